@@ -1,0 +1,26 @@
+"""Classifications: the label of a tile from its LR pixels and its delivered patches."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ForeignKey, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.db import Base
+
+
+class Classification(Base):
+    """What an order's deliveries said about its tiles; a later one never changes an earlier one."""
+
+    __tablename__ = "classification"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspace.id", ondelete="RESTRICT"), index=True)
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("order.id", ondelete="RESTRICT"), index=True)
+    complete: Mapped[bool]  # false when patches were still missing (`allow_partial`)
+    # Per tile: label, probabilities, lr_label, lr_probabilities, patches_used.
+    tiles: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    provenance: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

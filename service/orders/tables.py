@@ -1,0 +1,84 @@
+"""Orders of planned patches, their status history, and what was delivered."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.db import Base
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands (the words of STAPI)."""
+
+    ACCEPTED = "accepted"
+    """The money is held; nothing has been delivered."""
+    PROCESSING = "processing"
+    """Some patches are delivered, some are awaited."""
+    COMPLETED = "completed"
+    """Every patch is delivered and settled."""
+    USER_CANCELLED = "user_cancelled"
+    """The rest was cancelled; its money is released."""
+
+
+class Order(Base):
+    """The patches of one plan being bought, with the hold that pays for them.
+
+    A plan has one order at a time: a second is possible once the first was cancelled.
+    """
+
+    __tablename__ = "order"
+    __table_args__ = (
+        Index("ix_order_workspace_created", "workspace_id", "created_at", "id"),
+        Index(
+            "uq_order_plan_open", "plan_id", unique=True, postgresql_where=text("status <> 'user_cancelled'")
+        ),
+        CheckConstraint("amount_minor >= 0", name="amount_not_negative"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspace.id", ondelete="RESTRICT"))
+    plan_id: Mapped[UUID] = mapped_column(ForeignKey("plan.id", ondelete="RESTRICT"))
+    budget_id: Mapped[UUID]
+    hold_id: Mapped[UUID | None]  # none when the plan costs nothing
+    status: Mapped[str]
+    currency: Mapped[str]
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    patches: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class OrderStatusChange(Base):
+    """One step of an order's history; never changed."""
+
+    __tablename__ = "order_status_change"
+
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("order.id", ondelete="RESTRICT"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    status: Mapped[str]
+    reason_code: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Delivery(Base):
+    """One bought patch as it arrived; its bytes lie in the blob store. A patch is delivered once."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        CheckConstraint("patch BETWEEN 0 AND 15", name="patch_index"),
+        CheckConstraint("settled_minor >= 0", name="settled_not_negative"),
+    )
+
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("order.id", ondelete="RESTRICT"), primary_key=True)
+    tile: Mapped[int] = mapped_column(primary_key=True)
+    patch: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    pixels: Mapped[bytes] = mapped_column(LargeBinary)  # uint8 (3, s, s) on the patch's own pixel grid
+    checks: Mapped[dict[str, Any]] = mapped_column(JSONB)  # what was verified, with the numbers
+    settled_minor: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

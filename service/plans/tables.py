@@ -1,0 +1,42 @@
+"""Plans: decisions and costs, frozen the moment they are made."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.db import Base
+
+
+class Plan(Base):
+    """One decision per patch of a scene under one bundle, one price list and one objective.
+
+    Arrays are raw little-endian bytes, tile-major, patch ids column-major inside a tile:
+    `utilities` float32 (T, 16), `selected` uint8 0/1 (T, 16), `valid_share` float32 (T,).
+    """
+
+    __tablename__ = "plan"
+    __table_args__ = (Index("ix_plan_workspace_created", "workspace_id", "created_at", "id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspace.id", ondelete="RESTRICT"))
+    scene_id: Mapped[UUID] = mapped_column(ForeignKey("scene.id", ondelete="RESTRICT"))
+    price_list_id: Mapped[UUID] = mapped_column(ForeignKey("price_list.id", ondelete="RESTRICT"))
+    objective: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    provenance: Mapped[dict[str, Any]] = mapped_column(JSONB)  # bundle, price list, input, code
+    tiles: Mapped[int]
+    utilities: Mapped[bytes] = mapped_column(LargeBinary)
+    selected: Mapped[bytes] = mapped_column(LargeBinary)
+    valid_share: Mapped[bytes] = mapped_column(LargeBinary)
+    patches_bought: Mapped[int]
+    currency: Mapped[str]
+    cost_minor: Mapped[int] = mapped_column(BigInteger)
+    baseline_minor: Mapped[int] = mapped_column(BigInteger)  # billable cost of every patch of the scene
+    list_saving_minor: Mapped[int] = mapped_column(BigInteger)
+    billable_saving_minor: Mapped[int] = mapped_column(BigInteger)
+    # Billable area, lines, alternatives (nothing, everything) and the words that explain the choice.
+    bill: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
