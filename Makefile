@@ -1,0 +1,60 @@
+# Loupe: `make demo` runs the main job, `make test` every check. Both set up what they need.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+export LOUPE_DATA ?= ../shared/data
+
+.PHONY: help setup demo serve test lint types contracts unit integration acceptance format lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Make .venv with the locked dependencies (the other targets do it when needed)
+
+$(READY): requirements/all.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY) ## Run the main job on real imagery and print what it bought, saved and saw
+	$(BIN)/loupe demo
+
+serve: $(READY) ## Start the server; prints its address and, the first time, an API key
+	$(BIN)/loupe serve
+
+test: $(READY) lint types contracts ## Run every check: lint, types, contracts, unit, integration, acceptance
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+contracts: $(READY)
+	$(BIN)/lint-imports
+
+unit: $(READY) ## Run the tests that need no database, network or GPU
+	$(BIN)/pytest tests/unit
+
+integration: $(READY) ## Run the tests on a real PostgreSQL
+	$(BIN)/pytest tests/integration
+
+acceptance: $(READY) ## Run the tests through the real server process and a browser
+	$(BIN)/pytest tests/acceptance
+
+format: $(READY) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+lock: ## Pin the newest dependencies that pyproject.toml admits, with their hashes
+	$(LOCK) --upgrade --all-extras -o requirements/all.lock
+	$(LOCK) -o requirements/service.lock -c requirements/all.lock
+
+clean: ## Remove .venv and caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
