@@ -15,7 +15,8 @@ class Plan(Base):
     """One decision per patch of a scene under one bundle, one price list and one objective.
 
     Arrays are raw little-endian bytes, tile-major, patch ids column-major inside a tile:
-    `utilities` float32 (T, 16), `selected` uint8 0/1 (T, 16), `valid_share` float32 (T,).
+    `utilities` float32 (T, 16), `selected` and `filled` uint8 0/1 (T, 16), `valid_share` float32 (T,).
+    Filled patches are the selected ones that came free: they did not raise the bill.
     """
 
     __tablename__ = "plan"
@@ -30,6 +31,7 @@ class Plan(Base):
     tiles: Mapped[int]
     utilities: Mapped[bytes] = mapped_column(LargeBinary)
     selected: Mapped[bytes] = mapped_column(LargeBinary)
+    filled: Mapped[bytes] = mapped_column(LargeBinary)
     valid_share: Mapped[bytes] = mapped_column(LargeBinary)
     patches_bought: Mapped[int]
     currency: Mapped[str]
