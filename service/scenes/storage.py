@@ -1,0 +1,64 @@
+"""Blobs in a folder, each named by the sha256 of its bytes."""
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from service.scenes.errors import BlobDamagedError, BlobMissingError
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def put(root: Path, body: bytes) -> str:
+    """Store `body` under `root` and return its sha256 in hex; storing it twice changes nothing.
+
+    Once this returns, the blob survives a power cut: file and folder are synced before and after
+    the rename, and a crash leaves either the whole blob or none.
+    """
+    sha256 = hashlib.sha256(body).hexdigest()
+    path = _path(root, sha256)
+    if path.is_file() and path.stat().st_size == len(body):
+        return sha256
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
+        try:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+    _sync_folder(path.parent)
+    _sync_folder(root)
+    return sha256
+
+
+def get(root: Path, sha256: str) -> bytes:
+    """Return the blob stored under `sha256`, its digest verified.
+
+    Raises `BlobMissingError` when there is none and `BlobDamagedError` when its bytes have changed.
+    """
+    try:
+        body = _path(root, sha256).read_bytes()
+    except FileNotFoundError as error:
+        raise BlobMissingError(f"The stored file {sha256} is missing.", sha256=sha256) from error
+    if hashlib.sha256(body).hexdigest() != sha256:
+        raise BlobDamagedError(f"The stored file {sha256} has changed since it was stored.", sha256=sha256)
+    return body
+
+
+def _path(root: Path, sha256: str) -> Path:
+    if not _SHA256.fullmatch(sha256):
+        raise BlobMissingError("That is not a sha256 digest in lower-case hex.")
+    return root / sha256[:2] / sha256
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
