@@ -1,0 +1,157 @@
+"""From utilities and prices to what is bought. Pure numpy; the reasoning is in `docs/planning.md`.
+
+Patches are ranked once: by utility, ties by tile and patch index. Every objective buys a prefix of
+that ranking, so more money never un-buys a patch, and no patch is bought while a better one is left.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import InvalidInputError
+from service.money import Money, exponent
+from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
+from service.plans.reasons import Outcome, explain
+from service.pricing.billing import Bill, Terms, bill, list_prices, order_prices, whole_cm2
+
+
+class ShapeMinimumError(InvalidInputError):
+    """The price list bills a minimum per shape: shapes then decide the cost, not area alone."""
+
+    code = "minimum-per-shape"
+    title = "This price list cannot be planned with"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What to buy of a scene of T tiles, what it costs, and why. Savings in minor units."""
+
+    selected: NDArray[np.bool_]
+    """(T, 16), patch ids column-major."""
+    filled: NDArray[np.bool_]
+    """(T, 16): the selected patches that came free, because they left the bill as it was."""
+    wanted: int
+    """How many patches the objective asked for, before the free ones."""
+    bill: Bill
+    everything: Bill
+    """The baseline: every patch of every eligible tile, from the same price list."""
+    list_saving: Money
+    """Area left unbought times the list price: what a provider without a minimum would save you."""
+    billable_saving: Money
+    """Baseline minus bill: what is really not paid."""
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ranking:
+    """N eligible patches, best first, and what each prefix of 0..N of them is worth and costs."""
+
+    flat: NDArray[np.intp]  # (N,) positions in the raveled (T, 16) arrays
+    utilities: NDArray[np.float64]  # (N,) falling
+    areas_cm2: NDArray[np.int64]  # (N + 1,) rising from 0
+    amounts: NDArray[np.int64]  # (N + 1,) minor units, rising from 0
+
+
+def plan_purchases(
+    utilities: NDArray[np.float32],
+    eligible: NDArray[np.bool_],
+    areas_m2: NDArray[np.float64],
+    terms: Terms,
+    objective: Objective,
+) -> Decision:
+    """Choose patches: utilities (T, 16) in [0, 1], eligible (T,), areas (T, 16) in square metres.
+
+    Where areas are equal the choice is the best of all 2 ** (16 T) subsets by the real, rounded bill.
+    Raises ShapeMinimumError for a minimum per shape, ValueError for utilities outside [0, 1].
+    """
+    _check(utilities, terms)
+    ranking = _rank(utilities, eligible, whole_cm2(areas_m2), terms)
+    limit = objective.patches if isinstance(objective, MaxPatches) else len(ranking.flat)
+    wanted = min(_wanted(ranking, terms, objective), limit)
+    bought = min(_with_free(ranking, wanted), limit)
+    return _decision(ranking, utilities.shape, terms, objective, wanted, bought)
+
+
+def _check(utilities: NDArray[np.float32], terms: Terms) -> None:
+    if not ((utilities >= 0) & (utilities <= 1)).all():
+        raise ValueError("utilities must lie in [0, 1]")
+    if terms.minimum_applies_to == "shape" and terms.minimum_km2:
+        raise ShapeMinimumError(
+            f"the price list bills at least {terms.minimum_km2.normalize():f} km2 for each separate shape; "
+            "plans can be made with a minimum per order, or with none",
+            minimum_applies_to="shape",
+        )
+
+
+def _rank(
+    utilities: NDArray[np.float32], eligible: NDArray[np.bool_], areas: NDArray[np.int64], terms: Terms
+) -> _Ranking:
+    patches = np.flatnonzero(np.repeat(eligible, utilities.shape[1]))
+    values = utilities.ravel()[patches].astype(np.float64)
+    best_first = np.argsort(-values, kind="stable")  # stable: equal utilities stay in index order
+    flat = patches[best_first]
+    prefix = np.concatenate(([0], np.cumsum(areas.ravel()[flat])))
+    amounts = np.array(order_prices(prefix.tolist(), terms), dtype=np.int64)
+    return _Ranking(flat=flat, utilities=values[best_first], areas_cm2=prefix, amounts=amounts)
+
+
+def _wanted(ranking: _Ranking, terms: Terms, objective: Objective) -> int:
+    """Length of the prefix the objective asks for; among equally good ones the shortest."""
+    useful = int(np.count_nonzero(ranking.utilities))
+    match objective:
+        case Policy(threshold=threshold):
+            return int(np.count_nonzero(ranking.utilities >= threshold))
+        case CostWeight(per_unit=weight):
+            worth = np.concatenate(([0.0], np.cumsum(ranking.utilities)))
+            cost = ranking.amounts / 10 ** exponent(terms.currency)
+            return int(np.argmax(worth - weight * cost))
+        case MaxCost(limit=limit):
+            return min(_longest(ranking, limit.minor), useful)
+        case MaxPatches(patches=patches):
+            return min(patches, useful)
+
+
+def _with_free(ranking: _Ranking, wanted: int) -> int:
+    """Extend a non-empty prefix by every patch that leaves the bill as it is.
+
+    This fills an order up to its minimum area, and buys the whole scene where that costs no more.
+    """
+    return _longest(ranking, int(ranking.amounts[wanted])) if wanted else 0
+
+
+def _longest(ranking: _Ranking, amount_minor: int) -> int:
+    return int(np.searchsorted(ranking.amounts, amount_minor, side="right")) - 1
+
+
+def _decision(
+    ranking: _Ranking, shape: tuple[int, ...], terms: Terms, objective: Objective, wanted: int, bought: int
+) -> Decision:
+    chosen = bill([int(ranking.areas_cm2[bought])], terms)
+    everything = bill([int(ranking.areas_cm2[-1])], terms)
+    unbought_cm2 = int(ranking.areas_cm2[-1] - ranking.areas_cm2[bought])
+    outcome = Outcome(
+        wanted=wanted,
+        bought=bought,
+        eligible=len(ranking.flat),
+        bill=chosen,
+        everything=everything,
+        cheapest=Money(int(ranking.amounts[min(1, len(ranking.flat))]), terms.currency),
+        minimum_km2=terms.minimum_km2,
+    )
+    return Decision(
+        selected=_mask(ranking.flat[:bought], shape),
+        filled=_mask(ranking.flat[wanted:bought], shape),
+        wanted=wanted,
+        bill=chosen,
+        everything=everything,
+        list_saving=Money(list_prices([unbought_cm2], terms)[0], terms.currency),
+        billable_saving=Money(everything.amount.minor - chosen.amount.minor, terms.currency),
+        reason=explain(outcome, objective),
+    )
+
+
+def _mask(flat: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    mask = np.zeros(int(np.prod(shape)), dtype=np.bool_)
+    mask[flat] = True
+    return mask.reshape(shape)

@@ -1,0 +1,89 @@
+"""Why a plan buys what it buys, in words. Pure."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from service.money import Money
+from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
+from service.pricing.billing import Bill
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """The numbers a reason speaks about."""
+
+    wanted: int
+    bought: int
+    eligible: int
+    bill: Bill
+    everything: Bill
+    cheapest: Money
+    """What the cheapest order, of the best patch alone, would cost."""
+    minimum_km2: Decimal
+
+
+def explain(outcome: Outcome, objective: Objective) -> str:
+    """Say what is bought and why, and which of "nothing" and "everything" was no worse."""
+    if not outcome.eligible:
+        return "Buys nothing: no tile of the scene has enough valid pixels to be planned."
+    if not outcome.bought:
+        return f"Buys nothing: {_why_nothing(outcome, objective)}."
+    if outcome.bought == outcome.eligible:
+        return _whole_scene(outcome, objective)
+    return _selection(outcome, objective)
+
+
+def _why_nothing(outcome: Outcome, objective: Objective) -> str:
+    match objective:
+        case Policy(threshold=threshold):
+            return f"no patch reaches a utility of {threshold:g}"
+        case CostWeight(per_unit=weight):
+            currency = outcome.cheapest.currency
+            return f"at a lambda of {weight:g} per {currency} no order is worth its cost"
+        case MaxCost(limit=limit) if limit.minor < outcome.cheapest.minor:
+            return f"the cheapest order costs {outcome.cheapest}, more than the {limit} allowed"
+        case MaxPatches(patches=0):
+            return "no patch is allowed"
+        case _:
+            return "no patch has any utility"
+
+
+def _whole_scene(outcome: Outcome, objective: Objective) -> str:
+    if outcome.wanted == outcome.eligible:
+        return f"Buys the whole scene, {_count(outcome.eligible)}: {_aim(objective)}."
+    return (
+        f"Buys the whole scene, {_count(outcome.eligible)}: it costs {outcome.bill.amount}, no more than "
+        f"the {_count(outcome.wanted)} asked for ({_aim(objective)}){_because(outcome)}."
+    )
+
+
+def _selection(outcome: Outcome, objective: Objective) -> str:
+    words = f"Buys {outcome.bought} of {_count(outcome.eligible)}: {_aim(objective)}"
+    if free := outcome.bought - outcome.wanted:
+        words += f"; {free} of them came free{_because(outcome)}"
+    if outcome.everything.amount.minor <= outcome.bill.amount.minor:
+        words += f"; the whole scene would cost no more ({outcome.everything.amount})"
+    return words + "."
+
+
+def _because(outcome: Outcome) -> str:
+    if outcome.bill.billable_km2 > outcome.bill.area_km2:
+        minimum = f"{outcome.minimum_km2.normalize():f}"
+        return f", because an order is billed for at least {minimum} km2"
+    return ", because they do not change the bill"
+
+
+def _aim(objective: Objective) -> str:
+    match objective:
+        case Policy(threshold=threshold):
+            return f"utility of at least {threshold:g}"
+        case CostWeight(per_unit=weight):
+            return f"most utility minus {weight:g} times the bill"
+        case MaxCost(limit=limit):
+            return f"most utility for at most {limit}"
+        case MaxPatches(patches=patches):
+            return f"most utility in at most {_count(patches)}"
+
+
+def _count(patches: int) -> str:
+    return f"{patches} patch" if patches == 1 else f"{patches} patches"
