@@ -68,11 +68,12 @@ def test_a_minimum_per_order_counts_once_and_one_per_shape_counts_each_time() ->
     ]
 
 
-def test_the_bill_is_rounded_once_not_per_shape() -> None:
+@pytest.mark.parametrize("scope", ["order", "shape"])
+def test_the_bill_is_rounded_once_not_per_shape(scope: Scope) -> None:
     # Three shapes of 0.0004 km2 cost 0.4 cent each: 0 cents if each is rounded, 1 cent together.
     shapes = [4_000_000] * 3
     assert list_prices(shapes, terms()) == [0, 0, 0]
-    assert bill(shapes, terms()).amount.minor == 1
+    assert bill(shapes, terms(scope=scope)).amount.minor == 1
 
 
 def test_halves_are_rounded_up() -> None:
