@@ -1,0 +1,85 @@
+"""Backbones by name: the CIFAR ResNets of He et al. 2016, torchvision's ResNets, any timm network."""
+
+import timm
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
+
+CIFAR_BLOCKS = {"resnet8": 1, "resnet32": 5}
+"""n of the [n, n, n] stages: depth = 6 n + 2."""
+
+RESNETS: dict[str, tuple[type[BasicBlock | Bottleneck], list[int]]] = {
+    "resnet10": (BasicBlock, [1, 1, 1, 1]),
+    "resnet18": (BasicBlock, [2, 2, 2, 2]),
+    "resnet34": (BasicBlock, [3, 4, 6, 3]),
+    "resnet50": (Bottleneck, [3, 4, 6, 3]),
+}
+
+
+def build_backbone(name: str, classes: int) -> nn.Module:
+    """A randomly initialised network (B, 3, H, H) -> logits (B, classes). ValueError if unknown."""
+    if name in CIFAR_BLOCKS:
+        return CifarResNet(CIFAR_BLOCKS[name], classes)
+    if name in RESNETS:
+        block, layers = RESNETS[name]
+        resnet: nn.Module = ResNet(block, layers, num_classes=classes)
+        return resnet
+    # Only names in timm's own registry: "hf_hub:..." would reach for the network.
+    if not timm.is_model(name):
+        raise ValueError(f"unknown backbone {name!r}")
+    network: nn.Module = timm.create_model(name, pretrained=False, num_classes=classes)
+    if name.startswith("efficientnet_lite"):
+        _set_batch_norm_eps(network, 1e-3)  # the ImageNet weights were trained with TensorFlow's eps
+    return network
+
+
+def _set_batch_norm_eps(network: nn.Module, eps: float) -> None:
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = eps
+
+
+class CifarBlock(nn.Module):
+    """Two 3x3 convolutions and a shortcut, 1x1 where the shape changes."""
+
+    def __init__(self, width_in: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width_in, width, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or width_in != width:
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(width_in, width, 1, stride, bias=False), nn.BatchNorm2d(width)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, width, H / stride, W / stride)."""
+        inner: Tensor = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        return F.relu(inner + self.shortcut(x))
+
+
+class CifarResNet(nn.Module):
+    """[n, n, n] blocks of 16, 32 and 64 channels behind a 3x3 stem (He et al. 2016, section 4.2)."""
+
+    def __init__(self, n: int, classes: int) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
+        stages = [_stage(16, 16, n, 1), _stage(16, 32, n, 2), _stage(32, 64, n, 2)]
+        self.stages = nn.Sequential(*stages)
+        self.head = nn.Linear(64, classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 3, H, H) -> logits (B, classes)."""
+        features = self.stages(self.stem(x)).mean((2, 3))  # (B, 64)
+        logits: Tensor = self.head(features)
+        return logits
+
+
+def _stage(width_in: int, width: int, n: int, stride: int) -> nn.Sequential:
+    first = CifarBlock(width_in, width, stride)
+    return nn.Sequential(first, *(CifarBlock(width, width, 1) for _ in range(n - 1)))

@@ -1,0 +1,149 @@
+"""A bundle: policy, two-stream classifier and manifest, to and from bytes. Nothing is ever unpickled.
+
+Callers read and write the files; here there are only names and bytes. A bundle is `manifest.json`
+and one safetensors file per network. Matrices and kernels are stored in half precision; vectors
+(batch norm, biases) stay in single precision, for a variance may leave fp16's range.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from models.backbones import build_backbone
+from models.manifest import (
+    NETWORKS,
+    BundleError,
+    CurvePoint,
+    Manifest,
+    manifest_from_json,
+    manifest_to_json,
+)
+from models.policy import PolicyConfig, PolicyNetwork
+from models.two_stream import TwoStreamClassifier
+
+__all__ = [
+    "MANIFEST",
+    "Bundle",
+    "BundleError",
+    "CurvePoint",
+    "Manifest",
+    "build_bundle",
+    "dump_bundle",
+    "load_bundle",
+    "manifest_from_json",
+    "manifest_to_json",
+]
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Networks in float32 and evaluation mode, and what they are."""
+
+    manifest: Manifest
+    policy: PolicyNetwork
+    classifier: TwoStreamClassifier
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the manifest as dumped; it covers the weights, whose digests it holds."""
+        return hashlib.sha256(manifest_to_json(self.manifest).encode()).hexdigest()
+
+
+def build_bundle(manifest: Manifest) -> Bundle:
+    """Random networks of the shape that the manifest describes. BundleError on an unknown backbone."""
+    classes = len(manifest.classes)
+    try:
+        policy = PolicyNetwork(
+            PolicyConfig(backbone=manifest.backbones["policy"], input_size=manifest.input_sizes["policy"])
+        )
+        hr = build_backbone(manifest.backbones["hr"], classes)
+        lr = build_backbone(manifest.backbones["lr"], classes)
+    except ValueError as error:
+        raise BundleError(str(error)) from error
+    classifier = TwoStreamClassifier(
+        hr,
+        lr,
+        lr_input_size=manifest.input_sizes["lr"],
+        fill=manifest.fill,
+        fusion_exponent=manifest.fusion_exponent,
+        temperature=manifest.temperature,
+    )
+    return Bundle(manifest, policy.eval(), classifier.eval())
+
+
+def load_bundle(files: Mapping[str, bytes]) -> Bundle:
+    """Bundle from `manifest.json` and its `*.safetensors`, on the CPU in float32.
+
+    Other files (a card, say) are ignored. BundleError if a file is missing, altered or malformed.
+    """
+    if MANIFEST not in files:
+        raise BundleError(f"bundle lacks {MANIFEST}")
+    try:
+        manifest = manifest_from_json(files[MANIFEST].decode())
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{MANIFEST} is not UTF-8") from error
+    bundle = build_bundle(manifest)
+    for network, module in _modules(bundle).items():
+        name = f"{network}.safetensors"
+        _fill(module, name, _verified(files, name, manifest.weights[name]))
+    return bundle
+
+
+def dump_bundle(bundle: Bundle, **changes: Any) -> dict[str, bytes]:
+    """File name -> bytes of a bundle; `changes` replace fields of its manifest, digests are filled in."""
+    files = {
+        f"{network}.safetensors": save_tensors(
+            {key: _stored(value) for key, value in module.state_dict().items()}
+        )
+        for network, module in _modules(bundle).items()
+    }
+    weights = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    manifest = replace(bundle.manifest, **changes, weights=weights)
+    return {MANIFEST: manifest_to_json(manifest).encode(), **files}
+
+
+def _modules(bundle: Bundle) -> dict[str, nn.Module]:
+    modules = (bundle.policy, bundle.classifier.hr, bundle.classifier.lr)
+    return dict(zip(NETWORKS, modules, strict=True))
+
+
+def _stored(value: Tensor) -> Tensor:
+    kept = value.detach().cpu()
+    if kept.is_floating_point():
+        kept = kept.to(torch.float16 if kept.ndim > 1 else torch.float32)
+    return kept.contiguous()
+
+
+def _verified(files: Mapping[str, bytes], name: str, digest: str) -> bytes:
+    if name not in files:
+        raise BundleError(f"bundle lacks {name}")
+    if hashlib.sha256(files[name]).hexdigest() != digest:
+        raise BundleError(f"sha256 of {name} differs from the manifest's")
+    return files[name]
+
+
+def _fill(module: nn.Module, name: str, content: bytes) -> None:
+    try:
+        stored = load_tensors(content)
+        state = {key: _loaded(value) for key, value in stored.items()}
+        module.load_state_dict(state, strict=True)
+    except (SafetensorError, ValueError, RuntimeError) as error:
+        raise BundleError(f"{name} does not hold this bundle's network: {error}") from error
+
+
+def _loaded(value: Tensor) -> Tensor:
+    if not value.is_floating_point():
+        return value
+    single = value.to(torch.float32)
+    if not bool(torch.isfinite(single).all()):
+        raise ValueError("a weight is not finite")
+    return single
