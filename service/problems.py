@@ -1,0 +1,115 @@
+"""Every error as an RFC 9457 problem document: one function per family of errors."""
+
+import logging
+from http import HTTPStatus
+from typing import Any, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+
+from service.errors import ConflictError, LoupeError, UnavailableError
+
+MEDIA_TYPE = "application/problem+json"
+logger = logging.getLogger(__name__)
+
+CODES = {
+    400: "malformed-request", 404: "no-such-route", 405: "method-not-allowed",
+    413: "body-too-large", 415: "unsupported-media-type",
+}  # fmt: skip
+
+# SQLSTATEs that pass by themselves: lock and statement time-outs, deadlock, serialisation, a server
+# that is shutting down or has no connection left. Class 08 is a lost connection.
+TRANSIENT = {"55P03", "57014", "40P01", "40001", "57P01", "57P02", "57P03", "53300", "25P03"}
+# SQLSTATEs by which a constraint says that two requests contradict each other.
+CONTRADICTIONS = {"23505", "23503", "23001", "23P01"}
+
+
+class ProblemResponse(JSONResponse):
+    """A problem document."""
+
+    media_type = MEDIA_TYPE
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Make `app` answer every error as a problem document."""
+    app.add_exception_handler(LoupeError, answer_loupe_error)
+    app.add_exception_handler(RequestValidationError, answer_validation_error)
+    app.add_exception_handler(HTTPException, answer_http_exception)
+    app.add_exception_handler(DBAPIError, answer_database_error)
+    app.add_exception_handler(PoolTimeoutError, answer_busy)
+
+
+def answer_loupe_error(request: Request, error: Exception) -> ProblemResponse:
+    """The domain's own words and status."""
+    known = cast(LoupeError, error)
+    return problem_response(request, dict(known.problem()), dict(known.headers))
+
+
+def answer_validation_error(request: Request, error: Exception) -> ProblemResponse:
+    """422 with one entry per wrong field; what was sent is not echoed, it may be a secret."""
+    errors = [
+        {"pointer": _pointer(entry["loc"]), "detail": entry["msg"], "code": entry["type"]}
+        for entry in cast(RequestValidationError, error).errors()
+    ]
+    detail = "; ".join(f"{entry['pointer']}: {entry['detail']}" for entry in errors[:3])
+    return problem_response(request, _document(422, "invalid-request", detail) | {"errors": errors})
+
+
+def answer_http_exception(request: Request, error: Exception) -> ProblemResponse:
+    """What the framework raises: unknown route, method not allowed, body too large."""
+    known = cast(HTTPException, error)
+    code = CODES.get(known.status_code, "http-error")
+    document = _document(known.status_code, code, str(known.detail))
+    return problem_response(request, document, dict(known.headers or {}))
+
+
+def answer_database_error(request: Request, error: Exception) -> ProblemResponse:
+    """503 for what passes by itself, 409 for a contradiction nobody foresaw, else 500."""
+    database_error = cast(DBAPIError, error)
+    state = getattr(database_error.orig, "sqlstate", None)
+    if database_error.connection_invalidated or state is None or state in TRANSIENT or state[:2] == "08":
+        return answer_busy(request, error)
+    if isinstance(error, IntegrityError) and state in CONTRADICTIONS:
+        logger.warning("constraint answered for the domain: %s", database_error.orig)
+        conflict = ConflictError("Another request has recorded something that contradicts this one.")
+        return answer_loupe_error(request, conflict)
+    return answer_unexpected(request, error)
+
+
+def answer_busy(request: Request, error: Exception) -> ProblemResponse:
+    """503: the database is away or too busy; asking again is safe."""
+    logger.warning("database unavailable: %s", type(error).__name__)
+    return answer_loupe_error(request, UnavailableError("The database is busy or away. Ask again."))
+
+
+def answer_unexpected(request: Request, error: Exception) -> ProblemResponse:
+    """500 with a fixed text: a stack trace is for the log, under the same request id."""
+    logger.error("unexpected error in request %s", _request_id(request), exc_info=error)
+    detail = "The service failed; the log has the cause under this request id."
+    return problem_response(request, _document(500, "internal-error", detail))
+
+
+def problem_response(
+    request: Request, document: dict[str, Any], headers: dict[str, str] | None = None
+) -> ProblemResponse:
+    """Send a document, completed with where it happened."""
+    document = {"instance": request.url.path, "request_id": _request_id(request)} | document
+    return ProblemResponse(document, document["status"], headers=headers)
+
+
+def _document(status: int, code: str, detail: str) -> dict[str, Any]:
+    title = HTTPStatus(status).phrase
+    return {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail}
+
+
+def _request_id(request: Request) -> str | None:
+    return cast(str | None, request.scope.get("loupe.request_id"))
+
+
+def _pointer(location: tuple[str | int, ...]) -> str:
+    """JSON pointer into the request: ("body", "limit", "amount") -> "/body/limit/amount"."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)

@@ -1,0 +1,82 @@
+"""Run the server: prepare the database, print the address and the first key, serve until told to stop."""
+
+import socket
+import sys
+
+import uvicorn
+
+from service.access.repository import ensure_first_key
+from service.app import create_app
+from service.db import open_database
+from service.embedded import stop_embedded
+from service.settings import Settings
+
+DRAIN_SECONDS = 20
+"""How long requests may take to end after the signal to stop."""
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGINT or SIGTERM; return the process's exit status.
+
+    A new key goes to standard output once, and nowhere else.
+    """
+    try:
+        listener = listen(settings.host, settings.port)
+    except OSError as error:
+        say(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Set LOUPE_PORT to another.")
+        return 1
+    try:
+        key = prepare(settings)
+        announce(listener, key)
+        config = uvicorn.Config(
+            create_app(settings),
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        listener.close()
+        stop_embedded(settings.state)
+    return 0
+
+
+def prepare(settings: Settings) -> str | None:
+    """Bring the database up to date and make the first key; return it if it is new."""
+    settings.state.mkdir(parents=True, exist_ok=True)
+    database = open_database(settings)
+    try:
+        chosen = settings.api_key.get_secret_value() if settings.api_key else None
+        with database.sessions.begin() as session:
+            return ensure_first_key(session, chosen)
+    finally:
+        database.engine.dispose()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bind before anything slow happens, so that a taken port is said at once; 0 picks a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def announce(listener: socket.socket, key: str | None) -> None:
+    """Print where the server is and, once, the key it made."""
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    say(f"Loupe listens on http://{shown}:{port}")
+    if key is not None:
+        say(f"API key, shown this once: {key}")
+
+
+def say(line: str) -> None:
+    """Write a line for the person who started the server."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
