@@ -1,0 +1,111 @@
+"""Price lists in the database. Rows are only ever added."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import Select, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from service.errors import InvalidInputError, NotFoundError
+from service.pricing.billing import Scope, Terms
+from service.pricing.examples import EXAMPLES
+from service.pricing.tables import PriceList
+from service.schemas import Cursor, PageRequest, fetch_page
+
+
+class PriceListUnknownError(InvalidInputError):
+    """A request names a price list that the workspace does not have."""
+
+    code = "price-list-unknown"
+    title = "There is no such price list"
+
+
+def terms_of(row: PriceList) -> Terms:
+    """Return what arithmetic needs of a price list."""
+    return Terms(
+        currency=row.currency,
+        price_per_km2=row.price_per_km2,
+        minimum_km2=row.minimum_km2,
+        minimum_applies_to=cast(Scope, row.minimum_applies_to),
+    )
+
+
+def ensure_examples(session: Session, workspace_id: UUID) -> None:
+    """Give the workspace the example price lists, unless it has them. Safe to race."""
+    rows = [{**example, "workspace_id": workspace_id, "version": 1, "example": True} for example in EXAMPLES]
+    session.execute(insert(PriceList).values(rows).on_conflict_do_nothing())
+
+
+def publish(session: Session, workspace_id: UUID, fields: Mapping[str, Any]) -> tuple[PriceList, bool]:
+    """Add a price list, as the next version of its name.
+
+    Returns the row and whether it is new: publishing the newest version's own terms again is not.
+    """
+    # Two publishers of one name take their version numbers in turn.
+    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+    session.execute(lock, {"name": f"price-list/{workspace_id}/{fields['name']}"})
+    newest = _newest(session, workspace_id, fields["name"])
+    if newest is not None and all(getattr(newest, key) == value for key, value in fields.items()):
+        return newest, False
+    version = newest.version + 1 if newest else 1
+    row = PriceList(workspace_id=workspace_id, version=version, example=False, **fields)
+    session.add(row)
+    session.flush()
+    session.refresh(row)  # numbers as the database keeps them
+    return row, True
+
+
+def find_price_list(session: Session, workspace_id: UUID, price_list_id: UUID) -> PriceList:
+    """Return a price list of the workspace; NotFoundError otherwise."""
+    query = _of(workspace_id).where(PriceList.id == price_list_id)
+    row = session.scalars(query).one_or_none()
+    if row is None:
+        raise NotFoundError(f"there is no price list {price_list_id}", price_list=str(price_list_id))
+    return row
+
+
+def resolve_price_list(session: Session, workspace_id: UUID, reference: str) -> PriceList:
+    """Return the price list with this id, or the newest version with this name.
+
+    Gives the workspace its examples first. Raises PriceListUnknownError.
+    """
+    ensure_examples(session, workspace_id)
+    by_id = _as_uuid(reference)
+    if by_id is None:
+        row = _newest(session, workspace_id, reference)
+    else:
+        row = session.scalars(_of(workspace_id).where(PriceList.id == by_id)).one_or_none()
+    if row is None:
+        raise PriceListUnknownError(
+            f"this workspace has no price list {reference!r}; GET /v1/price-lists shows those it has",
+            price_list=reference,
+        )
+    return row
+
+
+def page_of_price_lists(
+    session: Session, workspace_id: UUID, page: PageRequest
+) -> tuple[list[PriceList], Cursor | None]:
+    """Return one page of the workspace's price lists, newest first, all versions."""
+    return fetch_page(session, _of(workspace_id), PriceList, page)
+
+
+def _of(workspace_id: UUID) -> Select[PriceList]:
+    return select(PriceList).where(PriceList.workspace_id == workspace_id)
+
+
+def _newest(session: Session, workspace_id: UUID, name: str) -> PriceList | None:
+    newest = select(func.max(PriceList.version)).where(
+        PriceList.workspace_id == workspace_id, PriceList.name == name
+    )
+    query = _of(workspace_id).where(PriceList.name == name, PriceList.version == newest.scalar_subquery())
+    return session.scalars(query).one_or_none()
+
+
+def _as_uuid(reference: str) -> UUID | None:
+    try:
+        return UUID(reference)
+    except ValueError:
+        return None

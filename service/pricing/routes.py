@@ -1,0 +1,46 @@
+"""`/v1/price-lists`."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from service.access.caller import CallerDep
+from service.db import SessionDep
+from service.openapi import problems
+from service.pricing import repository
+from service.pricing.schemas import PriceListIn, PriceListOut
+from service.schemas import Page, PageDep, page_links
+
+router = APIRouter(prefix="/v1/price-lists", tags=["price lists"], responses=problems(401, 422))
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Publish a provider's prices",
+    responses={200: {"model": PriceListOut, "description": "These are the newest version's terms already"}},
+)
+def publish_price_list(
+    body: PriceListIn, caller: CallerDep, session: SessionDep, response: Response
+) -> PriceListOut:
+    """Add a price list. It never changes: the same name with other terms becomes its next version."""
+    row, is_new = repository.publish(session, caller.workspace_id, body.model_dump())
+    response.status_code = 201 if is_new else 200
+    response.headers["Location"] = f"/v1/price-lists/{row.id}"
+    return PriceListOut.of(row)
+
+
+@router.get("", summary="List the price lists, newest first")
+def list_price_lists(
+    request: Request, caller: CallerDep, session: SessionDep, page: PageDep
+) -> Page[PriceListOut]:
+    """Every version of every price list of the workspace, the shipped examples included."""
+    repository.ensure_examples(session, caller.workspace_id)
+    rows, following = repository.page_of_price_lists(session, caller.workspace_id, page)
+    return Page(items=[PriceListOut.of(row) for row in rows], links=page_links(request, following))
+
+
+@router.get("/{price_list_id}", summary="Show one price list", responses=problems(404))
+def get_price_list(price_list_id: UUID, caller: CallerDep, session: SessionDep) -> PriceListOut:
+    """One version of a price list, as it was published."""
+    return PriceListOut.of(repository.find_price_list(session, caller.workspace_id, price_list_id))
