@@ -51,7 +51,7 @@ def lock() -> None:
 
 def extra_drivers() -> frozenset[str]:
     """Names of registered drivers that are not allowed."""
-    import rasterio
+    import rasterio  # noqa: PLC0415 - importing this module must not import GDAL
 
     with rasterio.Env() as env:
         registered = frozenset(str(name) for name in env.drivers())

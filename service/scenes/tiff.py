@@ -6,6 +6,7 @@ size before that size has been checked against the file's own.
 
 import struct
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ _UNSIGNED = {1: "u1", 3: "u2", 4: "u4", 16: "u8"}
 class Layout:
     """How this file writes numbers: byte order and the sizes BigTIFF doubles."""
 
-    order: str  # "<" or ">"
+    order: Literal["<", ">"]
     big: bool
 
     @property
@@ -117,9 +118,9 @@ class Directory:
 
 def read_layout(body: bytes) -> tuple[Layout, int]:
     """Layout and position of the first directory; raises 415 unless `body` starts like a TIFF."""
-    order = {b"II": "<", b"MM": ">"}.get(body[:2])
-    if order is None:
+    if body[:2] not in (b"II", b"MM"):
         raise NotGeoTiffError("The file does not start like a TIFF. Send the GeoTIFF itself, not an archive.")
+    order: Literal["<", ">"] = "<" if body[:2] == b"II" else ">"
     if len(body) < 8:
         raise DamagedTiffError(f"The file ends after {len(body)} bytes, inside its header.")
     version = struct.unpack_from(order + "H", body, 2)[0]
@@ -151,7 +152,9 @@ def read_directories(body: bytes, most: int) -> tuple[Directory, ...]:
 def _read_directory(body: bytes, layout: Layout, offset: int) -> Directory:
     first = offset + layout.count_bytes
     if first > len(body):
-        raise DamagedTiffError(f"A TIFF directory at byte {offset} lies outside the file ({len(body)} bytes).")
+        raise DamagedTiffError(
+            f"A TIFF directory at byte {offset} lies outside the file ({len(body)} bytes)."
+        )
     count = struct.unpack_from(layout.count_format, body, offset)[0]
     if not 0 < count <= MAX_TAGS:
         raise DamagedTiffError(f"A TIFF directory declares {count} tags; 1 to {MAX_TAGS} are read.")
@@ -171,7 +174,9 @@ def _read_entry(body: bytes, layout: Layout, at: int) -> Entry:
         raise DamagedTiffError(f"TIFF tag {tag} has the unknown type {kind}.", tag=tag)
     size = _TYPE_BYTES[kind] * count
     if size > MAX_TAG_BYTES:
-        raise DamagedTiffError(f"TIFF tag {tag} declares {size} bytes; at most {MAX_TAG_BYTES} are read.", tag=tag)
+        raise DamagedTiffError(
+            f"TIFF tag {tag} declares {size} bytes; at most {MAX_TAG_BYTES} are read.", tag=tag
+        )
     position = at + layout.entry_bytes - layout.offset_bytes
     if size > layout.offset_bytes:
         position = struct.unpack_from(layout.offset_format, body, position)[0]

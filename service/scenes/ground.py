@@ -1,0 +1,47 @@
+"""Coordinates to WGS 84 and lengths on the ground: PROJ through pyproj, never over the network."""
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import Geod, Transformer
+
+WGS84 = Geod(ellps="WGS84")
+
+
+def to_wgs84(crs: str, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (..., 2) of `crs` ("EPSG:n", x then y) as longitude, latitude; infinite where undefined."""
+    return transform_points(crs, "EPSG:4326", points)
+
+
+def transform_points(source: str, target: str, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (..., 2) from one CRS to another, both x (east) first; infinite where undefined."""
+    x, y = _transformer(source, target).transform(points[..., 0], points[..., 1])
+    return np.stack([np.asarray(x), np.asarray(y)], axis=-1)
+
+
+def pixel_steps_m(transform: Affine, crs: str, width: int, height: int) -> tuple[float, float, float]:
+    """Ground length in metres of a step along a row and down a column, and the angle between, in degrees.
+
+    Measured with geodesics on WGS 84 at the raster's centre, so that Web Mercator's and geographic
+    pixels are what they are on the ground.
+    """
+    column, row = width / 2, height / 2
+    points = np.array([transform * at for at in ((column, row), (column + 1, row), (column, row + 1))])
+    lon, lat = to_wgs84(crs, points).T
+    azimuths, _, lengths = WGS84.inv([lon[0]] * 2, [lat[0]] * 2, lon[1:], lat[1:])
+    angle = abs((azimuths[1] - azimuths[0] + 180) % 360 - 180)
+    return float(lengths[0]), float(lengths[1]), float(angle)
+
+
+def offset_m(start: NDArray[np.float64], end: NDArray[np.float64]) -> tuple[float, float]:
+    """Metres east and north from one (longitude, latitude) to another, along the geodesic."""
+    azimuth, _, length = WGS84.inv(*start, *end)
+    return length * math.sin(math.radians(azimuth)), length * math.cos(math.radians(azimuth))
+
+
+@lru_cache(maxsize=64)
+def _transformer(source: str, target: str) -> Transformer:
+    return Transformer.from_crs(source, target, always_xy=True)
