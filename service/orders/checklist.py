@@ -1,0 +1,49 @@
+"""What an order awaits: which patches were bought, in what place, and which have not come. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+PATCHES = 16
+Place = tuple[int, int]  # tile, patch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checklist:
+    """The bought patches of a plan: `selected` is bool (T, 16), patch ids column-major in a tile.
+
+    A patch's rank is its place among the bought ones in plan order, from 0. The rank decides the
+    patch's share of the price, so that shares do not depend on the order of deliveries.
+    """
+
+    selected: NDArray[np.bool_]
+
+    @classmethod
+    def from_bytes(cls, selected: bytes) -> "Checklist":
+        """Read the 0/1 bytes of `plan.selected`."""
+        return cls(selected=np.frombuffer(selected, dtype=np.uint8).reshape(-1, PATCHES).astype(bool))
+
+    @property
+    def total(self) -> int:
+        """How many patches were bought."""
+        return int(self.selected.sum())
+
+    def is_bought(self, tile: int, patch: int) -> bool:
+        """Whether the plan bought this patch; False for places outside the scene."""
+        inside = 0 <= tile < len(self.selected) and 0 <= patch < PATCHES
+        return inside and bool(self.selected[tile, patch])
+
+    def rank(self, tile: int, patch: int) -> int:
+        """Place of a bought patch among the bought ones, 0 .. total - 1. ValueError if not bought."""
+        if not self.is_bought(tile, patch):
+            raise ValueError(f"patch {patch} of tile {tile} was not bought")
+        return int(self.selected.ravel()[: tile * PATCHES + patch].sum())
+
+    def awaited(self, delivered: Iterable[Place]) -> list[Place]:
+        """Return the bought patches that are not in `delivered`, in plan order."""
+        waiting = self.selected.copy()
+        for tile, patch in delivered:
+            waiting[tile, patch] = False
+        return [(int(tile), int(patch)) for tile, patch in np.argwhere(waiting)]
