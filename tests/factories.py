@@ -1,0 +1,76 @@
+"""Small valid things with keyword overrides, made by code: no binary file is kept in the repository."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.io import MemoryFile
+
+from models.bundle import Bundle, Manifest, build_bundle, dump_bundle
+from service.settings import Settings
+
+LR_SIZE, LR_GSD_M = 8, 10.0
+HR_SIZE, HR_GSD_M = 32, 2.5
+TILE_M = LR_SIZE * LR_GSD_M
+UTM_32N = "EPSG:32632"
+
+
+def make_settings(home: Path, **overrides: Any) -> Settings:
+    """Settings that read no file and use the CPU; `home` holds the state."""
+    values = {"home": home, "device": "cpu", "threads": 1, "port": 0, "bundle": home / "no-bundle"}
+    return Settings(_env_file=None, **(values | overrides))  # type: ignore[call-arg]  # pydantic-settings
+
+
+def make_manifest(**overrides: Any) -> Manifest:
+    """The manifest of a tiny bundle: tiles of 8 x 8 LR and 32 x 32 HR pixels, 80 m wide, three classes."""
+    values: dict[str, Any] = {
+        "name": "tiny", "version": "1", "mode": "product", "classes": ("farm", "forest", "harbour"),
+        "hr_size": HR_SIZE, "lr_size": LR_SIZE, "tile_m": TILE_M, "lr_gsd_m": LR_GSD_M, "hr_gsd_m": HR_GSD_M,
+        "mean": (90.0, 95.0, 85.0), "std": (50.0, 45.0, 40.0), "fill": "lr",
+        "backbones": {"policy": "resnet8", "hr": "resnet8", "lr": "resnet8"},
+        "input_sizes": {"policy": LR_SIZE, "hr": HR_SIZE, "lr": LR_SIZE},
+        "evaluation": {}, "data_digest": "", "git_revision": "", "weights": {},
+    }  # fmt: skip
+    return Manifest(**(values | overrides))
+
+
+def make_bundle(seed: int = 0, **overrides: Any) -> Bundle:
+    """A bundle with random weights that depend on `seed` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_bundle(make_manifest(**overrides))
+
+
+def write_bundle(folder: Path, **overrides: Any) -> Path:
+    """Write a bundle as files and return its folder."""
+    for name, content in dump_bundle(make_bundle(**overrides)).items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def make_pixels(bands: int = 3, height: int = 16, width: int = 24, seed: int = 0) -> NDArray[np.uint8]:
+    """Random uint8 (bands, height, width)."""
+    return np.random.default_rng(seed).integers(0, 256, (bands, height, width), dtype=np.uint8)
+
+
+def make_geotiff(
+    pixels: NDArray[Any] | None = None,
+    *,
+    west: float = 500_000.0,
+    north: float = 5_300_000.0,
+    gsd_m: float = LR_GSD_M,
+    crs: str = UTM_32N,
+    **profile: Any,
+) -> bytes:
+    """GeoTIFF bytes, by default 3 bands of 16 x 24 pixels of 10 m (2 x 3 tiles) in UTM zone 32 north."""
+    pixels = make_pixels() if pixels is None else pixels
+    bands, height, width = pixels.shape
+    place = {"transform": Affine(gsd_m, 0, west, 0, -gsd_m, north), "crs": crs}
+    shape = {"count": bands, "height": height, "width": width, "dtype": pixels.dtype.name}
+    with MemoryFile() as file:
+        with file.open(driver="GTiff", **(shape | place | profile)) as raster:
+            raster.write(pixels)
+        return bytes(file.read())
