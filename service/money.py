@@ -13,6 +13,10 @@ _EXPONENTS = {
 }  # fmt: skip
 
 
+LARGEST = Decimal(10) ** 15
+"""Amounts stay below this in major units, so that sums of them fit the ledger's 64-bit minor units."""
+
+
 def exponent(currency: str) -> int:
     """Return how many decimal places the currency's minor unit has (USD 2, JPY 0, KWD 3)."""
     return _EXPONENTS.get(currency, 2)
@@ -32,13 +36,15 @@ class Money:
 
     @classmethod
     def parse(cls, amount: str, currency: str) -> "Money":
-        """Read "12.50"; refuse more decimals than the currency has, and anything not finite."""
+        """Read "12.50"; InvalidInputError for more decimals than the currency has, and for non-numbers."""
         try:
             major = Decimal(amount)
         except ArithmeticError as error:
             raise InvalidInputError(f"{amount!r} is not an amount of money", amount=amount) from error
         places = exponent(currency)
-        if not major.is_finite() or major != round(major, places):
+        if not major.is_finite() or abs(major) >= LARGEST:
+            raise InvalidInputError(f"{amount!r} is not an amount of money", amount=amount)
+        if major != round(major, places):
             raise InvalidInputError(f"{amount!r} has more decimals than {currency} ({places})", amount=amount)
         return cls(to_minor(major, currency), currency)
 

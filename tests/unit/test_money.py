@@ -1,0 +1,56 @@
+"""Money: exact in, exact out."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.errors import InvalidInputError
+from service.money import Money, to_minor
+
+CURRENCIES = st.sampled_from(["USD", "JPY", "KWD"])  # two, none and three decimals
+
+
+@given(minor=st.integers(1 - 10**15, 10**15 - 1), currency=CURRENCIES)
+def test_reads_back_what_it_wrote(minor: int, currency: str) -> None:
+    money = Money(minor, currency)
+
+    assert Money.parse(money.amount, currency) == money
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "text"),
+    [
+        (1250, "USD", "12.50 USD"),
+        (5, "USD", "0.05 USD"),
+        (-5, "USD", "-0.05 USD"),
+        (1250, "JPY", "1250 JPY"),  # the yen has no minor unit
+        (1250, "KWD", "1.250 KWD"),  # the dinar has thousandths
+    ],
+)
+def test_writes_exactly_the_decimals_of_the_currency(minor: int, currency: str, text: str) -> None:
+    assert str(Money(minor, currency)) == text
+
+
+@pytest.mark.parametrize(
+    "amount", ["", "ten", "NaN", "Infinity", "-Infinity", "sNaN", "1e400", "12.505", "9" * 40]
+)
+def test_refuses_what_is_not_an_amount(amount: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        Money.parse(amount, "USD")
+
+    assert caught.value.extra == {"amount": amount}
+
+
+@given(amount=st.decimals(-(10**9), 10**9, places=6), currency=CURRENCIES)
+def test_rounds_to_the_nearest_minor_unit(amount: Decimal, currency: str) -> None:
+    minor = to_minor(amount, currency)
+
+    assert abs(Decimal(Money(minor, currency).amount) - amount) <= Decimal(Money(1, currency).amount) / 2
+
+
+def test_rounds_halves_away_from_zero() -> None:
+    halves = ["0.005", "0.015", "0.025", "-0.005"]
+
+    assert [to_minor(Decimal(half), "USD") for half in halves] == [1, 2, 3, -1]

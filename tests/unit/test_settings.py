@@ -1,0 +1,60 @@
+"""Settings: refused at the start when they cannot be meant."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from service.db import database_url
+from service.settings import Settings
+from tests.factories import make_settings
+
+
+def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOUPE_PORT", "8123")
+    monkeypatch.setenv("LOUPE_HOME", "/srv/loupe")
+
+    settings = Settings(_env_file=None)  # type: ignore[call-arg]  # pydantic-settings
+
+    assert (settings.port, settings.state, settings.blobs) == (
+        8123,
+        Path("/srv/loupe"),
+        Path("/srv/loupe/blobs"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("api_key", "too-short", "at least 16"),
+        ("api_key", "long enough but with blanks", "no blanks"),
+        ("database_url", "sqlite:///loupe.db", "only PostgreSQL"),
+        ("port", 70000, "less than or equal to 65535"),
+        ("scene_body_limit", 0, "greater than 0"),
+        ("device", "tpu", "'auto', 'cpu' or 'cuda'"),
+    ],
+)
+def test_refuses_what_cannot_be_meant(tmp_path: Path, name: str, value: object, words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        make_settings(tmp_path, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["api_key", "database_url"])
+def test_takes_an_empty_secret_for_none(tmp_path: Path, name: str) -> None:
+    assert getattr(make_settings(tmp_path, **{name: ""}), name) is None
+
+
+def test_secrets_do_not_show(tmp_path: Path) -> None:
+    settings = make_settings(
+        tmp_path, api_key="an-operators-own-key", database_url="postgresql://loupe:hunter2@db/loupe"
+    )
+
+    assert "an-operators-own-key" not in repr(settings)
+    assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_uses_the_psycopg_driver_for_every_spelling(tmp_path: Path, scheme: str) -> None:
+    settings = make_settings(tmp_path, database_url=f"{scheme}://loupe:p%40ss@db:5433/loupe?sslmode=require")
+
+    assert database_url(settings) == "postgresql+psycopg://loupe:p%40ss@db:5433/loupe?sslmode=require"
