@@ -1,0 +1,27 @@
+"""The command line, `loupe`."""
+
+import typer
+
+from service.cli.accounts import budget, ledger, savings
+from service.cli.buying import classify, deliver, order
+from service.cli.connection import Commands
+from service.cli.operating import db, demo, keys, serve
+from service.cli.planning import plan
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Decides which high-resolution satellite patches are worth buying, and accounts for every dollar.",
+)
+for panel, commands in {
+    "Start": (serve, demo),
+    "From a scene to labels": (plan, order, deliver, classify),
+    "Money": (ledger, savings),
+}.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.add_typer(budget, name="budget", rich_help_panel="Money")
+app.add_typer(keys, name="keys", rich_help_panel="Operate")
+app.add_typer(db, name="db", rich_help_panel="Operate")

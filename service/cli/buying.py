@@ -1,0 +1,119 @@
+"""`loupe order`, `loupe deliver`, `loupe classify`: from a plan to labels."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import track
+
+from service.cli.accounts import find_budget
+from service.cli.connection import DEFAULT_URL, ApiKey, Url, UsageError, connect, console
+from service.client import Client, ClientError
+from service.terminal.blocks import money, plural
+from service.terminal.documents import classification_view, order_view
+
+PATCH_FILE = re.compile(r"tile-(\d+)-patch-(\d+)\.tiff?", re.IGNORECASE)
+
+OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+
+
+def order(
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan.")],
+    budget: Annotated[
+        str | None, typer.Option(help="Budget, by name or id. Default: the only one in the plan's currency.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Order the patches of a plan. HOLDS their money in a budget; asks first."""
+    with connect(url, api_key) as client:
+        budget_id = None if budget is None else find_budget(client, budget)["id"]
+        if not yes:
+            planned = client.get(f"/v1/plans/{plan}")
+            what = f"{plural(planned['patches']['bought'], 'patch')} for {money(planned['cost'])}"
+            purse = f'budget "{budget}"' if budget else "the budget"
+            typer.confirm(f"Order {what}? The amount is held in {purse}.", abort=True, err=True)
+        placed = client.create_order(plan, budget_id)
+    if as_json:
+        typer.echo(json.dumps(placed, indent=2))
+        return
+    console().print(order_view(placed))
+    if placed["counts"]["awaited"]:
+        console().print(f"\nDeliver what you bought: loupe deliver {placed['id']} --folder DIR")
+
+
+def deliver(
+    order_id: OrderId,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="One patch as GeoTIFF; say which with --tile and --patch."),
+    ] = None,
+    tile: Annotated[int | None, typer.Option(help="Tile of FILE.", min=0)] = None,
+    patch: Annotated[int | None, typer.Option(help="Patch of FILE, 4 x column + row.", min=0, max=15)] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder of files named tile-<t>-patch-<p>.tif.", file_okay=False)
+    ] = None,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Upload bought patches. SETTLES each one's share of the held money. Safe to run again."""
+    files = _files(file, tile, patch, folder)
+    with connect(url, api_key) as client:
+        refused = _send_all(client, order_id, files)
+        state = client.get(f"/v1/orders/{order_id}")
+    console().print(order_view(state))
+    if refused:
+        raise UsageError("\n".join([f"{plural(len(refused), 'file')} refused:", *refused]))
+
+
+def _files(
+    file: Path | None, tile: int | None, patch: int | None, folder: Path | None
+) -> list[tuple[int, int, Path]]:
+    if file is None and folder is not None and tile is None and patch is None:
+        return _folder_files(folder)
+    if file is not None and folder is None and tile is not None and patch is not None:
+        return [(tile, patch, file)]
+    raise UsageError("Give either --folder DIR, or FILE with --tile and --patch.")
+
+
+def _folder_files(folder: Path) -> list[tuple[int, int, Path]]:
+    found = [(match, path) for path in folder.iterdir() if (match := PATCH_FILE.fullmatch(path.name))]
+    if not found:
+        raise UsageError(f"No file in {folder} is named like tile-0-patch-5.tif.")
+    return sorted((int(match[1]), int(match[2]), path) for match, path in found)
+
+
+def _send_all(client: Client, order_id: str, files: Sequence[tuple[int, int, Path]]) -> list[str]:
+    """Send every file; return what was refused, and why. One file's fault does not stop the others."""
+    refused = []
+    watched = track(files, "Delivering", console=console(stderr=True), transient=True)
+    for tile, patch, path in watched:
+        try:
+            client.deliver(order_id, tile, patch, path.read_bytes())
+        except ClientError as error:
+            refused.append(f"{path.name}: {' '.join(str(error).splitlines())}")
+    return refused
+
+
+def classify(
+    order_id: OrderId,
+    allow_partial: Annotated[
+        bool, typer.Option("--allow-partial", help="Label with what has arrived so far.")
+    ] = False,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Label every tile of an order, with what low resolution alone would have said beside it."""
+    with connect(url, api_key) as client:
+        labelled = client.classify(order_id, allow_partial=allow_partial)
+    if as_json:
+        typer.echo(json.dumps(labelled, indent=2))
+        return
+    console().print(classification_view(labelled))

@@ -1,0 +1,85 @@
+"""`loupe serve`, `loupe demo`, `loupe keys`, `loupe db`: what an operator runs on the server's machine."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from pydantic import ValidationError
+
+from service.cli.connection import Commands, UsageError, console
+
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+# The server's code takes seconds to import (torch, GDAL): only the commands that need it pay for it.
+# ruff: noqa: PLC0415
+
+keys = typer.Typer(cls=Commands, no_args_is_help=True, help="Make API keys (on the server's machine).")
+db = typer.Typer(cls=Commands, no_args_is_help=True, help="Look after the database.")
+
+
+def read_settings() -> "Settings":
+    """Settings of the environment. UsageError that names the variables when some are wrong."""
+    from service.settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = [f"LOUPE_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+        raise UsageError("\n".join(["Settings are wrong.", *faults])) from error
+
+
+def serve() -> None:
+    """Start the server. Prints its address and, the first time, an API key. Settings: LOUPE_*."""
+    from service.serving import run
+
+    run(read_settings())
+
+
+def demo(
+    data: Annotated[
+        Path,
+        typer.Option(envvar="LOUPE_DATA", help="Folder with uc-merced.tar and rasters/, when you have it."),
+    ] = Path("../shared/data"),
+    keep: Annotated[
+        bool | None,
+        typer.Option("--keep/--no-keep", help="Leave the server up at the end. Default: in a terminal."),
+    ] = None,
+) -> None:
+    """Run the whole job on real imagery against a server of its own, and show what it bought and saved."""
+    from service.demo.imagery import ImageryError
+    from service.demo.process import ServerError
+    from service.demo.run import run_demo
+
+    try:
+        run_demo(data, keep=sys.stdin.isatty() if keep is None else keep, out=console())
+    except (ImageryError, ServerError) as error:
+        raise UsageError(str(error)) from error
+
+
+@keys.command("create")
+def create_key(name: Annotated[str, typer.Argument(metavar="NAME", help="What the key is for.")]) -> None:
+    """Make an API key and print it, once: only its digest is kept."""
+    from sqlalchemy import select
+
+    from service.access import repository
+    from service.access.tables import Workspace
+    from service.db import connect, database_url, upgrade
+
+    url = database_url(read_settings())
+    upgrade(url)
+    with connect(url).sessions.begin() as session:
+        found = select(Workspace).where(Workspace.name == repository.FIRST_WORKSPACE)
+        workspace = session.scalar(found) or repository.create_workspace(session, repository.FIRST_WORKSPACE)
+        key = repository.create_key(session, workspace, name)
+    typer.echo(key)
+
+
+@db.command("upgrade")
+def upgrade_database() -> None:
+    """Bring the database's schema to this version. `loupe serve` does it too."""
+    from service.db import database_url, upgrade
+
+    upgrade(database_url(read_settings()))
+    console().print("The database is up to date.")

@@ -1,0 +1,110 @@
+"""`loupe plan`: which patches of a scene to buy, and what that costs."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn
+
+from service.cli.connection import DEFAULT_URL, ApiKey, Url, UsageError, connect, console
+from service.client import Client, Json
+from service.terminal.documents import plan_view
+
+
+class ObjectiveKind(StrEnum):
+    """What a plan optimises."""
+
+    POLICY = "policy"
+    LAMBDA = "lambda"
+    MAX_COST = "max_cost"
+    MAX_PATCHES = "max_patches"
+
+
+PriceList = Annotated[
+    str | None, typer.Option(help="Price list, by name or id. Default: example-no-minimum, an example.")
+]
+Kind = Annotated[
+    ObjectiveKind | None,
+    typer.Option(help="What to optimise. Default: policy, or what --lambda, --max-cost, --max-patches say."),
+]
+CostWeight = Annotated[
+    float | None, typer.Option("--lambda", help="Utility that one unit of money must bring.", min=0)
+]
+MaxCost = Annotated[
+    str | None, typer.Option(help='The most to spend, such as "12.50", in the price list\'s currency.')
+]
+MaxPatches = Annotated[int | None, typer.Option(help="The most patches to buy.", min=0)]
+Bands = Annotated[
+    str | None, typer.Option(help='Which bands are red, green and blue, from 1: "4,3,2" for Sentinel-2.')
+]
+Radiometry = Annotated[
+    str | None, typer.Option(help="How to read the values, where the file does not say it.")
+]
+GeoJson = Annotated[Path | None, typer.Option(help="Write every patch with its decision as GeoJSON (QGIS).")]
+Picture = Annotated[Path | None, typer.Option(help="Write a picture: the scene, bought patches outlined.")]
+
+
+def plan(  # noqa: PLR0913  (a command's parameters are its options)
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Low-resolution GeoTIFF.", exists=True, dir_okay=False)
+    ],
+    price_list: PriceList = None,
+    objective: Kind = None,
+    cost_weight: CostWeight = None,
+    max_cost: MaxCost = None,
+    max_patches: MaxPatches = None,
+    bands: Bands = None,
+    radiometry: Radiometry = None,
+    geojson: GeoJson = None,
+    png: Picture = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Plan a scene: which patches of each tile to buy, what they cost, what that saves. Spends nothing."""
+    numbers = {"lambda": cost_weight, "max_cost": max_cost, "max_patches": max_patches}
+    options: dict[str, str | float | None] = {
+        "price_list": price_list,
+        "objective": _objective(objective, [name for name, value in numbers.items() if value is not None]),
+        "bands": bands,
+        "radiometry": radiometry,
+    }
+    with connect(url, api_key) as client:
+        with _waiting(f"Planning {file.name}"):
+            planned = client.plan_scene(file.read_bytes(), **options, **numbers)
+        _write_files(client, planned, geojson, png)
+    if as_json:
+        typer.echo(json.dumps(planned, indent=2))
+        return
+    out = console()
+    out.print(plan_view(planned))
+    out.print(f"\nPlan {planned['id']}. To buy: loupe order {planned['id']}")
+
+
+def _objective(kind: ObjectiveKind | None, given: list[str]) -> str | None:
+    """The objective asked for, or the one the given limit implies."""
+    if len(given) > 1:
+        names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UsageError(f"A plan has one objective: choose between {names}.")
+    if kind is not None:
+        return kind.value
+    return given[0] if given else None
+
+
+def _waiting(words: str) -> Progress:
+    progress = Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), console=console(stderr=True), transient=True
+    )
+    progress.add_task(words, total=None)
+    return progress
+
+
+def _write_files(client: Client, planned: Json, geojson: Path | None, png: Path | None) -> None:
+    path = f"/v1/plans/{planned['id']}"
+    if geojson is not None:
+        features = [feature for page in client.pages(f"{path}/patches") for feature in page["features"]]
+        geojson.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    if png is not None:
+        png.write_bytes(client.send("GET", f"{path}/preview.png").content)

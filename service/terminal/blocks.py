@@ -1,0 +1,92 @@
+"""Plans, labels and money as a terminal shows them. Documents of the HTTP API in, rich renderables out."""
+
+from collections.abc import Collection, Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from service.client import Json
+
+GRID = 4
+TILES_SHOWN, TILES_ACROSS = 12, 6
+BUY, LEAVE = "#", "."
+
+
+def money(value: Json | None) -> str:
+    """Write {"amount", "currency"} as "12.50 USD"; a dash where there is none yet."""
+    return "-" if value is None else f"{value['amount']} {value['currency']}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Write "1 patch", "2 patches", "1,380 tiles"."""
+    ending = "es" if noun.endswith("ch") else "s"
+    return f"{count:,} {noun}{'' if count == 1 else ending}"
+
+
+def grid_rows(buy: Collection[int]) -> list[str]:
+    """Four lines of a tile seen from above; patch ids run down the columns (id = 4 x column + row)."""
+    return [
+        " ".join(BUY if GRID * column + row in buy else LEAVE for column in range(GRID))
+        for row in range(GRID)
+    ]
+
+
+def tile_block(tile: Json) -> Text:
+    """One tile: its number over its 4 x 4 grid."""
+    block = Text(f"tile {tile['tile']}", no_wrap=True)
+    if tile["status"] == "no-data":
+        return block.append("\nno data", "dim")
+    for row in grid_rows(tile["buy"]):
+        block.append("\n")
+        for cell in row:
+            block.append(cell, "bold green" if cell == BUY else "dim")
+    return block
+
+
+def tile_blocks(tiles: Sequence[Json], columns: int, shown: int = TILES_SHOWN) -> RenderableType:
+    """The first tiles, as they lie in a scene of so many columns where that fits; how many more there are."""
+    blocks = Table.grid(padding=(0, 4, 1, 0))
+    across = min(columns, TILES_ACROSS)
+    for start in range(0, min(len(tiles), shown), across):
+        blocks.add_row(*(tile_block(tile) for tile in tiles[start : min(start + across, shown)]))
+    parts: list[RenderableType] = [Text(f"{BUY} buy   {LEAVE} leave", "dim"), blocks]
+    if len(tiles) > shown:
+        parts.append(Text(f"... {len(tiles) - shown:,} more", "dim"))
+        parts.append(spread(tiles))
+    return Group(*parts)
+
+
+def spread(tiles: Iterable[Json]) -> Text:
+    """How many tiles buy none, few or all of their patches, in a line."""
+    bought = [len(tile["buy"]) for tile in tiles if tile["status"] != "no-data"]
+    ranges = {"none": (0, 0), "1 to 4": (1, 4), "5 to 8": (5, 8), "9 to 15": (9, 15), "all 16": (16, 16)}
+    counts = {name: sum(low <= count <= high for count in bought) for name, (low, high) in ranges.items()}
+    words = ", ".join(f"{name} in {plural(count, 'tile')}" for name, count in counts.items() if count)
+    return Text(f"Patches bought: {words}." if words else "No tile holds data.")
+
+
+def facts(rows: Iterable[tuple[str, str]]) -> Table:
+    """Names beside values, without rules."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, Text(value))
+    return table
+
+
+def columns(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[str] = ()) -> Table:
+    """A table; the columns named in `right` are right-aligned. No cell is cut short."""
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    for title in titles:
+        table.add_column(title, justify="right" if title in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def indent(content: RenderableType) -> Padding:
+    """Set a block in by two spaces."""
+    return Padding(content, (0, 0, 0, 2))

@@ -1,0 +1,111 @@
+"""The documents of the HTTP API as a terminal shows them: plan, order, labels, savings, budgets, ledger."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from service.client import Json
+from service.terminal.blocks import columns, facts, indent, money, plural, tile_blocks
+
+
+def plan_view(plan: Json) -> Group:
+    """The grids, what they cost, and what that saves against which baseline."""
+    parts: list[RenderableType] = []
+    if plan.get("tiles"):
+        parts.append(tile_blocks(plan["tiles"], plan["scene"]["columns"]))
+    return Group(*parts, plan_figures(plan))
+
+
+def plan_figures(plan: Json) -> RenderableType:
+    """A plan's decision and money, without the grids."""
+    scene, patches, prices = plan["scene"], plan["patches"], plan["provenance"]["price_list"]
+    tiles = plural(scene["columns"] * scene["rows"], "tile")
+    rows = [
+        ("Scene", f"{tiles} of {scene['tile_m']:.0f} m, {scene['planned_km2']:.4g} km2"),
+        ("Decision", str(plan["decision"])),
+        ("Cost", f"{money(plan['cost'])} for {plan['billable_km2']} km2 billed"),
+        ("Baseline", f"{money(plan['baseline'])} for all {plural(patches['total'], 'patch')}"),
+        ("Prices", f"{prices['name']} version {prices['version']}"),
+    ]
+    return Group(facts(rows), Text(), savings_table(plan["savings"]))
+
+
+def savings_table(savings: Json) -> RenderableType:
+    """The three savings, each with the baseline it is measured against."""
+    rows = []
+    for kind in ("list", "billable", "realised"):
+        saving = savings.get(kind)
+        against = "known when every patch is delivered" if saving is None else saving["baseline"]
+        rows.append((f"{kind} saving", money(saving), against))
+    return columns(("Saving", "Amount", "Against"), rows, right={"Amount"})
+
+
+def order_view(order: Json) -> RenderableType:
+    """Where an order stands, and where its money is."""
+    counts, amounts = order["counts"], order["amounts"]
+    came = f"{counts['delivered']:,} of {plural(counts['bought'], 'patch')} delivered"
+    held, settled, released = (money(amounts[name]) for name in ("held", "settled", "released"))
+    return facts(
+        [
+            ("Order", str(order["id"])),
+            ("Status", f"{order['status'].replace('_', ' ')}: {came}"),
+            ("Money", f"{settled} settled, {held} held, {released} released, of {money(amounts['total'])}"),
+        ]
+    )
+
+
+def classification_view(labelled: Json, truth: Sequence[str] | None = None) -> RenderableType:
+    """Every tile's label beside what low resolution alone says, and the truth where it is known."""
+    titles = ["Tile", "Label", "Confidence", "LR alone says", "Confidence", "Patches"]
+    rows = []
+    for tile in labelled["tiles"]:
+        row = [
+            str(tile["tile"]),
+            tile["label"],
+            f"{tile['confidence']:.0%}",
+            tile["lr_label"],
+            f"{tile['lr_confidence']:.0%}",
+            f"{tile['patches_used']} of {tile['patches_bought']}",
+        ]
+        rows.append(row if truth is None else [row[0], truth[tile["tile"]], *row[1:]])
+    if truth is not None:
+        titles.insert(1, "Truth")
+    note = (
+        [] if labelled["complete"] else [Text("Not every bought patch has arrived: these labels may change.")]
+    )
+    return Group(columns(titles, rows, right={"Tile", "Confidence", "Patches"}), *note)
+
+
+def savings_view(report: Json) -> RenderableType:
+    """What was saved so far, per currency."""
+    if not report["currencies"]:
+        return Text("Nothing was ordered yet, so nothing was saved.")
+    parts: list[RenderableType] = []
+    for entry in report["currencies"]:
+        orders = f"{plural(entry['orders'], 'order')}, {entry['completed']} completed"
+        parts.append(Text(f"{entry['currency']}: {orders}, {money(entry['settled'])} spent", "bold"))
+        parts.append(indent(savings_table(entry["savings"])))
+    return Group(*parts)
+
+
+def budgets_view(budgets: Sequence[Json]) -> RenderableType:
+    """Budgets with where their money is."""
+    names = ("limit", "spent", "held", "available")
+    rows = [(item["name"], *(money(item[name]) for name in names), item["id"]) for item in budgets]
+    return columns(("Budget", "Limit", "Spent", "Held", "Available", "Id"), rows, set(map(str.title, names)))
+
+
+def ledger_view(entries: Sequence[Json]) -> RenderableType:
+    """Movements of money, newest first."""
+    rows = [
+        (
+            entry["at"][:19].replace("T", " "),
+            entry["kind"],
+            money(entry["amount"]),
+            entry["budget"],
+            entry["reference"],
+        )
+        for entry in entries
+    ]
+    return columns(("When (UTC)", "Movement", "Amount", "Budget", "For"), rows, right={"Amount"})
