@@ -1,0 +1,88 @@
+"""A real server process for the demo: free port, empty state, ended when the block ends."""
+
+import os
+import re
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from service.client import Client, ProblemError
+
+ROOT = Path(__file__).parent.parent.parent
+ADDRESS = re.compile(r"listens on (http://\S+)")
+START_SECONDS = 120
+STOP_SECONDS = 30
+
+
+class ServerError(Exception):
+    """The server did not start; the message holds the end of its log."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the demo's server answers, and the key that opens it."""
+
+    url: str
+    key: str
+
+
+@contextmanager
+def running_server(home: Path) -> Iterator[Server]:
+    """Start the server on `home`; wait until it is ready; stop it at the end. ServerError if it fails."""
+    key, log = secrets.token_urlsafe(24), home / "server.log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service"],
+            env=_environment(home, key),
+            cwd=home,  # where no .env of the operator is read
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C ends the demo, and the demo ends the server
+        )
+    try:
+        server = Server(_await_address(process, log), key)
+        _await_ready(server)
+        yield server
+    finally:
+        _stop(process)
+
+
+def _environment(home: Path, key: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name != "LOUPE_DATABASE_URL"}
+    path = os.pathsep.join(filter(None, [str(ROOT), inherited.get("PYTHONPATH")]))
+    own = {"LOUPE_HOME": str(home), "LOUPE_HOST": "127.0.0.1", "LOUPE_PORT": "0", "LOUPE_API_KEY": key}
+    return inherited | own | {"PYTHONPATH": path}
+
+
+def _await_address(process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    while not (found := ADDRESS.search(text := log.read_text(errors="replace"))):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise ServerError(f"The server did not start:\n{text[-2000:].strip()}")
+        time.sleep(0.1)
+    return found[1]
+
+
+def _await_ready(server: Server) -> None:
+    """Wait for the bundle to load; the server already listens and answers when it has."""
+    with Client(server.url, server.key) as client:
+        try:
+            client.get("/readyz")
+        except ProblemError as error:
+            missing = [name for name, good in error.problem.get("checks", {}).items() if not good]
+            raise ServerError(f"The server is not ready: {', '.join(missing)} missing.") from error
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
