@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 
 Json = dict[str, Any]
+Query = str | float | None
 TIFF = {"Content-Type": "image/tiff"}
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # Planning or classifying a large scene on a CPU takes minutes; connecting never does.
@@ -124,11 +125,14 @@ class Client:
             yield from answer.text.splitlines()[0 if following == path else 1 :]
             following = answer.links.get("next", {}).get("url")
 
-    def plan_scene(self, scene: bytes, **options: str | float | None) -> Json:
-        """Plan a low-resolution GeoTIFF; `options` are the query parameters of POST /v1/plans."""
-        given = {name: value for name, value in options.items() if value is not None}
-        answer = self.send("POST", "/v1/plans", content=scene, headers=TIFF, params=given)
-        return cast(Json, answer.json())
+    def upload(self, method: str, path: str, geotiff: bytes, **query: Query) -> httpx.Response:
+        """Send a GeoTIFF as it is, with the query parameters that are not None."""
+        given = {name: value for name, value in query.items() if value is not None}
+        return self.send(method, path, content=geotiff, headers=TIFF, params=given or None)
+
+    def plan_scene(self, scene: bytes, **query: Query) -> Json:
+        """Plan a low-resolution GeoTIFF; the query parameters are those of POST /v1/plans."""
+        return cast(Json, self.upload("POST", "/v1/plans", scene, **query).json())
 
     def create_budget(self, name: str, amount: str, currency: str) -> Json:
         """Set money aside for orders."""
@@ -138,10 +142,10 @@ class Client:
         """Order the patches of a plan; holds their money."""
         return self.post("/v1/orders", {"plan": plan} | ({"budget": budget} if budget else {}))
 
-    def deliver(self, order: str, tile: int, patch: int, geotiff: bytes) -> bool:
+    def deliver(self, order: str, tile: int, patch: int, geotiff: bytes, **query: Query) -> bool:
         """Upload one bought patch; False when these bytes were there already."""
         path = f"/v1/orders/{order}/tiles/{tile}/patches/{patch}"
-        return self.send("PUT", path, content=geotiff, headers=TIFF).status_code == httpx.codes.CREATED
+        return self.upload("PUT", path, geotiff, **query).status_code == httpx.codes.CREATED
 
     def classify(self, order: str, *, allow_partial: bool = False) -> Json:
         """Label every tile of an order."""

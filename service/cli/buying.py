@@ -10,7 +10,7 @@ import typer
 from rich.progress import track
 
 from service.cli.accounts import find_budget
-from service.cli.connection import DEFAULT_URL, ApiKey, Url, UsageError, connect, console
+from service.cli.connection import DEFAULT_URL, ApiKey, Bands, Radiometry, Url, UsageError, connect, console
 from service.client import Client, ClientError
 from service.terminal.blocks import money, plural
 from service.terminal.documents import classification_view, order_view
@@ -48,7 +48,7 @@ def order(
         console().print(f"\nDeliver what you bought: loupe deliver {placed['id']} --folder DIR")
 
 
-def deliver(
+def deliver(  # noqa: PLR0913  (a command's parameters are its options)
     order_id: OrderId,
     file: Annotated[
         Path | None,
@@ -59,13 +59,15 @@ def deliver(
     folder: Annotated[
         Path | None, typer.Option(help="Folder of files named tile-<t>-patch-<p>.tif.", file_okay=False)
     ] = None,
+    bands: Bands = None,
+    radiometry: Radiometry = None,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
     """Upload bought patches. SETTLES each one's share of the held money. Safe to run again."""
     files = _files(file, tile, patch, folder)
     with connect(url, api_key) as client:
-        refused = _send_all(client, order_id, files)
+        refused = _send_all(client, order_id, files, bands=bands, radiometry=radiometry)
         state = client.get(f"/v1/orders/{order_id}")
     console().print(order_view(state))
     if refused:
@@ -89,13 +91,15 @@ def _folder_files(folder: Path) -> list[tuple[int, int, Path]]:
     return sorted((int(match[1]), int(match[2]), path) for match, path in found)
 
 
-def _send_all(client: Client, order_id: str, files: Sequence[tuple[int, int, Path]]) -> list[str]:
+def _send_all(
+    client: Client, order_id: str, files: Sequence[tuple[int, int, Path]], **reading: str | None
+) -> list[str]:
     """Send every file; return what was refused, and why. One file's fault does not stop the others."""
     refused = []
     watched = track(files, "Delivering", console=console(stderr=True), transient=True)
     for tile, patch, path in watched:
         try:
-            client.deliver(order_id, tile, patch, path.read_bytes())
+            client.deliver(order_id, tile, patch, path.read_bytes(), **reading)
         except ClientError as error:
             refused.append(f"{path.name}: {' '.join(str(error).splitlines())}")
     return refused

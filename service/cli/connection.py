@@ -28,6 +28,12 @@ ApiKey = Annotated[
         show_envvar=True,
     ),
 ]
+Bands = Annotated[
+    str | None, typer.Option(help='Which bands are red, green and blue, from 1: "4,3,2" for Sentinel-2.')
+]
+Radiometry = Annotated[
+    str | None, typer.Option(help="How to read the values, where the file does not say it.")
+]
 
 
 class UsageError(Exception):

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn
 
-from service.cli.connection import DEFAULT_URL, ApiKey, Url, UsageError, connect, console
-from service.client import Client, Json
+from service.cli.connection import DEFAULT_URL, ApiKey, Bands, Radiometry, Url, connect, console
+from service.client import Client, Json, Query
 from service.terminal.documents import plan_view
 
 
@@ -36,12 +36,6 @@ MaxCost = Annotated[
     str | None, typer.Option(help='The most to spend, such as "12.50", in the price list\'s currency.')
 ]
 MaxPatches = Annotated[int | None, typer.Option(help="The most patches to buy.", min=0)]
-Bands = Annotated[
-    str | None, typer.Option(help='Which bands are red, green and blue, from 1: "4,3,2" for Sentinel-2.')
-]
-Radiometry = Annotated[
-    str | None, typer.Option(help="How to read the values, where the file does not say it.")
-]
 GeoJson = Annotated[Path | None, typer.Option(help="Write every patch with its decision as GeoJSON (QGIS).")]
 Picture = Annotated[Path | None, typer.Option(help="Write a picture: the scene, bought patches outlined.")]
 
@@ -64,16 +58,18 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
     api_key: ApiKey = None,
 ) -> None:
     """Plan a scene: which patches of each tile to buy, what they cost, what that saves. Spends nothing."""
-    numbers = {"lambda": cost_weight, "max_cost": max_cost, "max_patches": max_patches}
-    options: dict[str, str | float | None] = {
+    options: dict[str, Query] = {
         "price_list": price_list,
-        "objective": _objective(objective, [name for name, value in numbers.items() if value is not None]),
+        "objective": None if objective is None else objective.value,
+        "lambda": cost_weight,
+        "max_cost": max_cost,
+        "max_patches": max_patches,
         "bands": bands,
         "radiometry": radiometry,
     }
     with connect(url, api_key) as client:
         with _waiting(f"Planning {file.name}"):
-            planned = client.plan_scene(file.read_bytes(), **options, **numbers)
+            planned = client.plan_scene(file.read_bytes(), **options)
         _write_files(client, planned, geojson, png)
     if as_json:
         typer.echo(json.dumps(planned, indent=2))
@@ -81,16 +77,6 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
     out = console()
     out.print(plan_view(planned))
     out.print(f"\nPlan {planned['id']}. To buy: loupe order {planned['id']}")
-
-
-def _objective(kind: ObjectiveKind | None, given: list[str]) -> str | None:
-    """The objective asked for, or the one the given limit implies."""
-    if len(given) > 1:
-        names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise UsageError(f"A plan has one objective: choose between {names}.")
-    if kind is not None:
-        return kind.value
-    return given[0] if given else None
 
 
 def _waiting(words: str) -> Progress:

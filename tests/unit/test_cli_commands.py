@@ -84,15 +84,7 @@ def test_the_scene_is_posted_as_it_is_with_the_options_as_query(server: PlayedSe
     assert request.content == scene(tmp_path).read_bytes()
     assert request.headers["Content-Type"] == "image/tiff"
     assert request.headers["Authorization"] == "Bearer a-key-for-the-test"
-    assert dict(request.url.params) == {"objective": "max_cost", "max_cost": "12.50", "bands": "4,3,2"}
-
-
-def test_two_objectives_are_refused_before_anything_is_sent(server: PlayedServer, tmp_path: Path) -> None:
-    done = loupe("plan", str(scene(tmp_path)), "--max-cost", "1", "--max-patches", "3")
-
-    assert done.exit_code == 1
-    assert "choose between --max-cost and --max-patches" in done.stderr
-    assert server.asked == []
+    assert dict(request.url.params) == {"max_cost": "12.50", "bands": "4,3,2"}
 
 
 def test_geojson_is_collected_from_all_pages(server: PlayedServer, tmp_path: Path) -> None:
