@@ -1,4 +1,4 @@
-"""Runs migrations in one transaction each, waiting at most five seconds for a lock."""
+"""Runs migrations in one transaction, waiting at most five seconds for a table."""
 
 from alembic import context
 from sqlalchemy import create_engine, text
@@ -22,13 +22,12 @@ def run() -> None:
     url = context.config.attributes.get("url") or database_url(Settings())
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
-        # A migration that waits for a lock makes everybody behind it wait too.
-        connection.execute(text("SET lock_timeout = '5s'"))
-        connection.commit()
         context.configure(connection=connection, target_metadata=Base.metadata, include_object=is_ours)
         with context.begin_transaction():
             # Two processes that start together take turns.
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('loupe.migrations'))"))
+            # A migration that waits for a table makes everybody behind it wait too.
+            connection.execute(text("SET LOCAL lock_timeout = '5s'"))
             context.run_migrations()
     engine.dispose()
 

@@ -1,0 +1,90 @@
+"""`ledger.violations` sees what a superuser did behind the ledger's back."""
+
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from service.access.repository import create_workspace
+from service.db import Database
+from service.ledger import writer
+from service.ledger.repository import violations
+from service.money import Money
+
+
+@pytest.fixture
+def session(database: Database, workspace_id: UUID) -> Iterator[Session]:
+    """Books with four transfers, in a session that may break every rule; all is rolled back."""
+    with database.sessions() as session:
+        budget = writer.create_budget(session, workspace_id, "tampered", Money(10_000, "USD"))
+        hold = writer.reserve(session, workspace_id, budget, 5_000, "order:1")
+        for amount in (1_000, 2_000):
+            writer.release(session, hold, amount, "order:1")
+        session.execute(text("SET LOCAL session_replication_role = replica"))  # no trigger, no foreign key
+        yield session
+        session.rollback()
+
+
+@pytest.mark.parametrize(
+    ("tampering", "seen"),
+    [
+        ("UPDATE ledger.transfer SET amount = 999 WHERE seq = 3", {"I8", "I10"}),
+        ("UPDATE ledger.transfer SET at = at - interval '1 day' WHERE seq = 3", {"I10"}),
+        ("UPDATE ledger.transfer SET reference = 'order:2' WHERE seq = 3", {"I10"}),
+        ("DELETE FROM ledger.transfer WHERE seq = 4", {"I8", "I11"}),
+        ("DELETE FROM ledger.transfer WHERE seq = 3", {"I8", "I9", "I10"}),
+        ("UPDATE ledger.transfer SET kind = 'settle', reference = 'x' WHERE seq = 3",
+         {"I8", "I10", "I13", "I14"}),
+        ("UPDATE ledger.entry SET amount = amount + 1 WHERE amount = 10000", {"I1", "I3", "I4"}),
+        ("UPDATE ledger.entry SET balance_after = -1 WHERE amount = 10000", {"I4", "I5"}),
+        ("DELETE FROM ledger.entry WHERE transfer_id IN (SELECT id FROM ledger.transfer WHERE seq = 4)",
+         {"I2", "I3"}),
+        ("UPDATE ledger.account SET balance = balance + 1 WHERE kind = 'spent'", {"I3", "I6"}),
+        ("UPDATE ledger.account SET balance = balance + 1 WHERE kind = 'reserved'", {"I3", "I6", "I7"}),
+        ("UPDATE ledger.hold SET released = released - 1", {"I7", "I8"}),
+        ("UPDATE ledger.chain SET seq = seq + 1", {"I11"}),
+        ("UPDATE ledger.chain SET hash = sha256('x')", {"I11"}),
+        ("""INSERT INTO idempotency (workspace_id, key, fingerprint)
+            SELECT id, 'claimed-for-ever', 'x' FROM workspace""", {"I12"}),
+        ("""INSERT INTO delivery (order_id, tile, patch, sha256, size, pixels, checks, settled_minor)
+            VALUES (gen_random_uuid(), 0, 0, '', 0, '', '{}', 5)""", {"I13"}),
+    ],
+)  # fmt: skip
+def test_sees_tampering(session: Session, tampering: str, seen: set[str]) -> None:
+    assert violations(session) == []
+
+    session.execute(text(tampering))
+
+    assert {invariant.split()[0] for invariant, _ in violations(session)} == seen
+
+
+def test_sees_two_transfers_swapped(session: Session) -> None:
+    for old, new in ((3, -3), (4, 3), (-3, 4)):
+        session.execute(
+            text("UPDATE ledger.transfer SET seq = :new WHERE seq = :old"), {"old": old, "new": new}
+        )
+
+    assert {invariant.split()[0] for invariant, _ in violations(session)} == {"I10", "I11"}
+
+
+def test_sees_a_payment_of_another_amount_than_its_delivery(session: Session) -> None:
+    hold = session.execute(text("SELECT id FROM ledger.hold")).scalar_one()
+    order = uuid4()
+    writer.settle(session, hold, 7, f"delivery:{order}/0/0")
+    session.execute(
+        text("""INSERT INTO delivery (order_id, tile, patch, sha256, size, pixels, checks, settled_minor)
+                VALUES (:order, 0, 0, '', 0, '', '{}', 8)"""),
+        {"order": order},
+    )
+
+    assert [invariant.split()[0] for invariant, _ in violations(session)] == ["I13"]
+
+
+def test_a_workspace_is_judged_by_its_own_chain(session: Session) -> None:
+    elsewhere = create_workspace(session, "elsewhere")
+    writer.create_budget(session, elsewhere.id, "other", Money(1, "EUR"))
+    session.execute(text("UPDATE ledger.transfer SET amount = 2 WHERE currency = 'EUR'"))
+
+    assert {subject for _, subject in violations(session)} == {f"{elsewhere.id} 1"}
