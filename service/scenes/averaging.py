@@ -1,16 +1,19 @@
 """Averaging a fine raster down to coarser pixels, weighted by area, leaving invalid pixels out."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-_ROWS = 512  # rows averaged at a time: bounds the memory of running sums
+_ROWS = 256  # new rows made at a time: bounds the memory of intermediates
+_ROUNDING = 1e-9  # pixels: a rounding error short of a whole pixel is a whole pixel
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.float32]
 
 
 def average_down(
     rgb: NDArray[np.uint8], valid: NDArray[np.bool_], factors: tuple[float, float]
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+) -> tuple[NDArray[np.uint8], Floats]:
     """Average rgb (3, H, W) into pixels `factors` (x, y) >= 1 times as large, and say how valid they are.
 
     Returns rgb (3, H', W') and the valid share (H', W') of each new pixel, where W' = floor(W / x) and
@@ -20,39 +23,36 @@ def average_down(
     if factors == (1.0, 1.0):
         return rgb, valid.astype(np.float32)
     share = _shrink(valid, factors)
+    divisor = np.where(share > 0, share, 1)
     averaged = np.empty((3, *share.shape), np.uint8)
-    with np.errstate(invalid="ignore"):
-        for band, out in zip(rgb, averaged, strict=True):
-            mean = _shrink(np.where(valid, band, 0), factors) / share
-            out[:] = np.rint(np.nan_to_num(mean)).clip(0, 255)
-    return averaged, share.astype(np.float32)
-
-
-def _shrink(values: NDArray[np.bool_] | NDArray[np.uint8], factors: tuple[float, float]) -> Floats:
-    """Area-weighted mean of values (H, W) in pixels `factors` (x, y) times as large."""
-    height, width = values.shape
-    across = np.empty((height, whole(width, factors[0])))
-    for top in range(0, height, _ROWS):
-        rows = slice(top, top + _ROWS)
-        across[rows] = _shrink_rows(values[rows].astype(np.float64), factors[0])
-    return _shrink_rows(across.T, factors[1]).T
+    for band, out in zip(rgb, averaged, strict=True):
+        mean = _shrink(np.where(valid, band, 0), factors) / divisor
+        out[:] = np.rint(mean).clip(0, 255)
+    return averaged, share.clip(0, 1)
 
 
 def whole(length: int, factor: float) -> int:
-    """How many pixels `factor` times as large fit into `length`; a rounding error short of one is one."""
-    return int(length / factor + 1e-9)
+    """How many pixels `factor` times as large fit into `length` pixels."""
+    return int(length / factor + _ROUNDING)
 
 
-def _shrink_rows(values: Floats, factor: float) -> Floats:
-    """Mean of values (N, L) over [i * factor, (i + 1) * factor) for each whole i.
+def _shrink(values: NDArray[Any], factors: tuple[float, float]) -> Floats:
+    """Area-weighted mean of values (H, W) in pixels `factors` (x, y) times as large."""
+    rows = _shrink_rows(values, factors[1])
+    return np.ascontiguousarray(_shrink_rows(np.ascontiguousarray(rows.T), factors[0]).T)
 
-    The running sum, read with linear interpolation, is the exact integral of a piecewise constant row.
-    """
-    if factor == 1.0:
-        return values
-    length = values.shape[1]
-    running = np.concatenate([np.zeros((len(values), 1)), values.cumsum(axis=1)], axis=1)
-    edges = np.minimum(np.arange(whole(length, factor) + 1) * factor, length)
-    left = np.minimum(edges.astype(np.int64), length - 1)
-    integral = running[:, left] + (edges - left) * values[:, left]
-    return np.asarray(np.diff(integral, axis=1) / factor)
+
+def _shrink_rows(values: NDArray[Any], factor: float) -> Floats:
+    """Mean over rows [i * factor, (i + 1) * factor) of values (L, N), for each whole i."""
+    out = np.zeros((whole(len(values), factor), values.shape[1]), np.float32)
+    for top in range(0, len(out), _ROWS):
+        part = out[top : top + _ROWS]
+        start = np.arange(top, top + len(part)) * factor
+        # Row `first + step` overlaps the new row by at most one; beyond the new row by nothing.
+        first = np.floor(start + _ROUNDING).astype(np.int64)
+        for step in range(int(np.ceil(factor)) + 1):
+            row = np.minimum(first + step, len(values) - 1)
+            overlap = np.minimum(start + factor, first + step + 1) - np.maximum(start, first + step)
+            weight = np.where(first + step < len(values), overlap, 0).clip(0) / factor
+            part += weight.astype(np.float32)[:, None] * values[row]
+    return out

@@ -1,7 +1,6 @@
 """Cut a scene into the tiles that a bundle's policy reads."""
 
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 from affine import Affine
@@ -25,8 +24,6 @@ FINEST, COARSEST = 0.9, 1.5  # of the bundle's LR GSD: what is used as it is
 _SQUARE_DEGREES = 2.0  # how far from a right angle rows and columns may be on the ground
 # A pixel counts as cloud when it is bright (about a quarter of full reflectance) and nearly colourless.
 _CLOUD_BRIGHT, _CLOUD_SPREAD = 200, 25
-
-Number = TypeVar("Number", np.uint8, np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +69,7 @@ def cut_tiles(imagery: Imagery, lr_px: int, lr_gsd_m: float, hr_gsd_m: float) ->
     return Tiles(
         grid=grid,
         pixels=pixels,
-        valid_share=np.asarray(_stack(share[None], grid).mean(axis=(1, 2, 3)), np.float32),
+        valid_share=_tile_means(share, grid),
         cloud_share=_cloud_share(pixels),
         gsd_m=(x_m, y_m),
         edge_px=(across - grid.columns * lr_px, down - grid.rows * lr_px),
@@ -116,12 +113,20 @@ def _too_small(width_m: float, height_m: float, tile_m: tuple[float, float]) -> 
     )
 
 
-def _stack(image: NDArray[Number], grid: TileGrid) -> NDArray[Number]:
-    """(C, H, W) -> (T, C, tile_px, tile_px), row-major tiles."""
+def _stack(image: NDArray[np.uint8], grid: TileGrid) -> NDArray[np.uint8]:
+    """(3, H, W) -> (T, 3, tile_px, tile_px), row-major tiles."""
     side = grid.tile_px
     cut = image[:, : grid.rows * side, : grid.columns * side]
-    cells = cut.reshape(len(image), grid.rows, side, grid.columns, side)
-    return np.ascontiguousarray(cells.transpose(1, 3, 0, 2, 4)).reshape(-1, len(image), side, side)
+    cells = cut.reshape(3, grid.rows, side, grid.columns, side)
+    return np.ascontiguousarray(cells.transpose(1, 3, 0, 2, 4)).reshape(-1, 3, side, side)
+
+
+def _tile_means(image: NDArray[np.float32], grid: TileGrid) -> NDArray[np.float32]:
+    """(H, W) -> the mean of each tile (T,)."""
+    side = grid.tile_px
+    cut = image[: grid.rows * side, : grid.columns * side]
+    means = cut.reshape(grid.rows, side, grid.columns, side).mean(axis=(1, 3), dtype=np.float64)
+    return np.asarray(means.ravel(), np.float32)
 
 
 def _cloud_share(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
