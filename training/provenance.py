@@ -1,0 +1,26 @@
+"""What made a bundle: the revision of the code and the machine."""
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+import torch
+
+
+def git_revision() -> str:
+    """Commit of this checkout, or "unknown" outside one."""
+    git = shutil.which("git")
+    if git is None:
+        return "unknown"
+    command = [git, "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
+    return result.stdout.strip() or "unknown"
+
+
+def hardware(device: torch.device) -> str:
+    """In words, without naming the machine."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return f"{os.cpu_count()} CPU cores ({platform.machine()})"
