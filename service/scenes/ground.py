@@ -29,7 +29,7 @@ def pixel_steps_m(transform: Affine, crs: str, width: int, height: int) -> tuple
     pixels are what they are on the ground.
     """
     column, row = width / 2, height / 2
-    points = np.array([transform * at for at in ((column, row), (column + 1, row), (column, row + 1))])
+    points = np.array([transform @ at for at in ((column, row), (column + 1, row), (column, row + 1))])
     lon, lat = to_wgs84(crs, points).T
     azimuths, _, lengths = WGS84.inv([lon[0]] * 2, [lat[0]] * 2, lon[1:], lat[1:])
     angle = abs((azimuths[1] - azimuths[0] + 180) % 360 - 180)

@@ -44,7 +44,7 @@ def _patch_transform(grid: TileGrid, tile: int, patch: int, size: int) -> Affine
     side = grid.tile_px / GRID
     column = tile % grid.columns * grid.tile_px + patch // GRID * side
     row = tile // grid.columns * grid.tile_px + patch % GRID * side
-    return grid.transform * Affine.translation(column, row) * Affine.scale(side / size)
+    return grid.transform @ Affine.translation(column, row) @ Affine.scale(side / size)
 
 
 def _check_coarseness(imagery: Imagery, target: Affine, crs: str, size: int) -> float:
@@ -76,14 +76,14 @@ def _cut_round(imagery: Imagery, crs: str, edges: Floats) -> tuple[NDArray[Any],
     Nothing is left (h or w is 0) when the patch lies elsewhere.
     """
     x, y = transform_points(crs, imagery.crs, edges).T
-    columns, rows = ~imagery.transform * (x, y)
+    columns, rows = ~imagery.transform @ (x, y)
     height, width = imagery.valid.shape
     left, right = _span(columns, width)
     top, bottom = _span(rows, height)
     window = (slice(top, bottom), slice(left, right))
     valid = imagery.valid[window].astype(np.float32)
     layers = np.concatenate([imagery.rgb[(slice(None), *window)] * valid, valid[None]])
-    return layers, imagery.transform * Affine.translation(left, top)
+    return layers, imagery.transform @ Affine.translation(left, top)
 
 
 def _span(positions: Floats, length: int) -> tuple[int, int]:
@@ -121,7 +121,7 @@ def _resample(
 
 def _misplaced(imagery: Imagery, crs: str, corners: Floats, share: float) -> PatchMisplacedError:
     height, width = imagery.valid.shape
-    delivered = to_wgs84(imagery.crs, np.array(imagery.transform * (width / 2, height / 2)))
+    delivered = to_wgs84(imagery.crs, np.array(imagery.transform @ (width / 2, height / 2)))
     wanted = to_wgs84(crs, corners[:4].mean(axis=0))
     east, north = offset_m(delivered, wanted)
     return PatchMisplacedError(

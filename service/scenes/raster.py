@@ -99,7 +99,7 @@ def _transform(facts: Mapping[str, Any]) -> Affine:
 
 
 def _check_place(transform: Affine, crs: str, width: int, height: int) -> None:
-    corners = np.array([transform * corner for corner in ((0, 0), (width, 0), (0, height), (width, height))])
+    corners = np.array([transform @ corner for corner in ((0, 0), (width, 0), (0, height), (width, height))])
     lon, lat = to_wgs84(crs, corners).T
     if not (np.isfinite(lon).all() and (np.abs(lon) <= 180).all() and (np.abs(lat) <= 90).all()):
         raise GeoreferenceError(
@@ -142,5 +142,5 @@ def _north_up(
     """Turn a south-up raster over, exactly; rotated ones stay as they are."""
     if not (transform.is_rectilinear and transform.e > 0):
         return pixels, valid, transform
-    flip = Affine.translation(0, valid.shape[0]) * Affine.scale(1, -1)
-    return pixels[:, ::-1], valid[::-1], transform * flip
+    flip = Affine.translation(0, valid.shape[0]) @ Affine.scale(1, -1)
+    return pixels[:, ::-1], valid[::-1], transform @ flip

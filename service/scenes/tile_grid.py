@@ -126,7 +126,7 @@ class TileGrid:
 def quadrangle_area_m2(transform: Affine, crs: str, width: float, height: float) -> float:
     """Area in square metres of a raster of width x height pixels, however large or warped."""
     pieces = TileGrid(
-        columns=16, rows=16, tile_px=1, transform=transform * Affine.scale(width / 16, height / 16), crs=crs
+        columns=16, rows=16, tile_px=1, transform=transform @ Affine.scale(width / 16, height / 16), crs=crs
     )
     return float(pieces._areas(1).sum())
 

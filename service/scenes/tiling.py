@@ -60,7 +60,7 @@ def cut_tiles(imagery: Imagery, lr_px: int, lr_gsd_m: float, hr_gsd_m: float) ->
         columns=across // lr_px,
         rows=down // lr_px,
         tile_px=lr_px,
-        transform=imagery.transform * Affine.scale(*factors),
+        transform=imagery.transform @ Affine.scale(*factors),
         crs=imagery.crs,
     )
     pixels = _stack(rgb, grid)
