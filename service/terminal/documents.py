@@ -8,12 +8,14 @@ from rich.text import Text
 from service.client import Json
 from service.terminal.blocks import columns, facts, indent, money, plural, tile_blocks
 
+LABELS_SHOWN = 40
+
 
 def plan_view(plan: Json) -> Group:
     """The grids, what they cost, and what that saves against which baseline."""
     parts: list[RenderableType] = []
     if plan.get("tiles"):
-        parts.append(tile_blocks(plan["tiles"], plan["scene"]["columns"]))
+        parts += [tile_blocks(plan["tiles"], plan["scene"]["columns"]), Text()]
     return Group(*parts, plan_figures(plan))
 
 
@@ -22,13 +24,18 @@ def plan_figures(plan: Json) -> RenderableType:
     scene, patches, prices = plan["scene"], plan["patches"], plan["provenance"]["price_list"]
     tiles = plural(scene["columns"] * scene["rows"], "tile")
     rows = [
-        ("Scene", f"{tiles} of {scene['tile_m']:.0f} m, {scene['planned_km2']:.4g} km2"),
+        ("Scene", f"{tiles} of {scene['tile_m']:.0f} m, {scene['planned_km2']:.4g} km2{_no_data(scene)}"),
         ("Decision", str(plan["decision"])),
         ("Cost", f"{money(plan['cost'])} for {plan['billable_km2']} km2 billed"),
         ("Baseline", f"{money(plan['baseline'])} for all {plural(patches['total'], 'patch')}"),
-        ("Prices", f"{prices['name']} version {prices['version']}"),
+        ("Price list", f"{prices['name']} version {prices['version']}" + ", an example" * prices["example"]),
     ]
     return Group(facts(rows), Text(), savings_table(plan["savings"]))
+
+
+def _no_data(scene: Json) -> str:
+    empty = scene["tiles_without_data"]
+    return f"; {plural(empty, 'tile')} without data, not planned" if empty else ""
 
 
 def savings_table(savings: Json) -> RenderableType:
@@ -56,25 +63,28 @@ def order_view(order: Json) -> RenderableType:
 
 
 def classification_view(labelled: Json, truth: Sequence[str] | None = None) -> RenderableType:
-    """Every tile's label beside what low resolution alone says, and the truth where it is known."""
+    """The tiles' labels beside what low resolution alone says, and the truth where it is known."""
+    tiles, summary = labelled["tiles"], labelled["summary"]
     titles = ["Tile", "Label", "Confidence", "LR alone says", "Confidence", "Patches"]
-    rows = []
-    for tile in labelled["tiles"]:
-        row = [
-            str(tile["tile"]),
-            tile["label"],
-            f"{tile['confidence']:.0%}",
-            tile["lr_label"],
-            f"{tile['lr_confidence']:.0%}",
-            f"{tile['patches_used']} of {tile['patches_bought']}",
-        ]
-        rows.append(row if truth is None else [row[0], truth[tile["tile"]], *row[1:]])
+    rows = [_label_row(tile) for tile in tiles[:LABELS_SHOWN]]
     if truth is not None:
         titles.insert(1, "Truth")
-    note = (
-        [] if labelled["complete"] else [Text("Not every bought patch has arrived: these labels may change.")]
-    )
-    return Group(columns(titles, rows, right={"Tile", "Confidence", "Patches"}), *note)
+        rows = [[row[0], truth[tile["tile"]], *row[1:]] for row, tile in zip(rows, tiles, strict=False)]
+    parts = [columns(titles, rows, right={"Tile", "Confidence", "Patches"})]
+    if len(tiles) > LABELS_SHOWN:
+        parts.append(Text(f"... {len(tiles) - LABELS_SHOWN:,} more, with --json", "dim"))
+    counts = ", ".join(f"{entry['label']} {entry['tiles']:,}" for entry in summary["labels"])
+    parts.append(Text(f"\n{plural(summary['tiles'], 'tile')}: {counts}."))
+    parts.append(Text(f"The patches changed the label of {plural(summary['changed'], 'tile')}."))
+    if not labelled["complete"]:
+        parts.append(Text("Not every bought patch has arrived: these labels may change."))
+    return Group(*parts)
+
+
+def _label_row(tile: Json) -> list[str]:
+    used = f"{tile['patches_used']} of {tile['patches_bought']}"
+    sure, sure_alone = f"{tile['confidence']:.0%}", f"{tile['lr_confidence']:.0%}"
+    return [str(tile["tile"]), tile["label"], sure, tile["lr_label"], sure_alone, used]
 
 
 def savings_view(report: Json) -> RenderableType:
