@@ -30,7 +30,7 @@ class Decision:
     selected: NDArray[np.bool_]
     """(T, 16), patch ids column-major."""
     filled: NDArray[np.bool_]
-    """(T, 16): the selected patches that came free, because they left the bill as it was."""
+    """(T, 16): the selected patches that came free, because the bill would be no smaller without them."""
     wanted: int
     """How many patches the objective asked for, before the free ones."""
     bill: Bill
@@ -44,9 +44,11 @@ class Decision:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Ranking:
+class Ranking:
     """N eligible patches, best first, and what each prefix of 0..N of them is worth and costs."""
 
+    terms: Terms
+    shape: tuple[int, ...]  # (T, 16)
     flat: NDArray[np.intp]  # (N,) positions in the raveled (T, 16) arrays
     utilities: NDArray[np.float64]  # (N,) falling
     areas_cm2: NDArray[np.int64]  # (N + 1,) rising from 0
@@ -65,12 +67,35 @@ def plan_purchases(
     Where areas are equal the choice is the best of all 2 ** (16 T) subsets by the real, rounded bill.
     Raises ShapeMinimumError for a minimum per shape, ValueError for utilities outside [0, 1].
     """
+    return decide(rank_patches(utilities, eligible, areas_m2, terms), objective)
+
+
+def rank_patches(
+    utilities: NDArray[np.float32], eligible: NDArray[np.bool_], areas_m2: NDArray[np.float64], terms: Terms
+) -> Ranking:
+    """Rank and price every eligible patch, once for any number of objectives. Raises as plan_purchases."""
     _check(utilities, terms)
-    ranking = _rank(utilities, eligible, whole_cm2(areas_m2), terms)
+    patches = np.flatnonzero(np.repeat(eligible, utilities.shape[1]))
+    values = utilities.ravel()[patches].astype(np.float64)
+    best_first = np.argsort(-values, kind="stable")  # stable: equal utilities stay in index order
+    flat = patches[best_first]
+    prefix = np.concatenate(([0], np.cumsum(whole_cm2(areas_m2).ravel()[flat])))
+    return Ranking(
+        terms=terms,
+        shape=utilities.shape,
+        flat=flat,
+        utilities=values[best_first],
+        areas_cm2=prefix,
+        amounts=np.array(order_prices(prefix.tolist(), terms), dtype=np.int64),
+    )
+
+
+def decide(ranking: Ranking, objective: Objective) -> Decision:
+    """Choose how many of the ranked patches to buy."""
     limit = objective.patches if isinstance(objective, MaxPatches) else len(ranking.flat)
-    wanted = min(_wanted(ranking, terms, objective), limit)
+    wanted = min(_wanted(ranking, objective), limit)
     bought = min(_with_free(ranking, wanted), limit)
-    return _decision(ranking, utilities.shape, terms, objective, wanted, bought)
+    return _decision(ranking, objective, wanted, bought)
 
 
 def _check(utilities: NDArray[np.float32], terms: Terms) -> None:
@@ -84,19 +109,7 @@ def _check(utilities: NDArray[np.float32], terms: Terms) -> None:
         )
 
 
-def _rank(
-    utilities: NDArray[np.float32], eligible: NDArray[np.bool_], areas: NDArray[np.int64], terms: Terms
-) -> _Ranking:
-    patches = np.flatnonzero(np.repeat(eligible, utilities.shape[1]))
-    values = utilities.ravel()[patches].astype(np.float64)
-    best_first = np.argsort(-values, kind="stable")  # stable: equal utilities stay in index order
-    flat = patches[best_first]
-    prefix = np.concatenate(([0], np.cumsum(areas.ravel()[flat])))
-    amounts = np.array(order_prices(prefix.tolist(), terms), dtype=np.int64)
-    return _Ranking(flat=flat, utilities=values[best_first], areas_cm2=prefix, amounts=amounts)
-
-
-def _wanted(ranking: _Ranking, terms: Terms, objective: Objective) -> int:
+def _wanted(ranking: Ranking, objective: Objective) -> int:
     """Length of the prefix the objective asks for; among equally good ones the shortest."""
     useful = int(np.count_nonzero(ranking.utilities))
     match objective:
@@ -104,29 +117,30 @@ def _wanted(ranking: _Ranking, terms: Terms, objective: Objective) -> int:
             return int(np.count_nonzero(ranking.utilities >= threshold))
         case CostWeight(per_unit=weight):
             worth = np.concatenate(([0.0], np.cumsum(ranking.utilities)))
-            cost = ranking.amounts / 10 ** exponent(terms.currency)
+            cost = ranking.amounts / 10 ** exponent(ranking.terms.currency)
             return int(np.argmax(worth - weight * cost))
         case MaxCost(limit=limit):
-            return min(_longest(ranking, limit.minor), useful)
+            return min(_longest(ranking.amounts, limit.minor), useful)
         case MaxPatches(patches=patches):
             return min(patches, useful)
 
 
-def _with_free(ranking: _Ranking, wanted: int) -> int:
-    """Extend a non-empty prefix by every patch that leaves the bill as it is.
-
-    This fills an order up to its minimum area, and buys the whole scene where that costs no more.
-    """
-    return _longest(ranking, int(ranking.amounts[wanted])) if wanted else 0
-
-
-def _longest(ranking: _Ranking, amount_minor: int) -> int:
-    return int(np.searchsorted(ranking.amounts, amount_minor, side="right")) - 1
+def _with_free(ranking: Ranking, wanted: int) -> int:
+    """Extend a non-empty prefix by what comes free: all of it, or up to the order's minimum area."""
+    if not wanted:
+        return 0
+    if ranking.amounts[-1] <= ranking.amounts[wanted]:
+        return len(ranking.flat)
+    paid_cm2 = max(int(ranking.areas_cm2[wanted]), ranking.terms.minimum_cm2)
+    return _longest(ranking.areas_cm2, paid_cm2)
 
 
-def _decision(
-    ranking: _Ranking, shape: tuple[int, ...], terms: Terms, objective: Objective, wanted: int, bought: int
-) -> Decision:
+def _longest(rising: NDArray[np.int64], limit: int) -> int:
+    return int(np.searchsorted(rising, limit, side="right")) - 1
+
+
+def _decision(ranking: Ranking, objective: Objective, wanted: int, bought: int) -> Decision:
+    terms, shape = ranking.terms, ranking.shape
     chosen = bill([int(ranking.areas_cm2[bought])], terms)
     everything = bill([int(ranking.areas_cm2[-1])], terms)
     unbought_cm2 = int(ranking.areas_cm2[-1] - ranking.areas_cm2[bought])

@@ -60,7 +60,7 @@ def _whole_scene(outcome: Outcome, objective: Objective) -> str:
 def _selection(outcome: Outcome, objective: Objective) -> str:
     words = f"Buys {outcome.bought} of {_count(outcome.eligible)}: {_aim(objective)}"
     if free := outcome.bought - outcome.wanted:
-        words += f"; {free} of them came free{_because(outcome)}"
+        words += f"; {free} of them free{_because(outcome)}"
     if outcome.everything.amount.minor <= outcome.bill.amount.minor:
         words += f"; the whole scene would cost no more ({outcome.everything.amount})"
     return words + "."
@@ -70,7 +70,7 @@ def _because(outcome: Outcome) -> str:
     if outcome.bill.billable_km2 > outcome.bill.area_km2:
         minimum = f"{outcome.minimum_km2.normalize():f}"
         return f", because an order is billed for at least {minimum} km2"
-    return ", because they do not change the bill"
+    return ", to the smallest unit of money"
 
 
 def _aim(objective: Objective) -> str:

@@ -147,8 +147,25 @@ def test_patches_are_free_until_the_minimum_is_reached() -> None:
     assert np.flatnonzero(decision.filled).tolist() == [2, 3, 4, 5]
     assert (decision.wanted, decision.bill.amount) == (2, usd("20.00"))
     assert decision.reason == (
-        "Buys 6 of 16 patches: utility of at least 0.5; 4 of them came free, "
+        "Buys 6 of 16 patches: utility of at least 0.5; 4 of them free, "
         "because an order is billed for at least 2 km2."
+    )
+
+
+def test_without_a_minimum_the_policy_buys_exactly_what_it_wants_however_little_a_patch_costs() -> None:
+    # A patch of 0.4 cents: rounding alone would let further patches in.
+    utilities = np.random.default_rng(3).random((50, 16)).astype(np.float32)
+    decision = plan(utilities, Policy(threshold=0.5), terms(), patch_m2=400.0)
+    assert (decision.selected == (utilities >= 0.5)).all()
+
+
+def test_a_scene_that_costs_less_than_a_cent_more_is_bought_whole() -> None:
+    utilities = one_tile(*[0.9] * 15)
+    decision = plan(utilities, Policy(threshold=0.5), terms(), patch_m2=400.0)
+    assert decision.selected.all()
+    assert decision.reason == (
+        "Buys the whole scene, 16 patches: it costs 0.06 USD, no more than the 15 patches asked for "
+        "(utility of at least 0.5), to the smallest unit of money."
     )
 
 

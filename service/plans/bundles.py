@@ -1,0 +1,58 @@
+"""The served bundle's card."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from service.inference import Predictor
+
+
+def accuracy_source(predictor: Predictor) -> str:
+    """Say where a bundle's accuracy figures come from, and what they are not."""
+    manifest = predictor.manifest
+    name = f"{manifest.name} {manifest.version}"
+    if not manifest.curve:
+        return f"The bundle {name} was released without an evaluation curve."
+    where = manifest.curve_split or "an evaluation set it does not name"
+    return (
+        f"Accuracy is what the bundle {name} reached on {where} when only patches above the threshold were "
+        "bought; it is no promise for this scene."
+    )
+
+
+class BundleOut(BaseModel):
+    """A bundle's card: its manifest without the weights."""
+
+    name: str
+    version: str
+    sha256: str
+    mode: str
+    classes: list[str]
+    bands: list[str]
+    lr_size: int = Field(description="low-resolution pixels along a tile")
+    hr_size: int = Field(description="high-resolution pixels along a tile")
+    tile_m: float
+    lr_gsd_m: float
+    hr_gsd_m: float
+    threshold: float = Field(description="the utility from which the objective `policy` buys")
+    backbones: dict[str, str]
+    curve: list[dict[str, float]] = Field(description="threshold, mean patches bought, accuracy")
+    accuracy_source: str
+    evaluation: dict[str, Any]
+    data_digest: str
+    git_revision: str
+
+    @classmethod
+    def of(cls, predictor: Predictor) -> "BundleOut":
+        """Write the served bundle."""
+        manifest = predictor.manifest
+        copied = {
+            name: getattr(manifest, name)
+            for name in cls.model_fields
+            if name not in {"sha256", "curve", "accuracy_source"}
+        }
+        curve = [
+            {"threshold": point.threshold, "mean_patches": point.mean_patches, "accuracy": point.accuracy}
+            for point in manifest.curve
+        ]
+        return cls(**copied, sha256=predictor.sha256, curve=curve, accuracy_source=accuracy_source(predictor))

@@ -1,0 +1,111 @@
+"""A plan's patches and order shapes as GeoJSON: RFC 7946, longitude and latitude on WGS 84."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.grid import PATCHES, row_col
+from service.ledger.book import allocate
+from service.money import Money
+from service.plans.arrays import PlanArrays
+from service.plans.reading import grid_of
+from service.plans.shapes import GRID, Points, Shape, compile_shapes, move, place
+from service.plans.tables import Plan
+from service.pricing.billing import to_km2, whole_cm2
+from service.scenes.ground import to_wgs84
+from service.scenes.tables import Scene
+from service.scenes.tiling import TileGrid
+
+DECIMALS = 8
+"""Of a degree: about a millimetre."""
+
+Feature = dict[str, Any]
+
+
+def patch_features(plan: Plan, scene: Scene, tiles: range) -> list[Feature]:
+    """Every patch of some tiles of a plan, by tile and index.
+
+    A bought patch's `cost` is its share of the bill; the shares of all patches sum to the bill exactly.
+    """
+    grid, arrays = grid_of(scene), PlanArrays.of(plan)
+    numbers = np.repeat(np.arange(tiles.start, tiles.stop), PATCHES)
+    indices = np.tile(np.arange(PATCHES), len(tiles))
+    rings = _rounded(grid.patch_rings_wgs84(numbers, indices))
+    areas = whole_cm2(grid.patch_areas_m2())
+    costs = patch_costs(plan, arrays.selected, tiles)
+    return [
+        _patch_feature(plan, arrays, int(tile), int(index), ring, int(areas[tile, index]), cost)
+        for tile, index, ring, cost in zip(numbers, indices, rings, costs, strict=True)
+    ]
+
+
+def patch_costs(plan: Plan, selected: NDArray[np.bool_], tiles: range) -> list[int]:
+    """Shares of the bill, minor units, of every patch of some tiles; 0 where not bought."""
+    before = int(selected[: tiles.start].sum())
+    chosen = selected[tiles.start : tiles.stop].ravel()
+    ranks = before + np.cumsum(chosen) - 1
+    return [
+        allocate(plan.cost_minor, plan.patches_bought, int(rank)) if bought else 0
+        for bought, rank in zip(chosen, ranks, strict=True)
+    ]
+
+
+def _patch_feature(
+    plan: Plan, arrays: PlanArrays, tile: int, index: int, ring: list[Any], area_cm2: int, cost: int
+) -> Feature:
+    row, col = row_col(index)
+    planned = bool(arrays.eligible[tile])
+    return _feature(
+        f"{tile}/{index}",
+        [ring],
+        tile=tile,
+        index=index,
+        row=row,
+        col=col,
+        status="planned" if planned else "no-data",
+        selected=bool(arrays.selected[tile, index]),
+        filled=bool(arrays.filled[tile, index]),
+        utility=round(float(arrays.utilities[tile, index]), 6) if planned else None,
+        area_km2=float(to_km2(area_cm2)),
+        cost=Money(cost, plan.currency).amount,
+        currency=plan.currency,
+    )
+
+
+def shape_features(plan: Plan, scene: Scene) -> list[Feature]:
+    """The polygons to order: bought patches that share an edge are one."""
+    grid = grid_of(scene)
+    shapes = compile_shapes(PlanArrays.of(plan).selected, grid.patch_areas_m2(), grid.columns)
+    return [_shape_feature(grid, number, shape) for number, shape in enumerate(shapes)]
+
+
+def _shape_feature(grid: TileGrid, number: int, shape: Shape) -> Feature:
+    placed = place(shape.polygon, lambda points: lattice_to_wgs84(grid, points))
+    rings = [_rounded(np.asarray(ring.coords)) for ring in (placed.exterior, *placed.interiors)]
+    return _feature(number, rings, shape=number, patches=shape.patches, area_km2=shape.area_m2 / 1e6)
+
+
+def lattice_to_wgs84(grid: TileGrid, points: Points) -> Points:
+    """Lattice points (N, 2), counted in patches, as longitude and latitude."""
+    return to_wgs84(grid.crs, move(grid.transform, points * (grid.tile_px / GRID)))
+
+
+def collection(features: Sequence[Feature], **members: Any) -> dict[str, Any]:
+    """A FeatureCollection with its bounding box; `members` are foreign members."""
+    document: dict[str, Any] = {"type": "FeatureCollection"}
+    if features:
+        outer = np.concatenate([np.asarray(feature["geometry"]["coordinates"][0]) for feature in features])
+        document["bbox"] = [*outer.min(axis=0).tolist(), *outer.max(axis=0).tolist()]
+    return document | members | {"features": list(features)}
+
+
+def _feature(feature_id: str | int, rings: list[Any], **properties: Any) -> Feature:
+    geometry = {"type": "Polygon", "coordinates": rings}
+    return {"type": "Feature", "id": feature_id, "geometry": geometry, "properties": properties}
+
+
+def _rounded(degrees: NDArray[np.float64]) -> list[Any]:
+    rounded: list[Any] = degrees.round(DECIMALS).tolist()
+    return rounded

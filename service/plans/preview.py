@@ -1,0 +1,81 @@
+"""A plan as a picture: the low-resolution scene, its tile grid, and the bought patches outlined. Pure."""
+
+import io
+import math
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from service.plans.shapes import move
+from service.scenes.tiling import TileGrid
+
+SIDE = 1600
+"""Longest side of a preview, pixels."""
+
+GRID_LINE = (255, 255, 255, 170)
+CASING = (20, 20, 20, 255)
+WANTED = (255, 196, 0, 255)
+FILLED = (64, 200, 255, 255)
+"""Bought patches that came free."""
+
+Corners = NDArray[np.float64]  # (N, 5, 2) preview pixels
+
+
+def draw_preview(
+    rgb: NDArray[np.uint8],
+    transform: Affine,
+    grid: TileGrid,
+    selected: NDArray[np.bool_],
+    filled: NDArray[np.bool_],
+) -> bytes:
+    """PNG of a scene: rgb (3, H, W) whose pixels `transform` places in the grid's CRS; masks (T, 16)."""
+    picture, scale = _scaled(rgb)
+    draw = ImageDraw.Draw(picture, "RGBA")
+    to_picture = Affine.scale(*scale) * ~transform
+    _draw_grid(draw, grid, to_picture)
+    for mask, colour in ((selected & filled, FILLED), (selected & ~filled, WANTED)):
+        _outline(draw, _corners(grid, mask, to_picture), colour)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def _scaled(rgb: NDArray[np.uint8]) -> tuple[Image.Image, tuple[float, float]]:
+    """The scene enlarged by a whole factor (sharp pixels) or reduced, and pixels per scene pixel."""
+    picture = Image.fromarray(np.ascontiguousarray(rgb.transpose(1, 2, 0)))
+    width, height = picture.size
+    ratio = SIDE / max(width, height)
+    factor = float(math.floor(ratio)) if ratio >= 1 else ratio
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    how = Image.Resampling.NEAREST if ratio >= 1 else Image.Resampling.BOX
+    return picture.resize(size, how), (size[0] / width, size[1] / height)
+
+
+def _draw_grid(draw: ImageDraw.ImageDraw, grid: TileGrid, to_picture: Affine) -> None:
+    place = to_picture * grid.transform * Affine.scale(grid.tile_px)
+    for column in range(grid.columns + 1):
+        draw.line([place * (column, 0), place * (column, grid.rows)], GRID_LINE, 1)
+    for row in range(grid.rows + 1):
+        draw.line([place * (0, row), place * (grid.columns, row)], GRID_LINE, 1)
+
+
+def _corners(grid: TileGrid, mask: NDArray[np.bool_], to_picture: Affine) -> Corners:
+    tiles, patches = np.nonzero(mask)
+    return move(to_picture, grid.patch_corners(tiles, patches))
+
+
+def _outline(draw: ImageDraw.ImageDraw, corners: Corners, colour: tuple[int, int, int, int]) -> None:
+    """Strong outlines just inside each patch, so that neighbours do not cover one another's."""
+    if not len(corners):
+        return
+    side = float(np.linalg.norm(corners[0, 1] - corners[0, 0]))
+    width = max(1, min(4, round(side / 12)))
+    centres = corners[:, :4].mean(axis=1, keepdims=True)
+    inset = corners + (centres - corners) * min(0.5, (width + 1) / max(side, 1))
+    for ring in inset:
+        line = [(float(x), float(y)) for x, y in ring]
+        if width > 1:
+            draw.line(line, CASING, width + 2, joint="curve")
+        draw.line(line, colour, width, joint="curve")

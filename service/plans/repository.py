@@ -1,0 +1,53 @@
+"""Plans and their scenes in the database. Rows are only ever added."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, defer
+
+from service.errors import NotFoundError
+from service.plans.tables import Plan
+from service.scenes.tables import Scene
+from service.schemas import Cursor, PageRequest, fetch_page
+
+ARRAYS = (Plan.utilities, Plan.selected, Plan.filled, Plan.valid_share)
+
+
+def keep_scene(
+    session: Session, workspace_id: UUID, sha256: str, size: int, reading: dict[str, Any]
+) -> Scene:
+    """Return the workspace's row for these bytes read this way, adding it if there is none."""
+    query = select(Scene).where(
+        Scene.workspace_id == workspace_id, Scene.sha256 == sha256, Scene.reading == reading
+    )
+    scene = session.scalars(query.order_by(Scene.created_at, Scene.id).limit(1)).one_or_none()
+    if scene is None:
+        scene = Scene(workspace_id=workspace_id, sha256=sha256, size=size, reading=reading)
+        session.add(scene)
+        session.flush()
+    return scene
+
+
+def find_plan(session: Session, workspace_id: UUID, plan_id: UUID) -> tuple[Plan, Scene]:
+    """Return a plan of the workspace with its scene; NotFoundError otherwise."""
+    query = select(Plan).where(Plan.id == plan_id, Plan.workspace_id == workspace_id)
+    plan = session.scalars(query).one_or_none()
+    if plan is None:
+        raise NotFoundError(f"there is no plan {plan_id}", plan=str(plan_id))
+    return plan, session.get_one(Scene, plan.scene_id)
+
+
+def page_of_plans(
+    session: Session, workspace_id: UUID, page: PageRequest
+) -> tuple[list[tuple[Plan, Scene]], Cursor | None]:
+    """Return one page of the workspace's plans, newest first, without their arrays."""
+    query = select(Plan).where(Plan.workspace_id == workspace_id)
+    plans, following = fetch_page(session, query.options(*map(defer, ARRAYS)), Plan, page)
+    scenes = _scenes(session, [plan.scene_id for plan in plans])
+    return [(plan, scenes[plan.scene_id]) for plan in plans], following
+
+
+def _scenes(session: Session, ids: Sequence[UUID]) -> dict[UUID, Scene]:
+    return {scene.id: scene for scene in session.scalars(select(Scene).where(Scene.id.in_(ids)))}

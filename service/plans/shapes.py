@@ -1,0 +1,83 @@
+"""From chosen patches to polygons a provider can accept. Pure geometry on the scene's patch lattice.
+
+The lattice counts patches: a tile at (row, column) of the scene covers 4 x 4 cells, x grows with the
+column, y with the row. Vertices are integers, so neighbours meet exactly whatever the projection.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+
+GRID = 4
+Points = NDArray[np.float64]  # (..., 2), x and y, or longitude and latitude
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """One connected region of bought patches (sharing edges, not just corners)."""
+
+    polygon: shapely.Polygon
+    """On the lattice, with a vertex at every patch corner along its boundary."""
+    patches: int
+    area_m2: float
+    """The sum of its patches' geodesic areas."""
+
+
+def lattice_of(selected: NDArray[np.bool_], columns: int) -> NDArray[np.bool_]:
+    """Spread (T, 16) choices, tiles row by row, over the lattice: (4 * rows, 4 * columns)."""
+    return _spread(selected, columns).astype(np.bool_)
+
+
+def compile_shapes(
+    selected: NDArray[np.bool_], areas_m2: NDArray[np.float64], columns: int
+) -> tuple[Shape, ...]:
+    """Merge the chosen patches (T, 16) into shapes, in the order of their first patch from the top left."""
+    chosen = lattice_of(selected, columns)
+    rows, cols = np.nonzero(chosen)
+    if not len(rows):
+        return ()
+    polygons = np.array(merge_cells(cols, rows), dtype=object)
+    # A cell's centre lies in exactly one shape: this sums the areas without any overlay.
+    centres = shapely.points(cols + 0.5, rows + 0.5)
+    cells, owners = shapely.STRtree(polygons).query(centres, predicate="within")
+    patch_areas = _spread(areas_m2, columns)[rows, cols]
+    counts = np.bincount(owners, minlength=len(polygons))
+    totals = np.bincount(owners, weights=patch_areas[cells], minlength=len(polygons))
+    first = np.full(len(polygons), len(rows))
+    np.minimum.at(first, owners, cells)
+    return tuple(
+        Shape(polygon=polygons[at], patches=int(counts[at]), area_m2=float(totals[at]))
+        for at in np.argsort(first)
+    )
+
+
+def merge_cells(columns: NDArray[np.intp], rows: NDArray[np.intp]) -> list[shapely.Polygon]:
+    """Unite unit cells that share an edge; every lattice point on a boundary stays a vertex."""
+    cells = shapely.box(columns, rows, columns + 1, rows + 1)
+    return list(shapely.get_parts(shapely.disjoint_subset_union_all(cells)))
+
+
+def place(polygon: shapely.Polygon, locate: Callable[[Points], Points]) -> shapely.Polygon:
+    """Move a lattice polygon to the ground, outer rings counter-clockwise (RFC 7946, section 3.1.6)."""
+    moved = shapely.transform(polygon, locate)
+    placed = shapely.orient_polygons(moved)
+    if not isinstance(placed, shapely.Polygon):  # shapely types a transform as any geometry
+        raise TypeError(f"a polygon became {placed.geom_type}")
+    return placed
+
+
+def move(transform: Affine, points: Points) -> Points:
+    """Apply an affine transformation to points (..., 2)."""
+    linear = np.array([[transform.a, transform.d], [transform.b, transform.e]])
+    return np.asarray(points @ linear + (transform.c, transform.f), dtype=np.float64)
+
+
+def _spread(values: NDArray[np.bool_] | NDArray[np.float64], columns: int) -> NDArray[np.float64]:
+    rows = len(values) // columns
+    # (row, column, patch column, patch row): patch ids are column-major
+    cells = np.asarray(values, dtype=np.float64).reshape(rows, columns, GRID, GRID)
+    return cells.transpose(0, 3, 1, 2).reshape(rows * GRID, columns * GRID)

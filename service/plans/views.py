@@ -1,0 +1,130 @@
+"""What is derived from a stored plan: documents, curve, picture."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, Query, Request
+from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
+
+from service.errors import ConflictError, InvalidInputError
+from service.inference import Predictor
+from service.plans.arrays import PlanArrays
+from service.plans.bundles import accuracy_source
+from service.plans.curve import cost_curve, nearest
+from service.plans.features import collection, patch_features, shape_features
+from service.plans.planner import rank_patches
+from service.plans.preview import draw_preview
+from service.plans.reading import grid_of, read_again
+from service.plans.schemas import TILES_INLINE
+from service.plans.tables import Plan
+from service.pricing.repository import find_price_list, terms_of
+from service.scenes.tables import Scene
+from service.schemas import MoneyOut, decode_cursor, encode_cursor, page_links
+from service.settings import Settings
+
+
+class BundleChangedError(ConflictError):
+    """The plan was made with another bundle than the one served now."""
+
+    code = "bundle-changed"
+    title = "The plan's bundle is not served any more"
+
+
+@dataclass(frozen=True)
+class TilePage:
+    """Which tiles of a plan: `limit` from number `first`."""
+
+    first: int
+    limit: int
+
+
+def tile_page(
+    limit: Annotated[int, Query(ge=1, le=TILES_INLINE, description="tiles in a page")] = TILES_INLINE,
+    cursor: Annotated[str | None, Query(max_length=200, description="from the link `next`")] = None,
+) -> TilePage:
+    """Read `limit` and `cursor` from the query; 422 when they are not of this list."""
+    if cursor is None:
+        return TilePage(0, limit)
+    try:
+        (word, first) = decode_cursor(cursor)
+        if word != "tile" or not first.isascii() or not first.isdigit():
+            raise ValueError("a cursor of another list")
+        return TilePage(int(first), limit)
+    except ValueError as error:
+        raise InvalidInputError("This cursor did not come from this list.", cursor=cursor) from error
+
+
+TilePageDep = Annotated[TilePage, Depends(tile_page)]
+
+
+def patches_document(request: Request, plan: Plan, scene: Scene, page: TilePage) -> dict[str, Any]:
+    """The patches of a page of tiles as a FeatureCollection with links."""
+    end = min(page.first + page.limit, plan.tiles)
+    following = encode_cursor("tile", str(end)) if end < plan.tiles else None
+    links = [link.model_dump(exclude_none=True) for link in page_links(request, following)]
+    return collection(patch_features(plan, scene, range(min(page.first, end), end)), links=links)
+
+
+def shapes_document(plan: Plan, scene: Scene) -> dict[str, Any]:
+    """The order shapes of a plan as a FeatureCollection, with what the provider bills for them."""
+    chosen = plan.bill["chosen"]
+    return collection(
+        shape_features(plan, scene),
+        area_km2=chosen["area_km2"],
+        billable_km2=chosen["billable_km2"],
+        cost=MoneyOut.minor(plan.cost_minor, plan.currency).model_dump(),
+    )
+
+
+class CurvePointOut(BaseModel):
+    """One threshold: what this scene would cost, and what accuracy the bundle measured there."""
+
+    threshold: float
+    patches: int = Field(description="bought, the free ones included")
+    cost: MoneyOut
+    saving: MoneyOut = Field(description="billable: the bill for everything minus this one")
+    expected_accuracy: float
+    chosen: bool = Field(description="the point nearest to this plan")
+
+
+class CurveOut(BaseModel):
+    """Cost against expected accuracy, cheapest first."""
+
+    points: list[CurvePointOut]
+    source: str = Field(description="where the accuracy comes from, in words")
+
+
+def curve_of(session: Session, plan: Plan, scene: Scene, predictor: Predictor) -> CurveOut:
+    """Slide the threshold over a stored plan. BundleChangedError when its bundle is not served any more."""
+    bundle, manifest = plan.provenance["bundle"], predictor.manifest
+    if bundle["sha256"] != predictor.sha256:
+        raise BundleChangedError(
+            f"the plan was made with {bundle['name']} {bundle['version']}, which is not served any more; "
+            "plan the scene again to see its curve",
+            bundle=bundle,
+        )
+    price_list = find_price_list(session, plan.workspace_id, plan.price_list_id)
+    arrays, areas = PlanArrays.of(plan), grid_of(scene).patch_areas_m2()
+    ranking = rank_patches(arrays.utilities, arrays.eligible, areas, terms_of(price_list))
+    curve = cost_curve(ranking, manifest.curve)
+    chosen = nearest(curve, plan.bill["wanted"], plan.objective.get("threshold", manifest.threshold))
+    points = [
+        CurvePointOut(
+            threshold=point.threshold,
+            patches=point.patches,
+            cost=MoneyOut.of(point.cost),
+            saving=MoneyOut.of(point.saving),
+            expected_accuracy=point.expected_accuracy,
+            chosen=at == chosen,
+        )
+        for at, point in enumerate(curve)
+    ]
+    return CurveOut(points=points, source=accuracy_source(predictor))
+
+
+def preview_png(plan: Plan, scene: Scene, blobs: Path, settings: Settings) -> bytes:
+    """Read the scene's stored bytes again and draw the plan on them."""
+    imagery, arrays = read_again(scene, blobs, settings), PlanArrays.of(plan)
+    return draw_preview(imagery.rgb, imagery.transform, grid_of(scene), arrays.selected, arrays.filled)
