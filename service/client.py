@@ -46,7 +46,7 @@ def _words(status: int, problem: Json) -> str:
     title = problem.get("title", f"The server answered {status}")
     faults = [f"{fault.get('pointer', '')} {fault.get('detail', '')}".strip() for fault in _faults(problem)]
     detail = "; ".join(faults[:3]) or problem.get("detail", "")
-    return f"{title}\n{detail}".strip()
+    return f"{title}\n{detail}".strip() if detail != title else str(title)
 
 
 def _faults(problem: Json) -> list[Json]:

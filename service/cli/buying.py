@@ -96,7 +96,8 @@ def _send_all(
 ) -> list[str]:
     """Send every file; return what was refused, and why. One file's fault does not stop the others."""
     refused = []
-    watched = track(files, "Delivering", console=console(stderr=True), transient=True)
+    err = console(stderr=True)
+    watched = track(files, "Delivering", console=err, transient=True, disable=not err.is_terminal)
     for tile, patch, path in watched:
         try:
             client.deliver(order_id, tile, patch, path.read_bytes(), **reading)

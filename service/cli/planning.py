@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress, SpinnerColumn, TextColumn
 
 from service.cli.connection import DEFAULT_URL, ApiKey, Bands, Radiometry, Url, connect, console
 from service.client import Client, Json, Query
@@ -68,7 +67,7 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
         "radiometry": radiometry,
     }
     with connect(url, api_key) as client:
-        with _waiting(f"Planning {file.name}"):
+        with console(stderr=True).status(f"Planning {file.name}"):
             planned = client.plan_scene(file.read_bytes(), **options)
         _write_files(client, planned, geojson, png)
     if as_json:
@@ -77,14 +76,6 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
     out = console()
     out.print(plan_view(planned))
     out.print(f"\nPlan {planned['id']}. To buy: loupe order {planned['id']}")
-
-
-def _waiting(words: str) -> Progress:
-    progress = Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), console=console(stderr=True), transient=True
-    )
-    progress.add_task(words, total=None)
-    return progress
 
 
 def _write_files(client: Client, planned: Json, geojson: Path | None, png: Path | None) -> None:

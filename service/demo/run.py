@@ -8,14 +8,13 @@ import time
 from pathlib import Path
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.progress import track
 
 from service.client import Client, Json, ProblemError
 from service.demo.imagery import SENTINEL_2, find_mosaic
 from service.demo.mosaic import Mosaic
 from service.demo.process import Server, running_server
-from service.terminal.blocks import facts, money, plural
+from service.terminal.blocks import facts, indent, money, plural
 from service.terminal.documents import classification_view, order_view, plan_view, savings_view
 
 CACHE = Path("~/.cache/loupe").expanduser()
@@ -63,7 +62,7 @@ def _plan(client: Client, scene: bytes, out: Console) -> Json:
     seconds = time.perf_counter() - started
     decisions = plural(planned["patches"]["total"], "decision")
     out.print(f"POST /v1/plans answered in {seconds:.1f} s with {decisions}, 16 for each tile:\n")
-    out.print(Padding(plan_view(planned), (0, 0, 0, 2)))
+    out.print(indent(plan_view(planned)))
     return planned
 
 
@@ -82,18 +81,18 @@ def _deliver(client: Client, placed: Json, mosaic: Mosaic, out: Console) -> None
     _heading(out, "3. Deliver: each bought patch is uploaded, checked and paid for")
     order = placed
     while awaited := order["patches"]["awaited"]:
-        for item in track(awaited, "Uploading patches", console=out, transient=True):
+        for item in track(awaited, "Uploading", console=out, transient=True, disable=not out.is_terminal):
             client.deliver(
                 order["id"], item["tile"], item["patch"], mosaic.patch(item["tile"], item["patch"])
             )
         order = client.get(f"/v1/orders/{order['id']}")
-    out.print(Padding(order_view(order), (0, 0, 0, 2)))
+    out.print(indent(order_view(order)))
 
 
 def _classify(client: Client, placed: Json, mosaic: Mosaic, out: Console) -> None:
     _heading(out, "4. Classify: what is on the ground?")
     labelled = client.classify(placed["id"])
-    out.print(Padding(classification_view(labelled, mosaic.truth), (0, 0, 0, 2)))
+    out.print(indent(classification_view(labelled, mosaic.truth)))
     if mosaic.truth is None:
         out.print(
             "\nNo truth is known for this image, so nothing can be said about how right these labels are."
@@ -113,7 +112,7 @@ def _classify(client: Client, placed: Json, mosaic: Mosaic, out: Console) -> Non
 
 def _savings(client: Client, out: Console) -> None:
     _heading(out, "5. Savings")
-    out.print(Padding(savings_view(client.get("/v1/reports/savings")), (0, 0, 0, 2)))
+    out.print(indent(savings_view(client.get("/v1/reports/savings"))))
 
 
 def _minimum_area(client: Client, scene: bytes, out: Console) -> None:
@@ -149,7 +148,7 @@ def _sentinel_2(client: Client, path: Path, out: Console) -> None:
 
 def _farewell(server: Server, keep: bool, out: Console) -> None:
     _heading(out, "The dashboard")
-    out.print(Padding(facts([("Address", f"{server.url}/dashboard"), ("API key", server.key)]), (0, 0, 0, 2)))
+    out.print(indent(facts([("Address", f"{server.url}/dashboard"), ("API key", server.key)])))
     if not keep:
         out.print("\nThe server ends now, and its data with it. With --keep it stays up.")
         return

@@ -1,5 +1,6 @@
 """Plans, labels and money as a terminal shows them. Documents of the HTTP API in, rich renderables out."""
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 
 from rich.console import Group, RenderableType
@@ -17,6 +18,13 @@ BUY, LEAVE = "#", "."
 def money(value: Json | None) -> str:
     """Write {"amount", "currency"} as "12.50 USD"; a dash where there is none yet."""
     return "-" if value is None else f"{value['amount']} {value['currency']}"
+
+
+def area(km2: str | float) -> str:
+    """Write square kilometres with four significant digits, such as "0.03427 km2" or "1,204 km2"."""
+    value = float(km2)
+    places = 0 if value == 0 else max(0, 3 - math.floor(math.log10(value)))
+    return f"{value:,.{places}f} km2"
 
 
 def plural(count: int, noun: str) -> str:
@@ -47,9 +55,10 @@ def tile_block(tile: Json) -> Text:
 
 def tile_blocks(tiles: Sequence[Json], columns: int, shown: int = TILES_SHOWN) -> RenderableType:
     """The first tiles, as they lie in a scene of so many columns where that fits; how many more there are."""
-    blocks = Table.grid(padding=(0, 4, 1, 0))
+    blocks = Table.grid(padding=(0, 4, 0, 0))
     across = min(columns, TILES_ACROSS)
     for start in range(0, min(len(tiles), shown), across):
+        blocks.add_row()
         blocks.add_row(*(tile_block(tile) for tile in tiles[start : min(start + across, shown)]))
     parts: list[RenderableType] = [Text(f"{BUY} buy   {LEAVE} leave", "dim"), blocks]
     if len(tiles) > shown:
@@ -89,4 +98,4 @@ def columns(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Collect
 
 def indent(content: RenderableType) -> Padding:
     """Set a block in by two spaces."""
-    return Padding(content, (0, 0, 0, 2))
+    return Padding(content, (0, 0, 0, 2), expand=False)

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from service.client import Json
-from service.terminal.blocks import columns, facts, indent, money, plural, tile_blocks
+from service.terminal.blocks import area, columns, facts, indent, money, plural, tile_blocks
 
 LABELS_SHOWN = 40
 
@@ -24,9 +24,9 @@ def plan_figures(plan: Json) -> RenderableType:
     scene, patches, prices = plan["scene"], plan["patches"], plan["provenance"]["price_list"]
     tiles = plural(scene["columns"] * scene["rows"], "tile")
     rows = [
-        ("Scene", f"{tiles} of {scene['tile_m']:.0f} m, {scene['planned_km2']:.4g} km2{_no_data(scene)}"),
+        ("Scene", f"{tiles} of {scene['tile_m']:.0f} m, {area(scene['planned_km2'])}{_no_data(scene)}"),
         ("Decision", str(plan["decision"])),
-        ("Cost", f"{money(plan['cost'])} for {plan['billable_km2']} km2 billed"),
+        ("Cost", f"{money(plan['cost'])} for {area(plan['billable_km2'])} billed"),
         ("Baseline", f"{money(plan['baseline'])} for all {plural(patches['total'], 'patch')}"),
         ("Price list", f"{prices['name']} version {prices['version']}" + ", an example" * prices["example"]),
     ]
@@ -70,7 +70,7 @@ def classification_view(labelled: Json, truth: Sequence[str] | None = None) -> R
     if truth is not None:
         titles.insert(1, "Truth")
         rows = [[row[0], truth[tile["tile"]], *row[1:]] for row, tile in zip(rows, tiles, strict=False)]
-    parts = [columns(titles, rows, right={"Tile", "Confidence", "Patches"})]
+    parts: list[RenderableType] = [columns(titles, rows, right={"Tile", "Confidence", "Patches"})]
     if len(tiles) > LABELS_SHOWN:
         parts.append(Text(f"... {len(tiles) - LABELS_SHOWN:,} more, with --json", "dim"))
     counts = ", ".join(f"{entry['label']} {entry['tiles']:,}" for entry in summary["labels"])

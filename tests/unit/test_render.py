@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console, RenderableType
 
-from service.terminal.blocks import grid_rows, money, plural, spread, tile_blocks
+from service.terminal.blocks import area, grid_rows, money, plural, spread, tile_blocks
 
 
 def shown(content: RenderableType, width: int = 120) -> str:
@@ -31,15 +31,16 @@ def test_patch_ids_run_down_the_columns() -> None:
 def test_tiles_stand_as_they_lie_in_the_scene() -> None:
     text = shown(tile_blocks([tile(0, (0,)), tile(1, (3,)), tile(2), tile(3)], columns=2))
 
-    assert text.splitlines()[:6] == [
+    assert text.splitlines()[:7] == [
         "# buy   . leave",
+        "",
         "tile 0     tile 1",
         "# . . .    . . . .",
         ". . . .    . . . .",
         ". . . .    . . . .",
         ". . . .    # . . .",
     ]
-    assert "\ntile 2     tile 3\n" in text
+    assert "\n\ntile 2     tile 3\n" in text
 
 
 def test_a_tile_without_data_shows_no_grid() -> None:
@@ -77,6 +78,19 @@ def test_the_spread_leaves_out_tiles_without_data() -> None:
 )
 def test_counts_are_written_as_people_say_them(count: int, noun: str, words: str) -> None:
     assert plural(count, noun) == words
+
+
+@pytest.mark.parametrize(
+    ("km2", "words"),
+    [
+        ("0.0342667637", "0.03427 km2"),
+        (8.4, "8.400 km2"),
+        ("1204.2", "1,204 km2"),
+        ("0", "0 km2"),
+    ],
+)
+def test_areas_have_four_digits(km2: str | float, words: str) -> None:
+    assert area(km2) == words
 
 
 def test_money_names_its_currency_and_absent_money_is_a_dash() -> None:

@@ -52,6 +52,7 @@ def make_plan(**overrides: Any) -> dict[str, Any]:
 def test_a_plan_shows_its_grid_its_words_and_its_money() -> None:
     assert shown(plan_view(make_plan())) == [
         "# buy   . leave",
+        "",
         "tile 0",
         "# . . .",
         ". # . .",
@@ -60,7 +61,7 @@ def test_a_plan_shows_its_grid_its_words_and_its_money() -> None:
         "",
         "Scene       1 tile of 78 m, 0.006088 km2",
         "Decision    Buys 2 of 16 patches: utility of at least 0.5.",
-        "Cost        0.25 USD for 0.025 km2 billed",
+        "Cost        0.25 USD for 0.02500 km2 billed",
         "Baseline    0.73 USD for all 16 patches",
         "Price list  example-no-minimum version 1, an example",
         "",
@@ -75,7 +76,7 @@ def test_a_plan_too_large_to_list_its_tiles_still_shows_its_money() -> None:
     lines = shown(plan_view(make_plan(tiles=None)))
 
     assert lines[0].startswith("Scene")
-    assert "Cost        0.25 USD for 0.025 km2 billed" in lines
+    assert "Cost        0.25 USD for 0.02500 km2 billed" in lines
 
 
 def test_tiles_without_data_are_said() -> None:
