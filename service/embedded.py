@@ -82,6 +82,8 @@ def _is_postgres(pid: int, folder: Path) -> bool:
             and process.status() != psutil.STATUS_ZOMBIE
             and process.cwd() == str(folder.resolve())
         )
+    except psutil.AccessDenied:
+        return True  # somebody else's: not ours to declare dead
     except psutil.Error:
         return False
 

@@ -1,7 +1,10 @@
 """Run the server: prepare the database, print the address and the first key, serve until told to stop."""
 
+import logging
+import signal
 import socket
 import sys
+from types import FrameType
 
 import uvicorn
 
@@ -20,6 +23,11 @@ def run(settings: Settings) -> int:
 
     A new key goes to standard output once, and nowhere else.
     """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn drains, then raises the signal again: without a handler the process would end there,
+        # and the embedded database would go on without it.
+        signal.signal(number, leave)
     try:
         listener = listen(settings.host, settings.port)
     except OSError as error:
@@ -39,6 +47,11 @@ def run(settings: Settings) -> int:
         listener.close()
         stop_embedded(settings.state)
     return 0
+
+
+def leave(_number: int, _frame: FrameType | None) -> None:
+    """End the process in order, through every `finally`."""
+    raise SystemExit(0)
 
 
 def prepare(settings: Settings) -> str | None:
