@@ -1,0 +1,49 @@
+import pytest
+import torch
+
+from models.grid import GRID, PATCHES, index_of, mask_image, patch_slices, row_col
+
+FIGURE_3 = [
+    [0, 4, 8, 12],
+    [1, 5, 9, 13],
+    [2, 6, 10, 14],
+    [3, 7, 11, 15],
+]
+
+
+def test_numbers_patches_down_the_columns_as_figure_3_does():
+    assert [[index_of(row, col) for col in range(GRID)] for row in range(GRID)] == FIGURE_3
+    assert [row_col(i) for i in range(PATCHES)] == [(i % 4, i // 4) for i in range(PATCHES)]
+
+
+@pytest.mark.parametrize("index", [-1, 16])
+def test_refuses_an_index_outside_the_grid(index):
+    with pytest.raises(ValueError, match=str(index)):
+        row_col(index)
+
+
+def test_refuses_a_place_outside_the_grid():
+    with pytest.raises(ValueError, match=r"\(4, 0\)"):
+        index_of(4, 0)
+
+
+def test_cuts_pixels_where_figure_3_draws_the_patch():
+    assert patch_slices(4, 160) == (slice(0, 40), slice(40, 80))
+    assert patch_slices(3, 160) == (slice(120, 160), slice(0, 40))
+
+
+@pytest.mark.parametrize("size", [0, 10, -4])
+def test_refuses_a_tile_that_does_not_divide_into_patches(size):
+    with pytest.raises(ValueError, match="multiple of 4"):
+        patch_slices(0, size)
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.float32])
+@pytest.mark.parametrize("index", range(PATCHES))
+def test_mask_covers_exactly_the_pixels_of_the_patch(index, dtype):
+    selected = torch.zeros(2, PATCHES, dtype=dtype)
+    selected[1, index] = 1
+    expected = torch.zeros(2, 1, 8, 8)
+    rows, cols = patch_slices(index, 8)
+    expected[1, 0, rows, cols] = 1
+    assert torch.equal(mask_image(selected, 8), expected)

@@ -1,0 +1,58 @@
+import pytest
+import torch
+
+from models.backbones import build_backbone
+from models.policy import PolicyConfig, PolicyNetwork, temper, utilities
+
+LR = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+def build(input_size: int = 8) -> PolicyNetwork:
+    torch.manual_seed(0)
+    return PolicyNetwork(PolicyConfig(backbone="resnet8", input_size=input_size)).eval()
+
+
+@pytest.mark.parametrize("input_size", [4, 8])
+def test_answers_all_patches_at_once(input_size):
+    assert build(input_size)(LR).shape == (2, 16)
+
+
+def test_shift_is_the_score_whose_utility_is_one_half():
+    policy = build()
+    policy.shift = policy(LR)[0, 3].detach()
+    policy.scale = torch.tensor(5.0)
+    assert utilities(policy(LR))[0, 3].item() == 0.5
+
+
+@pytest.mark.parametrize("alpha", [0.51, 0.7, 0.95, 1.0])
+def test_alpha_never_changes_the_greedy_choice(alpha):
+    probabilities = torch.tensor([0.0, 0.2, 0.4999, 0.5, 0.5001, 0.8, 1.0], dtype=torch.float64)
+    tempered = temper(probabilities, alpha)
+    assert torch.equal(tempered >= 0.5, probabilities >= 0.5)
+    assert tempered.min().item() == pytest.approx(1 - alpha)
+    assert tempered.max().item() == pytest.approx(alpha)
+
+
+@pytest.mark.parametrize("name", ["resnet8", "resnet32", "resnet10", "resnet18", "efficientnet_lite0"])
+def test_builds_backbones_by_name(name):
+    network = build_backbone(name, 3).eval()
+    assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 3)
+
+
+def test_cifar_resnet32_has_the_published_size():
+    assert sum(p.numel() for p in build_backbone("resnet32", 10).parameters()) == pytest.approx(
+        0.467e6, rel=0.01
+    )
+
+
+def test_efficientnet_lite_keeps_tensorflow_batch_norm():
+    norms = [
+        m for m in build_backbone("efficientnet_lite0", 3).modules() if isinstance(m, torch.nn.BatchNorm2d)
+    ]
+    assert {norm.eps for norm in norms} == {1e-3}
+
+
+@pytest.mark.parametrize("name", ["no_such_network", "hf_hub:someone/network", "local-dir:/tmp"])
+def test_refuses_names_that_are_not_in_the_registry(name):
+    with pytest.raises(ValueError, match="unknown backbone"):
+        build_backbone(name, 3)

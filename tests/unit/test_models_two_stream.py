@@ -1,0 +1,71 @@
+import pytest
+import torch
+
+from models.backbones import build_backbone
+from models.two_stream import TwoStreamClassifier, calibrate, fuse
+
+
+def build(*, exponent: float = 1.0, temperature: float = 1.0) -> TwoStreamClassifier:
+    torch.manual_seed(0)
+    return TwoStreamClassifier(
+        build_backbone("resnet8", 5),
+        build_backbone("resnet8", 5),
+        lr_input_size=8,
+        fill="lr",
+        fusion_exponent=exponent,
+        temperature=temperature,
+    ).eval()
+
+
+HR = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+LR = torch.randn(3, 3, 4, 4, generator=torch.Generator().manual_seed(2))
+
+
+def test_equation_7_weighs_the_streams_by_the_share_bought():
+    hr, lr = torch.tensor([[0.9, 0.1]]), torch.tensor([[0.1, 0.9]])
+    assert torch.allclose(fuse(hr, lr, torch.tensor([4])), torch.tensor([[0.3, 0.7]]))
+
+
+@pytest.mark.parametrize("exponent", [0.25, 1.0, 2.0])
+@torch.inference_mode()
+def test_nothing_bought_is_the_lr_stream_and_all_bought_the_hr_stream(exponent):
+    classifier = build(exponent=exponent)
+    nothing, everything = torch.zeros(3, 16), torch.ones(3, 16)
+    assert torch.equal(classifier(HR, LR, nothing), torch.softmax(classifier.lr_logits(LR), 1))
+    assert torch.equal(classifier(HR, LR, everything), torch.softmax(classifier.hr(HR), 1))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+@torch.inference_mode()
+def test_rows_are_probabilities(temperature):
+    selected = torch.rand(3, 16, generator=torch.Generator().manual_seed(3)) < 0.5
+    result = build(temperature=temperature)(HR, LR, selected)
+    assert torch.allclose(result.sum(1), torch.ones(3))
+    assert bool((result >= 0).all())
+
+
+@torch.inference_mode()
+def test_a_tile_is_classified_alike_alone_and_in_a_batch():
+    selected = torch.eye(16)[:3]
+    classifier = build()
+    together = classifier(HR, LR, selected)
+    alone = torch.cat([classifier(HR[i : i + 1], LR[i : i + 1], selected[i : i + 1]) for i in range(3)])
+    assert torch.allclose(together, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 2.0])
+def test_calibration_changes_confidence_but_never_the_label(temperature):
+    probabilities = torch.softmax(torch.randn(50, 7, generator=torch.Generator().manual_seed(4)), 1)
+    result = calibrate(probabilities, temperature)
+    assert torch.equal(result.argmax(1), probabilities.argmax(1))
+    assert bool((result.amax(1) > probabilities.amax(1)).all()) == (temperature < 1)
+
+
+def test_calibrating_a_softmax_divides_its_logits():
+    logits = torch.tensor([[1.0, 2.0, 4.0]])
+    assert torch.allclose(calibrate(torch.softmax(logits, 1), 2.0), torch.softmax(logits / 2, 1))
+
+
+def test_refuses_a_fusion_that_would_break_the_ends():
+    with pytest.raises(ValueError, match="not positive"):
+        fuse(torch.ones(1, 2), torch.ones(1, 2), torch.ones(1), exponent=0)
