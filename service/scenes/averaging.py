@@ -21,7 +21,7 @@ def average_down(
     mean of the valid parts of the old ones under it, 0 when there are none.
     """
     if factors == (1.0, 1.0):
-        return rgb, valid.astype(np.float32)
+        return rgb if valid.all() else np.where(valid, rgb, np.uint8(0)), valid.astype(np.float32)
     share = _shrink(valid, factors)
     divisor = np.where(share > 0, share, 1)
     averaged = np.empty((3, *share.shape), np.uint8)

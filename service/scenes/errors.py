@@ -117,6 +117,13 @@ class DecoderUnavailableError(UnavailableError):
     title = "No decoder is free"
 
 
+class StorageFailedError(UnavailableError):
+    """The folder of stored files takes no more."""
+
+    code = "storage-failed"
+    title = "The file cannot be stored"
+
+
 class BlobMissingError(UnavailableError):
     """A stored file is gone."""
 

@@ -16,6 +16,7 @@ from service.scenes.tile_grid import GRID, TileGrid
 
 MIN_COVER = 0.98  # share of the patch's area that valid delivered pixels must cover
 MAX_COARSENESS = 2.0  # delivered pixel over ordered pixel
+_ROUNDING = 1.005  # map scale differs from ground by as much across a UTM zone
 _MARGIN = 4  # pixels cut round the patch, for interpolation at its edge
 _EDGE_POINTS = 9  # along each side, when looking for the patch in another CRS
 
@@ -53,7 +54,7 @@ def _check_coarseness(imagery: Imagery, target: Affine, crs: str, size: int) -> 
     delivered = pixel_steps_m(imagery.transform, imagery.crs, width, height)[:2]
     ordered = pixel_steps_m(target, crs, size, size)[:2]
     ratio = max(delivered) / max(ordered)
-    if ratio > MAX_COARSENESS:
+    if ratio > MAX_COARSENESS * _ROUNDING:
         raise PatchTooCoarseError(
             f"The delivered pixels are {max(delivered):.3g} m; this patch was ordered at "
             f"{max(ordered):.3g} m and at most {MAX_COARSENESS:g} times that is taken.",

@@ -6,7 +6,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from service.scenes.errors import BlobDamagedError, BlobMissingError
+from service.scenes.errors import BlobDamagedError, BlobMissingError, StorageFailedError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -15,12 +15,22 @@ def put(root: Path, body: bytes) -> str:
     """Store `body` under `root` and return its sha256 in hex; storing it twice changes nothing.
 
     Once this returns, the blob survives a power cut: file and folder are synced before and after
-    the rename, and a crash leaves either the whole blob or none.
+    the rename, and a crash leaves either the whole blob or none. Raises `StorageFailedError` when the
+    disk is full or refuses.
     """
     sha256 = hashlib.sha256(body).hexdigest()
     path = _path(root, sha256)
     if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
         return sha256  # a damaged copy, on the other hand, is written anew
+    try:
+        _write(path, body)
+        _sync_folder(root)
+    except OSError as error:
+        raise StorageFailedError(f"The file cannot be stored: {error.strerror}.") from error
+    return sha256
+
+
+def _write(path: Path, body: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
         try:
@@ -32,8 +42,6 @@ def put(root: Path, body: bytes) -> str:
             Path(file.name).unlink(missing_ok=True)
             raise
     _sync_folder(path.parent)
-    _sync_folder(root)
-    return sha256
 
 
 def get(root: Path, sha256: str) -> bytes:
