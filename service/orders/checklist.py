@@ -20,11 +20,6 @@ class Checklist:
 
     selected: NDArray[np.bool_]
 
-    @classmethod
-    def from_bytes(cls, selected: bytes) -> "Checklist":
-        """Read the 0/1 bytes of `plan.selected`."""
-        return cls(selected=np.frombuffer(selected, dtype=np.uint8).reshape(-1, PATCHES).astype(bool))
-
     @property
     def total(self) -> int:
         """How many patches were bought."""

@@ -20,12 +20,6 @@ def make_checklist(*places: tuple[int, int], tiles: int = 3) -> Checklist:
     return Checklist(selected=selected)
 
 
-def test_reads_the_bytes_of_a_plan() -> None:
-    raw = bytes([0, 1] + [0] * 14) + bytes([1] + [0] * 15)
-
-    assert Checklist.from_bytes(raw).awaited([]) == [(0, 1), (1, 0)]
-
-
 @pytest.mark.parametrize(
     ("tile", "patch"),
     [

@@ -1,0 +1,47 @@
+"""From the bytes of a delivery to pixels on its patch, with what was verified on the way."""
+
+from typing import Annotated
+
+from fastapi import Depends
+from sqlalchemy.orm import Session
+
+from models.grid import GRID
+from service.inference import PredictorDep
+from service.orders.deliveries import Decode, Placed, Upload
+from service.plans.reading import grid_of
+from service.plans.tables import Plan
+from service.scenes.imagery import to_imagery
+from service.scenes.preflight import Limits
+from service.scenes.raster import read_geotiff
+from service.scenes.tables import Scene
+from service.scenes.tiling import place_patch
+from service.settings import SettingsDep
+
+
+def get_decode(settings: SettingsDep, predictor: PredictorDep) -> Decode:
+    """Return the decoder of deliveries for the running bundle: a patch is a quarter of its HR tile wide."""
+    limits = Limits(body_bytes=settings.patch_body_limit, decode_seconds=settings.decode_seconds)
+    size = predictor.manifest.hr_size // GRID
+
+    def decode(session: Session, plan: Plan, upload: Upload) -> Placed:
+        grid = grid_of(session.get_one(Scene, plan.scene_id))
+        raster = read_geotiff(upload.body, limits)
+        imagery = to_imagery(raster, upload.bands, upload.radiometry)
+        pixels = place_patch(imagery, grid, upload.tile, upload.patch, size)
+        _, height, width = raster.pixels.shape
+        checks = {
+            "covers_patch": True,
+            "crs": raster.crs,
+            "width_px": width,
+            "height_px": height,
+            "bands": list(imagery.bands),
+            "bands_from": imagery.bands_from,
+            "radiometry": imagery.radiometry,
+            "patch_px": size,
+        }
+        return Placed(pixels=pixels, checks=checks)
+
+    return decode
+
+
+DecodeDep = Annotated[Decode, Depends(get_decode)]

@@ -1,0 +1,124 @@
+"""Queries over orders and deliveries; every one is bound to the caller's workspace or to its order."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.errors import NotFoundError
+from service.orders.tables import Delivery, Order, OrderStatus, OrderStatusChange
+from service.plans.tables import Plan
+from service.schemas import Cursor, PageRequest, fetch_page
+
+
+class Delivered(NamedTuple):
+    """A delivery without its pixels."""
+
+    tile: int
+    patch: int
+    sha256: str
+    size: int
+    settled_minor: int
+    created_at: datetime
+
+
+def find_order(session: Session, workspace_id: UUID, order_id: UUID, *, lock: bool = False) -> Order:
+    """Return the order, locked against other writers if asked. NotFoundError outside the workspace."""
+    query = select(Order).where(Order.id == order_id, Order.workspace_id == workspace_id)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    order = session.scalars(query).one_or_none()
+    if order is None:
+        raise NotFoundError(f"there is no order {order_id}", order=str(order_id))
+    return order
+
+
+def lock_plan(session: Session, workspace_id: UUID, plan_id: UUID) -> Plan:
+    """Return the plan, locked so that only one order of it is placed at a time."""
+    query = select(Plan).where(Plan.id == plan_id, Plan.workspace_id == workspace_id)
+    # NO KEY UPDATE: the new order's own foreign key to the plan must still pass in other sessions.
+    plan = session.scalars(query.with_for_update(key_share=True)).one_or_none()
+    if plan is None:
+        raise NotFoundError(f"there is no plan {plan_id}", plan=str(plan_id))
+    return plan
+
+
+def plan_of(session: Session, order: Order) -> Plan:
+    """Return the plan an order buys."""
+    return session.scalars(select(Plan).where(Plan.id == order.plan_id)).one()
+
+
+def open_order_of(session: Session, plan_id: UUID) -> Order | None:
+    """Return the plan's order that is not cancelled, if there is one."""
+    query = select(Order).where(Order.plan_id == plan_id, Order.status != OrderStatus.USER_CANCELLED)
+    return session.scalars(query).one_or_none()
+
+
+def page_of_orders(
+    session: Session, workspace_id: UUID, page: PageRequest
+) -> tuple[list[Order], Cursor | None]:
+    """Return one page of the workspace's orders, newest first."""
+    query = select(Order).where(Order.workspace_id == workspace_id)
+    return fetch_page(session, query, Order, page)
+
+
+def find_delivery(session: Session, order_id: UUID, tile: int, patch: int) -> Delivery | None:
+    """Return the delivery of one patch, if it came."""
+    return session.get(Delivery, (order_id, tile, patch))
+
+
+def delivered_patches(session: Session, order_id: UUID) -> list[Delivered]:
+    """Return what was delivered, in plan order, without the pixels."""
+    query = (
+        select(
+            Delivery.tile,
+            Delivery.patch,
+            Delivery.sha256,
+            Delivery.size,
+            Delivery.settled_minor,
+            Delivery.created_at,
+        )
+        .where(Delivery.order_id == order_id)
+        .order_by(Delivery.tile, Delivery.patch)
+    )
+    return [Delivered(*row) for row in session.execute(query)]
+
+
+def delivered_pixels(
+    session: Session, order_id: UUID, first_tile: int, last_tile: int
+) -> list[tuple[int, int, bytes, str]]:
+    """Return tile, patch, pixels and sha256 of what came for tiles first_tile .. last_tile, in plan order."""
+    query = (
+        select(Delivery.tile, Delivery.patch, Delivery.pixels, Delivery.sha256)
+        .where(Delivery.order_id == order_id, Delivery.tile.between(first_tile, last_tile))
+        .order_by(Delivery.tile, Delivery.patch)
+    )
+    return [(tile, patch, pixels, sha256) for tile, patch, pixels, sha256 in session.execute(query)]
+
+
+def settled_minor(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
+    """Per order: how many patches were delivered, and what they settled, in minor units."""
+    query = (
+        select(Delivery.order_id, func.count(), func.sum(Delivery.settled_minor))
+        .where(Delivery.order_id.in_(order_ids))
+        .group_by(Delivery.order_id)
+    )
+    return {order_id: (count, int(total)) for order_id, count, total in session.execute(query)}
+
+
+def history(session: Session, order_id: UUID) -> Sequence[OrderStatusChange]:
+    """Return the order's status changes, oldest first."""
+    query = select(OrderStatusChange).where(OrderStatusChange.order_id == order_id)
+    return session.scalars(query.order_by(OrderStatusChange.seq)).all()
+
+
+def record_status(session: Session, order: Order, status: OrderStatus, reason_code: str) -> None:
+    """Set the order's status and append it to the history; the caller holds the order's lock."""
+    query = select(func.coalesce(func.max(OrderStatusChange.seq), 0))
+    last = session.scalar(query.where(OrderStatusChange.order_id == order.id)) or 0
+    order.status = status
+    session.add(OrderStatusChange(order_id=order.id, seq=last + 1, status=status, reason_code=reason_code))
+    session.flush()

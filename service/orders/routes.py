@@ -1,0 +1,138 @@
+"""Orders and their deliveries over HTTP."""
+
+from typing import Annotated, Any, ClassVar
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from service.access.caller import CallerDep
+from service.db import SessionDep
+from service.errors import LoupeError
+from service.idempotency import RequiredKeyDep, fingerprint, remember, replay_or_claim
+from service.openapi import problems
+from service.orders.decoding import DecodeDep
+from service.orders.deliveries import Upload, deliver
+from service.orders.lifecycle import cancel_order, place_order
+from service.orders.repository import find_order, page_of_orders
+from service.orders.schemas import DeliveryOut, OrderIn, OrderOut, OrderSummary
+from service.orders.views import full, receipt, summaries
+from service.schemas import Page, PageDep, page_links
+from service.settings import BlobsDep
+
+router = APIRouter(prefix="/v1/orders", tags=["orders"], responses=problems(401))
+MEDIA_TYPES = ("image/tiff", "application/octet-stream")
+RAW_FILE = {"type": "string", "format": "binary"}
+FILE_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {kind: {"schema": RAW_FILE} for kind in MEDIA_TYPES}}
+}
+
+
+class PatchMediaTypeError(LoupeError):
+    """A delivered patch is a raw GeoTIFF, nothing around it."""
+
+    status: ClassVar[int] = 415
+    code = "unsupported-media-type"
+    title = "Send the GeoTIFF itself"
+
+
+async def get_upload(
+    request: Request,
+    order_id: UUID,
+    tile: int,
+    patch: int,
+    _caller: CallerDep,  # before the body: nobody unknown gets to send one
+    bands: Annotated[str | None, Query(max_length=50, description="R,G,B counted from 1")] = None,
+    radiometry: Annotated[str | None, Query(max_length=50, description="as in POST /v1/plans")] = None,
+) -> Upload:
+    """Return the uploaded file and its place; the body cap bounds it, 415 for any other kind of body."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in MEDIA_TYPES:
+        raise PatchMediaTypeError(
+            f"The body is {media_type or 'of no named type'}; send {' or '.join(MEDIA_TYPES)}.",
+            accepted=list(MEDIA_TYPES),
+        )
+    return Upload(
+        order_id=order_id,
+        tile=tile,
+        patch=patch,
+        body=await request.body(),
+        bands=bands,
+        radiometry=radiometry,
+    )
+
+
+UploadDep = Annotated[Upload, Depends(get_upload)]
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=OrderOut,
+    summary="Order a plan's patches: its cost is held on a budget",
+    openapi_extra={"x-billable": True},
+    responses=problems(400, 402, 404, 409, 422),
+)
+def create_order(order: OrderIn, caller: CallerDep, session: SessionDep, key: RequiredKeyDep) -> Response:
+    """Needs an Idempotency-Key. 402 `budget-exceeded` says what is available and what is required."""
+    request_print = fingerprint("POST /v1/orders", order.model_dump_json())
+    if stored := replay_or_claim(session, caller.workspace_id, key, request_print):
+        return stored.response()
+    placed = place_order(session, caller.workspace_id, order.plan, order.budget)
+    body = full(session, placed).model_dump(mode="json", exclude_none=True)
+    remember(session, caller.workspace_id, key, 201, body)
+    return JSONResponse(body, 201, headers={"Location": f"/v1/orders/{placed.id}"})
+
+
+@router.get(
+    "", response_model_exclude_none=True, summary="List orders, newest first", responses=problems(422)
+)
+def list_orders(
+    request: Request, caller: CallerDep, session: SessionDep, page: PageDep
+) -> Page[OrderSummary]:
+    """Every order of the workspace, without its patches."""
+    orders, following = page_of_orders(session, caller.workspace_id, page)
+    return Page(items=summaries(session, orders), links=page_links(request, following))
+
+
+@router.get(
+    "/{order_id}",
+    response_model_exclude_none=True,
+    summary="Show an order: what it awaits, where to send it, what was paid",
+    responses=problems(404, 422),
+)
+def get_order(order_id: UUID, caller: CallerDep, session: SessionDep) -> OrderOut:
+    """Where it stands, its history, and at most 4,096 awaited patches with footprint and upload link."""
+    return full(session, find_order(session, caller.workspace_id, order_id))
+
+
+@router.post(
+    "/{order_id}/cancel",
+    response_model_exclude_none=True,
+    summary="Cancel an order: what was not delivered is released",
+    responses=problems(404, 409, 422),
+)
+def cancel(order_id: UUID, caller: CallerDep, session: SessionDep) -> OrderOut:
+    """Cancelling again changes nothing; delivered patches stay paid."""
+    return full(session, cancel_order(session, caller.workspace_id, order_id))
+
+
+@router.put(
+    "/{order_id}/tiles/{tile}/patches/{patch}",
+    status_code=201,
+    response_model=DeliveryOut,
+    summary="Deliver a bought patch: the GeoTIFF itself, paid from the hold once",
+    responses={
+        200: {"model": DeliveryOut, "description": "these bytes were delivered before"},
+        **problems(404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=FILE_BODY | {"x-billable": True},
+)
+def put_patch(
+    caller: CallerDep, upload: UploadDep, session: SessionDep, decode: DecodeDep, blobs: BlobsDep
+) -> Response:
+    """The file must cover the patch; any CRS, extent and finer resolution will do. Safe to repeat."""
+    delivery, is_new = deliver(session, caller.workspace_id, upload, decode, blobs)
+    order = find_order(session, caller.workspace_id, upload.order_id)
+    content = receipt(order, delivery).model_dump(mode="json", exclude_none=True)
+    return JSONResponse(content, 201 if is_new else 200)

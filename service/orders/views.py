@@ -1,0 +1,157 @@
+"""Orders and deliveries written as the API shows them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from models.grid import row_col
+from service.orders.checklist import Checklist, Place
+from service.orders.repository import Delivered, delivered_patches, history, plan_of, settled_minor
+from service.orders.schemas import (
+    Amounts,
+    AwaitedPatch,
+    DeliveredPatch,
+    DeliveryOut,
+    OrderOut,
+    OrderPatches,
+    OrderSummary,
+    PatchCounts,
+    Polygon,
+    StatusStep,
+)
+from service.orders.tables import Delivery, Order, OrderStatus
+from service.plans.arrays import PlanArrays
+from service.plans.reading import grid_of
+from service.plans.tables import Plan
+from service.scenes.tables import Scene
+from service.schemas import Link, MoneyOut
+
+MOST_PATCHES = 4_096
+"""How many patches an order lists of each kind; as they are delivered, the next ones appear."""
+
+
+def summaries(session: Session, orders: Sequence[Order]) -> list[OrderSummary]:
+    """Write a page of orders, with one query for all their deliveries."""
+    progress = settled_minor(session, [order.id for order in orders])
+    return [_summary(order, *progress.get(order.id, (0, 0))) for order in orders]
+
+
+def full(session: Session, order: Order) -> OrderOut:
+    """Write one order with its history and patches."""
+    delivered = delivered_patches(session, order.id)
+    settled = sum(one.settled_minor for one in delivered)
+    steps = [
+        StatusStep(status=OrderStatus(step.status), reason_code=step.reason_code, at=step.at)
+        for step in history(session, order.id)
+    ]
+    patches = OrderPatches(
+        awaited=_awaited(session, order, delivered),
+        delivered=[_delivered(order, one) for one in delivered[:MOST_PATCHES]],
+    )
+    summary = _summary(order, len(delivered), settled)
+    return OrderOut(**dict(summary), statuses=steps, patches=patches)
+
+
+def receipt(order: Order, delivery: Delivery) -> DeliveryOut:
+    """Write the receipt of a delivery from its row alone, so that it never changes."""
+    path = f"/v1/orders/{order.id}"
+    return DeliveryOut(
+        order=order.id,
+        tile=delivery.tile,
+        patch=delivery.patch,
+        sha256=delivery.sha256,
+        size=delivery.size,
+        settled=MoneyOut.minor(delivery.settled_minor, order.currency),
+        checks=delivery.checks,
+        delivered_at=delivery.created_at,
+        links=[
+            Link(rel="self", href=f"{path}/tiles/{delivery.tile}/patches/{delivery.patch}"),
+            Link(rel="order", href=path),
+        ],
+    )
+
+
+def _summary(order: Order, delivered: int, settled: int) -> OrderSummary:
+    cancelled = order.status == OrderStatus.USER_CANCELLED
+    return OrderSummary(
+        id=order.id,
+        plan=order.plan_id,
+        budget=order.budget_id,
+        status=OrderStatus(order.status),
+        created_at=order.created_at,
+        amounts=_amounts(order, settled),
+        counts=PatchCounts(
+            bought=order.patches,
+            delivered=delivered,
+            awaited=0 if cancelled else order.patches - delivered,
+        ),
+        links=_links(order),
+    )
+
+
+def _amounts(order: Order, settled: int) -> Amounts:
+    open_minor = order.amount_minor - settled
+    released = open_minor if order.status == OrderStatus.USER_CANCELLED else 0
+    return Amounts(
+        total=MoneyOut.minor(order.amount_minor, order.currency),
+        held=MoneyOut.minor(open_minor - released, order.currency),
+        settled=MoneyOut.minor(settled, order.currency),
+        released=MoneyOut.minor(released, order.currency),
+    )
+
+
+def _links(order: Order) -> list[Link]:
+    path = f"/v1/orders/{order.id}"
+    links = [
+        Link(rel="self", href=path),
+        Link(rel="plan", href=f"/v1/plans/{order.plan_id}"),
+        Link(rel="budget", href=f"/v1/budgets/{order.budget_id}"),
+        Link(rel="classification", href=f"{path}/classification", title="POST"),
+    ]
+    if order.status in {OrderStatus.ACCEPTED, OrderStatus.PROCESSING}:
+        links.append(Link(rel="cancel", href=f"{path}/cancel", title="POST"))
+    return links
+
+
+def _awaited(session: Session, order: Order, delivered: Sequence[Delivered]) -> list[AwaitedPatch]:
+    if order.status not in {OrderStatus.ACCEPTED, OrderStatus.PROCESSING}:
+        return []
+    plan = plan_of(session, order)
+    checklist = Checklist(selected=PlanArrays.of(plan).selected)
+    waiting = checklist.awaited((one.tile, one.patch) for one in delivered)
+    shown = waiting[:MOST_PATCHES]
+    rings = _rings(session, plan, shown)
+    return [_awaited_patch(order, place, ring) for place, ring in zip(shown, rings, strict=True)]
+
+
+def _rings(session: Session, plan: Plan, places: Sequence[Place]) -> list[list[tuple[float, float]]]:
+    """Footprints as closed rings of longitude, latitude."""
+    grid = grid_of(session.get_one(Scene, plan.scene_id))
+    tiles, patches = np.array(places, dtype=np.intp).reshape(-1, 2).T
+    rings = grid.patch_rings_wgs84(tiles, patches)
+    return [[(float(lon), float(lat)) for lon, lat in ring] for ring in rings]
+
+
+def _awaited_patch(order: Order, place: Place, ring: list[tuple[float, float]]) -> AwaitedPatch:
+    tile, patch = place
+    row, col = row_col(patch)
+    return AwaitedPatch(
+        tile=tile,
+        patch=patch,
+        row=row,
+        col=col,
+        footprint=Polygon(coordinates=[ring]),
+        upload=f"/v1/orders/{order.id}/tiles/{tile}/patches/{patch}",
+    )
+
+
+def _delivered(order: Order, one: Delivered) -> DeliveredPatch:
+    return DeliveredPatch(
+        tile=one.tile,
+        patch=one.patch,
+        sha256=one.sha256,
+        size=one.size,
+        settled=MoneyOut.minor(one.settled_minor, order.currency),
+        delivered_at=one.created_at,
+    )

@@ -1,0 +1,69 @@
+"""What is reported of a tile, and of a scene."""
+
+import numpy as np
+import pytest
+
+from models.grid import patch_slices
+from service.classification.labels import label_tile, summarise
+from service.classification.mosaic import lay_out
+
+CLASSES = ("farm", "forest", "harbour", "lake", "meadow", "road")
+
+
+def test_names_the_likeliest_class_and_what_low_resolution_alone_says() -> None:
+    both = np.array([0.1, 0.5, 0.2, 0.05, 0.05, 0.1], np.float32)
+    alone = np.array([0.6, 0.4, 0, 0, 0, 0], np.float32)
+
+    assert label_tile(7, both, alone, CLASSES, (2, 3)).to_json() == {
+        "tile": 7,
+        "label": "forest",
+        "confidence": 0.5,
+        "probabilities": [
+            {"label": "forest", "probability": 0.5},
+            {"label": "harbour", "probability": 0.2},
+            {"label": "farm", "probability": 0.1},
+            {"label": "road", "probability": 0.1},
+            {"label": "lake", "probability": 0.05},
+        ],
+        "lr_label": "farm",
+        "lr_confidence": 0.6,
+        "patches_used": 2,
+        "patches_bought": 3,
+    }
+
+
+def test_counts_labels_and_how_many_changed() -> None:
+    rows = [("farm", "farm"), ("lake", "farm"), ("lake", "lake"), ("farm", "lake"), ("forest", "forest")]
+
+    assert summarise({"label": label, "lr_label": lr_label} for label, lr_label in rows) == {
+        "tiles": 5,
+        "labels": [
+            {"label": "farm", "tiles": 2},
+            {"label": "lake", "tiles": 2},
+            {"label": "forest", "tiles": 1},
+        ],
+        "changed": 2,
+        "changed_share": 0.4,
+    }
+
+
+def test_an_empty_scene_has_an_empty_summary() -> None:
+    assert summarise([]) == {"tiles": 0, "labels": [], "changed": 0, "changed_share": 0.0}
+
+
+@pytest.mark.parametrize("patch", range(16))
+def test_a_patch_lies_where_the_networks_expect_it(patch: int) -> None:
+    size = 8
+    raw = np.full((3, 2, 2), 200, np.uint8).tobytes()
+
+    pixels, came = lay_out([4, 9], [(9, patch, raw)], size)
+
+    rows, columns = patch_slices(patch, size)
+    assert (pixels[1, :, rows, columns] == 200).all()
+    assert int(pixels.sum()) == 200 * 3 * 4
+    assert np.argwhere(came).tolist() == [[1, patch]]
+
+
+def test_refuses_a_patch_of_another_size() -> None:
+    with pytest.raises(ValueError, match="reshape"):
+        lay_out([0], [(0, 0, bytes(3 * 3 * 3))], 8)
