@@ -33,7 +33,7 @@ def draw_preview(
     """PNG of a scene: rgb (3, H, W) whose pixels `transform` places in the grid's CRS; masks (T, 16)."""
     picture, scale = _scaled(rgb)
     draw = ImageDraw.Draw(picture, "RGBA")
-    to_picture = Affine.scale(*scale) * ~transform
+    to_picture = Affine.scale(*scale) @ ~transform
     _draw_grid(draw, grid, to_picture)
     for mask, colour in ((selected & filled, FILLED), (selected & ~filled, WANTED)):
         _outline(draw, _corners(grid, mask, to_picture), colour)
@@ -54,11 +54,11 @@ def _scaled(rgb: NDArray[np.uint8]) -> tuple[Image.Image, tuple[float, float]]:
 
 
 def _draw_grid(draw: ImageDraw.ImageDraw, grid: TileGrid, to_picture: Affine) -> None:
-    place = to_picture * grid.transform * Affine.scale(grid.tile_px)
+    place = to_picture @ grid.transform @ Affine.scale(grid.tile_px)
     for column in range(grid.columns + 1):
-        draw.line([place * (column, 0), place * (column, grid.rows)], GRID_LINE, 1)
+        draw.line([place @ (column, 0), place @ (column, grid.rows)], GRID_LINE, 1)
     for row in range(grid.rows + 1):
-        draw.line([place * (0, row), place * (grid.columns, row)], GRID_LINE, 1)
+        draw.line([place @ (0, row), place @ (grid.columns, row)], GRID_LINE, 1)
 
 
 def _corners(grid: TileGrid, mask: NDArray[np.bool_], to_picture: Affine) -> Corners:

@@ -1,0 +1,68 @@
+"""The curve: what sliding the threshold would cost, and which point a plan is."""
+
+from decimal import Decimal
+
+import numpy as np
+
+from models.manifest import CurvePoint
+from service.money import Money
+from service.plans.curve import CostPoint, cost_curve, nearest
+from service.plans.planner import Ranking, rank_patches
+from service.pricing.billing import Terms
+
+
+def ranking(minimum: str = "0") -> Ranking:
+    """Sixteen patches of 1 km2 at 10 USD with the utilities 0, 1/16 ... 15/16."""
+    terms = Terms(
+        currency="USD",
+        price_per_km2=Decimal(10),
+        minimum_km2=Decimal(minimum),
+        minimum_applies_to="order",
+    )
+    utilities = (np.arange(16)[None] / 16).astype(np.float32)
+    return rank_patches(utilities, np.ones(1, dtype=bool), np.full((1, 16), 1e6), terms)
+
+
+def measured(*thresholds: float) -> list[CurvePoint]:
+    return [
+        CurvePoint(threshold=threshold, mean_patches=0.0, accuracy=1 - threshold / 2)
+        for threshold in thresholds
+    ]
+
+
+def test_each_point_is_what_the_policy_would_cost_at_that_threshold() -> None:
+    curve = cost_curve(ranking(), measured(0.0, 0.5, 1.0))
+    assert curve == [
+        point(1.0, wanted=0, patches=0, cost=0, saving=16000),
+        point(0.5, wanted=8, patches=8, cost=8000, saving=8000),
+        point(0.0, wanted=16, patches=16, cost=16000, saving=0),
+    ]
+
+
+def test_a_minimum_flattens_the_cheap_end() -> None:
+    curve = cost_curve(ranking(minimum="12"), measured(0.95, 0.9, 0.5, 0.0))
+    assert [(one.patches, one.cost.minor) for one in curve] == [(0, 0), (12, 12000), (12, 12000), (16, 16000)]
+
+
+def test_the_chosen_point_wants_as_many_patches_then_has_the_nearest_threshold() -> None:
+    curve = cost_curve(ranking(), measured(0.0, 0.45, 0.5, 0.9))
+    assert [curve[at].threshold for at in range(4)] == [0.9, 0.5, 0.45, 0.0]
+    assert nearest(curve, wanted=8, threshold=0.5) == 1
+    assert nearest(curve, wanted=15, threshold=0.5) == 3
+    twins = cost_curve(ranking(), measured(0.48, 0.5))  # both want eight
+    assert nearest(twins, wanted=8, threshold=0.47) == 1
+
+
+def test_a_bundle_without_a_curve_has_no_point() -> None:
+    assert nearest(cost_curve(ranking(), []), wanted=3, threshold=0.5) is None
+
+
+def point(threshold: float, *, wanted: int, patches: int, cost: int, saving: int) -> CostPoint:
+    return CostPoint(
+        threshold=threshold,
+        expected_accuracy=1 - threshold / 2,
+        wanted=wanted,
+        patches=patches,
+        cost=Money(cost, "USD"),
+        saving=Money(saving, "USD"),
+    )
