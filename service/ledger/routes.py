@@ -12,14 +12,15 @@ from service.errors import InvalidInputError
 from service.idempotency import OptionalKeyDep, fingerprint, remember, replay_or_claim
 from service.ledger import repository, writer
 from service.ledger.schemas import BudgetIn, BudgetOut, LedgerLineOut, UsageOut, to_csv
+from service.openapi import problems
 from service.schemas import Page, PageDep, decode_cursor, encode_cursor, page_links
 
-router = APIRouter(prefix="/v1", tags=["money"])
+router = APIRouter(prefix="/v1", tags=["money"], responses=problems(401, 422))
 CSV_ROWS = 10_000
 """Rows of one CSV answer; the link `next` goes on."""
 
 
-@router.post("/budgets", status_code=201, response_model=BudgetOut)
+@router.post("/budgets", status_code=201, response_model=BudgetOut, responses=problems(409))
 def open_budget(
     budget: BudgetIn, caller: CallerDep, session: SessionDep, key: OptionalKeyDep = None
 ) -> Response:
@@ -43,13 +44,13 @@ def list_budgets(request: Request, caller: CallerDep, session: SessionDep, page:
     return Page(items=[BudgetOut.of(budget) for budget in budgets], links=page_links(request, following))
 
 
-@router.get("/budgets/{budget_id}", response_model_exclude_none=True)
+@router.get("/budgets/{budget_id}", response_model_exclude_none=True, responses=problems(404))
 def get_budget(budget_id: UUID, caller: CallerDep, session: SessionDep) -> BudgetOut:
     """Return one budget."""
     return BudgetOut.of(repository.get_budget(session, caller.workspace_id, budget_id))
 
 
-@router.get("/budgets/{budget_id}/usage")
+@router.get("/budgets/{budget_id}/usage", responses=problems(404))
 def get_usage(budget_id: UUID, caller: CallerDep, session: SessionDep) -> UsageOut:
     """Say where a budget's money is: held, spent, available."""
     return UsageOut.of(repository.get_budget(session, caller.workspace_id, budget_id))
