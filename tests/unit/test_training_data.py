@@ -1,0 +1,114 @@
+import shutil
+import tarfile
+
+import pytest
+import torch
+from factories_training import write_data
+
+from training.data import DataError, fold_of, open_data, read_split, split_groups
+from training.recipe import load_recipe
+
+
+@pytest.fixture
+def data(tmp_path):
+    return write_data(tmp_path / "tiny")
+
+
+def test_reads_both_resolutions_in_order(data):
+    images = read_split(data / "train", 16, 4)
+    assert (images.hr.shape, images.lr.shape) == ((24, 3, 16, 16), (24, 3, 4, 4))
+    assert images.hr.dtype == images.lr.dtype == torch.uint8
+    assert images.classes == ("class0", "class1", "class2")
+    assert images.labels.tolist() == [0] * 8 + [1] * 8 + [2] * 8
+    assert images.lr.float().mean((0, 2, 3)) == pytest.approx(images.hr.float().mean((0, 2, 3)), abs=1)
+
+
+def test_digest_names_the_data(data):
+    before = read_split(data / "test", 8, 4).digest
+    assert read_split(data / "test", 16, 8).digest == before
+    shutil.copy(data / "test/class0/00.png", data / "test/class0/01.png")
+    assert read_split(data / "test", 8, 4).digest != before
+
+
+def test_reads_a_tar_as_it_reads_the_folder(data, tmp_path):
+    archive = tmp_path / "tiny.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(data, "tiny")
+    with open_data(archive) as folder:
+        digest = read_split(folder / "test", 8, 4).digest
+    assert digest == read_split(data / "test", 8, 4).digest
+    assert not folder.exists()
+
+
+def test_a_tar_cannot_write_outside_its_folder(data, tmp_path):
+    archive = tmp_path / "evil.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(data, "tiny")
+        tar.add(data / "test/class0/00.png", "../escaped.png")
+    with pytest.raises(tarfile.OutsideDestinationError), open_data(archive):
+        pass
+
+
+def test_names_a_corrupt_file(data):
+    (data / "train/class1/03.png").write_bytes(b"not an image")
+    with pytest.raises(DataError, match=r"class1/03\.png is not a readable image"):
+        read_split(data / "train", 16, 4)
+
+
+def test_names_a_truncated_file(data):
+    file = data / "train/class1/03.png"
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(DataError, match=r"class1/03\.png is not a readable image"):
+        read_split(data / "train", 16, 4)
+
+
+def test_names_an_empty_class(data):
+    shutil.rmtree(data / "train/class1")
+    (data / "train/class1").mkdir()
+    with pytest.raises(DataError, match="class1 holds no images"):
+        read_split(data / "train", 16, 4)
+
+
+def test_names_what_is_missing(tmp_path):
+    with pytest.raises(DataError, match="neither a folder nor a tar"), open_data(tmp_path / "nowhere"):
+        pass
+    with pytest.raises(DataError, match="no train/ and test/"), open_data(tmp_path):
+        pass
+
+
+def test_validation_is_stratified_disjoint_and_repeatable(data):
+    images = read_split(data / "train", 8, 4)
+    rest, held = split_groups(images, 2, seed=0)
+    assert torch.bincount(images.labels[held]).tolist() == [2, 2, 2]
+    assert sorted(rest.tolist() + held.tolist()) == list(range(24))
+    assert torch.equal(split_groups(images, 2, seed=0)[1], held)
+    assert not torch.equal(split_groups(images, 2, seed=1)[1], held)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_identical_files_stay_on_one_side_and_in_one_fold(data, seed):
+    shutil.copy(data / "train/class0/00.png", data / "train/class0/05.png")
+    images = read_split(data / "train", 8, 4)
+    rest, held = split_groups(images, 3, seed)
+    assert (0 in held) == (5 in held)
+    fold = fold_of(images, rest, 3, seed)
+    assert fold[0] == fold[5]
+    assert set(fold[held].tolist()) == {-1}
+    assert set(fold[rest].tolist()) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("name", ["ucmerced", "smoke"])
+def test_shipped_recipes_load_by_name(name):
+    assert load_recipe(name).name == name
+
+
+def test_a_recipe_says_what_is_wrong_with_it(tmp_path):
+    recipe = tmp_path / "mine.toml"
+    with pytest.raises(ValueError, match="neither a file nor one of smoke, ucmerced"):
+        load_recipe("absent")
+    recipe.write_text("surprise = 1")
+    with pytest.raises(ValueError, match="unknown keys surprise"):
+        load_recipe(str(recipe))
+    recipe.write_text("seed = 1")
+    with pytest.raises(ValueError, match="missing keys"):
+        load_recipe(str(recipe))
