@@ -29,6 +29,10 @@ class PlanArrays:
             valid_share=np.frombuffer(plan.valid_share, "<f4"),
         )
 
+    def shown_utility(self, tile: int, patch: int) -> float:
+        """A utility as every document shows it: six decimals."""
+        return round(float(self.utilities[tile, patch]), 6)
+
     @property
     def eligible(self) -> NDArray[np.bool_]:
         """(T,): which tiles had enough valid pixels to be planned."""

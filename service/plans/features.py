@@ -67,7 +67,7 @@ def _patch_feature(
         status="planned" if planned else "no-data",
         selected=bool(arrays.selected[tile, index]),
         filled=bool(arrays.filled[tile, index]),
-        utility=round(float(arrays.utilities[tile, index]), 6) if planned else None,
+        utility=arrays.shown_utility(tile, index) if planned else None,
         area_km2=float(to_km2(area_cm2)),
         cost=Money(cost, plan.currency).amount,
         currency=plan.currency,

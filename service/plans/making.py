@@ -1,6 +1,7 @@
 """From an uploaded scene to a stored plan: read, cut, predict, decide, keep."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -148,9 +149,16 @@ def _bill(judged: Judged, decision: Decision) -> dict[str, Any]:
 
 
 def _bill_json(bill: Bill) -> dict[str, Any]:
-    lines = [(line.area_km2, line.billable_km2) for line in bill.lines]
     return {
-        "area_km2": f"{bill.area_km2:f}",
-        "billable_km2": f"{bill.billable_km2:f}",
-        "lines": [{"area_km2": f"{area:f}", "billable_km2": f"{paid:f}"} for area, paid in lines],
+        "area_km2": _plain(bill.area_km2),
+        "billable_km2": _plain(bill.billable_km2),
+        "lines": [
+            {"area_km2": _plain(line.area_km2), "billable_km2": _plain(line.billable_km2)}
+            for line in bill.lines
+        ],
     }
+
+
+def _plain(number: Decimal) -> str:
+    """Without exponent or trailing zeros."""
+    return f"{number.normalize():f}"

@@ -179,7 +179,6 @@ def tiles_of(plan: Plan, scene: Scene) -> list[TileOut]:
     """Write every tile of a plan, row by row."""
     arrays = PlanArrays.of(plan)
     columns = scene.reading["grid"]["columns"]
-    utilities = arrays.utilities.round(6).astype(float).round(6).tolist()
     eligible = arrays.eligible.tolist()
     return [
         TileOut(
@@ -190,7 +189,9 @@ def tiles_of(plan: Plan, scene: Scene) -> list[TileOut]:
             valid_share=round(float(arrays.valid_share[tile]), 4),
             cloud_share=scene.reading["cloud_share"][tile],
             buy=np.flatnonzero(arrays.selected[tile]).tolist(),
-            utilities=utilities[tile] if eligible[tile] else None,
+            utilities=[arrays.shown_utility(tile, patch) for patch in range(PATCHES)]
+            if eligible[tile]
+            else None,
         )
         for tile in range(plan.tiles)
     ]

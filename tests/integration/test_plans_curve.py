@@ -1,0 +1,73 @@
+"""The curve of a plan, with a bundle that was evaluated."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from models.manifest import CurvePoint
+from service.app import create_app
+from service.settings import Settings
+from tests.factories import make_geotiff, make_settings, write_bundle
+
+TIFF = {"Content-Type": "image/tiff"}
+KEY = "a-key-for-tests-only"
+
+
+def app_with(folder: Path, settings: Settings, **manifest: object) -> TestClient:
+    """The application of `settings`, serving a bundle written to `folder`."""
+    folder.mkdir()
+    own = make_settings(
+        settings.home,
+        database_url=settings.database_url,
+        bundle=write_bundle(folder, **manifest),
+        api_key=KEY,
+    )
+    return TestClient(create_app(own), headers={"Authorization": f"Bearer {KEY}"})
+
+
+@pytest.fixture
+def evaluated(settings: Settings, tmp_path: Path) -> Iterator[TestClient]:
+    """A client of an application whose bundle has a curve of three points."""
+    curve = tuple(
+        CurvePoint(threshold=threshold, mean_patches=16 - 16 * threshold, accuracy=accuracy)
+        for threshold, accuracy in ((0.0, 0.9), (0.5, 0.85), (1.0, 0.7))
+    )
+    with app_with(tmp_path / "evaluated", settings, curve=curve, curve_split="120 held-out tiles") as client:
+        yield client
+
+
+def test_the_curve_sets_cost_beside_measured_accuracy_and_marks_the_plan(evaluated: TestClient) -> None:
+    made = evaluated.post("/v1/plans", content=make_geotiff(), headers=TIFF).json()
+    curve = evaluated.get(f"/v1/plans/{made['id']}/curve").json()
+    nothing, chosen, everything = curve["points"]
+    assert (nothing["patches"], nothing["cost"]["amount"], nothing["expected_accuracy"]) == (0, "0.00", 0.7)
+    assert (chosen["patches"], chosen["cost"], chosen["chosen"]) == (
+        made["patches"]["bought"],
+        made["cost"],
+        True,
+    )
+    assert (everything["cost"], everything["expected_accuracy"]) == (made["baseline"], 0.9)
+    assert curve["source"] == (
+        "Accuracy is what the bundle tiny 1 reached on 120 held-out tiles when only patches above the "
+        "threshold were bought; it is no promise for this scene."
+    )
+
+
+def test_another_objective_is_marked_where_it_buys_most_nearly_as_much(evaluated: TestClient) -> None:
+    made = evaluated.post("/v1/plans?max_patches=2", content=make_geotiff(), headers=TIFF).json()
+    points = evaluated.get(f"/v1/plans/{made['id']}/curve").json()["points"]
+    assert [point["threshold"] for point in points if point["chosen"]] == [1.0]
+
+
+def test_a_plan_of_a_bundle_no_longer_served_has_no_curve_but_everything_else(
+    evaluated: TestClient, settings: Settings, tmp_path: Path
+) -> None:
+    made = evaluated.post("/v1/plans", content=make_geotiff(), headers=TIFF).json()
+    with app_with(tmp_path / "newer", settings, version="2") as newer:
+        path = f"/v1/plans/{made['id']}"
+        answer = newer.get(f"{path}/curve")
+        assert (answer.status_code, answer.json()["type"]) == (409, "/problems/bundle-changed")
+        assert newer.get(path).json() == made
+        assert newer.get(f"{path}/preview.png").status_code == 200
