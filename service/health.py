@@ -2,7 +2,6 @@
 
 import platform
 import shutil
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, cast
 
 import pyproj
@@ -15,18 +14,11 @@ from service.db import Database, is_migrated
 from service.inference import Predictor
 from service.schemas import Link
 from service.settings import Settings, SettingsDep
+from service.version import code_version
 
 router = APIRouter(tags=["service"])
 FREE_BYTES_WANTED = 512 * 1024 * 1024
 """Below this a delivery could fill the disk, so the server asks for no more traffic."""
-
-
-def code_version() -> str:
-    """Version of this code, as installed."""
-    try:
-        return version("loupe-eo")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        return "0.0.0"
 
 
 @router.get("/")
