@@ -9,15 +9,21 @@ from typing import TypedDict
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
+from service.classification.routes import router as classification
 from service.db import Database, open_database
-from service.health import code_version
 from service.health import router as health
 from service.inference import Predictor, load_predictor
 from service.ledger.routes import router as ledger
 from service.middleware import BodyCapMiddleware, BodyLimit, EnvelopeMiddleware
+from service.orders.routes import router as orders
+from service.plans.routes import router as plans
+from service.pricing.routes import router as pricing
 from service.problems import install_problem_handlers
+from service.reference import router as reference
+from service.reports.routes import router as reports
 from service.scenes import gdal_lock
 from service.settings import Settings
+from service.version import code_version
 
 logger = logging.getLogger(__name__)
 
@@ -52,9 +58,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan_of(settings),
+        docs_url=None,  # the framework's pages load scripts from elsewhere; service.reference has ours
         redoc_url=None,
     )
-    for router in (health, ledger):
+    for router in (health, reference, pricing, plans, orders, classification, ledger, reports):
         app.include_router(router)
     install_problem_handlers(app)
     app.add_middleware(BodyCapMiddleware, limits=body_limits(settings), default=settings.body_limit)
