@@ -58,9 +58,21 @@ HOSTILE = {
     "4-gb-byte-count": (lambda: make.handmade(counts=[2**32 - 1]), 422, "damaged-tiff"),
     "truncated-mid-tile": (lambda: make.geotiff(make.noise(), tiled=True)[:2_000], 422, "damaged-tiff"),
     "truncated-directory": (lambda: make.handmade()[:-20], 422, "damaged-tiff"),
-    "corrupt-deflate": (lambda: make.handmade(compression=8, data=b"\x78\x9c" + b"\xaa" * 30), 422, "damaged-tiff"),
-    "short-deflate": (lambda: make.handmade(compression=8, data=zlib.compress(bytes(9))), 422, "damaged-tiff"),
-    "garbage-jpeg": (lambda: make.handmade(compression=7, data=b"\xff\xd8" + b"\x55" * 60), 422, "damaged-tiff"),
+    "corrupt-deflate": (
+        lambda: make.handmade(compression=8, data=b"\x78\x9c" + b"\xaa" * 30),
+        422,
+        "damaged-tiff",
+    ),
+    "short-deflate": (
+        lambda: make.handmade(compression=8, data=zlib.compress(bytes(9))),
+        422,
+        "damaged-tiff",
+    ),
+    "garbage-jpeg": (
+        lambda: make.handmade(compression=7, data=b"\xff\xd8" + b"\x55" * 60),
+        422,
+        "damaged-tiff",
+    ),
     "giant-tile": (lambda: make.handmade(tile=(2**30, 2**30), data=bytes(64)), 422, "unsupported-tiff"),
     "sparse": (lambda: make.handmade(offsets=[0], counts=[0]), 422, "unsupported-tiff"),
     "20k-metadata-items": (lambda: make.metadata_items(20_000), 422, "unsupported-tiff"),
@@ -218,7 +230,9 @@ def test_script_and_control_characters_in_metadata_do_no_harm() -> None:
 
 
 def test_band_descriptions_scales_and_offsets_survive() -> None:
-    body = make.geotiff(make.noise(dtype="uint16"), descriptions=["B04", "B03", "B02"], scales=[1e-4] * 3, offsets=[-0.1] * 3)
+    body = make.geotiff(
+        make.noise(dtype="uint16"), descriptions=["B04", "B03", "B02"], scales=[1e-4] * 3, offsets=[-0.1] * 3
+    )
     raster = read_geotiff(body, LIMITS)
     assert raster.descriptions == ("B04", "B03", "B02")
     assert raster.scales == (1e-4,) * 3
@@ -239,7 +253,9 @@ def test_two_thousand_mutations_raise_nothing_but_our_errors() -> None:
     seeds = [
         make.handmade(),
         make.geotiff(make.noise(height=8, width=8), descriptions="abc"),
-        make.geotiff(make.noise(height=8, width=8), bigtiff="yes", mask=np.ones((8, 8), np.bool_), overviews=[2]),
+        make.geotiff(
+            make.noise(height=8, width=8), bigtiff="yes", mask=np.ones((8, 8), np.bool_), overviews=[2]
+        ),
     ]
     outcomes = {"accepted": 0, "refused": 0}
     for turn in range(2_000):
