@@ -34,7 +34,7 @@ def publish_prices(client: TestClient, name: str = "acme", **overrides: Any) -> 
 
 def plan_scene(client: TestClient, body: bytes | None = None, **query: Any) -> Planned:
     """Plan a scene, the factory's 2 x 3 tiles unless told otherwise; buys three patches of it."""
-    options = {"price_list": "acme", "max_patches": 3} | query
+    options: dict[str, Any] = {"price_list": "acme", "max_patches": 3} | query
     answer = client.post("/v1/plans", content=body or make_geotiff(), headers=TIFF, params=options)
     assert answer.status_code == 201, answer.text
     plan = answer.json()

@@ -1,5 +1,6 @@
 """From the bytes of a delivery to pixels on its patch, with what was verified on the way."""
 
+import threading
 from typing import Annotated
 
 from fastapi import Depends
@@ -17,6 +18,9 @@ from service.scenes.tables import Scene
 from service.scenes.tiling import place_patch
 from service.settings import SettingsDep
 
+# GDAL's warper, as rasterio calls it, mutes a warning through state of the whole process: one at a time.
+_PLACING = threading.Lock()
+
 
 def get_decode(settings: SettingsDep, predictor: PredictorDep) -> Decode:
     """Return the decoder of deliveries for the running bundle: a patch is a quarter of its HR tile wide."""
@@ -27,7 +31,8 @@ def get_decode(settings: SettingsDep, predictor: PredictorDep) -> Decode:
         grid = grid_of(session.get_one(Scene, plan.scene_id))
         raster = read_geotiff(upload.body, limits)
         imagery = to_imagery(raster, upload.bands, upload.radiometry)
-        pixels = place_patch(imagery, grid, upload.tile, upload.patch, size)
+        with _PLACING:
+            pixels = place_patch(imagery, grid, upload.tile, upload.patch, size)
         _, height, width = raster.pixels.shape
         checks = {
             "covers_patch": True,

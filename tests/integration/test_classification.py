@@ -162,7 +162,7 @@ def test_another_bundle_does_not_label_what_was_bought_for_this_one(
     folder = tmp_path / "other-bundle"
     folder.mkdir()
     other = settings.model_copy(update={"bundle": write_bundle(folder, version="2")})
-    with TestClient(create_app(other), headers=client.headers) as changed:
+    with TestClient(create_app(other), headers=dict(client.headers)) as changed:
         answer = classify(changed, order)
 
     assert code(answer) == (409, "bundle-changed")

@@ -1,0 +1,124 @@
+"""What the page shows, read in one transaction."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from service.access.tables import Workspace
+from service.ledger.repository import Budget, list_budgets, list_lines
+from service.ledger.schemas import LedgerLineOut
+from service.money import Money
+from service.orders.tables import Order
+from service.plans.repository import page_of_plans
+from service.plans.schemas import PlanSummary
+from service.pricing.tables import PriceList
+from service.reports.repository import order_figures
+from service.reports.routes import report_on
+from service.schemas import MoneyOut, PageRequest
+
+PLANS, BUDGETS, ENTRIES = 6, 20, 12
+"""How many of each the page shows; the links lead to all of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetBar:
+    """A budget as a bar of 0..100: spent, then held, then free."""
+
+    name: str
+    limit: MoneyOut
+    spent: MoneyOut
+    held: MoneyOut
+    available: MoneyOut
+    spent_percent: float
+    held_percent: float
+
+    @property
+    def words(self) -> str:
+        """The bar for those who do not see it."""
+        return f"{self.spent_percent:g} % spent, {self.held_percent:g} % held"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanCard:
+    """A plan, what became of it, and from whose prices it was made."""
+
+    id: UUID
+    created_at: datetime
+    reason: str
+    standing: str
+    patches_bought: int
+    patches: int
+    cost: MoneyOut
+    baseline: MoneyOut
+    billable_saving: MoneyOut
+    price_list: str
+
+
+def read_page(session: Session, workspace_id: UUID) -> dict[str, Any]:
+    """Return the values of the template `dashboard.html`."""
+    budgets, _ = list_budgets(session, workspace_id, PageRequest(BUDGETS, None))
+    lines, _ = list_lines(session, workspace_id, limit=ENTRIES)
+    return {
+        "workspace": session.get_one(Workspace, workspace_id).name,
+        "savings": report_on(order_figures(session, workspace_id)),
+        "budgets": [budget_bar(budget) for budget in budgets],
+        "plans": plan_cards(session, workspace_id),
+        "entries": [LedgerLineOut.of(line) for line in lines],
+    }
+
+
+def budget_bar(budget: Budget) -> BudgetBar:
+    """Write a budget's balances as a bar."""
+
+    def money(minor: int) -> MoneyOut:
+        return MoneyOut.of(Money(minor, budget.currency))
+
+    def percent(minor: int) -> float:
+        return round(100 * minor / budget.limit_minor, 2) if budget.limit_minor else 0.0
+
+    return BudgetBar(
+        name=budget.name,
+        limit=money(budget.limit_minor),
+        spent=money(budget.spent_minor),
+        held=money(budget.held_minor),
+        available=money(budget.available_minor),
+        spent_percent=percent(budget.spent_minor),
+        held_percent=percent(budget.held_minor),
+    )
+
+
+def plan_cards(session: Session, workspace_id: UUID) -> list[PlanCard]:
+    """Return the newest plans with their last orders' status and their price lists."""
+    rows, _ = page_of_plans(session, workspace_id, PageRequest(PLANS, None))
+    plans = [plan for plan, _ in rows]
+    query = select(Order).where(Order.plan_id.in_([plan.id for plan in plans])).order_by(Order.created_at)
+    standing = {order.plan_id: order.status for order in session.scalars(query)}
+    prices_query = select(PriceList).where(PriceList.id.in_([plan.price_list_id for plan in plans]))
+    prices = {price_list.id: price_list for price_list in session.scalars(prices_query)}
+    return [
+        _card(PlanSummary.summarise(plan, scene), standing.get(plan.id), prices[plan.price_list_id])
+        for plan, scene in rows
+    ]
+
+
+def _card(plan: PlanSummary, order_status: str | None, price_list: PriceList) -> PlanCard:
+    status = order_status.replace("_", " ") if order_status else "not ordered"
+    prices = f"{price_list.provider}: {price_list.name}, version {price_list.version}"
+    return PlanCard(
+        id=plan.id,
+        created_at=plan.created_at,
+        reason=plan.decision,
+        standing=status if plan.patches.bought else "buys nothing",
+        patches_bought=plan.patches.bought,
+        patches=plan.patches.total,
+        cost=plan.cost,
+        baseline=plan.baseline,
+        billable_saving=MoneyOut(
+            amount=plan.savings.billable.amount, currency=plan.savings.billable.currency
+        ),
+        price_list=prices + (" (an example, not an offer)" if price_list.example else ""),
+    )

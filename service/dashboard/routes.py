@@ -1,0 +1,133 @@
+"""The dashboard: one page, the door to it, and the files behind its figures. All of it only reads."""
+
+from typing import Annotated, Literal, cast
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+
+from service.dashboard.exports import budgets_csv, plans_csv
+from service.dashboard.page import read_page
+from service.dashboard.quality import quality_of
+from service.dashboard.rendering import read_asset, render
+from service.dashboard.session import (
+    PATH,
+    OptionalVisitorDep,
+    VisitorDep,
+    check_same_site,
+    holder_of,
+    sign_in,
+    sign_out,
+)
+from service.db import SessionDep
+from service.inference import Predictor
+from service.ledger.repository import list_budgets
+from service.ledger.routes import list_ledger
+from service.ledger.schemas import BudgetOut
+from service.plans.repository import page_of_plans
+from service.plans.routes import get_preview
+from service.plans.schemas import PlanSummary
+from service.reports.routes import get_savings
+from service.schemas import Page, PageRequest, page_links
+from service.settings import BlobsDep, SettingsDep
+
+# The pages are for people: the OpenAPI document leaves them out.
+router = APIRouter(prefix=PATH, include_in_schema=False)
+EXPORTED = 1_000
+"""Rows of one exported list; the API's own lists go on from there."""
+Kind = Literal["csv", "json"]
+FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+
+@router.get("")
+def dashboard(request: Request, visitor: OptionalVisitorDep, session: SessionDep) -> Response:
+    """Show the page, or the door to it."""
+    if visitor is None:
+        return RedirectResponse(f"{PATH}/login", 303)
+    predictor = cast(Predictor | None, request.state.predictor)
+    quality = quality_of(predictor.manifest) if predictor else None
+    return render("dashboard.html", quality=quality, **read_page(session, visitor.workspace_id))
+
+
+@router.get("/login")
+def show_login() -> Response:
+    """Show the form that takes an API key."""
+    return render("login.html", refused=False)
+
+
+@router.post("/login", dependencies=[Depends(check_same_site)])
+def login(request: Request, key: Annotated[str, Form(max_length=500)]) -> Response:
+    """Keep a valid key in a cookie of these pages and go to the page."""
+    if holder_of(request, key.strip()) is None:
+        return render("login.html", 401, refused=True)
+    answer = RedirectResponse(PATH, 303)
+    sign_in(request, answer, key.strip())
+    return answer
+
+
+@router.post("/logout", dependencies=[Depends(check_same_site)])
+def logout() -> Response:
+    """Forget the key."""
+    answer = RedirectResponse(f"{PATH}/login", 303)
+    sign_out(answer)
+    return answer
+
+
+@router.get("/assets/{name}")
+def asset(name: str) -> Response:
+    """Send a style sheet or picture of this package; its address changes with its content."""
+    content, media_type = read_asset(name)
+    return Response(content, media_type=media_type, headers=FOR_EVER)
+
+
+@router.get("/savings.{kind}")
+def savings(visitor: VisitorDep, session: SessionDep, kind: Kind) -> Response:
+    """Send the savings report."""
+    return get_savings(visitor, session, kind)
+
+
+@router.get("/ledger.{kind}")
+def ledger(
+    request: Request,
+    visitor: VisitorDep,
+    session: SessionDep,
+    kind: Kind,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """Send the newest ledger entries; the link `next` goes on."""
+    return list_ledger(request, visitor, session, limit=EXPORTED, cursor=cursor, wanted=kind)
+
+
+@router.get("/budgets.{kind}")
+def budgets(request: Request, visitor: VisitorDep, session: SessionDep, kind: Kind) -> Response:
+    """Send the newest budgets."""
+    rows, _ = list_budgets(session, visitor.workspace_id, PageRequest(EXPORTED, None))
+    if kind == "csv":
+        return csv_file("budgets", budgets_csv(rows))
+    page = Page[BudgetOut](items=[BudgetOut.of(budget) for budget in rows], links=page_links(request, None))
+    return JSONResponse(page.model_dump(mode="json", exclude_none=True))
+
+
+@router.get("/plans.{kind}")
+def plans(request: Request, visitor: VisitorDep, session: SessionDep, kind: Kind) -> Response:
+    """Send the newest plans."""
+    rows, _ = page_of_plans(session, visitor.workspace_id, PageRequest(EXPORTED, None))
+    items = [PlanSummary.summarise(plan, scene) for plan, scene in rows]
+    if kind == "csv":
+        return csv_file("plans", plans_csv(items))
+    page = Page[PlanSummary](items=items, links=page_links(request, None))
+    return JSONResponse(page.model_dump(mode="json", exclude_none=True))
+
+
+@router.get("/plans/{plan_id}/preview.png")
+def preview(
+    plan_id: UUID, visitor: VisitorDep, session: SessionDep, settings: SettingsDep, blobs: BlobsDep
+) -> Response:
+    """Show a plan's scene with its bought patches outlined."""
+    return get_preview(plan_id, visitor, session, settings, blobs)
+
+
+def csv_file(name: str, text: str) -> Response:
+    """Send a table as a file to keep."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(text, media_type="text/csv", headers=headers)
