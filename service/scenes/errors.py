@@ -33,6 +33,13 @@ class UnsupportedTiffError(InvalidInputError):
     title = "This kind of TIFF is not supported"
 
 
+class ExpansionError(InvalidInputError):
+    """The file decodes to far more bytes than an image of its stored size does."""
+
+    code = "expansion-too-large"
+    title = "The raster expands too much"
+
+
 class DecodeOverrunError(InvalidInputError):
     """Decoding took more time or memory than a raster of its size may take."""
 

@@ -99,7 +99,8 @@ def _find_bands(raster: Raster) -> tuple[Bands, str]:
     spectral = [band for band, colour in enumerate(raster.colours, 1) if colour != "alpha"]
     if len(spectral) < 3:
         raise BandsMissingError(
-            f"The raster has {len(spectral)} of the three bands needed (red, green, blue), transparency not counted.",
+            f"The raster has {len(spectral)} of the three bands needed (red, green, blue), "
+            "transparency not counted.",
             band_count=len(spectral),
         )
     return _by_description(raster) or _by_colour(raster) or _by_order(raster, len(spectral))

@@ -192,6 +192,12 @@ def test_the_decoder_sees_one_image_its_mask_and_no_metadata() -> None:
     assert any(directory.find(42112) for directory in read_directories(body, 40))
 
 
+def test_overviews_are_cut_off_where_there_is_no_mask() -> None:
+    body = make.geotiff(make.noise(), overviews=[2, 4])
+    assert len(read_directories(body, 40)) == 3
+    assert len(read_directories(neutralise(body, check_structure(body, LIMITS)), 40)) == 1
+
+
 def test_several_pages_are_refused() -> None:
     page = make.handmade()
     second = bytearray(make.handmade())

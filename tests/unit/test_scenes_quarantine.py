@@ -161,7 +161,7 @@ def test_a_decode_that_takes_too_long_is_stopped_and_the_next_one_works(own: Qua
     before = time.monotonic()
     with pytest.raises(DecodeOverrunError, match=r"0\.02 s"):
         own.decode(big, (3, 6_000, 6_000), "uint8", 0.02)
-    assert time.monotonic() - before < 3
+    assert time.monotonic() - before < 10
     assert own.decode(make.handmade(), SHAPE, "uint8", 20).pixels.shape == SHAPE
 
 
@@ -178,9 +178,12 @@ def test_a_child_stopped_from_outside_is_the_services_fault(own: Quarantine) -> 
     own.decode(make.handmade(), SHAPE, "uint8", 20)
     child = _children()[-1]
     os.kill(child, signal.SIGSTOP)
-    threading.Timer(0.2, os.kill, (child, signal.SIGKILL)).start()
-    with pytest.raises(DecoderUnavailableError):
-        own.decode(make.handmade(), SHAPE, "uint8", 20)
+    with ThreadPoolExecutor(1) as pool:
+        stuck = pool.submit(own.decode, make.handmade(), SHAPE, "uint8", 60)
+        _wait_until(own._places.empty)
+        time.sleep(0.5)
+        os.kill(child, signal.SIGKILL)
+        assert isinstance(stuck.exception(), DecoderUnavailableError)
 
 
 def test_an_answer_of_another_size_is_not_believed(own: Quarantine) -> None:
@@ -200,7 +203,7 @@ def test_no_free_child_is_unavailable_not_a_queue_without_end(own: Quarantine) -
     os.kill(child, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as pool:
         stuck = pool.submit(own.decode, make.handmade(), SHAPE, "uint8", 1.0)
-        time.sleep(0.2)
+        _wait_until(own._places.empty)
         with pytest.raises(DecoderUnavailableError, match="busy"):
             own.decode(make.handmade(), SHAPE, "uint8", 0.1)
         assert isinstance(stuck.exception(), DecodeOverrunError)
