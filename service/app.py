@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
 from service.classification.routes import router as classification
+from service.dashboard.routes import router as dashboard
 from service.db import Database, open_database
 from service.health import router as health
 from service.inference import Predictor, load_predictor
@@ -61,7 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,  # the framework's pages load scripts from elsewhere; service.reference has ours
         redoc_url=None,
     )
-    for router in (health, reference, pricing, plans, orders, classification, ledger, reports):
+    for router in (health, reference, pricing, plans, orders, classification, ledger, reports, dashboard):
         app.include_router(router)
     install_problem_handlers(app)
     app.add_middleware(BodyCapMiddleware, limits=body_limits(settings), default=settings.body_limit)
