@@ -1,6 +1,7 @@
 """A stored plan's arrays as numpy reads them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ class PlanArrays:
         """A utility as every document shows it: six decimals."""
         return round(float(self.utilities[tile, patch]), 6)
 
-    @property
+    @cached_property
     def eligible(self) -> NDArray[np.bool_]:
         """(T,): which tiles had enough valid pixels to be planned."""
         return self.valid_share >= MIN_VALID_SHARE

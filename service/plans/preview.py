@@ -20,6 +20,9 @@ WANTED = (255, 196, 0, 255)
 FILLED = (64, 200, 255, 255)
 """Bought patches that came free."""
 
+SMALL = 10.0
+"""Patches narrower than this, in preview pixels, get a thin outline without casing."""
+
 Corners = NDArray[np.float64]  # (N, 5, 2) preview pixels
 
 
@@ -71,7 +74,7 @@ def _outline(draw: ImageDraw.ImageDraw, corners: Corners, colour: tuple[int, int
     if not len(corners):
         return
     side = float(np.linalg.norm(corners[0, 1] - corners[0, 0]))
-    width = max(1, min(4, round(side / 12)))
+    width = max(2, min(4, round(side / 12))) if side >= SMALL else 1
     centres = corners[:, :4].mean(axis=1, keepdims=True)
     inset = corners + (centres - corners) * min(0.5, (width + 1) / max(side, 1))
     for ring in inset:
