@@ -53,14 +53,7 @@ class _Worker:
     """One child process; whoever holds it may talk to it."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(  # noqa: S603 - our own file, no outside argument
-            [sys.executable, "-P", str(Path(__file__).with_name("decoder.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=_environment(),
-            cwd="/",
-        )
+        self._process = _start()
         try:
             with self._clock(_START_SECONDS):
                 ready = _receive(_pipe(self._process.stdout)).get("ready")
@@ -167,6 +160,20 @@ class Quarantine:
             if worker is not None:
                 worker.end()
             self._places.put(None)
+
+
+def _start() -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own file, no outside argument
+            [sys.executable, "-P", str(Path(__file__).with_name("decoder.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+            cwd="/",
+        )
+    except OSError as error:  # no process or memory left
+        raise DecoderUnavailableError("No decoding process can be started. Try again later.") from error
 
 
 def _environment() -> dict[str, str]:
