@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from service.plans.schemas import BILL_BASELINE, LIST_BASELINE
+
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 REQUEST_BODY: dict[str, Any] = {
@@ -28,4 +30,79 @@ REQUEST_BODY: dict[str, Any] = {
     },
 }
 
-PLAN: dict[str, Any] = {}
+_PLAN_ID = "be5a033e-21ae-4b45-8ea0-2dc6ca6fb4ad"
+_PRICE_LIST_ID = "9482b5d4-fd7f-40e2-b744-4ac37d97f785"
+_SCENE_SHA256 = "6e3645f28320786fddaba333bc416161f1c28ab5c9aa76043967cfc497879c47"
+
+PLAN: dict[str, Any] = {
+    "id": _PLAN_ID,
+    "created_at": "2026-11-22T17:39:30.010953Z",
+    "scene": {
+        "sha256": _SCENE_SHA256,
+        "columns": 1,
+        "rows": 1,
+        "tile_m": 2240.0,
+        "gsd_m": [10.0, 10.0],
+        "crs": "EPSG:32632",
+        "bands": [1, 2, 3],
+        "bands_from": "by the file's colour interpretation",
+        "radiometry": "8-bit colour as it is",
+        "planned_km2": 5.0176,
+        "left_out_km2": 0.21,
+        "tiles_without_data": 0,
+    },
+    "objective": {"kind": "policy", "threshold": 0.5},
+    "decision": "Buys 4 of 16 patches: utility of at least 0.5.",
+    "patches": {"bought": 4, "filled": 0, "total": 16},
+    "cost": {"amount": "12.54", "currency": "USD"},
+    "baseline": {"amount": "50.18", "currency": "USD"},
+    "area_km2": "1.2544",
+    "billable_km2": "1.2544",
+    "savings": {
+        "list": {"amount": "37.63", "currency": "USD", "baseline": LIST_BASELINE},
+        "billable": {"amount": "37.64", "currency": "USD", "baseline": BILL_BASELINE},
+        "realised": None,
+    },
+    "provenance": {
+        "bundle": {"name": "starter", "version": "1", "sha256": "f9e69d87..."},
+        "price_list": {
+            "id": _PRICE_LIST_ID,
+            "name": "example-no-minimum",
+            "version": 1,
+            "example": True,
+        },
+        "input_sha256": _SCENE_SHA256,
+        "code_version": "0.1.0",
+    },
+    "links": [{"rel": "self", "href": f"/v1/plans/{_PLAN_ID}"}],
+    "tiles": [
+        {
+            "tile": 0,
+            "row": 0,
+            "column": 0,
+            "status": "planned",
+            "valid_share": 1.0,
+            "cloud_share": 0.0,
+            "buy": [0, 1, 5, 10],
+            "utilities": [
+                0.97,
+                0.81,
+                0.22,
+                0.15,
+                0.4,
+                0.74,
+                0.31,
+                0.12,
+                0.28,
+                0.48,
+                0.55,
+                0.09,
+                0.07,
+                0.05,
+                0.03,
+                0.01,
+            ],
+        }
+    ],
+}
+"""The worked example of `docs/planning.md`, whose patches lie anywhere in the tile."""

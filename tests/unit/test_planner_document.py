@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from service.money import Money
+from service.plans.example import PLAN
 from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
 from service.plans.planner import plan_purchases
+from service.plans.schemas import PlanOut
 from service.pricing.billing import Terms
 
 PAGE = Path(__file__).parents[2] / "docs" / "planning.md"
@@ -53,3 +55,20 @@ def test_the_table_in_the_document_is_what_the_planner_decides() -> None:
     shown = [line for line in page.splitlines() if line.startswith(("| 0 |", "| 2 |", "| 5 |", "| 25 |"))]
     assert shown == rows
     assert ", ".join(f"{value:.2f}" for value in UTILITIES) in page
+
+
+def test_the_openapi_example_is_a_plan_of_that_tile() -> None:
+    shown = PlanOut.model_validate(PLAN)
+    assert shown.tiles is not None
+    (tile,) = shown.tiles
+    assert tile.utilities is not None
+    assert sorted(tile.utilities, reverse=True) == UTILITIES
+    assert tile.buy == [patch for patch in range(16) if tile.utilities[patch] >= 0.5]
+    cells = row("0", "`policy` (0.5)").strip("| ").split(" | ")
+    savings = shown.savings
+    assert cells[5:] == [
+        shown.billable_km2,
+        shown.cost.amount,
+        savings.list.amount,
+        savings.billable.amount,
+    ]
