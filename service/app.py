@@ -62,7 +62,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,  # the framework's pages load scripts from elsewhere; service.reference has ours
         redoc_url=None,
     )
-    for router in (health, reference, pricing, plans, orders, classification, ledger, reports, dashboard):
+    domains = (pricing, plans, orders, classification, ledger, reports, dashboard)
+    for router in (health, reference, *domains):
         app.include_router(router)
     install_problem_handlers(app)
     app.add_middleware(BodyCapMiddleware, limits=body_limits(settings), default=settings.body_limit)

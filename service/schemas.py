@@ -124,7 +124,7 @@ PageDep = Annotated[PageRequest, Depends(page_request)]
 
 
 def fetch_page(
-    session: Session, statement: Select[tuple[Row]], table: Any, page: PageRequest
+    session: Session, statement: Select[Row], table: Any, page: PageRequest
 ) -> tuple[list[Row], Cursor | None]:
     """Run `statement` newest first; return at most `limit` rows and the cursor of the next page.
 
