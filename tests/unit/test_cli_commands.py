@@ -296,3 +296,19 @@ def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert done.exit_code == 1
     assert "LOUPE_PORT: Input should be a valid integer" in done.stderr
+
+
+COMMANDS = [
+    "serve", "demo", "plan", "order", "deliver", "classify", "ledger", "savings", "budget create",
+    "budget list", "keys create", "db upgrade",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    overview = loupe("--help").stdout
+    done = loupe(*command.split(), "--help")
+
+    assert command.split(maxsplit=1)[0] in overview
+    assert done.exit_code == 0
+    assert f"{command} [OPTIONS]" in done.stdout

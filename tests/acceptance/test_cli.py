@@ -1,0 +1,116 @@
+"""The command line as a user runs it: a process of its own, against a real server."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.server import KEY, ServerProcess, make_mosaic, running_server
+
+MOSAIC = make_mosaic()
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@pytest.fixture(scope="module")
+def server(bundle_folder: Path) -> Iterator[ServerProcess]:
+    with running_server(bundle_folder) as process:
+        yield process
+        assert process.query("SELECT * FROM ledger.violations") == []
+        assert process.stop() == 0
+
+
+class Shell:
+    """Runs `loupe` in a folder, with what a user would have set."""
+
+    def __init__(self, server: ServerProcess, folder: Path) -> None:
+        self.folder = folder
+        self.environment = server.environment | {"LOUPE_URL": server.url, "LOUPE_API_KEY": KEY}
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """The finished process, whatever its exit status."""
+        command = [sys.executable, "-c", "from service.cli import app; app()", *words]
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def loupe(self, *words: str) -> str:
+        """What a command that succeeds prints."""
+        done = self.run(*words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def shell(server: ServerProcess, tmp_path: Path) -> Shell:
+    (tmp_path / "scene.tif").write_bytes(MOSAIC.scene(8))
+    return Shell(server, tmp_path)
+
+
+def test_from_a_scene_to_savings_on_the_command_line(shell: Shell) -> None:
+    assert 'Budget "harvest" of 5.00 USD' in shell.loupe("budget", "create", "harvest", "5", "USD")
+
+    planned = shell.loupe(
+        "plan", "scene.tif", "--max-patches", "5", "--geojson", "p.geojson", "--png", "p.png"
+    )
+    assert "Buys 5 of 96 patches" in planned
+    assert sum(line.count("#") for line in planned.splitlines() if re.fullmatch(r"[#. ]+", line)) == 5
+    assert (shell.folder / "p.png").read_bytes().startswith(b"\x89PNG")
+    features = json.loads((shell.folder / "p.geojson").read_text())["features"]
+    assert len(features) == 96
+
+    ordered = shell.loupe("order", UUID.findall(planned)[0], "--budget", "harvest", "--yes")
+    assert "accepted: 0 of 5 patches delivered" in ordered
+    order = UUID.findall(ordered)[0]
+
+    bought = [feature["properties"] for feature in features if feature["properties"]["selected"]]
+    for patch in bought:
+        name = f"tile-{patch['tile']}-patch-{patch['index']}.tif"
+        (shell.folder / name).write_bytes(MOSAIC.patch(patch["tile"], patch["index"]))
+    assert "completed: 5 of 5 patches delivered" in shell.loupe("deliver", order, "--folder", ".")
+    assert "completed: 5 of 5 patches delivered" in shell.loupe("deliver", order, "--folder", ".")
+
+    labels = shell.loupe("classify", order)
+    assert "LR alone says" in labels
+    assert "6 tiles:" in labels
+
+    assert "USD: 1 order, 1 completed, 0.02 USD spent" in shell.loupe("savings")
+    assert "harvest" in shell.loupe("budget", "list")
+    rows = shell.loupe("ledger", "--csv").splitlines()
+    assert rows[0].startswith("seq,at,kind,")
+    assert sum(",settle," in row for row in rows) == sum(",settle," in row for row in set(rows)) > 0
+
+
+def test_a_refusal_is_two_lines_and_exit_code_1(shell: Shell) -> None:
+    (shell.folder / "notes.tif").write_text("no raster at all")
+
+    done = shell.run("plan", "notes.tif")
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("Error: ")
+    assert len(done.stderr.splitlines()) == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_key_made_on_the_servers_machine_opens_the_server(server: ServerProcess, shell: Shell) -> None:
+    key = shell.loupe("keys", "create", "colleague").strip()
+
+    with server.client(key) as colleague:
+        assert colleague.get("/v1/budgets")["links"]
+
+    # The command joined the server's own database, and left it running.
+    assert server.query("SELECT count(*) FROM api_key WHERE name = 'colleague'") == [(1,)]
+
+
+def test_upgrading_an_upgraded_database_changes_nothing(shell: Shell) -> None:
+    assert shell.loupe("db", "upgrade") == "The database is up to date.\n"

@@ -1,0 +1,105 @@
+"""The whole job through a real server process: scene in, decisions, money, patches, labels, savings."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.client import Client, ProblemError
+from tests.acceptance.server import KEY, ServerProcess, make_mosaic, running_server
+
+MOSAIC = make_mosaic()
+SCENE = MOSAIC.scene(8)
+
+
+@pytest.fixture(scope="module")
+def server(bundle_folder: Path) -> Iterator[ServerProcess]:
+    with running_server(bundle_folder) as process:
+        yield process
+        assert process.query("SELECT * FROM ledger.violations") == []
+        assert process.stop() == 0
+
+
+@pytest.fixture
+def client(server: ServerProcess) -> Iterator[Client]:
+    with server.client() as client:
+        yield client
+
+
+def test_the_main_job(server: ServerProcess, client: Client) -> None:
+    budget = client.create_budget("main job", "5.00", "USD")
+
+    plan = client.plan_scene(SCENE, max_patches=7)
+    assert [len(tile["utilities"]) for tile in plan["tiles"]] == [16] * 6
+    assert (plan["patches"]["bought"], plan["patches"]["total"]) == (7, 96)
+    wanted = [(tile["tile"], patch) for tile in plan["tiles"] for patch in tile["buy"]]
+    assert len(wanted) == 7
+
+    order = client.create_order(plan["id"], budget["id"])
+    assert order["amounts"]["held"] == plan["cost"]
+    assert sorted((one["tile"], one["patch"]) for one in order["patches"]["awaited"]) == sorted(wanted)
+
+    assert all(client.deliver(order["id"], tile, patch, MOSAIC.patch(tile, patch)) for tile, patch in wanted)
+    done = client.get(f"/v1/orders/{order['id']}")
+    assert (done["status"], done["amounts"]["settled"]) == ("completed", plan["cost"])
+
+    labels = client.classify(order["id"])
+    assert labels["complete"] is True
+    assert sum(tile["patches_used"] for tile in labels["tiles"]) == 7
+    assert all(tile["label"] and tile["lr_label"] for tile in labels["tiles"])
+
+    (report,) = client.get("/v1/reports/savings")["currencies"]
+    assert report["settled"] == plan["cost"]
+    assert report["settled"] == {"amount": str(server.settled_usd()), "currency": "USD"}
+    usage = client.get(f"/v1/budgets/{budget['id']}/usage")
+    assert (usage["held"]["amount"], usage["spent"]) == ("0.00", plan["cost"])
+
+
+def test_an_order_beyond_the_budget_takes_nothing(client: Client) -> None:
+    budget = client.create_budget("too small", "0.01", "USD")
+    plan = client.plan_scene(SCENE, max_patches=20)
+
+    with pytest.raises(ProblemError) as caught:
+        client.create_order(plan["id"], budget["id"])
+
+    assert (caught.value.status, caught.value.code) == (402, "budget-exceeded")
+    assert caught.value.problem["available"] == "0.01"
+    assert client.get(f"/v1/budgets/{budget['id']}/usage")["held"]["amount"] == "0.00"
+
+
+def test_a_patch_that_was_not_bought_or_lies_elsewhere_is_refused(client: Client) -> None:
+    budget = client.create_budget("refusals", "5.00", "USD")
+    plan = client.plan_scene(SCENE, max_patches=1)
+    order = client.create_order(plan["id"], budget["id"])
+    (bought,) = order["patches"]["awaited"]
+    tile, patch = bought["tile"], bought["patch"]
+    other = (patch + 1) % 16
+
+    with pytest.raises(ProblemError) as not_bought:
+        client.deliver(order["id"], tile, other, MOSAIC.patch(tile, other))
+    with pytest.raises(ProblemError) as elsewhere:
+        client.deliver(order["id"], tile, patch, MOSAIC.patch(tile, other))
+
+    assert (not_bought.value.status, not_bought.value.code) == (409, "patch-not-ordered")
+    assert (elsewhere.value.status, elsewhere.value.code) == (409, "patch-misplaced")
+    assert client.get(f"/v1/orders/{order['id']}")["amounts"]["settled"]["amount"] == "0.00"
+
+
+def test_the_curl_line_of_the_readme(server: ServerProcess, tmp_path: Path) -> None:
+    """What a stranger types first: the raw file, its type, a key."""
+    (tmp_path / "scene.tif").write_bytes(SCENE)
+    upload = ["--data-binary", "@scene.tif", "-H", "Content-Type: image/tiff"]
+    command = ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", *upload]
+    command += ["-H", f"Authorization: Bearer {KEY}", f"{server.url}/v1/plans"]
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=60, check=True)
+
+    assert done.stdout == b"201"
+
+
+def test_without_a_key_nothing_is_planned(server: ServerProcess) -> None:
+    with server.client("not-a-key-of-this-server") as stranger, pytest.raises(ProblemError) as caught:
+        stranger.plan_scene(SCENE)
+
+    assert caught.value.status == 401

@@ -1,0 +1,66 @@
+"""Files of the wild, where they are at hand: planned, or refused for the right reason."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.client import Client, ProblemError
+from tests.acceptance.server import ROOT, running_server
+from tests.factories import write_bundle
+
+# Read when the module is: the tests' own fixture hides the variables of this machine.
+RASTERS = Path(os.environ.get("LOUPE_DATA", ROOT.parent / "shared" / "data")) / "rasters"
+
+PLANNED = "planned"
+EXPECTED = {
+    "aerial_brazil_01m.tif": "already-high-resolution",
+    "aerial_korea_06m_webmercator.tif": "already-high-resolution",  # 0.47 m on the ground, not 0.6
+    "aerial_netherlands_025m.tif": "already-high-resolution",
+    "aerial_zurich_05m.tif": PLANNED,  # averaged down twentyfold
+    "colorado_ortho_015m.tif": "already-high-resolution",
+    "landsat8_alabama_15m_B8pan.tif": "bands-missing",
+    "landsat8_alabama_30m_B4.tif": "bands-missing",
+    "landsat_bahamas_300m_rgb.tif": "gsd-too-coarse",
+    "naip_california_060.tif": PLANNED,
+    "naip_northdakota_5m_20100629.tif": PLANNED,
+    "neon_florida_01m.tif": "already-high-resolution",
+    "pair1_rotterdam_ms_1m.tif": PLANNED,  # whole numbers kept as float64
+    "pair1_rotterdam_pan_05m.tif": "bands-missing",
+    "sentinel2_delfzijl_10m_float64.tif": PLANNED,
+    "sentinel2_demmin_10m.tif": PLANNED,  # in degrees
+    "worldview_atlanta_pan_05m.tif": "bands-missing",
+}
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    """A server whose bundle reads 10 m and would buy 0.48 m, as the starter bundle does."""
+    write_bundle(tmp_path, hr_size=160, input_sizes={"policy": 8, "hr": 160, "lr": 8}, hr_gsd_m=0.48)
+    with running_server(tmp_path) as server, server.client() as client:
+        yield client
+
+
+def outcome(client: Client, path: Path) -> str:
+    try:
+        plan = client.plan_scene(path.read_bytes())
+    except ProblemError as error:
+        return error.code
+    tiles = plan["scene"]["columns"] * plan["scene"]["rows"]
+    assert [tile["tile"] for tile in plan["tiles"]] == list(range(tiles))
+    assert plan["patches"]["total"] == 16 * (tiles - plan["scene"]["tiles_without_data"])
+    return PLANNED
+
+
+def test_every_real_raster_is_planned_or_refused_for_the_right_reason(
+    client: Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    present = {name: RASTERS / name for name in EXPECTED if (RASTERS / name).is_file()}
+    if absent := EXPECTED.keys() - present.keys():
+        with capsys.disabled():
+            print(f"\nNot tried, for {RASTERS} lacks them: {', '.join(sorted(absent))}")  # noqa: T201  (said, not hidden)
+
+    assert {name: outcome(client, path) for name, path in present.items()} == {
+        name: EXPECTED[name] for name in present
+    }
