@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # The server's code takes seconds to import (torch, GDAL): only the commands that need it pay for it.
 # ruff: noqa: PLC0415
 
+DATA = Path(__file__).parent.parent.parent.parent / "shared" / "data"
+
 keys = typer.Typer(cls=Commands, no_args_is_help=True, help="Make API keys (on the server's machine).")
 db = typer.Typer(cls=Commands, no_args_is_help=True, help="Look after the database.")
 
@@ -40,8 +42,12 @@ def serve() -> None:
 def demo(
     data: Annotated[
         Path,
-        typer.Option(envvar="LOUPE_DATA", help="Folder with uc-merced.tar and rasters/, when you have it."),
-    ] = Path("../shared/data"),
+        typer.Option(
+            envvar="LOUPE_DATA",
+            help="Folder with uc-merced.tar and rasters/, where there is one.",
+            show_default="../shared/data beside the repository",
+        ),
+    ] = DATA,
     keep: Annotated[
         bool | None,
         typer.Option("--keep/--no-keep", help="Leave the server up at the end. Default: in a terminal."),

@@ -141,8 +141,9 @@ def _sentinel_2(client: Client, path: Path, out: Console) -> None:
     out.print(
         f"{path.name} (fields near Demmin, Germany): {tiles}, {patches['total']:,} patch decisions in "
         f"{seconds:.1f} s. {planned['decision']} Cost {money(planned['cost'])} instead of "
-        f"{money(planned['baseline'])}, so {money(planned['savings']['billable'])} less. Nothing is ordered: "
-        "no high-resolution image of the place is at hand.",
+        f"{money(planned['baseline'])}, so {money(planned['savings']['billable'])} less. Nothing is ordered, "
+        "for no high-resolution image of the place is at hand. The starter bundle learnt from simulated "
+        "low resolution: this shows that a true file is read and priced, not that the choice is a good one."
     )
 
 

@@ -1,7 +1,6 @@
 """The demo's imagery: laid out right, and cut right."""
 
 import io
-import tarfile
 import zipfile
 from pathlib import Path
 
@@ -13,9 +12,9 @@ from rasterio.io import MemoryFile
 from service.demo import imagery
 from service.demo.imagery import ImageryError, find_mosaic, neon, uc_merced
 from service.demo.mosaic import TILE_PX, Mosaic, Pixels
+from tests.factories_imagery import CLASSES, make_uc_merced
 
 TILE_M = 78.0288
-CLASSES = [f"class{number:02d}" for number in range(21)]
 
 
 def two_tiles() -> Mosaic:
@@ -67,26 +66,8 @@ def test_a_patch_of_the_second_tile_lies_one_tile_further_east() -> None:
     assert bounds[0] == pytest.approx(400_000 + TILE_M)
 
 
-def archive(folder: Path) -> Path:
-    """A stand-in for uc-merced.tar; the grey of an image is the number of its class, train is white."""
-    path = folder / "uc-merced.tar"
-    with tarfile.open(path, "w") as tar:
-        for part in ("train", "test"):
-            for number, name in enumerate(CLASSES):
-                for index in range(3):
-                    grey = 255 if part == "train" else number * 10
-                    size = (250, 256) if index == 0 else (256, 256)  # some are a few pixels off
-                    content = io.BytesIO()
-                    Image.new("RGB", size, (grey, grey, grey)).save(content, "JPEG")
-                    entry = tarfile.TarInfo(f"uc-merced/{part}/{name}/{name}{index}.jpg")
-                    entry.size = content.tell()
-                    content.seek(0)
-                    tar.addfile(entry, content)
-    return path
-
-
 def test_twelve_classes_are_drawn_from_the_test_part_and_their_truth_is_kept(tmp_path: Path) -> None:
-    mosaic = uc_merced(archive(tmp_path), TILE_M)
+    mosaic = uc_merced(make_uc_merced(tmp_path), TILE_M)
 
     assert (mosaic.columns, mosaic.rows) == (4, 3)
     assert mosaic.truth is not None
@@ -98,7 +79,7 @@ def test_twelve_classes_are_drawn_from_the_test_part_and_their_truth_is_kept(tmp
 
 
 def test_the_same_images_are_drawn_every_time(tmp_path: Path) -> None:
-    path = archive(tmp_path)
+    path = make_uc_merced(tmp_path)
 
     assert uc_merced(path, TILE_M).truth == uc_merced(path, TILE_M).truth
 
