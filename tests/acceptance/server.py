@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from service.client import Client
+from service.client import Client, ClientError
 from service.demo.mosaic import TILE_PX, Mosaic
 from tests.factories import TILE_M, UTM_32N
 
@@ -68,8 +68,13 @@ class ServerProcess:
             assert time.monotonic() < deadline, f"the server did not start:\n{text}"
             time.sleep(0.05)
         self.url = found[1]
-        with self.client() as client:
-            client.get("/readyz")
+        try:
+            with self.client() as client:
+                client.get("/readyz")
+        except ClientError as error:
+            raise AssertionError(
+                f"the server is not ready: {error}\n{log.read_text(errors='replace')}"
+            ) from error
 
     def stop(self) -> int:
         """End it as an operator would, and return its exit status."""
