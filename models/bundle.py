@@ -63,7 +63,11 @@ def build_bundle(manifest: Manifest) -> Bundle:
     classes = len(manifest.classes)
     try:
         policy = PolicyNetwork(
-            PolicyConfig(backbone=manifest.backbones["policy"], input_size=manifest.input_sizes["policy"])
+            PolicyConfig(
+                backbone=manifest.backbones["policy"],
+                input_size=manifest.input_sizes["policy"],
+                views=manifest.policy_views,
+            )
         )
         hr = build_backbone(manifest.backbones["hr"], classes)
         lr = build_backbone(manifest.backbones["lr"], classes)

@@ -50,6 +50,8 @@ class Manifest:
     backbones: Mapping[str, str]
     input_sizes: Mapping[str, int]
     bands: tuple[str, ...] = BANDS
+    policy_views: int = 1
+    """Symmetries of the tile that the policy averages over, 1 to 8."""
     fusion_exponent: float = 1.0
     temperature: float = 1.0
     threshold: float = 0.5
@@ -215,6 +217,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "backbones": _per_network(_text),
     "input_sizes": _per_network(_integer(1, 4096)),
     "bands": _bands,
+    "policy_views": _integer(1, 8),
     "fusion_exponent": _number(0, 100, open_low=True),
     "temperature": _number(0, 100, open_low=True),
     "threshold": _number(0, 1),

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.backbones import build_backbone
 from models.grid import PATCHES
 from models.preprocess import upsample
+from models.symmetry import SYMMETRIES, dihedral, dihedral_patches, inverse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,12 +19,18 @@ class PolicyConfig:
     backbone: str
     input_size: int
     """The LR tile is upsampled to this many pixels a side first; its own size leaves it as it is."""
+    views: int = 1
+    """Average over the first 1 to 8 symmetries of the tile: with 8, turning the tile turns the choice."""
 
 
 class PolicyNetwork(nn.Module):
     """f_p of the paper's eq. 6, up to the sigmoid: one logit per patch, all at once.
 
-    `shift` and `scale` place the operating point: a fitted score equal to `shift` has utility 0.5.
+    The backbone says how much loss any purchase could save, b, and how far each patch goes, v_p;
+    buying patches a leaves b exp(-sum_p v_p a_p) of it. A patch's score is the logarithm of what it
+    saves once every better patch is bought: log b + log v_p - sum of the v_q > v_p. Returns diminish,
+    so a hopeful tile does not buy everything, and a larger budget never un-buys.
+    `shift` and `scale` place the operating point: a score equal to `shift` has utility 0.5.
     """
 
     shift: Tensor
@@ -30,15 +38,34 @@ class PolicyNetwork(nn.Module):
 
     def __init__(self, config: PolicyConfig) -> None:
         super().__init__()
+        if not 1 <= config.views <= SYMMETRIES:
+            raise ValueError(f"{config.views} views: a square has 1 to {SYMMETRIES}")
         self.config = config
-        self.backbone = build_backbone(config.backbone, PATCHES)
+        self.views = config.views
+        self.backbone = build_backbone(config.backbone, PATCHES + 1)
         self.register_buffer("shift", torch.zeros(()))
         self.register_buffer("scale", torch.ones(()))
 
     def forward(self, lr: Tensor) -> Tensor:
         """Normalised LR tiles (B, 3, h, h) -> logits (B, 16)."""
-        scores: Tensor = self.backbone(upsample(lr, self.config.input_size))
+        log_saving, reach = self._averaged(lr)
+        better = reach.unsqueeze(1) > reach.unsqueeze(2)  # (B, p, q): q goes further than p
+        bought_before = (better * reach.unsqueeze(1)).sum(2)  # (B, 16)
+        scores = log_saving.unsqueeze(1) + reach.log() - bought_before
         return (scores - self.shift) * self.scale
+
+    def _averaged(self, lr: Tensor) -> tuple[Tensor, Tensor]:
+        """`saving_and_reach` averaged over the views, each turned back."""
+        answers = [self.saving_and_reach(dihedral(lr, k)) for k in range(self.views)]
+        log_saving = torch.stack([saving for saving, _ in answers]).mean(0)
+        turned_back = [dihedral_patches(reach, inverse(k)) for k, (_, reach) in enumerate(answers)]
+        return log_saving, torch.stack(turned_back).mean(0)
+
+    def saving_and_reach(self, lr: Tensor) -> tuple[Tensor, Tensor]:
+        """log b (B,), with b in 0..1, and v (B, 16), positive: what value regression fits."""
+        raw: Tensor = self.backbone(upsample(lr, self.config.input_size)).float()  # (B, 17)
+        reach = F.softplus(raw[:, :PATCHES] - 1.5) + 1e-4  # starts near 0.2
+        return F.logsigmoid(raw[:, PATCHES]), reach
 
 
 def utilities(logits: Tensor) -> Tensor:

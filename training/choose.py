@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from models.policy import PolicyNetwork, utilities
@@ -49,13 +48,6 @@ def curve_thresholds(policy: PolicyNetwork, images: Images, indices: Tensor) -> 
     """Thresholds on the utilities, ascending: 0 buys all, 1.01 nothing, between them CURVE_PATCHES."""
     values = utilities(policy_logits(policy, images, indices))
     return [0.0, *sorted(round(threshold_for(values, patches), 6) for patches in CURVE_PATCHES), 1.01]
-
-
-def temperature(probabilities: Tensor, labels: Tensor) -> float:
-    """Temperature with the smallest negative log-likelihood of probabilities (M, N); the argmax stays."""
-    grid = [round(0.3 + 0.05 * step, 2) for step in range(55)]
-    logs = probabilities.clamp_min(1e-12).log()
-    return min(grid, key=lambda t: float(torch.nn.functional.cross_entropy(logs / t, labels)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from models.two_stream import TwoStreamClassifier, fuse
+from models.two_stream import TwoStreamClassifier, calibrate, fuse
 from training.checkpoints import load_tensors, save_tensors
 from training.data import Images
 from training.epochs import Run, inference_precision, seed_everything
@@ -19,6 +19,13 @@ from training.masks import asking_masks
 from training.train_classifier import batch_of
 
 EVALUATION_BATCH = 70
+
+
+def fit_temperature(probabilities: Tensor, labels: Tensor) -> float:
+    """Temperature with the smallest negative log-likelihood of probabilities (M, N); the argmax stays."""
+    grid = [round(0.3 + 0.05 * step, 2) for step in range(55)]
+    logs = probabilities.clamp_min(1e-12).log()
+    return min(grid, key=lambda t: float(torch.nn.functional.cross_entropy(logs / t, labels)))
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,13 @@ class Table:
         lr = self.lr.unsqueeze(1).expand(-1, masks, -1).reshape(-1, classes)
         bought = self.masks.sum(2).reshape(-1)
         return fuse(self.hr.reshape(-1, classes), lr, bought, exponent).reshape(count, masks, classes)
+
+    def calibrated(self, exponent: float) -> Tensor:
+        """The same at the temperature that makes them likeliest: label smoothing left them too modest."""
+        mixed = self.mixed(exponent)
+        flat = mixed.flatten(0, 1)
+        truth = self.labels.repeat_interleave(mixed.shape[1])
+        return calibrate(flat, fit_temperature(flat, truth)).reshape(mixed.shape)
 
 
 def ask(run: Run, jury: Jury, images: Images, indices: Tensor, masks: int) -> Table:

@@ -17,7 +17,7 @@ from models.policy import PolicyConfig, PolicyNetwork
 from models.two_stream import TwoStreamClassifier
 from training import choose
 from training.checkpoints import write_atomically
-from training.crossfit import Jury, Table, ask, frozen
+from training.crossfit import Jury, Table, ask, fit_temperature, frozen
 from training.data import Images, fold_of, read_split, split_groups
 from training.epochs import Run, seed_everything
 from training.evaluate import measure, policy_logits, predict
@@ -125,7 +125,7 @@ def _policies(
     # Where the LR classifier is unsure is what makes a tile worth buying: start from what it sees.
     copy_matching(classifier.lr, values.backbone)
     train_values(run, "values", values, table, classifier.fusion_exponent, images, recipe.values)
-    choose.place_operating_point(values, images, learnt, recipe.target_patches)
+    choose.place_operating_point(values, images, learnt, recipe.start_patches)
     pt = copy.deepcopy(values)
     train_policy(run, "pt", pt, jury, images, learnt, recipe.pt)
     result = {"values": (values, classifier), "pt": (pt, classifier)}
@@ -136,6 +136,8 @@ def _policies(
         judges = jury if recipe.folds > 1 else Jury([trained], jury.fold)
         train_jointly(run, stage, policy, trained, judges, images, learnt, config)
         result[stage] = (policy, trained)
+    for policy, _ in result.values():
+        policy.views = recipe.policy_views
     return result
 
 
@@ -160,8 +162,9 @@ def _manifest(
         fill=recipe.fill,
         backbones={"policy": recipe.policy_backbone, "hr": recipe.hr_backbone, "lr": recipe.lr_backbone},
         input_sizes={"policy": recipe.policy_input, "hr": recipe.hr_size, "lr": recipe.lr_input},
+        policy_views=policy.views,
         fusion_exponent=classifier.fusion_exponent,
-        temperature=choose.temperature(probabilities, images.labels[validation]),
+        temperature=fit_temperature(probabilities, images.labels[validation]),
         curve=tuple(CurvePoint(threshold=t, mean_patches=0, accuracy=0) for t in thresholds),
         curve_split="test",
         evaluation={},

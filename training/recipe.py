@@ -46,6 +46,10 @@ class Recipe:
     folds: int
     """Classifiers that judge the policy never saw the image: cross-fitting. 1 = the paper's way."""
     table_masks: int
+    policy_views: int
+    """Symmetries that the finished policy averages over; the stages train it on one at a time."""
+    start_patches: float
+    """Mean number of patches that Pt starts from."""
     target_patches: float
     """Mean number of patches bought at the operating point, placed on validation."""
     hr: Stage

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.preprocess import Fill, compose, normalise, upsample
-from training.augment import SYMMETRIES, dihedral
+from models.symmetry import SYMMETRIES, dihedral
 from training.data import Images
 from training.epochs import Run, batches, learning_rate, run_epochs, set_learning_rate, training_precision
 from training.initial_weights import IMAGENET_MEAN, IMAGENET_STD

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from models.policy import PolicyNetwork, utilities
 from models.preprocess import compose
+from models.symmetry import SYMMETRIES, dihedral
 from models.two_stream import TwoStreamClassifier
-from training.augment import SYMMETRIES, dihedral
 from training.crossfit import Jury
 from training.data import Images
 from training.epochs import Run, batches, learning_rate, run_epochs, set_learning_rate, training_precision

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from models.policy import PolicyNetwork, temper, utilities
-from training.augment import SYMMETRIES, dihedral
+from models.symmetry import SYMMETRIES, dihedral
 from training.crossfit import Jury
 from training.data import Images
 from training.epochs import Run, batches, learning_rate, run_epochs, set_learning_rate

@@ -4,10 +4,11 @@ import pytest
 import torch
 
 from models.grid import mask_image
-from training.augment import SYMMETRIES, dihedral, dihedral_patches
+from models.symmetry import SYMMETRIES, dihedral, dihedral_patches
 from training.baselines.fixed import FIXED_H, FIXED_V, fixed_masks
 from training.baselines.stochastic import stochastic_masks, survival_weights
-from training.choose import temperature, threshold_for
+from training.choose import threshold_for
+from training.crossfit import fit_temperature
 from training.evaluate import paired_bootstrap
 from training.masks import asking_masks, masks_of_sizes, training_masks
 
@@ -85,9 +86,9 @@ def test_temperature_sharpens_the_too_modest_and_softens_the_too_sure():
     labels = torch.arange(100) % 10
     right = torch.nn.functional.one_hot(labels, 10).float()
     modest = torch.softmax(right * 1.0, 1)
-    assert temperature(modest, labels) < 1
+    assert fit_temperature(modest, labels) < 1
     half_wrong = torch.softmax(right.roll(50, 0).mul((torch.arange(100) < 50).float()[:, None]) * 9, 1)
-    assert temperature(half_wrong, (labels + 1) % 10) > 1
+    assert fit_temperature(half_wrong, (labels + 1) % 10) > 1
 
 
 def test_bootstrap_of_a_gain_every_image_shares():

@@ -17,6 +17,11 @@ def dihedral(images: Tensor, k: int) -> Tensor:
     return turned.flip(3) if k >= 4 else turned
 
 
+def inverse(k: int) -> int:
+    """The symmetry that undoes k: a mirrored turn undoes itself."""
+    return k if k >= 4 else -k % 4
+
+
 def dihedral_patches(values: Tensor, k: int) -> Tensor:
     """Move values (..., 16) of patches as `dihedral` moves the pixels of those patches."""
     grids = values.reshape(-1, 1, GRID, GRID).transpose(2, 3)  # column-major -> (B, 1, row, col)
