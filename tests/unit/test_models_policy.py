@@ -3,6 +3,7 @@ import torch
 
 from models.backbones import build_backbone
 from models.policy import PolicyConfig, PolicyNetwork, temper, utilities
+from models.symmetry import dihedral, dihedral_patches, inverse
 
 LR = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
 
@@ -56,3 +57,39 @@ def test_efficientnet_lite_keeps_tensorflow_batch_norm():
 def test_refuses_names_that_are_not_in_the_registry(name):
     with pytest.raises(ValueError, match="unknown backbone"):
         build_backbone(name, 3)
+
+
+def test_scores_are_what_a_patch_saves_after_every_better_one():
+    policy = build()
+    with torch.inference_mode():
+        log_saving, reach = policy.saving_and_reach(LR)
+        logits = policy(LR)
+    for tile in range(2):
+        left = log_saving[tile].exp()
+        for patch in reach[tile].argsort(descending=True).tolist():
+            # b exp(-V) falls by b exp(-V) v at once: the marginal saving of the next patch.
+            assert logits[tile, patch].exp().item() == pytest.approx(
+                (left * reach[tile, patch]).item(), rel=1e-4
+            )
+            left = left * torch.exp(-reach[tile, patch])
+
+
+def test_with_all_views_turning_the_tile_turns_the_choice():
+    policy = build()
+    policy.views = 8
+    with torch.inference_mode():
+        straight = policy(LR)
+        for k in range(8):
+            assert torch.allclose(policy(dihedral(LR, k)), dihedral_patches(straight, k), atol=1e-4)
+
+
+@pytest.mark.parametrize("k", range(8))
+def test_every_symmetry_has_its_inverse(k):
+    image = torch.arange(16.0).view(1, 1, 4, 4)
+    assert torch.equal(dihedral(dihedral(image, k), inverse(k)), image)
+
+
+@pytest.mark.parametrize("views", [0, 9])
+def test_refuses_views_that_a_square_does_not_have(views):
+    with pytest.raises(ValueError, match="1 to 8"):
+        PolicyNetwork(PolicyConfig(backbone="resnet8", input_size=8, views=views))
