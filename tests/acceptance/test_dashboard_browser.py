@@ -1,0 +1,215 @@
+"""The dashboard as a visitor sees it: a real server process and headless Chromium."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from models.bundle import CurvePoint
+from tests.acceptance.server import KEY, ServerProcess
+from tests.factories import make_geotiff, write_bundle
+from tests.factories_orders import make_patch
+
+CURVE = tuple(
+    CurvePoint(threshold=threshold, mean_patches=patches, accuracy=accuracy)
+    for threshold, patches, accuracy in ((0.0, 16, 0.93), (0.5, 4.2, 0.91), (1.01, 0, 0.7))
+)
+ATTACK = "<script>document.title = 'run'</script>"
+WIDTHS = {"laptop": 1366, "phone": 390}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server with a measured bundle, a complete order and one that awaits patches."""
+    home = tmp_path_factory.mktemp("dashboard")
+    (home / "bundle").mkdir()
+    bundle = write_bundle(home / "bundle", curve=CURVE, curve_split="a held-out split")
+    process = ServerProcess(home, bundle)
+    try:
+        process.start()
+        fill(process)
+        yield process
+    finally:
+        process.stop()
+
+
+def fill(process: ServerProcess) -> None:
+    """Spend some money, all of it in the open."""
+    prices = {
+        "name": "acme", "provider": ATTACK, "product": "0.5 m archive", "gsd_m": "0.5", "currency": "USD",
+        "price_per_km2": "100000",
+    }  # fmt: skip
+    with process.client() as client:
+        client.post("/v1/price-lists", prices)
+        client.create_budget("Harvest", "2000.00", "USD")
+        for patches, delivered in ((4, 4), (6, 2)):
+            plan = client.plan_scene(make_geotiff(), price_list="acme", max_patches=patches)
+            order = client.create_order(plan["id"], None)
+            for one in order["patches"]["awaited"][:delivered]:
+                client.deliver(order["id"], one["tile"], one["patch"], make_patch(one["tile"], one["patch"]))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; without it the look of the page goes unchecked, which only a laptop may accept."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        reason = "NO CHROMIUM: the dashboard was not looked at (apt-get install chromium)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        # Without a sandbox of its own: these tests also run as root in a container, and see only our pages.
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with browser.new_context() as context:
+        yield context.new_page()
+
+
+def sign_in(page: Page, server: ServerProcess, key: str = KEY) -> None:
+    page.goto(f"{server.url}/dashboard")
+    page.get_by_label("API key").fill(key)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_a_visitor_signs_in_reads_and_signs_out(page: Page, server: ServerProcess) -> None:
+    sign_in(page, server)
+
+    page.get_by_role("heading", name="Savings, and the accuracy they cost").wait_for()
+    assert page.url == f"{server.url}/dashboard"
+    assert page.get_by_text("91.0").first.is_visible()
+    assert page.get_by_role("cell", name="settle", exact=True).count() == 6
+
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("API key").wait_for()
+    page.goto(f"{server.url}/dashboard")
+    assert page.url == f"{server.url}/dashboard/login"
+
+
+def test_a_wrong_key_is_told_so(page: Page, server: ServerProcess) -> None:
+    sign_in(page, server, "not-a-key-of-anybody")
+
+    assert page.get_by_role("alert").inner_text() == "This key opens no workspace."
+
+
+def test_the_page_obeys_its_own_policy_and_asks_nobody_else(page: Page, server: ServerProcess) -> None:
+    complaints: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: asked.append(request.url))
+    sign_in(page, server)
+    page.wait_for_load_state("networkidle")
+
+    assert complaints == []
+    assert asked
+    assert [url for url in asked if not url.startswith(server.url)] == []
+
+
+def test_what_users_write_is_text(page: Page, server: ServerProcess) -> None:
+    sign_in(page, server)
+
+    assert page.get_by_text(ATTACK).first.is_visible()
+    assert page.title() == "default - Loupe"
+
+
+def test_previews_are_shown(page: Page, server: ServerProcess) -> None:
+    sign_in(page, server)
+    picture = page.locator(".plan img").first
+    picture.scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('.plan img').naturalWidth > 0")
+
+    assert picture.evaluate("image => image.naturalWidth") > 100
+
+
+def test_a_bar_is_as_long_as_what_it_stands_for(page: Page, server: ServerProcess) -> None:
+    sign_in(page, server)
+    with server.client() as client:
+        (budget,) = client.items("/v1/budgets")
+        usage = client.get(f"/v1/budgets/{budget['id']}/usage")
+    for part in ("spent", "held"):
+        share = float(usage[part]["amount"]) / float(usage["limit"]["amount"])
+        box = width_of(page, f".meter .{part}") / width_of(page, ".meter .track")
+
+        assert share > 0
+        assert box == pytest.approx(share, abs=0.01)
+
+
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_fits_the_screen_in_both_colour_schemes(
+    browser: Browser, server: ServerProcess, scheme: Any, width: int
+) -> None:
+    with browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800}) as context:
+        page = context.new_page()
+        sign_in(page, server)
+        page.get_by_role("heading", name="Budgets").wait_for()
+
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (ground == "rgb(16, 22, 21)") == (scheme == "dark")
+        assert lowest_contrast(page) >= 4.5  # WCAG 2.2, level AA, text of ordinary size
+
+
+def test_every_control_can_be_reached_with_the_keyboard(page: Page, server: ServerProcess) -> None:
+    sign_in(page, server)
+    wanted = page.locator("a, button").count()
+    reached = set()
+    for _ in range(wanted + 10):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate("[...document.querySelectorAll('a, button')].indexOf(document.activeElement)")
+        )
+
+    assert reached - {-1} == set(range(wanted))
+
+
+def test_a_csv_link_downloads_the_rows(page: Page, server: ServerProcess) -> None:
+    sign_in(page, server)
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="Orders as CSV").click()
+
+    lines = Path(downloading.value.path()).read_text().splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("order,plan,")
+
+
+def width_of(page: Page, selector: str) -> float:
+    return float(page.locator(selector).first.evaluate("node => node.getBoundingClientRect().width"))
+
+
+def lowest_contrast(page: Page) -> float:
+    """The lowest contrast ratio (WCAG 2.2, 1.4.3) of any visible text to the colour behind it."""
+    return float(
+        page.evaluate(
+            """() => {
+    const parts = colour => colour.match(/[\\d.]+/g).map(Number);
+    const light = colour => {
+        const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+        const [r, g, b] = parts(colour).map(v => linear(v / 255));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const behind = node => {
+        for (let one = node; one; one = one.parentElement) {
+            const colour = getComputedStyle(one).backgroundColor;
+            if ((parts(colour)[3] ?? 1) > 0) return colour;
+        }
+        return 'rgb(255, 255, 255)';
+    };
+    const texts = [...document.querySelectorAll('body *')].filter(node =>
+        [...node.childNodes].some(child => child.nodeType === 3 && child.textContent.trim()));
+    return Math.min(...texts.map(node => {
+        const [a, b] = [light(getComputedStyle(node).color), light(behind(node))];
+        return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    }));
+}"""
+        )
+    )
