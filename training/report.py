@@ -87,6 +87,7 @@ def _table(manifest: Manifest) -> str:
         "with the share of resamples that show none.\n\n"
         + "\n".join([heading, *rows])
         + "\n\n"
+        + _verdict(test)
         + _rounded_up(test)
     )
 
@@ -98,6 +99,17 @@ def _row(name: str, patches: float, accuracy: float, error: float | None, gain: 
     interval = f"{100 * gain['mean']:+.1f} [{100 * gain['low']:+.1f}, {100 * gain['high']:+.1f}]"
     chance = _percent(gain["share_without_gain"])
     return f"| {name} | {patches:.2f} | {_percent(accuracy)} | {se} | {interval} | {chance} |"
+
+
+def _verdict(test: dict[str, Any]) -> str:
+    """One sentence a baseline, by whether the interval of the gain leaves zero out."""
+    lines = []
+    for name, values in test["baselines"].items():
+        gain = values["gain"]
+        verdict = "cannot be told apart from" if gain["low"] <= 0 <= gain["high"] else "beats"
+        verdict = "loses to" if gain["high"] < 0 else verdict
+        lines.append(f"- The policy {verdict} {NAMES[name]}.\n")
+    return "".join(lines) + "\n"
 
 
 def _rounded_up(test: dict[str, Any]) -> str:
