@@ -73,8 +73,9 @@ def classification_view(labelled: Json, truth: Sequence[str] | None = None) -> R
     parts: list[RenderableType] = [columns(titles, rows, right={"Tile", "Confidence", "Patches"})]
     if len(tiles) > LABELS_SHOWN:
         parts.append(Text(f"... {len(tiles) - LABELS_SHOWN:,} more, with --json", "dim"))
-    counts = ", ".join(f"{entry['label']} {entry['tiles']:,}" for entry in summary["labels"])
-    parts.append(Text(f"\n{plural(summary['tiles'], 'tile')}: {counts}."))
+    if truth is None:
+        counts = ", ".join(f"{entry['label']} {entry['tiles']:,}" for entry in summary["labels"])
+        parts.append(Text(f"\n{plural(summary['tiles'], 'tile')}: {counts}."))
     parts.append(Text(f"The patches changed the label of {plural(summary['changed'], 'tile')}."))
     if not labelled["complete"]:
         parts.append(Text("Not every bought patch has arrived: these labels may change."))

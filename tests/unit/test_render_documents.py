@@ -111,10 +111,12 @@ def test_a_label_stands_beside_the_truth_and_what_low_resolution_alone_says() ->
     assert shown(classification_view(make_labels(), ["beach"])) == [
         "Tile  Truth  Label    Confidence  LR alone says  Confidence  Patches",
         "   0  beach  harbour         91%  river                 40%   5 of 6",
-        "",
-        "1 tile: harbour 1.",
         "The patches changed the label of 1 tile.",
     ]
+
+
+def test_labels_are_counted() -> None:
+    assert "2 tiles: harbour 2." in shown(classification_view(make_labels(tiles=2)))
 
 
 def test_labels_made_from_part_of_an_order_say_so() -> None:
