@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from models.policy import PolicyNetwork, utilities
 from models.preprocess import compose
-from models.symmetry import SYMMETRIES, dihedral
 from models.two_stream import TwoStreamClassifier
 from training.crossfit import Jury
 from training.data import Images
@@ -24,7 +23,7 @@ from training.epochs import Run, batches, learning_rate, run_epochs, set_learnin
 from training.recipe import Stage
 from training.reinforce import alpha_at, greedy_actions
 from training.train_classifier import batch_of
-from training.train_policy import policy_step
+from training.train_policy import PolicyStep, add_up, policy_step, turned_batch
 
 PRECISE_BATCHES = 16
 
@@ -42,9 +41,7 @@ def train_jointly(
     """Train `policy` and `classifier.hr` in place. "ft1" leaves the LR stream out, "ft2" mixes it in."""
     one_stream = stage == "ft1"
     policy.to(run.device).eval()
-    classifier.to(run.device)
-    for parameter in classifier.lr.parameters():
-        parameter.requires_grad_(False)
+    classifier.to(run.device).lr.requires_grad_(False)
     trained = [*policy.parameters(), *classifier.hr.parameters()]
     optimiser = torch.optim.AdamW(trained, config.learning_rate, weight_decay=config.weight_decay)
     steps = max(1, len(indices) // config.batch)
@@ -54,29 +51,29 @@ def train_jointly(
         for step, chosen in enumerate(batches(indices, config.batch)):
             progress = (epoch * steps + step) / (config.epochs * steps)
             set_learning_rate(optimiser, learning_rate(progress, config.learning_rate))
-            hr, lr, labels = batch_of(images, chosen, run.device)
-            k = int(torch.randint(SYMMETRIES, ()))
-            batch = (dihedral(hr, k), dihedral(lr, k), labels)
+            batch = turned_batch(images, chosen, run.device)
             alpha = alpha_at(progress, config.alpha_start, config.alpha_end)
             classifier.eval()  # rewards never depend on the statistics of a batch
             result = policy_step(policy, jury, batch, chosen, config, alpha, hr_only=one_stream)
             classifier.hr.train()
-            # Half of the batch as sampled, half as served: one pass for both.
-            served = torch.arange(len(chosen), device=run.device) % 2 == 1
-            selected = torch.where(served.unsqueeze(1), result.greedy, result.sampled)
             with training_precision(run.device):
-                likelihood = classifier_loss(classifier, batch, selected, one_stream=one_stream)
+                likelihood = classifier_loss(classifier, batch, half_served(result), one_stream=one_stream)
             optimiser.zero_grad()
             (result.loss + likelihood).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-            for name, value in (result.metrics | {"loss": float(likelihood.detach())}).items():
-                sums[name] = sums.get(name, 0.0) + value / steps
+            add_up(sums, result.metrics | {"loss": float(likelihood.detach())}, steps)
         retake_batch_norm(policy, classifier, images, indices, config.batch)
         return sums
 
     networks: dict[str, nn.Module] = {"policy": policy, "hr": classifier.hr}
     run_epochs(run, stage, config.epochs, networks, optimiser, one_epoch)
     classifier.eval()
+
+
+def half_served(result: PolicyStep) -> Tensor:
+    """Half of the batch as sampled, half as it would be served: one pass for both, bool (B, 16)."""
+    served = torch.arange(len(result.greedy), device=result.greedy.device) % 2 == 1
+    return torch.where(served.unsqueeze(1), result.greedy, result.sampled)
 
 
 def classifier_loss(

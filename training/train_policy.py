@@ -64,6 +64,19 @@ def policy_step(
     return PolicyStep(loss, sampled, greedy, metrics)
 
 
+def turned_batch(images: Images, chosen: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Normalised hr and lr under one random symmetry, and labels."""
+    hr, lr, labels = batch_of(images, chosen, device)
+    k = int(torch.randint(SYMMETRIES, ()))
+    return dihedral(hr, k), dihedral(lr, k), labels
+
+
+def add_up(sums: dict[str, float], metrics: Mapping[str, float], steps: int) -> None:
+    """Add one step's share of an epoch's means, in place."""
+    for name, value in metrics.items():
+        sums[name] = sums.get(name, 0.0) + value / steps
+
+
 def train_policy(
     run: Run, stage: str, policy: PolicyNetwork, jury: Jury, images: Images, indices: Tensor, config: Stage
 ) -> None:
@@ -77,16 +90,13 @@ def train_policy(
         for step, chosen in enumerate(batches(indices, config.batch)):
             progress = (epoch * steps + step) / (config.epochs * steps)
             set_learning_rate(optimiser, learning_rate(progress, config.learning_rate))
-            hr, lr, labels = batch_of(images, chosen, run.device)
-            k = int(torch.randint(SYMMETRIES, ()))
+            batch = turned_batch(images, chosen, run.device)
             alpha = alpha_at(progress, config.alpha_start, config.alpha_end)
-            batch = (dihedral(hr, k), dihedral(lr, k), labels)
             result = policy_step(policy, jury, batch, chosen, config, alpha, hr_only=False)
             optimiser.zero_grad()
             result.loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-            for name, value in result.metrics.items():
-                sums[name] = sums.get(name, 0.0) + value / steps
+            add_up(sums, result.metrics, steps)
         return sums
 
     run_epochs(run, stage, config.epochs, {"policy": policy}, optimiser, one_epoch)
