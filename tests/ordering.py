@@ -6,7 +6,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
+from service.db import Database
 from tests.factories import make_geotiff
 from tests.factories_orders import Planned, make_patch
 
@@ -92,3 +94,11 @@ def race(runners: int, run: Callable[[], int]) -> list[int]:
     for thread in threads:
         thread.join()
     return answers
+
+
+def waiting_connections(database: Database) -> int:
+    """How many of the test database's other connections sit in an open transaction."""
+    query = """SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND state LIKE 'idle in transaction%'"""
+    with database.sessions() as session:
+        return int(session.execute(text(query)).scalar_one())

@@ -19,14 +19,14 @@ from service.dashboard.session import (
     sign_in,
     sign_out,
 )
-from service.db import SessionDep
+from service.db import Database, SessionDep
 from service.inference import Predictor
 from service.ledger.repository import list_budgets
 from service.ledger.routes import list_ledger
 from service.ledger.schemas import BudgetOut
-from service.plans.repository import page_of_plans
-from service.plans.routes import get_preview
+from service.plans.repository import find_plan, page_of_plans
 from service.plans.schemas import PlanSummary
+from service.plans.views import preview_png
 from service.reports.routes import get_savings
 from service.schemas import Page, PageRequest, page_links
 from service.settings import BlobsDep, SettingsDep
@@ -37,6 +37,7 @@ EXPORTED = 1_000
 """Rows of one exported list; the API's own lists go on from there."""
 Kind = Literal["csv", "json"]
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+FOR_ME = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
 @router.get("")
@@ -121,10 +122,17 @@ def plans(request: Request, visitor: VisitorDep, session: SessionDep, kind: Kind
 
 @router.get("/plans/{plan_id}/preview.png")
 def preview(
-    plan_id: UUID, visitor: VisitorDep, session: SessionDep, settings: SettingsDep, blobs: BlobsDep
+    request: Request, plan_id: UUID, visitor: VisitorDep, settings: SettingsDep, blobs: BlobsDep
 ) -> Response:
-    """Show a plan's scene with its bought patches outlined."""
-    return get_preview(plan_id, visitor, session, settings, blobs)
+    """Show a plan's scene with its bought patches outlined.
+
+    A page asks for several at once, so no connection is held while they are drawn.
+    """
+    database = cast(Database, request.state.database)
+    with database.sessions() as session:
+        plan, scene = find_plan(session, visitor.workspace_id, plan_id)
+    picture = preview_png(plan, scene, blobs, settings)
+    return Response(picture, media_type="image/png", headers=FOR_ME)
 
 
 def csv_file(name: str, text: str) -> Response:

@@ -4,13 +4,11 @@ import threading
 from typing import Annotated
 
 from fastapi import Depends
-from sqlalchemy.orm import Session
 
 from models.grid import GRID
 from service.inference import PredictorDep
 from service.orders.deliveries import Decode, Placed, Upload
 from service.plans.reading import grid_of
-from service.plans.tables import Plan
 from service.scenes.imagery import to_imagery
 from service.scenes.preflight import Limits
 from service.scenes.raster import read_geotiff
@@ -27,8 +25,8 @@ def get_decode(settings: SettingsDep, predictor: PredictorDep) -> Decode:
     limits = Limits(body_bytes=settings.patch_body_limit, decode_seconds=settings.decode_seconds)
     size = predictor.manifest.hr_size // GRID
 
-    def decode(session: Session, plan: Plan, upload: Upload) -> Placed:
-        grid = grid_of(session.get_one(Scene, plan.scene_id))
+    def decode(scene: Scene, upload: Upload) -> Placed:
+        grid = grid_of(scene)
         raster = read_geotiff(upload.body, limits)
         imagery = to_imagery(raster, upload.bands, upload.radiometry)
         with _PLACING:

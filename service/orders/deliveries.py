@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from service.db import Database
 from service.errors import ConflictError
 from service.ledger.book import allocate
 from service.ledger.writer import settle
@@ -19,8 +20,8 @@ from service.orders.lifecycle import advance
 from service.orders.repository import find_delivery, find_order, plan_of
 from service.orders.tables import Delivery, Order, OrderStatus
 from service.plans.arrays import PlanArrays
-from service.plans.tables import Plan
 from service.scenes.storage import put
+from service.scenes.tables import Scene
 
 
 class OrderCancelledError(ConflictError):
@@ -69,24 +70,28 @@ class Placed:
     checks: dict[str, Any]
 
 
-Decode = Callable[[Session, Plan, Upload], Placed]
+Decode = Callable[[Scene, Upload], Placed]
 
 
 def deliver(
-    session: Session, workspace_id: UUID, upload: Upload, decode: Decode, blobs: Path
+    database: Database, session: Session, workspace_id: UUID, upload: Upload, decode: Decode, blobs: Path
 ) -> tuple[Delivery, bool]:
     """Store an upload and pay its share of the order; returns the delivery and whether it is new.
 
-    The file is decoded before the order is locked, so that slow files do not hold up others; what
-    was checked before is checked again under the lock, so that racing uploads are paid once.
+    The file is decoded before the order is locked and while no connection is held, so that slow files
+    hold up nobody; what was checked before is checked again under the lock, so that racing uploads are
+    paid once. `session` is the request's, not used before the decode.
     Errors: not-found, order-cancelled, patch-not-ordered, patch-already-delivered, and decode's.
     """
-    order = find_order(session, workspace_id, upload.order_id)
-    plan = plan_of(session, order)
-    checklist = Checklist(selected=PlanArrays.of(plan).selected)
-    if standing := _standing(session, order, checklist, upload):
+    with database.sessions() as reading:
+        order = find_order(reading, workspace_id, upload.order_id)
+        plan = plan_of(reading, order)
+        scene = reading.get_one(Scene, plan.scene_id)
+        checklist = Checklist(selected=PlanArrays.of(plan).selected)
+        standing = _standing(reading, order, checklist, upload)
+    if standing is not None:
         return standing, False
-    placed = decode(session, plan, upload)
+    placed = decode(scene, upload)
     order = find_order(session, workspace_id, upload.order_id, lock=True)
     if standing := _standing(session, order, checklist, upload):
         return standing, False

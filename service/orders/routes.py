@@ -1,13 +1,13 @@
 """Orders and their deliveries over HTTP."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from service.access.caller import CallerDep
-from service.db import SessionDep
+from service.db import Database, SessionDep
 from service.errors import LoupeError
 from service.idempotency import RequiredKeyDep, fingerprint, remember, replay_or_claim
 from service.openapi import problems
@@ -129,10 +129,16 @@ def cancel(order_id: UUID, caller: CallerDep, session: SessionDep) -> OrderOut:
     openapi_extra=FILE_BODY | {"x-billable": True},
 )
 def put_patch(
-    caller: CallerDep, upload: UploadDep, session: SessionDep, decode: DecodeDep, blobs: BlobsDep
+    request: Request,
+    caller: CallerDep,
+    upload: UploadDep,
+    session: SessionDep,
+    decode: DecodeDep,
+    blobs: BlobsDep,
 ) -> Response:
     """The file must cover the patch; any CRS, extent and finer resolution will do. Safe to repeat."""
-    delivery, is_new = deliver(session, caller.workspace_id, upload, decode, blobs)
+    database = cast(Database, request.state.database)
+    delivery, is_new = deliver(database, session, caller.workspace_id, upload, decode, blobs)
     order = find_order(session, caller.workspace_id, upload.order_id)
     content = receipt(order, delivery).model_dump(mode="json", exclude_none=True)
     return JSONResponse(content, 201 if is_new else 200)

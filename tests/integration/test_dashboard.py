@@ -12,11 +12,11 @@ from fastapi.testclient import TestClient
 
 from service.access.repository import create_key, create_workspace
 from service.app import create_app
-from service.dashboard.routes import router
+from service.dashboard import routes
 from service.db import Database
 from service.settings import Settings
 from tests.integration.conftest import KEY
-from tests.ordering import buy, open_budget, plan_scene, publish_prices
+from tests.ordering import buy, open_budget, plan_scene, publish_prices, waiting_connections
 
 EXPORTS = ("savings", "ledger", "budgets", "plans")
 
@@ -113,9 +113,9 @@ def test_the_pages_may_run_nothing(browser: TestClient, path: str) -> None:
 
 
 def test_only_signing_in_and_out_is_not_a_get() -> None:
-    routes = [route for route in router.routes if isinstance(route, APIRoute)]
+    ours = [route for route in routes.router.routes if isinstance(route, APIRoute)]
 
-    assert {route.path for route in routes if route.methods != {"GET"}} == {
+    assert {route.path for route in ours if route.methods != {"GET"}} == {
         "/dashboard/login",
         "/dashboard/logout",
     }
@@ -208,6 +208,23 @@ def test_the_previews_are_pictures(client: TestClient, browser: TestClient) -> N
 
     assert answer.headers["content-type"] == "image/png"
     assert answer.content.startswith(b"\x89PNG")
+
+
+def test_no_connection_waits_for_a_picture_to_be_drawn(
+    client: TestClient, browser: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_scene(client, price_list="example-no-minimum")
+    sign_in(browser)
+    seen = []
+
+    def watch(*_: Any) -> bytes:
+        seen.append(waiting_connections(database))
+        return b"a picture"
+
+    monkeypatch.setattr(routes, "preview_png", watch)
+
+    assert browser.get(f"/dashboard/plans/{plan.id}/preview.png").content == b"a picture"
+    assert seen == [0]
 
 
 def test_nothing_behind_the_door_is_shown_to_strangers(client: TestClient, browser: TestClient) -> None:

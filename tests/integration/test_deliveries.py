@@ -10,10 +10,13 @@ from sqlalchemy import text
 
 from service.db import Database
 from service.ledger.book import allocate
+from service.orders import decoding
+from service.scenes.preflight import Limits
+from service.scenes.raster import Raster, read_geotiff
 from service.scenes.storage import get
 from service.settings import Settings
 from tests.factories_orders import BOUGHT, Planned, make_patch, make_plan
-from tests.ordering import TIFF, code, deliver, open_budget, place, race, status, usage
+from tests.ordering import TIFF, code, deliver, open_budget, place, race, status, usage, waiting_connections
 
 SNAPSHOT = """
     SELECT (SELECT count(*) FROM delivery), (SELECT count(*) FROM ledger.transfer),
@@ -237,6 +240,21 @@ def test_every_payment_names_its_delivery(client: TestClient, order: str, databa
         query = text("SELECT reference FROM ledger.transfer WHERE kind = 'settle' ORDER BY seq")
         references = session.scalars(query).all()
     assert references == [f"delivery:{order}/{tile}/{patch}" for tile, patch in BOUGHT]
+
+
+def test_no_connection_waits_for_a_file_to_be_decoded(
+    client: TestClient, order: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def watch(body: bytes, limits: Limits) -> Raster:
+        seen.append(waiting_connections(database))
+        return read_geotiff(body, limits)
+
+    monkeypatch.setattr(decoding, "read_geotiff", watch)
+
+    assert deliver(client, order, 0, 0).status_code == 201
+    assert seen == [0]
 
 
 def test_nobody_unknown_gets_to_upload(client: TestClient, order: str) -> None:
