@@ -48,6 +48,9 @@ def _main_job(client: Client, data: Path, out: Console) -> None:
     _heading(out, "The imagery")
     out.print(f"{len(scene):,} bytes of low-resolution GeoTIFF, made from {mosaic.words}")
     planned = _plan(client, scene, out)
+    if not planned["patches"]["bought"]:
+        out.print("\nNothing is worth buying here, so there is nothing to order, deliver or pay.")
+        return
     placed = _order(client, planned, out)
     _deliver(client, placed, mosaic, out)
     _classify(client, placed, mosaic, out)

@@ -1,4 +1,4 @@
-"""`loupe demo`, as `make demo` runs it, on a stand-in for the real imagery: no network is needed."""
+"""`loupe demo`, as `make demo` runs it, with the starter bundle, on a stand-in for the real imagery."""
 
 import os
 import subprocess
@@ -12,10 +12,9 @@ from tests.acceptance.server import ROOT
 from tests.factories_imagery import make_uc_merced
 
 
-def test_the_demo_goes_the_whole_way_and_leaves_nothing_behind(tmp_path: Path, bundle_folder: Path) -> None:
+def test_the_demo_goes_the_whole_way_and_leaves_nothing_behind(tmp_path: Path) -> None:
     make_uc_merced(tmp_path)
     environment = os.environ | {
-        "LOUPE_BUNDLE": str(bundle_folder),
         "LOUPE_DATA": str(tmp_path),
         "LOUPE_DEVICE": "cpu",
         "LOUPE_THREADS": "1",
