@@ -12,6 +12,7 @@ from training.evaluate import CURVE_PATCHES, policy_logits, predict
 
 EXPONENTS = (0.15, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4)
 COMPARED_PATCHES = (2.0, 3.0, 4.0, 5.0, 6.0)
+OPERATING_THRESHOLD = 0.5
 SPREAD = 1.5
 """Standard deviation of the served logits: spreads utilities over [0, 1] without saturating."""
 
@@ -45,9 +46,13 @@ def place_operating_point(policy: PolicyNetwork, images: Images, indices: Tensor
 
 
 def curve_thresholds(policy: PolicyNetwork, images: Images, indices: Tensor) -> list[float]:
-    """Thresholds on the utilities, ascending: 0 buys all, 1.01 nothing, between them CURVE_PATCHES."""
+    """Thresholds on the utilities, ascending: 0 buys all, 1.01 nothing, between them CURVE_PATCHES.
+
+    The operating point is one of them, so that what is served is on the curve, not near it.
+    """
     values = utilities(policy_logits(policy, images, indices))
-    return [0.0, *sorted(round(threshold_for(values, patches), 6) for patches in CURVE_PATCHES), 1.01]
+    between = {round(threshold_for(values, patches), 6) for patches in CURVE_PATCHES}
+    return sorted({0.0, OPERATING_THRESHOLD, 1.01} | between)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,7 @@
-"""The card of a bundle, from its manifest alone: no number in it is typed by hand."""
+"""The card of a bundle, from its manifest alone: no measured number in it is typed by hand.
+
+`evaluation["remarks"]`, sentences of whoever releases the bundle, are printed as they are.
+"""
 
 from typing import Any
 
@@ -15,7 +18,9 @@ STAGES = {
 
 def write_card(manifest: Manifest, size: int) -> str:
     """The README.md of a bundle whose files take `size` bytes together."""
-    sections = (_what(manifest, size), _how(manifest), _table(manifest), _curve(manifest), _stages(manifest))
+    sections = [_what(manifest, size), _how(manifest), _table(manifest), _curve(manifest), _stages(manifest)]
+    if remarks := manifest.evaluation.get("remarks"):
+        sections.append("## Remarks\n\n" + "".join(f"- {remark}\n" for remark in remarks))
     return "\n".join(sections)
 
 

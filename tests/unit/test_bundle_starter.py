@@ -27,6 +27,12 @@ def test_its_card_says_what_its_manifest_says(bundle):
     assert FILES["README.md"].decode() == write_card(bundle.manifest, size)
 
 
+def test_its_operating_point_is_on_its_curve(bundle):
+    policy = bundle.manifest.evaluation["test"]["policy"]
+    (point,) = [p for p in bundle.manifest.curve if p.threshold == bundle.manifest.threshold]
+    assert (point.mean_patches, point.accuracy) == (policy["mean_patches"], policy["accuracy"])
+
+
 def test_its_curve_buys_less_as_the_threshold_rises(bundle):
     points = bundle.manifest.curve
     assert [p.threshold for p in points] == sorted(p.threshold for p in points)
