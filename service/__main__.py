@@ -1,9 +1,6 @@
-"""`python -m service` starts the server with the settings of the environment."""
+"""`python -m service` is the command `loupe` where no command is installed: in a container, in a checkout."""
 
-import sys
-
-from service.serving import run
-from service.settings import Settings
+from service.cli import app
 
 if __name__ == "__main__":
-    sys.exit(run(Settings()))
+    app(prog_name="loupe")

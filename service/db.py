@@ -12,9 +12,11 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from fastapi import Depends, Request
 from sqlalchemy import DateTime, Engine, MetaData, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from service.embedded import embedded_url
+from service.errors import UnavailableError
 from service.settings import Settings
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -68,7 +70,7 @@ def connect(url: str) -> Database:
 def open_database(settings: Settings) -> Database:
     """Connect to the operator's database, or start the embedded one and bring it up to date.
 
-    An operator's database is migrated by the operator (`alembic upgrade head`), never on the side.
+    An operator's database is migrated by the operator (`loupe db upgrade`), never on the side.
     """
     url = database_url(settings)
     if settings.database_url is None:
@@ -94,6 +96,16 @@ def is_migrated(database: Database) -> bool:
     newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
     with database.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() == newest
+
+
+def check_ready(database: Database) -> None:
+    """Raise UnavailableError, in words, unless the database answers with the schema of this version."""
+    try:
+        migrated = is_migrated(database)
+    except OperationalError as error:
+        raise UnavailableError("The database does not answer. Check LOUPE_DATABASE_URL.") from error
+    if not migrated:
+        raise UnavailableError("The database has another version's schema. Run `loupe db upgrade` first.")
 
 
 def is_alive(database: Database) -> bool:

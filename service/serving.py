@@ -10,8 +10,9 @@ import uvicorn
 
 from service.access.repository import ensure_first_key
 from service.app import create_app
-from service.db import open_database
+from service.db import check_ready, open_database
 from service.embedded import stop_embedded
+from service.errors import UnavailableError
 from service.settings import Settings
 
 DRAIN_SECONDS = 20
@@ -43,6 +44,9 @@ def run(settings: Settings) -> int:
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
         uvicorn.Server(config).run(sockets=[listener])
+    except UnavailableError as error:
+        say(f"Cannot serve. {error.detail}")
+        return 1
     finally:
         listener.close()
         stop_embedded(settings.state)
@@ -59,6 +63,7 @@ def prepare(settings: Settings) -> str | None:
     settings.state.mkdir(parents=True, exist_ok=True)
     database = open_database(settings)
     try:
+        check_ready(database)
         chosen = settings.api_key.get_secret_value() if settings.api_key else None
         with database.sessions.begin() as session:
             return ensure_first_key(session, chosen)

@@ -36,7 +36,7 @@ def serve() -> None:
     """Start the server. Prints its address and, the first time, an API key. Settings: LOUPE_*."""
     from service.serving import run
 
-    run(read_settings())
+    raise typer.Exit(run(read_settings()))
 
 
 def demo(
@@ -71,11 +71,9 @@ def create_key(name: Annotated[str, typer.Argument(metavar="NAME", help="What th
 
     from service.access import repository
     from service.access.tables import Workspace
-    from service.db import connect, database_url, upgrade
+    from service.db import open_database
 
-    url = database_url(read_settings())
-    upgrade(url)
-    with connect(url).sessions.begin() as session:
+    with open_database(read_settings()).sessions.begin() as session:
         found = select(Workspace).where(Workspace.name == repository.FIRST_WORKSPACE)
         workspace = session.scalar(found) or repository.create_workspace(session, repository.FIRST_WORKSPACE)
         key = repository.create_key(session, workspace, name)
@@ -84,7 +82,7 @@ def create_key(name: Annotated[str, typer.Argument(metavar="NAME", help="What th
 
 @db.command("upgrade")
 def upgrade_database() -> None:
-    """Bring the database's schema to this version. `loupe serve` does it too."""
+    """Bring the database's schema to this version. `loupe serve` does it itself for the embedded one."""
     from service.db import database_url, upgrade
 
     upgrade(database_url(read_settings()))

@@ -37,7 +37,7 @@ def running_server(home: Path) -> Iterator[Server]:
     key, log = secrets.token_urlsafe(24), home / "server.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", "service"],
+            [sys.executable, "-m", "service", "serve"],
             env=_environment(home, key),
             cwd=home,  # where no .env of the operator is read
             stdin=subprocess.DEVNULL,

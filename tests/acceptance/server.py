@@ -55,7 +55,7 @@ class ServerProcess:
         log = self.home / "server.log"
         with log.open("wb") as sink:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "service"],
+                [sys.executable, "-m", "service", "serve"],
                 env=self.environment,
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,

@@ -1,0 +1,33 @@
+"""What the server needs before it serves."""
+
+from pathlib import Path
+
+import pytest
+
+from service.errors import UnavailableError
+from service.serving import prepare
+from tests.factories import make_settings
+from tests.integration.conftest import administer, url_of
+
+
+def test_refuses_an_operators_database_that_is_not_migrated(server: str, tmp_path: Path) -> None:
+    administer(server, "CREATE DATABASE not_migrated")
+    settings = make_settings(tmp_path, database_url=url_of(server, "not_migrated"))
+
+    with pytest.raises(UnavailableError, match="loupe db upgrade"):
+        prepare(settings)
+
+    administer(server, "DROP DATABASE not_migrated WITH (FORCE)")
+
+
+def test_says_that_the_database_does_not_answer(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, database_url="postgresql://nobody@127.0.0.1:1/nothing")
+
+    with pytest.raises(UnavailableError, match="LOUPE_DATABASE_URL"):
+        prepare(settings)
+
+
+def test_makes_no_key_of_its_own_where_the_operator_chose_one(database_url: str, tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, database_url=database_url, api_key="an-operators-own-key")
+
+    assert prepare(settings) is None
