@@ -90,14 +90,14 @@ def _check_resolution(x_m: float, y_m: float, angle: float, lr_gsd_m: float, hr_
     pixel = f"{x_m:.3g} x {y_m:.3g} m"
     if max(x_m, y_m) > COARSEST * lr_gsd_m:
         raise GsdTooCoarseError(
-            f"The raster's pixels are {pixel} on the ground; this bundle reads {lr_gsd_m:g} m and takes "
+            f"The raster's pixels are {pixel} on the ground; this bundle reads {lr_gsd_m:.3g} m and takes "
             f"at most {COARSEST * lr_gsd_m:.4g} m.",
             gsd_m=[round(x_m, 4), round(y_m, 4)],
             lr_gsd_m=lr_gsd_m,
         )
     if max(x_m, y_m) <= hr_gsd_m:
         raise AlreadyHighResolutionError(
-            f"The raster's pixels are {pixel} on the ground, no coarser than the {hr_gsd_m:g} m that "
+            f"The raster's pixels are {pixel} on the ground, no coarser than the {hr_gsd_m:.3g} m that "
             "would be bought: there is nothing to buy. Send the free low-resolution image of the same place.",
             gsd_m=[round(x_m, 4), round(y_m, 4)],
             hr_gsd_m=hr_gsd_m,
