@@ -76,9 +76,11 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def sign_in(page: Page, server: ServerProcess, key: str = KEY) -> None:
+    """Send the form and wait for the page that answers it: a click alone returns before."""
     page.goto(f"{server.url}/dashboard")
     page.get_by_label("API key").fill(key)
-    page.get_by_role("button", name="Sign in").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Sign in").click()
 
 
 def test_a_visitor_signs_in_reads_and_signs_out(page: Page, server: ServerProcess) -> None:
@@ -117,7 +119,7 @@ def test_the_page_obeys_its_own_policy_and_asks_nobody_else(page: Page, server: 
 def test_what_users_write_is_text(page: Page, server: ServerProcess) -> None:
     sign_in(page, server)
 
-    assert page.get_by_text(ATTACK).first.is_visible()
+    page.get_by_text(ATTACK).first.wait_for()
     assert page.title() == "default - Loupe"
 
 
