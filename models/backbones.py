@@ -1,5 +1,7 @@
 """Backbones by name: the CIFAR ResNets of He et al. 2016, torchvision's ResNets, any timm network."""
 
+from typing import Any
+
 import timm
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,14 +17,23 @@ RESNETS: dict[str, tuple[type[BasicBlock | Bottleneck], list[int]]] = {
     "resnet50": (Bottleneck, [3, 4, 6, 3]),
 }
 
+HALF_RESNET18 = "resnet18_half"
+"""ResNet18 with half the channels after its stem: what two CPU cores can train."""
+
 
 def build_backbone(name: str, classes: int) -> nn.Module:
     """A randomly initialised network (B, 3, H, H) -> logits (B, classes). ValueError if unknown."""
     if name in CIFAR_BLOCKS:
         return CifarResNet(CIFAR_BLOCKS[name], classes)
+    if name == HALF_RESNET18:
+        block: Any = timm.models.resnet.BasicBlock  # annotated by timm as an instance of itself
+        half: nn.Module = timm.models.resnet.ResNet(
+            block, (2, 2, 2, 2), num_classes=classes, channels=(32, 64, 128, 256)
+        )
+        return half
     if name in RESNETS:
-        block, layers = RESNETS[name]
-        resnet: nn.Module = ResNet(block, layers, num_classes=classes)
+        kind, layers = RESNETS[name]
+        resnet: nn.Module = ResNet(kind, layers, num_classes=classes)
         return resnet
     # Only names in timm's own registry: "hf_hub:..." would reach for the network.
     if not timm.is_model(name):

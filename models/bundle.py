@@ -67,6 +67,7 @@ def build_bundle(manifest: Manifest) -> Bundle:
                 backbone=manifest.backbones["policy"],
                 input_size=manifest.input_sizes["policy"],
                 views=manifest.policy_views,
+                head="independent" if manifest.mode == "paper" else "diminishing",
             )
         )
         hr = build_backbone(manifest.backbones["hr"], classes)

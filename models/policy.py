@@ -1,6 +1,7 @@
 """The policy: 16 utilities of the patches of a tile, from its LR pixels alone."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,8 @@ from models.backbones import build_backbone
 from models.grid import PATCHES
 from models.preprocess import upsample
 from models.symmetry import SYMMETRIES, dihedral, dihedral_patches, inverse
+
+Head = Literal["independent", "diminishing"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,14 +24,17 @@ class PolicyConfig:
     """The LR tile is upsampled to this many pixels a side first; its own size leaves it as it is."""
     views: int = 1
     """Average over the first 1 to 8 symmetries of the tile: with 8, turning the tile turns the choice."""
+    head: Head = "diminishing"
+    """How the backbone's outputs become scores: the paper's are independent."""
 
 
 class PolicyNetwork(nn.Module):
     """f_p of the paper's eq. 6, up to the sigmoid: one logit per patch, all at once.
 
-    The backbone says how much loss any purchase could save, b, and how far each patch goes, v_p;
-    buying patches a leaves b exp(-sum_p v_p a_p) of it. A patch's score is the logarithm of what it
-    saves once every better patch is bought: log b + log v_p - sum of the v_q > v_p. Returns diminish,
+    With the independent head the backbone's 16 outputs are the scores, as in the paper.
+    With the diminishing head the backbone says how much loss any purchase could save, b, and how far
+    each patch goes, v_p; buying patches a leaves b exp(-sum_p v_p a_p) of it. A patch's
+    score is the logarithm of what it saves once every better patch is bought: log b + log v_p - sum of the v_q > v_p. Returns diminish,
     so a hopeful tile does not buy everything, and a larger budget never un-buys.
     `shift` and `scale` place the operating point: a score equal to `shift` has utility 0.5.
     """
@@ -42,28 +48,38 @@ class PolicyNetwork(nn.Module):
             raise ValueError(f"{config.views} views: a square has 1 to {SYMMETRIES}")
         self.config = config
         self.views = config.views
-        self.backbone = build_backbone(config.backbone, PATCHES + 1)
+        outputs = PATCHES if config.head == "independent" else PATCHES + 1
+        self.backbone = build_backbone(config.backbone, outputs)
         self.register_buffer("shift", torch.zeros(()))
         self.register_buffer("scale", torch.ones(()))
 
     def forward(self, lr: Tensor) -> Tensor:
         """Normalised LR tiles (B, 3, h, h) -> logits (B, 16)."""
-        log_saving, reach = self._averaged(lr)
-        better = reach.unsqueeze(1) > reach.unsqueeze(2)  # (B, p, q): q goes further than p
-        bought_before = (better * reach.unsqueeze(1)).sum(2)  # (B, 16)
-        scores = log_saving.unsqueeze(1) + reach.log() - bought_before
+        if self.config.head == "independent":
+            scores = self._turned_back([self._raw(dihedral(lr, k)) for k in range(self.views)])
+        else:
+            scores = self._diminishing_scores(lr)
         return (scores - self.shift) * self.scale
 
-    def _averaged(self, lr: Tensor) -> tuple[Tensor, Tensor]:
-        """`saving_and_reach` averaged over the views, each turned back."""
+    def _diminishing_scores(self, lr: Tensor) -> Tensor:
         answers = [self.saving_and_reach(dihedral(lr, k)) for k in range(self.views)]
         log_saving = torch.stack([saving for saving, _ in answers]).mean(0)
-        turned_back = [dihedral_patches(reach, inverse(k)) for k, (_, reach) in enumerate(answers)]
-        return log_saving, torch.stack(turned_back).mean(0)
+        reach = self._turned_back([reach for _, reach in answers])
+        better = reach.unsqueeze(1) > reach.unsqueeze(2)  # (B, p, q): q goes further than p
+        bought_before = (better * reach.unsqueeze(1)).sum(2)  # (B, 16)
+        return log_saving.unsqueeze(1) + reach.log() - bought_before
+
+    def _turned_back(self, values: list[Tensor]) -> Tensor:
+        """Mean over the views of values (B, 16), each turned back to how the tile lies."""
+        return torch.stack([dihedral_patches(value, inverse(k)) for k, value in enumerate(values)]).mean(0)
+
+    def _raw(self, lr: Tensor) -> Tensor:
+        raw: Tensor = self.backbone(upsample(lr, self.config.input_size)).float()
+        return raw
 
     def saving_and_reach(self, lr: Tensor) -> tuple[Tensor, Tensor]:
         """log b (B,), with b in 0..1, and v (B, 16), positive: what value regression fits."""
-        raw: Tensor = self.backbone(upsample(lr, self.config.input_size)).float()  # (B, 17)
+        raw = self._raw(lr)  # (B, 17)
         reach = F.softplus(raw[:, :PATCHES] - 1.5) + 1e-4  # starts near 0.2
         return F.logsigmoid(raw[:, PATCHES]), reach
 

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+from scipy.stats import binom
 from torch import Tensor
 
 from models.policy import PolicyNetwork, utilities
-from models.two_stream import TwoStreamClassifier
 from training.crossfit import Table
-from training.data import Images
-from training.evaluate import CURVE_PATCHES, policy_logits, predict
+from training.evaluate import Predictor, policy_logits, predict
+from training.lab import Lab
+from training.measure import CURVE_PATCHES
 
 EXPONENTS = (0.15, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4)
 COMPARED_PATCHES = (2.0, 3.0, 4.0, 5.0, 6.0)
@@ -36,21 +37,21 @@ def threshold_for(values: Tensor, patches: float) -> float:
     return float((ordered[place - 1] + ordered[place]) / 2)
 
 
-def place_operating_point(policy: PolicyNetwork, images: Images, indices: Tensor, patches: float) -> None:
+def place_operating_point(policy: PolicyNetwork, lab: Lab, indices: Tensor, patches: float) -> None:
     """Shift and scale the logits so that utility 0.5 buys `patches` on average. Nested sets are unchanged."""
-    logits = policy_logits(policy, images, indices)
+    logits = policy_logits(policy, lab.images, indices)
     threshold = threshold_for(logits, patches)
     gain = SPREAD / max(float(logits.std()), 1e-6)
     policy.shift += threshold / policy.scale
     policy.scale *= gain
 
 
-def curve_thresholds(policy: PolicyNetwork, images: Images, indices: Tensor) -> list[float]:
+def curve_thresholds(policy: PolicyNetwork, lab: Lab) -> list[float]:
     """Thresholds on the utilities, ascending: 0 buys all, 1.01 nothing, between them CURVE_PATCHES.
 
     The operating point is one of them, so that what is served is on the curve, not near it.
     """
-    values = utilities(policy_logits(policy, images, indices))
+    values = utilities(policy_logits(policy, lab.images, lab.validation))
     between = {round(threshold_for(values, patches), 6) for patches in CURVE_PATCHES}
     return sorted({0.0, OPERATING_THRESHOLD, 1.01} | between)
 
@@ -63,14 +64,64 @@ class Score:
     confidence: float
 
 
-def score(policy: PolicyNetwork, classifier: TwoStreamClassifier, images: Images, indices: Tensor) -> Score:
+def score(policy: PolicyNetwork, predictor: Predictor, lab: Lab) -> Score:
     """Compare candidates at equal mean numbers of patches, so that none wins by buying more."""
-    logits = policy_logits(policy, images, indices)
-    labels = images.labels[indices]
+    return score_logits(policy_logits(policy, lab.images, lab.validation), predictor, lab)
+
+
+def score_logits(logits: Tensor, predictor: Predictor, lab: Lab, prices: Tensor | None = None) -> Score:
+    """The same for any preference (M, 16) over the validation tiles' patches, higher bought first.
+
+    With `prices` (M, 16) of mean 1 the candidates are compared at equal mean money instead.
+    """
+    labels = lab.images.labels[lab.validation].cpu()
     accuracies, confidences = [], []
     for patches in COMPARED_PATCHES:
-        probabilities = predict(classifier, images, indices, logits >= threshold_for(logits, patches))
+        bought = logits >= _threshold(logits, patches, prices)
+        probabilities = predict(predictor, lab.images, lab.validation, bought, lab.run.device)
         accuracies.append(float((probabilities.argmax(1) == labels).double().mean()))
         confidences.append(float(probabilities.gather(1, labels.unsqueeze(1)).double().mean()))
     count = len(COMPARED_PATCHES)
     return Score(accuracy=sum(accuracies) / count, confidence=sum(confidences) / count)
+
+
+def _threshold(logits: Tensor, patches: float, prices: Tensor | None) -> float:
+    if prices is None:
+        return threshold_for(logits, patches)
+    order = logits.flatten().argsort(descending=True)
+    spent = prices.flatten()[order].cumsum(0) / len(logits)
+    return float(logits.flatten()[order][int((spent <= patches).sum()) - 1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """Buy nothing for a tile whose LR confidence is at least `confidence`.
+
+    With probability 1 - delta over the calibration tiles, at most a share epsilon of all tiles then
+    loses a label that buying would get right.
+    """
+
+    confidence: float
+    """Above 1 if no threshold could be certified: the gate never closes."""
+    epsilon: float
+    delta: float
+    tiles: int
+    closed: float
+    """Share of the calibration tiles for which nothing is bought."""
+
+
+def calibrated_gate(confidence: Tensor, lost: Tensor, epsilon: float = 0.02, delta: float = 0.1) -> Gate:
+    """Learn then Test (Angelopoulos et al. 2021) with exact binomial p-values, in fixed sequence.
+
+    `confidence` (M,) of the LR stream's label, `lost` bool (M,) where that label is wrong and the label
+    after buying everything is right, both on tiles that trained neither. Thresholds are tested from the
+    strictest down; the first one that cannot be certified ends the sequence.
+    """
+    certified = 1.01
+    for threshold in sorted(set(confidence.tolist()), reverse=True):
+        losses = int((lost & (confidence >= threshold)).sum())
+        if float(binom.cdf(losses, len(lost), epsilon)) > delta:
+            break
+        certified = threshold
+    closed = float((confidence >= certified).float().mean())
+    return Gate(confidence=certified, epsilon=epsilon, delta=delta, tiles=len(lost), closed=closed)

@@ -1,6 +1,9 @@
-"""`loupe-train`: fit a recipe, evaluate a bundle."""
+"""`loupe-train`: fit a recipe, evaluate a bundle, make the paper's tables and figures, check data."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,12 +12,22 @@ import torch
 import typer
 
 from models.bundle import BundleError, load_bundle
-from training.data import DataError, open_data
-from training.epochs import Run
+from training import processes
+from training.data.check import check, describe
+from training.data.images import DataError
+from training.data.layouts import open_splits
 from training.fit import fit, remeasure
-from training.recipe import load_recipe
+from training.lab import Lab, Run, open_lab
+from training.memory import keep_freed_memory
+from training.recipe import load_recipe, recipe_names
 
-app = typer.Typer(no_args_is_help=True, help="Train and evaluate bundles.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Train and evaluate bundles, and reproduce the paper's tables and figures.",
+    epilog=f"Recipes that ship: {', '.join(recipe_names())}.",
+)
+data_app = typer.Typer(no_args_is_help=True, help="Look at data before hours are spent on it.")
+app.add_typer(data_app, name="data")
 
 
 class Device(StrEnum):
@@ -25,28 +38,34 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
-DataOption = Annotated[Path, typer.Option(help="Folder holding train/ and test/, or a tar of it.")]
+RecipeArgument = Annotated[str, typer.Argument(help="Name of a recipe, or a path to one.")]
+DataOption = Annotated[Path, typer.Option(help="The data set: a folder, or a tar of it.")]
+OutOption = Annotated[Path, typer.Option(help="Folder for checkpoints, metrics, rows and reports.")]
+DeviceOption = Annotated[Device, typer.Option(help="auto takes a GPU if there is one.")]
+CompileOption = Annotated[
+    bool | None, typer.Option("--compile/--no-compile", help="torch.compile; by default on a GPU only.")
+]
+
+
+@app.callback()
+def prepare() -> None:
+    """Train and evaluate bundles, and reproduce the paper's tables and figures."""
+    keep_freed_memory()
 
 
 @app.command("fit")
 def fit_command(
-    recipe: Annotated[str, typer.Argument(help="Name of a recipe, or a path to one.")],
+    recipe: RecipeArgument,
     data: DataOption,
-    out: Annotated[Path, typer.Option(help="Folder for checkpoints, metrics.jsonl and the bundle.")],
+    out: OutOption,
     resume: Annotated[bool, typer.Option(help="Go on after the last saved epoch in OUT.")] = False,
-    device: Annotated[Device, typer.Option()] = Device.auto,
+    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    device: DeviceOption = Device.auto,
+    compiled: CompileOption = None,
 ) -> None:
-    """Train every stage of a recipe and write OUT/bundle with its card."""
-    try:
-        chosen = load_recipe(recipe)
-        out.mkdir(parents=True, exist_ok=True)
-        if not resume and (out / "metrics.jsonl").exists():
-            raise ValueError(f"{out} holds an earlier run: add --resume or choose another folder")
-        run = Run(out=out, seed=chosen.seed, device=_device(device), resume=resume)
-        with open_data(data) as folder:
-            bundle = fit(chosen, folder, run)
-    except (ValueError, DataError) as error:
-        raise typer.BadParameter(str(error)) from error
+    """Train every stage that a recipe ships and write OUT/bundle with its card."""
+    with _in_words(), _lab(recipe, data, out, seed, device, compiled=compiled, resume=resume) as lab:
+        bundle = fit(lab)
     typer.echo(f"wrote {bundle}")
 
 
@@ -55,23 +74,68 @@ def evaluate_command(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
     data: DataOption,
     split: Annotated[str, typer.Option(help="test or train.")] = "test",
+    layout: Annotated[str, typer.Option(help="How DATA is laid out, as in a recipe's `data`.")] = "folders",
     out: Annotated[Path | None, typer.Option(help="Write the JSON here too.")] = None,
 ) -> None:
     """Measure a bundle as shipped, on the CPU in fp32; prints JSON and whether its card says the same."""
-    try:
+    with _in_words():
         loaded = load_bundle({p.name: p.read_bytes() for p in bundle.iterdir() if p.is_file()})
-        with open_data(data) as folder:
-            measured = remeasure(loaded, folder, split)
-    except (OSError, ValueError, BundleError, DataError) as error:
-        raise typer.BadParameter(str(error)) from error
+        manifest = loaded.manifest
+        sizes = (manifest.hr_size, manifest.lr_size)
+        with open_splits(layout, data, *sizes, mean=manifest.mean, std=manifest.std) as (train, test):
+            measured = remeasure(loaded, test if split == "test" else train)
     text = json.dumps(measured, indent=1)
     typer.echo(text)
     if out is not None:
         out.write_text(text + "\n")
-    if split in loaded.manifest.evaluation:
-        same = json.loads(text) == loaded.manifest.evaluation[split]
+    if split in manifest.evaluation:
+        same = json.loads(text) == manifest.evaluation[split]
         typer.echo("equals the card" if same else "DIFFERS from the card", err=True)
         raise typer.Exit(0 if same else 1)
+
+
+@data_app.command("check")
+def check_command(
+    data: Annotated[Path, typer.Argument(help="The data set: a folder, or a tar of it.")],
+    layout: Annotated[
+        str, typer.Option(help="folders, cifar10, cifar100, imagenet, fmow or pairs.")
+    ] = "folders",
+) -> None:
+    """Say what is in a data set and what is wrong with it; exit status 1 if anything is."""
+    with _in_words():
+        findings = check(data, layout)
+    typer.echo(describe(findings))
+    raise typer.Exit(1 if findings.wrong else 0)
+
+
+@contextmanager
+def _lab(
+    recipe: str,
+    data: Path,
+    out: Path,
+    seed: int | None,
+    device: Device,
+    *,
+    compiled: bool | None,
+    resume: bool,
+) -> Iterator[Lab]:
+    chosen = load_recipe(recipe)
+    if seed is not None:
+        chosen = replace(chosen, seed=seed)
+    with processes.joined(_device(device)) as place:
+        faster = place.type == "cuda" if compiled is None else compiled
+        run = Run(out=out, seed=chosen.seed, device=place, resume=resume, compile=faster)
+        with open_lab(chosen, data, run) as lab:
+            yield lab
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Errors of the user's making as one sentence, not as a traceback."""
+    try:
+        yield
+    except (OSError, ValueError, BundleError, DataError) as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _device(choice: Device) -> torch.device:

@@ -4,21 +4,43 @@ On 1,680 images a classifier knows its training set by heart; there, nothing is 
 policy trained on its rewards learns to buy nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from models.two_stream import TwoStreamClassifier, calibrate, fuse
+from models.preprocess import Fill
+from models.two_stream import calibrate, fuse
+from training import processes
+from training.batches import Batch, batch_of
 from training.checkpoints import load_tensors, save_tensors
-from training.data import Images
-from training.epochs import Run, inference_precision, seed_everything
+from training.data.images import ImageSource
+from training.epochs import inference_precision
+from training.lab import Lab, seed_everything
 from training.masks import asking_masks
-from training.train_classifier import batch_of
 
-EVALUATION_BATCH = 70
+ASKED_AT_ONCE = 128
+
+
+class Classifier(Protocol):
+    """What hands out rewards: models.two_stream.TwoStreamClassifier, or a BagNet."""
+
+    hr: nn.Module
+    """What Ft-1 and Ft-2 train."""
+    fill: Fill
+    fusion_exponent: float
+
+    def hr_logits(self, hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:
+        """Logits (B, N) from the bought patches."""
+
+    def mixture(self, hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:
+        """Probabilities (B, N) of both streams together."""
+
+    def lr_logits(self, lr: Tensor) -> Tensor:
+        """Logits (B, N) from the LR tile."""
 
 
 def fit_temperature(probabilities: Tensor, labels: Tensor) -> float:
@@ -30,41 +52,38 @@ def fit_temperature(probabilities: Tensor, labels: Tensor) -> float:
 
 @dataclass(frozen=True)
 class Jury:
-    """One classifier per fold; image i is judged by classifiers[fold[i]], which did not train on it."""
+    """One classifier per fold; image i is judged by classifiers[fold[i]], which did not train on it.
 
-    classifiers: list[TwoStreamClassifier]
+    A single classifier judging every image is the paper's way.
+    """
+
+    classifiers: Sequence[Classifier]
     fold: Tensor
     """int64 (N,)"""
 
-    def true_label_probability(
-        self,
-        hr: Tensor,
-        lr: Tensor,
-        selected: Tensor,
-        labels: Tensor,
-        chosen: Tensor,
-        *,
-        hr_only: bool = False,
-    ) -> Tensor:
-        """p(y | bought patches) of eq. 7, or of the HR stream alone (Pt, Ft-1): (B,), no gradient."""
-        result = torch.zeros(len(chosen), device=hr.device)
-        folds = self.fold[chosen].to(hr.device)
+    def probabilities(self, batch: Batch, selected: Tensor, *, hr_only: bool = False) -> Tensor:
+        """Of the classes, by eq. 7 or by the HR stream alone: (B, N), without gradient."""
+        if len(self.classifiers) == 1:
+            return _answer(self.classifiers[0], batch.hr, batch.lr, selected, hr_only=hr_only)
+        folds = self.fold[batch.chosen].to(batch.hr.device)
+        parts, places = [], []
         for number, classifier in enumerate(self.classifiers):
             mine = (folds == number).nonzero()[:, 0]
-            if len(mine) == 0:
-                continue
-            with torch.no_grad(), inference_precision(hr.device):
-                p = _probabilities(classifier, hr[mine], lr[mine], selected[mine], hr_only=hr_only)
-            result[mine] = p.gather(1, labels[mine].unsqueeze(1))[:, 0]
-        return result
+            parts.append(_answer(classifier, batch.hr[mine], batch.lr[mine], selected[mine], hr_only=hr_only))
+            places.append(mine)
+        return torch.cat(parts)[torch.cat(places).argsort()]
 
 
-def _probabilities(
-    classifier: TwoStreamClassifier, hr: Tensor, lr: Tensor, selected: Tensor, *, hr_only: bool
-) -> Tensor:
-    if hr_only:
-        return torch.softmax(classifier.hr_logits(hr, lr, selected).float(), dim=1)
-    return classifier.mixture(hr, lr, selected)
+def sole_judge(classifier: Classifier, images: ImageSource) -> Jury:
+    """A jury of one: the classifier that is trained also hands out the rewards."""
+    return Jury([classifier], torch.zeros(len(images.labels), dtype=torch.int64))
+
+
+def _answer(classifier: Classifier, hr: Tensor, lr: Tensor, selected: Tensor, *, hr_only: bool) -> Tensor:
+    with torch.no_grad(), inference_precision(hr.device):
+        if hr_only:
+            return torch.softmax(classifier.hr_logits(hr, lr, selected).float(), dim=1)
+        return classifier.mixture(hr, lr, selected)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,37 +116,30 @@ class Table:
         return calibrate(flat, fit_temperature(flat, truth)).reshape(mixed.shape)
 
 
-def ask(run: Run, jury: Jury, images: Images, indices: Tensor, masks: int) -> Table:
-    """Build the table, or read it back in a resumed run."""
-    path = run.out / "table.safetensors"
-    if not (run.resume and path.exists()):
-        seed_everything(run.seed, "table", 0)
-        _ask_and_save(path, run.device, jury, images, indices, masks)
+def ask(lab: Lab, name: str, jury: Jury, indices: Tensor) -> Table:
+    """Build the table of images[indices], or read it back in a resumed run."""
+    path = lab.run.out / f"{name}.safetensors"
+    if not (lab.run.resume and path.exists()) and processes.rank() == 0:
+        seed_everything(lab.run.seed, name, 0)
+        save_tensors(path, _asked(lab, jury, indices, lab.recipe.table_masks), {"kind": "table"})
+    processes.wait()
     tensors, _ = load_tensors(path)
     return Table(**tensors)
 
 
-def _ask_and_save(
-    path: Path, device: torch.device, jury: Jury, images: Images, indices: Tensor, masks: int
-) -> None:
+def _asked(lab: Lab, jury: Jury, indices: Tensor, masks: int) -> dict[str, Tensor]:
     chosen_masks = asking_masks(len(indices), masks)
-    classes = len(images.classes)
-    hr_answers = torch.zeros(len(indices), masks, classes)
-    lr_answers = torch.zeros(len(indices), classes)
+    hr_answers = torch.zeros(len(indices), masks, len(lab.images.classes))
+    lr_answers = torch.zeros(len(indices), len(lab.images.classes))
     folds = jury.fold[indices]
     for number, classifier in enumerate(jury.classifiers):
         mine = (folds == number).nonzero()[:, 0]
-        for rows in tqdm(torch.split(mine, EVALUATION_BATCH), desc=f"table, fold {number}"):
-            hr, lr, _ = batch_of(images, indices[rows], device)
-            with torch.inference_mode(), inference_precision(device):
+        for rows in tqdm(torch.split(mine, ASKED_AT_ONCE), desc=f"table, fold {number}", mininterval=5):
+            hr, lr, _ = batch_of(lab.images, indices[rows], lab.run.device)
+            with torch.inference_mode(), inference_precision(lab.run.device):
                 lr_answers[rows] = torch.softmax(classifier.lr_logits(lr).float(), 1).cpu()
                 for k in range(masks):
-                    logits = classifier.hr_logits(hr, lr, chosen_masks[rows, k].to(device))
+                    logits = classifier.hr_logits(hr, lr, chosen_masks[rows, k].to(hr.device))
                     hr_answers[rows, k] = torch.softmax(logits.float(), 1).cpu()
     answers = {"indices": indices, "masks": chosen_masks, "hr": hr_answers, "lr": lr_answers}
-    save_tensors(path, answers | {"labels": images.labels[indices]}, {"kind": "table"})
-
-
-def frozen(network: nn.Module) -> nn.Module:
-    """The network in evaluation mode, without gradients."""
-    return network.eval().requires_grad_(False)
+    return answers | {"labels": lab.images.labels[indices]}

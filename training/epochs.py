@@ -1,40 +1,26 @@
-"""What every stage shares: seeds, the learning-rate schedule, resuming and the metrics file."""
+"""The one training loop: schedule, optimisers, averaging, early stop, resuming and metrics."""
 
-import hashlib
-import json
+import copy
 import math
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from training import processes
+from training.batches import Batch, shuffled, steps_per_epoch, training_batches
 from training.checkpoints import load_training, save_training
+from training.lab import Lab, Run, seed_everything
+from training.recipe import Stage
 
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """Where and how a run happens."""
-
-    out: Path
-    seed: int
-    device: torch.device
-    resume: bool = False
-
-    def log(self, **metrics: float | str) -> None:
-        """Append one line to metrics.jsonl; every name is explained in training/README.md."""
-        with (self.out / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(metrics) + "\n")
-
-
-def seed_everything(seed: int, stage: str, epoch: int) -> None:
-    """The one place where seeds are set: each epoch has its own, so a resumed run repeats an unbroken one."""
-    digest = hashlib.sha256(f"{seed} {stage} {epoch}".encode()).digest()
-    torch.manual_seed(int.from_bytes(digest[:7], "big"))
+Step = Callable[[Batch], tuple[Tensor, Mapping[str, Tensor | float]]]
+"""The loss to minimise, a scalar, and scalars to log the epoch's means of."""
 
 
 def learning_rate(progress: float, peak: float, warm_up: float = 0.15) -> float:
@@ -44,48 +30,199 @@ def learning_rate(progress: float, peak: float, warm_up: float = 0.15) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
 
 
-def set_learning_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Give every parameter group the same rate."""
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-
-
-def batches(indices: Tensor, size: int) -> Iterator[Tensor]:
-    """Shuffled batches; the last, ragged one joins the one before it: batch norm needs company."""
-    shuffled = indices[torch.randperm(len(indices))]
-    count = max(1, len(indices) // size)
-    yield from shuffled.tensor_split([size * i for i in range(1, count)])
-
-
 def inference_precision(device: torch.device) -> AbstractContextManager[None]:
-    """bf16 for passes without gradient: 1.6 to 2.3 times faster, also on CPUs that have avx512_bf16.
-
-    Training on the CPU stays in fp32: measured slower in bf16 below 224 px.
-    """
+    """bf16 for passes without gradient: 1.6 to 2.3 times faster, also on CPUs that have avx512_bf16."""
     return torch.autocast(device.type, torch.bfloat16)
 
 
-def training_precision(device: torch.device) -> AbstractContextManager[None]:
-    """bf16 on CUDA only."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+def training_precision(lab: Lab) -> AbstractContextManager[None]:
+    """bf16 on CUDA, and on the CPU where the recipe says that it pays."""
+    device = lab.run.device.type
+    if device == "cuda" or lab.recipe.bf16_on_cpu:
+        return torch.autocast(device, torch.bfloat16)
+    return nullcontext()
 
 
-def run_epochs(
-    run: Run,
+def train_stage(  # noqa: PLR0913 - each is a choice of the caller, named where it is made
+    lab: Lab,
     stage: str,
-    epochs: int,
     networks: Mapping[str, nn.Module],
-    optimiser: torch.optim.Optimizer,
-    one_epoch: Callable[[int], Mapping[str, float]],
+    indices: Tensor,
+    config: Stage,
+    step: Step,
+    *,
+    train_mode: Collection[str] | None = None,
+    after_epoch: Callable[[], None] | None = None,
+    validate: Callable[[], float] | None = None,
 ) -> None:
-    """Run, log and save epochs 0 .. epochs - 1 of a stage, from where a resumed run stopped."""
-    path = run.out / f"{stage}.safetensors"
-    start = 0
-    if run.resume and path.exists():
-        start = int(load_training(path, networks, optimiser)["epoch"]) + 1
-    for epoch in tqdm(range(start, epochs), desc=stage, initial=start, total=epochs):
-        seed_everything(run.seed, stage, epoch)
-        begun = time.monotonic()
-        metrics = one_epoch(epoch)
-        run.log(stage=stage, epoch=epoch, seconds=round(time.monotonic() - begun, 1), **metrics)
-        save_training(path, networks, optimiser, {"stage": stage, "epoch": epoch})
+    """Train every parameter of `networks` that requires a gradient, in place, on images[indices].
+
+    Networks named in `train_mode` (default: all) are in training mode meanwhile; all end in evaluation
+    mode. Writes `<out>/<stage>.safetensors` after each epoch and goes on from it in a resumed run.
+    With `config.patience`, `validate` (higher is better) decides which epoch is kept and when to stop.
+    """
+    training = _Training(lab, stage, dict(networks), config, step, train_mode)
+    with _metrics(lab.run, stage) as log:
+        for epoch in training.remaining(lab.run.resume, len(indices)):
+            begun = time.monotonic()
+            means = training.one_epoch(epoch, indices)
+            if after_epoch is not None:
+                after_epoch()
+            if config.patience and validate is not None:
+                means["validation"] = validate()
+            training.close_epoch(epoch, means.get("validation"))
+            log(epoch, {"seconds": round(time.monotonic() - begun, 1), **means})
+    training.finish()
+
+
+class _Training:
+    """The state of one stage between epochs."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        stage: str,
+        networks: dict[str, nn.Module],
+        config: Stage,
+        step: Step,
+        train_mode: Collection[str] | None,
+    ) -> None:
+        self.lab, self.stage, self.config, self.step = lab, stage, config, step
+        self.networks = networks
+        self.train_mode = networks.keys() if train_mode is None else train_mode
+        for network in networks.values():
+            network.to(lab.run.device)
+            if lab.run.compile:
+                network.compile()
+        self.optimiser = build_optimiser(networks.values(), config)
+        self.parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        self.average = copy.deepcopy(networks) if config.ema else {}
+        self.best = copy.deepcopy(networks) if config.patience else {}
+        self.best_score, self.best_epoch = -math.inf, -1
+        self.path = lab.run.out / f"{stage}.safetensors"
+
+    @property
+    def _saved(self) -> dict[str, nn.Module]:
+        average = {f"average {name}": network for name, network in self.average.items()}
+        best = {f"best {name}": network for name, network in self.best.items()}
+        return self.networks | average | best
+
+    def remaining(self, resume: bool, images: int) -> Iterator[int]:
+        """Epochs still to run, with a progress bar over their steps."""
+        start = 0
+        if resume and self.path.exists():
+            facts = load_training(self.path, self._saved, self.optimiser)
+            start = int(facts["epoch"]) + 1
+            self.best_score, self.best_epoch = facts["best_score"], facts["best_epoch"]
+        steps = steps_per_epoch(images, self.config.batch)
+        self.bar = tqdm(
+            total=self.config.epochs * steps,
+            initial=start * steps,
+            desc=self.stage,
+            unit="step",
+            mininterval=0.5 if sys.stderr.isatty() else 60.0,
+            disable=processes.rank() > 0 or start >= self.config.epochs,
+        )
+        with self.bar:
+            for epoch in range(start, self.config.epochs):
+                if self.config.patience and epoch - self.best_epoch > self.config.patience:
+                    return
+                yield epoch
+
+    def one_epoch(self, epoch: int, indices: Tensor) -> dict[str, float]:
+        """Every batch once; returns means of the metrics."""
+        shuffle = seed_everything(self.lab.run.seed, self.stage, epoch)
+        whole = shuffled(indices, self.config.batch, shuffle)
+        mine = [processes.share(chosen) for chosen in whole]
+        sums: dict[str, Tensor] = {}
+        for name, network in self.networks.items():
+            network.train(name in self.train_mode)
+        between = (epoch / self.config.epochs, (epoch + 1) / self.config.epochs)
+        stream = training_batches(self.lab.images, mine, self.lab.recipe, self.lab.run.device, *between)
+        for batch, full in zip(stream, whole, strict=True):
+            metrics = self._update(batch, len(batch.chosen) / len(full))
+            for name, value in metrics.items():
+                # Kept on the device: reading a number here would wait for the step to end.
+                number = torch.as_tensor(value, dtype=torch.float32).detach()
+                sums[name] = sums.get(name, torch.zeros((), device=number.device)) + number
+            self.bar.update()
+        processes.average_buffers(self.networks.values())
+        return processes.average({name: float(total) / len(whole) for name, total in sums.items()})
+
+    def _update(self, batch: Batch, weight: float) -> Mapping[str, Tensor | float]:
+        rate = learning_rate(batch.progress, self.config.learning_rate)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        with training_precision(self.lab):
+            loss, metrics = self.step(batch)
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        processes.average_gradients(self.parameters, weight)
+        self.optimiser.step()
+        for name, network in self.average.items():
+            _move_average(network, self.networks[name], self.config.ema)
+        return metrics
+
+    def close_epoch(self, epoch: int, score: float | None) -> None:
+        """Remember the best epoch and save."""
+        if score is not None and score > self.best_score:
+            self.best_score, self.best_epoch = score, epoch
+            for name, network in self.best.items():
+                network.load_state_dict(self.networks[name].state_dict())
+        facts = {
+            "stage": self.stage,
+            "epoch": epoch,
+            "best_score": self.best_score,
+            "best_epoch": self.best_epoch,
+        }
+        if processes.rank() == 0:
+            save_training(self.path, self._saved, self.optimiser, facts)
+        processes.wait()
+
+    def finish(self) -> None:
+        """Leave the kept weights in the networks, in evaluation mode."""
+        kept = self.best if self.best_epoch >= 0 else self.average
+        for name, network in self.networks.items():
+            if name in kept:
+                network.load_state_dict(kept[name].state_dict())
+            network.eval()
+
+
+def build_optimiser(networks: Collection[nn.Module], config: Stage) -> torch.optim.Optimizer:
+    """Over every parameter that requires a gradient; biases and batch norms do not decay."""
+    parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(groups, config.learning_rate, momentum=0.9, nesterov=True)
+    if config.optimiser == "adam":
+        return torch.optim.Adam(groups, config.learning_rate)
+    return torch.optim.AdamW(groups, config.learning_rate)
+
+
+@torch.no_grad()
+def _move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move the average a step towards the network; buffers are copied."""
+    get_ema_multi_avg_fn(decay)(  # type: ignore[no-untyped-call]
+        list(average.parameters()), list(network.parameters()), 1
+    )
+    for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
+        kept.copy_(buffer)
+
+
+@contextmanager
+def _metrics(run: Run, stage: str) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
+    """Where an epoch's means go: metrics.jsonl and TensorBoard; training/README.md explains every name."""
+    if processes.rank() > 0:
+        yield lambda _epoch, _means: None
+        return
+    with SummaryWriter(str(run.out / "tensorboard")) as board:
+
+        def log(epoch: int, means: Mapping[str, float]) -> None:
+            run.log(stage=stage, epoch=epoch, **means)
+            for name, value in means.items():
+                board.add_scalar(f"{stage}/{name}", value, epoch)
+
+        yield log

@@ -10,7 +10,8 @@ from models.manifest import Manifest
 NAMES = {"fixed_h": "Fixed-H", "fixed_v": "Fixed-V", "stochastic": "Stochastic (mean of 5 seeds)"}
 STAGES = {
     "values": "value regression",
-    "pt": "Pt (REINFORCE)",
+    "polish": "value regression, polished by policy gradient",
+    "pt": "Pt (policy alone)",
     "ft1": "Ft-1 (policy and HR stream, no LR stream)",
     "ft2": "Ft-2 (policy and HR stream, LR stream mixed in)",
 }
@@ -37,18 +38,23 @@ A policy and a two-stream classifier for tiles of {manifest.tile_m:.2f} m.
 The policy looks at {side} of {manifest.lr_gsd_m:.2f} m
 and says which of the tile's 16 patches are worth buying
 at {manifest.hr_gsd_m:.2f} m ({manifest.hr_size} px a tile);
-the classifier then names one of {classes} land-use classes.
+the classifier then names one of {classes} classes: {", ".join(manifest.classes)}.
 Weights: {size / 1e6:.1f} MB, fp16 safetensors, read as fp32.
 
 ## What it is not
 
-- Its LR pixels are **simulated**: aerial images averaged down.
-  A real satellite adds blur, noise, haze and other colours;
-  expect worse until you train on your own pairs, which is one command.
-- It knows {classes} land-use classes of UC Merced, one label per tile, object in the middle.
-  Anything else gets one of these labels.
+{_simulated(manifest)}- It knows these {classes} classes, one label per tile. Anything else gets one of them.
 - Its test split has {manifest.evaluation["test"]["images"]} images:
   read every accuracy with its standard error.
+"""
+
+
+def _simulated(manifest: Manifest) -> str:
+    if manifest.evaluation.get("data") == "pairs":
+        return ""
+    return """- Its LR pixels are **simulated**: sharp images averaged down.
+  A real satellite adds blur, noise, haze and other colours;
+  expect worse until you train on your own pairs, which is one command.
 """
 
 
@@ -160,10 +166,16 @@ def _stages(manifest: Manifest) -> str:
         )
     return (
         "## Policies of each stage\n\n"
-        "The shipped one has the best mean validation accuracy over S = 2 to 6.\n"
+        f"{_choice(manifest)}\n"
         "Their test rows were measured once, after that choice,\n"
         "with the networks as trained; only the shipped one can be measured again.\n\n"
         "| policy | validation, S = 2 to 6 | test | S | buys nothing |\n|---|---|---|---|---|\n"
         + "\n".join(lines)
         + "\n"
     )
+
+
+def _choice(manifest: Manifest) -> str:
+    if manifest.mode == "paper":
+        return "The paper's last stage is shipped, whatever validation says of the others."
+    return "The shipped one has the best mean validation accuracy over S = 2 to 6."

@@ -1,27 +1,28 @@
 """Pt: the policy alone, by self-critical REINFORCE; every classifier is frozen (paper, section 3.4).
 
 One sampled and one greedy choice per image; the reward of the first minus that of the second drives
-the log-probability of the sample. Departures from the paper, each for a reason: rewards come from
-classifiers that have not seen the image (crossfit.py); the reward is the expected one over the
-classifier's label (reward.py); the policy starts from value regression, with its batch norm frozen,
-so that sampled, greedy and served decisions share the same statistics.
+the log-probability of the sample (eqs. 8 to 11). The paper rewards the label of the classifier that is
+trained. The product's polish differs: classifiers that have not seen the image hand out the rewards
+(crossfit.py), each the expectation over their label, with less variance.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from models.policy import PolicyNetwork, temper, utilities
-from models.symmetry import SYMMETRIES, dihedral
-from training.crossfit import Jury
-from training.data import Images
-from training.epochs import Run, batches, learning_rate, run_epochs, set_learning_rate
+from training.batches import Batch, batch_of
+from training.collapse import collapse
+from training.crossfit import Classifier, Jury
+from training.epochs import train_stage
+from training.lab import Lab
 from training.recipe import Stage
 from training.reinforce import alpha_at, greedy_actions, self_critical_loss
 from training.reward import reward
-from training.train_classifier import batch_of
+
+EVALUATED_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -30,73 +31,105 @@ class PolicyStep:
 
     loss: Tensor
     sampled: Tensor
+    """bool (B, 16)"""
     greedy: Tensor
-    metrics: dict[str, float]
+    """bool (B, 16)"""
+    metrics: dict[str, Tensor]
 
 
 def policy_step(
-    policy: PolicyNetwork,
-    jury: Jury,
-    batch: tuple[Tensor, Tensor, Tensor],
-    chosen: Tensor,
-    config: Stage,
-    alpha: float,
-    *,
-    hr_only: bool,
+    policy: PolicyNetwork, jury: Jury, batch: Batch, config: Stage, *, hr_only: bool, expected: bool
 ) -> PolicyStep:
-    """Self-critical policy gradient of one batch (hr, lr, labels), normalised and augmented."""
-    hr, lr, labels = batch
-    probabilities = utilities(policy(lr).float())  # (B, 16)
+    """Self-critical policy gradient of one batch.
+
+    `hr_only` leaves the LR stream out of the rewards (Pt, Ft-1); `expected` rewards the probability of
+    the true label instead of 1 for the right label and 0 for a wrong one.
+    """
+    probabilities = utilities(policy(batch.lr).float())  # (B, 16)
     greedy = greedy_actions(probabilities.detach())
+    alpha = alpha_at(batch.progress, config.alpha_start, config.alpha_end)
     explored = temper(probabilities, alpha)
     sampled = torch.bernoulli(explored.detach()).bool()
     earned = {}
     for name, selected in (("sampled", sampled), ("greedy", greedy)):
-        p = jury.true_label_probability(hr, lr, selected, labels, chosen, hr_only=hr_only)
-        earned[name] = reward(p, selected, config.sigma)
-    loss = self_critical_loss(earned["sampled"], earned["greedy"], sampled, explored)
+        answers = jury.probabilities(batch, selected, hr_only=hr_only)
+        earned[name] = reward(correctness(answers, batch.labels, expected=expected), selected, config.sigma)
     metrics = {
-        "reward_sampled": float(earned["sampled"].mean()),
-        "reward_greedy": float(earned["greedy"].mean()),
-        "patches_sampled": float(sampled.float().sum(1).mean()),
-        "patches_greedy": float(greedy.float().sum(1).mean()),
+        "reward_sampled": earned["sampled"].mean(),
+        "reward_greedy": earned["greedy"].mean(),
+        "patches_sampled": sampled.float().sum(1).mean(),
+        "patches_greedy": greedy.float().sum(1).mean(),
     }
+    loss = self_critical_loss(earned["sampled"], earned["greedy"], sampled, explored)
     return PolicyStep(loss, sampled, greedy, metrics)
 
 
-def turned_batch(images: Images, chosen: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Normalised hr and lr under one random symmetry, and labels."""
-    hr, lr, labels = batch_of(images, chosen, device)
-    k = int(torch.randint(SYMMETRIES, ()))
-    return dihedral(hr, k), dihedral(lr, k), labels
-
-
-def add_up(sums: dict[str, float], metrics: Mapping[str, float], steps: int) -> None:
-    """Add one step's share of an epoch's means, in place."""
-    for name, value in metrics.items():
-        sums[name] = sums.get(name, 0.0) + value / steps
+def correctness(probabilities: Tensor, labels: Tensor, *, expected: bool) -> Tensor:
+    """1 where the likeliest class is the label, else 0; or the label's probability: (B, N), (B,) -> (B,)."""
+    if expected:
+        return probabilities.gather(1, labels.unsqueeze(1))[:, 0]
+    return (probabilities.argmax(1) == labels).float()
 
 
 def train_policy(
-    run: Run, stage: str, policy: PolicyNetwork, jury: Jury, images: Images, indices: Tensor, config: Stage
+    lab: Lab,
+    stage: str,
+    policy: PolicyNetwork,
+    jury: Jury,
+    config: Stage,
+    *,
+    hr_only: bool,
+    polish: bool = False,
 ) -> None:
-    """Train `policy` in place on images[indices]; leaves it in evaluation mode."""
-    policy.to(run.device).eval()  # batch norm frozen: see above
-    optimiser = torch.optim.AdamW(policy.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    steps = max(1, len(indices) // config.batch)
+    """Train `policy` in place on the learnt images; leaves it in evaluation mode.
 
-    def one_epoch(epoch: int) -> Mapping[str, float]:
-        sums: dict[str, float] = {}
-        for step, chosen in enumerate(batches(indices, config.batch)):
-            progress = (epoch * steps + step) / (config.epochs * steps)
-            set_learning_rate(optimiser, learning_rate(progress, config.learning_rate))
-            batch = turned_batch(images, chosen, run.device)
-            alpha = alpha_at(progress, config.alpha_start, config.alpha_end)
-            result = policy_step(policy, jury, batch, chosen, config, alpha, hr_only=False)
-            optimiser.zero_grad()
-            result.loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            add_up(sums, result.metrics, steps)
-        return sums
+    A polish starts from a policy that has learnt already: its batch norms stay frozen, so that sampled,
+    greedy and served decisions share their statistics, and rewards are expectations.
+    """
 
-    run_epochs(run, stage, config.epochs, {"policy": policy}, optimiser, one_epoch)
+    def step(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        result = policy_step(policy, jury, batch, config, hr_only=hr_only, expected=polish)
+        return result.loss, result.metrics
+
+    judge = jury.classifiers[0]
+
+    def validate() -> float:
+        return greedy_reward(lab, policy, judge, config.sigma, hr_only=hr_only)
+
+    train_mode = () if polish else ("policy",)
+    train_stage(
+        lab, stage, {"policy": policy}, lab.learnt, config, step, train_mode=train_mode, validate=validate
+    )
+    warn_of_collapse(lab, stage, policy)
+
+
+@torch.inference_mode()
+def greedy_reward(
+    lab: Lab, policy: PolicyNetwork, judge: Classifier, sigma: float, *, hr_only: bool
+) -> float:
+    """Mean reward on validation of what would be served: the score for an early stop."""
+    policy.eval()
+    judge.hr.eval()
+    total = 0.0
+    for chosen in torch.split(lab.validation, EVALUATED_AT_ONCE):
+        hr, lr, labels = batch_of(lab.images, chosen, lab.run.device)
+        batch = Batch(hr=hr, lr=lr, labels=labels, chosen=chosen, progress=1.0, symmetry=0)
+        greedy = greedy_actions(utilities(policy(lr)))
+        answers = Jury([judge], torch.empty(0)).probabilities(batch, greedy, hr_only=hr_only)
+        total += float(reward(correctness(answers, labels, expected=False), greedy, sigma).sum())
+    return total / len(lab.validation)
+
+
+@torch.inference_mode()
+def warn_of_collapse(lab: Lab, stage: str, policy: PolicyNetwork) -> None:
+    """Say so, on the terminal and in metrics.jsonl, if the policy no longer looks at its tile."""
+    parts = torch.split(lab.validation, EVALUATED_AT_ONCE)
+    greedy = torch.cat(
+        [
+            greedy_actions(utilities(policy(batch_of(lab.images, part, lab.run.device)[1]))).cpu()
+            for part in parts
+        ]
+    )
+    if found := collapse(greedy):
+        lab.run.log(stage=stage, warning=found)
+        tqdm.write(f"{stage}: {found}")

@@ -6,18 +6,16 @@ Centring per image leaves out what no purchase can change. Off-policy, one cache
 noise. A linear fit was tried and dropped: blind to diminishing returns, it bought everything or nothing.
 """
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
 from models.policy import PolicyNetwork
-from models.symmetry import SYMMETRIES, dihedral, dihedral_patches
+from models.symmetry import dihedral_patches
+from training.batches import Batch
 from training.crossfit import Table
-from training.data import Images
-from training.epochs import Run, batches, learning_rate, run_epochs, set_learning_rate, training_precision
+from training.epochs import train_stage
+from training.lab import Lab
 from training.recipe import Stage
-from training.train_classifier import batch_of
 
 
 def value_loss(log_saving: Tensor, reach: Tensor, masks: Tensor, losses: Tensor) -> Tensor:
@@ -31,33 +29,19 @@ def value_loss(log_saving: Tensor, reach: Tensor, masks: Tensor, losses: Tensor)
 
 
 def train_values(
-    run: Run, stage: str, policy: PolicyNetwork, table: Table, exponent: float, images: Images, config: Stage
+    lab: Lab, stage: str, policy: PolicyNetwork, table: Table, exponent: float, config: Stage
 ) -> None:
-    """Fit `policy` in place; leaves it in evaluation mode."""
-    policy.to(run.device)
+    """Fit `policy` in place on the table's images; leaves it in evaluation mode."""
     truth = table.labels.view(-1, 1, 1).expand(-1, table.masks.shape[1], 1)
     losses = 1 - table.calibrated(exponent).gather(2, truth)[..., 0]  # (M, K)
-    optimiser = torch.optim.AdamW(policy.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    rows = torch.arange(len(table.indices))
-    steps = max(1, len(rows) // config.batch)
+    row_of = torch.full((int(table.indices.max()) + 1,), -1)
+    row_of[table.indices] = torch.arange(len(table.indices))
 
-    def one_epoch(epoch: int) -> Mapping[str, float]:
-        policy.train()
-        total = 0.0
-        for step, chosen in enumerate(batches(rows, config.batch)):
-            progress = (epoch * steps + step) / (config.epochs * steps)
-            set_learning_rate(optimiser, learning_rate(progress, config.learning_rate))
-            _, lr, _ = batch_of(images, table.indices[chosen], run.device)
-            k = int(torch.randint(SYMMETRIES, ()))
-            masks = dihedral_patches(table.masks[chosen].float(), k).to(run.device)
-            with training_precision(run.device):
-                log_saving, reach = policy.saving_and_reach(dihedral(lr, k))
-            loss = value_loss(log_saving, reach, masks, losses[chosen].to(run.device))
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            total += float(loss.detach()) * len(chosen)
-        return {"value_loss": total / len(rows)}
+    def step(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        rows = row_of[batch.chosen]
+        masks = dihedral_patches(table.masks[rows].float(), batch.symmetry).to(batch.lr.device)
+        log_saving, reach = policy.saving_and_reach(batch.lr)
+        loss = value_loss(log_saving, reach, masks, losses[rows].to(batch.lr.device))
+        return loss, {"value_loss": loss}
 
-    run_epochs(run, stage, config.epochs, {"policy": policy}, optimiser, one_epoch)
-    policy.eval()
+    train_stage(lab, stage, {"policy": policy}, table.indices, config, step)

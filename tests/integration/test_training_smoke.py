@@ -9,10 +9,10 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from models.bundle import load_bundle
-from training import fit as fit_module
+from training import product as product_module
 from training.cli import app
 
-STAGES = ("hr", "lr", "filled", "fold0", "fold0_lr", "fold1", "fold1_lr", "values", "pt", "ft1", "ft2")
+STAGES = ("hr", "lr", "filled", "fold0", "fold0_lr", "fold1", "fold1_lr", "values", "polish")
 RUNNER = CliRunner()
 
 
@@ -37,27 +37,23 @@ def unbroken(data, tmp_path_factory):
 
 def test_every_stage_runs_and_logs_finite_metrics(unbroken):
     lines = [json.loads(line) for line in (unbroken / "metrics.jsonl").read_text().splitlines()]
-    assert [(line["stage"], line["epoch"]) for line in lines] == [(s, e) for s in STAGES for e in (0, 1)]
+    epochs = [(line["stage"], line["epoch"]) for line in lines if "epoch" in line]
+    assert epochs == [(s, e) for s in STAGES for e in (0, 1)]
     numbers = [value for line in lines for value in line.values() if isinstance(value, float)]
     assert torch.isfinite(torch.tensor(numbers)).all()
 
 
-@pytest.mark.parametrize("stage", ["pt", "ft1", "ft2"])
-def test_policy_stages_move_what_they_should(unbroken, stage):
-    before = {"pt": "values", "ft1": "pt", "ft2": "ft1"}[stage]
-    old, new = (load_file(unbroken / f"{name}.safetensors") for name in (before, stage))
+def test_the_polish_moves_the_policy(unbroken):
+    old, new = (load_file(unbroken / f"{name}.safetensors") for name in ("values", "polish"))
     assert not torch.equal(old["policy/backbone.head.weight"], new["policy/backbone.head.weight"])
-    if stage != "pt":
-        started = load_file(unbroken / "filled.safetensors")
-        assert not torch.equal(started["network/head.weight"], new["hr/head.weight"])
 
 
 def test_a_broken_run_resumed_ends_as_the_unbroken_one(data, unbroken, tmp_path, monkeypatch):
-    def power_cut(*_arguments):
+    def power_cut(*_arguments, **_options):
         raise ValueError("power cut")
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit_module, "train_policy", power_cut)
+        patch.setattr(product_module, "train_policy", power_cut)
         assert fit(data, tmp_path).exit_code == 2
     # As if the last stage before the cut had been broken off after its first epoch.
     (tmp_path / "values.safetensors").unlink()

@@ -5,8 +5,14 @@ import pytest
 import torch
 from factories_training import write_data
 
-from training.data import DataError, fold_of, open_data, read_split, split_groups
-from training.recipe import load_recipe
+from training.data.folders import read_folders, unpacked
+from training.data.images import DataError, Images, fold_of, prefetched, read_now, split_groups
+from training.data.layouts import open_splits
+from training.recipe import RECIPES, load_recipe, recipe_names
+
+
+def read_split(folder, hr_size, lr_size) -> Images:
+    return read_now(read_folders(folder, hr_size, lr_size))
 
 
 @pytest.fixture
@@ -34,8 +40,8 @@ def test_reads_a_tar_as_it_reads_the_folder(data, tmp_path):
     archive = tmp_path / "tiny.tar"
     with tarfile.open(archive, "w") as tar:
         tar.add(data, "tiny")
-    with open_data(archive) as folder:
-        digest = read_split(folder / "test", 8, 4).digest
+    with unpacked(archive) as folder:
+        digest = read_split(folder / "tiny/test", 8, 4).digest
     assert digest == read_split(data / "test", 8, 4).digest
     assert not folder.exists()
 
@@ -45,7 +51,7 @@ def test_a_tar_cannot_write_outside_its_folder(data, tmp_path):
     with tarfile.open(archive, "w") as tar:
         tar.add(data, "tiny")
         tar.add(data / "test/class0/00.png", "../escaped.png")
-    with pytest.raises(tarfile.OutsideDestinationError), open_data(archive):
+    with pytest.raises(tarfile.OutsideDestinationError), unpacked(archive):
         pass
 
 
@@ -70,9 +76,12 @@ def test_names_an_empty_class(data):
 
 
 def test_names_what_is_missing(tmp_path):
-    with pytest.raises(DataError, match="neither a folder nor a tar"), open_data(tmp_path / "nowhere"):
+    with pytest.raises(DataError, match="neither a folder nor a tar"), unpacked(tmp_path / "nowhere"):
         pass
-    with pytest.raises(DataError, match="no train/ and test/"), open_data(tmp_path):
+    with (
+        pytest.raises(DataError, match="no train/ and test/"),
+        open_splits("folders", tmp_path, 16, 4),
+    ):
         pass
 
 
@@ -97,18 +106,65 @@ def test_identical_files_stay_on_one_side_and_in_one_fold(data, seed):
     assert set(fold[rest].tolist()) == {0, 1, 2}
 
 
-@pytest.mark.parametrize("name", ["ucmerced", "smoke"])
+@pytest.mark.parametrize("name", recipe_names())
 def test_shipped_recipes_load_by_name(name):
     assert load_recipe(name).name == name
 
 
 def test_a_recipe_says_what_is_wrong_with_it(tmp_path):
     recipe = tmp_path / "mine.toml"
-    with pytest.raises(ValueError, match="neither a file nor one of smoke, ucmerced"):
+    with pytest.raises(ValueError, match="neither a file nor one of cifar10"):
         load_recipe("absent")
     recipe.write_text("surprise = 1")
     with pytest.raises(ValueError, match="unknown keys surprise"):
         load_recipe(str(recipe))
+    recipe.write_text('mode = "magic"\nseed = 1')
+    with pytest.raises(ValueError, match="missing keys"):
+        load_recipe(str(recipe))
+    whole = (RECIPES / "smoke.toml").read_text()
+    recipe.write_text(whole.replace('"dihedral"', '"shear"'))
+    with pytest.raises(ValueError, match="augmentation = 'shear' is not one of dihedral, crop-flip, none"):
+        load_recipe(str(recipe))
     recipe.write_text("seed = 1")
     with pytest.raises(ValueError, match="missing keys"):
         load_recipe(str(recipe))
+
+
+def test_every_broken_file_is_named_and_counted(data):
+    for number in range(3):
+        (data / f"train/class1/0{number}.png").write_bytes(b"")
+    with pytest.raises(DataError, match="3 files cannot be used") as error:
+        read_split(data / "train", 16, 4)
+    assert str(error.value).count("is empty") == 3
+    assert "loupe-train data check" in str(error.value)
+
+
+def test_streamed_pixels_are_the_resident_ones_and_come_in_order(data):
+    streamed = read_folders(data / "train", 16, 4)
+    resident = read_now(streamed)
+    order = [torch.tensor([3, 0]), torch.tensor([23]), torch.tensor([7, 9, 11])]
+    for (one, (hr, lr)), (two, (other_hr, other_lr)) in zip(
+        prefetched(streamed, order), prefetched(resident, order), strict=True
+    ):
+        assert torch.equal(one, two)
+        assert torch.equal(hr, other_hr)
+        assert torch.equal(lr, other_lr)
+
+
+def test_a_file_broken_while_streaming_is_named(data):
+    streamed = read_folders(data / "train", 16, 4)
+    (data / "train/class0/02.png").write_bytes(b"gone")
+    with pytest.raises(DataError, match=r"class0/02\.png"):
+        list(prefetched(streamed, [torch.tensor([0]), torch.tensor([2])]))
+
+
+def test_classes_must_agree_between_splits(data):
+    shutil.rmtree(data / "test/class1")
+    with pytest.raises(DataError, match="in one split only: class1"), open_splits("folders", data, 16, 4):
+        pass
+
+
+def test_random_crops_come_from_more_pixels_of_the_training_split_only(data):
+    with open_splits("folders", data, 16, 4, crop_from=20) as (train, test):
+        assert train.pixels(torch.tensor([0]))[0].shape == (1, 3, 20, 20)
+        assert test.pixels(torch.tensor([0]))[0].shape == (1, 3, 16, 16)

@@ -18,9 +18,9 @@ def survival_weights() -> Tensor:
     return 1 - 0.9 * distance / distance.max()
 
 
-def stochastic_masks(size: int, count: int, seed: int) -> Tensor:
-    """`size` random patches for each of `count` tiles: bool (count, 16)."""
-    generator = torch.Generator().manual_seed(seed)
+def stochastic_masks(size: int, count: int, seed: int | None) -> Tensor:
+    """`size` random patches for each of `count` tiles, bool (count, 16); no seed: torch's own generator."""
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
     uniform = torch.rand(count, PATCHES, generator=generator, dtype=torch.float64).clamp_min(1e-12)
     keys = survival_weights().double().log() - torch.log(-torch.log(uniform))
     return keys.argsort(1, descending=True).argsort(1) < size

@@ -1,0 +1,42 @@
+"""A tiny lab: a few noise images, networks of a few thousand weights."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from training.data.images import Images
+from training.lab import Lab, Run
+from training.recipe import Recipe, load_recipe
+
+
+def tiny_images(
+    count: int = 24, classes: int = 3, hr_size: int = 16, lr_size: int = 4, seed: int = 0
+) -> Images:
+    """Noise whose brightest band is the class."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % classes
+    hr = torch.randint(0, 120, (count, 3, hr_size, hr_size), generator=generator)
+    hr[torch.arange(count), labels % 3] += 100
+    lr = torch.nn.functional.adaptive_avg_pool2d(hr.float(), lr_size).round()
+    return Images(
+        hr=hr.to(torch.uint8),
+        lr=lr.to(torch.uint8),
+        labels=labels,
+        classes=tuple(f"class{number}" for number in range(classes)),
+        digests=tuple(f"{seed} {number}" for number in range(count)),
+    )
+
+
+def tiny_lab(out: Path, *, resume: bool = False, seed: int = 0, **changes: object) -> Lab:
+    """The smoke recipe on tiny images; `changes` replace fields of the recipe."""
+    recipe: Recipe = replace(load_recipe("smoke"), **changes)
+    images = tiny_images()
+    return Lab(
+        recipe=recipe,
+        run=Run(out=out, seed=seed, device=torch.device("cpu"), resume=resume),
+        images=images,
+        learnt=torch.arange(18),
+        validation=torch.arange(18, 24),
+        test=tiny_images(seed=1),
+    )

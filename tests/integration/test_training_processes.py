@@ -1,0 +1,84 @@
+"""Two real processes under torchrun against one: the same gradients, one set of files."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from factories_lab import tiny_lab
+from safetensors.torch import load_file
+
+SCRIPT = """
+import sys
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from factories_lab import tiny_lab
+from torch import nn
+
+from training import processes
+from training.epochs import train_stage
+from training.recipe import Stage
+
+with processes.joined(torch.device("cpu")):
+    lab = tiny_lab(Path(sys.argv[1]), augmentation="none")
+    torch.manual_seed(1)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(48, 3))
+
+    def step(batch):
+        loss = F.cross_entropy(net(batch.lr), batch.labels)
+        return loss, {"loss": loss, "images": float(len(batch.chosen))}
+
+    # 18 images in batches of 7: two batches of 7 and 11, so that shares are unequal.
+    stage = Stage(epochs=3, learning_rate=0.05, batch=7, optimiser="sgd")
+    train_stage(lab, "toy", {"net": net}, lab.learnt, stage, step)
+    total = net[1].weight.detach().sum().reshape(1)
+    if processes.count() > 1:
+        gathered = [torch.zeros(1) for _ in range(processes.count())]
+        torch.distributed.all_gather(gathered, total)
+        assert torch.equal(*gathered), "the processes hold different weights"
+"""
+
+
+def run(folder: Path, count: int) -> Path:
+    out = folder / f"out{count}"
+    out.mkdir()
+    script = folder / "train.py"
+    script.write_text(SCRIPT)
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(count)]
+    command += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "--local-addr", "127.0.0.1"]
+    path = os.pathsep.join((str(root), str(root / "tests")))
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    done = subprocess.run(
+        [*command, str(script), str(out)],
+        check=False,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return out
+
+
+@pytest.fixture(scope="module")
+def outs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("processes")
+    return {count: run(folder, count) for count in (1, 2)}
+
+
+def test_two_processes_learn_what_one_does(outs):
+    one, two = (load_file(outs[count] / "toy.safetensors") for count in (1, 2))
+    for name, value in one.items():
+        assert torch.allclose(two[name], value, atol=1e-5), name
+    start = tiny_lab(outs[1]).recipe  # the recipe is the same for both
+    assert start.name == "smoke"
+
+
+def test_one_process_writes_the_files(outs):
+    assert len((outs[2] / "metrics.jsonl").read_text().splitlines()) == 3
+    assert len(list((outs[2] / "tensorboard").iterdir())) == 1

@@ -1,0 +1,175 @@
+"""What is in a data set, and what is wrong with it, found before hours are spent on it."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from training.data import cifar, fmow, folders, pairs
+from training.data.images import DataError
+from training.data.pictures import open_picture
+
+FEW = 5
+"""A class with fewer images can hardly be learnt and held out from."""
+SHOWN = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """What one split holds."""
+
+    name: str
+    by_class: dict[str, int]
+    sides: tuple[int, int, int] | None
+    """Smallest, median and largest side of its pictures, in pixels; None if none could be read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What a data set holds, and every file or class with something wrong, a sentence each."""
+
+    splits: tuple[Split, ...]
+    wrong: tuple[str, ...]
+
+
+def check(path: Path, layout: str) -> Findings:
+    """Read every file once. DataError only if there is nothing to look at."""
+    if layout == "pairs":
+        return _check_pairs(path)
+    with folders.unpacked(path) as place:
+        if layout in cifar.DATA_SETS:
+            return _check_cifar(place, layout)
+        if layout == "fmow":
+            return _check_fmow(place)
+        if layout in ("folders", "imagenet"):
+            return _check_folders(place)
+    raise DataError(f"unknown layout {layout!r}: folders, imagenet, cifar10, cifar100, fmow or pairs")
+
+
+def describe(findings: Findings) -> str:
+    """For the terminal."""
+    lines = []
+    for split in findings.splits:
+        counts = split.by_class.values()
+        total = sum(counts)
+        text = f"{split.name}: {total:,} images, {len(counts)} classes"
+        if counts:
+            text += f", {min(counts):,} to {max(counts):,} in each"
+        if split.sides:
+            smallest, median, largest = split.sides
+            text += f"; sides {smallest} to {largest} px, median {median}"
+        lines.append(text)
+    if not findings.wrong:
+        return "\n".join([*lines, "Nothing is wrong with it."])
+    more = len(findings.wrong) - SHOWN
+    lines.append(f"{len(findings.wrong)} thing(s) are wrong:")
+    lines += [f"  {sentence}" for sentence in findings.wrong[:SHOWN]]
+    return "\n".join(lines + ([f"  ... and {more} more"] if more > 0 else []))
+
+
+def _check_folders(place: Path) -> Findings:
+    train, test = folders.find_splits(place)
+    wrong: list[str] = []
+    splits, content = [], {}
+    for folder in (train, test):
+        by_class: dict[str, int] = {}
+        files: list[Path] = []
+        for name in folders.class_folders(folder):
+            try:
+                inside = folders.pictures_in(folder / name)
+            except DataError as error:
+                wrong.append(str(error))
+                continue
+            others = len(list((folder / name).iterdir())) - len(inside)
+            if others:
+                wrong.append(
+                    f"{folder / name} holds {others} file(s) that are no pictures: they are not read"
+                )
+            by_class[name] = len(inside)
+            files += inside
+        splits.append(Split(name=folder.name, by_class=by_class, sides=_sides(files, wrong)))
+        content[folder.name] = dict(zip(files, folders.file_digests(files, folder), strict=True))
+    wrong += _in_both(content[train.name], content[test.name])
+    return Findings(splits=tuple(splits), wrong=tuple(wrong + _classes(splits)))
+
+
+def _sides(files: list[Path], wrong: list[str]) -> tuple[int, int, int] | None:
+    """Sides of every picture; what cannot be decoded is added to `wrong`."""
+    sides: list[int] = []
+    for file in tqdm(files, desc="reading", unit="file", mininterval=1.0, leave=False):
+        try:
+            sides += open_picture(file).size
+        except DataError as error:
+            wrong.append(str(error))
+    return (min(sides), int(np.median(sides)), max(sides)) if sides else None
+
+
+def _in_both(train: dict[Path, str], test: dict[Path, str]) -> list[str]:
+    """Test images that can also be learnt by heart."""
+    learnt = {digest: file for file, digest in train.items()}
+    return [f"{file} is also in train: {learnt[digest]}" for file, digest in test.items() if digest in learnt]
+
+
+def _classes(splits: list[Split]) -> list[str]:
+    first, second = splits
+    wrong = [
+        f"class {name} is in {(first if name in first.by_class else second).name} only"
+        for name in sorted(first.by_class.keys() ^ second.by_class.keys())
+    ]
+    return wrong + [
+        f"class {name} has only {count} training images"
+        for name, count in first.by_class.items()
+        if count < FEW
+    ]
+
+
+def _check_cifar(place: Path, layout: str) -> Findings:
+    kind = cifar.DATA_SETS[layout]
+    root = cifar.find_root(place, kind)
+    if wrong := cifar.problems(root, kind):
+        return Findings(splits=(), wrong=tuple(wrong))
+    splits = []
+    for name, train in (("train", True), ("test", False)):
+        data = kind(str(root), train=train, download=False)
+        counts = Counter(data.classes[label] for label in data.targets)
+        side = data.data.shape[1]
+        splits.append(Split(name=name, by_class=dict(counts), sides=(side, side, side)))
+    return Findings(splits=tuple(splits), wrong=())
+
+
+def _check_fmow(place: Path) -> Findings:
+    wrong: list[str] = []
+    splits = []
+    for name, train in (("train", True), ("test", False)):
+        objects, broken = fmow.list_objects(place, train=train)
+        wrong += broken
+        counts = Counter(item.category for item in objects)
+        by_picture = defaultdict(list)
+        for item in objects:
+            by_picture[item.picture].append(item.box)
+        present = sorted(picture for picture in by_picture if picture.is_file())
+        splits.append(Split(name=name, by_class=dict(counts), sides=_sides(present, wrong)))
+    return Findings(splits=tuple(splits), wrong=tuple(wrong + _classes(splits)))
+
+
+def _check_pairs(path: Path) -> Findings:
+    file = pairs.find_csv(path)
+    rows, wrong = pairs.list_rows(file)
+    for number, row in enumerate(rows, start=2):
+        lr, hr = file.parent / row["lr"], file.parent / row["hr"]
+        if lr.is_file() and hr.is_file():
+            try:
+                pairs.check_pair(lr, hr)
+            except DataError as error:
+                wrong.append(f"{file} line {number}: {error}")
+    splits = [
+        Split(
+            name=name,
+            by_class=dict(Counter(row["label"] for row in rows if row["split"] == name)),
+            sides=None,
+        )
+        for name in pairs.SPLITS
+    ]
+    return Findings(splits=tuple(splits), wrong=tuple(wrong + _classes(splits)))

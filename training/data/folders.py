@@ -1,0 +1,91 @@
+"""Folders of classes: train/ and test/ (or val/), a folder per class, pictures in it; or a tar of that.
+
+UC Merced and ImageNet come so.
+"""
+
+import hashlib
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from training.data.images import DataError, StreamedImages
+from training.data.pictures import SUFFIXES, open_picture, two_resolutions
+
+TEST_NAMES = ("test", "val")
+READ_WHOLE = 64 * 2**20
+"""Files up to so many bytes in all a split are digested by content, more by name and size."""
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """`path` itself if it is a folder, or a tar unpacked for the while."""
+    if path.is_dir():
+        yield path
+        return
+    if not path.is_file() or not tarfile.is_tarfile(path):
+        raise DataError(f"{path} is neither a folder nor a tar file")
+    with tempfile.TemporaryDirectory() as folder:
+        with tarfile.open(path) as archive:
+            archive.extractall(folder, filter="data")  # refuses links and paths that lead outside
+        yield Path(folder)
+
+
+def find_splits(folder: Path) -> tuple[Path, Path]:
+    """The training and the test folder, in `folder` or in a folder in it."""
+    for place in (folder, *sorted(p for p in folder.iterdir() if p.is_dir())):
+        for name in TEST_NAMES:
+            if (place / "train").is_dir() and (place / name).is_dir():
+                return place / "train", place / name
+    raise DataError(f"{folder} holds no train/ and test/ (or val/) folders")
+
+
+def class_folders(folder: Path) -> tuple[str, ...]:
+    """The classes of a split, sorted. DataError if there are fewer than two."""
+    classes = tuple(sorted(p.name for p in folder.iterdir() if p.is_dir())) if folder.is_dir() else ()
+    if len(classes) < 2:
+        raise DataError(f"{folder} does not hold one folder per class")
+    return classes
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures of a class, sorted. DataError if there are none."""
+    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    if not files:
+        raise DataError(f"{folder} holds no images")
+    return files
+
+
+def read_folders(folder: Path, hr_size: int, lr_size: int) -> StreamedImages:
+    """<folder>/<class>/<picture> in sorted order; nothing is decoded yet."""
+    classes = class_folders(folder)
+    files, labels = [], []
+    for label, name in enumerate(classes):
+        inside = pictures_in(folder / name)
+        files += [(file, "") for file in inside]
+        labels += [label] * len(inside)
+    return StreamedImages(
+        files=tuple(files),
+        decode=partial(_decode, hr_size, lr_size),
+        labels=torch.tensor(labels),
+        classes=classes,
+        digests=file_digests([file for file, _ in files], folder),
+    )
+
+
+def file_digests(files: list[Path], folder: Path) -> tuple[str, ...]:
+    """sha256 of each file's content; of name and size where the files are too many to read twice."""
+    sizes = [file.stat().st_size for file in files]
+    if sum(sizes) > READ_WHOLE:
+        names = (f"{file.relative_to(folder)} {size}" for file, size in zip(files, sizes, strict=True))
+        return tuple(hashlib.sha256(name.encode()).hexdigest() for name in names)
+    return tuple(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
+
+
+def _decode(hr_size: int, lr_size: int, file: Path, _part: str) -> tuple[Tensor, Tensor]:
+    return two_resolutions(open_picture(file), hr_size, lr_size)

@@ -1,0 +1,69 @@
+"""Which reader a recipe's `data` means."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from training.data.cifar import DATA_SETS, read_cifar
+from training.data.fmow import read_fmow
+from training.data.folders import find_splits, read_folders, unpacked
+from training.data.images import NORMALISED, DataError, Images, ImageSource, StreamedImages, read_now
+from training.data.pairs import read_pairs
+
+RESIDENT = 8 * 2**30
+"""Bytes of pixels that may stay in memory; a larger split is decoded when asked for."""
+
+
+@contextmanager
+def open_splits(
+    layout: str,
+    path: Path,
+    hr_size: int,
+    lr_size: int,
+    *,
+    crop_from: int = 0,
+    mean: Sequence[float] = NORMALISED[0],
+    std: Sequence[float] = NORMALISED[1],
+) -> Iterator[tuple[ImageSource, ImageSource]]:
+    """The training and the test split; with `crop_from` the first keeps so many pixels a side.
+
+    DataError names what is missing or broken. A tar stays unpacked for the while.
+    """
+    with unpacked(path) if path.is_dir() or layout != "pairs" else _as_is(path) as place:
+        train = _read(layout, place, train=True, hr_size=crop_from or hr_size, lr_size=lr_size)
+        test = _read(layout, place, train=False, hr_size=hr_size, lr_size=lr_size)
+        if train.classes != test.classes:
+            only = sorted(set(train.classes) ^ set(test.classes))
+            raise DataError(f"classes in one split only: {', '.join(only)}")
+        yield (
+            _ready(train, hr_size=crop_from or hr_size, mean=mean, std=std),
+            _ready(test, hr_size=hr_size, mean=mean, std=std),
+        )
+
+
+@contextmanager
+def _as_is(path: Path) -> Iterator[Path]:
+    yield path
+
+
+def _read(layout: str, place: Path, *, train: bool, hr_size: int, lr_size: int) -> Images | StreamedImages:
+    if layout in DATA_SETS:
+        return read_cifar(place, DATA_SETS[layout], train=train, hr_size=hr_size, lr_size=lr_size)
+    if layout in ("folders", "imagenet"):
+        return read_folders(find_splits(place)[0 if train else 1], hr_size, lr_size)
+    if layout == "fmow":
+        return read_fmow(place, train=train, hr_size=hr_size, lr_size=lr_size)
+    if layout == "pairs":
+        return read_pairs(place, train=train, hr_size=hr_size, lr_size=lr_size)
+    raise DataError(f"unknown layout {layout!r}")
+
+
+def _ready(
+    split: Images | StreamedImages, *, hr_size: int, mean: Sequence[float], std: Sequence[float]
+) -> ImageSource:
+    placed = replace(split, mean=tuple(mean), std=tuple(std))
+    if isinstance(placed, Images):
+        return placed
+    resident = 3 * hr_size * hr_size * len(placed.files) <= RESIDENT
+    return read_now(placed) if resident else placed

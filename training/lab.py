@@ -1,0 +1,120 @@
+"""What every method works with: the recipe, the run, and images to learn from, to choose on and to test."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from training import processes
+from training.checkpoints import write_atomically
+from training.data.images import ImageSource, split_groups
+from training.data.layouts import open_splits
+from training.initial_weights import start_backbone
+from training.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Where and how a run happens."""
+
+    out: Path
+    seed: int
+    device: torch.device
+    resume: bool = False
+    compile: bool = False
+    """torch.compile: pays on CUDA; on two CPU cores it was measured not to."""
+
+    def log(self, **metrics: float | str) -> None:
+        """Append one line to metrics.jsonl; every name is explained in training/README.md."""
+        if processes.rank() == 0:
+            with (self.out / "metrics.jsonl").open("a") as file:
+                file.write(json.dumps(metrics) + "\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lab:
+    """One run on one data set."""
+
+    recipe: Recipe
+    run: Run
+    images: ImageSource
+    """The training split."""
+    learnt: Tensor
+    """int64: the images that the stages train on."""
+    validation: Tensor
+    """int64: held out of `images`, for every choice that no gradient makes."""
+    test: ImageSource
+    """Measured on, never chosen on."""
+
+
+@contextmanager
+def open_lab(recipe: Recipe, data: Path, run: Run) -> Iterator[Lab]:
+    """Read a recipe's data set; a tar stays unpacked for the while. DataError names what is wrong with it.
+
+    ValueError if `run.out` holds another run, or an earlier one that was not asked to be resumed.
+    """
+    _claim(run, recipe)
+    sizes = (recipe.hr_size, recipe.lr_size)
+    crop = recipe.crop_from
+    with open_splits(recipe.data, data, *sizes, crop_from=crop, mean=recipe.mean, std=recipe.std) as (
+        images,
+        test,
+    ):
+        rest, validation = split_groups(images, recipe.validation_per_class, run.seed)
+        learnt = rest
+        if recipe.train_images:
+            per_class = recipe.train_images // len(images.classes)
+            inside = [rest[images.labels[rest] == label][:per_class] for label in range(len(images.classes))]
+            learnt = torch.cat(inside)
+        yield Lab(
+            recipe=recipe,
+            run=run,
+            images=images.to(run.device),
+            learnt=learnt,
+            validation=validation,
+            test=test.to(run.device),
+        )
+
+
+def seed_everything(seed: int, stage: str, epoch: int) -> torch.Generator:
+    """The one place where seeds are set: each epoch has its own, so a resumed run repeats an unbroken one.
+
+    Returns the generator for shuffling, alike in every process; other draws differ between processes.
+    """
+    torch.manual_seed(_number(seed, stage, epoch, processes.rank()))
+    return torch.Generator().manual_seed(_number(seed, stage, epoch, "shuffle"))
+
+
+def new_network(lab: Lab, stage: str, backbone: str, outputs: int, *, pretrained: bool = False) -> nn.Module:
+    """A backbone whose random weights depend on the seed and the stage only."""
+    seed_start(lab, stage)
+    return start_backbone(backbone, outputs, pretrained=pretrained).to(lab.run.device)
+
+
+def seed_start(lab: Lab, stage: str) -> None:
+    """Seed the random weights that a stage starts from."""
+    torch.manual_seed(_number(lab.run.seed, "start", stage))
+
+
+def _number(*words: object) -> int:
+    return int.from_bytes(hashlib.sha256(" ".join(map(str, words)).encode()).digest()[:7], "big")
+
+
+def _claim(run: Run, recipe: Recipe) -> None:
+    """Mark the folder as this run's, so that no other recipe or seed goes on from its checkpoints."""
+    mark = run.out / "run.json"
+    facts = {"recipe": recipe.name, "settings": recipe.digest, "seed": run.seed}
+    if mark.exists():
+        if json.loads(mark.read_text()) != facts:
+            raise ValueError(f"{run.out} holds a run with another recipe or seed: choose another folder")
+        if not run.resume:
+            raise ValueError(f"{run.out} holds an earlier run: add --resume or choose another folder")
+    elif processes.rank() == 0:
+        run.out.mkdir(parents=True, exist_ok=True)
+        write_atomically(mark, json.dumps(facts, indent=1).encode())
+    processes.wait()
