@@ -33,9 +33,10 @@ class PolicyNetwork(nn.Module):
 
     With the independent head the backbone's 16 outputs are the scores, as in the paper.
     With the diminishing head the backbone says how much loss any purchase could save, b, and how far
-    each patch goes, v_p; buying patches a leaves b exp(-sum_p v_p a_p) of it. A patch's
-    score is the logarithm of what it saves once every better patch is bought: log b + log v_p - sum of the v_q > v_p. Returns diminish,
-    so a hopeful tile does not buy everything, and a larger budget never un-buys.
+    each patch goes, v_p; buying patches a leaves b exp(-sum_p v_p a_p) of it. A patch's score is the
+    logarithm of what it saves once every better patch is bought: log b + log v_p - sum of the
+    v_q > v_p. Returns diminish, so a hopeful tile does not buy everything, and a larger budget never
+    un-buys.
     `shift` and `scale` place the operating point: a score equal to `shift` has utility 0.5.
     """
 

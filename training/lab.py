@@ -106,15 +106,22 @@ def _number(*words: object) -> int:
 
 
 def _claim(run: Run, recipe: Recipe) -> None:
-    """Mark the folder as this run's, so that no other recipe or seed goes on from its checkpoints."""
+    """Mark the folder as this run's, so that no other recipe or seed goes on from its checkpoints.
+
+    A recipe that has gained stages since is still the same.
+    """
     mark = run.out / "run.json"
-    facts = {"recipe": recipe.name, "settings": recipe.digest, "seed": run.seed}
+    facts = {"seed": run.seed, **recipe.settings}
     if mark.exists():
-        if json.loads(mark.read_text()) != facts:
-            raise ValueError(f"{run.out} holds a run with another recipe or seed: choose another folder")
         if not run.resume:
             raise ValueError(f"{run.out} holds an earlier run: add --resume or choose another folder")
-    elif processes.rank() == 0:
+        before = json.loads(mark.read_text())
+        if changed := sorted(name for name, value in before.items() if facts.get(name) != value):
+            raise ValueError(
+                f"{run.out} holds a run with another {', '.join(changed)}: choose another folder"
+            )
+    processes.wait()
+    if processes.rank() == 0:
         run.out.mkdir(parents=True, exist_ok=True)
         write_atomically(mark, json.dumps(facts, indent=1).encode())
     processes.wait()

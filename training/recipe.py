@@ -1,6 +1,5 @@
 """A recipe: every choice of a training run, read from TOML. Unknown or missing keys are errors."""
 
-import hashlib
 import json
 import tomllib
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -115,9 +114,10 @@ class Recipe:
         return found
 
     @property
-    def digest(self) -> str:
-        """sha256 of every setting: two runs are the same run only if it agrees."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+    def settings(self) -> dict[str, Any]:
+        """Every choice that is made, JSON-serialisable; stages left out are left out."""
+        made: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return {name: value for name, value in made.items() if value is not None}
 
 
 def load_recipe(name: str) -> Recipe:
