@@ -1,0 +1,122 @@
+"""KD, PCN and SRGAN: each trains for two epochs, and what makes each what it is."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from factories_lab import tiny_lab
+from torch import nn
+
+from models.backbones import build_backbone
+from training.baselines.coupling import couple, decouple, train_coupling
+from training.baselines.distillation import softened_divergence, train_distillation
+from training.baselines.super_resolution import (
+    Discriminator,
+    SuperResolver,
+    features,
+    super_resolved_predictor,
+    train_super_resolution,
+    weights_held,
+)
+
+
+@pytest.fixture
+def teacher():
+    torch.manual_seed(0)
+    return build_backbone("resnet8", 3).eval().requires_grad_(False)
+
+
+def state(network):
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def same(before, network):
+    return all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_kd_trains_a_student_and_leaves_the_teacher(tmp_path, teacher):
+    before = state(teacher)
+    student = train_distillation(tiny_lab(tmp_path), teacher)
+    assert student(torch.zeros(2, 3, 8, 8)).shape == (2, 3)
+    assert same(before, teacher)
+    assert not same(before, student)
+
+
+def test_softened_divergence_by_hand():
+    student, taught = torch.tensor([[0.0, 0.0]]), torch.tensor([[2 * math.log(3), 0.0]])
+    # At T = 2 the teacher says 3/4 and 1/4, the student 1/2 and 1/2.
+    kl = 0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.5)
+    assert softened_divergence(student, taught, 2.0).item() == pytest.approx(4 * kl)
+    assert softened_divergence(taught, taught, 2.0).item() == pytest.approx(0.0, abs=1e-7)
+
+
+def test_pcn_returns_a_plain_lr_network(tmp_path):
+    network = train_coupling(tiny_lab(tmp_path))
+    assert network.state_dict().keys() == build_backbone("resnet8", 3).state_dict().keys()
+    assert network(torch.zeros(2, 3, 8, 8)).shape == (2, 3)
+
+
+def test_coupled_filters_are_one_and_the_others_are_not():
+    torch.manual_seed(0)
+    sharp, coarse = build_backbone("resnet8", 3), build_backbone("resnet8", 3)
+    couple(sharp, coarse, 0.75)
+    first, second = sharp.stem[0], coarse.stem[0]
+    assert torch.equal(second.weight[:12], first.weight[:12])
+    assert not torch.equal(second.weight[12:], first.weight[12:])
+    before = second.weight.detach().clone()
+    coarse(torch.randn(4, 3, 8, 8)).square().sum().backward()
+    own = second.parametrizations.weight.original.grad
+    assert own[:12].abs().max() == 0 < own[12:].abs().max()
+    assert first.weight.grad[12:].abs().max() == 0 < first.weight.grad[:12].abs().max()
+    with torch.no_grad():
+        first.weight += 1
+    assert torch.equal(second.weight[:12], before[:12] + 1)
+    assert torch.equal(second.weight[12:], before[12:])
+    answer = coarse.eval()(torch.ones(1, 3, 8, 8))
+    decouple(coarse)
+    assert torch.equal(coarse(torch.ones(1, 3, 8, 8)), answer)
+    assert not list(set(coarse.parameters()) & set(sharp.parameters()))
+
+
+def test_srgan_trains_both_sides_and_leaves_the_classifier(tmp_path, teacher):
+    before = state(teacher)
+    lab = tiny_lab(tmp_path)
+    generator = train_super_resolution(lab, teacher)
+    assert same(before, teacher)
+    assert not teacher.training
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert "discriminator_loss" in lines[-1]
+    predictor = super_resolved_predictor(generator, teacher)
+    answers = predictor(torch.full((2, 3, 16, 16), torch.nan), torch.zeros(2, 3, 4, 4), torch.zeros(2, 16))
+    assert answers.sum(1).tolist() == pytest.approx([1, 1])
+
+
+@pytest.mark.parametrize(("lr_size", "hr_size"), [(4, 16), (8, 32), (8, 224), (28, 112), (5, 16), (16, 16)])
+def test_the_generator_reaches_any_size_and_starts_as_the_upsampling(lr_size, hr_size):
+    lr = torch.randn(1, 3, lr_size, lr_size)
+    made = SuperResolver(lr_size, hr_size, channels=4, blocks=1)(lr)
+    assert torch.equal(made, F.interpolate(lr, (hr_size, hr_size), mode="bilinear"))
+
+
+def test_the_generators_loss_leaves_the_discriminator_alone_and_the_other_way_round():
+    torch.manual_seed(0)
+    generator, discriminator = SuperResolver(4, 8, 4, 1), Discriminator(4)
+    nn.init.normal_(generator.to_pixels.weight)
+    made = generator(torch.randn(2, 3, 4, 4))
+    with weights_held(discriminator):
+        discriminator(made).sum().backward()
+    assert all(parameter.grad is None for parameter in discriminator.parameters())
+    assert generator.to_pixels.weight.grad.abs().max() > 0
+    generator.zero_grad()
+    discriminator(made.detach()).sum().backward()
+    assert generator.to_pixels.weight.grad is None
+    assert discriminator.head.weight.grad.abs().max() > 0
+
+
+@pytest.mark.parametrize("backbone", ["resnet8", "resnet10", "resnet18_half", "efficientnet_lite0"])
+def test_features_are_what_the_last_layer_reads(backbone):
+    network = build_backbone(backbone, 3).eval()
+    last = [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
+    images = torch.randn(2, 3, 32, 32)
+    assert torch.allclose(last(features(network, images)), network(images), atol=1e-5)
