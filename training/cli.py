@@ -20,6 +20,8 @@ from training.fit import fit, remeasure
 from training.lab import Lab, Run, open_lab
 from training.memory import keep_freed_memory
 from training.recipe import load_recipe, recipe_names
+from training.tables.reports import report_ablation, report_figures, report_table
+from training.tables.runner import TABLES, run_table
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,6 +47,7 @@ DeviceOption = Annotated[Device, typer.Option(help="auto takes a GPU if there is
 CompileOption = Annotated[
     bool | None, typer.Option("--compile/--no-compile", help="torch.compile; by default on a GPU only.")
 ]
+SeedsOption = Annotated[list[int] | None, typer.Option("--seed", help="Repeat for several; 0 by default.")]
 
 
 @app.callback()
@@ -92,6 +95,74 @@ def evaluate_command(
         same = json.loads(text) == manifest.evaluation[split]
         typer.echo("equals the card" if same else "DIFFERS from the card", err=True)
         raise typer.Exit(0 if same else 1)
+
+
+@app.command("table")
+def table_command(
+    number: Annotated[str, typer.Argument(help="1 or 2 (every method), 3 (BagNet) or 4 (augmentation).")],
+    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a path to one.")],
+    data: DataOption,
+    out: OutOption,
+    seed: SeedsOption = None,
+    row: Annotated[list[str] | None, typer.Option(help="Measure only this row; repeat for several.")] = None,
+    device: DeviceOption = Device.auto,
+    compiled: CompileOption = None,
+) -> None:
+    """Measure a table's rows and write OUT/report/table<N>-<data>.{md,json,png}.
+
+    Goes on where an earlier call in OUT stopped; the tables of one OUT share their networks.
+    """
+    with _in_words():
+        if number not in TABLES:
+            raise ValueError(f"there is no table {number!r}: choose one of {', '.join(TABLES)}")
+        for one in seed or [0]:
+            place = out / f"seed{one}"
+            with _lab(recipe, data, place, one, device, compiled=compiled, resume=True) as lab:
+                run_table(number, lab, row or ())
+        written = report_table(number, load_recipe(recipe), out, _device(device))
+    typer.echo(f"wrote {written}")
+
+
+@app.command("ablation")
+def ablation_command(
+    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a path to one.")],
+    data: DataOption,
+    out: OutOption,
+    seed: Annotated[int, typer.Option(help="Which seed's networks.")] = 0,
+    device: DeviceOption = Device.auto,
+    compiled: CompileOption = None,
+) -> None:
+    """Say what each part of the product is worth on validation: OUT/report/ablation-<data>.{md,json}."""
+    with _in_words():
+        place = out / f"seed{seed}"
+        with _lab(recipe, data, place, seed, device, compiled=compiled, resume=True) as lab:
+            written = report_ablation(lab, out)
+    typer.echo(f"wrote {written}")
+
+
+@app.command("figures")
+def figures_command(
+    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a path to one.")],
+    data: DataOption,
+    out: OutOption,
+    seed: SeedsOption = None,
+    sweeps: Annotated[
+        bool, typer.Option(help="Also train for Fig. 5: other ratios of HR to LR, other sigmas. Hours.")
+    ] = False,
+    device: DeviceOption = Device.auto,
+    compiled: CompileOption = None,
+) -> None:
+    """Draw what the rows in OUT show, and the paper's figures, into OUT/report.
+
+    Trains what is missing for them: HR-CNN, LR-CNN and PatchDrop's stages.
+    """
+    with _in_words():
+        chosen = (seed or [0])[0]
+        place = out / f"seed{chosen}"
+        with _lab(recipe, data, place, chosen, device, compiled=compiled, resume=True) as lab:
+            written = report_figures(lab, out, sweeps=sweeps)
+    for path in written:
+        typer.echo(f"wrote {path}")
 
 
 @data_app.command("check")

@@ -1,0 +1,156 @@
+"""What each part of the product is worth on validation: one part changed at a time.
+
+Scores are means over S = 2 to 6 patches a tile (choose.score), at equal S or equal money. Parts that
+need another training (a classifier, a policy) are trained here, under stages of their own.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.two_stream import TwoStreamClassifier
+from training import choose
+from training.baselines.fixed import FIXED_H
+from training.crossfit import ask, sole_judge
+from training.evaluate import Predictor, is_right, policy_logits, predict
+from training.lab import Lab
+from training.patchdrop import new_policy, served
+from training.product import new_value_policy, streams
+from training.tables.networks import Networks
+from training.train_classifier import filled_view, train_classifier
+from training.train_policy import train_policy
+from training.train_values import train_values
+
+PRICE_SPREAD = 0.75
+"""Standard deviation of the logarithm of a patch's price in the comparison with prices."""
+
+SHIPPED = "as shipped"
+
+
+def measure_ablation(networks: Networks) -> dict[str, Any]:
+    """Score (accuracy, confidence) by variant, and the calibrated gate; JSON-serialisable."""
+    lab, product = networks.lab, networks.product
+    shipped = policy_logits(product.policy, lab.images, lab.validation)
+    scores = {SHIPPED: choose.score_logits(shipped, product.classifier, lab)}
+    for name, policy in product.candidates.items():
+        scores[f"policy: {name}"] = choose.score(policy, product.classifier, lab)
+    for name, variant in CLASSIFIERS.items():
+        scores[name] = choose.score_logits(shipped, variant(networks), lab)
+    for name, preference in PREFERENCES.items():
+        scores[name] = choose.score_logits(preference(networks), product.classifier, lab)
+    gate, gated = _gate(networks, shipped)
+    scores["calibrated gate: buy nothing where LR is sure"] = gated
+    return {
+        "scores": {name: asdict(score) for name, score in scores.items()},
+        "prices": {name: asdict(score) for name, score in _with_prices(lab, product, shipped).items()},
+        "gate": asdict(gate),
+        "images": len(lab.validation),
+    }
+
+
+def _exponent_one(networks: Networks) -> Predictor:
+    plain = copy.copy(networks.product.classifier)
+    plain.fusion_exponent = 1.0
+    return plain
+
+
+def _hr_alone(networks: Networks) -> Predictor:
+    return served("ft1", networks.product.classifier)
+
+
+def _zero_filled(networks: Networks) -> Predictor:
+    """Mask-trained like the product's, but with zeros where nothing was bought."""
+    lab = networks.lab
+    network = copy.deepcopy(networks.hr).requires_grad_(True)
+    train_classifier(lab, "filled_zero", network, filled_view("zero"), lab.learnt, lab.recipe.stage("filled"))
+    made: TwoStreamClassifier = streams(
+        lab, network, networks.lr, networks.product.classifier.fusion_exponent
+    )
+    made.fill = "zero"
+    return made
+
+
+def _not_mask_trained(networks: Networks) -> Predictor:
+    return streams(networks.lab, networks.hr, networks.lr, networks.product.classifier.fusion_exponent)
+
+
+def _one_view(networks: Networks) -> Tensor:
+    policy = copy.deepcopy(networks.product.policy)
+    policy.views = 1
+    return policy_logits(policy, networks.lab.images, networks.lab.validation)
+
+
+def _not_cross_fitted(networks: Networks) -> Tensor:
+    """Value regression on the answers of the very classifier that learnt the images."""
+    lab, classifier = networks.lab, networks.product.classifier
+    table = ask(lab, "table_seen", sole_judge(classifier, lab.images), lab.learnt)
+    policy = new_value_policy(lab, "values_seen", classifier.lr)
+    train_values(lab, "values_seen", policy, table, classifier.fusion_exponent, lab.recipe.stage("values"))
+    policy.views = lab.recipe.policy_views
+    return policy_logits(policy, lab.images, lab.validation)
+
+
+def _reinforce(networks: Networks) -> Tensor:
+    """The paper's Pt from scratch, rewarded by the product's jury."""
+    lab = networks.lab
+    policy = new_policy(lab, "reinforce")
+    train_policy(lab, "reinforce", policy, networks.product.jury, lab.recipe.stage("pt"), hr_only=False)
+    policy.views = lab.recipe.policy_views
+    return policy_logits(policy, lab.images, lab.validation)
+
+
+def _fixed_h(networks: Networks) -> Tensor:
+    preference = torch.empty(16)
+    preference[list(FIXED_H)] = -torch.arange(16.0)
+    return preference.repeat(len(networks.lab.validation), 1)
+
+
+CLASSIFIERS: dict[str, Callable[[Networks], Predictor]] = {
+    "fusion weight of eq. 7 (exponent 1)": _exponent_one,
+    "no LR stream": _hr_alone,
+    "zero fill instead of LR fill": _zero_filled,
+    "HR-CNN as it is, LR-filled but not mask-trained": _not_mask_trained,
+}
+PREFERENCES: dict[str, Callable[[Networks], Tensor]] = {
+    "one view instead of several symmetries": _one_view,
+    "value regression without cross-fitting": _not_cross_fitted,
+    "the paper's REINFORCE, cross-fitted": _reinforce,
+    "Fixed-H order for every tile": _fixed_h,
+}
+
+
+def _gate(networks: Networks, logits: Tensor) -> tuple[choose.Gate, choose.Score]:
+    """Close on tiles whose LR label is sure; what they would have cost goes to the others."""
+    lab, classifier = networks.lab, networks.product.classifier
+    labels = lab.images.labels[lab.validation].cpu()
+    count = len(lab.validation)
+    nothing, everything = torch.zeros(count, 16).bool(), torch.ones(count, 16).bool()
+    coarse, whole = (
+        predict(classifier, lab.images, lab.validation, chosen, lab.run.device)
+        for chosen in (nothing, everything)
+    )
+    lost = (is_right(coarse, labels) == 0) & (is_right(whole, labels) == 1)
+    confidence = coarse.max(1).values
+    gate = choose.calibrated_gate(confidence, lost)
+    closed = logits.clone()
+    closed[confidence >= gate.confidence] = -torch.inf
+    # At S = 6 a gate may leave too few tiles to spend on; the threshold then buys all of them.
+    return gate, choose.score_logits(closed.clamp_min(-1e30), classifier, lab)
+
+
+def _with_prices(lab: Lab, product: Any, logits: Tensor) -> dict[str, choose.Score]:
+    """Prices drawn per patch: what is it worth to weigh a patch's saving against its price?"""
+    generator = torch.Generator().manual_seed(0)
+    prices = torch.exp(PRICE_SPREAD * torch.randn(logits.shape, generator=generator))
+    prices /= prices.mean()
+    log_saving = logits / product.policy.scale.cpu()
+    return {
+        "price-aware: saving per dollar": choose.score_logits(
+            log_saving - prices.log(), product.classifier, lab, prices
+        ),
+        "prices ignored": choose.score_logits(log_saving, product.classifier, lab, prices),
+    }

@@ -1,0 +1,199 @@
+"""Pictures of measured numbers. Each function takes plain data and writes one PNG.
+
+Colours are Okabe and Ito's, told apart by colour-blind readers; markers tell them apart without colour.
+"""
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from models.grid import GRID, PATCHES, row_col
+from training.checkpoints import write_atomically
+from training.tables.published import STAGE_NAMES, Table
+
+if TYPE_CHECKING:
+    from training.tables.render import Cell
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+DPI = 150
+
+Curve = Sequence[Sequence[float]]
+"""[[S, accuracy in 0..1], ...]"""
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure as PNG."""
+    FigureCanvasAgg(figure)
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI)
+    write_atomically(path, buffer.getvalue())
+    return path
+
+
+def draw_table(table: Table, cells: Sequence["Cell"], data: str, path: Path) -> Path:
+    """Accuracy of every method and stage, ours filled with its error, the paper's hollow."""
+    shown = [cell for cell in cells if cell.accuracy is not None or cell.published is not None]
+    figure = Figure(figsize=(8, 1.2 + 0.27 * len(shown)), layout="constrained")
+    axes = figure.subplots()
+    for place, cell in enumerate(shown):
+        if cell.published is not None:
+            label = "paper" if place == _first(shown, "published") else None
+            axes.plot(cell.published[0], place, "D", mfc="none", mec=COLOURS[1], label=label)
+        if cell.accuracy is not None:
+            error = 100 * (cell.error or 0.0)
+            label = "ours" if place == _first(shown, "accuracy") else None
+            axes.errorbar(
+                100 * cell.accuracy, place, xerr=error, fmt="o", color=COLOURS[0], capsize=2, label=label
+            )
+    names = [_label(table, cell) for cell in shown]
+    axes.set_yticks(range(len(shown)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel("accuracy on the test split, %")
+    axes.set_title(f"{table.title}: {data}")
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(loc="lower left")
+    return save(figure, path)
+
+
+def _first(cells: Sequence["Cell"], field: str) -> int:
+    return next((place for place, cell in enumerate(cells) if getattr(cell, field) is not None), -1)
+
+
+def _label(table: Table, cell: "Cell") -> str:
+    bought = "" if cell.patches is None else f"  (S = {cell.patches:.1f})"
+    return f"{table.methods[cell.method]} {STAGE_NAMES[cell.stage]}".rstrip() + bought
+
+
+def area(curve: Curve, until: float = 8.0) -> float:
+    """Mean accuracy over S from the curve's first point to `until`, by trapezoids; nan if it is one point."""
+    points = sorted((float(size), float(accuracy)) for size, accuracy in curve)
+    sizes = [size for size, _ in points]
+    if len(points) < 2 or sizes[0] >= until:
+        return float("nan")
+    inside = sorted({*(size for size in sizes if size <= until), min(until, sizes[-1])})
+    heights = np.interp(inside, sizes, [accuracy for _, accuracy in points])
+    return float(np.trapezoid(heights, inside) / (inside[-1] - inside[0]))
+
+
+def draw_frontier(curves: Mapping[str, Curve], title: str, path: Path) -> Path:
+    """Accuracy against S of every method; the oracle dashed. The legend has each one's `area`."""
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for number, (name, curve) in enumerate(curves.items()):
+        sizes, accuracies = zip(*sorted(map(tuple, curve)), strict=True)
+        dashed = "oracle" in name.lower()
+        mean = area(curve)
+        axes.plot(
+            sizes,
+            [100 * accuracy for accuracy in accuracies],
+            marker=MARKERS[number % len(MARKERS)],
+            color=COLOURS[number % len(COLOURS)],
+            linestyle="--" if dashed else "-" if number < len(COLOURS) else ":",
+            markersize=5,
+            label=name if np.isnan(mean) else f"{name} ({100 * mean:.1f})",
+        )
+    axes.set_xlabel("S, mean number of patches bought of 16")
+    axes.set_ylabel("accuracy on the test split, %")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, title="mean accuracy up to S = 8 in brackets", title_fontsize=8)
+    return save(figure, path)
+
+
+def draw_points(
+    points: Sequence[tuple[float, float, str]], title: str, xlabel: str, path: Path, *, joined: bool = True
+) -> Path:
+    """Labelled points (x, accuracy in 0..1, label): Fig. 1a and both halves of Fig. 5."""
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    ordered = sorted(points)
+    style = "o-" if joined else "o"
+    axes.plot([x for x, _, _ in ordered], [100 * y for _, y, _ in ordered], style, color=COLOURS[0])
+    for x, y, label in ordered:
+        axes.annotate(label, (x, 100 * y), textcoords="offset points", xytext=(5, 6), fontsize=9)
+    axes.margins(0.12)
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel("accuracy on the test split, %")
+    axes.set_title(title)
+    axes.grid(alpha=0.3)
+    return save(figure, path)
+
+
+def by_patches(right: Tensor, selected: Tensor) -> list[tuple[int, float, float]]:
+    """(S, share of images that bought S, their accuracy) for each S that occurs: Fig. 7 left."""
+    bought = selected.sum(1)
+    found = []
+    for size in range(PATCHES + 1):
+        mine = bought == size
+        if bool(mine.any()):
+            found.append((size, float(mine.float().mean()), float(right[mine].float().mean())))
+    return found
+
+
+def draw_policy(right: Tensor, selected: Tensor, title: str, path: Path) -> Path:
+    """Fig. 7: accuracy and share of images by S; how often each patch is bought, by id and in place."""
+    figure = Figure(figsize=(12, 3.8), layout="constrained")
+    left, middle, place = figure.subplots(1, 3, width_ratios=(1.2, 1.2, 0.8))
+    groups = by_patches(right, selected)
+    sizes = [size for size, _, _ in groups]
+    left.bar(sizes, [100 * share for _, share, _ in groups], color=COLOURS[5], label="share of images")
+    left.plot(sizes, [100 * accuracy for _, _, accuracy in groups], "o-", color=COLOURS[1], label="accuracy")
+    left.set(xlabel="S, patches bought of an image", ylabel="%", ylim=(0, 105), title="by S")
+    left.legend(fontsize=8)
+    often = selected.float().mean(0)
+    middle.bar(range(PATCHES), often.tolist(), color=COLOURS[0])
+    middle.set(xlabel="patch id (down the columns)", ylabel="share of images that buy it", title="by patch")
+    middle.set_xticks(range(PATCHES))
+    middle.tick_params(axis="x", labelsize=7)
+    _heat_map(place, often)
+    figure.suptitle(title)
+    return save(figure, path)
+
+
+def patch_grid(values: Tensor) -> Tensor:
+    """Values (16,) as they lie on the tile: (row, column)."""
+    grid = torch.empty(GRID, GRID)
+    for index in range(PATCHES):
+        grid[row_col(index)] = values[index]
+    return grid
+
+
+def _heat_map(axes: Axes, often: Tensor) -> None:
+    axes.imshow(patch_grid(often).numpy(), cmap="viridis", vmin=0, vmax=max(float(often.max()), 1e-6))
+    for index in range(PATCHES):
+        row, column = row_col(index)
+        dark = float(often[index]) < 0.6 * float(often.max())
+        colour = "white" if dark else "black"
+        axes.text(
+            column, row, f"{index}\n{often[index]:.2f}", ha="center", va="center", color=colour, fontsize=7
+        )
+    axes.set_axis_off()
+    axes.set_title("in place")
+
+
+def draw_gallery(tiles: Sequence[tuple[Tensor, Tensor, Tensor, str]], title: str, path: Path) -> Path:
+    """Figs. 4 and 6: for each (hr uint8 (3, H, H), lr uint8 (3, h, h), selected (16,), caption) a column.
+
+    From above: the LR tile, the HR tile, and HR with what was not bought dimmed.
+    """
+    figure = Figure(figsize=(1.6 * len(tiles), 5.4), layout="constrained")
+    grid = figure.subplots(3, len(tiles), squeeze=False)
+    for column, (hr, lr, selected, caption) in enumerate(tiles):
+        sharp = hr.permute(1, 2, 0).float().numpy() / 255
+        side = hr.shape[-1] // GRID
+        bought = np.kron(patch_grid(selected.float()).numpy(), np.ones((side, side)))[..., None]
+        for row, picture in enumerate((lr.permute(1, 2, 0).numpy(), sharp, sharp * (0.25 + 0.75 * bought))):
+            grid[row, column].imshow(picture, interpolation="nearest")
+            grid[row, column].set_axis_off()
+        grid[0, column].set_title(caption, fontsize=7)
+    figure.suptitle(title, fontsize=10)
+    return save(figure, path)

@@ -1,0 +1,172 @@
+"""A table as Markdown, JSON and a picture: our rows beside the paper's, empty where nothing was run."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from training.checkpoints import write_atomically
+from training.evaluate import paired_bootstrap
+from training.tables.figures import draw_table
+from training.tables.published import BAGNET_MILLISECONDS, STAGE_NAMES, TABLES, Table
+from training.tables.rows import Row, joined
+
+VERDICTS = {-1: "loses to", 0: "not told apart from", 1: "beats"}
+
+Seeds = Mapping[int, list[Row]]
+"""Rows by seed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One method at one stage, over all seeds; our fields are None where it was not run."""
+
+    method: str
+    stage: str
+    accuracy: float | None = None
+    error: float | None = None
+    """Standard error: over seeds where there are several, else over images."""
+    patches: float | None = None
+    milliseconds: float | None = None
+    seeds: int = 0
+    published: tuple[float, float] | None = None
+    gain: dict[str, float] | None = None
+    """Of the reference over this one: paired bootstrap over test images of all seeds."""
+
+
+def cells(number: str, seeds: Seeds, data: str) -> list[Cell]:
+    """Every cell of a table, in its order."""
+    table = TABLES[number]
+    found = []
+    for method in table.methods:
+        ours = {row.stage for rows in seeds.values() for row in rows if row.method == method}
+        theirs = table.cells.get(data, {}).get(method, {})
+        expected = set(theirs) or set(next(iter(table.cells.values())).get(method, {"": None}))
+        found += [
+            _cell(table, seeds, method, stage, theirs.get(stage))
+            for stage in sorted(ours | expected, key=list(STAGE_NAMES).index)
+        ]
+    return found
+
+
+def _cell(table: Table, seeds: Seeds, method: str, stage: str, published: tuple[float, float] | None) -> Cell:
+    rows = _of(seeds, method, stage)
+    if not rows:
+        return Cell(method=method, stage=stage, published=published)
+    accuracies = [row.accuracy for row in rows]
+    error = stdev(accuracies) / math.sqrt(len(rows)) if len(rows) > 1 else rows[0].standard_error
+    times = [float(row.facts["milliseconds"]) for row in rows if "milliseconds" in row.facts]
+    return Cell(
+        method=method,
+        stage=stage,
+        accuracy=mean(accuracies),
+        error=error,
+        patches=mean(row.mean_patches for row in rows),
+        milliseconds=mean(times) if times else None,
+        seeds=len(rows),
+        published=published,
+        gain=_gain(table, seeds, method, stage),
+    )
+
+
+def _of(seeds: Seeds, method: str, stage: str) -> list[Row]:
+    rows = [row for seed in sorted(seeds) for row in seeds[seed]]
+    return [row for row in rows if (row.method, row.stage) == (method, stage)]
+
+
+def _gain(table: Table, seeds: Seeds, method: str, stage: str) -> dict[str, float] | None:
+    """The reference's last stage stands against methods without stages."""
+    last = table.stages[-1] if table.stages else ""
+    reference = _of(seeds, table.reference, stage or last)
+    rows = _of(seeds, method, stage)
+    if method == table.reference or len(reference) != len(rows):
+        return None
+    return paired_bootstrap(joined(reference), joined(rows))
+
+
+def verdict(gain: Mapping[str, float]) -> str:
+    """In words, by whether the 95 % interval of the gain leaves zero out."""
+    sign = 1 if gain["low"] > 0 else -1 if gain["high"] < 0 else 0
+    return VERDICTS[sign]
+
+
+def write_table(number: str, seeds: Seeds, data: str, provenance: Mapping[str, Any], folder: Path) -> Path:
+    """Write table<N>-<data>.md, .json and .png into a folder; returns the Markdown's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = cells(number, seeds, data)
+    path = folder / f"table{number}-{data}.md"
+    write_atomically(path, _markdown(number, made, data, provenance).encode())
+    document = {"table": number, "data": data, **provenance, "cells": [vars(cell) for cell in made]}
+    write_atomically(path.with_suffix(".json"), json.dumps(document, indent=1).encode())
+    draw_table(TABLES[number], made, data, path.with_suffix(".png"))
+    return path
+
+
+def _markdown(number: str, made: list[Cell], data: str, provenance: Mapping[str, Any]) -> str:
+    table = TABLES[number]
+    timed = number == "3"
+    parts = [
+        f"# {table.title}: {data}",
+        _provenance(provenance, table.methods[table.reference]),
+        _rows(table, made, data, timed=timed),
+    ]
+    if data not in table.cells:
+        parts.append(f"The paper has no numbers for {data}.")
+    if missing := [_name(table, cell) for cell in made if cell.accuracy is None]:
+        parts.append(f"Not run: {', '.join(missing)}. Their cells are empty, never copied.")
+    if data in table.cells and table.notes:
+        parts.append("## About the paper's numbers\n\n" + "\n".join(f"- {note}" for note in table.notes))
+    return "\n\n".join(parts) + "\n"
+
+
+def _provenance(facts: Mapping[str, Any], reference: str) -> str:
+    seeds = ", ".join(str(seed) for seed in facts["seeds"])
+    several = len(facts["seeds"]) > 1
+    return (
+        f"`{facts['command']}`\n"
+        f"at commit `{str(facts['commit'])[:12]}`, recipe `{facts['recipe']}`, seed{'s' if several else ''} "
+        f"{seeds}, on {facts['hardware']}: {facts['minutes']:.0f} minutes of epochs so far in this folder.\n"
+        f"± is the standard error over {'seeds' if several else 'test images'}; "
+        f"S is the mean number of patches bought of 16.\n"
+        f"The last column is the gain of {reference} at the same stage, in points: "
+        f"paired bootstrap over test images, 95 % interval."
+    )
+
+
+def _rows(table: Table, made: list[Cell], data: str, *, timed: bool) -> str:
+    head = ["method", "stage", "ours %", "±", "S"] + (["ms"] if timed else []) + ["paper %", "paper S"]
+    head += ["paper ms"] if timed and data in table.cells else []
+    head.append(f"{table.methods[table.reference]}'s gain")
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for cell in made:
+        theirs = (
+            ["", ""] if cell.published is None else [f"{cell.published[0]:.1f}", f"{cell.published[1]:g}"]
+        )
+        ours = [
+            "" if value is None else f"{value:.1f}"
+            for value in (_percent(cell.accuracy), _percent(cell.error), cell.patches)
+        ]
+        if timed:
+            ours.append("" if cell.milliseconds is None else f"{cell.milliseconds:.2f}")
+            theirs += [str(BAGNET_MILLISECONDS.get(cell.method, ""))] if data in table.cells else []
+        line = [table.methods[cell.method], STAGE_NAMES[cell.stage], *ours, *theirs, _gain_in_words(cell)]
+        lines.append("| " + " | ".join(line) + " |")
+    return "\n".join(lines)
+
+
+def _percent(value: float | None) -> float | None:
+    return None if value is None else 100 * value
+
+
+def _gain_in_words(cell: Cell) -> str:
+    if cell.gain is None:
+        return ""
+    points = [f"{100 * cell.gain[name]:+.1f}" for name in ("mean", "low", "high")]
+    return f"{points[0]} [{points[1]}, {points[2]}]: {verdict(cell.gain)} it"
+
+
+def _name(table: Table, cell: Cell) -> str:
+    return f"{table.methods[cell.method]} {STAGE_NAMES[cell.stage]}".strip()
