@@ -7,6 +7,7 @@ Pixels become 0..255 as the service makes them (docs/inputs.md): uint8 as it is;
 
 import csv
 import hashlib
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import rasterio
 import torch
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.warp import transform_bounds
 from torch import Tensor
@@ -105,7 +106,9 @@ def check_pair(lr_file: Path, hr_file: Path) -> None:
 
 def _opened(file: Path) -> DatasetReader:
     try:
-        return rasterio.open(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # check_pair says so in words
+            return rasterio.open(file)
     except RasterioError as error:
         raise DataError(f"{file} is not a readable raster: {error}") from error
 
