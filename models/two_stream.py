@@ -56,10 +56,17 @@ class TwoStreamClassifier(nn.Module):
         logits: Tensor = self.lr(upsample(lr, self.lr_input_size))
         return logits
 
-    def mixture(self, hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:
-        """Uncalibrated probabilities (B, N), eq. 7: what training takes the likelihood of."""
+    def coarse(self, lr: Tensor) -> Tensor:
+        """Probabilities (B, N) of the LR stream alone."""
+        return torch.softmax(self.lr_logits(lr).float(), dim=1)
+
+    def mixture(self, hr: Tensor, lr: Tensor, selected: Tensor, coarse: Tensor | None = None) -> Tensor:
+        """Uncalibrated probabilities (B, N), eq. 7: what training takes the likelihood of.
+
+        Whoever asks about several choices for one tile passes what `coarse` said of it.
+        """
         sharp = torch.softmax(self.hr_logits(hr, lr, selected).float(), dim=1)
-        coarse = torch.softmax(self.lr_logits(lr).float(), dim=1)
+        coarse = self.coarse(lr) if coarse is None else coarse
         return fuse(sharp, coarse, selected.float().sum(1), self.fusion_exponent)
 
     def forward(self, hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:

@@ -41,11 +41,11 @@ class BagNet(nn.Module):
         computed = self.hr(cut(hr)[image, patch].contiguous(memory_format=torch.channels_last)).float()
         return evidence.index_add(0, image, computed) / PATCHES
 
-    def lr_logits(self, lr: Tensor) -> Tensor:
-        """No opinion: 0 for every class (B, N)."""
-        return lr.new_zeros(len(lr), self.classes)
+    def coarse(self, lr: Tensor) -> Tensor:
+        """No opinion: even over the classes (B, N)."""
+        return lr.new_full((len(lr), self.classes), 1 / self.classes)
 
-    def mixture(self, hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:
+    def mixture(self, hr: Tensor, lr: Tensor, selected: Tensor, _coarse: Tensor | None = None) -> Tensor:
         """Probabilities (B, N); even over the classes where nothing is bought."""
         return torch.softmax(self.hr_logits(hr, lr, selected), dim=1)
 

@@ -4,7 +4,7 @@ On 1,680 images a classifier knows its training set by heart; there, nothing is 
 policy trained on its rewards learns to buy nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -36,11 +36,11 @@ class Classifier(Protocol):
     def hr_logits(self, hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:
         """Logits (B, N) from the bought patches."""
 
-    def mixture(self, hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:
+    def mixture(self, hr: Tensor, lr: Tensor, selected: Tensor, coarse: Tensor | None, /) -> Tensor:
         """Probabilities (B, N) of both streams together."""
 
-    def lr_logits(self, lr: Tensor) -> Tensor:
-        """Logits (B, N) from the LR tile."""
+    def coarse(self, lr: Tensor) -> Tensor:
+        """Probabilities (B, N) of the LR stream alone."""
 
 
 def fit_temperature(probabilities: Tensor, labels: Tensor) -> float:
@@ -61,29 +61,40 @@ class Jury:
     fold: Tensor
     """int64 (N,)"""
 
-    def probabilities(self, batch: Batch, selected: Tensor, *, hr_only: bool = False) -> Tensor:
-        """Of the classes, by eq. 7 or by the HR stream alone: (B, N), without gradient."""
-        if len(self.classifiers) == 1:
-            return _answer(self.classifiers[0], batch.hr, batch.lr, selected, hr_only=hr_only)
-        folds = self.fold[batch.chosen].to(batch.hr.device)
-        parts, places = [], []
-        for number, classifier in enumerate(self.classifiers):
-            mine = (folds == number).nonzero()[:, 0]
-            parts.append(_answer(classifier, batch.hr[mine], batch.lr[mine], selected[mine], hr_only=hr_only))
-            places.append(mine)
-        return torch.cat(parts)[torch.cat(places).argsort()]
+    def coarse(self, batch: Batch) -> Tensor:
+        """Of the classes, by the LR stream alone: (B, N), without gradient."""
+        return self._asked(batch, lambda judge, mine: judge.coarse(batch.lr[mine]))
+
+    def probabilities(self, batch: Batch, selected: Tensor, coarse: Tensor | None) -> Tensor:
+        """Of the classes given the bought patches: (B, N), without gradient.
+
+        By eq. 7 with what `coarse` said of these tiles; None leaves the LR stream out (Pt, Ft-1).
+        """
+
+        def answer(judge: Classifier, mine: Tensor) -> Tensor:
+            tiles = batch.hr[mine], batch.lr[mine], selected[mine]
+            if coarse is None:
+                return torch.softmax(judge.hr_logits(*tiles).float(), dim=1)
+            return judge.mixture(*tiles, coarse[mine])
+
+        return self._asked(batch, answer)
+
+    def _asked(self, batch: Batch, answer: Callable[[Classifier, Tensor], Tensor]) -> Tensor:
+        """Each image's answer from its own judge."""
+        everything = torch.arange(len(batch.chosen), device=batch.hr.device)
+        parts = [everything]
+        if len(self.classifiers) > 1:
+            folds = self.fold[batch.chosen].to(batch.hr.device)
+            parts = [everything[folds == number] for number in range(len(self.classifiers))]
+        with torch.no_grad(), inference_precision(batch.hr.device):
+            pairs = zip(self.classifiers, parts, strict=True)
+            answers = [answer(judge, mine) for judge, mine in pairs if len(mine)]
+        return torch.cat(answers)[torch.cat(parts).argsort()]
 
 
 def sole_judge(classifier: Classifier, images: ImageSource) -> Jury:
     """A jury of one: the classifier that is trained also hands out the rewards."""
     return Jury([classifier], torch.zeros(len(images.labels), dtype=torch.int64))
-
-
-def _answer(classifier: Classifier, hr: Tensor, lr: Tensor, selected: Tensor, *, hr_only: bool) -> Tensor:
-    with torch.no_grad(), inference_precision(hr.device):
-        if hr_only:
-            return torch.softmax(classifier.hr_logits(hr, lr, selected).float(), dim=1)
-        return classifier.mixture(hr, lr, selected)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +148,7 @@ def _asked(lab: Lab, jury: Jury, indices: Tensor, masks: int) -> dict[str, Tenso
         for rows in tqdm(torch.split(mine, ASKED_AT_ONCE), desc=f"table, fold {number}", mininterval=5):
             hr, lr, _ = batch_of(lab.images, indices[rows], lab.run.device)
             with torch.inference_mode(), inference_precision(lab.run.device):
-                lr_answers[rows] = torch.softmax(classifier.lr_logits(lr).float(), 1).cpu()
+                lr_answers[rows] = classifier.coarse(lr).cpu()
                 for k in range(masks):
                     logits = classifier.hr_logits(hr, lr, chosen_masks[rows, k].to(hr.device))
                     hr_answers[rows, k] = torch.softmax(logits.float(), 1).cpu()

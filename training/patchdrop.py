@@ -1,7 +1,7 @@
 """The paper, stage by stage: HR-CNN, LR-CNN, then PatchDrop's Pt, Ft-1 and Ft-2 (section 3.4)."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -96,5 +96,7 @@ def served(stage: str, classifier: Classifier) -> Predictor:
     def hr_alone(hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:
         return torch.softmax(classifier.hr_logits(hr, lr, selected).float(), dim=1)
 
-    both: Callable[[Tensor, Tensor, Tensor], Tensor] = classifier.mixture
+    def both(hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:
+        return classifier.mixture(hr, lr, selected, None)
+
     return both if stage == "ft2" else hr_alone

@@ -34,9 +34,10 @@ def train_jointly(
 
     def step(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         classifier.hr.eval()
-        result = policy_step(policy, judge, batch, config, hr_only=one_stream, expected=False)
+        coarse = None if one_stream else judge.coarse(batch)
+        result = policy_step(policy, judge, batch, config, coarse, expected=False)
         classifier.hr.train()
-        likelihood = classifier_loss(classifier, batch, half_served(result), one_stream=one_stream)
+        likelihood = classifier_loss(classifier, batch, half_served(result), coarse)
         return result.loss + likelihood, result.metrics | {"loss": likelihood}
 
     train_stage(
@@ -59,12 +60,15 @@ def half_served(result: PolicyStep) -> Tensor:
     return torch.where(served.unsqueeze(1), result.greedy, result.sampled)
 
 
-def classifier_loss(classifier: Classifier, batch: Batch, selected: Tensor, *, one_stream: bool) -> Tensor:
-    """Cross-entropy of the HR stream alone (Ft-1) or of eq. 7's mixture (Ft-2, constant at S = 0)."""
-    if one_stream:
+def classifier_loss(classifier: Classifier, batch: Batch, selected: Tensor, coarse: Tensor | None) -> Tensor:
+    """Cross-entropy of the HR stream alone (Ft-1), or of eq. 7's mixture with `coarse` (Ft-2).
+
+    The second is constant where nothing is bought.
+    """
+    if coarse is None:
         logits = classifier.hr_logits(batch.hr, batch.lr, selected)
         return F.cross_entropy(logits.float(), batch.labels)
-    mixture = classifier.mixture(batch.hr, batch.lr, selected)
+    mixture = classifier.mixture(batch.hr, batch.lr, selected, coarse)
     return F.nll_loss(mixture.clamp_min(1e-8).log(), batch.labels)
 
 

@@ -29,7 +29,8 @@ def train_masked(
     def step(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.no_grad():
             selected = choose(batch.lr).to(batch.lr.device)
-        loss = classifier_loss(classifier, batch, selected, one_stream=one_stream)
+            coarse = None if one_stream else classifier.coarse(batch.lr)
+        loss = classifier_loss(classifier, batch, selected, coarse)
         return loss, {"loss": loss}
 
     train_stage(lab, stage, {"hr": classifier.hr}, lab.learnt, config, step)

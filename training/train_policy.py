@@ -38,12 +38,13 @@ class PolicyStep:
 
 
 def policy_step(
-    policy: PolicyNetwork, jury: Jury, batch: Batch, config: Stage, *, hr_only: bool, expected: bool
+    policy: PolicyNetwork, jury: Jury, batch: Batch, config: Stage, coarse: Tensor | None, *, expected: bool
 ) -> PolicyStep:
     """Self-critical policy gradient of one batch.
 
-    `hr_only` leaves the LR stream out of the rewards (Pt, Ft-1); `expected` rewards the probability of
-    the true label instead of 1 for the right label and 0 for a wrong one.
+    `coarse` is what the jury's LR stream says of it; None leaves that stream out of the rewards (Pt,
+    Ft-1). `expected` rewards the probability of the true label instead of 1 for the right label and 0
+    for a wrong one.
     """
     probabilities = utilities(policy(batch.lr).float())  # (B, 16)
     greedy = greedy_actions(probabilities.detach())
@@ -52,7 +53,7 @@ def policy_step(
     sampled = torch.bernoulli(explored.detach()).bool()
     earned = {}
     for name, selected in (("sampled", sampled), ("greedy", greedy)):
-        answers = jury.probabilities(batch, selected, hr_only=hr_only)
+        answers = jury.probabilities(batch, selected, coarse)
         earned[name] = reward(correctness(answers, batch.labels, expected=expected), selected, config.sigma)
     metrics = {
         "reward_sampled": earned["sampled"].mean(),
@@ -88,7 +89,8 @@ def train_policy(
     """
 
     def step(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        result = policy_step(policy, jury, batch, config, hr_only=hr_only, expected=polish)
+        coarse = None if hr_only else jury.coarse(batch)
+        result = policy_step(policy, jury, batch, config, coarse, expected=polish)
         return result.loss, result.metrics
 
     judge = jury.classifiers[0]
@@ -115,7 +117,8 @@ def greedy_reward(
         hr, lr, labels = batch_of(lab.images, chosen, lab.run.device)
         batch = Batch(hr=hr, lr=lr, labels=labels, chosen=chosen, progress=1.0, symmetry=0)
         greedy = greedy_actions(utilities(policy(lr)))
-        answers = Jury([judge], torch.empty(0)).probabilities(batch, greedy, hr_only=hr_only)
+        jury = Jury([judge], torch.empty(0))
+        answers = jury.probabilities(batch, greedy, None if hr_only else jury.coarse(batch))
         total += float(reward(correctness(answers, labels, expected=False), greedy, sigma).sum())
     return total / len(lab.validation)
 

@@ -91,12 +91,12 @@ def test_the_reward_is_of_the_label_and_of_the_choice_it_was_given_for(lab, stag
     batch = first_batch(lab)
     torch.manual_seed(0)
     result = policy_step(
-        stages["pt"].policy, sole_judge(classifier, lab.images), batch, STAGE, hr_only=True, expected=False
+        stages["pt"].policy, sole_judge(classifier, lab.images), batch, STAGE, None, expected=False
     )
     with torch.no_grad():
         for selected, name in ((result.sampled, "sampled"), (result.greedy, "greedy")):
             # The judge answers in bf16, which may tip a label: ask it as it is asked there.
-            answers = sole_judge(classifier, lab.images).probabilities(batch, selected, hr_only=True)
+            answers = sole_judge(classifier, lab.images).probabilities(batch, selected, None)
             right = (answers.argmax(1) == batch.labels).float()
             bought = selected.float().sum(1) / 16
             by_hand = torch.where(right.bool(), 1 - bought**2, torch.full_like(bought, -0.5))
@@ -108,9 +108,9 @@ def test_in_ft2_nothing_bought_teaches_the_hr_stream_nothing(lab, stages):
     classifier.hr.requires_grad_(True).zero_grad(set_to_none=True)
     batch = first_batch(lab)
     nothing = torch.zeros(6, 16).bool()
-    classifier_loss(classifier, batch, nothing, one_stream=False).backward()
+    classifier_loss(classifier, batch, nothing, classifier.coarse(batch.lr)).backward()
     assert max(p.grad.abs().max() for p in classifier.hr.parameters()) == 0
-    classifier_loss(classifier, batch, ~nothing, one_stream=False).backward()
+    classifier_loss(classifier, batch, ~nothing, classifier.coarse(batch.lr)).backward()
     assert max(p.grad.abs().max() for p in classifier.hr.parameters()) > 0
     classifier.hr.zero_grad(set_to_none=True)
     classifier.hr.requires_grad_(False)
@@ -119,7 +119,7 @@ def test_in_ft2_nothing_bought_teaches_the_hr_stream_nothing(lab, stages):
 def test_half_of_a_batch_is_as_served(lab, stages):
     torch.manual_seed(0)
     judge = sole_judge(stages["pt"].classifier, lab.images)
-    result = policy_step(stages["pt"].policy, judge, first_batch(lab), STAGE, hr_only=True, expected=False)
+    result = policy_step(stages["pt"].policy, judge, first_batch(lab), STAGE, None, expected=False)
     mixed = half_served(result)
     assert torch.equal(mixed[::2], result.sampled[::2])
     assert torch.equal(mixed[1::2], result.greedy[1::2])
@@ -129,7 +129,7 @@ def test_each_image_is_judged_by_who_has_not_seen_it(lab, networks):
     class Constant(TwoStreamClassifier):
         """Says one class, whatever it is shown."""
 
-        def mixture(self, hr, _lr, _selected):
+        def mixture(self, hr, _lr, _selected, _coarse):
             return torch.nn.functional.one_hot(torch.full((len(hr),), self.says), 3).float()
 
     jurors = []
@@ -139,7 +139,8 @@ def test_each_image_is_judged_by_who_has_not_seen_it(lab, networks):
         jurors.append(juror)
     fold = torch.tensor([2, 0, 1, 1, 0, 2] + [0] * 18)
     batch = first_batch(lab)
-    answers = Jury(jurors, fold).probabilities(batch, training_masks(6))
+    jury = Jury(jurors, fold)
+    answers = jury.probabilities(batch, training_masks(6), jury.coarse(batch))
     assert answers.argmax(1).tolist() == fold[batch.chosen].tolist()
 
 

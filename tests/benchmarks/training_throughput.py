@@ -1,0 +1,216 @@
+"""Images per second of our Pt and Ft-2 steps against the authors' own, same networks, batch and images.
+
+    python tests/benchmarks/training_throughput.py --authors DIR --data CIFAR10
+
+DIR is a checkout of the authors' repository (ermongroup/PatchDrop, commit 35b45e7), which does not run as
+published. Its `train` functions are read from its files and run as they stand but for REPAIRS, each of
+which must match. Both sides get our ResNet8 (policy, 8 px) and ResNet32 (classifiers). The two sides take
+turns in one process; the medians and their ratio are the result. With the authors' data loader, and
+with its batches decoded beforehand, which leaves only the step.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import torchvision
+import tqdm
+from torch import nn
+from torch.autograd import Variable
+from torch.distributions import Bernoulli
+from torch.utils.data import DataLoader, Subset
+
+from models.backbones import build_backbone
+from models.policy import PolicyConfig, PolicyNetwork
+from models.two_stream import TwoStreamClassifier
+from training.crossfit import sole_judge
+from training.lab import Lab, Run, open_lab
+from training.memory import keep_freed_memory
+from training.provenance import git_revision, hardware
+from training.recipe import Recipe, load_recipe
+from training.train_jointly import train_jointly
+from training.train_policy import train_policy
+
+REPAIRS = {
+    "pretrain.py": [(".cuda(async=True)", ".to(DEVICE)"), (".cuda()", ".to(DEVICE)")],
+    "finetune2stream.py": [(".cuda(async=True)", ".to(DEVICE)"), (".cuda()", ".to(DEVICE)")],
+    "utils/utils.py": [
+        ("return input_org.cuda()", "return input_org.to(DEVICE)"),
+        ("np.int)", "np.int64)"),
+        ("np.str)", "str)"),
+        ("from utils.fmow_dataloader import CustomDatasetFromImages", ""),
+    ],
+}
+"""What today's Python, torch and NumPy refuse, and the device made a variable. No step is changed."""
+
+
+def repaired(source: str, repairs: list[tuple[str, str]]) -> str:
+    """The source with every repair made. ValueError if one does not apply: it is another version."""
+    for old, new in repairs:
+        if old not in source:
+            raise ValueError(f"the authors' file has no {old!r}: another commit?")
+        source = source.replace(old, new)
+    return source
+
+
+def read(authors: Path, name: str) -> str:
+    """One of the authors' files, repaired."""
+    return repaired((authors / name).read_text(), REPAIRS[name])
+
+
+class Addressed(nn.Module):
+    """Our network behind the signature that their code calls."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images, _data_set, _resolution):
+        """Their extra words choose a pooling that our networks do not need."""
+        return self.network(images)
+
+
+def their_epoch(authors: Path, name: str, networks: dict, loader, options: SimpleNamespace):
+    """Their `train(epoch)` over a loader, bound to our networks."""
+    library = {"DEVICE": options.device}
+    exec(compile(read(authors, "utils/utils.py"), "utils.py", "exec"), library)  # noqa: S102 - a checkout the user names
+    source = read(authors, name)
+    body = source[source.index("def train(epoch):") : source.index("def test(epoch):")]
+    mappings, _, patch = library["action_space_model"]("C10")
+    trained = [parameter for key in options.trained for parameter in networks[key].parameters()]
+    scope = {
+        "DEVICE": options.device, "torch": torch, "F": F, "Variable": Variable, "Bernoulli": Bernoulli,
+        "tqdm": SimpleNamespace(tqdm=lambda batches, **_: tqdm.tqdm(batches, disable=True)),
+        "utils": SimpleNamespace(**library), "mappings": mappings, "patch_size": patch,
+        "args": SimpleNamespace(
+            parallel=False, alpha=0.8, lr_size=8, model="R32_C10", penalty=options.penalty
+        ),
+        "trainloader": loader, "optimizer": torch.optim.Adam(trained, lr=1e-4),
+        "log_value": lambda *_: None, "print": lambda *_: None, **networks,
+    }  # fmt: skip
+    exec(compile(body, name, "exec"), scope)  # noqa: S102 - as above
+    return lambda: scope["train"](0)
+
+
+def their_loader(authors: Path, data: Path, images: int, batch: int, workers: int) -> DataLoader:
+    """CIFAR-10 through their transforms."""
+    library = {"DEVICE": "cpu"}
+    exec(compile(read(authors, "utils/utils.py"), "utils.py", "exec"), library)  # noqa: S102 - as above
+    transform, _ = library["get_transforms"]("R32", "C10")
+    whole = torchvision.datasets.CIFAR10(str(data), train=True, transform=transform)
+    return DataLoader(Subset(whole, range(images)), batch, shuffle=True, num_workers=workers)
+
+
+def our_stage(lab: Lab, step: str, recipe: Recipe, out: Path):
+    """One epoch of our own stage, checkpoint, batch-norm retake and all."""
+    count = 0
+
+    def run() -> None:
+        nonlocal count
+        count += 1
+        place = out / f"{step}{count}"
+        place.mkdir()
+        here = Lab(
+            recipe=recipe, run=Run(out=place, seed=0, device=lab.run.device), images=lab.images,
+            learnt=lab.learnt, validation=lab.validation, test=lab.test,
+        )  # fmt: skip
+        policy = PolicyNetwork(PolicyConfig(backbone="resnet8", input_size=8, head="independent"))
+        hr, lr = (build_backbone("resnet32", 10).eval().requires_grad_(False) for _ in range(2))
+        streams = TwoStreamClassifier(hr, lr, lr_input_size=8, fill="zero").to(lab.run.device).eval()
+        if step == "pt":
+            train_policy(
+                here, step, policy, sole_judge(streams, lab.images), recipe.stage(step), hr_only=True
+            )
+        else:
+            train_jointly(here, step, policy, streams, recipe.stage(step), one_stream=False)
+
+    return run
+
+
+def seconds(run) -> float:
+    """Wall time, the device's work included."""
+    begun = time.perf_counter()
+    run()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - begun
+
+
+def compare(options: argparse.Namespace, step: str, lab: Lab, recipe: Recipe, out: Path) -> dict:
+    """Median images/s of both sides, and the ratio."""
+    batch = recipe.stage(step).batch
+    device = lab.run.device
+    loader = their_loader(options.authors, options.data, options.images, batch, options.workers)
+    ready = list(loader)
+    networks = {
+        "agent": Addressed(build_backbone("resnet8", 16)).to(device),
+        "rnet": Addressed(build_backbone("resnet32", 10)).to(device).eval(),
+        "rnet_hr": Addressed(build_backbone("resnet32", 10)).to(device),
+        "rnet_lr": Addressed(build_backbone("resnet32", 10)).to(device).eval(),
+    }
+    name, trained = {"pt": ("pretrain.py", ["agent"]), "ft2": ("finetune2stream.py", ["agent", "rnet_hr"])}[
+        step
+    ]
+    settings = SimpleNamespace(device=device, penalty=-0.5 if step == "pt" else -5, trained=trained)
+    sides = {
+        "theirs": their_epoch(options.authors, name, networks, loader, settings),
+        "theirs, images ready": their_epoch(options.authors, name, networks, ready, settings),
+        "ours": our_stage(lab, step, recipe, out),
+    }
+    times = {side: [] for side in sides}
+    for repeat in range(options.repeats + 1):
+        for side, run in sides.items():
+            taken = seconds(run)
+            if repeat:  # the first round warms up
+                times[side].append(taken)
+    speeds = {side: options.images / median(taken) for side, taken in times.items()}
+    ratios = {f"ours / {side}": speeds["ours"] / speeds[side] for side in ("theirs", "theirs, images ready")}
+    return {"batch": batch, "images_per_second": speeds, **ratios}
+
+
+def main() -> None:
+    """Compare both steps and print JSON."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--authors", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--images", type=int, default=4096)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=min(8, os.cpu_count() or 1))
+    parser.add_argument("--pt-batch", type=int, default=1024)
+    parser.add_argument("--ft-batch", type=int, default=256)
+    options = parser.parse_args()
+    keep_freed_memory()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    base = load_recipe("cifar10")
+    recipe = replace(
+        base, lr_input=8, bf16_on_cpu=True, train_images=options.images,
+        pt=replace(base.stage("pt"), epochs=1, batch=options.pt_batch),
+        ft2=replace(base.stage("ft2"), epochs=1, batch=options.ft_batch),
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        run = Run(out=out / "lab", seed=0, device=device)
+        with open_lab(recipe, options.data, run) as lab:
+            found = {step: compare(options, step, lab, recipe, out) for step in ("pt", "ft2")}
+    facts = {
+        "hardware": hardware(device),
+        "torch": torch.__version__,
+        "commit": git_revision(),
+        "numpy": np.__version__,
+    }
+    print(json.dumps({**facts, "images": options.images, **found}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
