@@ -86,7 +86,7 @@ def area(curve: Curve, until: float = 8.0) -> float:
 
 def draw_frontier(curves: Mapping[str, Curve], title: str, path: Path) -> Path:
     """Accuracy against S of every method; the oracle dashed. The legend has each one's `area`."""
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(10.5, 5), layout="constrained")
     axes = figure.subplots()
     for number, (name, curve) in enumerate(curves.items()):
         sizes, accuracies = zip(*sorted(map(tuple, curve)), strict=True)
@@ -105,7 +105,13 @@ def draw_frontier(curves: Mapping[str, Curve], title: str, path: Path) -> Path:
     axes.set_ylabel("accuracy on the test split, %")
     axes.set_title(title)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, title="mean accuracy up to S = 8 in brackets", title_fontsize=8)
+    axes.legend(
+        title="in brackets: mean accuracy up to S = 8",
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.0),
+        fontsize=8,
+        title_fontsize=8,
+    )
     return save(figure, path)
 
 
@@ -148,6 +154,7 @@ def draw_policy(right: Tensor, selected: Tensor, title: str, path: Path) -> Path
     left.bar(sizes, [100 * share for _, share, _ in groups], color=COLOURS[5], label="share of images")
     left.plot(sizes, [100 * accuracy for _, _, accuracy in groups], "o-", color=COLOURS[1], label="accuracy")
     left.set(xlabel="S, patches bought of an image", ylabel="%", ylim=(0, 105), title="by S")
+    left.set_xticks(sizes)
     left.legend(fontsize=8)
     often = selected.float().mean(0)
     middle.bar(range(PATCHES), often.tolist(), color=COLOURS[0])

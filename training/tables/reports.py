@@ -138,7 +138,8 @@ def frontier(rows: Mapping[tuple[str, str], Row]) -> dict[str, figures.Curve]:
         if stage in ("pt", "ft1") or method not in METHODS:
             continue
         name = f"{METHODS[method]} {STAGE_NAMES[stage]}".strip()
-        curves[name] = row.facts.get("curve", [[row.mean_patches, row.accuracy]])
+        ends = [[float(size), accuracy] for size, accuracy in row.facts.get("ends", {}).items()]
+        curves[name] = row.facts.get("curve", [[row.mean_patches, row.accuracy]]) + ends
         for chooser, curve in row.facts.get("same_classifier", {}).items():
             curves[f"{METHODS[chooser]}, our classifier"] = curve
     return curves
