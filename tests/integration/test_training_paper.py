@@ -9,12 +9,14 @@ from factories_lab import tiny_lab
 from models.policy import temper, utilities
 from models.preprocess import compose, upsample
 from models.two_stream import TwoStreamClassifier
+from training import patchdrop as patchdrop_module
 from training.batches import Batch, batch_of
 from training.crossfit import Jury, sole_judge
 from training.evaluate import policy_logits, predict
 from training.masks import training_masks
 from training.patchdrop import new_policy, served, train_hr_cnn, train_lr_cnn, train_patchdrop, two_stream
 from training.recipe import Stage
+from training.tables.measure_rows import baseline_size
 from training.train_jointly import classifier_loss, half_served, retake_batch_norm
 from training.train_policy import policy_step
 
@@ -167,3 +169,24 @@ def test_an_early_stop_keeps_the_best_greedy_reward(tmp_path, networks):
     (_, trained), *_ = train_patchdrop(lab, two_stream(lab, *networks), ("pt",))
     assert not trained.policy.training
     assert '"validation"' in (tmp_path / "metrics.jsonl").read_text()
+
+
+def test_ft1_leaves_the_lr_stream_out_and_ft2_takes_it_in(lab, networks, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(
+        patchdrop_module,
+        "train_jointly",
+        lambda _lab, stage, *_rest, one_stream: asked.update({stage: one_stream}),
+    )
+    monkeypatch.setattr(patchdrop_module, "train_policy", lambda *_arguments, **_options: None)
+    assert list(dict(train_patchdrop(lab, two_stream(lab, *networks)))) == ["pt", "ft1", "ft2"]
+    assert asked == {"ft1": True, "ft2": False}
+
+
+@pytest.mark.parametrize(("bought", "size"), [(1, 3), (0, 2)])
+def test_baselines_buy_what_the_policy_buys_rounded_up(lab, stages, monkeypatch, bought, size):
+    logits = torch.full((6, 16), -1.0)
+    logits[:, :2] = 1.0
+    logits[:bought, 2] = 1.0  # one tile of six buys a third patch: 2.17 on average
+    monkeypatch.setattr("training.tables.measure_rows.policy_logits", lambda *_arguments: logits)
+    assert baseline_size(lab, stages["pt"].policy) == size

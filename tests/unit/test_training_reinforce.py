@@ -90,3 +90,9 @@ def test_greedy_buys_from_one_half():
 @pytest.mark.parametrize(("progress", "alpha"), [(0.0, 0.7), (0.4, 0.825), (0.8, 0.95), (1.0, 0.95)])
 def test_alpha_rises_then_holds(progress, alpha):
     assert alpha_at(progress, 0.7, 0.95) == pytest.approx(alpha)
+
+
+def test_a_sample_as_good_as_greedy_teaches_nothing():
+    s = torch.full((1, 2), 0.4, requires_grad=True)
+    self_critical_loss(torch.full((1,), 0.75), torch.full((1,), 0.75), CHOICES[1:2], s).backward()
+    assert s.grad.abs().max() == 0
