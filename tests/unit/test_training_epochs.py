@@ -120,7 +120,9 @@ def test_patience_keeps_the_best_epoch_and_stops(tmp_path):
 
 
 def test_without_patience_validation_is_not_asked(tmp_path):
-    train(tiny_lab(tmp_path), network(), validate=lambda: pytest.fail("asked"))
+    lab = tiny_lab(tmp_path)
+    train(lab, network(), validate=lambda: pytest.fail("asked"))
+    assert "validation" not in lines(lab)[0]
 
 
 def test_only_named_networks_are_in_training_mode_and_frozen_weights_stay(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from training.data import cifar, fmow, folders, pairs
+from training.data import cifar, fmow, folders
 from training.data.images import DataError
 from training.data.pictures import open_picture
 
@@ -155,6 +155,8 @@ def _check_fmow(place: Path) -> Findings:
 
 
 def _check_pairs(path: Path) -> Findings:
+    from training.data import pairs  # noqa: PLC0415  (GDAL is not on every machine that trains)
+
     file = pairs.find_csv(path)
     rows, wrong = pairs.list_rows(file)
     for number, row in enumerate(rows, start=2):

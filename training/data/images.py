@@ -53,28 +53,34 @@ class ImageSource(Protocol):
         """The same with its pixels on a device, if it holds them."""
 
 
-def digest_of(labels: Tensor, digests: Sequence[str]) -> str:
-    """sha256 over labels and digests."""
-    lines = (f"{label} {digest}\n" for label, digest in zip(labels.tolist(), digests, strict=True))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
 @dataclass(frozen=True, kw_only=True)
-class Images:
-    """Resident in memory: hr uint8 (N, 3, L, L), lr uint8 (N, 3, h, h), labels int64 (N,)."""
+class Labelled:
+    """What is known of every image of a split, without its pixels."""
 
-    hr: Tensor
-    lr: Tensor
     labels: Tensor
+    """int64 (N,), on the CPU."""
     classes: tuple[str, ...]
     digests: tuple[str, ...]
+    """Equal ones are the same image."""
     mean: Sequence[float] = NORMALISED[0]
     std: Sequence[float] = NORMALISED[1]
 
     @property
     def digest(self) -> str:
         """sha256 over labels and digests: which data a bundle was trained on."""
-        return digest_of(self.labels, self.digests)
+        pairs = zip(self.labels.tolist(), self.digests, strict=True)
+        lines = (f"{label} {digest}\n" for label, digest in pairs)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images(Labelled):
+    """Resident in memory."""
+
+    hr: Tensor
+    """uint8 (N, 3, L, L)"""
+    lr: Tensor
+    """uint8 (N, 3, h, h)"""
 
     def pixels(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 hr (B, 3, L, L) and lr (B, 3, h, h) of int64 indices (B,)."""
@@ -91,22 +97,14 @@ Decode = Callable[[Path, str], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class StreamedImages:
-    """Too many for memory: files are decoded when asked for, by a bounded pool of threads."""
+class StreamedImages(Labelled):
+    """Too many for memory: files are decoded when asked for, by a bounded pool of threads.
+
+    Their digests are of names and sizes: reading every byte first would take as long as an epoch.
+    """
 
     files: tuple[tuple[Path, str], ...]
     decode: Decode
-    labels: Tensor
-    classes: tuple[str, ...]
-    digests: tuple[str, ...]
-    """Of names and sizes: reading every byte first would take as long as an epoch."""
-    mean: Sequence[float] = NORMALISED[0]
-    std: Sequence[float] = NORMALISED[1]
-
-    @property
-    def digest(self) -> str:
-        """sha256 over labels and digests: which data a bundle was trained on."""
-        return digest_of(self.labels, self.digests)
 
     def pixels(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 hr (B, 3, L, L) and lr (B, 3, h, h) of int64 indices (B,). DataError names a broken file."""

@@ -9,7 +9,6 @@ from training.data.cifar import DATA_SETS, read_cifar
 from training.data.fmow import read_fmow
 from training.data.folders import find_splits, read_folders, unpacked
 from training.data.images import NORMALISED, DataError, Images, ImageSource, StreamedImages, read_now
-from training.data.pairs import read_pairs
 
 RESIDENT = 8 * 2**30
 """Bytes of pixels that may stay in memory; a larger split is decoded when asked for."""
@@ -55,6 +54,9 @@ def _read(layout: str, place: Path, *, train: bool, hr_size: int, lr_size: int) 
     if layout == "fmow":
         return read_fmow(place, train=train, hr_size=hr_size, lr_size=lr_size)
     if layout == "pairs":
+        # GDAL is not on every machine that trains, and nothing else needs it.
+        from training.data.pairs import read_pairs  # noqa: PLC0415  (as just said)
+
         return read_pairs(place, train=train, hr_size=hr_size, lr_size=lr_size)
     raise DataError(f"unknown layout {layout!r}")
 
