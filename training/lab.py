@@ -15,6 +15,7 @@ from training.checkpoints import write_atomically
 from training.data.images import ImageSource, split_groups
 from training.data.layouts import open_splits
 from training.initial_weights import start_backbone
+from training.provenance import git_revision
 from training.recipe import Recipe
 
 
@@ -58,6 +59,7 @@ def open_lab(recipe: Recipe, data: Path, run: Run) -> Iterator[Lab]:
 
     ValueError if `run.out` holds another run, or an earlier one that was not asked to be resumed.
     """
+    git_revision()
     _claim(run, recipe)
     sizes = (recipe.hr_size, recipe.lr_size)
     crop = recipe.crop_from

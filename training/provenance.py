@@ -4,13 +4,18 @@ import os
 import platform
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import torch
 
 
+@cache
 def git_revision() -> str:
-    """Commit of this checkout, or "unknown" outside one."""
+    """Commit of this checkout when first asked, or "unknown" outside one.
+
+    A run asks when it starts: what was committed while it ran is not what ran.
+    """
     git = shutil.which("git")
     if git is None:
         return "unknown"
