@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from service.errors import LoupeError
@@ -272,14 +273,19 @@ def test_errors_of_the_child_are_ours() -> None:
 
 
 def _children(pid: int | None = None) -> list[int]:
-    """Decoding processes started by a process, oldest first."""
-    pid = pid or os.getpid()
-    found = []
-    for task in (Path("/proc") / str(pid) / "task").iterdir():
-        found += [int(child) for child in (task / "children").read_text().split()]
-    return sorted(
-        child for child in found if b"decoder.py" in (Path("/proc") / str(child) / "cmdline").read_bytes()
-    )
+    """Decoding processes started by a process, oldest first.
+
+    psutil asks by parent process: the kernel's `task/*/children` lists by thread, and threads end while read.
+    """
+    children = psutil.Process(pid).children()
+    return sorted(child.pid for child in children if any("decoder.py" in part for part in _command(child)))
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _state(pid: int) -> str:
