@@ -29,7 +29,7 @@ CHANNELS = 32
 class SaliencySampler(nn.Module):
     """Where to look, from LR, and what a classifier makes of HR when looking there."""
 
-    kernel: Tensor
+    bell: Tensor
     places: Tensor
 
     def __init__(self, classifier: nn.Module) -> None:
@@ -41,8 +41,8 @@ class SaliencySampler(nn.Module):
         self.looks = nn.Sequential(*layers, nn.Conv2d(CHANNELS, 1, 1))
         self.classifier = classifier
         span = torch.arange(KERNEL) - KERNEL // 2
-        bell = torch.exp(-4 * torch.log(torch.tensor(2.0)) * (span[:, None] ** 2 + span[None] ** 2) / FWHM**2)
-        self.register_buffer("kernel", bell[None, None])
+        bell = torch.exp(-4 * torch.log(torch.tensor(2.0)) * span**2 / FWHM**2)
+        self.register_buffer("bell", bell[None, None, None])
         # Places reach beyond the picture, as the padded saliency does: 0..1 is the picture itself.
         reach = KERNEL // 2
         line = (torch.arange(SIDE + 2 * reach) - reach) / (SIDE - 1)
@@ -58,9 +58,13 @@ class SaliencySampler(nn.Module):
         """Where each place samples the picture, x and y in -1..1: (B, 31, 31, 2). Even saliency: itself."""
         reach = KERNEL // 2
         padded = F.pad(saliency.unsqueeze(1), (reach, reach, reach, reach), mode="replicate")
-        weight = F.conv2d(padded, self.kernel)
-        drawn = [F.conv2d(padded * axis, self.kernel) / weight for axis in self.places]
+        weight = self._blurred(padded)
+        drawn = [self._blurred(padded * axis) / weight for axis in self.places]
         return (2 * torch.cat(drawn, 1).permute(0, 2, 3, 1) - 1).clamp(-1, 1)
+
+    def _blurred(self, maps: Tensor) -> Tensor:
+        """(B, 1, 91, 91) -> (B, 1, 31, 31). The Gaussian is the product of its rows and columns."""
+        return F.conv2d(F.conv2d(maps, self.bell), self.bell.transpose(2, 3))
 
     def forward(self, hr: Tensor, lr: Tensor) -> Tensor:
         """Logits (B, N) of the warped HR tile."""
