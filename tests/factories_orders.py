@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from service.plans.tables import Plan
+from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
 from service.scenes.imagery import to_imagery
 from service.scenes.preflight import Limits
@@ -83,11 +83,11 @@ def _scene(workspace_id: UUID, sha256: str, size: int, tiles: Tiles) -> Scene:
 
 
 def _price_list(workspace_id: UUID, currency: str, name: str) -> PriceList:
-    return PriceList(
-        workspace_id=workspace_id, name=name, version=1, provider="A provider", product="0.5 m archive",
-        gsd_m=Decimal("0.5"), currency=currency, price_per_km2=Decimal(10), minimum_km2=Decimal(0),
-        minimum_applies_to="order", source="a test", captured_at=date(2026, 11, 22), example=True,
+    terms = PriceListTerms(
+        provider="A provider", product="0.5 m archive", gsd_m=Decimal("0.5"), currency=currency,
+        price_per_km2=Decimal(10), source="a test",
     )  # fmt: skip
+    return PriceList(workspace_id=workspace_id, name=name, version=1, example=True, **terms.columns())
 
 
 def _arrays(tiles: Tiles, bought: Collection[Place], no_data: Iterable[int]) -> dict[str, Any]:

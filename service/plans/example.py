@@ -59,7 +59,7 @@ PLAN: dict[str, Any] = {
     "area_km2": "1.2544",
     "billable_km2": "1.2544",
     "savings": {
-        "list": {"amount": "37.63", "currency": "USD", "baseline": LIST_BASELINE},
+        "list": {"amount": "37.64", "currency": "USD", "baseline": LIST_BASELINE},
         "billable": {"amount": "37.64", "currency": "USD", "baseline": BILL_BASELINE},
         "realised": None,
     },

@@ -4,6 +4,7 @@ Patches are ranked once: by utility, ties by tile and patch index. Every objecti
 that ranking, so more money never un-buys a patch, and no patch is bought while a better one is left.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +14,13 @@ from service.errors import InvalidInputError
 from service.money import Money, exponent
 from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
 from service.plans.reasons import Outcome, explain
-from service.pricing.billing import Bill, Terms, bill, list_prices, order_prices, whole_cm2
+from service.pricing.billing import Bill, Terms, bill, list_price, tariff_of, whole_cm2
 
 
-class ShapeMinimumError(InvalidInputError):
-    """The price list bills a minimum per shape: shapes then decide the cost, not area alone."""
+class ShapePricesError(InvalidInputError):
+    """The price list bills each shape by itself: shapes then decide the cost, not the sum of areas."""
 
-    code = "minimum-per-shape"
+    code = "priced-by-shape"
     title = "This price list cannot be planned with"
 
 
@@ -37,7 +38,7 @@ class Decision:
     everything: Bill
     """The baseline: every patch of every eligible tile, from the same price list."""
     list_saving: Money
-    """Area left unbought times the list price: what a provider without a minimum would save you."""
+    """Baseline minus bill with minimums ignored: what a provider without any would save you."""
     billable_saving: Money
     """Baseline minus bill: what is really not paid."""
     reason: str
@@ -65,7 +66,7 @@ def plan_purchases(
     """Choose patches: utilities (T, 16) in [0, 1], eligible (T,), areas (T, 16) in square metres.
 
     Where areas are equal the choice is the best of all 2 ** (16 T) subsets by the real, rounded bill.
-    Raises ShapeMinimumError for a minimum per shape, ValueError for utilities outside [0, 1].
+    Raises ShapePricesError where shapes are billed apart, ValueError for utilities outside [0, 1].
     """
     return decide(rank_patches(utilities, eligible, areas_m2, terms), objective)
 
@@ -86,7 +87,7 @@ def rank_patches(
         flat=flat,
         utilities=values[best_first],
         areas_cm2=prefix,
-        amounts=np.array(order_prices(prefix.tolist(), terms), dtype=np.int64),
+        amounts=tariff_of(terms).amounts(prefix),
     )
 
 
@@ -101,11 +102,12 @@ def decide(ranking: Ranking, objective: Objective) -> Decision:
 def _check(utilities: NDArray[np.float32], terms: Terms) -> None:
     if not ((utilities >= 0) & (utilities <= 1)).all():
         raise ValueError("utilities must lie in [0, 1]")
-    if terms.minimum_applies_to == "shape" and terms.minimum_km2:
-        raise ShapeMinimumError(
-            f"the price list bills at least {terms.minimum_km2.normalize():f} km2 for each separate shape; "
-            "plans can be made with a minimum per order, or with none",
-            minimum_applies_to="shape",
+    if not terms.price_of_order:
+        raise ShapePricesError(
+            "the price list bills every separate shape by itself; plans can be made with one that bills "
+            "the sum of an order's areas",
+            minimum_applies_to=terms.minimum_applies_to,
+            areas_summed=terms.areas_summed,
         )
 
 
@@ -126,13 +128,17 @@ def _wanted(ranking: Ranking, objective: Objective) -> int:
 
 
 def _with_free(ranking: Ranking, wanted: int) -> int:
-    """Extend a non-empty prefix by what comes free: all of it, or up to the order's minimum area."""
+    """Extend a non-empty prefix by what comes free: all of it, or up to the minimum area or charge."""
     if not wanted:
         return 0
     if ranking.amounts[-1] <= ranking.amounts[wanted]:
         return len(ranking.flat)
-    paid_cm2 = max(int(ranking.areas_cm2[wanted]), ranking.terms.minimum_cm2)
-    return _longest(ranking.areas_cm2, paid_cm2)
+    tariff = tariff_of(ranking.terms)
+
+    def price(area_cm2: np.int64) -> int:
+        return tariff.exact(int(area_cm2))
+
+    return bisect_right(ranking.areas_cm2, price(ranking.areas_cm2[wanted]), key=price) - 1
 
 
 def _longest(rising: NDArray[np.int64], limit: int) -> int:
@@ -143,7 +149,7 @@ def _decision(ranking: Ranking, objective: Objective, wanted: int, bought: int) 
     terms, shape = ranking.terms, ranking.shape
     chosen = bill([int(ranking.areas_cm2[bought])], terms)
     everything = bill([int(ranking.areas_cm2[-1])], terms)
-    unbought_cm2 = int(ranking.areas_cm2[-1] - ranking.areas_cm2[bought])
+    listed = [list_price(int(ranking.areas_cm2[count]), terms) for count in (len(ranking.flat), bought)]
     outcome = Outcome(
         wanted=wanted,
         bought=bought,
@@ -151,7 +157,7 @@ def _decision(ranking: Ranking, objective: Objective, wanted: int, bought: int) 
         bill=chosen,
         everything=everything,
         cheapest=Money(int(ranking.amounts[min(1, len(ranking.flat))]), terms.currency),
-        minimum_km2=terms.minimum_km2,
+        terms=terms,
     )
     return Decision(
         selected=_mask(ranking.flat[:bought], shape),
@@ -159,7 +165,7 @@ def _decision(ranking: Ranking, objective: Objective, wanted: int, bought: int) 
         wanted=wanted,
         bill=chosen,
         everything=everything,
-        list_saving=Money(list_prices([unbought_cm2], terms)[0], terms.currency),
+        list_saving=Money(listed[0] - listed[1], terms.currency),
         billable_saving=Money(everything.amount.minor - chosen.amount.minor, terms.currency),
         reason=explain(outcome, objective),
     )

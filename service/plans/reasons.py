@@ -1,11 +1,10 @@
 """Why a plan buys what it buys, in words. Pure."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 
-from service.money import Money
+from service.money import Money, to_minor
 from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
-from service.pricing.billing import Bill
+from service.pricing.billing import Bill, Terms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +18,7 @@ class Outcome:
     everything: Bill
     cheapest: Money
     """What the cheapest order, of the best patch alone, would cost."""
-    minimum_km2: Decimal
+    terms: Terms
 
 
 def explain(outcome: Outcome, objective: Objective) -> str:
@@ -67,9 +66,13 @@ def _selection(outcome: Outcome, objective: Objective) -> str:
 
 
 def _because(outcome: Outcome) -> str:
-    if outcome.bill.billable_km2 > outcome.bill.area_km2:
-        minimum = f"{outcome.minimum_km2.normalize():f}"
-        return f", because an order is billed for at least {minimum} km2"
+    terms, bill = outcome.terms, outcome.bill
+    if bill.billable_km2 > bill.area_km2:
+        return f", because an order is billed for at least {terms.minimum_km2.normalize():f} km2"
+    if bill.amount.minor == to_minor(terms.minimum_charge, terms.currency):
+        return f", because an order costs at least {bill.amount}"
+    if bill.amount.minor == to_minor(terms.flat, terms.currency):
+        return ", because a scene has one price"
     return ", to the smallest unit of money"
 
 

@@ -16,7 +16,7 @@ from service.schemas import Link, MoneyOut
 TILES_INLINE = 4096
 """A plan of more tiles gives a link to them instead."""
 
-LIST_BASELINE = "the area of every patch of the scene at the list price, minimum areas ignored"
+LIST_BASELINE = "the area of every patch of the scene at the list price, minimums ignored"
 BILL_BASELINE = "the provider's bill for every patch of the scene, from the same price list"
 
 
@@ -68,8 +68,8 @@ class SavingOut(MoneyOut):
 class SavingsOut(BaseModel):
     """Three figures, never mixed."""
 
-    list: SavingOut = Field(description="area not bought, at the list price")
-    billable: SavingOut = Field(description="baseline minus cost, minimum areas included")
+    list: SavingOut = Field(description="baseline minus cost, minimums ignored")
+    billable: SavingOut = Field(description="baseline minus cost, minimums included")
     realised: None = Field(None, description="known once the order is settled: see /v1/reports/savings")
 
     @classmethod

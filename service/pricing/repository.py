@@ -1,6 +1,7 @@
 """Price lists in the database. Rows are only ever added."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from service.errors import InvalidInputError, NotFoundError
-from service.pricing.billing import Scope, Terms
+from service.pricing.billing import Scope, Terms, Tier
 from service.pricing.examples import EXAMPLES
 from service.pricing.tables import PriceList
 from service.schemas import Cursor, PageRequest, fetch_page
@@ -24,17 +25,23 @@ class PriceListUnknownError(InvalidInputError):
 
 def terms_of(row: PriceList) -> Terms:
     """Return what arithmetic needs of a price list."""
+    base = [] if row.price_per_km2 is None else [{"above_km2": "0", "price_per_km2": str(row.price_per_km2)}]
+    tiers = (Tier(**{name: Decimal(value) for name, value in tier.items()}) for tier in base + row.tiers)
     return Terms(
         currency=row.currency,
-        price_per_km2=row.price_per_km2,
+        tiers=tuple(tiers),
+        flat=row.price_per_scene or Decimal(0),
         minimum_km2=row.minimum_km2,
         minimum_applies_to=cast(Scope, row.minimum_applies_to),
+        minimum_charge=row.minimum_charge,
+        areas_summed=row.areas_summed,
     )
 
 
 def ensure_examples(session: Session, workspace_id: UUID) -> None:
     """Give the workspace the example price lists, unless it has them. Safe to race."""
-    rows = [{**example, "workspace_id": workspace_id, "version": 1, "example": True} for example in EXAMPLES]
+    same = {"workspace_id": workspace_id, "version": 1, "example": True}
+    rows = [terms.columns() | same | {"name": name} for name, terms in EXAMPLES.items()]
     session.execute(insert(PriceList).values(rows).on_conflict_do_nothing())
 
 

@@ -24,7 +24,7 @@ def publish_price_list(
     body: PriceListIn, caller: CallerDep, session: SessionDep, response: Response
 ) -> PriceListOut:
     """Add a price list. It never changes: the same name with other terms becomes its next version."""
-    row, is_new = repository.publish(session, caller.workspace_id, body.model_dump())
+    row, is_new = repository.publish(session, caller.workspace_id, body.columns())
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/v1/price-lists/{row.id}"
     return PriceListOut.of(row)

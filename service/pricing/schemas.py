@@ -2,16 +2,21 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated
+from itertools import pairwise
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 from pydantic.config import JsonDict
 
 from service.pricing.billing import Scope
-from service.pricing.examples import NOTICE, RESERVED
 from service.pricing.tables import PriceList
 from service.schemas import Link
+
+RESERVED = "example-"
+"""Names that begin so belong to the shipped examples."""
+
+NOTICE = "An example from public sources, not an offer. Enter your provider's terms before you decide by it."
 
 Exact = Annotated[
     Decimal, PlainSerializer(lambda value: f"{value.normalize():f}", return_type=str, when_used="json")
@@ -25,6 +30,7 @@ EXAMPLE: JsonDict = {
     "gsd_m": "0.3",
     "currency": "EUR",
     "price_per_km2": "19.50",
+    "tiers": [{"above_km2": "500", "price_per_km2": "17"}],
     "minimum_km2": "2",
     "minimum_applies_to": "order",
     "source": "contract 2026-117",
@@ -37,7 +43,68 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-class PriceListIn(BaseModel):
+class TierOut(BaseModel):
+    """What each square kilometre of an order beyond `above_km2` costs, in major units."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    above_km2: Exact = Field(gt=0, le=1_000_000, decimal_places=6)
+    price_per_km2: Exact = Field(gt=0, le=1_000_000, decimal_places=6)
+
+
+class PriceListTerms(BaseModel):
+    """What a provider sells, what it costs and how it may be ordered."""
+
+    provider: str = Field(min_length=1, max_length=200)
+    product: str = Field(min_length=1, max_length=200)
+    mode: Literal["archive", "tasking"] = Field("archive", description="old imagery, or taken on demand")
+    gsd_m: Exact = Field(gt=0, le=1000, decimal_places=3, description="ground sample distance, metres")
+    currency: str = Field(pattern=r"^[A-Z]{3}$", description="ISO 4217")
+    price_per_km2: Exact | None = Field(
+        None, gt=0, le=1_000_000, decimal_places=6, description="major units; this or price_per_scene"
+    )
+    price_per_scene: Exact | None = Field(
+        None, gt=0, le=1_000_000, decimal_places=6, description="one price, whatever the area"
+    )
+    tiers: list[TierOut] = Field(
+        [], max_length=20, description="what the area beyond a limit costs; the area before it stays as it is"
+    )
+    minimum_km2: Exact = Field(
+        Decimal(0), ge=0, le=1_000_000, decimal_places=6, description="billed at least"
+    )
+    minimum_applies_to: Scope = Field("order", description="whether the minimum area is of each shape")
+    minimum_charge: Exact = Field(
+        Decimal(0),
+        ge=0,
+        le=1_000_000,
+        decimal_places=6,
+        description="an invoice is at least this; major units",
+    )
+    areas_summed: bool = Field(
+        True, description="whether the shapes of an order are one invoice, or each is an order of its own"
+    )
+    minimum_width_m: Exact = Field(
+        Decimal(0), ge=0, le=100_000, decimal_places=3, description="of a shape, everywhere, metres"
+    )
+    convex: bool = Field(False, description="whether shapes must be convex")
+    max_vertices: int | None = Field(None, ge=4, le=100_000, description="of a shape")
+    holes: bool = Field(True, description="whether shapes may have holes")
+    cloud_guarantee_percent: Exact | None = Field(
+        None, ge=0, le=100, decimal_places=2, description="the most cloud that is delivered and charged"
+    )
+    licence: str | None = Field(None, min_length=1, max_length=200)
+    source: str = Field("entered by hand", min_length=1, max_length=500, description="where it was read")
+    captured_at: date = Field(default_factory=today, description="when it was read")
+    valid_from: date | None = Field(None, description="first day; none: always was")
+    valid_to: date | None = Field(None, description="last day; none: until further notice")
+
+    def columns(self) -> dict[str, Any]:
+        """Return the row's values; tiers as JSON keeps them."""
+        tiers = [tier.model_dump(mode="json") for tier in self.tiers]
+        return self.model_dump() | {"tiers": tiers}
+
+
+class PriceListIn(PriceListTerms):
     """A provider's terms as published by the workspace."""
 
     model_config = ConfigDict(
@@ -48,17 +115,6 @@ class PriceListIn(BaseModel):
         pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$",
         description="what a plan calls it; the same name again is a new version",
     )
-    provider: str = Field(min_length=1, max_length=200)
-    product: str = Field(min_length=1, max_length=200)
-    gsd_m: Exact = Field(gt=0, le=1000, decimal_places=3, description="ground sample distance, metres")
-    currency: str = Field(pattern=r"^[A-Z]{3}$", description="ISO 4217")
-    price_per_km2: Exact = Field(gt=0, le=1_000_000, decimal_places=6, description="major units")
-    minimum_km2: Exact = Field(Decimal(0), ge=0, le=1_000_000, decimal_places=6)
-    minimum_applies_to: Scope = Field(
-        "order", description="plans can be made with a minimum per order, or with none"
-    )
-    source: str = Field("entered by hand", min_length=1, max_length=500, description="where it was read")
-    captured_at: date = Field(default_factory=today, description="when it was read")
 
     @field_validator("name")
     @classmethod
@@ -71,8 +127,29 @@ class PriceListIn(BaseModel):
             return name
         raise ValueError("a name that is a UUID could not be told from an id")
 
+    @field_validator("tiers")
+    @classmethod
+    def _ascend(cls, tiers: list[TierOut]) -> list[TierOut]:
+        if any(after.above_km2 <= before.above_km2 for before, after in pairwise(tiers)):
+            raise ValueError("tiers go from the smallest area up, each area once")
+        return tiers
 
-class PriceListOut(BaseModel):
+    @model_validator(mode="after")
+    def _has_one_price(self) -> "PriceListIn":
+        if (self.price_per_km2 is None) == (self.price_per_scene is None):
+            raise ValueError("give price_per_km2 or price_per_scene, one of the two")
+        if self.tiers and self.price_per_km2 is None:
+            raise ValueError("tiers go with price_per_km2: a price per scene has none")
+        return self
+
+    @model_validator(mode="after")
+    def _is_valid_for_a_day(self) -> "PriceListIn":
+        if self.valid_from and self.valid_to and self.valid_to < self.valid_from:
+            raise ValueError("valid_to is before valid_from")
+        return self
+
+
+class PriceListOut(PriceListTerms):
     """One version of a price list; it never changes."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -80,15 +157,6 @@ class PriceListOut(BaseModel):
     id: UUID
     name: str
     version: int
-    provider: str
-    product: str
-    gsd_m: Exact
-    currency: str
-    price_per_km2: Exact
-    minimum_km2: Exact
-    minimum_applies_to: Scope
-    source: str
-    captured_at: date
     example: bool
     notice: str | None = Field(None, description="said of examples: they are not offers")
     created_at: datetime

@@ -12,15 +12,15 @@ from uuid import UUID
 Kind = Literal["list", "billable", "realised"]
 
 BASELINES: dict[Kind, str] = {
-    "list": "the area of every patch of the ordered scenes at the list price, minimum areas ignored",
+    "list": "the area of every patch of the ordered scenes at the list price, minimums ignored",
     "billable": "the provider's bill for every patch of the ordered scenes, from the same price list",
     "realised": "the provider's bill for every patch of the completed orders' scenes, from the same list",
 }
 """What each saving is measured against."""
 
 MEANINGS: dict[Kind, str] = {
-    "list": "area not bought, at the list price",
-    "billable": "baseline minus what the orders cost, minimum areas included",
+    "list": "baseline minus what the orders cost, minimums ignored",
+    "billable": "baseline minus what the orders cost, minimums included",
     "realised": "baseline minus what the ledger settled, completed orders only",
 }
 """How each saving is computed."""

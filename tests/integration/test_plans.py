@@ -262,8 +262,8 @@ def test_a_minimum_per_shape_is_refused_when_planning(client: TestClient) -> Non
     }
     assert client.post("/v1/price-lists", json=terms).status_code == 201
     answer = send(client, price_list="per-shape")
-    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/minimum-per-shape")
-    assert "1 km2 for each separate shape" in answer.json()["detail"]
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/priced-by-shape")
+    assert "bills every separate shape by itself" in answer.json()["detail"]
 
 
 def test_a_body_of_another_type_is_415(client: TestClient) -> None:

@@ -12,9 +12,11 @@ from sqlalchemy.exc import DBAPIError
 from service.access.repository import create_key, create_workspace
 from service.db import Database
 from service.pricing import repository
+from service.pricing.examples import EXAMPLES as SHIPPED
 from service.pricing.schemas import PriceListIn
 
-EXAMPLES = {"example-no-minimum", "example-30cm-minimum"}
+EXAMPLES = set(SHIPPED)
+TIER = [{"above_km2": "100", "price_per_km2": "17"}]
 
 
 def make_terms(**overrides: Any) -> dict[str, Any]:
@@ -58,14 +60,64 @@ def test_a_published_list_is_answered_as_it_is_kept(client: TestClient) -> None:
     assert published | {"id": "", "created_at": "", "links": []} == make_terms() | {
         "id": "",
         "version": 1,
+        "mode": "archive",
         "price_per_km2": "19.5",
+        "price_per_scene": None,
+        "tiers": [],
         "minimum_applies_to": "order",
+        "minimum_charge": "0",
+        "areas_summed": True,
+        "minimum_width_m": "0",
+        "convex": False,
+        "max_vertices": None,
+        "holes": True,
+        "cloud_guarantee_percent": None,
+        "licence": None,
+        "valid_from": None,
+        "valid_to": None,
         "example": False,
         "notice": None,
         "created_at": "",
         "links": [],
     }
     assert client.get(f"/v1/price-lists/{published['id']}").json() == published
+
+
+EVERYTHING = {
+    "mode": "tasking",
+    "price_per_km2": "19.5",
+    "tiers": [
+        {"above_km2": "100", "price_per_km2": "17"},
+        {"above_km2": "500.5", "price_per_km2": "15.25"},
+    ],
+    "minimum_km2": "25",
+    "minimum_applies_to": "shape",
+    "minimum_charge": "75",
+    "areas_summed": False,
+    "minimum_width_m": "2000",
+    "convex": True,
+    "max_vertices": 100,
+    "holes": False,
+    "cloud_guarantee_percent": "10",
+    "licence": "single user",
+    "valid_from": "2026-01-01",
+    "valid_to": "2026-12-31",
+}
+
+
+def test_every_rule_of_a_provider_is_kept_and_answered(client: TestClient) -> None:
+    published = publish(client, **EVERYTHING)
+    assert {name: published[name] for name in EVERYTHING} == EVERYTHING
+    assert client.get(f"/v1/price-lists/{published['id']}").json() == published
+    again = client.post("/v1/price-lists", json=make_terms(**EVERYTHING))
+    assert (again.status_code, again.json()["version"]) == (200, 1)
+    other = EVERYTHING | {"tiers": EVERYTHING["tiers"][:1]}
+    assert publish(client, **other)["version"] == 2
+
+
+def test_a_price_per_scene_stands_instead_of_one_per_km2(client: TestClient) -> None:
+    published = publish(client, price_per_km2=None, price_per_scene="113")
+    assert (published["price_per_km2"], published["price_per_scene"]) == (None, "113")
 
 
 def test_other_terms_under_the_same_name_are_the_next_version_and_the_old_one_stays(
@@ -97,10 +149,18 @@ def test_the_same_terms_again_are_the_same_version(client: TestClient) -> None:
         ({"name": "123e4567-e89b-12d3-a456-426614174000"}, "/body/name"),
         ({"discount": "5"}, "/body/discount"),
         ({"provider": "  "}, "/body/provider"),
+        ({"price_per_km2": None}, "/body"),
+        ({"price_per_scene": "5"}, "/body"),
+        ({"price_per_km2": None, "price_per_scene": "5", "tiers": TIER}, "/body"),
+        ({"tiers": TIER * 2}, "/body/tiers"),
+        ({"tiers": [TIER[0] | {"above_km2": "0"}]}, "/body/tiers/0/above_km2"),
+        ({"max_vertices": 3}, "/body/max_vertices"),
+        ({"valid_from": "2026-02-01", "valid_to": "2026-01-31"}, "/body"),
+        ({"mode": "rush"}, "/body/mode"),
     ],
 )
 def test_terms_that_make_no_sense_are_refused_by_name(
-    client: TestClient, wrong: dict[str, str], pointer: str
+    client: TestClient, wrong: dict[str, Any], pointer: str
 ) -> None:
     answer = client.post("/v1/price-lists", json=make_terms(**wrong))
     assert answer.status_code == 422
@@ -142,12 +202,12 @@ def test_lists_come_in_pages(client: TestClient) -> None:
         path = next((link["href"] for link in page["links"] if link["rel"] == "next"), "")
     assert seen[:3] == [("acme", 3), ("acme", 2), ("acme", 1)]
     assert {name for name, _ in seen[3:]} == EXAMPLES
-    assert len(seen) == 5
+    assert len(seen) == 3 + len(EXAMPLES)
 
 
 def test_publishers_of_one_name_get_versions_in_turn(database: Database, workspace_id: UUID) -> None:
     def publish_one(price: int) -> int:
-        fields = PriceListIn(**make_terms(price_per_km2=str(price))).model_dump()
+        fields = PriceListIn(**make_terms(price_per_km2=str(price))).columns()
         with database.sessions.begin() as session:
             return repository.publish(session, workspace_id, fields)[0].version
 

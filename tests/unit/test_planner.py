@@ -1,5 +1,6 @@
-"""The planner against brute force and its own promises."""
+"""What the planner promises, in words and over many tiles."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -11,19 +12,15 @@ from numpy.typing import NDArray
 
 from service.money import Money
 from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
-from service.plans.planner import Decision, ShapeMinimumError, plan_purchases
-from service.pricing.billing import Scope, Terms, order_prices, whole_cm2
+from service.plans.planner import Decision, ShapePricesError, plan_purchases
+from service.pricing.billing import Terms, order_price, whole_cm2
+from tests.factories_prices import scene_price, terms
 
 PATCH_M2 = 313_600.0  # 56 x 56 pixels of 10 m
 
-NO_MINIMUM = Decimal(0)
-FIVE_KM2 = Decimal(5)
-UNDER_A_SCENE = Decimal(2)  # reached by seven patches
-NEVER_REACHED = Decimal(25)
-
-
-def terms(minimum: Decimal = NO_MINIMUM, price: str = "10", scope: Scope = "order") -> Terms:
-    return Terms(currency="USD", price_per_km2=Decimal(price), minimum_km2=minimum, minimum_applies_to=scope)
+FIVE_KM2 = terms(minimum="5")
+UNDER_A_SCENE = terms(minimum="2")  # reached by seven patches
+NEVER_REACHED = terms(minimum="25")
 
 
 def usd(amount: str) -> Money:
@@ -48,100 +45,11 @@ def one_tile(*values: float) -> NDArray[np.float32]:
     return row
 
 
-# Brute force: every mask of a tile.
-
-MASKS = np.arange(2**16)
-BITS = (MASKS[:, None] >> np.arange(16)) & 1  # (65536, 16)
-
-TILES: dict[str, NDArray[np.float32]] = {
-    "spread": np.random.default_rng(7).random((1, 16)).astype(np.float32),
-    "tied": (np.random.default_rng(8).integers(0, 5, (1, 16)) / 4).astype(np.float32),
-    "worthless": np.zeros((1, 16), dtype=np.float32),
-    "confident": (np.random.default_rng(9).random((1, 16)) > 0.7).astype(np.float32),
-}
-
-
-@pytest.mark.parametrize("tile", TILES)
-@pytest.mark.parametrize("minimum", [NO_MINIMUM, UNDER_A_SCENE, FIVE_KM2, NEVER_REACHED])
-@pytest.mark.parametrize(
-    "objective",
-    [
-        CostWeight(per_unit=0.0),
-        CostWeight(per_unit=0.01),
-        CostWeight(per_unit=0.15),
-        CostWeight(per_unit=5.0),
-        MaxCost(limit=usd("0.00")),
-        MaxCost(limit=usd("3.13")),  # one cent short of a patch
-        MaxCost(limit=usd("21.00")),
-        MaxCost(limit=usd("100.00")),
-        MaxPatches(patches=0),
-        MaxPatches(patches=5),
-        MaxPatches(patches=16),
-    ],
-    ids=str,
-)
-def test_no_subset_of_a_tile_beats_the_plan(tile: str, minimum: Decimal, objective: Objective) -> None:
-    utilities = TILES[tile]
-    price = terms(minimum)
-    counts = BITS.sum(axis=1)
-    area = int(whole_cm2(np.array([PATCH_M2]))[0])
-    amounts = np.array(order_prices((counts * area).tolist(), price))
-    worth = BITS @ utilities[0].astype(np.float64)
-
-    decision = plan(utilities, objective, price)
-    mask = int((decision.selected[0] << np.arange(16)).sum())
-    assert decision.bill.amount.minor == amounts[mask]
-
-    score, allowed = _score(objective, worth, amounts, counts)
-    assert allowed[mask]
-    best = score[allowed].max()
-    assert score[mask] == pytest.approx(best, abs=1e-9)
-    # Of the equally good ones none is cheaper, and none that costs no more is worth more.
-    rivals = allowed & (score >= best - 1e-9)
-    assert amounts[mask] == amounts[rivals].min()
-    no_dearer = allowed & (amounts <= amounts[mask])
-    assert worth[mask] == pytest.approx(worth[no_dearer].max(), abs=1e-9)
-
-
-def _score(
-    objective: Objective, worth: NDArray[np.float64], amounts: NDArray[np.int64], counts: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    match objective:
-        case CostWeight(per_unit=weight):
-            return worth - weight * amounts / 100, np.ones(len(worth), dtype=bool)
-        case MaxCost(limit=limit):
-            return worth, amounts <= limit.minor
-        case MaxPatches(patches=patches):
-            return worth, counts <= patches
-    raise AssertionError(objective)
-
-
-@pytest.mark.parametrize("tile", TILES)
-@pytest.mark.parametrize("minimum", [NO_MINIMUM, UNDER_A_SCENE, FIVE_KM2, NEVER_REACHED])
-def test_the_policy_objective_buys_its_patches_and_whatever_more_is_free(tile: str, minimum: Decimal) -> None:
-    utilities = TILES[tile]
-    price = terms(minimum)
-    wanted = utilities >= 0.5
-    area = int(whole_cm2(np.array([PATCH_M2]))[0])
-    must = (BITS[:, wanted[0]] == 1).all(axis=1)
-    amounts = np.array(order_prices((BITS.sum(axis=1) * area).tolist(), price))
-    worth = BITS @ utilities[0].astype(np.float64)
-
-    decision = plan(utilities, Policy(threshold=0.5), price)
-
-    assert (decision.selected & wanted == wanted).all()
-    assert (decision.selected == (wanted | decision.filled)).all()
-    assert decision.bill.amount.minor == amounts[must].min()
-    free = must & (amounts == amounts[must].min())
-    best = worth[free].max() if wanted.any() else 0.0
-    assert utilities[decision.selected].astype(np.float64).sum() == pytest.approx(best, abs=1e-9)
-
-
 # What a minimum area does.
 
 
 def test_patches_are_free_until_the_minimum_is_reached() -> None:
-    decision = plan(one_tile(0.9, 0.8), Policy(threshold=0.5), terms(UNDER_A_SCENE))
+    decision = plan(one_tile(0.9, 0.8), Policy(threshold=0.5), UNDER_A_SCENE)
     # 2 km2 hold six patches of 0.3136 km2; four of the worthless are taken by their index.
     assert np.flatnonzero(decision.selected).tolist() == [0, 1, 2, 3, 4, 5]
     assert np.flatnonzero(decision.filled).tolist() == [2, 3, 4, 5]
@@ -170,7 +78,7 @@ def test_a_scene_that_costs_less_than_a_cent_more_is_bought_whole() -> None:
 
 
 def test_the_whole_scene_is_bought_where_it_costs_no_more() -> None:
-    decision = plan(one_tile(0.9), Policy(threshold=0.5), terms(NEVER_REACHED))
+    decision = plan(one_tile(0.9), Policy(threshold=0.5), NEVER_REACHED)
     assert decision.selected.all()
     assert (decision.list_saving, decision.billable_saving) == (usd("0.00"), usd("0.00"))
     assert decision.reason == (
@@ -179,14 +87,41 @@ def test_the_whole_scene_is_bought_where_it_costs_no_more() -> None:
     )
 
 
+def test_patches_are_free_until_the_minimum_charge_is_reached() -> None:
+    decision = plan(one_tile(0.9), Policy(threshold=0.5), terms(charge="20"))
+    # 20.00 USD pay for six patches of 3.136.
+    assert (decision.wanted, np.count_nonzero(decision.filled)) == (1, 5)
+    assert decision.reason == (
+        "Buys 6 of 16 patches: utility of at least 0.5; 5 of them free, "
+        "because an order costs at least 20.00 USD."
+    )
+
+
+def test_a_scene_sold_at_one_price_is_bought_whole_or_not_at_all() -> None:
+    decision = plan(one_tile(0.9), Policy(threshold=0.5), scene_price("113"))
+    assert decision.selected.all()
+    assert decision.reason == (
+        "Buys the whole scene, 16 patches: it costs 113.00 USD, no more than the 1 patch asked for "
+        "(utility of at least 0.5), because a scene has one price."
+    )
+    assert not plan(one_tile(0.9), MaxCost(limit=usd("112.99")), scene_price("113")).selected.any()
+
+
+def test_the_list_saving_counts_tiers_and_no_minimum() -> None:
+    decision = plan(one_tile(*[0.9] * 8), Policy(threshold=0.5), terms("10", beyond={"2.5088": "5"}))
+    # 16 patches are 5.0176 km2: 25.088 at 10, the rest at 5.
+    assert (decision.bill.amount, decision.everything.amount) == (usd("25.09"), usd("37.63"))
+    assert decision.list_saving == decision.billable_saving == usd("12.54")
+
+
 def test_a_limit_on_patches_is_kept_even_where_more_would_be_free() -> None:
-    decision = plan(one_tile(0.9), MaxPatches(patches=3), terms(NEVER_REACHED))
+    decision = plan(one_tile(0.9), MaxPatches(patches=3), NEVER_REACHED)
     assert np.count_nonzero(decision.selected) == 3
     assert "the whole scene would cost no more (250.00 USD)" in decision.reason
 
 
 def test_the_list_saving_ignores_the_minimum_and_the_billable_saving_does_not() -> None:
-    decision = plan(one_tile(0.9, 0.8, 0.7, 0.6), Policy(threshold=0.5), terms(UNDER_A_SCENE))
+    decision = plan(one_tile(0.9, 0.8, 0.7, 0.6), Policy(threshold=0.5), UNDER_A_SCENE)
     # Six are bought for 20.00; sixteen cost 50.18. Ten unbought patches list at 31.36.
     assert (decision.list_saving, decision.billable_saving) == (usd("31.36"), usd("30.18"))
     assert decision.everything.amount == usd("50.18")
@@ -215,7 +150,7 @@ def test_savings_agree_where_there_is_no_minimum_up_to_rounding() -> None:
     ids=str,
 )
 def test_nothing_is_bought_with_a_reason(objective: Objective, reason: str) -> None:
-    decision = plan(one_tile(0.9), objective, terms(FIVE_KM2))
+    decision = plan(one_tile(0.9), objective, FIVE_KM2)
     assert not decision.selected.any()
     assert (decision.bill.amount, decision.bill.billable_km2) == (usd("0.00"), Decimal(0))
     assert decision.billable_saving == decision.everything.amount == usd("50.18")
@@ -223,13 +158,13 @@ def test_nothing_is_bought_with_a_reason(objective: Objective, reason: str) -> N
 
 
 def test_a_worthless_patch_is_not_bought_for_money() -> None:
-    decision = plan(TILES["worthless"], MaxCost(limit=usd("100")), terms())
+    decision = plan(np.zeros((1, 16), dtype=np.float32), MaxCost(limit=usd("100")), terms())
     assert not decision.selected.any()
     assert decision.reason == "Buys nothing: no patch has any utility."
 
 
 def test_a_scene_without_an_eligible_tile_is_a_plan_that_buys_nothing() -> None:
-    decision = plan(one_tile(0.9), Policy(threshold=0.5), terms(FIVE_KM2), np.zeros(1, dtype=bool))
+    decision = plan(one_tile(0.9), Policy(threshold=0.5), FIVE_KM2, np.zeros(1, dtype=bool))
     assert not decision.selected.any()
     assert (decision.bill.amount, decision.everything.amount) == (usd("0.00"), usd("0.00"))
     assert decision.reason == "Buys nothing: no tile of the scene has enough valid pixels to be planned."
@@ -245,13 +180,16 @@ def test_tiles_that_are_not_eligible_are_neither_bought_nor_in_the_baseline() ->
 # Refusals.
 
 
-def test_a_minimum_per_shape_is_refused_in_words() -> None:
-    with pytest.raises(ShapeMinimumError, match="at least 5 km2 for each separate shape"):
-        plan(one_tile(), Policy(threshold=0.5), terms(FIVE_KM2, scope="shape"))
+@pytest.mark.parametrize(
+    "price", [terms(minimum="5", scope="shape"), terms(charge="75", summed=False)], ids=["minimum", "apart"]
+)
+def test_shapes_that_are_billed_apart_are_refused_in_words(price: Terms) -> None:
+    with pytest.raises(ShapePricesError, match="bills every separate shape by itself"):
+        plan(one_tile(), Policy(threshold=0.5), price)
 
 
 def test_a_scope_without_a_minimum_makes_no_difference() -> None:
-    decision = plan(one_tile(0.9), Policy(threshold=0.5), terms(NO_MINIMUM, scope="shape"))
+    decision = plan(one_tile(0.9), Policy(threshold=0.5), terms(scope="shape"))
     assert np.flatnonzero(decision.selected).tolist() == [0]
 
 
@@ -275,11 +213,11 @@ def scenes(draw: st.DrawFn) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDA
 
 
 PRICES = st.builds(
-    Terms,
-    currency=st.just("USD"),
-    price_per_km2=st.decimals("0.001", "50", places=3),
-    minimum_km2=st.sampled_from([NO_MINIMUM, Decimal("0.25"), UNDER_A_SCENE, FIVE_KM2, NEVER_REACHED]),
-    minimum_applies_to=st.just("order"),
+    terms,
+    st.decimals("0.001", "50", places=3).map(str),
+    beyond=st.sampled_from([{}, {"2": "3"}, {"2": "3", "20": "0.5"}, {"2": "80"}]),
+    minimum=st.sampled_from(["0", "0.25", "2", "5", "25"]),
+    charge=st.sampled_from(["0", "12.34", "300"]),
 )
 WEIGHTS = st.floats(0, 2)
 AMOUNTS = st.integers(0, 100_000)
@@ -319,7 +257,7 @@ def test_every_plan_keeps_its_limits(scene: Scene, price: Terms, pair: tuple[Obj
     assert decision.wanted + np.count_nonzero(decision.filled) == np.count_nonzero(decision.selected)
     # What is bought is billed, to the cent, whatever the order of summation.
     area = int(whole_cm2(areas)[decision.selected].sum())
-    assert decision.bill.amount.minor == order_prices([area], price)[0]
+    assert decision.bill.amount.minor == order_price(area, price)
     assert 0 <= decision.bill.amount.minor <= decision.everything.amount.minor
     assert decision.list_saving.minor >= 0
     if isinstance(objective, MaxCost):
@@ -355,12 +293,8 @@ def test_no_patch_is_bought_while_a_better_one_is_left(
 def test_a_dearer_list_never_costs_less_for_what_the_policy_wants(
     scene: Scene, price: Terms, factor: int
 ) -> None:
-    dearer = Terms(
-        currency="USD",
-        price_per_km2=price.price_per_km2 * factor,
-        minimum_km2=price.minimum_km2,
-        minimum_applies_to="order",
-    )
+    tiers = (replace(tier, price_per_km2=tier.price_per_km2 * factor) for tier in price.tiers)
+    dearer = replace(price, tiers=tuple(tiers))
     wanted = Policy(threshold=0.5)
     assert (
         plan_purchases(*scene, price, wanted).bill.amount.minor
@@ -386,6 +320,6 @@ def test_equal_utilities_are_bought_in_index_order() -> None:
 
 def test_a_whole_granule_is_planned_exactly() -> None:
     utilities = np.random.default_rng(1).random((38_416, 16)).astype(np.float32)
-    decision = plan(utilities, MaxCost(limit=usd("10000")), terms(FIVE_KM2), patch_m2=6_400.0)
+    decision = plan(utilities, MaxCost(limit=usd("10000")), FIVE_KM2, patch_m2=6_400.0)
     assert utilities[decision.selected].min() >= utilities[~decision.selected].max()
     assert usd("9999.93").minor < decision.bill.amount.minor <= usd("10000").minor  # a patch is 6.4 cents

@@ -1,26 +1,18 @@
 """The curve: what sliding the threshold would cost, and which point a plan is."""
 
-from decimal import Decimal
-
 import numpy as np
 
 from models.manifest import CurvePoint
 from service.money import Money
 from service.plans.curve import CostPoint, cost_curve, nearest
 from service.plans.planner import Ranking, rank_patches
-from service.pricing.billing import Terms
+from tests.factories_prices import terms
 
 
 def ranking(minimum: str = "0") -> Ranking:
     """Sixteen patches of 1 km2 at 10 USD with the utilities 0, 1/16 ... 15/16."""
-    terms = Terms(
-        currency="USD",
-        price_per_km2=Decimal(10),
-        minimum_km2=Decimal(minimum),
-        minimum_applies_to="order",
-    )
     utilities = (np.arange(16)[None] / 16).astype(np.float32)
-    return rank_patches(utilities, np.ones(1, dtype=bool), np.full((1, 16), 1e6), terms)
+    return rank_patches(utilities, np.ones(1, dtype=bool), np.full((1, 16), 1e6), terms(minimum=minimum))
 
 
 def measured(*thresholds: float) -> list[CurvePoint]:

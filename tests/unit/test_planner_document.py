@@ -1,6 +1,5 @@
 """The worked example in docs/planning.md is what the code computes."""
 
-from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ from service.plans.example import PLAN
 from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
 from service.plans.planner import plan_purchases
 from service.plans.schemas import PlanOut
-from service.pricing.billing import Terms
+from tests.factories_prices import terms
 
 PAGE = Path(__file__).parents[2] / "docs" / "planning.md"
 
@@ -26,15 +25,9 @@ OBJECTIVES: dict[str, Objective] = {
 
 
 def row(minimum: str, name: str) -> str:
-    terms = Terms(
-        currency="USD",
-        price_per_km2=Decimal(10),
-        minimum_km2=Decimal(minimum),
-        minimum_applies_to="order",
-    )
     utilities = np.array([UTILITIES], dtype=np.float32)
     areas = np.full((1, 16), PATCH_M2)
-    plan = plan_purchases(utilities, np.ones(1, dtype=bool), areas, terms, OBJECTIVES[name])
+    plan = plan_purchases(utilities, np.ones(1, dtype=bool), areas, terms(minimum=minimum), OBJECTIVES[name])
     bought, filled = np.count_nonzero(plan.selected), np.count_nonzero(plan.filled)
     cells = [
         minimum,
