@@ -134,6 +134,11 @@ class Client:
         """Plan a low-resolution GeoTIFF; the query parameters are those of POST /v1/plans."""
         return cast(Json, self.upload("POST", "/v1/plans", scene, **query).json())
 
+    def import_price_lists(self, file: bytes, media_type: str) -> Json:
+        """Publish every price list of a file, or none. Safe to repeat: what is there already is not new."""
+        headers = {"Content-Type": media_type}
+        return cast(Json, self.send("POST", "/v1/price-lists/import", content=file, headers=headers).json())
+
     def create_budget(self, name: str, amount: str, currency: str) -> Json:
         """Set money aside for orders."""
         return self.post("/v1/budgets", {"name": name, "limit": {"amount": amount, "currency": currency}})

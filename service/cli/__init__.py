@@ -7,6 +7,7 @@ from service.cli.buying import classify, deliver, order
 from service.cli.connection import Commands
 from service.cli.operating import db, demo, keys, serve
 from service.cli.planning import plan
+from service.cli.prices import prices
 
 app = typer.Typer(
     cls=Commands,
@@ -22,6 +23,7 @@ for panel, commands in {
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+app.add_typer(prices, name="prices", rich_help_panel="Money")
 app.add_typer(budget, name="budget", rich_help_panel="Money")
 app.add_typer(keys, name="keys", rich_help_panel="Operate")
 app.add_typer(db, name="db", rich_help_panel="Operate")

@@ -1,6 +1,7 @@
 """Price lists in the database. Rows are only ever added."""
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
@@ -21,6 +22,13 @@ class PriceListUnknownError(InvalidInputError):
 
     code = "price-list-unknown"
     title = "There is no such price list"
+
+
+class PriceListNotValidError(InvalidInputError):
+    """Today is before the first or after the last day of a price list."""
+
+    code = "price-list-not-valid"
+    title = "The price list does not apply today"
 
 
 def terms_of(row: PriceList) -> Terms:
@@ -74,9 +82,9 @@ def find_price_list(session: Session, workspace_id: UUID, price_list_id: UUID) -
 
 
 def resolve_price_list(session: Session, workspace_id: UUID, reference: str) -> PriceList:
-    """Return the price list with this id, or the newest version with this name.
+    """Return the price list with this id, or the newest version with this name, to plan with today.
 
-    Gives the workspace its examples first. Raises PriceListUnknownError.
+    Gives the workspace its examples first. Raises PriceListUnknownError, PriceListNotValidError.
     """
     ensure_examples(session, workspace_id)
     by_id = _as_uuid(reference)
@@ -89,7 +97,22 @@ def resolve_price_list(session: Session, workspace_id: UUID, reference: str) -> 
             f"this workspace has no price list {reference!r}; GET /v1/price-lists shows those it has",
             price_list=reference,
         )
+    _check_valid(session, row)
     return row
+
+
+def _check_valid(session: Session, row: PriceList) -> None:
+    """By the database's day, in UTC, as every expiry is."""
+    today = session.execute(select(func.current_date())).scalar_one()
+    first, last = row.valid_from or date.min, row.valid_to or date.max
+    if not first <= today <= last:
+        said = f"from {row.valid_from}" if today < first else f"until {row.valid_to}"
+        raise PriceListNotValidError(
+            f"price list {row.name} version {row.version} applies {said}; today is {today}",
+            price_list=str(row.id),
+            valid_from=row.valid_from and row.valid_from.isoformat(),
+            valid_to=row.valid_to and row.valid_to.isoformat(),
+        )
 
 
 def page_of_price_lists(

@@ -8,7 +8,8 @@ from service.access.caller import CallerDep
 from service.db import SessionDep
 from service.openapi import problems
 from service.pricing import repository
-from service.pricing.schemas import PriceListIn, PriceListOut
+from service.pricing.imports import ImportDep
+from service.pricing.schemas import CSV_EXAMPLE, ImportedOut, PriceListIn, PriceListOut
 from service.schemas import Page, PageDep, page_links
 
 router = APIRouter(prefix="/v1/price-lists", tags=["price lists"], responses=problems(401, 422))
@@ -28,6 +29,36 @@ def publish_price_list(
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/v1/price-lists/{row.id}"
     return PriceListOut.of(row)
+
+
+@router.post(
+    "/import",
+    status_code=201,
+    summary="Publish many price lists, as CSV or JSON",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "text/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
+                "application/json": {
+                    "schema": {"type": "array", "items": {"$ref": "#/components/schemas/PriceListIn"}}
+                },
+            },
+        }
+    },
+)
+def import_price_lists(caller: CallerDep, lists: ImportDep, session: SessionDep) -> ImportedOut:
+    """All or none: `errors` names every fault as /rows/<number>/<column>, counted as a spreadsheet does.
+
+    CSV: the first row names the columns, which are the fields of a price list; an empty cell leaves the
+    default; `tiers` is written `500:7; 1000:5`.
+    """
+    kept = [repository.publish(session, caller.workspace_id, one.columns()) for one in lists]
+    return ImportedOut(
+        published=sum(is_new for _, is_new in kept),
+        unchanged=sum(not is_new for _, is_new in kept),
+        items=[PriceListOut.of(row) for row, _ in kept],
+    )
 
 
 @router.get("", summary="List the price lists, newest first")

@@ -38,6 +38,11 @@ EXAMPLE: JsonDict = {
 }
 
 
+CSV_EXAMPLE = """name,provider,product,gsd_m,currency,price_per_km2,tiers,minimum_km2,source
+acme-30cm,Acme Imagery,30 cm archive,0.3,EUR,19.50,500:17; 1000:15,2,contract 2026-117
+"""
+
+
 def today() -> date:
     """Return the date in UTC."""
     return datetime.now(UTC).date()
@@ -173,3 +178,11 @@ class PriceListOut(PriceListTerms):
         ]
         update = {"links": links, "notice": NOTICE if row.example else None}
         return cls.model_validate(row).model_copy(update=update)
+
+
+class ImportedOut(BaseModel):
+    """What became of a file of price lists."""
+
+    published: int
+    unchanged: int = Field(description="lists that were the newest version of their name already")
+    items: list[PriceListOut] = Field(description="in the file's order")

@@ -48,6 +48,41 @@ def savings_table(savings: Json) -> RenderableType:
     return columns(("Saving", "Amount", "Against"), rows, right={"Amount"})
 
 
+def price_lists_view(lists: Sequence[Json]) -> RenderableType:
+    """Price lists with what decides a bill."""
+    rows = [
+        (f"{one['name']} v{one['version']}", _price(one), ", ".join(_rules(one)) or "none") for one in lists
+    ]
+    return columns(("Price list", "Price", "Rules"), rows)
+
+
+def _price(prices: Json) -> str:
+    if prices["price_per_scene"]:
+        return f"{prices['price_per_scene']} {prices['currency']} a scene"
+    tiers = "".join(f", {one['price_per_km2']} beyond {one['above_km2']} km2" for one in prices["tiers"])
+    return f"{prices['price_per_km2']} {prices['currency']} per km2{tiers}"
+
+
+def _rules(prices: Json) -> list[str]:
+    """What a bill or a shape must keep to, in words."""
+    rules = []
+    if prices["minimum_km2"] != "0":
+        rules.append(f"at least {prices['minimum_km2']} km2 per {prices['minimum_applies_to']}")
+    if prices["minimum_charge"] != "0":
+        rules.append(f"at least {prices['minimum_charge']} {prices['currency']}")
+    if not prices["areas_summed"]:
+        rules.append("each shape an order")
+    if prices["minimum_width_m"] != "0":
+        rules.append(f"{prices['minimum_width_m']} m wide")
+    if prices["convex"]:
+        rules.append("convex")
+    if prices["max_vertices"]:
+        rules.append(f"{prices['max_vertices']} vertices")
+    if not prices["holes"]:
+        rules.append("no holes")
+    return rules
+
+
 def order_view(order: Json) -> RenderableType:
     """Where an order stands, and where its money is."""
     counts, amounts = order["counts"], order["amounts"]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from service.pricing.schemas import CSV_EXAMPLE
 from tests.acceptance.server import KEY, ServerProcess, make_mosaic, running_server
 
 MOSAIC = make_mosaic()
@@ -114,3 +115,19 @@ def test_a_key_made_on_the_servers_machine_opens_the_server(server: ServerProces
 
 def test_upgrading_an_upgraded_database_changes_nothing(shell: Shell) -> None:
     assert shell.loupe("db", "upgrade") == "The database is up to date.\n"
+
+
+def test_price_lists_come_from_a_spreadsheet(shell: Shell) -> None:
+    (shell.folder / "prices.csv").write_text(CSV_EXAMPLE)
+    imported = shell.loupe("prices", "import", "prices.csv")
+    assert "acme-30cm v1" in imported
+    assert "19.5 EUR per km2, 17 beyond 500 km2, 15 beyond 1000 km2" in imported
+    assert "1 published, 0 unchanged." in imported
+    assert "0 published, 1 unchanged." in shell.loupe("prices", "import", "prices.csv")
+    listed = " ".join(shell.loupe("prices", "list").split())
+    assert "at least 25 km2 per shape, each shape an order, 2000 m wide" in listed
+
+    (shell.folder / "wrong.csv").write_text(CSV_EXAMPLE.replace("EUR", "euro"))
+    refused = shell.run("prices", "import", "wrong.csv")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "/rows/2/currency" in refused.stderr

@@ -266,6 +266,29 @@ def test_a_minimum_per_shape_is_refused_when_planning(client: TestClient) -> Non
     assert "bills every separate shape by itself" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("validity", "words"),
+    [
+        ({"valid_from": "2999-01-01"}, "applies from 2999-01-01"),
+        ({"valid_to": "2001-12-31"}, "applies until 2001-12-31"),
+        ({"valid_from": "2001-01-01", "valid_to": "2999-12-31"}, None),
+    ],
+    ids=["too early", "too late", "today"],
+)
+def test_a_price_list_is_planned_with_while_it_applies(
+    client: TestClient, validity: dict[str, str], words: str | None
+) -> None:
+    terms = {"name": "dated", "provider": "Acme", "product": "archive", "gsd_m": "0.5"}
+    prices = {"currency": "USD", "price_per_km2": "10"}
+    assert client.post("/v1/price-lists", json=terms | prices | validity).status_code == 201
+    answer = send(client, price_list="dated")
+    if words is None:
+        assert answer.status_code == 201
+    else:
+        assert (answer.status_code, answer.json()["type"]) == (422, "/problems/price-list-not-valid")
+        assert words in answer.json()["detail"]
+
+
 def test_a_body_of_another_type_is_415(client: TestClient) -> None:
     for headers in ({"Content-Type": "application/json"}, {"Content-Type": ""}):
         answer = client.post("/v1/plans", content=make_geotiff(), headers=headers)
