@@ -19,6 +19,7 @@ class ObjectiveKind(StrEnum):
     LAMBDA = "lambda"
     MAX_COST = "max_cost"
     MAX_PATCHES = "max_patches"
+    TARGET_ACCURACY = "target_accuracy"
 
 
 PriceList = Annotated[
@@ -26,7 +27,7 @@ PriceList = Annotated[
 ]
 Kind = Annotated[
     ObjectiveKind | None,
-    typer.Option(help="What to optimise. Default: policy, or what --lambda, --max-cost, --max-patches say."),
+    typer.Option(help="What to optimise. Default: policy, or the one whose number is given."),
 ]
 CostWeight = Annotated[
     float | None, typer.Option("--lambda", help="Utility that one unit of money must bring.", min=0)
@@ -35,6 +36,12 @@ MaxCost = Annotated[
     str | None, typer.Option(help='The most to spend, such as "12.50", in the price list\'s currency.')
 ]
 MaxPatches = Annotated[int | None, typer.Option(help="The most patches to buy.", min=0)]
+TargetAccuracy = Annotated[
+    float | None,
+    typer.Option(
+        help="The least accuracy to expect, such as 0.95, by the bundle's evaluation.", min=0, max=1
+    ),
+]
 GeoJson = Annotated[Path | None, typer.Option(help="Write every patch with its decision as GeoJSON (QGIS).")]
 Picture = Annotated[Path | None, typer.Option(help="Write a picture: the scene, bought patches outlined.")]
 
@@ -48,6 +55,7 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
     cost_weight: CostWeight = None,
     max_cost: MaxCost = None,
     max_patches: MaxPatches = None,
+    target_accuracy: TargetAccuracy = None,
     bands: Bands = None,
     radiometry: Radiometry = None,
     geojson: GeoJson = None,
@@ -63,6 +71,7 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
         "lambda": cost_weight,
         "max_cost": max_cost,
         "max_patches": max_patches,
+        "target_accuracy": target_accuracy,
         "bands": bands,
         "radiometry": radiometry,
     }

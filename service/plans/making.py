@@ -71,7 +71,7 @@ def make_plan(
     # Before the first query: no connection waits while the networks work.
     judged = judge_scene(body, options, predictor, settings)
     price_list = resolve_price_list(session, workspace_id, options.price_list)
-    objective = options.objective_in(price_list.currency, predictor.manifest.threshold)
+    objective = options.objective_in(price_list.currency, predictor.manifest)
     areas = judged.tiles.grid.patch_areas_m2()
     decision = plan_purchases(judged.utilities, judged.eligible, areas, terms_of(price_list), objective)
     sha256 = storage.put(blobs, body)

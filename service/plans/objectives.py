@@ -1,8 +1,9 @@
 """What a plan is asked to optimise. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from models.manifest import CurvePoint
 from service.money import Money
 
 
@@ -34,7 +35,23 @@ class MaxPatches:
     patches: int
 
 
-Objective = Policy | CostWeight | MaxCost | MaxPatches
+@dataclass(frozen=True, kw_only=True)
+class TargetAccuracy:
+    """Buy no more than reached `accuracy` where the bundle was evaluated: utility at least `threshold`."""
+
+    accuracy: float
+    threshold: float
+    measured: float
+    """What the bundle reached at `threshold`, at least `accuracy`."""
+
+
+Objective = Policy | CostWeight | MaxCost | MaxPatches | TargetAccuracy
+
+
+def threshold_for(accuracy: float, curve: Iterable[CurvePoint]) -> CurvePoint | None:
+    """Return the measured point that buys least of those that reach `accuracy`; None if none does."""
+    enough = [point for point in curve if point.accuracy >= accuracy]
+    return max(enough, key=lambda point: point.threshold, default=None)
 
 
 def objective_to_json(objective: Objective) -> Mapping[str, object]:
@@ -48,3 +65,10 @@ def objective_to_json(objective: Objective) -> Mapping[str, object]:
             return {"kind": "max_cost", "max_cost": {"amount": limit.amount, "currency": limit.currency}}
         case MaxPatches(patches=patches):
             return {"kind": "max_patches", "max_patches": patches}
+        case TargetAccuracy(accuracy=accuracy, threshold=threshold, measured=measured):
+            return {
+                "kind": "target_accuracy",
+                "target_accuracy": accuracy,
+                "threshold": threshold,
+                "measured_accuracy": measured,
+            }

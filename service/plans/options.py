@@ -8,14 +8,23 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import UploadFile
 
+from models.manifest import Manifest
 from service.errors import InvalidInputError, LoupeError
 from service.money import Money
-from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
+from service.plans.objectives import (
+    CostWeight,
+    MaxCost,
+    MaxPatches,
+    Objective,
+    Policy,
+    TargetAccuracy,
+    threshold_for,
+)
 from service.pricing.examples import NO_MINIMUM
 
 RAW = {"image/tiff", "application/octet-stream"}
 MULTIPART = "multipart/form-data"
-Kind = Literal["policy", "lambda", "max_cost", "max_patches"]
+Kind = Literal["policy", "lambda", "max_cost", "max_patches", "target_accuracy"]
 
 
 class MediaTypeError(LoupeError):
@@ -32,6 +41,13 @@ class ObjectiveError(InvalidInputError):
 
     code = "objective-unclear"
     title = "What should the plan optimise?"
+
+
+class AccuracyUnreachableError(InvalidInputError):
+    """The bundle never reached the accuracy asked for where it was evaluated."""
+
+    code = "accuracy-unreachable"
+    title = "The bundle does not reach this accuracy"
 
 
 class PlanOptions(BaseModel):
@@ -61,6 +77,14 @@ class PlanOptions(BaseModel):
         description="the most to spend, in the price list's currency",
     )
     max_patches: int | None = Field(None, ge=0, le=10**9, description="the most patches to buy")
+    target_accuracy: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="the least accuracy to expect, as measured where the bundle was evaluated; buys no more "
+        "than that took",
+    )
     bands: str | None = Field(
         None, max_length=50, examples=["4,3,2"], description="red, green, blue, counted from 1"
     )
@@ -69,17 +93,19 @@ class PlanOptions(BaseModel):
         None, max_length=200, description="refuse unless this bundle is served: name, name@version or sha256"
     )
 
-    def objective_in(self, currency: str, threshold: float) -> Objective:
-        """Return the objective; `threshold` is the bundle's. ObjectiveError when options contradict."""
+    def objective_in(self, currency: str, manifest: Manifest) -> Objective:
+        """Return the objective for a bundle. ObjectiveError, AccuracyUnreachableError."""
         wanted = self._kind()
         if wanted == "policy":
-            return Policy(threshold=threshold)
+            return Policy(threshold=manifest.threshold)
         if self.cost_weight is not None:
             return CostWeight(per_unit=self.cost_weight)
         if self.max_cost is not None:
             return MaxCost(limit=Money.parse(self.max_cost, currency))
         if self.max_patches is not None:
             return MaxPatches(patches=self.max_patches)
+        if self.target_accuracy is not None:
+            return _reaching(self.target_accuracy, manifest)
         raise ObjectiveError(f"the objective {wanted} needs a number: {wanted}=...", objective=wanted)
 
     def _kind(self) -> Kind:
@@ -87,6 +113,7 @@ class PlanOptions(BaseModel):
             "lambda": self.cost_weight,
             "max_cost": self.max_cost,
             "max_patches": self.max_patches,
+            "target_accuracy": self.target_accuracy,
         }
         given = [kind for kind, number in numbers.items() if number is not None]
         wanted: Kind = self.objective or (given[0] if given else "policy")
@@ -97,6 +124,21 @@ class PlanOptions(BaseModel):
                 given=given,
             )
         return wanted
+
+
+def _reaching(accuracy: float, manifest: Manifest) -> TargetAccuracy:
+    point = threshold_for(accuracy, manifest.curve)
+    if point is None:
+        best = max((point.accuracy for point in manifest.curve), default=None)
+        reached = (
+            "was released without an evaluation" if best is None else f"reached {100 * best:.1f} % at best"
+        )
+        raise AccuracyUnreachableError(
+            f"{100 * accuracy:g} % was asked for; the bundle {manifest.name} {manifest.version} {reached}",
+            target_accuracy=accuracy,
+            best_accuracy=best,
+        )
+    return TargetAccuracy(accuracy=accuracy, threshold=point.threshold, measured=point.accuracy)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from service.errors import InvalidInputError
 from service.money import Money, exponent
-from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
+from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy, TargetAccuracy
 from service.plans.reasons import Outcome, explain
 from service.pricing.billing import Bill, Terms, bill, list_price, tariff_of, whole_cm2
 
@@ -115,7 +115,7 @@ def _wanted(ranking: Ranking, objective: Objective) -> int:
     """Length of the prefix the objective asks for; among equally good ones the shortest."""
     useful = int(np.count_nonzero(ranking.utilities))
     match objective:
-        case Policy(threshold=threshold):
+        case Policy(threshold=threshold) | TargetAccuracy(threshold=threshold):
             return int(np.count_nonzero(ranking.utilities >= threshold))
         case CostWeight(per_unit=weight):
             worth = np.concatenate(([0.0], np.cumsum(ranking.utilities)))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from service.money import Money, to_minor
-from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
+from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy, TargetAccuracy
 from service.pricing.billing import Bill, Terms
 
 
@@ -34,7 +34,7 @@ def explain(outcome: Outcome, objective: Objective) -> str:
 
 def _why_nothing(outcome: Outcome, objective: Objective) -> str:
     match objective:
-        case Policy(threshold=threshold):
+        case Policy(threshold=threshold) | TargetAccuracy(threshold=threshold):
             return f"no patch reaches a utility of {threshold:g}"
         case CostWeight(per_unit=weight):
             currency = outcome.cheapest.currency
@@ -86,6 +86,11 @@ def _aim(objective: Objective) -> str:
             return f"most utility for at most {limit}"
         case MaxPatches(patches=patches):
             return f"most utility in at most {_count(patches)}"
+        case TargetAccuracy(accuracy=accuracy, threshold=threshold, measured=measured):
+            return (
+                f"utility of at least {threshold:g}, where the bundle reached {100 * measured:.1f} % "
+                f"({100 * accuracy:g} % asked for)"
+            )
 
 
 def _count(patches: int) -> str:

@@ -70,6 +70,38 @@ def test_the_curve_sets_cost_beside_measured_accuracy_and_marks_the_plan(evaluat
     )
 
 
+@pytest.mark.parametrize(
+    ("target", "threshold", "reached"), [(0.7, 1.0, 0.7), (0.8, 0.5, 0.85), (0.9, 0, 0.9)]
+)
+def test_a_target_accuracy_buys_no_more_than_its_evaluation_took(
+    evaluated: TestClient, target: float, threshold: float, reached: float
+) -> None:
+    answer = evaluated.post(f"/v1/plans?target_accuracy={target}", content=make_geotiff(), headers=TIFF)
+    made = answer.json()
+    assert made["objective"] == {
+        "kind": "target_accuracy",
+        "target_accuracy": target,
+        "threshold": threshold,
+        "measured_accuracy": reached,
+    }
+    bought = sum(value >= threshold for tile in made["tiles"] for value in tile["utilities"])
+    assert made["patches"]["bought"] == bought
+    if bought:
+        assert f"where the bundle reached {100 * reached:.1f} %" in made["decision"]
+    points = evaluated.get(f"/v1/plans/{made['id']}/curve").json()["points"]
+    assert [point["threshold"] for point in points if point["chosen"]] == [threshold]
+
+
+def test_an_accuracy_beyond_the_evaluation_is_refused_in_words(
+    evaluated: TestClient, client: TestClient
+) -> None:
+    answer = evaluated.post("/v1/plans?target_accuracy=0.95", content=make_geotiff(), headers=TIFF)
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/accuracy-unreachable")
+    assert "reached 90.0 % at best" in answer.json()["detail"]
+    unevaluated = client.post("/v1/plans?target_accuracy=0.5", content=make_geotiff(), headers=TIFF)
+    assert "without an evaluation" in unevaluated.json()["detail"]
+
+
 def test_another_objective_is_marked_where_it_buys_most_nearly_as_much(evaluated: TestClient) -> None:
     made = evaluated.post("/v1/plans?max_patches=2", content=make_geotiff(), headers=TIFF).json()
     points = evaluated.get(f"/v1/plans/{made['id']}/curve").json()["points"]
