@@ -2,7 +2,8 @@
 
 import typer
 
-from service.cli.accounts import budget, ledger, savings
+from service.cli.accounts import budget, savings
+from service.cli.bookkeeping import ledger
 from service.cli.buying import classify, deliver, order
 from service.cli.connection import Commands
 from service.cli.operating import db, demo, keys, serve
@@ -19,10 +20,11 @@ app = typer.Typer(
 for panel, commands in {
     "Start": (serve, demo),
     "From a scene to labels": (plan, order, deliver, classify),
-    "Money": (ledger, savings),
+    "Money": (savings,),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
+app.add_typer(ledger, name="ledger", rich_help_panel="Money")
 app.add_typer(prices, name="prices", rich_help_panel="Money")
 app.add_typer(budget, name="budget", rich_help_panel="Money")
 app.add_typer(keys, name="keys", rich_help_panel="Operate")

@@ -1,4 +1,4 @@
-"""`loupe budget`, `loupe ledger`, `loupe savings`: the money."""
+"""`loupe budget`, `loupe savings`: the money."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import typer
 from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, connect, console
 from service.client import Client, Json
 from service.terminal.blocks import money
-from service.terminal.documents import budgets_view, ledger_view, savings_view
+from service.terminal.documents import budgets_view, savings_view
 
 budget = typer.Typer(cls=Commands, no_args_is_help=True, help="Create and list budgets.")
 
@@ -46,27 +46,6 @@ def find_budget(client: Client, name: str) -> Json:
     if found:
         raise UsageError(f'{len(found)} budgets are called "{name}"; give the id: loupe budget list')
     raise UsageError(f'There is no budget "{name}". List them: loupe budget list')
-
-
-def ledger(
-    csv: Annotated[bool, typer.Option("--csv", help="Print every entry as CSV.")] = False,
-    limit: Annotated[int, typer.Option(help="Newest entries to show.", min=1, max=100)] = 20,
-    url: Url = DEFAULT_URL,
-    api_key: ApiKey = None,
-) -> None:
-    """Show the ledger: every movement of money, newest first."""
-    with connect(url, api_key) as client:
-        if csv:
-            for line in client.csv_lines("/v1/ledger"):
-                typer.echo(line)
-            return
-        page = client.get("/v1/ledger", limit=limit)
-    if not page["items"]:
-        console().print("The ledger is empty: no budget was created yet.")
-        return
-    console().print(ledger_view(page["items"]))
-    if any(link["rel"] == "next" for link in page["links"]):
-        console().print("... more: --limit 100, or --csv for all of it")
 
 
 def savings(url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:

@@ -1,5 +1,6 @@
 """What the ledger says: budgets with their balances, transfers in order, and what is wrong with it."""
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -104,10 +105,16 @@ def list_lines(
     return lines, lines[-1].transfer.seq if len(rows) > limit else None
 
 
-def chain(session: Session, workspace_id: UUID) -> list[Transfer]:
-    """Return every transfer of a workspace by seq, for `book.first_break`."""
-    lines, _ = list_lines(session, workspace_id, limit=NEWEST - 1)
-    return [line.transfer for line in reversed(lines)]
+def chain(session: Session, workspace_id: UUID) -> Generator[Transfer]:
+    """Yield every transfer of a workspace by seq, for `book.first_break`; a page at a time in memory.
+
+    Close it where not all are read: it holds a cursor of the database.
+    """
+    values = {"workspace": workspace_id, "before": NEWEST, "budget": None, "limit": NEWEST}
+    query = text(_TRANSFERS.replace("DESC", "ASC")).execution_options(yield_per=1_000)
+    with session.execute(query, values) as rows:
+        for row in rows:
+            yield _line(row).transfer
 
 
 def violations(session: Session) -> list[tuple[str, str]]:

@@ -131,3 +131,24 @@ def test_price_lists_come_from_a_spreadsheet(shell: Shell) -> None:
     refused = shell.run("prices", "import", "wrong.csv")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "/rows/2/currency" in refused.stderr
+
+
+def test_the_operator_verifies_the_ledger_and_notes_its_heads(shell: Shell) -> None:
+    shell.loupe("budget", "create", "verified", "7", "USD")
+    heads = shell.loupe("ledger", "heads")
+    (shell.folder / "heads.json").write_text(heads)
+    assert "every rule holds" in shell.loupe("ledger", "verify", "--noted", "heads.json")
+
+    noted = json.loads(heads)
+    noted["heads"][0]["hash"] = "00" * 32
+    (shell.folder / "heads.json").write_text(json.dumps(noted))
+    refused = shell.run("ledger", "verify", "--noted", "heads.json")
+    assert refused.returncode == 1
+    assert "C2 a noted head is found again" in refused.stdout
+    assert "rows that break a rule: 1." in refused.stderr
+
+    (shell.folder / "heads.json").write_text("{}")
+    assert (
+        "was not written by `loupe ledger heads`"
+        in shell.run("ledger", "verify", "--noted", "heads.json").stderr
+    )

@@ -48,7 +48,7 @@ class Books:
 
     def transfers(self) -> int:
         with self.database.sessions() as session:
-            return len(repository.chain(session, self.workspace_id))
+            return len(list(repository.chain(session, self.workspace_id)))
 
 
 def record_delivery(session: Session, order: UUID, patch: int, minor: int) -> None:
@@ -181,7 +181,7 @@ def test_the_python_book_verifies_the_chain_that_sql_wrote(books: Books) -> None
     books.settle(hold, 1)
 
     with books.database.sessions() as session:
-        chain = repository.chain(session, books.workspace_id)
+        chain = list(repository.chain(session, books.workspace_id))
 
     assert [transfer.seq for transfer in chain] == [1, 2, 3]
     assert first_break(chain) is None

@@ -1,0 +1,106 @@
+"""`loupe ledger`: every movement of money, and whether it is all true."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, connect, console
+from service.cli.operating import read_settings
+from service.terminal.blocks import columns, plural
+from service.terminal.documents import ledger_view
+
+if TYPE_CHECKING:
+    from service.ledger.audit import Head
+
+# ruff: noqa: PLC0415  (the database's code takes a second to import)
+
+ledger = typer.Typer(cls=Commands, help="Show the ledger; verify it; note its heads elsewhere.")
+
+
+@ledger.callback(invoke_without_command=True)
+def show_ledger(
+    context: typer.Context,
+    csv: Annotated[bool, typer.Option("--csv", help="Print every entry as CSV.")] = False,
+    limit: Annotated[int, typer.Option(help="Newest entries to show.", min=1, max=100)] = 20,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Show the ledger: every movement of money, newest first."""
+    if context.invoked_subcommand is not None:
+        return
+    with connect(url, api_key) as client:
+        if csv:
+            for line in client.csv_lines("/v1/ledger"):
+                typer.echo(line)
+            return
+        page = client.get("/v1/ledger", limit=limit)
+    if not page["items"]:
+        console().print("The ledger is empty: no budget was created yet.")
+        return
+    console().print(ledger_view(page["items"]))
+    if any(link["rel"] == "next" for link in page["links"]):
+        console().print("... more: --limit 100, or --csv for all of it")
+
+
+@ledger.command("heads")
+def print_heads() -> None:
+    """Print the newest hash of every chain as JSON, to keep away from the database (on its machine).
+
+    As long as `loupe ledger verify --noted FILE` finds these again, nothing before them was changed.
+    """
+    from service.db import open_database
+    from service.ledger.audit import heads
+
+    with open_database(read_settings()).sessions() as session:
+        found = [
+            {"workspace": str(head.workspace_id), "seq": head.seq, "hash": head.hash.hex()}
+            for head in heads(session)
+        ]
+    typer.echo(json.dumps({"at": datetime.now(UTC).isoformat(), "heads": found}, indent=2))
+
+
+@ledger.command("verify")
+def verify_ledger(
+    noted: Annotated[
+        Path | None,
+        typer.Option(help="Heads noted before, by `loupe ledger heads`.", exists=True, dir_okay=False),
+    ] = None,
+) -> None:
+    """Recompute every hash, every invariant and every plan's money (on the database's machine).
+
+    Exit code 1, with the rows that break a rule, if any does.
+    """
+    from service.db import open_database
+    from service.ledger.audit import audit_ledger, heads, take_snapshot
+    from service.plans.audit import audit_plans
+
+    with open_database(read_settings()).sessions() as session, console(stderr=True).status("Verifying"):
+        take_snapshot(session)
+        findings = [*audit_ledger(session, _read_heads(noted)), *audit_plans(session)]
+        chains = heads(session)
+    transfers = sum(head.seq for head in chains)
+    scope = f"{plural(transfers, 'transfer')} in {plural(len(chains), 'chain')}"
+    if not findings:
+        console().print(f"{scope}: every rule holds.")
+        return
+    console().print(columns(("Broken", "Where"), [(one.rule, one.subject) for one in findings]))
+    raise UsageError(f"{scope}; rows that break a rule: {len(findings)}.")
+
+
+def _read_heads(path: Path | None) -> "list[Head]":
+    from service.ledger.audit import Head
+
+    if path is None:
+        return []
+    try:
+        noted: list[dict[str, Any]] = json.loads(path.read_text())["heads"]
+        return [
+            Head(workspace_id=UUID(one["workspace"]), seq=int(one["seq"]), hash=bytes.fromhex(one["hash"]))
+            for one in noted
+        ]
+    except (ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"{path} was not written by `loupe ledger heads`") from error
