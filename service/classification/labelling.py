@@ -19,9 +19,9 @@ from service.orders.checklist import Checklist
 from service.orders.repository import delivered_patches, delivered_pixels, plan_of
 from service.orders.tables import Order
 from service.plans.arrays import PlanArrays
+from service.plans.bundles import BundleChangedError
 from service.plans.reading import cut_scene, read_again
 from service.plans.tables import Plan
-from service.plans.views import BundleChangedError
 from service.scenes.tables import Scene
 from service.settings import Settings
 from service.version import code_version

@@ -7,7 +7,7 @@ from service.cli.bookkeeping import ledger
 from service.cli.buying import classify, deliver, order
 from service.cli.connection import Commands
 from service.cli.operating import db, demo, keys, serve
-from service.cli.planning import plan
+from service.cli.planning import plan, replan
 from service.cli.prices import prices
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 for panel, commands in {
     "Start": (serve, demo),
-    "From a scene to labels": (plan, order, deliver, classify),
+    "From a scene to labels": (plan, replan, order, deliver, classify),
     "Money": (savings,),
 }.items():
     for command in commands:

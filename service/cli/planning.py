@@ -1,4 +1,4 @@
-"""`loupe plan`: which patches of a scene to buy, and what that costs."""
+"""`loupe plan`, `loupe replan`: which patches of a scene to buy, and what that costs."""
 
 import json
 from enum import StrEnum
@@ -9,6 +9,7 @@ import typer
 
 from service.cli.connection import DEFAULT_URL, ApiKey, Bands, Radiometry, Url, connect, console
 from service.client import Client, Json, Query
+from service.terminal.blocks import money, plural
 from service.terminal.documents import plan_view
 
 
@@ -85,6 +86,42 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
     out = console()
     out.print(plan_view(planned))
     out.print(f"\nPlan {planned['id']}. To buy: loupe order {planned['id']}")
+
+
+def replan(  # noqa: PLR0913  (a command's parameters are its options)
+    plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan to decide anew.")],
+    price_list: Annotated[
+        str | None,
+        typer.Option(help="Price list, by name or id. Default: the newest version of the plan's own."),
+    ] = None,
+    objective: Kind = None,
+    cost_weight: CostWeight = None,
+    max_cost: MaxCost = None,
+    max_patches: MaxPatches = None,
+    target_accuracy: TargetAccuracy = None,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Decide a plan anew with other prices or another objective. The new plan takes the old one's place."""
+    wanted = {
+        "price_list": price_list,
+        "objective": None if objective is None else objective.value,
+        "lambda": cost_weight,
+        "max_cost": max_cost,
+        "max_patches": max_patches,
+        "target_accuracy": target_accuracy,
+    }
+    given = {name: value for name, value in wanted.items() if value is not None}
+    with connect(url, api_key) as client:
+        planned = client.post(f"/v1/plans/{plan_id}/replan", given)
+    changes = planned["changes"]
+    out = console()
+    out.print(plan_view(planned))
+    out.print(
+        f"\nAgainst plan {plan_id}: {plural(changes['added'], 'patch')} added, {changes['dropped']} dropped, "
+        f"{changes['kept']} kept; {money(changes['cost_before'])} became {money(changes['cost_now'])}."
+    )
+    out.print(f"Plan {planned['id']}. To buy: loupe order {planned['id']}")
 
 
 def _write_files(client: Client, planned: Json, geojson: Path | None, png: Path | None) -> None:

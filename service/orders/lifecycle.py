@@ -9,12 +9,12 @@ from service.ledger.writer import release, reserve
 from service.orders.budgets import choose_budget
 from service.orders.repository import (
     find_order,
-    lock_plan,
     open_order_of,
     record_status,
     settled_minor,
 )
 from service.orders.tables import Order, OrderStatus
+from service.plans.repository import lock_plan, superseding
 from service.plans.tables import Plan
 
 
@@ -32,6 +32,13 @@ class PlanAlreadyOrderedError(ConflictError):
     title = "The plan is already ordered"
 
 
+class PlanSupersededError(ConflictError):
+    """The plan was planned anew with other prices or another objective."""
+
+    code = "plan-superseded"
+    title = "A newer plan takes the place of this one"
+
+
 class OrderCompletedError(ConflictError):
     """Every patch was delivered: nothing is left to cancel."""
 
@@ -42,7 +49,7 @@ class OrderCompletedError(ConflictError):
 def place_order(session: Session, workspace_id: UUID, plan_id: UUID, budget_id: UUID | None) -> Order:
     """Order every bought patch of a plan and hold its cost on a budget.
 
-    Errors: not-found, nothing-to-buy, plan-already-ordered, no-budget, budget-exceeded.
+    Errors: not-found, nothing-to-buy, plan-superseded, plan-already-ordered, no-budget, budget-exceeded.
     """
     plan = lock_plan(session, workspace_id, plan_id)
     _check_orderable(session, plan)
@@ -83,6 +90,11 @@ def advance(session: Session, order: Order) -> None:
 def _check_orderable(session: Session, plan: Plan) -> None:
     if plan.patches_bought == 0:
         raise NothingToBuyError("This plan decided to buy no patch.", plan=str(plan.id))
+    newer = superseding(session, plan.id)
+    if newer is not None:
+        raise PlanSupersededError(
+            f"Plan {newer} takes its place; order that one.", plan=str(plan.id), superseded_by=str(newer)
+        )
     standing = open_order_of(session, plan.id)
     if standing is not None:
         raise PlanAlreadyOrderedError(

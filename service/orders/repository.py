@@ -36,16 +36,6 @@ def find_order(session: Session, workspace_id: UUID, order_id: UUID, *, lock: bo
     return order
 
 
-def lock_plan(session: Session, workspace_id: UUID, plan_id: UUID) -> Plan:
-    """Return the plan, locked so that only one order of it is placed at a time."""
-    query = select(Plan).where(Plan.id == plan_id, Plan.workspace_id == workspace_id)
-    # NO KEY UPDATE: the new order's own foreign key to the plan must still pass in other sessions.
-    plan = session.scalars(query.with_for_update(key_share=True)).one_or_none()
-    if plan is None:
-        raise NotFoundError(f"there is no plan {plan_id}", plan=str(plan_id))
-    return plan
-
-
 def plan_of(session: Session, order: Order) -> Plan:
     """Return the plan an order buys."""
     return session.scalars(select(Plan).where(Plan.id == order.plan_id)).one()

@@ -4,7 +4,27 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from service.errors import ConflictError
 from service.inference import Predictor
+from service.plans.tables import Plan
+
+
+class BundleChangedError(ConflictError):
+    """The plan was made with another bundle than the one served now."""
+
+    code = "bundle-changed"
+    title = "The plan's bundle is not served any more"
+
+
+def check_same_bundle(plan: Plan, predictor: Predictor) -> None:
+    """Raise BundleChangedError unless the plan's own bundle is the one served."""
+    bundle = plan.provenance["bundle"]
+    if bundle["sha256"] != predictor.sha256:
+        raise BundleChangedError(
+            f"the plan was made with {bundle['name']} {bundle['version']}, which is not served any more; "
+            "plan the scene again",
+            bundle=bundle,
+        )
 
 
 def accuracy_source(predictor: Predictor) -> str:

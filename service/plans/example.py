@@ -51,6 +51,7 @@ PLAN: dict[str, Any] = {
         "left_out_km2": 0.21,
         "tiles_without_data": 0,
     },
+    "supersedes": None,
     "objective": {"kind": "policy", "threshold": 0.5},
     "decision": "Buys 4 of 16 patches: utility of at least 0.5.",
     "patches": {"bought": 4, "filled": 0, "total": 16},

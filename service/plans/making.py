@@ -1,7 +1,6 @@
 """From an uploaded scene to a stored plan: read, cut, predict, decide, keep."""
 
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,19 +13,16 @@ from models.grid import PATCHES
 from service.errors import InvalidInputError
 from service.inference import Predictor
 from service.plans import repository
-from service.plans.objectives import Objective, objective_to_json
+from service.plans.freezing import Values, bundle_served, freeze
 from service.plans.options import PlanOptions
-from service.plans.planner import Decision, plan_purchases
+from service.plans.planner import plan_purchases
 from service.plans.reading import MIN_VALID_SHARE, cut_scene, describe_reading, read_scene
 from service.plans.tables import Plan
-from service.pricing.billing import Bill
 from service.pricing.repository import resolve_price_list, terms_of
-from service.pricing.tables import PriceList
 from service.scenes import storage
 from service.scenes.tables import Scene
 from service.scenes.tiling import Tiles
 from service.settings import Settings
-from service.version import code_version
 
 
 class BundleUnknownError(InvalidInputError):
@@ -76,11 +72,9 @@ def make_plan(
     decision = plan_purchases(judged.utilities, judged.eligible, areas, terms_of(price_list), objective)
     sha256 = storage.put(blobs, body)
     scene = repository.keep_scene(session, workspace_id, sha256, len(body), judged.reading)
-    plan = _freeze(judged, decision, objective, price_list, scene, predictor)
-    session.add(plan)
-    session.flush()
-    session.refresh(plan, ["created_at"])
-    return plan, scene
+    values = Values(utilities=judged.utilities, valid_share=judged.tiles.valid_share)
+    plan = freeze(values, decision, objective, price_list, scene, bundle_served(predictor))
+    return repository.keep_plan(session, plan), scene
 
 
 def _check_bundle(wanted: str | None, predictor: Predictor) -> None:
@@ -92,73 +86,3 @@ def _check_bundle(wanted: str | None, predictor: Predictor) -> None:
             bundle=wanted,
             served={"name": manifest.name, "version": manifest.version, "sha256": predictor.sha256},
         )
-
-
-def _freeze(
-    judged: Judged,
-    decision: Decision,
-    objective: Objective,
-    price_list: PriceList,
-    scene: Scene,
-    predictor: Predictor,
-) -> Plan:
-    return Plan(
-        workspace_id=scene.workspace_id,
-        scene_id=scene.id,
-        price_list_id=price_list.id,
-        objective=objective_to_json(objective),
-        provenance=_provenance(price_list, scene, predictor),
-        tiles=judged.tiles.grid.tile_count,
-        utilities=judged.utilities.astype("<f4").tobytes(),
-        selected=decision.selected.astype(np.uint8).tobytes(),
-        filled=decision.filled.astype(np.uint8).tobytes(),
-        valid_share=judged.tiles.valid_share.astype("<f4").tobytes(),
-        patches_bought=int(decision.selected.sum()),
-        currency=price_list.currency,
-        cost_minor=decision.bill.amount.minor,
-        baseline_minor=decision.everything.amount.minor,
-        list_saving_minor=decision.list_saving.minor,
-        billable_saving_minor=decision.billable_saving.minor,
-        bill=_bill(judged, decision),
-    )
-
-
-def _provenance(price_list: PriceList, scene: Scene, predictor: Predictor) -> dict[str, Any]:
-    manifest = predictor.manifest
-    return {
-        "bundle": {"name": manifest.name, "version": manifest.version, "sha256": predictor.sha256},
-        "price_list": {
-            "id": str(price_list.id),
-            "name": price_list.name,
-            "version": price_list.version,
-            "example": price_list.example,
-        },
-        "input_sha256": scene.sha256,
-        "code_version": code_version(),
-    }
-
-
-def _bill(judged: Judged, decision: Decision) -> dict[str, Any]:
-    return {
-        "reason": decision.reason,
-        "wanted": decision.wanted,
-        "eligible_tiles": int(judged.eligible.sum()),
-        "chosen": _bill_json(decision.bill),
-        "everything": _bill_json(decision.everything),
-    }
-
-
-def _bill_json(bill: Bill) -> dict[str, Any]:
-    return {
-        "area_km2": _plain(bill.area_km2),
-        "billable_km2": _plain(bill.billable_km2),
-        "lines": [
-            {"area_km2": _plain(line.area_km2), "billable_km2": _plain(line.billable_km2)}
-            for line in bill.lines
-        ],
-    }
-
-
-def _plain(number: Decimal) -> str:
-    """Without exponent or trailing zeros."""
-    return f"{number.normalize():f}"

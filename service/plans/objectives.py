@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from models.manifest import CurvePoint
 from service.money import Money
@@ -46,6 +47,26 @@ class TargetAccuracy:
 
 
 Objective = Policy | CostWeight | MaxCost | MaxPatches | TargetAccuracy
+
+
+def objective_from_json(kept: Mapping[str, Any]) -> Objective:
+    """Read what objective_to_json wrote."""
+    match kept["kind"]:
+        case "policy":
+            return Policy(threshold=kept["threshold"])
+        case "lambda":
+            return CostWeight(per_unit=kept["lambda"])
+        case "max_cost":
+            return MaxCost(limit=Money.parse(kept["max_cost"]["amount"], kept["max_cost"]["currency"]))
+        case "max_patches":
+            return MaxPatches(patches=kept["max_patches"])
+        case "target_accuracy":
+            return TargetAccuracy(
+                accuracy=kept["target_accuracy"],
+                threshold=kept["threshold"],
+                measured=kept["measured_accuracy"],
+            )
+    raise ValueError(f"no objective is called {kept['kind']!r}")
 
 
 def threshold_for(accuracy: float, curve: Iterable[CurvePoint]) -> CurvePoint | None:

@@ -30,6 +30,30 @@ def keep_scene(
     return scene
 
 
+def keep_plan(session: Session, plan: Plan) -> Plan:
+    """Store a new plan; returns it with the database's time."""
+    session.add(plan)
+    session.flush()
+    session.refresh(plan, ["created_at"])
+    return plan
+
+
+def lock_plan(session: Session, workspace_id: UUID, plan_id: UUID) -> Plan:
+    """Return the plan, locked: ordering and superseding it take turns. NotFoundError otherwise."""
+    query = select(Plan).where(Plan.id == plan_id, Plan.workspace_id == workspace_id)
+    # NO KEY UPDATE: a new order's own foreign key to the plan must still pass in other sessions.
+    plan = session.scalars(query.with_for_update(key_share=True)).one_or_none()
+    if plan is None:
+        raise NotFoundError(f"there is no plan {plan_id}", plan=str(plan_id))
+    return plan
+
+
+def superseding(session: Session, plan_id: UUID) -> UUID | None:
+    """Return the newest plan that supersedes this one, if any does."""
+    query = select(Plan.id).where(Plan.supersedes == plan_id).order_by(Plan.created_at.desc(), Plan.id.desc())
+    return session.scalars(query.limit(1)).one_or_none()
+
+
 def find_plan(session: Session, workspace_id: UUID, plan_id: UUID) -> tuple[Plan, Scene]:
     """Return a plan of the workspace with its scene; NotFoundError otherwise."""
     query = select(Plan).where(Plan.id == plan_id, Plan.workspace_id == workspace_id)

@@ -16,7 +16,8 @@ from service.plans.bundles import BundleOut
 from service.plans.example import PLAN, REQUEST_BODY
 from service.plans.making import make_plan
 from service.plans.options import PlanOptions, UploadDep
-from service.plans.schemas import PlanOut, PlanSummary
+from service.plans.replanning import ReplanIn, replan
+from service.plans.schemas import ChangesOut, PlanOut, PlanSummary, ReplanOut
 from service.plans.views import CurveOut, TilePageDep
 from service.schemas import Page, PageDep, page_links
 from service.settings import BlobsDep, SettingsDep
@@ -66,6 +67,35 @@ def plan_scene(
     if key is not None:
         remember(session, caller.workspace_id, key, 201, body)
     return JSONResponse(body, 201, headers={"Location": f"/v1/plans/{made[0].id}"})
+
+
+@router.post(
+    "/plans/{plan_id}/replan",
+    status_code=201,
+    response_model=ReplanOut,
+    tags=["plans"],
+    summary="Decide a plan anew: new prices, another objective, the same scene",
+    responses=problems(404, 409, 422, 503),
+)
+def replan_scene(
+    plan_id: UUID,
+    caller: CallerDep,
+    wanted: ReplanIn,
+    session: SessionDep,
+    predictor: PredictorDep,
+    key: OptionalKeyDep = None,
+) -> Response:
+    """The new plan supersedes the old one, which stays as it is but can no longer be ordered."""
+    if key is not None:
+        request_print = fingerprint(f"POST /v1/plans/{plan_id}/replan", wanted.model_dump_json())
+        if stored := replay_or_claim(session, caller.workspace_id, key, request_print):
+            return stored.response()
+    old, new, scene = replan(session, caller.workspace_id, plan_id, wanted, predictor)
+    made = ReplanOut(**dict(PlanOut.of(new, scene)), changes=ChangesOut.between(old, new))
+    body = made.model_dump(mode="json")
+    if key is not None:
+        remember(session, caller.workspace_id, key, 201, body)
+    return JSONResponse(body, 201, headers={"Location": f"/v1/plans/{new.id}"})
 
 
 @router.get("/plans", tags=["plans"], summary="List plans, newest first", responses=problems(422))

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from models.grid import PATCHES
@@ -15,6 +16,9 @@ from service.schemas import Link, MoneyOut
 
 TILES_INLINE = 4096
 """A plan of more tiles gives a link to them instead."""
+
+PATCHES_INLINE = 1000
+"""Of more patches that change, the number alone is given."""
 
 LIST_BASELINE = "the area of every patch of the scene at the list price, minimums ignored"
 BILL_BASELINE = "the provider's bill for every patch of the scene, from the same price list"
@@ -101,6 +105,7 @@ class PlanSummary(BaseModel):
 
     id: UUID
     created_at: datetime
+    supersedes: UUID | None = Field(description="the plan in whose place this one is")
     scene: SceneOut
     objective: dict[str, Any] = Field(examples=[{"kind": "policy", "threshold": 0.5}])
     decision: str = Field(
@@ -124,6 +129,7 @@ class PlanSummary(BaseModel):
         return {
             "id": plan.id,
             "created_at": plan.created_at,
+            "supersedes": plan.supersedes,
             "scene": SceneOut.of(scene, plan),
             "objective": plan.objective,
             "decision": plan.bill["reason"],
@@ -161,16 +167,65 @@ class PlanOut(PlanSummary):
         return cls(**cls.fields_of(plan, scene), tiles=tiles)
 
 
+class Place(BaseModel):
+    """One patch of a scene."""
+
+    tile: int
+    patch: int
+
+
+class ChangesOut(BaseModel):
+    """What a new plan does otherwise than the one it supersedes."""
+
+    added: int = Field(description="patches bought now and not before")
+    dropped: int = Field(description="patches bought before and not now")
+    kept: int
+    cost_before: MoneyOut
+    cost_now: MoneyOut
+    added_patches: list[Place] | None = Field(description=f"null beyond {PATCHES_INLINE}")
+    dropped_patches: list[Place] | None = Field(description=f"null beyond {PATCHES_INLINE}")
+
+    @classmethod
+    def between(cls, old: Plan, new: Plan) -> "ChangesOut":
+        """Compare two plans of one scene."""
+        before, now = PlanArrays.of(old).selected, PlanArrays.of(new).selected
+        added, dropped = now & ~before, before & ~now
+        return cls(
+            added=int(added.sum()),
+            dropped=int(dropped.sum()),
+            kept=int((now & before).sum()),
+            cost_before=MoneyOut.minor(old.cost_minor, old.currency),
+            cost_now=MoneyOut.minor(new.cost_minor, new.currency),
+            added_patches=_places(added),
+            dropped_patches=_places(dropped),
+        )
+
+
+def _places(patches: NDArray[np.bool_]) -> list[Place] | None:
+    if patches.sum() > PATCHES_INLINE:
+        return None
+    return [Place(tile=int(tile), patch=int(patch)) for tile, patch in np.argwhere(patches)]
+
+
+class ReplanOut(PlanOut):
+    """A plan in the place of another, and what it changes."""
+
+    changes: ChangesOut
+
+
 def plan_links(plan: Plan) -> list[Link]:
     """Return where a plan's views are, and where to go on."""
     path = f"/v1/plans/{plan.id}"
+    superseded = [Link(rel="supersedes", href=f"/v1/plans/{plan.supersedes}")] if plan.supersedes else []
     return [
         Link(rel="self", href=path),
+        *superseded,
         Link(rel="patches", href=f"{path}/patches", type="application/geo+json"),
         Link(rel="shapes", href=f"{path}/shapes", type="application/geo+json"),
         Link(rel="curve", href=f"{path}/curve", type="application/json"),
         Link(rel="preview", href=f"{path}/preview.png", type="image/png"),
         Link(rel="price-list", href=f"/v1/price-lists/{plan.price_list_id}"),
+        Link(rel="replan", href=f"{path}/replan", title="POST other prices or another objective"),
         Link(rel="create-order", href="/v1/orders", title=f'POST {{"plan": "{plan.id}"}}'),
     ]
 

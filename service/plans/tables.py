@@ -26,6 +26,7 @@ class Plan(Base):
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspace.id", ondelete="RESTRICT"))
     scene_id: Mapped[UUID] = mapped_column(ForeignKey("scene.id", ondelete="RESTRICT"))
     price_list_id: Mapped[UUID] = mapped_column(ForeignKey("price_list.id", ondelete="RESTRICT"))
+    supersedes: Mapped[UUID | None] = mapped_column(ForeignKey("plan.id", ondelete="RESTRICT"), index=True)
     objective: Mapped[dict[str, Any]] = mapped_column(JSONB)
     provenance: Mapped[dict[str, Any]] = mapped_column(JSONB)  # bundle, price list, input, code
     tiles: Mapped[int]

@@ -8,10 +8,10 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from service.errors import ConflictError, InvalidInputError
+from service.errors import InvalidInputError
 from service.inference import Predictor
 from service.plans.arrays import PlanArrays
-from service.plans.bundles import accuracy_source
+from service.plans.bundles import accuracy_source, check_same_bundle
 from service.plans.curve import cost_curve, nearest
 from service.plans.features import collection, patch_features, shape_features
 from service.plans.planner import rank_patches
@@ -23,13 +23,6 @@ from service.pricing.repository import find_price_list, terms_of
 from service.scenes.tables import Scene
 from service.schemas import MoneyOut, decode_cursor, encode_cursor, page_links
 from service.settings import Settings
-
-
-class BundleChangedError(ConflictError):
-    """The plan was made with another bundle than the one served now."""
-
-    code = "bundle-changed"
-    title = "The plan's bundle is not served any more"
 
 
 @dataclass(frozen=True)
@@ -98,18 +91,14 @@ class CurveOut(BaseModel):
 
 def curve_of(session: Session, plan: Plan, scene: Scene, predictor: Predictor) -> CurveOut:
     """Slide the threshold over a stored plan. BundleChangedError when its bundle is not served any more."""
-    bundle, manifest = plan.provenance["bundle"], predictor.manifest
-    if bundle["sha256"] != predictor.sha256:
-        raise BundleChangedError(
-            f"the plan was made with {bundle['name']} {bundle['version']}, which is not served any more; "
-            "plan the scene again to see its curve",
-            bundle=bundle,
-        )
+    check_same_bundle(plan, predictor)
     price_list = find_price_list(session, plan.workspace_id, plan.price_list_id)
     arrays, areas = PlanArrays.of(plan), grid_of(scene).patch_areas_m2()
     ranking = rank_patches(arrays.utilities, arrays.eligible, areas, terms_of(price_list))
-    curve = cost_curve(ranking, manifest.curve)
-    chosen = nearest(curve, plan.bill["wanted"], plan.objective.get("threshold", manifest.threshold))
+    curve = cost_curve(ranking, predictor.manifest.curve)
+    chosen = nearest(
+        curve, plan.bill["wanted"], plan.objective.get("threshold", predictor.manifest.threshold)
+    )
     points = [
         CurvePointOut(
             threshold=point.threshold,

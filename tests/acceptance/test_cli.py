@@ -152,3 +152,12 @@ def test_the_operator_verifies_the_ledger_and_notes_its_heads(shell: Shell) -> N
         "was not written by `loupe ledger heads`"
         in shell.run("ledger", "verify", "--noted", "heads.json").stderr
     )
+
+
+def test_a_plan_is_decided_anew_and_the_old_one_is_not_ordered(shell: Shell) -> None:
+    old = UUID.findall(shell.loupe("plan", "scene.tif", "--max-patches", "5"))[0]
+    again = shell.loupe("replan", old, "--max-patches", "2")
+    assert f"Against plan {old}: 0 patches added, 3 dropped, 2 kept" in " ".join(again.split())
+    refused = shell.run("order", old, "--yes")
+    assert refused.returncode == 1
+    assert "takes its place; order that one" in " ".join(refused.stderr.split())

@@ -8,15 +8,14 @@ from uuid import uuid4
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from numpy.typing import NDArray
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from service.access.repository import create_key, create_workspace
 from service.db import Database
-from service.inference import Predictor
 from service.settings import Settings
 from tests.factories import make_geotiff, make_pixels
+from tests.planning import spread_over_unit_interval
 
 TIFF = {"Content-Type": "image/tiff"}
 MINIMUM = "example-30cm-minimum"
@@ -24,14 +23,7 @@ MINIMUM = "example-30cm-minimum"
 
 @pytest.fixture(autouse=True)
 def spread_utilities(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real networks run, but what they say is spread over 0..1: random weights may all agree."""
-    ask = Predictor.utilities
-
-    def spread(predictor: Predictor, lr: NDArray[np.uint8]) -> NDArray[np.float32]:
-        said = ask(predictor, lr)
-        return np.random.default_rng(11).random(said.shape).astype(np.float32)
-
-    monkeypatch.setattr(Predictor, "utilities", spread)
+    spread_over_unit_interval(monkeypatch)
 
 
 def send(client: TestClient, scene: bytes | None = None, **options: Any) -> Any:

@@ -1,0 +1,106 @@
+"""A decision written as the row that never changes."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.inference import Predictor
+from service.plans.objectives import Objective, objective_to_json
+from service.plans.planner import Decision
+from service.plans.reading import MIN_VALID_SHARE
+from service.plans.tables import Plan
+from service.pricing.billing import Bill
+from service.pricing.tables import PriceList
+from service.scenes.tables import Scene
+from service.version import code_version
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """What the policy said of T tiles, and how much of each was valid."""
+
+    utilities: NDArray[np.float32]  # (T, 16); 0 where not eligible
+    valid_share: NDArray[np.float32]  # (T,)
+
+
+def freeze(
+    values: Values,
+    decision: Decision,
+    objective: Objective,
+    price_list: PriceList,
+    scene: Scene,
+    bundle: dict[str, Any],
+    *,
+    supersedes: UUID | None = None,
+) -> Plan:
+    """Return the row of a plan, not yet stored; `bundle` says which networks judged."""
+    return Plan(
+        workspace_id=scene.workspace_id,
+        scene_id=scene.id,
+        price_list_id=price_list.id,
+        supersedes=supersedes,
+        objective=objective_to_json(objective),
+        provenance=_provenance(price_list, scene, bundle),
+        tiles=len(values.utilities),
+        utilities=values.utilities.astype("<f4").tobytes(),
+        selected=decision.selected.astype(np.uint8).tobytes(),
+        filled=decision.filled.astype(np.uint8).tobytes(),
+        valid_share=values.valid_share.astype("<f4").tobytes(),
+        patches_bought=int(decision.selected.sum()),
+        currency=price_list.currency,
+        cost_minor=decision.bill.amount.minor,
+        baseline_minor=decision.everything.amount.minor,
+        list_saving_minor=decision.list_saving.minor,
+        billable_saving_minor=decision.billable_saving.minor,
+        bill=_bill(values, decision),
+    )
+
+
+def bundle_served(predictor: Predictor) -> dict[str, Any]:
+    """Return what a plan keeps of the bundle that judged it."""
+    manifest = predictor.manifest
+    return {"name": manifest.name, "version": manifest.version, "sha256": predictor.sha256}
+
+
+def _provenance(price_list: PriceList, scene: Scene, bundle: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "bundle": bundle,
+        "price_list": {
+            "id": str(price_list.id),
+            "name": price_list.name,
+            "version": price_list.version,
+            "example": price_list.example,
+        },
+        "input_sha256": scene.sha256,
+        "code_version": code_version(),
+    }
+
+
+def _bill(values: Values, decision: Decision) -> dict[str, Any]:
+    return {
+        "reason": decision.reason,
+        "wanted": decision.wanted,
+        "eligible_tiles": int((values.valid_share >= MIN_VALID_SHARE).sum()),
+        "chosen": _bill_json(decision.bill),
+        "everything": _bill_json(decision.everything),
+    }
+
+
+def _bill_json(bill: Bill) -> dict[str, Any]:
+    return {
+        "area_km2": _plain(bill.area_km2),
+        "billable_km2": _plain(bill.billable_km2),
+        "lines": [
+            {"area_km2": _plain(line.area_km2), "billable_km2": _plain(line.billable_km2)}
+            for line in bill.lines
+        ],
+    }
+
+
+def _plain(number: Decimal) -> str:
+    """Without exponent or trailing zeros."""
+    return f"{number.normalize():f}"

@@ -1,0 +1,122 @@
+"""What a client may ask a plan to optimise."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.manifest import Manifest
+from service.errors import InvalidInputError
+from service.money import Money
+from service.plans.objectives import (
+    CostWeight,
+    MaxCost,
+    MaxPatches,
+    Objective,
+    Policy,
+    TargetAccuracy,
+    threshold_for,
+)
+
+Kind = Literal["policy", "lambda", "max_cost", "max_patches", "target_accuracy"]
+
+
+class ObjectiveError(InvalidInputError):
+    """The objective and its number do not fit together."""
+
+    code = "objective-unclear"
+    title = "What should the plan optimise?"
+
+
+class AccuracyUnreachableError(InvalidInputError):
+    """The bundle never reached the accuracy asked for where it was evaluated."""
+
+    code = "accuracy-unreachable"
+    title = "The bundle does not reach this accuracy"
+
+
+class ObjectiveOptions(BaseModel):
+    """An objective and its number."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    objective: Kind | None = Field(
+        None,
+        description="what to optimise; without it, what the number given says, else `policy`: the patches "
+        "whose utility reaches the bundle's threshold",
+    )
+    cost_weight: float | None = Field(
+        None,
+        alias="lambda",
+        ge=0,
+        le=1e9,
+        allow_inf_nan=False,
+        description="utility that one unit of money must bring: maximises the sum of utilities minus "
+        "lambda times the bill",
+    )
+    max_cost: str | None = Field(
+        None,
+        pattern=r"^\d{1,12}(\.\d{1,3})?$",
+        examples=["50.00"],
+        description="the most to spend, in the price list's currency",
+    )
+    max_patches: int | None = Field(None, ge=0, le=10**9, description="the most patches to buy")
+    target_accuracy: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="the least accuracy to expect, as measured where the bundle was evaluated; buys no more "
+        "than that took",
+    )
+
+    @property
+    def needs_evaluation(self) -> bool:
+        """Whether the objective depends on the bundle, not on utilities alone."""
+        return self._kind() in {"policy", "target_accuracy"}
+
+    def objective_in(self, currency: str, manifest: Manifest) -> Objective:
+        """Return the objective for a bundle. ObjectiveError, AccuracyUnreachableError."""
+        wanted = self._kind()
+        if wanted == "policy":
+            return Policy(threshold=manifest.threshold)
+        if self.cost_weight is not None:
+            return CostWeight(per_unit=self.cost_weight)
+        if self.max_cost is not None:
+            return MaxCost(limit=Money.parse(self.max_cost, currency))
+        if self.max_patches is not None:
+            return MaxPatches(patches=self.max_patches)
+        if self.target_accuracy is not None:
+            return _reaching(self.target_accuracy, manifest)
+        raise ObjectiveError(f"the objective {wanted} needs a number: {wanted}=...", objective=wanted)
+
+    def _kind(self) -> Kind:
+        numbers: dict[Kind, object] = {
+            "lambda": self.cost_weight,
+            "max_cost": self.max_cost,
+            "max_patches": self.max_patches,
+            "target_accuracy": self.target_accuracy,
+        }
+        given = [kind for kind, number in numbers.items() if number is not None]
+        wanted: Kind = self.objective or (given[0] if given else "policy")
+        if extra := [kind for kind in given if kind != wanted]:
+            raise ObjectiveError(
+                f"a plan has one objective: {wanted} was asked for, but {', '.join(extra)} is given too",
+                objective=wanted,
+                given=given,
+            )
+        return wanted
+
+
+def _reaching(accuracy: float, manifest: Manifest) -> TargetAccuracy:
+    point = threshold_for(accuracy, manifest.curve)
+    if point is None:
+        best = max((point.accuracy for point in manifest.curve), default=None)
+        reached = (
+            "was released without an evaluation" if best is None else f"reached {100 * best:.1f} % at best"
+        )
+        raise AccuracyUnreachableError(
+            f"{100 * accuracy:g} % was asked for; the bundle {manifest.name} {manifest.version} {reached}",
+            target_accuracy=accuracy,
+            best_accuracy=best,
+        )
+    return TargetAccuracy(accuracy=accuracy, threshold=point.threshold, measured=point.accuracy)
