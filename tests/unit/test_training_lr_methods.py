@@ -17,6 +17,7 @@ from training.baselines.super_resolution import (
     features,
     super_resolved_predictor,
     train_super_resolution,
+    train_super_resolved,
     weights_held,
 )
 
@@ -90,6 +91,19 @@ def test_srgan_trains_both_sides_and_leaves_the_classifier(tmp_path, teacher):
     predictor = super_resolved_predictor(generator, teacher)
     answers = predictor(torch.full((2, 3, 16, 16), torch.nan), torch.zeros(2, 3, 4, 4), torch.zeros(2, 16))
     assert answers.sum(1).tolist() == pytest.approx([1, 1])
+
+
+def test_the_classifier_of_super_resolved_tiles_learns_from_them_and_from_a_copy(tmp_path, teacher):
+    before = state(teacher)
+    lab = tiny_lab(tmp_path)
+    generator = train_super_resolution(lab, teacher)
+    made = state(generator)
+    classifier = train_super_resolved(lab, generator, teacher)
+    assert same(before, teacher)
+    assert same(made, generator)
+    assert not same(before, classifier)
+    assert not classifier.training
+    assert any('"srgan_cnn"' in line for line in (tmp_path / "metrics.jsonl").read_text().splitlines())
 
 
 @pytest.mark.parametrize(("lr_size", "hr_size"), [(4, 16), (8, 32), (8, 224), (28, 112), (5, 16), (16, 16)])

@@ -1,4 +1,8 @@
-"""SRGAN: super-resolve the LR tile, then classify it as if it were HR (Ledig et al., CVPR 2017).
+"""SRGAN: super-resolve the LR tile, then classify what comes out (Ledig et al., CVPR 2017).
+
+The paper uses "the SR images in the downstream tasks" (section 5.2): a copy of HR-CNN is trained on them,
+as LR-CNN is on the LR ones. HR-CNN itself cannot read them: at CPU scale on CIFAR-10 it had 37.9 % right,
+LR-CNN 69.0 %.
 
 Generator: SRResNet (16 residual blocks of 64 channels in the paper; fewer here by default). Losses: content
 (mean squared error of pixels), perceptual (mean squared error of features) and adversarial, weighted as in
@@ -8,6 +12,7 @@ content alone, as their SRResNet initialisation does. Batch norm is left out of 
 steps it colours the pictures.
 """
 
+import copy
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +27,7 @@ from training.batches import Batch
 from training.epochs import train_stage
 from training.evaluate import Predictor
 from training.lab import Lab, seed_start
-from training.train_classifier import frozen
+from training.train_classifier import frozen, train_classifier
 
 CHANNELS, BLOCKS = 48, 6
 ADVERSARIAL = 1e-3
@@ -116,8 +121,20 @@ def train_super_resolution(lab: Lab, classifier: nn.Module) -> SuperResolver:
     return generator
 
 
+def train_super_resolved(lab: Lab, generator: SuperResolver, classifier: nn.Module) -> nn.Module:
+    """Train a copy of `classifier`, HR-CNN, on what the generator makes of LR; LR-CNN's schedule."""
+
+    @torch.no_grad()
+    def view(batch: Batch) -> Tensor:
+        made: Tensor = generator(batch.lr).float()
+        return made
+
+    network = copy.deepcopy(classifier).requires_grad_(True)
+    return train_classifier(lab, "srgan_cnn", network, view, lab.learnt, lab.recipe.stage("lr"))
+
+
 def super_resolved_predictor(generator: SuperResolver, classifier: nn.Module) -> Predictor:
-    """HR-CNN, unchanged, on super-resolved LR; HR and the choice of patches are not looked at."""
+    """A classifier on super-resolved LR; HR and the choice of patches are not looked at."""
 
     def predictor(_hr: Tensor, lr: Tensor, _selected: Tensor) -> Tensor:
         return torch.softmax(classifier(generator(lr)).float(), dim=1)

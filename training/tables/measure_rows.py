@@ -41,8 +41,8 @@ def hr_cnn(networks: Networks) -> Rows:
 
 
 def srgan(networks: Networks) -> Rows:
-    """HR-CNN on super-resolved LR."""
-    predictor = super_resolved_predictor(networks.generator, networks.hr)
+    """Super-resolved LR, classified by a network that learnt from it."""
+    predictor = super_resolved_predictor(networks.generator, networks.super_resolved)
     yield _plain(networks.lab, "srgan", predictor, bought=False)
 
 

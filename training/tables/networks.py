@@ -12,7 +12,11 @@ from training.baselines.distillation import train_distillation
 from training.baselines.fixed import FIXED_H, FIXED_V, fixed_masks
 from training.baselines.saliency import SaliencySampler, top_masks, train_saliency
 from training.baselines.stochastic import stochastic_masks
-from training.baselines.super_resolution import SuperResolver, train_super_resolution
+from training.baselines.super_resolution import (
+    SuperResolver,
+    train_super_resolution,
+    train_super_resolved,
+)
 from training.crossfit import Classifier
 from training.hard_positives import train_with_cutout, train_with_hard_positives
 from training.lab import Lab
@@ -59,6 +63,11 @@ class Networks:
     def generator(self) -> SuperResolver:
         """SRGAN's generator."""
         return train_super_resolution(self.lab, self.hr)
+
+    @cached_property
+    def super_resolved(self) -> nn.Module:
+        """The classifier of what the generator makes."""
+        return train_super_resolved(self.lab, self.generator, self.hr)
 
     @cached_property
     def student(self) -> nn.Module:
