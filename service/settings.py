@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     body_limit: int = Field(MIB, gt=0, description="largest body of any other request, bytes")
     decode_seconds: float = Field(20.0, gt=0, description="wall time a decode may take")
 
+    quote_days: int = Field(30, ge=1, le=366, description="days for which a plan may be ordered")
+
     @field_validator("api_key")
     @classmethod
     def _long_enough(cls, key: SecretStr | None) -> SecretStr | None:

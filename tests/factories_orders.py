@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def make_plan(
         "workspace_id": workspace_id, "scene_id": scene.id, "price_list_id": prices.id,
         "objective": {"kind": "policy", "threshold": 0.5}, "provenance": {}, "currency": "USD",
         "cost_minor": cost_minor, "baseline_minor": 32_00, "list_saving_minor": 24_00,
-        "billable_saving_minor": 22_00, "bill": {},
+        "billable_saving_minor": 22_00, "bill": {}, "expires_at": datetime.now(UTC) + timedelta(days=1),
     }  # fmt: skip
     plan = Plan(**(values | overrides))
     session.add(plan)

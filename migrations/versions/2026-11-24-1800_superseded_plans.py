@@ -1,4 +1,4 @@
-"""A plan may take the place of an earlier one.
+"""A plan may take the place of an earlier one, and its prices are a quote that ends.
 
 Revision ID: 0003
 Revises: 0002
@@ -18,6 +18,12 @@ def upgrade() -> None:
     op.create_foreign_key(
         op.f("fk_plan_supersedes_plan"), "plan", "plan", ["supersedes"], ["id"], ondelete="RESTRICT"
     )
+    # What is there already may be ordered for a month from now.
+    month = sa.text("now() + interval '30 days'")
+    op.add_column(
+        "plan", sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, server_default=month)
+    )
+    op.alter_column("plan", "expires_at", server_default=None)
     op.create_index(op.f("ix_plan_supersedes"), "plan", ["supersedes"])
 
 

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.errors import ConflictError
@@ -39,6 +40,13 @@ class PlanSupersededError(ConflictError):
     title = "A newer plan takes the place of this one"
 
 
+class QuoteExpiredError(ConflictError):
+    """The plan's prices were a quote, and it ended."""
+
+    code = "quote-expired"
+    title = "The plan's prices do not apply any more"
+
+
 class OrderCompletedError(ConflictError):
     """Every patch was delivered: nothing is left to cancel."""
 
@@ -49,7 +57,8 @@ class OrderCompletedError(ConflictError):
 def place_order(session: Session, workspace_id: UUID, plan_id: UUID, budget_id: UUID | None) -> Order:
     """Order every bought patch of a plan and hold its cost on a budget.
 
-    Errors: not-found, nothing-to-buy, plan-superseded, plan-already-ordered, no-budget, budget-exceeded.
+    Errors: not-found, nothing-to-buy, quote-expired, plan-superseded, plan-already-ordered, no-budget,
+    budget-exceeded.
     """
     plan = lock_plan(session, workspace_id, plan_id)
     _check_orderable(session, plan)
@@ -90,6 +99,13 @@ def advance(session: Session, order: Order) -> None:
 def _check_orderable(session: Session, plan: Plan) -> None:
     if plan.patches_bought == 0:
         raise NothingToBuyError("This plan decided to buy no patch.", plan=str(plan.id))
+    if session.scalar(select(func.now() >= plan.expires_at)):
+        raise QuoteExpiredError(
+            f"Its prices applied until {plan.expires_at:%Y-%m-%d %H:%M} UTC; plan it again with "
+            f"POST /v1/plans/{plan.id}/replan.",
+            plan=str(plan.id),
+            expires_at=plan.expires_at.isoformat(),
+        )
     newer = superseding(session, plan.id)
     if newer is not None:
         raise PlanSupersededError(

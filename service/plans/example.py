@@ -51,6 +51,7 @@ PLAN: dict[str, Any] = {
         "left_out_km2": 0.21,
         "tiles_without_data": 0,
     },
+    "expires_at": "2026-12-22T17:39:30.010953Z",
     "supersedes": None,
     "objective": {"kind": "policy", "threshold": 0.5},
     "decision": "Buys 4 of 16 patches: utility of at least 0.5.",

@@ -1,12 +1,14 @@
 """A decision written as the row that never changes."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import SQLColumnExpression, func
 
 from service.inference import Predictor
 from service.plans.objectives import Objective, objective_to_json
@@ -35,10 +37,15 @@ def freeze(
     scene: Scene,
     bundle: dict[str, Any],
     *,
+    quote_days: int,
     supersedes: UUID | None = None,
 ) -> Plan:
-    """Return the row of a plan, not yet stored; `bundle` says which networks judged."""
+    """Return the row of a plan, not yet stored; `bundle` says which networks judged.
+
+    It may be ordered for `quote_days`, but no longer than its price list applies.
+    """
     return Plan(
+        expires_at=_expiry(price_list, quote_days),
         workspace_id=scene.workspace_id,
         scene_id=scene.id,
         price_list_id=price_list.id,
@@ -58,6 +65,15 @@ def freeze(
         billable_saving_minor=decision.billable_saving.minor,
         bill=_bill(values, decision),
     )
+
+
+def _expiry(price_list: PriceList, quote_days: int) -> SQLColumnExpression[datetime]:
+    """A moment by the database's clock, computed when the row is written."""
+    ends = func.now() + timedelta(days=quote_days)
+    if price_list.valid_to is None:
+        return ends
+    after = datetime.combine(price_list.valid_to, time(), UTC) + timedelta(days=1)
+    return func.least(ends, after)
 
 
 def bundle_served(predictor: Predictor) -> dict[str, Any]:

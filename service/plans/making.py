@@ -73,7 +73,8 @@ def make_plan(
     sha256 = storage.put(blobs, body)
     scene = repository.keep_scene(session, workspace_id, sha256, len(body), judged.reading)
     values = Values(utilities=judged.utilities, valid_share=judged.tiles.valid_share)
-    plan = freeze(values, decision, objective, price_list, scene, bundle_served(predictor))
+    bundle = bundle_served(predictor)
+    plan = freeze(values, decision, objective, price_list, scene, bundle, quote_days=settings.quote_days)
     return repository.keep_plan(session, plan), scene
 
 

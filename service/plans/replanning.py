@@ -17,6 +17,7 @@ from service.plans.reading import grid_of
 from service.plans.tables import Plan
 from service.pricing.repository import resolve_price_list, terms_of
 from service.scenes.tables import Scene
+from service.settings import Settings
 
 
 class ReplanIn(ObjectiveOptions):
@@ -33,7 +34,12 @@ class ReplanIn(ObjectiveOptions):
 
 
 def replan(
-    session: Session, workspace_id: UUID, plan_id: UUID, wanted: ReplanIn, predictor: Predictor
+    session: Session,
+    workspace_id: UUID,
+    plan_id: UUID,
+    wanted: ReplanIn,
+    predictor: Predictor,
+    settings: Settings,
 ) -> tuple[Plan, Plan, Scene]:
     """Decide a plan anew and store what takes its place; returns old, new and their scene.
 
@@ -56,7 +62,10 @@ def replan(
     )
     values = Values(utilities=arrays.utilities, valid_share=arrays.valid_share)
     bundle = old.provenance["bundle"]
-    new = freeze(values, decision, objective, price_list, scene, bundle, supersedes=old.id)
+    new = freeze(
+        values, decision, objective, price_list, scene, bundle,
+        quote_days=settings.quote_days, supersedes=old.id,
+    )  # fmt: skip
     return old, repository.keep_plan(session, new), scene
 
 

@@ -31,10 +31,10 @@ def keep_scene(
 
 
 def keep_plan(session: Session, plan: Plan) -> Plan:
-    """Store a new plan; returns it with the database's time."""
+    """Store a new plan; returns it with the database's times."""
     session.add(plan)
     session.flush()
-    session.refresh(plan, ["created_at"])
+    session.refresh(plan, ["created_at", "expires_at"])
     return plan
 
 

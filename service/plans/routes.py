@@ -83,6 +83,7 @@ def replan_scene(
     wanted: ReplanIn,
     session: SessionDep,
     predictor: PredictorDep,
+    settings: SettingsDep,
     key: OptionalKeyDep = None,
 ) -> Response:
     """The new plan supersedes the old one, which stays as it is but can no longer be ordered."""
@@ -90,7 +91,7 @@ def replan_scene(
         request_print = fingerprint(f"POST /v1/plans/{plan_id}/replan", wanted.model_dump_json())
         if stored := replay_or_claim(session, caller.workspace_id, key, request_print):
             return stored.response()
-    old, new, scene = replan(session, caller.workspace_id, plan_id, wanted, predictor)
+    old, new, scene = replan(session, caller.workspace_id, plan_id, wanted, predictor, settings)
     made = ReplanOut(**dict(PlanOut.of(new, scene)), changes=ChangesOut.between(old, new))
     body = made.model_dump(mode="json")
     if key is not None:

@@ -105,6 +105,7 @@ class PlanSummary(BaseModel):
 
     id: UUID
     created_at: datetime
+    expires_at: datetime = Field(description="the prices are a quote until then; afterwards: replan")
     supersedes: UUID | None = Field(description="the plan in whose place this one is")
     scene: SceneOut
     objective: dict[str, Any] = Field(examples=[{"kind": "policy", "threshold": 0.5}])
@@ -129,6 +130,7 @@ class PlanSummary(BaseModel):
         return {
             "id": plan.id,
             "created_at": plan.created_at,
+            "expires_at": plan.expires_at,
             "supersedes": plan.supersedes,
             "scene": SceneOut.of(scene, plan),
             "objective": plan.objective,

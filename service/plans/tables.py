@@ -43,3 +43,4 @@ class Plan(Base):
     # Billable area, lines, alternatives (nothing, everything) and the words that explain the choice.
     bill: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]  # by the database's clock; afterwards it is not ordered

@@ -1,6 +1,7 @@
 """A plan decided anew: what stays, what changes, and that the old plan is not ordered any more."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -109,6 +110,32 @@ def test_the_old_plan_stays_as_it_was_and_cannot_be_ordered(client: TestClient, 
 
 def order(client: TestClient, plan_id: str) -> Any:
     return client.post("/v1/orders", json={"plan": plan_id}, headers={"Idempotency-Key": f'"{uuid4()}"'})
+
+
+def test_a_quote_ends_with_its_days_or_with_its_price_list(
+    client: TestClient, plan: dict[str, Any], settings: Settings
+) -> None:
+    made, ends = (datetime.fromisoformat(plan[name]) for name in ("created_at", "expires_at"))
+    assert abs(ends - made - timedelta(days=settings.quote_days)) < timedelta(minutes=1)
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    client.post("/v1/price-lists", json=PRICES | {"valid_to": tomorrow.isoformat()})
+    shorter = again(client, plan)
+    assert datetime.fromisoformat(shorter["expires_at"]) == datetime.combine(
+        tomorrow + timedelta(days=1), time(), UTC
+    )
+
+
+def test_an_expired_quote_is_not_ordered_and_a_new_plan_is(
+    client: TestClient, plan: dict[str, Any], database: Database
+) -> None:
+    client.post("/v1/budgets", json={"name": "b", "limit": {"amount": "500", "currency": "USD"}})
+    with database.sessions.begin() as session:  # a plan never changes: this plays a month going by
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("UPDATE plan SET expires_at = now()"))
+    refused = order(client, plan["id"])
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/quote-expired")
+    assert f"/v1/plans/{plan['id']}/replan" in refused.json()["detail"]
+    assert order(client, again(client, plan)["id"]).status_code == 201
 
 
 def test_ordering_and_superseding_take_turns(client: TestClient, plan: dict[str, Any]) -> None:
