@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from service.pricing.billing import Scope, Terms, Tier
+from service.pricing.billing import ANY_SHAPE, Scope, ShapeRules, Terms, Tier
 
 
 def terms(
@@ -14,6 +14,7 @@ def terms(
     charge: str = "0",
     summed: bool = True,
     currency: str = "USD",
+    rules: ShapeRules = ANY_SHAPE,
 ) -> Terms:
     """`price` per km2, and `beyond` this many km2 that price."""
     limits = {"0": price} | (beyond or {})
@@ -26,6 +27,7 @@ def terms(
         minimum_applies_to=scope,
         minimum_charge=Decimal(charge),
         areas_summed=summed,
+        rules=rules,
     )
 
 

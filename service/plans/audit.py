@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.ledger.audit import Finding
 from service.plans.tables import Plan
-from service.pricing.billing import CM2_PER_KM2, list_price, order_price
+from service.pricing.billing import bill, list_price, to_cm2
 from service.pricing.repository import terms_of
 from service.pricing.tables import PriceList
 
@@ -29,7 +30,11 @@ def _figures(plan: Plan) -> tuple[int, int, int, int]:
 
 def _recomputed(plan: Plan, price_list: PriceList) -> tuple[int, int, int, int]:
     terms = terms_of(price_list)
-    areas = [int(Decimal(plan.bill[name]["area_km2"]) * CM2_PER_KM2) for name in ("chosen", "everything")]
-    cost, baseline = (order_price(area, terms) for area in areas)
-    listed, listed_baseline = (list_price(area, terms) for area in areas)
-    return cost, baseline, listed_baseline - listed, baseline - cost
+    chosen, everything = (_areas(plan.bill[name]) for name in ("chosen", "everything"))
+    cost, baseline = (bill(areas, terms).amount.minor for areas in (chosen, everything))
+    listed = list_price(sum(everything), terms) - list_price(sum(chosen), terms)
+    return cost, baseline, listed, baseline - cost
+
+
+def _areas(billed: dict[str, Any]) -> list[int]:
+    return [to_cm2(Decimal(line["area_km2"])) for line in billed["lines"]]

@@ -7,8 +7,9 @@ import numpy as np
 
 from models.manifest import CurvePoint
 from service.money import Money
+from service.plans.decision import Decision
 from service.plans.objectives import Policy
-from service.plans.planner import Decision, Ranking, decide
+from service.plans.planner import Decide
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,10 +25,10 @@ class CostPoint:
     """Billable: everything's bill minus this one."""
 
 
-def cost_curve(ranking: Ranking, measured: Sequence[CurvePoint]) -> list[CostPoint]:
+def cost_curve(decide: Decide, measured: Sequence[CurvePoint]) -> list[CostPoint]:
     """Decide at every measured threshold, from the highest (buys least) to the lowest."""
     points = sorted(measured, key=lambda point: -point.threshold)
-    return [_point(decide(ranking, Policy(threshold=point.threshold)), point) for point in points]
+    return [_point(decide(Policy(threshold=point.threshold)), point) for point in points]
 
 
 def nearest(curve: Sequence[CostPoint], wanted: int, threshold: float) -> int | None:

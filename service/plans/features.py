@@ -11,9 +11,9 @@ from service.ledger.book import allocate
 from service.money import Money
 from service.plans.arrays import PlanArrays
 from service.plans.reading import grid_of
-from service.plans.shapes import GRID, Points, Shape, compile_shapes, move, place
+from service.plans.shapes import GRID, Points, Shape, compile_shapes, compile_tile_shapes, move, place
 from service.plans.tables import Plan
-from service.pricing.billing import to_km2, whole_cm2
+from service.pricing.billing import Terms, to_km2, whole_cm2
 from service.scenes.ground import to_wgs84
 from service.scenes.tables import Scene
 from service.scenes.tiling import TileGrid
@@ -74,10 +74,13 @@ def _patch_feature(
     )
 
 
-def shape_features(plan: Plan, scene: Scene) -> list[Feature]:
-    """The polygons to order: bought patches that share an edge are one."""
-    grid = grid_of(scene)
-    shapes = compile_shapes(PlanArrays.of(plan).selected, grid.patch_areas_m2(), grid.columns)
+def shape_features(plan: Plan, scene: Scene, terms: Terms) -> list[Feature]:
+    """The polygons to order: bought patches that share an edge are one, or as the price list's rules say."""
+    grid, selected = grid_of(scene), PlanArrays.of(plan).selected
+    if terms.by_area:
+        shapes = compile_shapes(selected, grid.patch_areas_m2(), grid.columns)
+    else:
+        shapes = compile_tile_shapes(selected, grid.patch_areas_m2(), terms)
     return [_shape_feature(grid, number, shape) for number, shape in enumerate(shapes)]
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sqlalchemy import SQLColumnExpression, func
 
 from service.inference import Predictor
+from service.plans.decision import Decision
 from service.plans.objectives import Objective, objective_to_json
-from service.plans.planner import Decision
 from service.plans.reading import MIN_VALID_SHARE
 from service.plans.tables import Plan
 from service.pricing.billing import Bill

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from service.money import Money, to_minor
 from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy, TargetAccuracy
-from service.pricing.billing import Bill, Terms
+from service.pricing.billing import ANY_SHAPE, Bill, Terms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +67,21 @@ def _selection(outcome: Outcome, objective: Objective) -> str:
 
 def _because(outcome: Outcome) -> str:
     terms, bill = outcome.terms, outcome.bill
+    charge, flat = (
+        Money(to_minor(one, terms.currency), terms.currency) for one in (terms.minimum_charge, terms.flat)
+    )
     if bill.billable_km2 > bill.area_km2:
-        return f", because an order is billed for at least {terms.minimum_km2.normalize():f} km2"
-    if bill.amount.minor == to_minor(terms.minimum_charge, terms.currency):
-        return f", because an order costs at least {bill.amount}"
-    if bill.amount.minor == to_minor(terms.flat, terms.currency):
+        by_shape = terms.minimum_applies_to == "shape" or not terms.areas_summed
+        what, minimum = "a shape" if by_shape else "an order", f"{terms.minimum_km2.normalize():f} km2"
+        return f", because {what} is billed for at least {minimum}"
+    if bill.amount == charge:
+        return f", because an order costs at least {charge}"
+    if charge.minor and not terms.areas_summed:
+        return f", because a shape costs at least {charge}"
+    if bill.amount == flat:
         return ", because a scene has one price"
+    if terms.rules != ANY_SHAPE:
+        return ", because only some shapes can be ordered"
     return ", to the smallest unit of money"
 
 

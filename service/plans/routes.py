@@ -136,9 +136,9 @@ def get_patches(
     responses={**GEO_JSON, **problems(404, 422)},
 )
 def get_shapes(plan_id: UUID, caller: CallerDep, session: SessionDep) -> GeoJsonResponse:
-    """GeoJSON: bought patches that share an edge are one polygon."""
+    """GeoJSON: bought patches that share an edge are one polygon, or as the price list's rules say."""
     return GeoJsonResponse(
-        views.shapes_document(*repository.find_plan(session, caller.workspace_id, plan_id))
+        views.shapes_document(session, *repository.find_plan(session, caller.workspace_id, plan_id))
     )
 
 

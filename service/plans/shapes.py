@@ -6,11 +6,16 @@ column, y with the row. Vertices are integers, so neighbours meet exactly whatev
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
+
+from service.plans.by_shape import TileOrders, order_choices
+from service.plans.tile_shapes import BITS
+from service.pricing.billing import CM2_PER_M2, Terms
 
 GRID = 4
 Points = NDArray[np.float64]  # (..., 2), x and y, or longitude and latitude
@@ -23,8 +28,9 @@ class Shape:
     polygon: shapely.Polygon
     """On the lattice, with a vertex at every patch corner along its boundary."""
     patches: int
+    """Of the bought ones; a shape may hold others, as padding."""
     area_m2: float
-    """The sum of its patches' geodesic areas."""
+    """Geodesic: the sum of its patches', or as if it were made of such patches."""
 
 
 def lattice_of(selected: NDArray[np.bool_], columns: int) -> NDArray[np.bool_]:
@@ -53,6 +59,28 @@ def compile_shapes(
         Shape(polygon=polygons[at], patches=int(counts[at]), area_m2=float(totals[at]))
         for at in np.argsort(first)
     )
+
+
+def compile_tile_shapes(
+    selected: NDArray[np.bool_], areas_m2: NDArray[np.float64], terms: Terms
+) -> tuple[Shape, ...]:
+    """The legal shapes of one tile's order, padding included: chosen patches (1, 16), areas (1, 16)."""
+    orders = order_choices(areas_m2, terms)
+    choice = int((1 << np.flatnonzero(selected[0])).sum())
+    return tuple(_tile_shape(orders, shape, choice) for shape in orders.cover.shapes(choice))
+
+
+def _tile_shape(orders: TileOrders, shape: int, choice: int) -> Shape:
+    if orders.narrowest > GRID:
+        margin = (orders.narrowest - GRID) / 2
+        polygon = shapely.box(-margin, -margin, GRID + margin, GRID + margin)
+    else:
+        patches = np.flatnonzero(BITS[shape])
+        (polygon,) = merge_cells(patches // GRID, patches % GRID)
+    if orders.terms.rules.max_vertices is not None:  # a vertex at every patch corner would count
+        polygon = cast(shapely.Polygon, polygon.simplify(0))
+    area_m2 = int(orders.areas_cm2[shape]) / CM2_PER_M2
+    return Shape(polygon=polygon, patches=(shape & choice).bit_count(), area_m2=area_m2)
 
 
 def merge_cells(columns: NDArray[np.intp], rows: NDArray[np.intp]) -> list[shapely.Polygon]:

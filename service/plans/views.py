@@ -14,7 +14,7 @@ from service.plans.arrays import PlanArrays
 from service.plans.bundles import accuracy_source, check_same_bundle
 from service.plans.curve import cost_curve, nearest
 from service.plans.features import collection, patch_features, shape_features
-from service.plans.planner import rank_patches
+from service.plans.planner import decider
 from service.plans.preview import draw_preview
 from service.plans.reading import grid_of, read_again
 from service.plans.schemas import TILES_INLINE
@@ -60,11 +60,12 @@ def patches_document(request: Request, plan: Plan, scene: Scene, page: TilePage)
     return collection(patch_features(plan, scene, range(min(page.first, end), end)), links=links)
 
 
-def shapes_document(plan: Plan, scene: Scene) -> dict[str, Any]:
+def shapes_document(session: Session, plan: Plan, scene: Scene) -> dict[str, Any]:
     """The order shapes of a plan as a FeatureCollection, with what the provider bills for them."""
     chosen = plan.bill["chosen"]
+    terms = terms_of(find_price_list(session, plan.workspace_id, plan.price_list_id))
     return collection(
-        shape_features(plan, scene),
+        shape_features(plan, scene, terms),
         area_km2=chosen["area_km2"],
         billable_km2=chosen["billable_km2"],
         cost=MoneyOut.minor(plan.cost_minor, plan.currency).model_dump(),
@@ -94,8 +95,8 @@ def curve_of(session: Session, plan: Plan, scene: Scene, predictor: Predictor) -
     check_same_bundle(plan, predictor)
     price_list = find_price_list(session, plan.workspace_id, plan.price_list_id)
     arrays, areas = PlanArrays.of(plan), grid_of(scene).patch_areas_m2()
-    ranking = rank_patches(arrays.utilities, arrays.eligible, areas, terms_of(price_list))
-    curve = cost_curve(ranking, predictor.manifest.curve)
+    decide = decider(arrays.utilities, arrays.eligible, areas, terms_of(price_list))
+    curve = cost_curve(decide, predictor.manifest.curve)
     chosen = nearest(
         curve, plan.bill["wanted"], plan.objective.get("threshold", predictor.manifest.threshold)
     )

@@ -33,6 +33,21 @@ class Tier:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShapeRules:
+    """What each shape of an order must be."""
+
+    minimum_width_m: Decimal = Decimal(0)
+    """Of every part of a shape, along both axes of the patches."""
+    convex: bool = False
+    max_vertices: int | None = None
+    holes: bool = True
+    """Whether holes are taken."""
+
+
+ANY_SHAPE = ShapeRules()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Terms:
     """The part of a price list that arithmetic needs. Prices and charges in major units of `currency`."""
 
@@ -46,6 +61,7 @@ class Terms:
     minimum_charge: Decimal = Decimal(0)
     areas_summed: bool = True
     """Whether the shapes of an order are one invoice; if not, each is billed as an order of its own."""
+    rules: ShapeRules = ANY_SHAPE
 
     @property
     def minimum_cm2(self) -> int:
@@ -53,9 +69,10 @@ class Terms:
         return int(self.minimum_km2 * CM2_PER_KM2)
 
     @property
-    def price_of_order(self) -> bool:
+    def by_area(self) -> bool:
         """Whether an order's price depends on the sum of its areas alone, not on its shapes."""
-        return self.areas_summed and not (self.minimum_applies_to == "shape" and self.minimum_km2)
+        minimum_by_shape = self.minimum_applies_to == "shape" and self.minimum_km2 > 0
+        return self.areas_summed and not minimum_by_shape and self.rules == ANY_SHAPE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +141,11 @@ def whole_cm2(areas_m2: NDArray[np.float64]) -> NDArray[np.int64]:
 def to_km2(area_cm2: int) -> Decimal:
     """Square centimetres as exact square kilometres."""
     return Decimal(area_cm2).scaleb(-10)
+
+
+def to_cm2(area_km2: Decimal) -> int:
+    """Square kilometres as whole square centimetres, the inverse of to_km2."""
+    return int(area_km2 * CM2_PER_KM2)
 
 
 def tariff_of(terms: Terms, *, minimums: bool = True) -> Tariff:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from service.errors import InvalidInputError, NotFoundError
-from service.pricing.billing import Scope, Terms, Tier
+from service.pricing.billing import Scope, ShapeRules, Terms, Tier
 from service.pricing.examples import EXAMPLES
 from service.pricing.tables import PriceList
 from service.schemas import Cursor, PageRequest, fetch_page
@@ -43,6 +43,12 @@ def terms_of(row: PriceList) -> Terms:
         minimum_applies_to=cast(Scope, row.minimum_applies_to),
         minimum_charge=row.minimum_charge,
         areas_summed=row.areas_summed,
+        rules=ShapeRules(
+            minimum_width_m=row.minimum_width_m,
+            convex=row.convex,
+            max_vertices=row.max_vertices,
+            holes=row.holes,
+        ),
     )
 
 

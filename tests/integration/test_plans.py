@@ -241,23 +241,6 @@ def test_what_cannot_be_planned_is_refused_in_words_and_leaves_nothing(
     assert not any(path.is_file() for path in settings.blobs.rglob("*"))
 
 
-def test_a_minimum_per_shape_is_refused_when_planning(client: TestClient) -> None:
-    terms = {
-        "name": "per-shape",
-        "provider": "Acme",
-        "product": "archive",
-        "gsd_m": 0.5,
-        "currency": "USD",
-        "price_per_km2": 10,
-        "minimum_km2": 1,
-        "minimum_applies_to": "shape",
-    }
-    assert client.post("/v1/price-lists", json=terms).status_code == 201
-    answer = send(client, price_list="per-shape")
-    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/priced-by-shape")
-    assert "bills every separate shape by itself" in answer.json()["detail"]
-
-
 @pytest.mark.parametrize(
     ("validity", "words"),
     [

@@ -5,14 +5,14 @@ import numpy as np
 from models.manifest import CurvePoint
 from service.money import Money
 from service.plans.curve import CostPoint, cost_curve, nearest
-from service.plans.planner import Ranking, rank_patches
+from service.plans.planner import Decide, decider
 from tests.factories_prices import terms
 
 
-def ranking(minimum: str = "0") -> Ranking:
+def prices(minimum: str = "0") -> Decide:
     """Sixteen patches of 1 km2 at 10 USD with the utilities 0, 1/16 ... 15/16."""
     utilities = (np.arange(16)[None] / 16).astype(np.float32)
-    return rank_patches(utilities, np.ones(1, dtype=bool), np.full((1, 16), 1e6), terms(minimum=minimum))
+    return decider(utilities, np.ones(1, dtype=bool), np.full((1, 16), 1e6), terms(minimum=minimum))
 
 
 def measured(*thresholds: float) -> list[CurvePoint]:
@@ -23,7 +23,7 @@ def measured(*thresholds: float) -> list[CurvePoint]:
 
 
 def test_each_point_is_what_the_policy_would_cost_at_that_threshold() -> None:
-    curve = cost_curve(ranking(), measured(0.0, 0.5, 1.0))
+    curve = cost_curve(prices(), measured(0.0, 0.5, 1.0))
     assert curve == [
         point(1.0, wanted=0, patches=0, cost=0, saving=16000),
         point(0.5, wanted=8, patches=8, cost=8000, saving=8000),
@@ -32,21 +32,21 @@ def test_each_point_is_what_the_policy_would_cost_at_that_threshold() -> None:
 
 
 def test_a_minimum_flattens_the_cheap_end() -> None:
-    curve = cost_curve(ranking(minimum="12"), measured(0.95, 0.9, 0.5, 0.0))
+    curve = cost_curve(prices(minimum="12"), measured(0.95, 0.9, 0.5, 0.0))
     assert [(one.patches, one.cost.minor) for one in curve] == [(0, 0), (12, 12000), (12, 12000), (16, 16000)]
 
 
 def test_the_chosen_point_wants_as_many_patches_then_has_the_nearest_threshold() -> None:
-    curve = cost_curve(ranking(), measured(0.0, 0.45, 0.5, 0.9))
+    curve = cost_curve(prices(), measured(0.0, 0.45, 0.5, 0.9))
     assert [curve[at].threshold for at in range(4)] == [0.9, 0.5, 0.45, 0.0]
     assert nearest(curve, wanted=8, threshold=0.5) == 1
     assert nearest(curve, wanted=15, threshold=0.5) == 3
-    twins = cost_curve(ranking(), measured(0.48, 0.5))  # both want eight
+    twins = cost_curve(prices(), measured(0.48, 0.5))  # both want eight
     assert nearest(twins, wanted=8, threshold=0.47) == 1
 
 
 def test_a_bundle_without_a_curve_has_no_point() -> None:
-    assert nearest(cost_curve(ranking(), []), wanted=3, threshold=0.5) is None
+    assert nearest(cost_curve(prices(), []), wanted=3, threshold=0.5) is None
 
 
 def point(threshold: float, *, wanted: int, patches: int, cost: int, saving: int) -> CostPoint:
