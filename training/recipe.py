@@ -101,6 +101,8 @@ class Recipe:
     kd: Stage | None = None
     pcn: Stage | None = None
     srgan: Stage | None = None
+    srgan_cnn: Stage | None = None
+    """The classifier of what SRGAN makes; None = the schedule of `lr`."""
     stn: Stage | None = None
     bagnet: Stage | None = None
 

@@ -122,7 +122,7 @@ def train_super_resolution(lab: Lab, classifier: nn.Module) -> SuperResolver:
 
 
 def train_super_resolved(lab: Lab, generator: SuperResolver, classifier: nn.Module) -> nn.Module:
-    """Train a copy of `classifier`, HR-CNN, on what the generator makes of LR; LR-CNN's schedule."""
+    """Train a copy of `classifier`, HR-CNN, on what the generator makes of LR; by default LR-CNN's schedule."""
 
     @torch.no_grad()
     def view(batch: Batch) -> Tensor:
@@ -130,7 +130,8 @@ def train_super_resolved(lab: Lab, generator: SuperResolver, classifier: nn.Modu
         return made
 
     network = copy.deepcopy(classifier).requires_grad_(True)
-    return train_classifier(lab, "srgan_cnn", network, view, lab.learnt, lab.recipe.stage("lr"))
+    config = lab.recipe.srgan_cnn or lab.recipe.lr
+    return train_classifier(lab, "srgan_cnn", network, view, lab.learnt, config)
 
 
 def super_resolved_predictor(generator: SuperResolver, classifier: nn.Module) -> Predictor:
