@@ -122,7 +122,7 @@ def train_super_resolution(lab: Lab, classifier: nn.Module) -> SuperResolver:
 
 
 def train_super_resolved(lab: Lab, generator: SuperResolver, classifier: nn.Module) -> nn.Module:
-    """Train a copy of `classifier`, HR-CNN, on what the generator makes of LR, by LR-CNN's schedule or its own."""
+    """Train a copy of `classifier`, HR-CNN, on super-resolved LR, by LR-CNN's schedule or its own."""
 
     @torch.no_grad()
     def view(batch: Batch) -> Tensor:
