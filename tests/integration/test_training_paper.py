@@ -1,5 +1,7 @@
 """The paper's three stages on tiny images: what each moves, what it leaves, and what holds at the ends."""
 
+import copy
+import json
 from dataclasses import replace
 
 import pytest
@@ -17,7 +19,7 @@ from training.masks import training_masks
 from training.patchdrop import new_policy, served, train_hr_cnn, train_lr_cnn, train_patchdrop, two_stream
 from training.recipe import Stage
 from training.tables.measure_rows import baseline_size
-from training.train_jointly import classifier_loss, half_served, retake_batch_norm
+from training.train_jointly import classifier_loss, half_served, train_jointly
 from training.train_policy import policy_step
 
 CPU = torch.device("cpu")
@@ -105,6 +107,34 @@ def test_the_reward_is_of_the_label_and_of_the_choice_it_was_given_for(lab, stag
             assert result.metrics[f"reward_{name}"].item() == pytest.approx(by_hand.mean().item())
 
 
+class Sure(torch.nn.Module):
+    """A policy that wants patch 5 of every tile and nothing else, and is sure of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.logits = torch.nn.Parameter(torch.where(torch.arange(16) == 5, 20.0, -20.0))
+
+    def forward(self, lr):
+        return self.logits.expand(len(lr), -1)
+
+
+def test_samples_are_drawn_and_weighed_with_the_exploration_of_eq_11(lab, networks):
+    judge, policy, batch = sole_judge(two_stream(lab, *networks), lab.images), Sure(), first_batch(lab, 18)
+    torch.manual_seed(0)
+    result = policy_step(policy, judge, batch, STAGE, None, expected=False)
+    assert result.greedy.sum(1).tolist() == [1] * 18
+    differs = (result.sampled != result.greedy).float().mean()
+    assert differs.item() == pytest.approx(0.2, abs=0.07)  # a sure policy explores 1 - alpha of its choices
+    earned = []
+    for selected in (result.sampled, result.greedy):
+        answers = judge.probabilities(batch, selected, None)
+        bought = selected.float().sum(1) / 16
+        earned.append(torch.where(answers.argmax(1) == batch.labels, 1 - bought**2, -0.5))
+    likelihood = torch.where(result.sampled == result.greedy, 0.8, 0.2).log().sum(1)
+    by_hand = -((earned[0] - earned[1]) * likelihood).mean()
+    assert result.loss.item() == pytest.approx(by_hand.item(), rel=1e-4)
+
+
 def test_in_ft2_nothing_bought_teaches_the_hr_stream_nothing(lab, stages):
     classifier = stages["ft1"].classifier
     classifier.hr.requires_grad_(True).zero_grad(set_to_none=True)
@@ -149,9 +179,6 @@ def test_each_image_is_judged_by_who_has_not_seen_it(lab, networks):
 def test_batch_norm_is_taken_again_under_the_greedy_policy(lab, stages):
     """Means of the first layer, by hand over the same tiles: all of them fit one batch."""
     trained = stages["ft1"]
-    before = state(trained.classifier.hr)
-    torch.manual_seed(0)
-    retake_batch_norm(lab, trained.classifier, trained.policy)
     hr, lr, _ = batch_of(lab.images, lab.learnt, CPU)
     with torch.no_grad():
         greedy = utilities(trained.policy(lr)) >= 0.5
@@ -159,7 +186,6 @@ def test_batch_norm_is_taken_again_under_the_greedy_policy(lab, stages):
     norm = trained.classifier.hr.stem[1]
     assert torch.allclose(norm.running_mean, seen.mean((0, 2, 3)), atol=1e-5)
     assert norm.momentum == pytest.approx(0.1)
-    trained.classifier.hr.load_state_dict(before)
 
 
 def test_an_early_stop_keeps_the_best_greedy_reward(tmp_path, networks):
@@ -169,6 +195,37 @@ def test_an_early_stop_keeps_the_best_greedy_reward(tmp_path, networks):
     (_, trained), *_ = train_patchdrop(lab, two_stream(lab, *networks), ("pt",))
     assert not trained.policy.training
     assert '"validation"' in (tmp_path / "metrics.jsonl").read_text()
+
+
+def test_rewards_in_ft_come_from_the_classifier_as_it_is_served(tmp_path, networks):
+    """Statistics that flatten every tile give one label in service; those of a batch would not."""
+    lab, policy = tiny_lab(tmp_path, augmentation="none"), Sure()
+    streams = two_stream(lab, *networks)
+    for module in streams.hr.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_var *= 1e8
+    hr, lr, labels = batch_of(lab.images, lab.learnt, CPU)
+    (served_label,) = streams.hr_logits(hr, lr, policy(lr) > 0).argmax(1).unique()
+    others = replace(lab, learnt=lab.learnt[labels != served_label])
+    frozen = replace(lab.recipe.stage("ft1"), epochs=1, batch=18, learning_rate=0.0, sigma=0.5)
+    train_jointly(others, "ft", policy, streams, frozen, one_stream=True)
+    logged = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[0])
+    assert logged["reward_greedy"] == -0.5
+
+
+@pytest.mark.parametrize(("one_stream", "alike"), [(True, True), (False, False)])
+def test_the_lr_stream_has_a_say_in_ft2_only(tmp_path, networks, one_stream, alike):
+    hr, lr = networks
+    other = copy.deepcopy(lr)
+    with torch.no_grad():
+        other.head.bias += torch.tensor([9.0, 0.0, -9.0])
+    ends = []
+    for number, stream in enumerate((lr, other)):
+        lab = tiny_lab(tmp_path / str(number))
+        policy, streams = new_policy(lab, "ft"), two_stream(lab, hr, stream)
+        train_jointly(lab, "ft", policy, streams, lab.recipe.stage("ft1"), one_stream=one_stream)
+        ends.append((policy, streams.hr))
+    assert [same(first, second) for first, second in zip(*ends, strict=True)] == [alike, alike]
 
 
 def test_ft1_leaves_the_lr_stream_out_and_ft2_takes_it_in(lab, networks, monkeypatch):
