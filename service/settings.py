@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     decode_seconds: float = Field(20.0, gt=0, description="wall time a decode may take")
 
     quote_days: int = Field(30, ge=1, le=366, description="days for which a plan may be ordered")
+    order_days: int = Field(30, ge=1, le=366, description="days for which an order awaits its patches")
 
     @field_validator("api_key")
     @classmethod

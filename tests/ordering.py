@@ -16,10 +16,12 @@ Json = dict[str, Any]
 TIFF = {"Content-Type": "image/tiff"}
 
 
-def open_budget(client: TestClient, amount: str = "100.00", currency: str = "USD", name: str = "Year") -> str:
+def open_budget(
+    client: TestClient, amount: str = "100.00", currency: str = "USD", name: str = "Year", **terms: Any
+) -> str:
     """Open a budget and return its id."""
     limit = {"amount": amount, "currency": currency}
-    answer = client.post("/v1/budgets", json={"name": name, "limit": limit})
+    answer = client.post("/v1/budgets", json={"name": name, "limit": limit} | terms)
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
 

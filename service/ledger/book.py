@@ -26,7 +26,7 @@ class Account(StrEnum):
 
 
 class Movement(StrEnum):
-    """The six ways money moves."""
+    """The nine ways money moves."""
 
     FUND = "fund"
     """A budget is granted money."""
@@ -40,6 +40,12 @@ class Movement(StrEnum):
     """A payment came back."""
     DEFUND = "defund"
     """Granted money is taken back."""
+    EXTEND = "extend"
+    """An order goes beyond a limit that only warns, or is off."""
+    RETRACT = "retract"
+    """What was let through beyond the limit is not needed after all."""
+    CHARGE = "charge"
+    """An invoice asks for more than was settled."""
 
 
 ROUTES: Mapping[Movement, tuple[Account, Account]] = {
@@ -49,6 +55,9 @@ ROUTES: Mapping[Movement, tuple[Account, Account]] = {
     Movement.RELEASE: (Account.RESERVED, Account.AVAILABLE),
     Movement.REFUND: (Account.SPENT, Account.AVAILABLE),
     Movement.DEFUND: (Account.AVAILABLE, Account.FUNDING),
+    Movement.EXTEND: (Account.FUNDING, Account.AVAILABLE),
+    Movement.RETRACT: (Account.AVAILABLE, Account.FUNDING),
+    Movement.CHARGE: (Account.AVAILABLE, Account.SPENT),
 }
 """From which account to which; the database holds the same table as `ledger.movement`."""
 

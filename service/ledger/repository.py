@@ -1,8 +1,8 @@
 """What the ledger says: budgets with their balances, transfers in order, and what is wrong with it."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,28 +11,45 @@ from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
 from service.ledger.book import Movement, Transfer
+from service.ledger.terms import Enforcement, Period, Terms
 from service.schemas import Cursor, PageRequest
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """A budget and its four balances, in minor units of its currency."""
+    """A budget with its terms in force and where its money is, in minor units of its currency."""
 
     id: UUID
     workspace_id: UUID
     name: str
     currency: str
     created_at: datetime
-    limit_minor: int  # granted so far
+    version: int  # of its terms
+    terms: Terms
+    limit_minor: int  # of one period, where there are any
+    period_starts_on: date
     available_minor: int
     held_minor: int
-    spent_minor: int
+    spent_minor: int  # in this period; below zero when more came back than was paid
+
+    @property
+    def used_minor(self) -> int:
+        """What is held or spent."""
+        return self.held_minor + self.spent_minor
+
+    @property
+    def beyond_minor(self) -> int:
+        """What was let through beyond the limit."""
+        return max(0, self.used_minor - self.limit_minor)
+
+    def reaches(self, percent: int) -> bool:
+        """Whether this much of the limit is held or spent."""
+        return 100 * self.used_minor >= percent * self.limit_minor
 
     @property
     def used_percent(self) -> float:
         """Share of the limit that is held or spent; 0 for a budget without money."""
-        used = self.held_minor + self.spent_minor
-        return round(100 * used / self.limit_minor, 2) if self.limit_minor else 0.0
+        return round(100 * self.used_minor / self.limit_minor, 2) if self.limit_minor else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,24 +61,21 @@ class LedgerLine:
 
 
 _BUDGETS = """
-    SELECT b.id, b.workspace_id, b.name, b.currency, b.created_at,
-        -max(a.balance) FILTER (WHERE a.kind = 'funding') AS limit_minor,
-        max(a.balance) FILTER (WHERE a.kind = 'available') AS available_minor,
-        max(a.balance) FILTER (WHERE a.kind = 'reserved') AS held_minor,
-        max(a.balance) FILTER (WHERE a.kind = 'spent') AS spent_minor
-    FROM ledger.budget b JOIN ledger.account a ON a.budget_id = b.id
-    WHERE b.workspace_id = :workspace {filter}
-    GROUP BY b.id ORDER BY b.created_at DESC, b.id DESC LIMIT :limit
+    SELECT id, workspace_id, name, currency, created_at, version, limit_minor, period_starts_on,
+        available_minor, held_minor, spent_minor,
+        period, starts_on, ends_on, enforcement, thresholds, tags, approval_above_minor
+    FROM ledger.budget_now WHERE workspace_id = :workspace {filter}
+    ORDER BY created_at DESC, id DESC LIMIT :limit
 """
 
 
 def get_budget(session: Session, workspace_id: UUID, budget_id: UUID) -> Budget:
     """Return one budget; NotFoundError when it is not in this workspace."""
-    query = text(_BUDGETS.format(filter="AND b.id = :id"))
+    query = text(_BUDGETS.format(filter="AND id = :id"))
     row = session.execute(query, {"workspace": workspace_id, "id": budget_id, "limit": 1}).first()
     if row is None:
         raise NotFoundError(f"There is no budget {budget_id}.", budget=str(budget_id))
-    return Budget(**row._mapping)
+    return _budget(row)
 
 
 def list_budgets(
@@ -71,12 +85,61 @@ def list_budgets(
     values: dict[str, Any] = {"workspace": workspace_id, "limit": page.limit + 1}
     condition = ""
     if page.after is not None:
-        condition = "AND (b.created_at, b.id) < (:created_at, :id)"
+        condition = "AND (created_at, id) < (:created_at, :id)"
         values |= {"created_at": page.after.created_at, "id": page.after.id}
     rows = session.execute(text(_BUDGETS.format(filter=condition)), values).all()
-    budgets = [Budget(**row._mapping) for row in rows[: page.limit]]
+    budgets = [_budget(row) for row in rows[: page.limit]]
     more = len(rows) > page.limit
     return budgets, Cursor(budgets[-1].created_at, budgets[-1].id) if more else None
+
+
+def _budget(row: Row[Any]) -> Budget:
+    fields = dict(row._mapping)
+    terms = Terms(
+        period=Period(fields.pop("period")),
+        starts_on=fields.pop("starts_on"),
+        ends_on=fields.pop("ends_on"),
+        enforcement=Enforcement(fields.pop("enforcement")),
+        thresholds=tuple(fields.pop("thresholds")),
+        tags=fields.pop("tags"),
+        approval_above_minor=fields.pop("approval_above_minor"),
+    )
+    return Budget(terms=terms, **fields)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderMoney:
+    """Where the money of an order is, in minor units: total = held + settled + released."""
+
+    currency: str
+    total_minor: int
+    settled_minor: int
+    released_minor: int
+    refunded_minor: int
+    charged_minor: int
+
+    @property
+    def held_minor(self) -> int:
+        """What its hold has left."""
+        return self.total_minor - self.settled_minor - self.released_minor
+
+    @property
+    def net_minor(self) -> int:
+        """What it cost in the end: settled, less what came back, plus what was charged later."""
+        return self.settled_minor - self.refunded_minor + self.charged_minor
+
+
+_ORDER_MONEY = """
+    SELECT order_id, currency, total_minor, settled_minor, released_minor, refunded_minor, charged_minor
+    FROM ledger.order_money WHERE order_id = ANY(:orders)
+"""
+
+
+def money_of_orders(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, OrderMoney]:
+    """Return where the money of each order is."""
+    rows = session.execute(text(_ORDER_MONEY), {"orders": list(order_ids)})
+    found = [dict(row._mapping) for row in rows]
+    return {row.pop("order_id"): OrderMoney(**row) for row in found}
 
 
 _TRANSFERS = """

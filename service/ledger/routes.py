@@ -1,6 +1,6 @@
 """Budgets and the ledger over HTTP."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -8,10 +8,11 @@ from fastapi.responses import JSONResponse
 
 from service.access.caller import CallerDep
 from service.db import SessionDep
-from service.errors import InvalidInputError
+from service.errors import InvalidInputError, LoupeError
 from service.idempotency import OptionalKeyDep, fingerprint, remember, replay_or_claim
 from service.ledger import repository, writer
-from service.ledger.schemas import BudgetIn, BudgetOut, LedgerLineOut, UsageOut, to_csv
+from service.ledger.changing import changed_terms, new_terms
+from service.ledger.schemas import BudgetChange, BudgetIn, BudgetOut, LedgerLineOut, UsageOut, to_csv
 from service.openapi import problems
 from service.schemas import Page, PageDep, decode_cursor, encode_cursor, page_links
 
@@ -20,21 +21,31 @@ CSV_ROWS = 10_000
 """Rows of one CSV answer; the link `next` goes on."""
 
 
+class BudgetChangedError(LoupeError):
+    """The budget is not any more what the client had read."""
+
+    status: ClassVar[int] = 412
+    code = "budget-changed"
+    title = "The budget was changed meanwhile"
+
+
 @router.post("/budgets", status_code=201, response_model=BudgetOut, responses=problems(409))
 def open_budget(
     budget: BudgetIn, caller: CallerDep, session: SessionDep, key: OptionalKeyDep = None
 ) -> Response:
-    """Open a budget: orders may hold and spend up to its limit, and never more."""
+    """Open a budget: orders may hold and spend up to its limit, and never more unless its terms say so."""
     if key is not None:
         request_print = fingerprint("POST /v1/budgets", budget.model_dump_json())
         if stored := replay_or_claim(session, caller.workspace_id, key, request_print):
             return stored.response()
-    budget_id = writer.create_budget(session, caller.workspace_id, budget.name, budget.limit.money())
-    opened = BudgetOut.of(repository.get_budget(session, caller.workspace_id, budget_id))
-    body = opened.model_dump(mode="json", exclude_none=True)
+    budget_id = writer.create_budget(
+        session, caller.workspace_id, budget.name, budget.limit.money(), new_terms(budget), caller.key_id
+    )
+    opened = repository.get_budget(session, caller.workspace_id, budget_id)
+    body = BudgetOut.of(opened).model_dump(mode="json", exclude_none=True)
     if key is not None:
         remember(session, caller.workspace_id, key, 201, body)
-    return JSONResponse(body, 201, headers={"Location": f"/v1/budgets/{budget_id}"})
+    return JSONResponse(body, 201, headers={"Location": f"/v1/budgets/{budget_id}", "ETag": _etag(opened)})
 
 
 @router.get("/budgets", response_model_exclude_none=True)
@@ -45,9 +56,32 @@ def list_budgets(request: Request, caller: CallerDep, session: SessionDep, page:
 
 
 @router.get("/budgets/{budget_id}", response_model_exclude_none=True, responses=problems(404))
-def get_budget(budget_id: UUID, caller: CallerDep, session: SessionDep) -> BudgetOut:
-    """Return one budget."""
-    return BudgetOut.of(repository.get_budget(session, caller.workspace_id, budget_id))
+def get_budget(budget_id: UUID, caller: CallerDep, session: SessionDep, response: Response) -> BudgetOut:
+    """Return one budget; the ETag is the version of its terms."""
+    budget = repository.get_budget(session, caller.workspace_id, budget_id)
+    response.headers["ETag"] = _etag(budget)
+    return BudgetOut.of(budget)
+
+
+@router.patch("/budgets/{budget_id}", response_model_exclude_none=True, responses=problems(404, 409, 412))
+def change_budget(
+    budget_id: UUID,
+    change: BudgetChange,
+    caller: CallerDep,
+    session: SessionDep,
+    response: Response,
+    if_match: Annotated[str | None, Header(description="the ETag that the change is meant for")] = None,
+) -> BudgetOut:
+    """Change limit and terms by a JSON merge patch. Earlier terms stay on record, with who changed them."""
+    writer.lock_budget(session, caller.workspace_id, budget_id)
+    budget = repository.get_budget(session, caller.workspace_id, budget_id)
+    if if_match not in {None, "*", _etag(budget)}:
+        raise BudgetChangedError("Read it again.", budget=str(budget_id), version=budget.version)
+    limit, terms = changed_terms(budget, change)
+    writer.change_budget(session, caller.workspace_id, budget_id, limit, terms, caller.key_id)
+    changed = repository.get_budget(session, caller.workspace_id, budget_id)
+    response.headers["ETag"] = _etag(changed)
+    return BudgetOut.of(changed)
 
 
 @router.get("/budgets/{budget_id}/usage", responses=problems(404))
@@ -87,6 +121,10 @@ def list_ledger(
         return Response(to_csv(lines), media_type="text/csv", headers=header | name)
     page = Page[LedgerLineOut](items=[LedgerLineOut.of(line) for line in lines], links=links)
     return JSONResponse(page.model_dump(mode="json"), headers=header)
+
+
+def _etag(budget: repository.Budget) -> str:
+    return f'"{budget.version}"'
 
 
 def _seq(cursor: str | None) -> int:

@@ -3,31 +3,71 @@
 import csv
 import io
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.ledger.book import ROUTES, Account, Movement
 from service.ledger.repository import Budget, LedgerLine
+from service.ledger.terms import Enforcement, Period
 from service.money import Money
 from service.schemas import Link, MoneyIn, MoneyOut
 
+Tag = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")]
 
-class BudgetIn(BaseModel):
-    """A new budget: a name of one's own and how much may be spent."""
+
+class TermsIn(BaseModel):
+    """What a budget allows beside its limit; what is null or not given is as of a new budget."""
 
     model_config = ConfigDict(extra="forbid")
+
+    period: Period | None = Field(None, description="how often the limit is granted anew; none: never")
+    starts_on: date | None = Field(None, description="first day (UTC) on which it pays")
+    ends_on: date | None = Field(None, description="last day (UTC) on which it pays")
+    enforcement: Enforcement | None = Field(
+        None,
+        description="an order beyond the limit is refused (block, the default), told (warn) or let be (off)",
+    )
+    thresholds: list[Annotated[int, Field(ge=1, le=200)]] | None = Field(
+        None, max_length=10, description="percent of the limit; an order that reaches one is told so"
+    )
+    tags: dict[Tag, Tag | None] | None = Field(None, max_length=50)
+    approval_above: MoneyIn | None = Field(None, description="dearer orders wait for a second key")
+
+
+class BudgetIn(TermsIn):
+    """A new budget: a name of one's own, how much may be spent, and on which terms."""
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$", examples=["Harvest 2026"])
     limit: MoneyIn
 
 
-class BudgetOut(BaseModel):
+class BudgetChange(TermsIn):
+    """A JSON merge patch (RFC 7396) of a budget: what is given changes, null takes away."""
+
+    limit: MoneyIn | None = Field(None, description="never below what is held and spent")
+
+
+class TermsOut(BaseModel):
+    """The terms of a budget in force."""
+
+    period: Period
+    starts_on: date | None
+    ends_on: date | None
+    enforcement: Enforcement
+    thresholds: list[int]
+    tags: dict[str, str]
+    approval_above: MoneyOut | None
+
+
+class BudgetOut(TermsOut):
     """A budget."""
 
     id: UUID
     name: str
+    version: int = Field(description="of its terms; the ETag")
     limit: MoneyOut
     available: MoneyOut
     created_at: datetime
@@ -37,11 +77,20 @@ class BudgetOut(BaseModel):
     def of(cls, budget: Budget) -> "BudgetOut":
         """Write a budget for JSON."""
         path = f"/v1/budgets/{budget.id}"
+        terms, above = budget.terms, budget.terms.approval_above_minor
         return cls(
             id=budget.id,
             name=budget.name,
+            version=budget.version,
             limit=MoneyOut.minor(budget.limit_minor, budget.currency),
             available=MoneyOut.minor(budget.available_minor, budget.currency),
+            period=terms.period,
+            starts_on=terms.starts_on,
+            ends_on=terms.ends_on,
+            enforcement=terms.enforcement,
+            thresholds=list(terms.thresholds),
+            tags=dict(terms.tags),
+            approval_above=None if above is None else MoneyOut.minor(above, budget.currency),
             created_at=budget.created_at,
             links=[
                 Link(rel="self", href=path),
@@ -51,24 +100,44 @@ class BudgetOut(BaseModel):
         )
 
 
+class ThresholdOut(BaseModel):
+    """A share of the limit that somebody wants to hear of."""
+
+    percent: int
+    reached: bool
+
+
 class UsageOut(BaseModel):
-    """Where a budget's money is: limit = held + spent + available."""
+    """Where a budget's money is in this period: limit + beyond = held + spent + available."""
 
     limit: MoneyOut
+    beyond: MoneyOut = Field(description="let through beyond the limit, by the enforcement warn or off")
     held: MoneyOut
     spent: MoneyOut
     available: MoneyOut
     percent: float = Field(description="share of the limit that is held or spent")
+    thresholds: list[ThresholdOut]
+    period_starts_on: date = Field(description="spending counts from here; a period begins at its first use")
 
     @classmethod
     def of(cls, budget: Budget) -> "UsageOut":
         """Write a budget's balances for JSON."""
+
+        def money(minor: int) -> MoneyOut:
+            return MoneyOut.minor(minor, budget.currency)
+
         return cls(
-            limit=MoneyOut.minor(budget.limit_minor, budget.currency),
-            held=MoneyOut.minor(budget.held_minor, budget.currency),
-            spent=MoneyOut.minor(budget.spent_minor, budget.currency),
-            available=MoneyOut.minor(budget.available_minor, budget.currency),
+            limit=money(budget.limit_minor),
+            beyond=money(budget.beyond_minor),
+            held=money(budget.held_minor),
+            spent=money(budget.spent_minor),
+            available=money(budget.available_minor),
             percent=budget.used_percent,
+            thresholds=[
+                ThresholdOut(percent=percent, reached=budget.reaches(percent))
+                for percent in budget.terms.thresholds
+            ],
+            period_starts_on=budget.period_starts_on,
         )
 
 

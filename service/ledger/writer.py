@@ -1,12 +1,14 @@
 """The one way money moves: thin calls of the SQL functions in the schema `ledger`.
 
 Each call is part of the request's transaction. Errors roll it back whole, so a refused movement
-leaves no trace. References: `order:<order_id>` for a hold, `delivery:<order_id>/<tile>/<patch>` for
-a payment.
+leaves no trace. References: `order:<order_id>` for a hold, `price:<order_id>/<tile>/<patch>` for more of
+it, `delivery:<order_id>/<tile>/<patch>` for a payment.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, ClassVar, cast
 from uuid import UUID
 
@@ -15,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from service.errors import ConflictError, LoupeError, NotFoundError
+from service.ledger.terms import Terms
 from service.money import Money
 
 
@@ -33,10 +36,34 @@ class HoldExceededError(ConflictError):
     title = "The hold has less left"
 
 
-def create_budget(session: Session, workspace_id: UUID, name: str, limit: Money) -> UUID:
+class BudgetNotValidError(ConflictError):
+    """The budget pays on other days."""
+
+    code = "budget-not-valid"
+    title = "The budget does not pay today"
+
+
+class LimitBelowUseError(ConflictError):
+    """The limit was to be lowered below what is held and spent."""
+
+    code = "limit-below-use"
+    title = "More than this is held and spent"
+
+
+def create_budget(
+    session: Session,
+    workspace_id: UUID,
+    name: str,
+    limit: Money,
+    terms: Terms | None = None,
+    key_id: str | None = None,
+) -> UUID:
     """Open a budget and grant it `limit`; returns its id. ConflictError when the name is taken."""
-    call = text("SELECT ledger.open_budget(:workspace, :name, :currency, :minor)")
-    values = {"workspace": workspace_id, "name": name, "currency": limit.currency, "minor": limit.minor}
+    call = text("SELECT ledger.open_budget(:workspace, :name, :currency, :minor, :terms, :key)")
+    values = {
+        "workspace": workspace_id, "name": name, "currency": limit.currency, "minor": limit.minor,
+        "terms": _as_json(terms or Terms()), "key": key_id,
+    }  # fmt: skip
     try:
         return cast(UUID, session.execute(call, values).scalar_one())
     except IntegrityError as error:
@@ -45,19 +72,58 @@ def create_budget(session: Session, workspace_id: UUID, name: str, limit: Money)
         raise
 
 
-def reserve(
-    session: Session, workspace_id: UUID, budget_id: UUID, amount_minor: int, reference: str
-) -> UUID | None:
-    """Hold money of a budget and return the hold; None for an amount of zero, which needs none.
+def lock_budget(session: Session, workspace_id: UUID, budget_id: UUID) -> None:
+    """Keep others from changing a budget until the request ends. NotFoundError outside the workspace."""
+    with _refusals(session, budget_id, 0, ""):
+        session.execute(
+            text("SELECT ledger.lock_budget(:workspace, :budget)"),
+            {"workspace": workspace_id, "budget": budget_id},
+        )
 
-    Errors: BudgetExceededError (402), NotFoundError, ConflictError when `reference` has a hold.
+
+def change_budget(
+    session: Session,
+    workspace_id: UUID,
+    budget_id: UUID,
+    limit_minor: int,
+    terms: Terms,
+    key_id: str | None = None,
+) -> None:
+    """Give a budget another limit and other terms; what changes the limit is an entry.
+
+    Errors: LimitBelowUseError, NotFoundError.
     """
-    if _is_nothing(amount_minor):
-        return None
-    values = {"workspace": workspace_id, "budget": budget_id, "minor": amount_minor, "reference": reference}
+    values = {
+        "workspace": workspace_id, "budget": budget_id, "minor": limit_minor, "terms": _as_json(terms),
+        "key": key_id,
+    }  # fmt: skip
+    with _refusals(session, budget_id, limit_minor, ""):
+        session.execute(
+            text("SELECT ledger.change_budget(:workspace, :budget, :minor, :terms, :key)"), values
+        )
+
+
+def reserve(
+    session: Session,
+    workspace_id: UUID,
+    budget_id: UUID,
+    amount_minor: int,
+    reference: str,
+    hold_id: UUID | None = None,
+) -> UUID | None:
+    """Hold money of a budget, or more in a hold there is, and return the hold; None to hold nothing.
+
+    Errors: BudgetExceededError (402), BudgetNotValidError, NotFoundError, ConflictError when `reference`
+    has a hold.
+    """
+    _check_forwards(amount_minor)
+    values = {
+        "workspace": workspace_id, "budget": budget_id, "minor": amount_minor, "reference": reference,
+        "hold": hold_id,
+    }  # fmt: skip
     with _refusals(session, budget_id, amount_minor, reference):
-        call = text("SELECT ledger.reserve(:workspace, :budget, :minor, :reference)")
-        return cast(UUID, session.execute(call, values).scalar_one())
+        call = text("SELECT ledger.reserve(:workspace, :budget, :minor, :reference, :hold)")
+        return cast(UUID | None, session.execute(call, values).scalar_one())
 
 
 def settle(session: Session, hold_id: UUID | None, amount_minor: int, reference: str) -> None:
@@ -71,18 +137,23 @@ def release(session: Session, hold_id: UUID | None, amount_minor: int, reference
 
 
 def _use_hold(session: Session, kind: str, hold_id: UUID | None, amount_minor: int, reference: str) -> None:
-    if _is_nothing(amount_minor):
+    _check_forwards(amount_minor)
+    if amount_minor == 0:
         return
     values = {"kind": kind, "hold": hold_id, "minor": amount_minor, "reference": reference}
     with _refusals(session, None, amount_minor, reference):
         session.execute(text("SELECT ledger.use_hold(:kind, :hold, :minor, :reference)"), values)
 
 
-def _is_nothing(amount_minor: int) -> bool:
+def _check_forwards(amount_minor: int) -> None:
     """Zero moves nothing and writes nothing; a negative amount is a defect of the caller."""
     if amount_minor < 0:
         raise ValueError(f"money does not move backwards: {amount_minor}")
-    return amount_minor == 0
+
+
+def _as_json(terms: Terms) -> str:
+    """Write terms with the names of the columns of `ledger.budget_terms`."""
+    return json.dumps(asdict(terms), default=str)
 
 
 @contextmanager
@@ -104,19 +175,8 @@ def _domain_error(
     session: Session, error: DBAPIError, budget_id: UUID | None, amount_minor: int
 ) -> Exception:
     refusal = cast(Any, error.orig)  # psycopg's error: sqlstate and the DETAIL of RAISE
-    match getattr(refusal, "sqlstate", None):
-        case "LP402" if budget_id is not None:
-            currency = session.execute(
-                text("SELECT currency FROM ledger.budget WHERE id = :id"), {"id": budget_id}
-            ).scalar_one()
-            available, required = (
-                Money(int(refusal.diag.message_detail), currency),
-                Money(amount_minor, currency),
-            )
-            return BudgetExceededError(
-                f"The budget has {available} available and this needs {required}.",
-                available=available.amount, required=required.amount, currency=currency,
-            )  # fmt: skip
+    state = getattr(refusal, "sqlstate", None)
+    match state:
         case "LP404":
             return NotFoundError("There is no such budget or hold.")
         case "LP409":
@@ -125,5 +185,30 @@ def _domain_error(
                 f"The hold has {left} minor units left, not {amount_minor}.",
                 left_minor=left, required_minor=amount_minor,
             )  # fmt: skip
+        case "LP410":
+            first, last = refusal.diag.message_detail.split("/")  # an open end is two dots
+            days = f"from {first} " * (first != "..") + f"until {last} " * (last != "..")
+            return BudgetNotValidError(
+                f"It pays {days}alone.", budget=str(budget_id), valid=refusal.diag.message_detail
+            )
+        case "LP402" | "LP411" if budget_id is not None:
+            currency = session.execute(
+                text("SELECT currency FROM ledger.budget WHERE id = :id"), {"id": budget_id}
+            ).scalar_one()
+            there_is = Money(int(refusal.diag.message_detail), currency)
+            return _shortage(state, there_is, Money(amount_minor, currency))
         case _:
             return error
+
+
+def _shortage(state: str, there_is: Money, wanted: Money) -> LoupeError:
+    """Say what there is and what was wanted, of a budget or of its limit."""
+    if state == "LP402":
+        return BudgetExceededError(
+            f"The budget has {there_is} available and this needs {wanted}.",
+            available=there_is.amount, required=wanted.amount, currency=wanted.currency,
+        )  # fmt: skip
+    return LimitBelowUseError(
+        f"{there_is} of the budget is held and spent, so its limit cannot become {wanted}.",
+        in_use=there_is.amount, limit=wanted.amount, currency=wanted.currency,
+    )  # fmt: skip

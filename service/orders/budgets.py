@@ -1,4 +1,4 @@
-"""Which budget pays for an order."""
+"""Which budget pays for an order, and what it says of it."""
 
 from uuid import UUID
 
@@ -6,6 +6,9 @@ from sqlalchemy.orm import Session
 
 from service.errors import ConflictError, InvalidInputError
 from service.ledger.repository import Budget, get_budget, list_budgets
+from service.ledger.terms import Enforcement, crossed
+from service.money import Money
+from service.orders.schemas import OrderWarning
 from service.schemas import PageRequest
 
 MOST_BUDGETS = 1_000
@@ -64,3 +67,24 @@ def _only_budget(session: Session, workspace_id: UUID, currency: str) -> UUID:
             budgets=[{"id": str(budget.id), "name": budget.name} for budget in fitting[:10]],
         )
     return fitting[0].id
+
+
+def needs_approval(budget: Budget, amount_minor: int) -> bool:
+    """Whether an order of this amount waits for a second key."""
+    above = budget.terms.approval_above_minor
+    return above is not None and amount_minor > above
+
+
+def warnings_of(budget: Budget, amount_minor: int) -> list[OrderWarning]:
+    """Say what holding `amount_minor` brought the budget to; `budget` is as it stands after that."""
+    before = budget.used_minor - amount_minor
+    said = [
+        OrderWarning(code="threshold-reached", detail=f"{percent} % of the budget {budget.name!r} is in use.")
+        for percent in crossed(budget.terms.thresholds, budget.limit_minor, before, budget.used_minor)
+    ]
+    beyond = min(amount_minor, budget.beyond_minor)
+    if beyond and budget.terms.enforcement == Enforcement.WARN:
+        amount, limit = Money(beyond, budget.currency), Money(budget.limit_minor, budget.currency)
+        detail = f"{amount} of this goes beyond the limit of {limit} of the budget {budget.name!r}."
+        said.append(OrderWarning(code="limit-exceeded", detail=detail))
+    return said

@@ -36,6 +36,10 @@ class Checklist:
             raise ValueError(f"patch {patch} of tile {tile} was not bought")
         return int(self.selected.ravel()[: tile * PATCHES + patch].sum())
 
+    def ranks(self) -> NDArray[np.intp]:
+        """Ranks of all bought patches at once, (T, 16); what stands at the others means nothing."""
+        return (self.selected.ravel().cumsum() - 1).reshape(self.selected.shape)
+
     def awaited(self, delivered: Iterable[Place]) -> list[Place]:
         """Return the bought patches that are not in `delivered`, in plan order."""
         waiting = self.selected.copy()

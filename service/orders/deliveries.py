@@ -11,21 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from service.access.repository import Caller
 from service.db import Database
 from service.errors import ConflictError
-from service.ledger.book import allocate
 from service.ledger.writer import settle
-from service.orders.checklist import Checklist
+from service.money import Money
+from service.orders.approval import ApprovalRequiredError
+from service.orders.checklist import Checklist, Place
+from service.orders.ending import check_in_time
 from service.orders.lifecycle import advance
+from service.orders.paying import Price, price_of
 from service.orders.repository import find_delivery, find_order, plan_of
-from service.orders.tables import Delivery, Order, OrderStatus
+from service.orders.tables import GIVEN_UP, Delivery, Order, OrderStatus
 from service.plans.arrays import PlanArrays
 from service.scenes.storage import put
 from service.scenes.tables import Scene
 
 
 class OrderCancelledError(ConflictError):
-    """The order was cancelled and its money released: nothing can be delivered against it."""
+    """The order was cancelled or rejected and its money released: nothing can be delivered against it."""
 
     code = "order-cancelled"
     title = "The order is cancelled"
@@ -47,7 +51,10 @@ class PatchAlreadyDeliveredError(ConflictError):
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """One file sent against one place of an order; `bands` and `radiometry` say how to read it."""
+    """One file sent against one place of an order; `bands` and `radiometry` say how to read it.
+
+    `price` is what the provider asks, where that is not the patch's share of the plan's cost.
+    """
 
     order_id: UUID
     tile: int
@@ -55,6 +62,12 @@ class Upload:
     body: bytes
     bands: str | None = None
     radiometry: str | None = None
+    price: Price | None = None
+
+    @property
+    def place(self) -> Place:
+        """Tile and patch."""
+        return self.tile, self.patch
 
     @property
     def sha256(self) -> str:
@@ -74,17 +87,18 @@ Decode = Callable[[Scene, Upload], Placed]
 
 
 def deliver(
-    database: Database, session: Session, workspace_id: UUID, upload: Upload, decode: Decode, blobs: Path
+    database: Database, session: Session, caller: Caller, upload: Upload, decode: Decode, blobs: Path
 ) -> tuple[Delivery, bool]:
-    """Store an upload and pay its share of the order; returns the delivery and whether it is new.
+    """Store an upload and pay for it; returns the delivery and whether it is new.
 
     The file is decoded before the order is locked and while no connection is held, so that slow files
     hold up nobody; what was checked before is checked again under the lock, so that racing uploads are
     paid once. `session` is the request's, not used before the decode.
-    Errors: not-found, order-cancelled, patch-not-ordered, patch-already-delivered, and decode's.
+    Errors: not-found, order-cancelled, order-expired, approval-required, patch-not-ordered,
+    patch-already-delivered, decode's, and price_of's.
     """
     with database.sessions() as reading:
-        order = find_order(reading, workspace_id, upload.order_id)
+        order = find_order(reading, caller.workspace_id, upload.order_id)
         plan = plan_of(reading, order)
         scene = reading.get_one(Scene, plan.scene_id)
         checklist = Checklist(selected=PlanArrays.of(plan).selected)
@@ -92,17 +106,19 @@ def deliver(
     if standing is not None:
         return standing, False
     placed = decode(scene, upload)
-    order = find_order(session, workspace_id, upload.order_id, lock=True)
+    order = find_order(session, caller.workspace_id, upload.order_id, lock=True)
     if standing := _standing(session, order, checklist, upload):
         return standing, False
-    return _record(session, order, checklist, upload, placed, put(blobs, upload.body)), True
+    paid = price_of(session, caller, order, checklist, upload.place, upload.price)
+    delivery = _record(session, order, upload, placed, put(blobs, upload.body), paid)
+    advance(session, order, caller.key_id)
+    return delivery, True
 
 
 def _standing(session: Session, order: Order, checklist: Checklist, upload: Upload) -> Delivery | None:
     """Return the delivery these bytes made before, None when the patch is awaited; else refuse."""
     place = {"order": str(order.id), "tile": upload.tile, "patch": upload.patch}
-    if order.status == OrderStatus.USER_CANCELLED:
-        raise OrderCancelledError("A cancelled order takes no deliveries.", **place)
+    _check_open(session, order)
     if not checklist.is_bought(upload.tile, upload.patch):
         raise PatchNotOrderedError(
             f"The plan of this order did not buy patch {upload.patch} of tile {upload.tile}.", **place
@@ -115,14 +131,39 @@ def _standing(session: Session, order: Order, checklist: Checklist, upload: Uplo
             delivered_sha256=before.sha256,
             sent_sha256=upload.sha256,
         )
+    if before is not None and upload.price is not None:
+        _check_same_price(order, before, upload.price)
     return before
 
 
+def _check_open(session: Session, order: Order) -> None:
+    check_in_time(session, order)
+    if order.status in GIVEN_UP:
+        word = order.status.replace("user_", "")
+        raise OrderCancelledError(f"The order was {word}; it takes no deliveries.", order=str(order.id))
+    if order.status == OrderStatus.HELD:
+        raise ApprovalRequiredError(
+            f"Another key approves it with POST /v1/orders/{order.id}/approval.", order=str(order.id)
+        )
+
+
+def _check_same_price(order: Order, before: Delivery, price: Price) -> None:
+    """A patch is paid once: another price for it later is an adjustment."""
+    paid, asked = Money(before.settled_minor, order.currency), Money.parse(price.amount, order.currency)
+    if paid != asked:
+        raise PatchAlreadyDeliveredError(
+            f"It was delivered and {paid} was paid for it; correct that with POST /v1/ledger/adjustments.",
+            order=str(order.id),
+            tile=before.tile,
+            patch=before.patch,
+            settled=paid.amount,
+            price=asked.amount,
+        )
+
+
 def _record(
-    session: Session, order: Order, checklist: Checklist, upload: Upload, placed: Placed, sha256: str
+    session: Session, order: Order, upload: Upload, placed: Placed, sha256: str, paid_minor: int
 ) -> Delivery:
-    rank = checklist.rank(upload.tile, upload.patch)
-    share = allocate(order.amount_minor, order.patches, rank)
     delivery = Delivery(
         order_id=order.id,
         tile=upload.tile,
@@ -131,10 +172,9 @@ def _record(
         size=len(upload.body),
         pixels=placed.pixels.tobytes(),
         checks=placed.checks,
-        settled_minor=share,
+        settled_minor=paid_minor,
     )
     session.add(delivery)
     session.flush()
-    settle(session, order.hold_id, share, f"delivery:{order.id}/{upload.tile}/{upload.patch}")
-    advance(session, order)
+    settle(session, order.hold_id, paid_minor, f"delivery:{order.id}/{upload.tile}/{upload.patch}")
     return delivery

@@ -1,19 +1,19 @@
-"""An order's life: placed with a hold on a budget, moved along by deliveries, or cancelled."""
+"""An order's life: placed with a hold on a budget, and moved along by deliveries."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from service.access.repository import Caller
 from service.errors import ConflictError
-from service.ledger.writer import release, reserve
-from service.orders.budgets import choose_budget
-from service.orders.repository import (
-    find_order,
-    open_order_of,
-    record_status,
-    settled_minor,
-)
+from service.ledger.repository import get_budget
+from service.ledger.writer import reserve
+from service.orders.budgets import choose_budget, needs_approval, warnings_of
+from service.orders.ending import end_order, expire_if_overdue
+from service.orders.repository import delivered_counts, record_status, standing_order_of
+from service.orders.schemas import OrderWarning
 from service.orders.tables import Order, OrderStatus
 from service.plans.repository import lock_plan, superseding
 from service.plans.tables import Plan
@@ -27,7 +27,7 @@ class NothingToBuyError(ConflictError):
 
 
 class PlanAlreadyOrderedError(ConflictError):
-    """The plan has an order that is not cancelled."""
+    """The plan has an order that was not given up."""
 
     code = "plan-already-ordered"
     title = "The plan is already ordered"
@@ -47,53 +47,40 @@ class QuoteExpiredError(ConflictError):
     title = "The plan's prices do not apply any more"
 
 
-class OrderCompletedError(ConflictError):
-    """Every patch was delivered: nothing is left to cancel."""
+def place_order(
+    session: Session, caller: Caller, plan_id: UUID, budget_id: UUID | None, days: int
+) -> tuple[Order, list[OrderWarning]]:
+    """Order every bought patch of a plan and hold its cost on a budget; returns what the budget says of it.
 
-    code = "order-completed"
-    title = "The order is complete"
-
-
-def place_order(session: Session, workspace_id: UUID, plan_id: UUID, budget_id: UUID | None) -> Order:
-    """Order every bought patch of a plan and hold its cost on a budget.
-
+    Above the budget's `approval_above` the order waits for another key. It expires after `days`.
     Errors: not-found, nothing-to-buy, quote-expired, plan-superseded, plan-already-ordered, no-budget,
-    budget-exceeded.
+    budget-not-valid, budget-exceeded.
     """
-    plan = lock_plan(session, workspace_id, plan_id)
+    plan = lock_plan(session, caller.workspace_id, plan_id)
     _check_orderable(session, plan)
-    budget = choose_budget(session, workspace_id, budget_id, plan.currency)
-    order = _new_order(plan, budget)
+    paying = choose_budget(session, caller.workspace_id, budget_id, plan.currency)
+    order = _new_order(plan, paying, caller, days)
     session.add(order)
     session.flush()
-    order.hold_id = reserve(session, workspace_id, budget, plan.cost_minor, f"order:{order.id}")
-    record_status(session, order, OrderStatus.ACCEPTED, "hold_taken")
-    return order
+    order.hold_id = reserve(session, caller.workspace_id, paying, plan.cost_minor, f"order:{order.id}")
+    budget = get_budget(session, caller.workspace_id, paying)  # locked by the hold: nobody else moves it
+    if needs_approval(budget, plan.cost_minor):
+        record_status(session, order, OrderStatus.HELD, "approval_required", caller.key_id)
+    else:
+        record_status(session, order, OrderStatus.ACCEPTED, "hold_taken", caller.key_id)
+    return order, warnings_of(budget, plan.cost_minor)
 
 
-def cancel_order(session: Session, workspace_id: UUID, order_id: UUID) -> Order:
-    """Give back what was not delivered. Cancelling again changes nothing; a complete order refuses."""
-    order = find_order(session, workspace_id, order_id, lock=True)
-    if order.status == OrderStatus.USER_CANCELLED:
-        return order
-    if order.status == OrderStatus.COMPLETED:
-        raise OrderCompletedError("Every patch of this order was delivered.", order=str(order.id))
-    _, settled = settled_minor(session, [order.id]).get(order.id, (0, 0))
-    release(session, order.hold_id, order.amount_minor - settled, f"cancel:{order.id}")
-    record_status(session, order, OrderStatus.USER_CANCELLED, "cancelled_by_user")
-    return order
-
-
-def advance(session: Session, order: Order) -> None:
+def advance(session: Session, order: Order, key_id: str) -> None:
     """Set the status that the deliveries so far imply; the caller holds the order's lock.
 
-    The shares of all patches add up to the order's amount, so a complete order holds nothing more.
+    A complete order releases what its patches cost less than planned.
     """
-    delivered, _ = settled_minor(session, [order.id]).get(order.id, (0, 0))
+    delivered = delivered_counts(session, [order.id])[order.id]
     if delivered == order.patches:
-        record_status(session, order, OrderStatus.COMPLETED, "all_delivered")
+        end_order(session, order, OrderStatus.COMPLETED, "all_delivered", key_id)
     elif order.status == OrderStatus.ACCEPTED:
-        record_status(session, order, OrderStatus.PROCESSING, "partial_delivery")
+        record_status(session, order, OrderStatus.PROCESSING, "partial_delivery", key_id)
 
 
 def _check_orderable(session: Session, plan: Plan) -> None:
@@ -111,8 +98,8 @@ def _check_orderable(session: Session, plan: Plan) -> None:
         raise PlanSupersededError(
             f"Plan {newer} takes its place; order that one.", plan=str(plan.id), superseded_by=str(newer)
         )
-    standing = open_order_of(session, plan.id)
-    if standing is not None:
+    standing = standing_order_of(session, plan.id)
+    if standing is not None and not expire_if_overdue(session, standing.id):
         raise PlanAlreadyOrderedError(
             f"Order {standing.id} buys this plan; cancel it first to order the plan again.",
             plan=str(plan.id),
@@ -120,7 +107,7 @@ def _check_orderable(session: Session, plan: Plan) -> None:
         )
 
 
-def _new_order(plan: Plan, budget_id: UUID) -> Order:
+def _new_order(plan: Plan, budget_id: UUID, caller: Caller, days: int) -> Order:
     return Order(
         workspace_id=plan.workspace_id,
         plan_id=plan.id,
@@ -130,4 +117,6 @@ def _new_order(plan: Plan, budget_id: UUID) -> Order:
         currency=plan.currency,
         amount_minor=plan.cost_minor,
         patches=plan.patches_bought,
+        key_id=caller.key_id,
+        expires_at=func.now() + timedelta(days=days),
     )

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
-from service.orders.tables import Delivery, Order, OrderStatus, OrderStatusChange
+from service.orders.tables import GIVEN_UP, Delivery, Order, OrderStatus, OrderStatusChange
 from service.plans.tables import Plan
 from service.schemas import Cursor, PageRequest, fetch_page
 
@@ -41,9 +41,9 @@ def plan_of(session: Session, order: Order) -> Plan:
     return session.scalars(select(Plan).where(Plan.id == order.plan_id)).one()
 
 
-def open_order_of(session: Session, plan_id: UUID) -> Order | None:
-    """Return the plan's order that is not cancelled, if there is one."""
-    query = select(Order).where(Order.plan_id == plan_id, Order.status != OrderStatus.USER_CANCELLED)
+def standing_order_of(session: Session, plan_id: UUID) -> Order | None:
+    """Return the plan's order that was not given up, if there is one."""
+    query = select(Order).where(Order.plan_id == plan_id, Order.status.not_in(GIVEN_UP))
     return session.scalars(query).one_or_none()
 
 
@@ -89,14 +89,10 @@ def delivered_pixels(
     return [(tile, patch, pixels, sha256) for tile, patch, pixels, sha256 in session.execute(query)]
 
 
-def settled_minor(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
-    """Per order: how many patches were delivered, and what they settled, in minor units."""
-    query = (
-        select(Delivery.order_id, func.count(), func.sum(Delivery.settled_minor))
-        .where(Delivery.order_id.in_(order_ids))
-        .group_by(Delivery.order_id)
-    )
-    return {order_id: (count, int(total)) for order_id, count, total in session.execute(query)}
+def delivered_counts(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Per order that got any: how many patches were delivered."""
+    query = select(Delivery.order_id, func.count()).where(Delivery.order_id.in_(order_ids))
+    return dict(session.execute(query.group_by(Delivery.order_id)).all())
 
 
 def history(session: Session, order_id: UUID) -> Sequence[OrderStatusChange]:
@@ -105,10 +101,29 @@ def history(session: Session, order_id: UUID) -> Sequence[OrderStatusChange]:
     return session.scalars(query.order_by(OrderStatusChange.seq)).all()
 
 
-def record_status(session: Session, order: Order, status: OrderStatus, reason_code: str) -> None:
-    """Set the order's status and append it to the history; the caller holds the order's lock."""
+def record_status(
+    session: Session,
+    order: Order,
+    status: OrderStatus,
+    reason_code: str,
+    key_id: str | None = None,
+    note: str | None = None,
+) -> None:
+    """Set the order's status and append it to the history; the caller holds the order's lock.
+
+    `key_id` says by whose key; None where the clock did it.
+    """
     query = select(func.coalesce(func.max(OrderStatusChange.seq), 0))
     last = session.scalar(query.where(OrderStatusChange.order_id == order.id)) or 0
     order.status = status
-    session.add(OrderStatusChange(order_id=order.id, seq=last + 1, status=status, reason_code=reason_code))
+    session.add(
+        OrderStatusChange(
+            order_id=order.id,
+            seq=last + 1,
+            status=status,
+            reason_code=reason_code,
+            key_id=key_id,
+            note=note,
+        )
+    )
     session.flush()

@@ -11,14 +11,17 @@ from service.db import Database, SessionDep
 from service.errors import LoupeError
 from service.idempotency import RequiredKeyDep, fingerprint, remember, replay_or_claim
 from service.openapi import problems
+from service.orders.approval import decide
 from service.orders.decoding import DecodeDep
 from service.orders.deliveries import Upload, deliver
-from service.orders.lifecycle import cancel_order, place_order
+from service.orders.ending import cancel_order, expire_order
+from service.orders.lifecycle import place_order
+from service.orders.paying import Price
 from service.orders.repository import find_order, page_of_orders
-from service.orders.schemas import DeliveryOut, OrderIn, OrderOut, OrderSummary
-from service.orders.views import full, receipt, summaries
+from service.orders.schemas import ApprovalIn, DeliveryOut, OrderIn, OrderOut, OrderSummary, StatusStep
+from service.orders.views import full, receipt, steps, summaries
 from service.schemas import Page, PageDep, page_links
-from service.settings import BlobsDep
+from service.settings import BlobsDep, SettingsDep
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"], responses=problems(401))
 MEDIA_TYPES = ("image/tiff", "application/octet-stream")
@@ -44,6 +47,11 @@ async def get_upload(
     _caller: CallerDep,  # before the body: nobody unknown gets to send one
     bands: Annotated[str | None, Query(max_length=50, description="R,G,B counted from 1")] = None,
     radiometry: Annotated[str | None, Query(max_length=50, description="as in POST /v1/plans")] = None,
+    price: Annotated[
+        str | None,
+        Query(pattern=r"^\d{1,15}(\.\d{1,3})?$", description="what it costs, where that is not as planned"),
+    ] = None,
+    accept_price: Annotated[bool, Query(description="hold more for it if need be")] = False,
 ) -> Upload:
     """Return the uploaded file and its place; the body cap bounds it, 415 for any other kind of body."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -59,7 +67,13 @@ async def get_upload(
         body=await request.body(),
         bands=bands,
         radiometry=radiometry,
+        price=None if price is None else Price(amount=price, accepted=accept_price),
     )
+
+
+def end_if_overdue(request: Request, order_id: UUID, _caller: CallerDep) -> None:
+    """End the order if its time is up: whatever is asked of it then meets an expired order."""
+    expire_order(cast(Database, request.state.database), order_id)
 
 
 UploadDep = Annotated[Upload, Depends(get_upload)]
@@ -73,13 +87,18 @@ UploadDep = Annotated[Upload, Depends(get_upload)]
     openapi_extra={"x-billable": True},
     responses=problems(400, 402, 404, 409, 422),
 )
-def create_order(order: OrderIn, caller: CallerDep, session: SessionDep, key: RequiredKeyDep) -> Response:
-    """Needs an Idempotency-Key. 402 `budget-exceeded` says what is available and what is required."""
+def create_order(
+    order: OrderIn, caller: CallerDep, session: SessionDep, settings: SettingsDep, key: RequiredKeyDep
+) -> Response:
+    """Needs an Idempotency-Key. 402 `budget-exceeded` says what is available and what is required.
+
+    An order above its budget's `approval_above` is `held`: another key decides on it.
+    """
     request_print = fingerprint("POST /v1/orders", order.model_dump_json())
     if stored := replay_or_claim(session, caller.workspace_id, key, request_print):
         return stored.response()
-    placed = place_order(session, caller.workspace_id, order.plan, order.budget)
-    body = full(session, placed).model_dump(mode="json", exclude_none=True)
+    placed, warnings = place_order(session, caller, order.plan, order.budget, settings.order_days)
+    body = full(session, placed, warnings).model_dump(mode="json", exclude_none=True)
     remember(session, caller.workspace_id, key, 201, body)
     return JSONResponse(body, 201, headers={"Location": f"/v1/orders/{placed.id}"})
 
@@ -97,6 +116,7 @@ def list_orders(
 
 @router.get(
     "/{order_id}",
+    dependencies=[Depends(end_if_overdue)],
     response_model_exclude_none=True,
     summary="Show an order: what it awaits, where to send it, what was paid",
     responses=problems(404, 422),
@@ -108,23 +128,52 @@ def get_order(order_id: UUID, caller: CallerDep, session: SessionDep) -> OrderOu
 
 @router.post(
     "/{order_id}/cancel",
+    dependencies=[Depends(end_if_overdue)],
     response_model_exclude_none=True,
     summary="Cancel an order: what was not delivered is released",
     responses=problems(404, 409, 422),
 )
 def cancel(order_id: UUID, caller: CallerDep, session: SessionDep) -> OrderOut:
-    """Cancelling again changes nothing; delivered patches stay paid."""
-    return full(session, cancel_order(session, caller.workspace_id, order_id))
+    """An order that was given up stays as it is; delivered patches stay paid."""
+    return full(session, cancel_order(session, caller, order_id))
+
+
+@router.get(
+    "/{order_id}/statuses",
+    dependencies=[Depends(end_if_overdue)],
+    response_model_exclude_none=True,
+    summary="Show where an order stood, when, why and by whose key",
+    responses=problems(404, 422),
+)
+def list_statuses(
+    request: Request, order_id: UUID, caller: CallerDep, session: SessionDep
+) -> Page[StatusStep]:
+    """Every step, oldest first."""
+    order = find_order(session, caller.workspace_id, order_id)
+    return Page(items=steps(session, order), links=page_links(request, None))
+
+
+@router.post(
+    "/{order_id}/approval",
+    dependencies=[Depends(end_if_overdue)],
+    response_model_exclude_none=True,
+    summary="Approve or reject a held order, with another key than it was placed with",
+    responses=problems(403, 404, 409, 422),
+)
+def approve(order_id: UUID, wanted: ApprovalIn, caller: CallerDep, session: SessionDep) -> OrderOut:
+    """An approved order takes deliveries; a rejected one releases its money. Decided once."""
+    return full(session, decide(session, caller, order_id, wanted))
 
 
 @router.put(
     "/{order_id}/tiles/{tile}/patches/{patch}",
+    dependencies=[Depends(end_if_overdue)],
     status_code=201,
     response_model=DeliveryOut,
     summary="Deliver a bought patch: the GeoTIFF itself, paid from the hold once",
     responses={
         200: {"model": DeliveryOut, "description": "these bytes were delivered before"},
-        **problems(404, 409, 413, 415, 422, 503),
+        **problems(402, 403, 404, 409, 413, 415, 422, 503),
     },
     openapi_extra=FILE_BODY | {"x-billable": True},
 )
@@ -136,9 +185,14 @@ def put_patch(
     decode: DecodeDep,
     blobs: BlobsDep,
 ) -> Response:
-    """The file must cover the patch; any CRS, extent and finer resolution will do. Safe to repeat."""
+    """The file must cover the patch; any CRS, extent and finer resolution will do. Safe to repeat.
+
+    It is paid its share of the plan's cost, or `price`: a lower one leaves the difference held until the
+    order ends, a higher one takes what the hold has beyond the other patches' shares, and is refused with
+    409 `price-exceeds-hold` where that is too little, unless `accept_price`.
+    """
     database = cast(Database, request.state.database)
-    delivery, is_new = deliver(database, session, caller.workspace_id, upload, decode, blobs)
+    delivery, is_new = deliver(database, session, caller, upload, decode, blobs)
     order = find_order(session, caller.workspace_id, upload.order_id)
     content = receipt(order, delivery).model_dump(mode="json", exclude_none=True)
     return JSONResponse(content, 201 if is_new else 200)

@@ -1,7 +1,7 @@
 """Orders and deliveries as JSON."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,13 +21,25 @@ class OrderIn(BaseModel):
     )
 
 
+class ApprovalIn(BaseModel):
+    """What a second key decides about an order above its budget's `approval_above`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    decision: Literal["approve", "reject"]
+    note: str | None = Field(None, min_length=1, max_length=500)
+
+
 class Amounts(BaseModel):
-    """Where the order's money is: total = held + settled + released."""
+    """Where the order's money is: total = held + settled + released, net = settled - refunded + charged."""
 
     total: MoneyOut
     held: MoneyOut
     settled: MoneyOut
     released: MoneyOut
+    refunded: MoneyOut
+    charged: MoneyOut
+    net: MoneyOut = Field(description="what the order cost in the end")
 
 
 class PatchCounts(BaseModel):
@@ -44,6 +56,15 @@ class StatusStep(BaseModel):
     status: OrderStatus
     reason_code: str
     at: datetime
+    by: str | None = Field(None, description="id of the key; none where the clock did it")
+    note: str | None = None
+
+
+class OrderWarning(BaseModel):
+    """What the budget has to say about an order that it lets through."""
+
+    code: Literal["threshold-reached", "limit-exceeded"]
+    detail: str
 
 
 class Polygon(BaseModel):
@@ -83,6 +104,7 @@ class OrderSummary(BaseModel):
     budget: UUID
     status: OrderStatus
     created_at: datetime
+    expires_at: datetime = Field(description="patches that did not come by then are not bought")
     amounts: Amounts
     counts: PatchCounts
     links: list[Link]
@@ -100,6 +122,7 @@ class OrderOut(OrderSummary):
 
     statuses: list[StatusStep]
     patches: OrderPatches
+    warnings: list[OrderWarning] | None = Field(None, description="told once, when the order is placed")
 
 
 class DeliveryOut(BaseModel):

@@ -15,6 +15,8 @@ from service.db import Base
 class OrderStatus(StrEnum):
     """Where an order stands (the words of STAPI)."""
 
+    HELD = "held"
+    """The money is held; a second key has to approve."""
     ACCEPTED = "accepted"
     """The money is held; nothing has been delivered."""
     PROCESSING = "processing"
@@ -23,19 +25,37 @@ class OrderStatus(StrEnum):
     """Every patch is delivered and settled."""
     USER_CANCELLED = "user_cancelled"
     """The rest was cancelled; its money is released."""
+    REJECTED = "rejected"
+    """The second key refused; the money is released."""
+    EXPIRED = "expired"
+    """The rest did not come in time; its money is released."""
+
+
+OPEN = (OrderStatus.HELD, OrderStatus.ACCEPTED, OrderStatus.PROCESSING)
+"""Patches are awaited, money is held."""
+GIVEN_UP = (OrderStatus.USER_CANCELLED, OrderStatus.REJECTED, OrderStatus.EXPIRED)
+"""The rest is not bought; its plan may be ordered again."""
 
 
 class Order(Base):
     """The patches of one plan being bought, with the hold that pays for them.
 
-    A plan has one order at a time: a second is possible once the first was cancelled.
+    A plan has one order at a time: a second is possible once the first was given up.
     """
 
     __tablename__ = "order"
     __table_args__ = (
         Index("ix_order_workspace_created", "workspace_id", "created_at", "id"),
         Index(
-            "uq_order_plan_open", "plan_id", unique=True, postgresql_where=text("status <> 'user_cancelled'")
+            "uq_order_plan_open",
+            "plan_id",
+            unique=True,
+            postgresql_where=text("status NOT IN ('user_cancelled', 'rejected', 'expired')"),
+        ),
+        Index(
+            "ix_order_expires_at",
+            "expires_at",
+            postgresql_where=text("status IN ('held', 'accepted', 'processing')"),
         ),
         CheckConstraint("amount_minor >= 0", name="amount_not_negative"),
     )
@@ -47,9 +67,11 @@ class Order(Base):
     hold_id: Mapped[UUID | None]  # none when the plan costs nothing
     status: Mapped[str]
     currency: Mapped[str]
-    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)  # the plan's cost; what it became: order_money
     patches: Mapped[int]
+    key_id: Mapped[str | None] = mapped_column(ForeignKey("api_key.id", ondelete="RESTRICT"))  # who ordered
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
 
 
 class OrderStatusChange(Base):
@@ -61,6 +83,8 @@ class OrderStatusChange(Base):
     seq: Mapped[int] = mapped_column(primary_key=True)
     status: Mapped[str]
     reason_code: Mapped[str]
+    key_id: Mapped[str | None] = mapped_column(ForeignKey("api_key.id", ondelete="RESTRICT"))  # none: a clock
+    note: Mapped[str | None]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -6,8 +6,9 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from models.grid import row_col
+from service.ledger.repository import OrderMoney, money_of_orders
 from service.orders.checklist import Checklist, Place
-from service.orders.repository import Delivered, delivered_patches, history, plan_of, settled_minor
+from service.orders.repository import Delivered, delivered_counts, delivered_patches, history, plan_of
 from service.orders.schemas import (
     Amounts,
     AwaitedPatch,
@@ -16,11 +17,12 @@ from service.orders.schemas import (
     OrderOut,
     OrderPatches,
     OrderSummary,
+    OrderWarning,
     PatchCounts,
     Polygon,
     StatusStep,
 )
-from service.orders.tables import Delivery, Order, OrderStatus
+from service.orders.tables import OPEN, Delivery, Order, OrderStatus
 from service.plans.arrays import PlanArrays
 from service.plans.reading import grid_of
 from service.plans.tables import Plan
@@ -33,24 +35,37 @@ MOST_PATCHES = 4_096
 
 def summaries(session: Session, orders: Sequence[Order]) -> list[OrderSummary]:
     """Write a page of orders, with one query for all their deliveries."""
-    progress = settled_minor(session, [order.id for order in orders])
-    return [_summary(order, *progress.get(order.id, (0, 0))) for order in orders]
+    ids = [order.id for order in orders]
+    delivered, money = delivered_counts(session, ids), money_of_orders(session, ids)
+    return [_summary(order, delivered.get(order.id, 0), money[order.id]) for order in orders]
 
 
-def full(session: Session, order: Order) -> OrderOut:
+def full(session: Session, order: Order, warnings: list[OrderWarning] | None = None) -> OrderOut:
     """Write one order with its history and patches."""
     delivered = delivered_patches(session, order.id)
-    settled = sum(one.settled_minor for one in delivered)
-    steps = [
-        StatusStep(status=OrderStatus(step.status), reason_code=step.reason_code, at=step.at)
-        for step in history(session, order.id)
-    ]
+    money = money_of_orders(session, [order.id])[order.id]
     patches = OrderPatches(
         awaited=_awaited(session, order, delivered),
         delivered=[_delivered(order, one) for one in delivered[:MOST_PATCHES]],
     )
-    summary = _summary(order, len(delivered), settled)
-    return OrderOut(**dict(summary), statuses=steps, patches=patches)
+    summary = _summary(order, len(delivered), money)
+    return OrderOut(
+        **dict(summary), statuses=steps(session, order), patches=patches, warnings=warnings or None
+    )
+
+
+def steps(session: Session, order: Order) -> list[StatusStep]:
+    """Write an order's history, oldest first."""
+    return [
+        StatusStep(
+            status=OrderStatus(step.status),
+            reason_code=step.reason_code,
+            at=step.at,
+            by=step.key_id,
+            note=step.note,
+        )
+        for step in history(session, order.id)
+    ]
 
 
 def receipt(order: Order, delivery: Delivery) -> DeliveryOut:
@@ -72,32 +87,33 @@ def receipt(order: Order, delivery: Delivery) -> DeliveryOut:
     )
 
 
-def _summary(order: Order, delivered: int, settled: int) -> OrderSummary:
-    cancelled = order.status == OrderStatus.USER_CANCELLED
+def _summary(order: Order, delivered: int, money: OrderMoney) -> OrderSummary:
     return OrderSummary(
         id=order.id,
         plan=order.plan_id,
         budget=order.budget_id,
         status=OrderStatus(order.status),
         created_at=order.created_at,
-        amounts=_amounts(order, settled),
+        expires_at=order.expires_at,
+        amounts=_amounts(money),
         counts=PatchCounts(
             bought=order.patches,
             delivered=delivered,
-            awaited=0 if cancelled else order.patches - delivered,
+            awaited=order.patches - delivered if order.status in OPEN else 0,
         ),
         links=_links(order),
     )
 
 
-def _amounts(order: Order, settled: int) -> Amounts:
-    open_minor = order.amount_minor - settled
-    released = open_minor if order.status == OrderStatus.USER_CANCELLED else 0
+def _amounts(money: OrderMoney) -> Amounts:
     return Amounts(
-        total=MoneyOut.minor(order.amount_minor, order.currency),
-        held=MoneyOut.minor(open_minor - released, order.currency),
-        settled=MoneyOut.minor(settled, order.currency),
-        released=MoneyOut.minor(released, order.currency),
+        total=MoneyOut.minor(money.total_minor, money.currency),
+        held=MoneyOut.minor(money.held_minor, money.currency),
+        settled=MoneyOut.minor(money.settled_minor, money.currency),
+        released=MoneyOut.minor(money.released_minor, money.currency),
+        refunded=MoneyOut.minor(money.refunded_minor, money.currency),
+        charged=MoneyOut.minor(money.charged_minor, money.currency),
+        net=MoneyOut.minor(money.net_minor, money.currency),
     )
 
 
@@ -105,17 +121,20 @@ def _links(order: Order) -> list[Link]:
     path = f"/v1/orders/{order.id}"
     links = [
         Link(rel="self", href=path),
+        Link(rel="monitor", href=f"{path}/statuses"),
         Link(rel="plan", href=f"/v1/plans/{order.plan_id}"),
         Link(rel="budget", href=f"/v1/budgets/{order.budget_id}"),
         Link(rel="classification", href=f"{path}/classification", title="POST"),
     ]
-    if order.status in {OrderStatus.ACCEPTED, OrderStatus.PROCESSING}:
+    if order.status == OrderStatus.HELD:
+        links.append(Link(rel="approval", href=f"{path}/approval", title="POST"))
+    if order.status in OPEN:
         links.append(Link(rel="cancel", href=f"{path}/cancel", title="POST"))
     return links
 
 
 def _awaited(session: Session, order: Order, delivered: Sequence[Delivered]) -> list[AwaitedPatch]:
-    if order.status not in {OrderStatus.ACCEPTED, OrderStatus.PROCESSING}:
+    if order.status not in OPEN:
         return []
     plan = plan_of(session, order)
     checklist = Checklist(selected=PlanArrays.of(plan).selected)

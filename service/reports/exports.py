@@ -28,7 +28,7 @@ def _row(order: OrderFigures) -> tuple[object, ...]:
         order.cost_minor,
         order.list_saving_minor,
         order.billable_saving_minor,
-        order.settled_minor,
+        order.net_minor,
         order.realised_saving_minor,
     )
     written = ("" if minor is None else Money(minor, order.currency).amount for minor in amounts)

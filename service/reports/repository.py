@@ -2,21 +2,22 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import column, select, table
 from sqlalchemy.orm import Session
 
-from service.orders.tables import Delivery, Order
+from service.orders.tables import Order
 from service.plans.tables import Plan
 from service.reports.savings import OrderFigures
+
+MONEY = table(
+    "order_money",
+    *map(column, ("order_id", "settled_minor", "refunded_minor", "charged_minor")),
+    schema="ledger",
+)
 
 
 def order_figures(session: Session, workspace_id: UUID) -> list[OrderFigures]:
     """Return every order of the workspace, oldest first; the plans' arrays are not read."""
-    settled = (
-        select(func.coalesce(func.sum(Delivery.settled_minor), 0))
-        .where(Delivery.order_id == Order.id)
-        .scalar_subquery()
-    )
     query = (
         select(
             Order.id.label("order_id"),
@@ -29,11 +30,13 @@ def order_figures(session: Session, workspace_id: UUID) -> list[OrderFigures]:
             Plan.cost_minor,
             Plan.list_saving_minor,
             Plan.billable_saving_minor,
-            settled.label("settled_minor"),
+            MONEY.c.settled_minor,
+            MONEY.c.refunded_minor,
+            MONEY.c.charged_minor,
         )
         .join(Plan, Plan.id == Order.plan_id)
+        .join(MONEY, MONEY.c.order_id == Order.id)
         .where(Order.workspace_id == workspace_id)
         .order_by(Order.created_at, Order.id)
     )
-    rows = (dict(row) for row in session.execute(query).mappings())
-    return [OrderFigures(**row | {"settled_minor": int(row["settled_minor"])}) for row in rows]
+    return [OrderFigures(**row) for row in session.execute(query).mappings()]

@@ -21,14 +21,14 @@ BASELINES: dict[Kind, str] = {
 MEANINGS: dict[Kind, str] = {
     "list": "baseline minus what the orders cost, minimums ignored",
     "billable": "baseline minus what the orders cost, minimums included",
-    "realised": "baseline minus what the ledger settled, completed orders only",
+    "realised": "baseline minus what the ledger settled, refunded and charged later, completed orders only",
 }
 """How each saving is computed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrderFigures:
-    """One order with its plan's frozen figures and what it settled, in minor units of `currency`."""
+    """One order with its plan's frozen figures and what it was paid, in minor units of `currency`."""
 
     order_id: UUID
     plan_id: UUID
@@ -41,21 +41,28 @@ class OrderFigures:
     list_saving_minor: int
     billable_saving_minor: int
     settled_minor: int
+    refunded_minor: int = 0
+    charged_minor: int = 0
 
     @property
     def is_cancelled(self) -> bool:
-        """A cancelled order saves nothing; what it settled stays spent."""
-        return self.status == "user_cancelled"
+        """An order that was cancelled, rejected or expired saves nothing; what it settled stays spent."""
+        return self.status in {"user_cancelled", "rejected", "expired"}
+
+    @property
+    def net_minor(self) -> int:
+        """What it cost in the end: settled, less refunds, plus later charges."""
+        return self.settled_minor - self.refunded_minor + self.charged_minor
 
     @property
     def realised_saving_minor(self) -> int | None:
-        """Baseline minus settled; None until every patch was delivered."""
-        return self.baseline_minor - self.settled_minor if self.status == "completed" else None
+        """Baseline minus net cost; None until every patch was delivered."""
+        return self.baseline_minor - self.net_minor if self.status == "completed" else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Savings:
-    """All orders of one currency, in minor units. Cancelled ones count only in `settled`."""
+    """All orders of one currency, in minor units. Those given up count only in `settled`."""
 
     currency: str
     orders: int
@@ -93,6 +100,6 @@ def _sum(currency: str, orders: list[OrderFigures]) -> Savings:
         billable_minor=sum(order.billable_saving_minor for order in standing),
         realised_minor=sum(order.realised_saving_minor or 0 for order in completed),
         completed_baseline_minor=sum(order.baseline_minor for order in completed),
-        settled_minor=sum(order.settled_minor for order in orders),
-        settled_on_cancelled_minor=sum(order.settled_minor for order in orders if order.is_cancelled),
+        settled_minor=sum(order.net_minor for order in orders),
+        settled_on_cancelled_minor=sum(order.net_minor for order in orders if order.is_cancelled),
     )

@@ -22,15 +22,17 @@ class SavingsOut(BaseModel):
 
 
 class CurrencySavings(BaseModel):
-    """All orders of one currency. Cancelled orders count only in `settled`."""
+    """All orders of one currency. Cancelled, rejected and expired orders count only in `settled`."""
 
     currency: str
     orders: int
     completed: int
-    cancelled: int
+    cancelled: int = Field(description="cancelled, rejected or expired")
     baseline: MoneyOut = Field(description="the bill for every patch of the ordered scenes")
     cost: MoneyOut = Field(description="what the standing orders cost")
-    settled: MoneyOut = Field(description="sum of the ledger's settle entries, cancelled orders included")
+    settled: MoneyOut = Field(
+        description="what the ledger settled, refunds and later charges counted, cancelled orders included"
+    )
     settled_on_cancelled: MoneyOut
     savings: SavingsOut
 

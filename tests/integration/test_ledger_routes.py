@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -40,10 +41,13 @@ def test_usage_adds_up(client: TestClient, database: Database, workspace_id: UUI
 
     assert client.get(f"/v1/budgets/{budget['id']}/usage").json() == {
         "limit": USD_500,
+        "beyond": {"amount": "0.00", "currency": "USD"},
         "held": {"amount": "125.50", "currency": "USD"},
         "spent": {"amount": "0.00", "currency": "USD"},
         "available": {"amount": "374.50", "currency": "USD"},
         "percent": 25.1,
+        "thresholds": [],
+        "period_starts_on": datetime.now(UTC).date().isoformat(),
     }
 
 

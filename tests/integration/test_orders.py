@@ -35,7 +35,8 @@ def test_an_order_holds_its_cost_and_says_what_to_send(
     assert order["status"] == "accepted"
     assert order["budget"] == budget
     assert {name: money["amount"] for name, money in order["amounts"].items()} == {
-        "total": "10.00", "held": "10.00", "settled": "0.00", "released": "0.00",
+        "total": "10.00", "held": "10.00", "settled": "0.00", "released": "0.00", "refunded": "0.00",
+        "charged": "0.00", "net": "0.00",
     }  # fmt: skip
     assert order["counts"] == {"bought": 3, "delivered": 0, "awaited": 3}
     assert [(one["tile"], one["patch"], one["row"], one["col"]) for one in order["patches"]["awaited"]] == [
@@ -221,7 +222,8 @@ def test_cancelling_releases_everything_that_was_not_delivered(
 
     assert cancelled["status"] == "user_cancelled"
     assert {name: money["amount"] for name, money in cancelled["amounts"].items()} == {
-        "total": "10.00", "held": "0.00", "settled": settled, "released": "6.67",
+        "total": "10.00", "held": "0.00", "settled": settled, "released": "6.67", "refunded": "0.00",
+        "charged": "0.00", "net": settled,
     }  # fmt: skip
     assert settled == "3.33"
     assert cancelled["patches"]["awaited"] == []

@@ -1,0 +1,62 @@
+"""The second key: an order above its budget's `approval_above` is held until another key decides."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from service.access.repository import Caller
+from service.errors import ConflictError, LoupeError
+from service.orders.ending import check_in_time, end_order
+from service.orders.repository import find_order, record_status
+from service.orders.schemas import ApprovalIn
+from service.orders.tables import Order, OrderStatus
+
+
+class SelfApprovalError(LoupeError):
+    """The key that ordered cannot also approve."""
+
+    status: ClassVar[int] = 403
+    code = "self-approval"
+    title = "Another key has to decide"
+
+
+class ApprovalRequiredError(ConflictError):
+    """The order waits for a second key; nothing can be delivered against it yet."""
+
+    code = "approval-required"
+    title = "The order is not approved yet"
+
+
+class OrderNotHeldError(ConflictError):
+    """Nothing is to be decided: the order is not held, or not any more."""
+
+    code = "order-not-held"
+    title = "The order does not wait for approval"
+
+
+def decide(session: Session, caller: Caller, order_id: UUID, wanted: ApprovalIn) -> Order:
+    """Accept a held order, or reject it and release its money.
+
+    Errors: not-found, order-expired, order-not-held, self-approval.
+    """
+    order = find_order(session, caller.workspace_id, order_id, lock=True)
+    check_in_time(session, order)
+    if order.status != OrderStatus.HELD:
+        raise OrderNotHeldError(f"It is {order.status}.", order=str(order.id), order_status=order.status)
+    check_other_key(order, caller)
+    if wanted.decision == "approve":
+        record_status(session, order, OrderStatus.ACCEPTED, "approved", caller.key_id, wanted.note)
+    else:
+        end_order(session, order, OrderStatus.REJECTED, "approval_refused", caller.key_id, wanted.note)
+    return order
+
+
+def check_other_key(order: Order, caller: Caller) -> None:
+    """Raise SelfApprovalError when the caller's key is the one that ordered."""
+    if order.key_id == caller.key_id:
+        raise SelfApprovalError(
+            f"Key {caller.key_id} placed this order; ask somebody with another key of the workspace.",
+            order=str(order.id),
+            key=caller.key_id,
+        )
