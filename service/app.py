@@ -14,6 +14,7 @@ from service.dashboard.routes import router as dashboard
 from service.db import Database, open_database
 from service.health import router as health
 from service.inference import Predictor, load_predictor
+from service.ledger.adjustments import router as adjustments
 from service.ledger.routes import router as ledger
 from service.middleware import BodyCapMiddleware, BodyLimit, EnvelopeMiddleware
 from service.orders.routes import router as orders
@@ -62,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,  # the framework's pages load scripts from elsewhere; service.reference has ours
         redoc_url=None,
     )
-    domains = (pricing, plans, orders, classification, ledger, reports, dashboard)
+    domains = (pricing, plans, orders, classification, ledger, adjustments, reports, dashboard)
     for router in (health, reference, *domains):
         app.include_router(router)
     install_problem_handlers(app)

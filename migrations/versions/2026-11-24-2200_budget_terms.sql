@@ -365,7 +365,7 @@ BEGIN
     WHERE d.order_id = p_order AND d.tile = p_tile AND d.patch = p_patch
     GROUP BY d.settled_minor;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'patch % of tile % was not delivered', p_patch, p_tile USING ERRCODE = 'LP404';
+        RAISE EXCEPTION 'no delivery of patch % of tile %', p_patch, p_tile USING ERRCODE = 'LP404';
     END IF;
     RETURN least(of_order, of_patch);
 END

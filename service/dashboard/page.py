@@ -78,7 +78,9 @@ def budget_bar(budget: Budget) -> BudgetBar:
         return MoneyOut.of(Money(minor, budget.currency))
 
     def percent(minor: int) -> float:
-        return round(100 * minor / budget.limit_minor, 2) if budget.limit_minor else 0.0
+        # Beyond a limit that does not block, the bar is full.
+        whole = max(budget.limit_minor, budget.used_minor)
+        return round(100 * max(0, minor) / whole, 2) if whole else 0.0
 
     return BudgetBar(
         name=budget.name,

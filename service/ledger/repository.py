@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
 from service.ledger.book import Movement, Transfer
-from service.ledger.terms import Enforcement, Period, Terms
+from service.ledger.terms import Enforcement, Period, Terms, crossed
 from service.schemas import Cursor, PageRequest
 
 
@@ -44,7 +44,7 @@ class Budget:
 
     def reaches(self, percent: int) -> bool:
         """Whether this much of the limit is held or spent."""
-        return 100 * self.used_minor >= percent * self.limit_minor
+        return bool(crossed([percent], self.limit_minor, 0, self.used_minor))
 
     @property
     def used_percent(self) -> float:
@@ -111,6 +111,7 @@ def _budget(row: Row[Any]) -> Budget:
 class OrderMoney:
     """Where the money of an order is, in minor units: total = held + settled + released."""
 
+    budget_id: UUID
     currency: str
     total_minor: int
     settled_minor: int
@@ -130,16 +131,66 @@ class OrderMoney:
 
 
 _ORDER_MONEY = """
-    SELECT order_id, currency, total_minor, settled_minor, released_minor, refunded_minor, charged_minor
-    FROM ledger.order_money WHERE order_id = ANY(:orders)
+    SELECT order_id, budget_id, currency, total_minor, settled_minor, released_minor, refunded_minor,
+        charged_minor
+    FROM ledger.order_money
+    WHERE order_id = ANY(:orders) AND (CAST(:workspace AS uuid) IS NULL OR workspace_id = :workspace)
 """
 
 
-def money_of_orders(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, OrderMoney]:
-    """Return where the money of each order is."""
-    rows = session.execute(text(_ORDER_MONEY), {"orders": list(order_ids)})
-    found = [dict(row._mapping) for row in rows]
+def money_of_orders(
+    session: Session, order_ids: Sequence[UUID], workspace_id: UUID | None = None
+) -> dict[UUID, OrderMoney]:
+    """Return where the money of each order is, of one workspace if it is given."""
+    values = {"orders": list(order_ids), "workspace": workspace_id}
+    found = [dict(row._mapping) for row in session.execute(text(_ORDER_MONEY), values)]
     return {row.pop("order_id"): OrderMoney(**row) for row in found}
+
+
+def find_order_money(session: Session, workspace_id: UUID, order_id: UUID) -> OrderMoney:
+    """Return where the money of one order is; NotFoundError outside the workspace."""
+    found = money_of_orders(session, [order_id], workspace_id)
+    if order_id not in found:
+        raise NotFoundError(f"there is no order {order_id}", order=str(order_id))
+    return found[order_id]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adjustment:
+    """Money that came back, or was asked for, after a delivery was paid."""
+
+    order_id: UUID
+    number: int  # 1, 2, 3 ... of its order
+    kind: Movement
+    tile: int | None  # with `patch`: the delivery that was refunded
+    patch: int | None
+    amount_minor: int
+    currency: str
+    reason: str
+    key_id: str | None
+    at: datetime
+    seq: int  # of its transfer
+    reference: str
+
+
+_ADJUSTMENTS = """
+    SELECT a.order_id, a.number, a.kind, a.tile, a.patch, a.amount AS amount_minor, t.currency, a.reason,
+        a.key_id, a.at, t.seq, t.reference
+    FROM ledger.adjustment a JOIN ledger.transfer t ON t.id = a.transfer_id
+    WHERE t.workspace_id = :workspace AND t.seq < :before
+        AND (CAST(:order AS uuid) IS NULL OR a.order_id = :order)
+    ORDER BY t.seq DESC LIMIT :limit
+"""
+
+
+def list_adjustments(
+    session: Session, workspace_id: UUID, *, limit: int, before_seq: int, order_id: UUID | None = None
+) -> tuple[list[Adjustment], int | None]:
+    """Return up to `limit` adjustments, newest first, before a seq; and the seq to go on before."""
+    values = {"workspace": workspace_id, "before": before_seq, "order": order_id, "limit": limit + 1}
+    rows = [dict(row._mapping) for row in session.execute(text(_ADJUSTMENTS), values)]
+    found = [Adjustment(**row | {"kind": Movement(row["kind"])}) for row in rows[:limit]]
+    return found, found[-1].seq if len(rows) > limit else None
 
 
 _TRANSFERS = """

@@ -12,7 +12,14 @@ from service.errors import InvalidInputError, LoupeError
 from service.idempotency import OptionalKeyDep, fingerprint, remember, replay_or_claim
 from service.ledger import repository, writer
 from service.ledger.changing import changed_terms, new_terms
-from service.ledger.schemas import BudgetChange, BudgetIn, BudgetOut, LedgerLineOut, UsageOut, to_csv
+from service.ledger.schemas import (
+    BudgetChange,
+    BudgetIn,
+    BudgetOut,
+    LedgerLineOut,
+    UsageOut,
+    to_csv,
+)
 from service.openapi import problems
 from service.schemas import Page, PageDep, decode_cursor, encode_cursor, page_links
 
@@ -111,7 +118,7 @@ def list_ledger(
         session,
         caller.workspace_id,
         limit=limit or (CSV_ROWS if as_csv else 10),
-        before_seq=_seq(cursor),
+        before_seq=seq_of(cursor),
         budget_id=budget,
     )
     links = page_links(request, None if following is None else encode_cursor("seq", str(following)))
@@ -127,7 +134,7 @@ def _etag(budget: repository.Budget) -> str:
     return f'"{budget.version}"'
 
 
-def _seq(cursor: str | None) -> int:
+def seq_of(cursor: str | None) -> int:
     """Read a ledger cursor, which orders by seq; InvalidInputError when it is another list's."""
     if cursor is None:
         return repository.NEWEST

@@ -16,7 +16,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from service.errors import ConflictError, LoupeError, NotFoundError
+from service.errors import ConflictError, InvalidInputError, LoupeError, NotFoundError
+from service.ledger.book import Movement
+from service.ledger.repository import find_order_money
 from service.ledger.terms import Terms
 from service.money import Money
 
@@ -48,6 +50,13 @@ class LimitBelowUseError(ConflictError):
 
     code = "limit-below-use"
     title = "More than this is held and spent"
+
+
+class RefundExceedsPaymentError(ConflictError):
+    """More was to come back than was paid and has not come back before."""
+
+    code = "refund-exceeds-payment"
+    title = "Less than this was paid"
 
 
 def create_budget(
@@ -136,6 +145,39 @@ def release(session: Session, hold_id: UUID | None, amount_minor: int, reference
     _use_hold(session, "release", hold_id, amount_minor, reference)
 
 
+def adjust(
+    session: Session,
+    workspace_id: UUID,
+    order_id: UUID,
+    kind: Movement,
+    amount: Money,
+    reason: str,
+    *,
+    place: tuple[int, int] | None = None,
+    key_id: str | None = None,
+) -> int:
+    """Post a refund or a later charge of an order, or a refund of one tile's patch; returns its number.
+
+    Errors: NotFoundError, InvalidInputError for another currency, RefundExceedsPaymentError,
+    BudgetExceededError (402).
+    """
+    order = find_order_money(session, workspace_id, order_id)
+    if amount.currency != order.currency or amount.minor == 0:
+        raise InvalidInputError(
+            f"An adjustment of this order is an amount of {order.currency} above zero.",
+            amount=amount.amount,
+            currency=amount.currency,
+        )
+    tile, patch = place or (None, None)
+    values = {
+        "workspace": workspace_id, "order": order_id, "kind": kind, "tile": tile, "patch": patch,
+        "minor": amount.minor, "reason": reason, "key": key_id,
+    }  # fmt: skip
+    call = "SELECT ledger.adjust(:workspace, :order, :kind, :tile, :patch, :minor, :reason, :key)"
+    with _refusals(session, order.budget_id, amount.minor, ""):
+        return cast(int, session.execute(text(call), values).scalar_one())
+
+
 def _use_hold(session: Session, kind: str, hold_id: UUID | None, amount_minor: int, reference: str) -> None:
     _check_forwards(amount_minor)
     if amount_minor == 0:
@@ -178,7 +220,7 @@ def _domain_error(
     state = getattr(refusal, "sqlstate", None)
     match state:
         case "LP404":
-            return NotFoundError("There is no such budget or hold.")
+            return NotFoundError(f"There is {refusal.diag.message_primary}.")
         case "LP409":
             left = int(refusal.diag.message_detail)
             return HoldExceededError(
@@ -191,7 +233,7 @@ def _domain_error(
             return BudgetNotValidError(
                 f"It pays {days}alone.", budget=str(budget_id), valid=refusal.diag.message_detail
             )
-        case "LP402" | "LP411" if budget_id is not None:
+        case "LP402" | "LP411" | "LP412" if budget_id is not None:
             currency = session.execute(
                 text("SELECT currency FROM ledger.budget WHERE id = :id"), {"id": budget_id}
             ).scalar_one()
@@ -202,11 +244,16 @@ def _domain_error(
 
 
 def _shortage(state: str, there_is: Money, wanted: Money) -> LoupeError:
-    """Say what there is and what was wanted, of a budget or of its limit."""
+    """Say what there is and what was wanted: of a budget, of its limit, of a payment."""
     if state == "LP402":
         return BudgetExceededError(
             f"The budget has {there_is} available and this needs {wanted}.",
             available=there_is.amount, required=wanted.amount, currency=wanted.currency,
+        )  # fmt: skip
+    if state == "LP412":
+        return RefundExceedsPaymentError(
+            f"{there_is} of it is paid and has not come back, less than {wanted}.",
+            refundable=there_is.amount, refund=wanted.amount, currency=wanted.currency,
         )  # fmt: skip
     return LimitBelowUseError(
         f"{there_is} of the budget is held and spent, so its limit cannot become {wanted}.",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -12,6 +13,9 @@ from service.db import Database
 from service.ledger import writer
 from service.ledger.repository import violations
 from service.money import Money
+from service.settings import Settings
+from tests.factories_orders import make_plan
+from tests.ordering import buy, open_budget
 
 
 @pytest.fixture
@@ -41,8 +45,9 @@ def session(database: Database, workspace_id: UUID) -> Iterator[Session]:
         ("UPDATE ledger.entry SET balance_after = -1 WHERE amount = 10000", {"I4", "I5"}),
         ("DELETE FROM ledger.entry WHERE transfer_id IN (SELECT id FROM ledger.transfer WHERE seq = 4)",
          {"I2", "I3"}),
-        ("UPDATE ledger.account SET balance = balance + 1 WHERE kind = 'spent'", {"I3", "I6"}),
-        ("UPDATE ledger.account SET balance = balance + 1 WHERE kind = 'reserved'", {"I3", "I6", "I7"}),
+        ("UPDATE ledger.account SET balance = balance + 1 WHERE kind = 'spent'", {"I3", "I6", "I15"}),
+        ("UPDATE ledger.account SET balance = balance + 1 WHERE kind = 'reserved'",
+         {"I3", "I6", "I7", "I15"}),
         ("UPDATE ledger.hold SET released = released - 1", {"I7", "I8"}),
         ("UPDATE ledger.chain SET seq = seq + 1", {"I11"}),
         ("UPDATE ledger.chain SET hash = sha256('x')", {"I11"}),
@@ -50,6 +55,13 @@ def session(database: Database, workspace_id: UUID) -> Iterator[Session]:
             SELECT id, 'claimed-for-ever', 'x' FROM workspace""", {"I12"}),
         ("""INSERT INTO delivery (order_id, tile, patch, sha256, size, pixels, checks, settled_minor)
             VALUES (gen_random_uuid(), 0, 0, '', 0, '', '{}', 5)""", {"I13"}),
+        ("UPDATE ledger.budget_terms SET limit_minor = limit_minor + 1", {"I15"}),
+        ("UPDATE ledger.budget_terms SET spent_before_minor = 1", {"I15"}),
+        ("UPDATE ledger.budget_terms SET version = 2", {"I16"}),
+        ("DELETE FROM ledger.budget_terms", {"I16"}),
+        ("""INSERT INTO ledger.adjustment
+            VALUES (gen_random_uuid(), 1, gen_random_uuid(), 'refund', NULL, NULL, 1, 'x', NULL, now())""",
+         {"I19"}),
     ],
 )  # fmt: skip
 def test_sees_tampering(session: Session, tampering: str, seen: set[str]) -> None:
@@ -88,3 +100,48 @@ def test_a_workspace_is_judged_by_its_own_chain(session: Session) -> None:
     session.execute(text("UPDATE ledger.transfer SET amount = 2 WHERE currency = 'EUR'"))
 
     assert {subject for _, subject in violations(session)} == {f"{elsewhere.id} 1"}
+
+
+@pytest.fixture
+def bought(
+    client: TestClient, database: Database, workspace_id: UUID, settings: Settings
+) -> Iterator[Session]:
+    """An order with one delivery of three, partly refunded, in a session that may break every rule."""
+    with database.sessions.begin() as session:
+        plan = make_plan(session, workspace_id, settings.blobs)
+    open_budget(client)
+    order = buy(client, plan, patches=1)
+    tile, patch = plan.bought[0]
+    body = {
+        "kind": "refund", "order": order, "tile": tile, "patch": patch, "reason": "cloud",
+        "amount": {"amount": "1.00", "currency": "USD"},
+    }  # fmt: skip
+    client.post("/v1/ledger/adjustments", json=body, headers={"Idempotency-Key": "a refund"})
+    with database.sessions() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        yield session
+        session.rollback()
+
+
+@pytest.mark.parametrize(
+    ("tampering", "seen"),
+    [
+        ("""UPDATE "order" SET status = 'expired'""", {"I17", "I18"}),
+        ("""INSERT INTO order_status_change SELECT id, 9, 'completed', 'x', now() FROM "order";
+            UPDATE "order" SET status = 'completed'""", {"I17"}),
+        ("DELETE FROM order_status_change", {"I18"}),
+        ("UPDATE ledger.adjustment SET amount = 99", {"I19"}),
+        ("UPDATE ledger.adjustment SET kind = 'charge', tile = NULL, patch = NULL", {"I19"}),
+        ("UPDATE ledger.adjustment SET amount = 334", {"I19", "I20"}),
+        ("DELETE FROM ledger.adjustment", {"I19"}),
+    ],
+)  # fmt: skip
+def test_sees_orders_that_are_not_what_their_money_says(
+    bought: Session, tampering: str, seen: set[str]
+) -> None:
+    assert violations(bought) == []
+
+    for statement in tampering.split(";"):
+        bought.execute(text(statement))
+
+    assert {invariant.split()[0] for invariant, _ in violations(bought)} == seen

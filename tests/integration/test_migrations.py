@@ -10,6 +10,21 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from service.db import Database, alembic_config, is_migrated, upgrade
+from service.ledger.repository import list_budgets, violations
+from service.ledger.terms import Terms
+from service.schemas import PageRequest
+
+BOOKS_OF_0003 = """
+    SET LOCAL session_replication_role = replica;
+    INSERT INTO workspace (id, name) VALUES (gen_random_uuid(), 'old');
+    SELECT ledger.open_budget(id, 'old', 'USD', 10000) FROM workspace;
+    INSERT INTO "order" (id, workspace_id, plan_id, budget_id, status, currency, amount_minor, patches)
+    SELECT gen_random_uuid(), workspace_id, gen_random_uuid(), id, 'accepted', 'USD', 4000, 3
+    FROM ledger.budget;
+    UPDATE "order" SET hold_id = ledger.reserve(workspace_id, budget_id, 4000, 'order:' || id);
+    INSERT INTO order_status_change SELECT id, 1, 'accepted', 'hold_taken', now() FROM "order";
+    SET LOCAL session_replication_role = origin
+"""
 
 
 def test_the_tables_are_what_the_code_declares(database_url: str) -> None:
@@ -42,6 +57,30 @@ def test_processes_that_start_together_take_turns(database_url: str, database: D
         list(pool.map(upgrade, [database_url] * 2))
 
     assert is_migrated(database)
+
+
+def test_books_from_before_budgets_had_terms_stay_whole(database_url: str, database: Database) -> None:
+    """A budget with a running order, written by the functions of version 0003, then brought up to date."""
+    config = alembic_config(database_url)
+    with database.sessions.begin() as session:
+        for statement in ("DROP SCHEMA public CASCADE", "DROP SCHEMA ledger CASCADE", "CREATE SCHEMA public"):
+            session.execute(text(statement))
+    command.upgrade(config, "0003")
+    with database.sessions.begin() as session:
+        for statement in BOOKS_OF_0003.split(";"):
+            session.execute(text(statement))
+
+    upgrade(database_url)
+
+    with database.sessions() as session:
+        assert violations(session) == []
+        (budget,), _ = list_budgets(
+            session, session.scalar(text("SELECT id FROM workspace")), PageRequest(10, None)
+        )
+        days = session.scalar(text("""SELECT expires_at > now() + interval '29 days' FROM "order" """))
+    assert (budget.terms, budget.version) == (Terms(), 1)
+    assert (budget.limit_minor, budget.available_minor, budget.held_minor) == (10_000, 6_000, 4_000)
+    assert days
 
 
 def test_an_old_schema_is_not_ready(client: TestClient, database: Database) -> None:
