@@ -13,6 +13,7 @@ from service.app import create_app
 from service.db import check_ready, open_database
 from service.embedded import stop_embedded
 from service.errors import UnavailableError
+from service.orders.ending import expire_orders
 from service.settings import Settings
 
 DRAIN_SECONDS = 20
@@ -59,12 +60,13 @@ def leave(_number: int, _frame: FrameType | None) -> None:
 
 
 def prepare(settings: Settings) -> str | None:
-    """Bring the database up to date and make the first key; return it if it is new."""
+    """Bring the database up to date, end overdue orders, make the first key; return it if it is new."""
     settings.state.mkdir(parents=True, exist_ok=True)
     database = open_database(settings)
     try:
         check_ready(database)
         chosen = settings.api_key.get_secret_value() if settings.api_key else None
+        expire_orders(database)
         with database.sessions.begin() as session:
             return ensure_first_key(session, chosen)
     finally:
