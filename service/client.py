@@ -139,13 +139,23 @@ class Client:
         headers = {"Content-Type": media_type}
         return cast(Json, self.send("POST", "/v1/price-lists/import", content=file, headers=headers).json())
 
-    def create_budget(self, name: str, amount: str, currency: str) -> Json:
-        """Set money aside for orders."""
-        return self.post("/v1/budgets", {"name": name, "limit": {"amount": amount, "currency": currency}})
+    def create_budget(self, name: str, amount: str, currency: str, terms: Json | None = None) -> Json:
+        """Set money aside for orders; the terms are those of POST /v1/budgets."""
+        limit = {"amount": amount, "currency": currency}
+        return self.post("/v1/budgets", {"name": name, "limit": limit} | (terms or {}))
+
+    def change_budget(self, budget: str, changes: Json) -> Json:
+        """Change limit or terms of a budget: a JSON merge patch."""
+        return cast(Json, self.send("PATCH", f"/v1/budgets/{budget}", json=changes).json())
 
     def create_order(self, plan: str, budget: str | None) -> Json:
         """Order the patches of a plan; holds their money."""
         return self.post("/v1/orders", {"plan": plan} | ({"budget": budget} if budget else {}))
+
+    def decide(self, order: str, decision: str, note: str | None) -> Json:
+        """Approve or reject a held order."""
+        body = {"decision": decision} | ({"note": note} if note else {})
+        return self.post(f"/v1/orders/{order}/approval", body)
 
     def deliver(self, order: str, tile: int, patch: int, geotiff: bytes, **query: Query) -> bool:
         """Upload one bought patch; False when these bytes were there already."""

@@ -4,9 +4,9 @@ import typer
 
 from service.cli.accounts import budget, savings
 from service.cli.bookkeeping import ledger
-from service.cli.buying import classify, deliver, order
+from service.cli.buying import approve, classify, deliver, order
 from service.cli.connection import Commands
-from service.cli.operating import db, demo, keys, serve
+from service.cli.operating import db, demo, keys, orders, serve
 from service.cli.planning import plan, replan
 from service.cli.prices import prices
 
@@ -19,7 +19,7 @@ app = typer.Typer(
 )
 for panel, commands in {
     "Start": (serve, demo),
-    "From a scene to labels": (plan, replan, order, deliver, classify),
+    "From a scene to labels": (plan, replan, order, approve, deliver, classify),
     "Money": (savings,),
 }.items():
     for command in commands:
@@ -28,4 +28,5 @@ app.add_typer(ledger, name="ledger", rich_help_panel="Money")
 app.add_typer(prices, name="prices", rich_help_panel="Money")
 app.add_typer(budget, name="budget", rich_help_panel="Money")
 app.add_typer(keys, name="keys", rich_help_panel="Operate")
+app.add_typer(orders, name="orders", rich_help_panel="Operate")
 app.add_typer(db, name="db", rich_help_panel="Operate")

@@ -10,7 +10,7 @@ import typer
 
 from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, connect, console
 from service.cli.operating import read_settings
-from service.terminal.blocks import columns, plural
+from service.terminal.blocks import columns, money, plural
 from service.terminal.documents import ledger_view
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # ruff: noqa: PLC0415  (the database's code takes a second to import)
 
-ledger = typer.Typer(cls=Commands, help="Show the ledger; verify it; note its heads elsewhere.")
+ledger = typer.Typer(cls=Commands, help="Show, correct and verify the ledger; note its heads elsewhere.")
 
 
 @ledger.callback(invoke_without_command=True)
@@ -44,6 +44,27 @@ def show_ledger(
     console().print(ledger_view(page["items"]))
     if any(link["rel"] == "next" for link in page["links"]):
         console().print("... more: --limit 100, or --csv for all of it")
+
+
+@ledger.command("adjust")
+def adjust(
+    order_id: Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="refund (money came back) or charge.")],
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help='Such as "12.50".')],
+    reason: Annotated[str, typer.Option(help="Why: the credit note or invoice.")],
+    tile: Annotated[int | None, typer.Option(help="With --patch: the delivery refunded.", min=0)] = None,
+    patch: Annotated[int | None, typer.Option(help="Patch, 4 x column + row.", min=0, max=15)] = None,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Enter a refund or a later charge of an order. MOVES money, as a new entry."""
+    place = {name: value for name, value in (("tile", tile), ("patch", patch)) if value is not None}
+    with connect(url, api_key) as client:
+        currency = client.get(f"/v1/orders/{order_id}")["amounts"]["total"]["currency"]
+        money_moved = {"amount": amount, "currency": currency}
+        body = {"kind": kind, "order": order_id, "amount": money_moved, "reason": reason} | place
+        made = client.post("/v1/ledger/adjustments", body)
+    console().print(f"{made['kind'].capitalize()} of {money(made['amount'])}: {made['reference']}")
 
 
 @ledger.command("heads")

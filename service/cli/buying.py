@@ -1,4 +1,4 @@
-"""`loupe order`, `loupe deliver`, `loupe classify`: from a plan to labels."""
+"""`loupe order`, `loupe approve`, `loupe deliver`, `loupe classify`: from a plan to labels."""
 
 import json
 import re
@@ -44,8 +44,23 @@ def order(
         typer.echo(json.dumps(placed, indent=2))
         return
     console().print(order_view(placed))
-    if placed["counts"]["awaited"]:
+    if placed["status"] == "held":
+        console().print(f"\nIt waits for another key: loupe approve {placed['id']}")
+    elif placed["counts"]["awaited"]:
         console().print(f"\nDeliver what you bought: loupe deliver {placed['id']} --folder DIR")
+
+
+def approve(
+    order_id: OrderId,
+    reject: Annotated[bool, typer.Option("--reject", help="Reject it: its money is RELEASED.")] = False,
+    note: Annotated[str | None, typer.Option(help="Why; kept in the order's history.")] = None,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Approve an order that waits for a second key, or reject it. The key that ordered cannot."""
+    with connect(url, api_key) as client:
+        decided = client.decide(order_id, "reject" if reject else "approve", note)
+    console().print(order_view(decided))
 
 
 def deliver(  # noqa: PLR0913  (a command's parameters are its options)
@@ -59,15 +74,23 @@ def deliver(  # noqa: PLR0913  (a command's parameters are its options)
     folder: Annotated[
         Path | None, typer.Option(help="Folder of files named tile-<t>-patch-<p>.tif.", file_okay=False)
     ] = None,
+    price: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="What a patch costs, where that is not as planned.")
+    ] = None,
+    accept_price: Annotated[
+        bool, typer.Option("--accept-price", help="HOLD more for it where the order holds too little.")
+    ] = False,
     bands: Bands = None,
     radiometry: Radiometry = None,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Upload bought patches. SETTLES each one's share of the held money. Safe to run again."""
+    """Upload bought patches. SETTLES each one's share of the held money, or --price. Safe to run again."""
     files = _files(file, tile, patch, folder)
+    options: dict[str, str | None] = {"bands": bands, "radiometry": radiometry, "price": price}
+    options["accept_price"] = "true" if accept_price else None
     with connect(url, api_key) as client:
-        refused = _send_all(client, order_id, files, bands=bands, radiometry=radiometry)
+        refused = _send_all(client, order_id, files, **options)
         state = client.get(f"/v1/orders/{order_id}")
     console().print(order_view(state))
     if refused:
@@ -92,7 +115,7 @@ def _folder_files(folder: Path) -> list[tuple[int, int, Path]]:
 
 
 def _send_all(
-    client: Client, order_id: str, files: Sequence[tuple[int, int, Path]], **reading: str | None
+    client: Client, order_id: str, files: Sequence[tuple[int, int, Path]], **options: str | None
 ) -> list[str]:
     """Send every file; return what was refused, and why. One file's fault does not stop the others."""
     refused = []
@@ -100,7 +123,7 @@ def _send_all(
     watched = track(files, "Delivering", console=err, transient=True, disable=not err.is_terminal)
     for tile, patch, path in watched:
         try:
-            client.deliver(order_id, tile, patch, path.read_bytes(), **reading)
+            client.deliver(order_id, tile, patch, path.read_bytes(), **options)
         except ClientError as error:
             refused.append(f"{path.name}: {' '.join(str(error).splitlines())}")
     return refused

@@ -1,4 +1,4 @@
-"""`loupe serve`, `loupe demo`, `loupe keys`, `loupe db`: what an operator runs on the server's machine."""
+"""`loupe serve`, `loupe demo`, `loupe keys`, `loupe orders`, `loupe db`: run on the server's machine."""
 
 import sys
 from pathlib import Path
@@ -8,6 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from service.cli.connection import Commands, UsageError, console
+from service.terminal.blocks import plural
 
 if TYPE_CHECKING:
     from service.settings import Settings
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 DATA = Path(__file__).parent.parent.parent.parent / "shared" / "data"
 
 keys = typer.Typer(cls=Commands, no_args_is_help=True, help="Make API keys (on the server's machine).")
+orders = typer.Typer(cls=Commands, no_args_is_help=True, help="Look after orders (on the server's machine).")
 db = typer.Typer(cls=Commands, no_args_is_help=True, help="Look after the database.")
 
 
@@ -78,6 +80,16 @@ def create_key(name: Annotated[str, typer.Argument(metavar="NAME", help="What th
         workspace = session.scalar(found) or repository.create_workspace(session, repository.FIRST_WORKSPACE)
         key = repository.create_key(session, workspace, name)
     typer.echo(key)
+
+
+@orders.command("expire")
+def expire_overdue_orders() -> None:
+    """End every order whose time is up and RELEASE what it holds. Worth running every day."""
+    from service.db import open_database
+    from service.orders.ending import expire_orders
+
+    expired = expire_orders(open_database(read_settings()))
+    console().print(f"{plural(expired, 'order')} expired.")
 
 
 @db.command("upgrade")

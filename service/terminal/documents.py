@@ -88,13 +88,13 @@ def order_view(order: Json) -> RenderableType:
     counts, amounts = order["counts"], order["amounts"]
     came = f"{counts['delivered']:,} of {plural(counts['bought'], 'patch')} delivered"
     held, settled, released = (money(amounts[name]) for name in ("held", "settled", "released"))
-    return facts(
-        [
-            ("Order", str(order["id"])),
-            ("Status", f"{order['status'].replace('_', ' ')}: {came}"),
-            ("Money", f"{settled} settled, {held} held, {released} released, of {money(amounts['total'])}"),
-        ]
-    )
+    rows = [
+        ("Order", str(order["id"])),
+        ("Status", f"{order['status'].replace('_', ' ')}: {came}"),
+        ("Money", f"{settled} settled, {held} held, {released} released, of {money(amounts['total'])}"),
+    ]
+    warnings = [("Warning", str(warning["detail"])) for warning in order.get("warnings", ())]
+    return facts(rows + warnings)
 
 
 def classification_view(labelled: Json, truth: Sequence[str] | None = None) -> RenderableType:
@@ -140,6 +140,23 @@ def budgets_view(budgets: Sequence[Json]) -> RenderableType:
     names = ("limit", "spent", "held", "available")
     rows = [(item["name"], *(money(item[name]) for name in names), item["id"]) for item in budgets]
     return columns(("Budget", "Limit", "Spent", "Held", "Available", "Id"), rows, set(map(str.title, names)))
+
+
+def terms_view(budget: Json) -> RenderableType:
+    """A budget's limit and terms in force."""
+    days = f"{budget.get('starts_on', '..')} to {budget.get('ends_on', '..')}"
+    tags = ", ".join(f"{name}={value}" for name, value in budget["tags"].items())
+    above = budget.get("approval_above")
+    rows = [
+        ("Budget", f"{budget['name']}, version {budget['version']} of its terms"),
+        ("Limit", f"{money(budget['limit'])}, granted anew every: {budget['period']}"),
+        ("Beyond it", str(budget["enforcement"])),
+        ("Pays", days),
+        ("Told at", ", ".join(f"{percent} %" for percent in budget["thresholds"]) or "no share of it"),
+        ("Second key", f"for orders above {money(above)}" if above else "never"),
+        ("Tags", tags or "none"),
+    ]
+    return facts(rows)
 
 
 def ledger_view(entries: Sequence[Json]) -> RenderableType:

@@ -270,6 +270,96 @@ def test_budgets_are_listed_with_where_their_money_is(server: PlayedServer) -> N
     assert line.split() == ["harvest", "5.00", "USD", "1.00", "USD", "0.50", "USD", "3.50", "USD", BUDGET_ID]
 
 
+def test_a_budget_is_created_on_its_terms(server: PlayedServer) -> None:
+    server.routes["POST /v1/budgets"] = (201, BUDGET)
+
+    done = loupe(
+        "budget", "create", "harvest", "5.00", "usd", "--period", "month", "--threshold", "50",
+        "--threshold", "80", "--tag", "team=north", "--approval-above", "2.00",
+    )  # fmt: skip
+
+    assert done.exit_code == 0
+    assert json.loads(server.asked[0].content) == {
+        "name": "harvest", "limit": usd("5.00"), "period": "month", "thresholds": [50, 80],
+        "tags": {"team": "north"}, "approval_above": usd("2.00"),
+    }  # fmt: skip
+
+
+def test_a_tag_without_a_value_is_said() -> None:
+    done = loupe("budget", "create", "harvest", "5.00", "usd", "--tag", "north", "--api-key", "a-key")
+
+    assert (done.exit_code, done.stderr) == (1, "Error: A tag is given as NAME=VALUE.\n")
+
+
+def test_a_limit_is_changed_by_a_merge_patch(server: PlayedServer) -> None:
+    server.lists("/v1/budgets", BUDGET)
+    changed = BUDGET | {"limit": usd("7.00"), "available": usd("6.00")}
+    server.routes[f"PATCH /v1/budgets/{BUDGET_ID}"] = (200, changed)
+
+    done = loupe("budget", "limit", "harvest", "7.00")
+
+    assert json.loads(server.asked[-1].content) == {"limit": usd("7.00")}
+    assert done.stdout == "Limit 7.00 USD, 6.00 USD of it available.\n"
+
+
+def test_terms_are_changed_and_shown(server: PlayedServer) -> None:
+    server.lists("/v1/budgets", BUDGET)
+    terms = {"version": 2, "period": "none", "enforcement": "warn", "thresholds": [50], "tags": {}}
+    server.routes[f"PATCH /v1/budgets/{BUDGET_ID}"] = (200, BUDGET | terms | {"ends_on": "2026-12-31"})
+
+    done = loupe("budget", "terms", "harvest", "--enforcement", "warn", "--ends-on", "2026-12-31")
+
+    assert json.loads(server.asked[-1].content) == {"enforcement": "warn", "ends_on": "2026-12-31"}
+    assert ".. to 2026-12-31" in done.stdout
+    assert "50 %" in done.stdout
+
+
+@pytest.mark.parametrize(("words", "decision"), [([], "approve"), (["--reject"], "reject")])
+def test_an_order_is_approved_or_rejected(server: PlayedServer, words: list[str], decision: str) -> None:
+    server.routes[f"POST /v1/orders/{ORDER_ID}/approval"] = (200, ORDER)
+
+    done = loupe("approve", ORDER_ID, "--note", "as agreed", *words)
+
+    assert done.exit_code == 0
+    assert json.loads(server.asked[0].content) == {"decision": decision, "note": "as agreed"}
+
+
+def test_a_held_order_says_how_it_goes_on_and_what_the_budget_says(server: PlayedServer) -> None:
+    warning = {"code": "threshold-reached", "detail": "50 % of the budget 'harvest' is in use."}
+    server.routes["POST /v1/orders"] = (201, ORDER | {"status": "held", "warnings": [warning]})
+
+    done = loupe("order", PLAN_ID, "--yes")
+
+    assert f"loupe approve {ORDER_ID}" in done.stdout
+    assert "Warning  50 % of the budget 'harvest' is in use." in done.stdout
+
+
+def test_a_price_is_sent_with_its_patch(server: PlayedServer, tmp_path: Path) -> None:
+    (tmp_path / "patch.tif").write_bytes(b"pixels")
+    path = f"/v1/orders/{ORDER_ID}"
+    server.routes |= {f"PUT {path}/tiles/0/patches/1": (201, {}), f"GET {path}": (200, ORDER)}
+
+    loupe(
+        "deliver", ORDER_ID, str(tmp_path / "patch.tif"), "--tile", "0", "--patch", "1",
+        "--price", "1.50", "--accept-price",
+    )  # fmt: skip
+
+    assert dict(server.asked[0].url.params) == {"price": "1.50", "accept_price": "true"}
+
+
+def test_an_adjustment_is_in_the_orders_currency(server: PlayedServer) -> None:
+    server.routes[f"GET /v1/orders/{ORDER_ID}"] = (200, ORDER)
+    made = {"kind": "refund", "amount": usd("0.10"), "reference": f"refund:{ORDER_ID}#1"}
+    server.routes["POST /v1/ledger/adjustments"] = (201, made)
+
+    done = loupe("ledger", "adjust", ORDER_ID, "refund", "0.10", "--reason", "credit note 4711")
+
+    assert done.stdout == f"Refund of 0.10 USD: refund:{ORDER_ID}#1\n"
+    assert json.loads(server.asked[-1].content) == {
+        "kind": "refund", "order": ORDER_ID, "reason": "credit note 4711", "amount": usd("0.10"),
+    }  # fmt: skip
+
+
 def test_without_a_key_it_says_where_keys_come_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LOUPE_API_KEY", raising=False)
 
@@ -299,8 +389,9 @@ def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 COMMANDS = [
-    "serve", "demo", "plan", "order", "deliver", "classify", "ledger", "savings", "budget create",
-    "budget list", "keys create", "db upgrade",
+    "serve", "demo", "plan", "order", "approve", "deliver", "classify", "ledger", "ledger adjust", "savings",
+    "budget create", "budget limit", "budget terms", "budget list", "keys create", "orders expire",
+    "db upgrade",
 ]  # fmt: skip
 
 
