@@ -330,6 +330,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'no order %', p_order USING ERRCODE = 'LP404';
     END IF;
+    -- As the foreign key of the new row will: before the chain, which deliveries take after their order.
+    PERFORM FROM public."order" WHERE id = p_order FOR KEY SHARE;
     PERFORM lock_budget(p_workspace, o.budget_id);
     SELECT count(*) + 1 INTO next_number FROM adjustment WHERE order_id = p_order;
     posted := p_kind || ':' || p_order || place || '#' || next_number;

@@ -63,9 +63,9 @@ def cancel_order(session: Session, caller: Caller, order_id: UUID) -> Order:
     return order
 
 
-def expire_if_overdue(session: Session, order_id: UUID) -> bool:
+def expire_if_overdue(session: Session, order_id: UUID, *, wait: bool = True) -> bool:
     """Lock the order and, if its time is up, end it; say whether it was."""
-    query = select(Order).where(Order.id == order_id, OVERDUE).with_for_update()
+    query = select(Order).where(Order.id == order_id, OVERDUE).with_for_update(skip_locked=not wait)
     order = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
     if order is None:
         return False
@@ -74,16 +74,19 @@ def expire_if_overdue(session: Session, order_id: UUID) -> bool:
 
 
 def expire_orders(database: Database) -> int:
-    """End every order whose time is up, each in a transaction of its own; return how many."""
+    """End every order whose time is up, each in a transaction of its own; return how many.
+
+    One that somebody else has in hand is left to them, or to the next sweep.
+    """
     with database.sessions() as session:
         overdue = session.scalars(select(Order.id).where(OVERDUE).order_by(Order.expires_at)).all()
-    return sum(expire_order(database, order_id) for order_id in overdue)
+    return sum(expire_order(database, order_id, wait=False) for order_id in overdue)
 
 
-def expire_order(database: Database, order_id: UUID) -> bool:
+def expire_order(database: Database, order_id: UUID, *, wait: bool = True) -> bool:
     """End an order whose time is up in a transaction of its own, so that a refusal after it leaves it so."""
     with database.sessions.begin() as session:
-        return expire_if_overdue(session, order_id)
+        return expire_if_overdue(session, order_id, wait=wait)
 
 
 def check_in_time(session: Session, order: Order) -> None:

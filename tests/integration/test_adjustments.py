@@ -246,3 +246,20 @@ def test_the_realised_saving_counts_what_came_back(client: TestClient, order: st
 
     assert entry["settled"]["amount"] == "7.00"
     assert entry["savings"]["realised"]["amount"] == "25.00"
+
+
+def test_refunds_racing_deliveries_of_their_order_do_not_deadlock(
+    client: TestClient, plan: Planned, budget: str
+) -> None:
+    """Both lock the order before the workspace's chain."""
+    order = str(place(client, plan).json()["id"])
+    deliver(client, order, *BOUGHT[0])
+    waiting = list(BOUGHT[1:])
+
+    def run() -> int:
+        if waiting:
+            return status(deliver(client, order, *waiting.pop()))
+        return status(adjust(client, order, "refund", "0.10"))
+
+    assert race(8, run) == [201] * 8
+    assert usage(client, budget)["spent"] == "9.40"
