@@ -88,7 +88,11 @@ def expire_overdue_orders() -> None:
     from service.db import open_database
     from service.orders.ending import expire_orders
 
-    expired = expire_orders(open_database(read_settings()))
+    database = open_database(read_settings())
+    try:
+        expired = expire_orders(database)
+    finally:
+        database.engine.dispose()
     console().print(f"{plural(expired, 'order')} expired.")
 
 

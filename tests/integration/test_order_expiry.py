@@ -6,14 +6,17 @@ from uuid import UUID
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
+from typer.testing import CliRunner
 
 from service.access.repository import create_key
 from service.access.tables import Workspace
+from service.cli import app
 from service.db import Database
 from service.orders import decoding
 from service.orders.ending import expire_order, expire_orders
 from service.scenes.preflight import Limits
 from service.scenes.raster import Raster, read_geotiff
+from service.serving import prepare
 from service.settings import Settings
 from tests.factories_orders import BOUGHT, Planned, make_plan
 from tests.ordering import code, deliver, open_budget, place, race, status, usage
@@ -200,3 +203,26 @@ def test_a_sweep_racing_itself_releases_once(
     assert sum(answers) == 1
     assert len(client.get(f"/v1/orders/{order}/statuses").json()["items"]) == 2
     assert usage(client, budget)["available"] == "100.00"
+
+
+def test_the_server_ends_overdue_orders_when_it_starts(
+    order: str, database: Database, settings: Settings
+) -> None:
+    let_time_pass(database, order)
+
+    prepare(settings)
+
+    assert status_in_database(database, order) == "expired"
+
+
+def test_an_operator_ends_overdue_orders_by_a_command(
+    order: str, database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings.database_url is not None
+    monkeypatch.setenv("LOUPE_DATABASE_URL", settings.database_url.get_secret_value())
+    let_time_pass(database, order)
+
+    said = [CliRunner().invoke(app, ["orders", "expire"]).stdout for _ in range(2)]
+
+    assert said == ["1 order expired.\n", "0 orders expired.\n"]
+    assert status_in_database(database, order) == "expired"
