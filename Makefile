@@ -5,10 +5,10 @@ BIN := .venv/bin
 READY := .venv/.ready
 export LOUPE_DATA ?= ../shared/data
 
-.PHONY: help setup demo serve test lint types contracts unit integration acceptance format lock clean
+.PHONY: help setup demo serve test lint types contracts unit integration acceptance prove-ledger format lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Make .venv with the locked dependencies (the other targets do it when needed)
 
@@ -45,6 +45,9 @@ integration: $(READY) ## Run the tests on a real PostgreSQL
 
 acceptance: $(READY) ## Run the tests through the real server process and a browser
 	$(BIN)/pytest tests/acceptance
+
+prove-ledger: $(READY) ## Prove the ledger on a fresh PostgreSQL; ARGS="--seed 7 --json FILE" (minutes)
+	$(BIN)/python -m tests.proofs $(ARGS)
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .

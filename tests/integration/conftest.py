@@ -1,40 +1,22 @@
 """A real PostgreSQL: one server and one migrated template a run, one database a test."""
 
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import create_engine, make_url, select, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import select
 
-from service.access.repository import ensure_first_key
 from service.access.tables import Workspace
 from service.app import create_app
-from service.db import Database, connect, upgrade
+from service.db import Database, connect
 from service.embedded import embedded_url, stop_embedded
 from service.ledger.repository import violations
 from service.settings import Settings
+from tests.databases import KEY, administer, copied, make_template
 from tests.factories import make_settings
-
-KEY = "a-key-for-tests-only"
-NUMBERS = count(1)
-
-
-def administer(url: str, *statements: str) -> None:
-    """Run statements that may not be part of a transaction."""
-    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:
-        for statement in statements:
-            connection.execute(text(statement))
-    engine.dispose()
-
-
-def url_of(server: str, name: str) -> str:
-    return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture(scope="session")
@@ -51,26 +33,15 @@ def server() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def template(server: str) -> str:
     """Name of a database at the newest migration with one workspace and one key, to be copied."""
-    administer(server, "CREATE DATABASE loupe_template")
-    url = url_of(server, "loupe_template")
-    upgrade(url)
-    database = connect(url)
-    with database.sessions.begin() as session:
-        ensure_first_key(session, KEY)
-    database.engine.dispose()
-    return "loupe_template"
+    return make_template(server, "loupe_template")
 
 
 @pytest.fixture
 def database_url(server: str, template: str) -> Iterator[str]:
     """URL of a fresh copy of the template; after the test its books must be right."""
-    name = f"test_{next(NUMBERS)}"
-    administer(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    url = url_of(server, name)
-    yield url
-    found = broken_invariants(url)
-    administer(server, f"DROP DATABASE {name} WITH (FORCE)")
-
+    with copied(server, template) as url:
+        yield url
+        found = broken_invariants(url)
     assert found == []
 
 

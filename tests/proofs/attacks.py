@@ -1,0 +1,164 @@
+"""Attacks on the tables themselves, as their owner: what only constraints and triggers can refuse.
+
+The attacks are searched for, not listed, so that a new constraint is attacked without a line here: a valid
+new row of every table, and a row that is there, each with one value made hostile. Of all that is refused
+for one reason, the first attack is kept.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from tests.proofs.catalog import Connection, Table, money_tables
+
+ACCEPTED = "accepted"
+Row = dict[str, Any]
+
+HOSTILE: dict[str, tuple[Any, ...]] = {
+    "bigint": (-1, 0, 1, 10**15),
+    "integer": (-1, 0, 1, 999),
+    "numeric": (-1, 0, 1),
+    "text": ("", "nonsense", "usd", "EUR", "x" * 300),
+    "character varying": ("", "nonsense", "usd", "x" * 300),
+    "uuid": ("00000000-0000-0000-0000-000000000000",),
+    "date": ("1900-01-01",),
+    "jsonb": ([],),
+    "integer[]": ([-1], [999]),
+}
+FRESH = {
+    "uuid": "gen_random_uuid()",
+    "bigint": "(SELECT max({column}) + 1000 FROM {table})",
+    "integer": "(SELECT max({column}) + 1000 FROM {table})",
+    "text": "md5(random()::text)",
+    "character varying": "md5(random()::text)",
+}
+"""A value that no row has, by type."""
+PARTNER = "(SELECT {there} FROM {other} WHERE {there} NOT IN (SELECT {column} FROM {table}) LIMIT 1)"
+"""A row to refer to that nobody refers to yet."""
+NEEDS_A_PARTNER = {("ledger.account", "budget_id")}  # all four kinds of a budget's accounts exist
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack:
+    """A statement against a table, and why it is refused (or `accepted`, of a valid new row)."""
+
+    name: str
+    query: str
+    values: tuple[Any, ...]
+    outcome: str
+
+
+def attempt(connection: Connection, query: str, values: tuple[Any, ...] = ()) -> str:
+    """Why a statement is refused, or `accepted`. Whatever it did is undone."""
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute(query, values)
+            connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    except psycopg.Error as error:
+        return reason(error)
+    return ACCEPTED
+
+
+def reason(error: psycopg.Error) -> str:
+    """The constraint that refused, the column that may not be null, or the words without their numbers."""
+    if error.diag.constraint_name:
+        return error.diag.constraint_name
+    if error.sqlstate == "23502":
+        return f"{error.diag.table_name}.{error.diag.column_name} is not null"
+    return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+", "#", error.diag.message_primary or str(error))
+
+
+def find_attacks(connection: Connection) -> list[Attack]:
+    """Search for attacks in a database that has a few valid rows of every table."""
+    return [attack for table in money_tables(connection) for attack in attacks_on(connection, table)]
+
+
+def attacks_on(connection: Connection, table: Table) -> Iterator[Attack]:
+    """One attack for every reason for which the table refuses something, and one valid new row."""
+    known = set()
+    for name, query, values in statements(connection, table):
+        outcome = attempt(connection, query, values)
+        verb = name.split()[0]
+        if (verb, outcome) not in known and (outcome != ACCEPTED or name.endswith("a valid row")):
+            known.add((verb, outcome))
+            yield Attack(name=name, query=query, values=values, outcome=outcome)
+
+
+def statements(connection: Connection, table: Table) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
+    """Everything that is tried against a table: name, query, values."""
+    name, rows = table.name, sample(connection, table)
+    record = f"(jsonb_populate_record(NULL::{name}, %s))"
+    insert = f"INSERT INTO {name} OVERRIDING SYSTEM VALUE SELECT {record}.*"
+    for _, row in rows:
+        valid = row | freshness(connection, table)
+        if attempt(connection, insert, (json.dumps(valid),)) != ACCEPTED:
+            continue  # a copy of this row does not go with the partner that was found
+        yield f"insert into {name} a valid row", insert, (json.dumps(valid),)
+        for column, value in changes(table, valid, [row, *(other for _, other in rows)]):
+            changed = json.dumps(valid | {column: value})
+            yield f"insert into {name} with {column} = {brief(value)}", insert, (changed,)
+    ctid, first = rows[0]
+    for column, value in changes(table, first, [other for _, other in rows]):
+        update = f'UPDATE {name} SET "{column}" = {record}."{column}" WHERE ctid = %s'
+        yield f"update {name} set {column} = {brief(value)}", update, (json.dumps({column: value}), ctid)
+    yield f"delete from {name}", f"DELETE FROM {name} WHERE ctid = %s", (ctid,)
+    yield f"truncate {name}", f"TRUNCATE {name} CASCADE", ()
+
+
+def brief(value: Any) -> str:
+    """A value as a report shows it: ids and hashes cut short."""
+    return (
+        "null" if value is None else re.sub(r"([0-9a-f]{8})[0-9a-f-]{10,}", r"\1..", str(value))[:40] or "''"
+    )
+
+
+def sample(connection: Connection, table: Table) -> list[tuple[str, Row]]:
+    """A few rows that differ: one of every kind where there are kinds, else of every pattern of nulls."""
+    differ = (
+        "kind"
+        if "kind" in table.types
+        else "(SELECT string_agg(key, ' ') FROM jsonb_each(to_jsonb(t)) WHERE value = 'null')"
+    )
+    query = (
+        f"SELECT DISTINCT ON ({differ}) ctid::text, to_jsonb(t) FROM {table.name} t ORDER BY {differ}, ctid"
+    )
+    return connection.execute(query).fetchall()[:9]
+
+
+def freshness(connection: Connection, table: Table) -> Row:
+    """New values for one column of every unique key."""
+    chosen = {choose(table, key) for key in table.unique}
+    terms = {
+        column: (PARTNER if column in table.foreign else FRESH[table.types[column]]).format(
+            column=column,
+            table=table.name,
+            **dict(zip(("other", "there"), table.foreign.get(column, ()), strict=False)),
+        )
+        for column in chosen
+    }
+    selected = ", ".join(f"{term} AS {column}" for column, term in terms.items())
+    query = f"SELECT to_jsonb(f) FROM (SELECT {selected}) f"
+    return dict(connection.execute(query).fetchone()[0])
+
+
+def choose(table: Table, key: tuple[str, ...]) -> str:
+    """The column of a unique key that a new row needs for itself: an own one before a reference."""
+    wanted = [column for column in key if (table.name, column) in NEEDS_A_PARTNER]
+    own = [column for column in key if column not in table.foreign]
+    return (wanted or own or list(key))[0]
+
+
+def changes(table: Table, row: Row, others: Iterable[Row]) -> Iterator[tuple[str, Any]]:
+    """Every hostile value for every column: nothing, the extreme, another row's, another column's."""
+    for column, kind in table.types.items():
+        tried = [None, *HOSTILE.get(kind, ()), *(other[column] for other in others)]
+        tried += [row[other] for other, its in table.types.items() if its == kind and other != column]
+        seen = [row[column]]
+        for value in tried:
+            if value not in seen:
+                seen.append(value)
+                yield column, value

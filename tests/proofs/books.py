@@ -1,0 +1,117 @@
+"""Real calls on a real ledger, by the service's own code, and what its tables say afterwards."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from service.access.repository import create_workspace
+from service.db import Database
+from service.errors import LoupeError
+from service.idempotency import fingerprint, remember, replay_or_claim
+from service.ledger import writer
+from service.ledger.book import Account, Movement
+from service.money import Money
+from service.orders.repository import record_status
+from service.orders.tables import Delivery, Order, OrderStatus
+from tests.factories_orders import make_plan
+from tests.proofs.model import ACCEPTED, Answer, Call
+
+
+@dataclass(frozen=True, kw_only=True)
+class Books:
+    """A workspace of a database, with the order that its deliveries belong to."""
+
+    workspace: UUID
+    order: UUID
+
+    def settling(self, number: int) -> str:
+        """The reference of the payment for tile `number`."""
+        return f"delivery:{self.order}/{number}/0"
+
+
+def open_books(database: Database, name: str) -> Books:
+    """Make a workspace. Its one order is free and buys nothing: payments need a delivery, that an order."""
+    with database.sessions.begin() as session, TemporaryDirectory() as blobs:
+        workspace = create_workspace(session, name).id
+        plan = make_plan(session, workspace, Path(blobs), bought=(), cost_minor=0)
+        budget = open_budget(session, workspace, "for the order", 0)
+        order = Order(
+            id=uuid4(), workspace_id=workspace, plan_id=plan.id, budget_id=budget, hold_id=None,
+            status=OrderStatus.ACCEPTED, currency="USD", amount_minor=0, patches=0,
+        )  # fmt: skip
+        session.add(order)
+        session.flush()
+        record_status(session, order, OrderStatus.ACCEPTED, "hold_taken")
+        return Books(workspace=workspace, order=order.id)
+
+
+def open_budget(session: Session, workspace: UUID, name: str, limit: int) -> UUID:
+    """Open a budget of `limit` US cents."""
+    return writer.create_budget(session, workspace, name, Money(limit, "USD"))
+
+
+def perform(database: Database, books: Books, call: Call, key: str | None = None) -> Answer:
+    """Make one call as a request does: claim the key, move the money, keep the answer, commit."""
+    try:
+        with database.sessions.begin() as session:
+            return _once(session, books, call, key or str(uuid4()))
+    except LoupeError as refusal:
+        return Answer(code=refusal.code)
+
+
+def _once(session: Session, books: Books, call: Call, key: str) -> Answer:
+    if stored := replay_or_claim(session, books.workspace, key, fingerprint(str(call))):
+        return Answer(code=stored.body["code"], hold=stored.body["hold"] and UUID(stored.body["hold"]))
+    answer = Answer(code=ACCEPTED, hold=_move(session, books, call))
+    body = {"code": answer.code, "hold": answer.hold and str(answer.hold)}
+    remember(session, books.workspace, key, 201, body)
+    return answer
+
+
+def _move(session: Session, books: Books, call: Call) -> UUID | None:
+    if call.kind is Movement.RESERVE:
+        return writer.reserve(session, books.workspace, call.budget, call.minor, call.reference)
+    if call.kind is Movement.RELEASE:
+        writer.release(session, call.hold, call.minor, call.reference)
+    else:
+        writer.settle(session, call.hold, call.minor, call.reference)
+        _record_delivery(session, call)
+    return call.hold
+
+
+def _record_delivery(session: Session, call: Call) -> None:
+    order, tile, patch = call.reference.removeprefix("delivery:").split("/")
+    session.add(
+        Delivery(
+            order_id=UUID(order),
+            tile=int(tile),
+            patch=int(patch),
+            sha256="",
+            size=0,
+            pixels=b"",
+            checks={},
+            settled_minor=call.minor,
+        )
+    )
+    session.flush()
+
+
+def balances(session: Session, workspace: UUID) -> dict[UUID, dict[Account, int]]:
+    """Every balance of a workspace, by budget and account."""
+    query = text("SELECT budget_id, kind, balance FROM ledger.account WHERE workspace_id = :workspace")
+    found: dict[UUID, dict[Account, int]] = {}
+    for budget, kind, balance in session.execute(query, {"workspace": workspace}):
+        found.setdefault(budget, {})[Account(kind)] = balance
+    return found
+
+
+def digest(session: Session) -> str:
+    """A digest of every row of the ledger's tables, of the deliveries and of the stored answers."""
+    query = text("SELECT 'ledger.' || quote_ident(tablename) FROM pg_tables WHERE schemaname = 'ledger'")
+    tables = [*session.execute(query).scalars(), "delivery", "idempotency"]
+    rows = [f"(SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t)" for table in tables]
+    return str(session.execute(text(f"SELECT row({', '.join(rows)})::text")).scalar_one())

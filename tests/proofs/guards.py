@@ -1,0 +1,122 @@
+"""Proof: take away each guard in turn, and a check turns red; which one is listed.
+
+A guard that nothing misses would be a guard that nothing tests. Where another guard makes it redundant,
+`REDUNDANT` says which and why.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from service.db import Database
+from service.ledger.book import Movement
+from tests.databases import connected
+from tests.proofs.attacks import Attack, attempt, find_attacks
+from tests.proofs.books import open_books, open_budget, perform
+from tests.proofs.control import race
+from tests.proofs.model import ACCEPTED, Call
+from tests.proofs.mutations import Mutation, mutations
+from tests.proofs.proof import Laboratory, Proof
+from tests.proofs.scenarios import SCENARIOS, in_brief, play
+from tests.proofs.worlds import make_world
+
+REDUNDANT: Mapping[str, str] = {}
+"""Guards that another makes unnecessary, with the reason, reviewed by hand."""
+CONNECTIONS, TRIES = 8, 12
+
+Caught = tuple[str, str]
+"""A check, and what it saw instead of what it should."""
+NOTHING: Caught = ("none", "nothing")
+
+
+def prove_every_guard_is_tested(laboratory: Laboratory, among: Sequence[str] | None = None) -> Proof:
+    """Mutate the schema, one guard at a time, and look for the check that notices."""
+    with laboratory.database() as url, connected(url, 1) as (database,):
+        make_world(database)
+        with transaction(database) as session:
+            attacks = find_attacks(raw(session))
+            wanted = [found for found in mutations(raw(session)) if among is None or found.kind in among]
+            healthy = [name for name, broken in complaints(session, attacks) if broken]
+        caught = []
+        for number, mutation in enumerate(wanted, start=1):
+            laboratory.tell(f"{number} of {len(wanted)}, {mutation.kind} {mutation.name}")
+            caught.append((mutation, catch(laboratory, database, mutation, attacks)))
+    return report(caught, {"attacks": len(attacks), "scenarios": len(SCENARIOS)}, healthy)
+
+
+def report(
+    caught: Sequence[tuple[Mutation, Caught | None]], checks: Mapping[str, int], healthy: Sequence[str]
+) -> Proof:
+    """Every guard with the check that missed it; `healthy` are checks that were red to begin with."""
+    missed = [f"nothing notices: {mutation.kind} {mutation.name}" for mutation, by in caught if by is None]
+    kinds = Counter(mutation.kind for mutation, _ in caught)
+    return Proof(
+        claim="each guard, taken away, is missed by a check",
+        figures={"guards": len(caught), "missed by a check": len(caught) - len(missed), **checks, **kinds},
+        against=(*missed, *(f"red with every guard in place: {name}" for name in healthy)),
+        titles=("guard", "taken away", "check that turns red", "what it sees"),
+        details=tuple((mutation.kind, mutation.name, *(by or NOTHING)) for mutation, by in caught),
+    )
+
+
+@contextmanager
+def transaction(database: Database) -> Iterator[Session]:
+    """A session whose work is undone."""
+    with database.sessions() as session:
+        session.execute(text("SET LOCAL statement_timeout = 0"))
+        yield session
+        session.rollback()
+
+
+def raw(session: Session) -> Any:
+    """The psycopg connection of a session."""
+    return session.connection().connection.driver_connection
+
+
+def catch(
+    laboratory: Laboratory, database: Database, mutation: Mutation, attacks: Sequence[Attack]
+) -> Caught | None:
+    """The first check that notices that a guard is gone; None when none does."""
+    with transaction(database) as session:
+        raw(session).execute(mutation.statement)
+        likely = sorted(attacks, key=lambda attack: attack.outcome != mutation.name)
+        for name, broken in complaints(session, [] if mutation.in_code else likely):
+            if broken:
+                return name, broken
+    if mutation.name in REDUNDANT:
+        return "none", f"redundant: {REDUNDANT[mutation.name]}"
+    return catch_by_racing(laboratory, mutation)
+
+
+def complaints(session: Session, attacks: Sequence[Attack]) -> Iterator[tuple[str, str | None]]:
+    """Every check of one connection: its name, and what it found or None."""
+    for attack in attacks:
+        outcome = attempt(raw(session), attack.query, attack.values)
+        yield attack.name, None if outcome == attack.outcome else outcome
+    for scenario in SCENARIOS:
+        yield scenario.__name__.replace("_", " "), play(session, scenario)
+
+
+def catch_by_racing(laboratory: Laboratory, mutation: Mutation) -> Caught | None:
+    """What goes wrong when many connections use a mutated ledger at once; None when nothing does."""
+    with laboratory.database() as url, connected(url, CONNECTIONS) as clients:
+        books = open_books(clients[0], "race")
+        with clients[0].sessions.begin() as session:
+            budget = open_budget(session, books.workspace, "race", CONNECTIONS * TRIES)
+            raw(session).execute(mutation.statement)
+
+        def attempt_one(client: Database, number: int) -> bool:
+            call = Call(kind=Movement.RESERVE, budget=budget, minor=1, reference=f"order:{number}")
+            return perform(client, books, call).code == ACCEPTED
+
+        try:
+            accepted = race(clients, TRIES, attempt_one)
+        except Exception as broken:
+            return "racing reserves", in_brief(broken)
+    if accepted != CONNECTIONS * TRIES:
+        return "racing reserves", f"{accepted} of {CONNECTIONS * TRIES} accepted"
+    return None

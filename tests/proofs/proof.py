@@ -1,0 +1,67 @@
+"""What a proof hands back, and where it runs."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+
+from service.embedded import embedded_url, stop_embedded
+from tests.databases import copied, make_template
+
+Figure = int | float | str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """What was claimed, what was counted, and what went against the claim: nothing, when it is proved."""
+
+    claim: str
+    figures: Mapping[str, Figure]
+    against: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+    details: tuple[tuple[str, ...], ...] = ()  # rows under the titles
+
+    @property
+    def holds(self) -> bool:
+        return not self.against
+
+
+def silent(_words: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Laboratory:
+    """A PostgreSQL server with a migrated template, and the seed of every random choice."""
+
+    server: str
+    template: str
+    seed: int
+    tell: Callable[[str], None] = silent  # how far a long proof is
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """URL of a fresh database, dropped afterwards."""
+        with copied(self.server, self.template) as url:
+            yield url
+
+    def setting(self, expression: str) -> str:
+        """What the server says of itself."""
+        engine = create_engine(self.server, poolclass=NullPool)
+        with engine.connect() as connection:
+            return str(connection.execute(text(f"SELECT {expression}")).scalar_one())
+
+
+@contextmanager
+def laboratory(seed: int) -> Iterator[Laboratory]:
+    """A server of our own, as durable as PostgreSQL is."""
+    with TemporaryDirectory(prefix="loupe-proofs-", ignore_cleanup_errors=True) as folder:
+        server = embedded_url(Path(folder))
+        try:
+            yield Laboratory(server=server, template=make_template(server, "proofs"), seed=seed)
+        finally:
+            stop_embedded(Path(folder))
