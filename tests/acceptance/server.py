@@ -109,11 +109,13 @@ class ServerProcess:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the embedded database directly."""
-        lines = self._postmaster()
-        with psycopg.connect(
-            host=lines[4], port=int(lines[3]), user="postgres", dbname="postgres"
-        ) as database:
+        with self.connect() as database:
             return database.execute(sql.encode()).fetchall()
+
+    def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection of the embedded database, as its superuser."""
+        lines = self._postmaster()
+        return psycopg.connect(host=lines[4], port=int(lines[3]), user="postgres", dbname="postgres")
 
     def settled_usd(self) -> Decimal:
         """The sum of all settled transfers, in dollars."""
