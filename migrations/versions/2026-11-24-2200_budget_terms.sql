@@ -211,6 +211,8 @@ DECLARE
     opened uuid;
 BEGIN
     INSERT INTO chain (workspace_id) VALUES (p_workspace) ON CONFLICT DO NOTHING;
+    -- Before the budget's foreign key shares the chain's row: two that share it would wait for each other.
+    PERFORM FROM chain WHERE workspace_id = p_workspace FOR UPDATE;
     INSERT INTO budget (workspace_id, name, currency) VALUES (p_workspace, p_name, p_currency)
     RETURNING id INTO opened;
     INSERT INTO account (workspace_id, budget_id, currency, kind)

@@ -122,3 +122,18 @@ def test_budgets_of_one_workspace_do_not_deadlock(database_url: str, workspace_i
     database.engine.dispose()
 
     assert accepted == CONNECTIONS * ROUNDS
+
+
+def test_budgets_opened_at_once_do_not_wait_for_each_other(database_url: str, workspace_id: UUID) -> None:
+    """The foreign key of a budget shares the row of the chain that its grant has to lock."""
+    database = wide(database_url)
+
+    def attempt(number: int) -> bool:
+        with database.sessions.begin() as session:
+            writer.create_budget(session, workspace_id, f"budget {number}", Money(LIMIT, "USD"))
+        return True
+
+    accepted = race(attempt)
+    database.engine.dispose()
+
+    assert accepted == CONNECTIONS * ROUNDS
