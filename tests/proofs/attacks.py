@@ -117,16 +117,14 @@ def brief(value: Any) -> str:
 
 
 def sample(connection: Connection, table: Table) -> list[tuple[str, Row]]:
-    """A few rows that differ: one of every kind where there are kinds, else of every pattern of nulls."""
-    differ = (
-        "kind"
-        if "kind" in table.types
-        else "(SELECT string_agg(key, ' ') FROM jsonb_each(to_jsonb(t)) WHERE value = 'null')"
-    )
+    """A few rows that differ: one of every kind, where there are kinds, and of every pattern of nulls."""
+    differ = "(SELECT string_agg(key, ' ') FROM jsonb_each(to_jsonb(t)) WHERE value = 'null')"
+    if "kind" in table.types:
+        differ = f"kind, {differ}"
     query = (
         f"SELECT DISTINCT ON ({differ}) ctid::text, to_jsonb(t) FROM {table.name} t ORDER BY {differ}, ctid"
     )
-    return connection.execute(query).fetchall()[:9]
+    return connection.execute(query).fetchall()[:12]
 
 
 def freshness(connection: Connection, table: Table) -> Row:

@@ -1,6 +1,7 @@
 """Real calls on a real ledger, by the service's own code, and what its tables say afterwards."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID, uuid4
@@ -42,6 +43,7 @@ def open_books(database: Database, name: str) -> Books:
         order = Order(
             id=uuid4(), workspace_id=workspace, plan_id=plan.id, budget_id=budget, hold_id=None,
             status=OrderStatus.ACCEPTED, currency="USD", amount_minor=0, patches=0,
+            expires_at=datetime.now(UTC) + timedelta(days=1),
         )  # fmt: skip
         session.add(order)
         session.flush()

@@ -68,7 +68,8 @@ def prove_crashes_lose_nothing(laboratory: Laboratory, rounds: int = ROUNDS) -> 
         claim=f"kill -9 of PostgreSQL under {CONNECTIONS} connections: nothing acknowledged is lost",
         figures={
             "kills": rounds, "acknowledged": toll.acknowledged, "lost": toll.lost, "in doubt": toll.in_doubt,
-            "in doubt that had been committed": toll.committed, "expected after sending them again": toll.expected,
+            "in doubt that had been committed": toll.committed,
+            "expected after sending them again": toll.expected,
             "found after sending them again": toll.found, "violations": len(toll.broken),
             "seconds until back": ", ".join(f"{seconds:.1f}" for seconds in toll.seconds_down),
         },

@@ -28,7 +28,9 @@ def prove_duplicates_have_one_effect(laboratory: Laboratory, keys: int = KEYS) -
     """Order plans, each by 32 clients at one moment with one key, through a server process of its own."""
     with served() as server, clients(server) as crowd:
         against, answers = [], Counter[str]()
-        budget = send(crowd[0], "/v1/budgets", "open-the-budget", new_budget("duplicates", "1000.00")).json()["id"]
+        budget = send(crowd[0], "/v1/budgets", "open-the-budget", new_budget("duplicates", "1000.00")).json()[
+            "id"
+        ]
         for number in range(keys):
             laboratory.tell(f"key {number + 1} of {keys}")
             plan = {"plan": make_plan(crowd[0], number), "budget": budget}
@@ -86,7 +88,11 @@ def send(client: httpx.Client, path: str, key: str, body: Json) -> httpx.Respons
     deadline = time.monotonic() + PATIENCE_S
     while True:
         answer = client.post(path, json=body, headers={"Idempotency-Key": key})
-        if answer.status_code not in BUSY or "Retry-After" not in answer.headers or time.monotonic() > deadline:
+        if (
+            answer.status_code not in BUSY
+            or "Retry-After" not in answer.headers
+            or time.monotonic() > deadline
+        ):
             return answer
         time.sleep(0.2)
 
@@ -103,7 +109,9 @@ def at_once(crowd: list[httpx.Client], key: str, body: Json, answers: Counter[st
         got = list(pool.map(run, crowd))
     replays = sum("Idempotency-Replayed" in answer.headers for answer in got)
     answers.update({"first answers": len(got) - replays, "replays": replays})
-    against = [f"{key}: {answer.status_code} {answer.text[:200]}" for answer in got if answer.status_code != 201]
+    against = [
+        f"{key}: {answer.status_code} {answer.text[:200]}" for answer in got if answer.status_code != 201
+    ]
     if len({answer.content for answer in got}) != 1:
         against.append(f"{key}: answers differ")
     return against if replays == len(got) - 1 else [*against, f"{key}: {len(got) - replays} first answers"]

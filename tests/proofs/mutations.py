@@ -29,7 +29,7 @@ FUNCTIONS = """
 TERM = r"(?:\((?:[^()]|\([^()]*\))*\)|[\w.:]+)"
 CONDITION = rf"{TERM}(?:\s*(?:[-+=]|[<>]=?|<>)\s*{TERM})*"
 OPERATORS: tuple[tuple[str, str, str], ...] = (
-    ("lock", r"\s+FOR (?:NO KEY )?(?:UPDATE|SHARE)(?: OF \w+)?", ""),
+    ("lock", r"\s+FOR (?:NO KEY |KEY )?(?:UPDATE|SHARE)(?: OF \w+)?", ""),
     ("refusal", r"\bIF\s+(?:(?!\bIF\b|\bTHEN\b)[^;])+?\s+THEN(?=\s+RAISE\b)", "IF false THEN"),
     ("condition", rf"\s+AND\s+{CONDITION}", ""),
     ("strictness", r"\bINTO STRICT\b", "INTO"),

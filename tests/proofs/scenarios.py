@@ -1,7 +1,9 @@
 """What the ledger's functions promise, each promise checked in one transaction that is undone."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import psycopg
@@ -13,8 +15,10 @@ from sqlalchemy.orm import Session
 from service.access.repository import create_workspace
 from service.errors import NotFoundError
 from service.ledger import writer
-from service.ledger.book import Account
+from service.ledger.book import Account, Movement
 from service.ledger.repository import violations
+from service.ledger.terms import Enforcement, Period, Terms
+from service.money import Money
 from tests.proofs.attacks import reason
 from tests.proofs.books import balances, open_budget
 
@@ -34,6 +38,28 @@ class Scene:
         found = balances(self.session, self.workspace)[self.budget]
         return (found[Account.AVAILABLE], found[Account.RESERVED], found[Account.SPENT]) == (
             available, reserved, spent,
+        )  # fmt: skip
+
+    def open(self, terms: Terms) -> UUID:
+        """Another budget of the same limit."""
+        return writer.create_budget(self.session, self.workspace, str(uuid4()), Money(LIMIT, "USD"), terms)
+
+    def versions(self, budget: UUID) -> int:
+        """How many versions a budget's terms have."""
+        query = text("SELECT count(*) FROM ledger.budget_terms WHERE budget_id = :budget")
+        return int(self.session.execute(query, {"budget": budget}).scalar_one())
+
+    def delivered(self) -> tuple[UUID, UUID]:
+        """Workspace and id of the order of the world, which was delivered in part."""
+        query = text('SELECT workspace_id, id FROM "order" WHERE hold_id IS NOT NULL')
+        workspace, order = self.session.execute(query).one()
+        return workspace, order
+
+    def adjust(self, workspace: UUID, order: UUID, kind: str) -> object:
+        """Adjust an order by 0.01, by the function itself."""
+        return self.call(
+            "adjust", workspace=workspace, order=order, kind=kind, tile=None, patch=None, amount=1,
+            reason="x", key=None,
         )  # fmt: skip
 
     def call(self, function: str, **values: object) -> object:
@@ -112,21 +138,115 @@ def opens_a_budget_of_nothing(scene: Scene) -> None:
     assert balances(scene.session, scene.workspace)[empty] == dict.fromkeys(Account, 0)
 
 
+def refuses_a_limit_below_what_is_used(scene: Scene) -> None:
+    with pytest.raises(writer.LimitBelowUseError, match=r"4\.00 USD of the budget is held"):
+        writer.change_budget(scene.session, scene.workspace, scene.budget, 399, Terms())
+    writer.change_budget(scene.session, scene.workspace, scene.budget, 400, Terms())
+    assert scene.has(0, 400, 0)
+
+
+def pays_from_its_first_day_to_its_last(scene: Scene) -> None:
+    today = scene.session.execute(text("SELECT ledger.today()")).scalar_one()
+    day = timedelta(days=1)
+    for first, last, pays in ((today, today, True), (today + day, None, False), (None, today - day, False)):
+        budget = scene.open(Terms(starts_on=first, ends_on=last))
+        with nullcontext() if pays else pytest.raises(writer.BudgetNotValidError):
+            writer.reserve(scene.session, scene.workspace, budget, 1, f"order:{budget}")
+
+
+def lets_through_no_more_than_is_missing(scene: Scene) -> None:
+    for minor, granted in ((LIMIT - 1, LIMIT), (LIMIT, LIMIT), (LIMIT + 1, LIMIT + 1)):
+        budget = scene.open(Terms(enforcement=Enforcement.WARN))
+        writer.reserve(scene.session, scene.workspace, budget, minor, f"order:{budget}")
+        found = balances(scene.session, scene.workspace)[budget]
+        assert (found[Account.FUNDING], found[Account.RESERVED]) == (-granted, minor)
+
+
+def begins_a_period_once(scene: Scene) -> None:
+    budget = scene.open(Terms(period=Period.MONTH))
+    for number in range(2):
+        writer.reserve(scene.session, scene.workspace, budget, LIMIT // 2, f"order:{budget}/{number}")
+    assert scene.versions(budget) == 1
+    scene.session.execute(text("SET LOCAL session_replication_role = replica"))
+    scene.session.execute(text("UPDATE ledger.budget_terms SET period_starts_on = '2000-01-01'"))
+    scene.session.execute(text("SET LOCAL session_replication_role = origin"))
+    for _ in range(2):  # nothing is available: there is no rest to go back
+        writer.lock_budget(scene.session, scene.workspace, budget)
+    assert scene.versions(budget) == 2
+
+
+def reads_no_budget_without_terms(scene: Scene) -> None:
+    insert = (
+        "INSERT INTO ledger.budget (workspace_id, name, currency) VALUES (:id, 'bare', 'USD') RETURNING id"
+    )
+    bare = scene.session.execute(text(insert), {"id": scene.workspace}).scalar_one()
+    for function, values in (
+        ("lock_budget", {"workspace": scene.workspace, "budget": bare}),
+        ("let_through", {"budget": bare, "amount": 1, "reference": "x"}),
+    ):
+        with pytest.raises(DBAPIError, match="query returned no rows"), scene.session.begin_nested():
+            scene.call(function, **values)
+
+
+def locks_no_budget_of_another_workspace(scene: Scene) -> None:
+    for workspace, budget in ((uuid4(), scene.budget), (scene.workspace, uuid4())):
+        with pytest.raises(DBAPIError, match="no budget"), scene.session.begin_nested():
+            scene.call("lock_budget", workspace=workspace, budget=budget)
+
+
+def gives_back_no_more_than_was_paid(scene: Scene) -> None:
+    """Of the order of the world: 3.30 paid, 0.50 charged later, 1.00 given back, half of that for a patch."""
+    workspace, order = scene.delivered()
+    for place, paid in ((None, 280), ((0, 0), 250), ((1, 0), 20), ((0, 1), 10)):
+        tile, patch = place or (None, None)
+        assert scene.call("refundable", order=order, tile=tile, patch=patch) == paid
+        with pytest.raises(writer.RefundExceedsPaymentError), scene.session.begin_nested():
+            writer.adjust(
+                scene.session, workspace, order, Movement.REFUND, Money(paid + 1, "USD"), "x", place=place
+            )
+        with scene.session.begin_nested() as undone:
+            writer.adjust(
+                scene.session, workspace, order, Movement.REFUND, Money(paid, "USD"), "x", place=place
+            )
+            undone.rollback()
+    with pytest.raises(DBAPIError, match="no delivery of patch 5"), scene.session.begin_nested():
+        scene.call("refundable", order=order, tile=0, patch=5)
+
+
+def adjusts_no_order_of_another_workspace(scene: Scene) -> None:
+    workspace, order = scene.delivered()
+    for claimed, wanted in ((scene.workspace, order), (workspace, uuid4())):
+        with pytest.raises(DBAPIError, match="no order"), scene.session.begin_nested():
+            scene.adjust(claimed, wanted, "charge")
+
+
 def finds_its_tables_from_wherever_it_is_called(scene: Scene) -> None:
     """Every function by itself, from a session that made tables of the same names to deceive it."""
-    for name in ("account", "hold", "transfer", "entry", "chain", "budget", "movement"):
-        scene.session.execute(text(f"CREATE TEMPORARY TABLE {name} (LIKE ledger.{name} INCLUDING ALL)"))
+    shadows = """SELECT format('CREATE TEMPORARY TABLE %1$I (LIKE ledger.%1$I)', relname) FROM pg_class
+        WHERE relnamespace = 'ledger'::regnamespace AND relkind IN ('r', 'v')"""
+    for statement in scene.session.execute(text(shadows)).scalars().all():
+        scene.session.execute(text(statement))
+    workspace, order = scene.delivered()
     scene.call("count_hold", kind="settle", budget=scene.budget, hold=scene.hold, amount=1)
     scene.call("count_hold", kind="release", budget=scene.budget, hold=scene.hold, amount=399)
-    with pytest.raises(DBAPIError, match="has less"), scene.session.begin_nested():
-        scene.call("count_hold", kind="release", budget=scene.budget, hold=scene.hold, amount=1)
     scene.call("move_balance", budget=scene.budget, kind="reserved", change=-400)
     scene.call("move_balance", budget=scene.budget, kind="available", change=400)
     scene.call("post", kind="defund", budget=scene.budget, amount=100, hold=None, reference="x")
+    scene.call("level", budget=scene.budget, up="fund", down="defund", reference="x")
+    scene.call("lock_budget", workspace=scene.workspace, budget=scene.budget)
+    scene.call("let_through", budget=scene.budget, amount=1, reference="x")
+    assert scene.call("add_terms", budget=scene.budget, reason="changed", terms="{}", key=None) == 2
+    scene.call(
+        "open_budget", workspace=scene.workspace, name="2", currency="USD", limit=1, terms="{}", key=None
+    )
+    scene.call(
+        "change_budget", workspace=scene.workspace, budget=scene.budget, limit=800, terms="{}", key=None
+    )
     hold = writer.reserve(scene.session, scene.workspace, scene.budget, 200, "order:2")
     writer.release(scene.session, hold, 50, "order:2")
-    open_budget(scene.session, scene.workspace, "second", 1)
-    assert scene.has(750, 150, 0)
+    assert scene.call("refundable", order=order, tile=None, patch=None) == 280
+    scene.adjust(workspace, order, "charge")
+    assert scene.has(650, 150, 0)
 
 
 def leaves_no_violation(scene: Scene) -> None:
@@ -138,8 +258,10 @@ SCENARIOS: tuple[Callable[[Scene], None], ...] = (
     refuses_what_a_budget_has_not, holds_all_that_a_budget_has, refuses_what_a_hold_has_not,
     uses_all_that_a_hold_has, knows_no_budget_of_another_workspace, knows_no_hold_that_was_never_made,
     uses_a_hold_in_two_ways_only, posts_to_no_budget_that_is_not_there, posts_no_movement_that_is_not_there,
-    opens_a_second_budget, opens_a_budget_of_nothing, finds_its_tables_from_wherever_it_is_called,
-    leaves_no_violation,
+    opens_a_second_budget, opens_a_budget_of_nothing, refuses_a_limit_below_what_is_used,
+    pays_from_its_first_day_to_its_last, lets_through_no_more_than_is_missing, begins_a_period_once,
+    reads_no_budget_without_terms, locks_no_budget_of_another_workspace, gives_back_no_more_than_was_paid,
+    adjusts_no_order_of_another_workspace, finds_its_tables_from_wherever_it_is_called, leaves_no_violation,
 )  # fmt: skip
 
 

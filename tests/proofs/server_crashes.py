@@ -1,4 +1,4 @@
-"""Proof over HTTP: kill -9 of the server, and of its database with it, loses nothing that was acknowledged."""
+"""Proof over HTTP: kill -9 of the server, and of its database with it, loses nothing acknowledged."""
 
 import random
 import time
@@ -51,8 +51,8 @@ def prove_server_crashes_lose_nothing(laboratory: Laboratory, rounds: int = ROUN
     return Proof(
         claim=f"kill -9 of the server under {CLIENTS} clients: nothing acknowledged is lost",
         figures={
-            "kills": rounds, "of them with the database": rounds // 2, "acknowledged": known, "lost": len(lost),
-            "in doubt": doubted, "in doubt that had been committed": len(committed),
+            "kills": rounds, "of them with the database": rounds // 2, "acknowledged": known,
+            "lost": len(lost), "in doubt": doubted, "in doubt that had been committed": len(committed),
             "expected after sending all again": known + doubted, "found after sending all again": found,
             "violations": len(broken), "seconds until back": ", ".join(back),
         },

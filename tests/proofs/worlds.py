@@ -9,13 +9,17 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from service.access.repository import create_workspace
+from service.access.keys import id_of
+from service.access.repository import Caller, create_key, create_workspace
+from service.access.tables import Workspace
 from service.classification.tables import Classification
 from service.db import Database
 from service.ledger import writer
 from service.ledger.book import Movement
+from service.ledger.terms import Enforcement, Terms
 from service.money import Money
 from service.orders.lifecycle import place_order
+from service.orders.tables import Order
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
 from tests.factories_orders import make_plan
@@ -31,17 +35,18 @@ def make_world(database: Database) -> Books:
         writer.create_budget(session, create_workspace(session, "two").id, "in euros", Money(500, "EUR"))
         create_workspace(session, "without a chain")
         _budget_without_accounts(session, books.workspace)
-        _order_and_plans(session, books.workspace, budget)
         _price_lists(session, books.workspace)
-    reserve = Call(kind=Movement.RESERVE, budget=budget, minor=5_000, reference="order:1")
-    hold = perform(database, books, reserve).hold
-    for kind, reference in ((Movement.SETTLE, books.settling(0)), (Movement.RELEASE, "order:1")):
-        call = Call(kind=kind, budget=budget, minor=1_000, reference=reference, hold=hold)
+        order = _order_and_plans(session, books.workspace, budget)
+    for kind, minor, reference in (
+        (Movement.SETTLE, 300, f"delivery:{order.id}/0/0"),
+        (Movement.SETTLE, 20, f"delivery:{order.id}/1/0"),
+        (Movement.SETTLE, 10, f"delivery:{order.id}/0/1"),
+        (Movement.RELEASE, 300, f"order:{order.id}"),
+    ):
+        call = Call(kind=kind, budget=budget, minor=minor, reference=reference, hold=order.hold_id)
         assert perform(database, books, call).code == ACCEPTED
     with database.sessions.begin() as session:
-        for kind in (Movement.REFUND, Movement.DEFUND):
-            post = text("SELECT ledger.post(:kind, :budget, 100, NULL, 'correction:1')")
-            session.execute(post, {"kind": kind, "budget": budget})
+        _every_other_movement(session, books.workspace, budget, order.id)
         session.add(
             Classification(
                 workspace_id=books.workspace, order_id=books.order, complete=True, tiles=[], provenance={}
@@ -53,18 +58,38 @@ def make_world(database: Database) -> Books:
 def _budget_without_accounts(session: Session, workspace: UUID) -> None:
     """No function leaves one behind; a new account needs a budget that has none of its kind."""
     session.execute(
-        text("INSERT INTO ledger.budget (workspace_id, name, currency) VALUES (:workspace, 'bare', 'USD')"),
+        text("""WITH bare AS (
+                INSERT INTO ledger.budget (workspace_id, name, currency) VALUES (:workspace, 'bare', 'USD')
+                RETURNING id
+            )
+            INSERT INTO ledger.budget_terms
+            SELECT (jsonb_populate_record(t, jsonb_build_object('budget_id', bare.id))).*
+            FROM bare, ledger.budget_terms t LIMIT 1"""),
         {"workspace": workspace},
     )
 
 
-def _order_and_plans(session: Session, workspace: UUID, budget: UUID) -> None:
+def _order_and_plans(session: Session, workspace: UUID, budget: UUID) -> Order:
     """An order that holds money, and plans that nobody ordered."""
     with TemporaryDirectory() as blobs:
         plan = make_plan(session, workspace, Path(blobs), seed=1)
         spare = make_plan(session, workspace, Path(blobs), seed=2)
         make_plan(session, workspace, Path(blobs), seed=3, supersedes=spare.id)
-    place_order(session, workspace, plan.id, budget)
+    key = create_key(session, session.get_one(Workspace, workspace), "buyer")
+    order, _ = place_order(session, Caller(workspace, id_of(key)), plan.id, budget, 30)
+    return order
+
+
+def _every_other_movement(session: Session, workspace: UUID, budget: UUID, order: UUID) -> None:
+    """Refund, charge, defund, and what a limit that only warns lets through and takes back."""
+    for kind, place in ((Movement.REFUND, None), (Movement.REFUND, (0, 0)), (Movement.CHARGE, None)):
+        writer.adjust(session, workspace, order, kind, Money(50, "USD"), "a correction", place=place)
+    terms = Terms(starts_on=date(2026, 1, 1), ends_on=date(2099, 12, 31), approval_above_minor=5_000)
+    writer.change_budget(session, workspace, budget, 9_000, terms)
+    warns = Terms(enforcement=Enforcement.WARN, thresholds=(50, 90))
+    lenient = writer.create_budget(session, workspace, "lenient", Money(100, "USD"), warns)
+    hold = writer.reserve(session, workspace, lenient, 300, "order:2")
+    writer.release(session, hold, 300, "order:2")
 
 
 def _price_lists(session: Session, workspace: UUID) -> None:

@@ -1,0 +1,69 @@
+"""What many connections at once must be able to do: checks that a missing lock turns red."""
+
+from collections.abc import Callable
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from service.db import Database
+from service.ledger import writer
+from service.ledger.book import Movement
+from service.ledger.terms import Enforcement, Terms
+from service.money import Money
+from tests.proofs.books import Books
+
+Turn = Callable[[Session, int], object]
+"""What one connection does in one transaction; the number is its own."""
+
+
+def reserves_beyond_a_limit(session: Session, books: Books) -> Turn:
+    """Each is let through by exactly what is missing, so each is accepted."""
+    warns = Terms(enforcement=Enforcement.WARN)
+    budget = writer.create_budget(session, books.workspace, "race", Money(10, "USD"), warns)
+    return lambda own, number: writer.reserve(own, books.workspace, budget, 1, f"order:{number}")
+
+
+def posts_of_the_one_writer(session: Session, books: Books) -> Turn:
+    """The function that all others call is safe by itself."""
+    budget = writer.create_budget(session, books.workspace, "race", Money(10, "USD"))
+    post = text("SELECT ledger.post('fund', :budget, 1, NULL, :reference)")
+    return lambda own, number: own.execute(post, {"budget": budget, "reference": f"x:{number}"})
+
+
+def openings_of_budgets(_session: Session, books: Books) -> Turn:
+    """They share the row of the chain, and lock it."""
+    return lambda own, number: writer.create_budget(own, books.workspace, f"{number}", Money(1, "USD"))
+
+
+def deliveries_beside_charges(session: Session, books: Books) -> Turn:
+    """A delivery locks its order, then the chain; a charge must not do it the other way round."""
+    budget = writer.create_budget(session, books.workspace, "race", Money(10_000, "USD"))
+    hold = writer.reserve(session, books.workspace, budget, 5_000, f"order:{books.order}")
+    pay = text('UPDATE "order" SET budget_id = :budget WHERE id = :order')
+    session.execute(pay, {"budget": budget, "order": books.order})
+    lock = text('SELECT id FROM "order" WHERE id = :order FOR UPDATE')
+
+    def turn(own: Session, number: int) -> None:
+        if number % 2:
+            writer.adjust(own, books.workspace, books.order, Movement.CHARGE, Money(1, "USD"), "x")
+        else:
+            own.execute(lock, {"order": books.order})
+            writer.release(own, hold, 1, f"part:{number}")
+
+    return turn
+
+
+RACES: tuple[Callable[[Session, Books], Turn], ...] = (
+    reserves_beyond_a_limit, posts_of_the_one_writer, openings_of_budgets, deliveries_beside_charges,
+)  # fmt: skip
+
+
+def attempting(turn: Turn) -> Callable[[Database, int], bool]:
+    """A turn in a transaction of its own; true when it was committed."""
+
+    def attempt(client: Database, number: int) -> bool:
+        with client.sessions.begin() as session:
+            turn(session, number)
+        return True
+
+    return attempt
