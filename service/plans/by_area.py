@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.money import exponent
+from service.plans.bounds import Bound, Relaxation, best, bound_of, measured, relax
 from service.plans.decision import Decision, Purchase, conclude
 from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy, TargetAccuracy
 from service.pricing.billing import Terms, bill, tariff_of, whole_cm2
@@ -26,6 +27,7 @@ class Ranking:
     utilities: NDArray[np.float64]  # (N,) falling
     areas_cm2: NDArray[np.int64]  # (N + 1,) rising from 0
     amounts: NDArray[np.int64]  # (N + 1,) minor units, rising from 0
+    relaxation: Relaxation
 
 
 def rank_patches(
@@ -36,7 +38,8 @@ def rank_patches(
     values = utilities.ravel()[patches].astype(np.float64)
     best_first = np.argsort(-values, kind="stable")  # stable: equal utilities stay in index order
     flat = patches[best_first]
-    prefix = np.concatenate(([0], np.cumsum(whole_cm2(areas_m2).ravel()[flat])))
+    areas = whole_cm2(areas_m2).ravel()[flat]
+    prefix = np.concatenate(([0], np.cumsum(areas)))
     return Ranking(
         terms=terms,
         shape=utilities.shape,
@@ -44,6 +47,7 @@ def rank_patches(
         utilities=values[best_first],
         areas_cm2=prefix,
         amounts=tariff_of(terms).amounts(prefix),
+        relaxation=relax(values[best_first], areas, terms),
     )
 
 
@@ -61,8 +65,15 @@ def decide(ranking: Ranking, objective: Objective) -> Decision:
         everything=bill([int(ranking.areas_cm2[-1])], terms),
         eligible=len(ranking.flat),
         cheapest_minor=int(ranking.amounts[min(1, len(ranking.flat))]),
+        bound=_bound(ranking, bought, wanted, objective),
     )
     return conclude(purchase, terms, objective)
+
+
+def _bound(ranking: Ranking, bought: int, wanted: int, objective: Objective) -> Bound:
+    worth, amount = float(ranking.utilities[:bought].sum()), int(ranking.amounts[bought])
+    measure, reached = measured(objective, worth, amount, ranking.terms.currency)
+    return bound_of(measure, reached, best(ranking.relaxation, objective, wanted))
 
 
 def _wanted(ranking: Ranking, objective: Objective) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.money import exponent
+from service.plans.bounds import Bound, measured
 from service.plans.decision import Decision, Purchase, conclude
 from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy, TargetAccuracy
 from service.plans.tile_shapes import (
@@ -37,6 +38,7 @@ class TileOrders:
     terms: Terms
     narrowest: int
     """Patches that a shape must be wide; beyond 4, a square around the tile is all that can be ordered."""
+    patches_cm2: NDArray[np.int64]  # (16,)
     areas_cm2: NDArray[np.int64]  # (65536,) of each choice as one shape, that square included
     cover: Cover
     amounts: NDArray[np.int64]  # (65536,) minor units
@@ -79,16 +81,24 @@ def order_choices(areas_m2: NDArray[np.float64], terms: Terms) -> TileOrders:
     cover = _cover(areas, terms, narrowest)
     # Where areas are summed, a minimum per shape is in the weights already, and none of them is below it.
     amounts = tariff_of(terms).amounts(cover.weights) if terms.areas_summed else cover.weights
-    return TileOrders(terms=terms, narrowest=narrowest, areas_cm2=areas, cover=cover, amounts=amounts)
+    return TileOrders(
+        terms=terms,
+        narrowest=narrowest,
+        patches_cm2=patches,
+        areas_cm2=areas,
+        cover=cover,
+        amounts=amounts,
+    )
 
 
 def decide(priced: PricedChoices, objective: Objective) -> Decision:
     """Choose among all choices of the tile."""
     if not priced.eligible:
-        return conclude(_purchase(priced, 0, 0, 0), priced.orders.terms, objective)
+        return conclude(_purchase(priced, 0, 0, 0, objective), priced.orders.terms, objective)
     wanted = _wanted(priced, objective)
     bought = wanted if isinstance(objective, MaxPatches) else _with_free(priced, wanted)
-    return conclude(_purchase(priced, wanted, bought, EVERYTHING), priced.orders.terms, objective)
+    purchase = _purchase(priced, wanted, bought, EVERYTHING, objective)
+    return conclude(purchase, priced.orders.terms, objective)
 
 
 def _wanted(priced: PricedChoices, objective: Objective) -> int:
@@ -122,7 +132,11 @@ def _with_free(priced: PricedChoices, wanted: int) -> int:
     return int(best[np.argmax(BITS[best].sum(axis=1))])
 
 
-def _purchase(priced: PricedChoices, wanted: int, bought: int, everything: int) -> Purchase:
+def _purchase(
+    priced: PricedChoices, wanted: int, bought: int, everything: int, objective: Objective
+) -> Purchase:
+    worth, amount = float(priced.worth[bought]), int(priced.orders.amounts[bought])
+    measure, reached = measured(objective, worth, amount, priced.orders.terms.currency)
     return Purchase(
         selected=BITS[bought].astype(np.bool_)[None],
         filled=BITS[bought & ~wanted].astype(np.bool_)[None],
@@ -131,6 +145,7 @@ def _purchase(priced: PricedChoices, wanted: int, bought: int, everything: int) 
         everything=priced.orders.bill(everything),
         eligible=everything.bit_count(),
         cheapest_minor=int(priced.orders.amounts[1:].min()),
+        bound=Bound(measure=measure, reached=reached, bound=reached),  # nothing was left out
     )
 
 
@@ -140,14 +155,17 @@ def _narrowest(patches_cm2: NDArray[np.int64], terms: Terms) -> int:
     return max(1, math.ceil(float(terms.rules.minimum_width_m) / side_m - 1e-6))
 
 
+def shape_weights(areas_cm2: NDArray[np.int64], terms: Terms) -> NDArray[np.int64]:
+    """What each shape of an area (N,) adds to an order: billed cm2 where areas are summed, else its price."""
+    if not terms.areas_summed:
+        return tariff_of(terms).amounts(areas_cm2)
+    by_shape = terms.minimum_applies_to == "shape"
+    return np.where(areas_cm2 > 0, np.maximum(areas_cm2, terms.minimum_cm2), 0) if by_shape else areas_cm2
+
+
 def _cover(areas_cm2: NDArray[np.int64], terms: Terms, narrowest: int) -> Cover:
-    """The cheapest legal shapes around every choice; weights are areas where they are summed, else prices."""
-    if terms.areas_summed:
-        by_shape = terms.minimum_applies_to == "shape"
-        weights = np.maximum(areas_cm2, terms.minimum_cm2) if by_shape else areas_cm2
-    else:
-        weights = tariff_of(terms).amounts(areas_cm2)
-    weights = np.where(CHOICES == 0, 0, weights)
+    """The cheapest legal shapes around every choice."""
+    weights = shape_weights(areas_cm2, terms)
     if terms.rules == ANY_SHAPE:
         return cover_with_parts(weights)
     return cover_with(legal_shapes(terms.rules, narrowest), weights)

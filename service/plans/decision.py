@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.money import Money
+from service.plans.bounds import Bound
 from service.plans.objectives import Objective
 from service.plans.reasons import Outcome, explain
 from service.pricing.billing import Bill, Terms, list_price, to_cm2
@@ -28,6 +29,7 @@ class Decision:
     """Baseline minus bill with minimums ignored: what a provider without any would save you."""
     billable_saving: Money
     """Baseline minus bill: what is really not paid."""
+    bound: Bound
     reason: str
 
 
@@ -43,6 +45,7 @@ class Purchase:
     eligible: int  # patches
     cheapest_minor: int
     """What the cheapest order of anything would cost."""
+    bound: Bound
 
 
 def conclude(purchase: Purchase, terms: Terms, objective: Objective) -> Decision:
@@ -66,5 +69,6 @@ def conclude(purchase: Purchase, terms: Terms, objective: Objective) -> Decision
         everything=everything,
         list_saving=Money(listed[0] - listed[1], terms.currency),
         billable_saving=Money(everything.amount.minor - chosen.amount.minor, terms.currency),
+        bound=purchase.bound,
         reason=explain(outcome, objective),
     )

@@ -11,7 +11,7 @@ from service.ledger.book import allocate
 from service.money import Money
 from service.plans.arrays import PlanArrays
 from service.plans.reading import grid_of
-from service.plans.shapes import GRID, Points, Shape, compile_shapes, compile_tile_shapes, move, place
+from service.plans.shapes import GRID, Points, Shape, compile_order, move, place
 from service.plans.tables import Plan
 from service.pricing.billing import Terms, to_km2, whole_cm2
 from service.scenes.ground import to_wgs84
@@ -77,17 +77,21 @@ def _patch_feature(
 def shape_features(plan: Plan, scene: Scene, terms: Terms) -> list[Feature]:
     """The polygons to order: bought patches that share an edge are one, or as the price list's rules say."""
     grid, selected = grid_of(scene), PlanArrays.of(plan).selected
-    if terms.by_area:
-        shapes = compile_shapes(selected, grid.patch_areas_m2(), grid.columns)
-    else:
-        shapes = compile_tile_shapes(selected, grid.patch_areas_m2(), terms)
+    shapes = compile_order(selected, grid.patch_areas_m2(), grid.columns, terms)
     return [_shape_feature(grid, number, shape) for number, shape in enumerate(shapes)]
 
 
 def _shape_feature(grid: TileGrid, number: int, shape: Shape) -> Feature:
     placed = place(shape.polygon, lambda points: lattice_to_wgs84(grid, points))
     rings = [_rounded(np.asarray(ring.coords)) for ring in (placed.exterior, *placed.interiors)]
-    return _feature(number, rings, shape=number, patches=shape.patches, area_km2=shape.area_m2 / 1e6)
+    return _feature(
+        number,
+        rings,
+        shape=number,
+        patches=shape.patches,
+        area_km2=shape.area_m2 / 1e6,
+        padding_km2=shape.padding_m2 / 1e6,
+    )
 
 
 def lattice_to_wgs84(grid: TileGrid, points: Points) -> Points:

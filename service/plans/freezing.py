@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import SQLColumnExpression, func
 
 from service.inference import Predictor
+from service.plans.bounds import Bound
 from service.plans.decision import Decision
 from service.plans.objectives import Objective, objective_to_json
 from service.plans.reading import MIN_VALID_SHARE
@@ -103,7 +104,13 @@ def _bill(values: Values, decision: Decision) -> dict[str, Any]:
         "eligible_tiles": int((values.valid_share >= MIN_VALID_SHARE).sum()),
         "chosen": _bill_json(decision.bill),
         "everything": _bill_json(decision.everything),
+        "bound": _bound_json(decision.bound),
     }
+
+
+def _bound_json(bound: Bound) -> dict[str, Any]:
+    numbers = {"reached": bound.reached, "bound": bound.bound, "gap": bound.gap}
+    return {"measure": bound.measure} | {name: round(number, 6) for name, number in numbers.items()}
 
 
 def _bill_json(bill: Bill) -> dict[str, Any]:

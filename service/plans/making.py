@@ -68,8 +68,15 @@ def make_plan(
     judged = judge_scene(body, options, predictor, settings)
     price_list = resolve_price_list(session, workspace_id, options.price_list)
     objective = options.objective_in(price_list.currency, predictor.manifest)
-    areas = judged.tiles.grid.patch_areas_m2()
-    decision = plan_purchases(judged.utilities, judged.eligible, areas, terms_of(price_list), objective)
+    grid = judged.tiles.grid
+    decision = plan_purchases(
+        judged.utilities,
+        judged.eligible,
+        grid.patch_areas_m2(),
+        terms_of(price_list),
+        objective,
+        grid.columns,
+    )
     sha256 = storage.put(blobs, body)
     scene = repository.keep_scene(session, workspace_id, sha256, len(body), judged.reading)
     values = Values(utilities=judged.utilities, valid_share=judged.tiles.valid_share)

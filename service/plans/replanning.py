@@ -52,13 +52,14 @@ def replan(
         session, workspace_id, wanted.price_list or old.provenance["price_list"]["name"]
     )
     objective = _objective(old, wanted, price_list.currency, predictor)
-    arrays = PlanArrays.of(old)
+    arrays, grid = PlanArrays.of(old), grid_of(scene)
     decision = plan_purchases(
         arrays.utilities,
         arrays.eligible,
-        grid_of(scene).patch_areas_m2(),
+        grid.patch_areas_m2(),
         terms_of(price_list),
         objective,
+        grid.columns,
     )
     values = Values(utilities=arrays.utilities, valid_share=arrays.valid_share)
     bundle = old.provenance["bundle"]

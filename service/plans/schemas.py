@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from models.grid import PATCHES
 from service.plans.arrays import PlanArrays
+from service.plans.bounds import Measure
 from service.plans.tables import Plan
 from service.scenes.tables import Scene
 from service.schemas import Link, MoneyOut
@@ -87,6 +88,18 @@ class SavingsOut(BaseModel):
         )
 
 
+class BoundOut(BaseModel):
+    """How good the plan is by its objective, beside what no plan of the scene can surpass."""
+
+    measure: Measure = Field(
+        description="`utility`: the sum bought, for max_cost and max_patches; `score`: that minus lambda "
+        "times the bill; `cost`: the bill, of which less is better, for policy and target_accuracy"
+    )
+    reached: float
+    bound: float = Field(description="proven: no order that the price list allows is better")
+    gap: float = Field(description="between the two; 0: the plan is the best there is")
+
+
 class TileOut(BaseModel):
     """One tile's decision. Patch indices are column-major: row = index % 4, column = index // 4."""
 
@@ -118,6 +131,7 @@ class PlanSummary(BaseModel):
     area_km2: str = Field(description="of the bought patches, on the ellipsoid")
     billable_km2: str = Field(description="what the bill counts, minimum areas included")
     savings: SavingsOut
+    bound: BoundOut | None = Field(description="null in plans of a version that did not reckon it")
     provenance: dict[str, Any] = Field(
         description="bundle, price list, sha256 of the input, version of the code"
     )
@@ -145,6 +159,7 @@ class PlanSummary(BaseModel):
             "area_km2": plan.bill["chosen"]["area_km2"],
             "billable_km2": plan.bill["chosen"]["billable_km2"],
             "savings": SavingsOut.of(plan),
+            "bound": plan.bill.get("bound"),
             "provenance": plan.provenance,
             "links": plan_links(plan),
         }

@@ -14,6 +14,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from service.plans.by_shape import TileOrders, order_choices
+from service.plans.scene_orders import Layout, SceneOrders, lay_out, scene_orders
 from service.plans.tile_shapes import BITS
 from service.pricing.billing import CM2_PER_M2, Terms
 
@@ -31,11 +32,24 @@ class Shape:
     """Of the bought ones; a shape may hold others, as padding."""
     area_m2: float
     """Geodesic: the sum of its patches', or as if it were made of such patches."""
+    padding_m2: float = 0.0
+    """What of the area is ordered, and paid, only to keep the price list's rules."""
 
 
 def lattice_of(selected: NDArray[np.bool_], columns: int) -> NDArray[np.bool_]:
     """Spread (T, 16) choices, tiles row by row, over the lattice: (4 * rows, 4 * columns)."""
     return _spread(selected, columns).astype(np.bool_)
+
+
+def compile_order(
+    selected: NDArray[np.bool_], areas_m2: NDArray[np.float64], columns: int, terms: Terms
+) -> tuple[Shape, ...]:
+    """The legal shapes of an order: chosen patches (T, 16), areas (T, 16), tiles row by row."""
+    if terms.by_area:
+        return compile_shapes(selected, areas_m2, columns)
+    if len(selected) == 1:
+        return compile_tile_shapes(selected, areas_m2, terms)
+    return compile_scene_shapes(selected, areas_m2, columns, terms)
 
 
 def compile_shapes(
@@ -70,6 +84,40 @@ def compile_tile_shapes(
     return tuple(_tile_shape(orders, shape, choice) for shape in orders.cover.shapes(choice))
 
 
+def compile_scene_shapes(
+    selected: NDArray[np.bool_], areas_m2: NDArray[np.float64], columns: int, terms: Terms
+) -> tuple[Shape, ...]:
+    """The legal shapes of several tiles' order, padding included: the layout that the plan was billed for."""
+    orders = scene_orders(areas_m2, columns, terms)
+    layout = lay_out(orders, selected)
+    chosen = lattice_of(selected, columns)
+    starts = np.searchsorted(layout.owner, np.arange(len(layout.areas_cm2) + 1))
+    return tuple(
+        _scene_shape(orders, layout, chosen, number, slice(starts[number], starts[number + 1]))
+        for number in range(len(layout.areas_cm2))
+    )
+
+
+def _scene_shape(
+    orders: SceneOrders, layout: Layout, chosen: NDArray[np.bool_], number: int, part: slice
+) -> Shape:
+    rows, columns = layout.rows[part], layout.columns[part]
+    if layout.box is None:
+        (polygon,) = merge_cells(columns, rows)
+    else:
+        top, left, height, width = layout.box
+        polygon = shapely.box(left, top, left + width, top + height)
+    bought = chosen[rows, columns]
+    area = int(layout.areas_cm2[number])
+    padding = area - int(orders.cells_cm2[rows[bought], columns[bought]].sum())
+    return Shape(
+        polygon=_as_counted(polygon, orders.terms),
+        patches=int(np.count_nonzero(bought)),
+        area_m2=area / CM2_PER_M2,
+        padding_m2=padding / CM2_PER_M2,
+    )
+
+
 def _tile_shape(orders: TileOrders, shape: int, choice: int) -> Shape:
     if orders.narrowest > GRID:
         margin = (orders.narrowest - GRID) / 2
@@ -77,10 +125,22 @@ def _tile_shape(orders: TileOrders, shape: int, choice: int) -> Shape:
     else:
         patches = np.flatnonzero(BITS[shape])
         (polygon,) = merge_cells(patches // GRID, patches % GRID)
-    if orders.terms.rules.max_vertices is not None:  # a vertex at every patch corner would count
-        polygon = cast(shapely.Polygon, polygon.simplify(0))
-    area_m2 = int(orders.areas_cm2[shape]) / CM2_PER_M2
-    return Shape(polygon=polygon, patches=(shape & choice).bit_count(), area_m2=area_m2)
+    area, bought = int(orders.areas_cm2[shape]), shape & choice
+    padding = area - int(BITS[bought] @ orders.patches_cm2)
+    return Shape(
+        polygon=_as_counted(polygon, orders.terms),
+        patches=bought.bit_count(),
+        area_m2=area / CM2_PER_M2,
+        padding_m2=padding / CM2_PER_M2,
+    )
+
+
+def _as_counted(polygon: shapely.Polygon, terms: Terms) -> shapely.Polygon:
+    """Without vertices on straight sides where a provider counts them."""
+    if terms.rules.max_vertices is None:
+        return polygon
+    # A normalised ring starts at a corner: simplifying keeps whatever point is the first.
+    return cast(shapely.Polygon, shapely.normalize(polygon).simplify(0))
 
 
 def merge_cells(columns: NDArray[np.intp], rows: NDArray[np.intp]) -> list[shapely.Polygon]:

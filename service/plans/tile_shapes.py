@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from service.pricing.billing import ShapeRules
@@ -62,7 +63,7 @@ def forms() -> Forms:
         connected=(first_part == CHOICES) & (CHOICES > 0),
         first_part=first_part,
         hole=_flood(outside, outside & _BORDER) != outside,
-        vertices=_vertices(),
+        vertices=corners(np.pad(BITS.reshape(-1, SIDE, SIDE), ((0, 0), (1, 1), (1, 1))) > 0),
     )
 
 
@@ -77,6 +78,26 @@ def legal_shapes(rules: ShapeRules, narrowest: int) -> Choices:
     if rules.max_vertices is not None:
         legal &= form.vertices <= rules.max_vertices
     return CHOICES[legal]
+
+
+def is_legal(cells: NDArray[np.bool_], rules: ShapeRules, narrowest: int) -> bool:
+    """Whether connected cells (rows, columns) of any lattice are a legal shape."""
+    if rules.convex and not cells.all():
+        return False
+    framed = np.pad(cells, max(1, narrowest - 1))
+    if not rules.holes and not _reaches_all(~framed):
+        return False
+    if rules.max_vertices is not None and corners(framed[None])[0] > rules.max_vertices:
+        return False
+    return narrowest <= 1 or bool((_opened(framed, narrowest) == cells).all())
+
+
+def _opened(framed: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
+    """What squares of side x side cells inside the cells fill; the frame is side - 1 cells wide."""
+    squares = sliding_window_view(framed, side, axis=0).all(axis=-1)
+    squares = sliding_window_view(squares, side, axis=1).all(axis=-1)
+    filled = sliding_window_view(squares, side, axis=0).any(axis=-1)
+    return np.asarray(sliding_window_view(filled, side, axis=1).any(axis=-1))
 
 
 def cover_with(shapes: Choices, weights: NDArray[np.int64]) -> Cover:
@@ -124,14 +145,32 @@ def _flood(choices: Choices, seeds: Choices) -> Choices:
         reached = grown
 
 
-def _vertices() -> NDArray[np.int64]:
-    """Corners of the outline: at each lattice point one or three of four patches, or two across."""
-    cells = np.zeros((len(CHOICES), SIDE + 2, SIDE + 2), dtype=np.int8)
-    cells[:, 1:-1, 1:-1] = BITS.reshape(-1, SIDE, SIDE)
+def corners(framed: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Corners (N,) of the outlines of cells (N, rows, columns) with nothing at their border.
+
+    At each lattice point one or three of four cells are one corner, two across are two.
+    """
+    cells = framed.astype(np.int8)
     around = [cells[:, :-1, :-1], cells[:, :-1, 1:], cells[:, 1:, :-1], cells[:, 1:, 1:]]
     count = around[0] + around[1] + around[2] + around[3]
     across = (count == 2) & (around[0] == around[3])
     return np.asarray((count % 2 + 2 * across).sum(axis=(1, 2)), dtype=np.int64)
+
+
+def _reaches_all(cells: NDArray[np.bool_]) -> bool:
+    """Whether cells (rows, columns) are all reached from the first one, over shared edges."""
+    reached = np.zeros_like(cells)
+    reached[0, 0] = True
+    while True:
+        grown = reached.copy()
+        grown[1:] |= reached[:-1]
+        grown[:-1] |= reached[1:]
+        grown[:, 1:] |= reached[:, :-1]
+        grown[:, :-1] |= reached[:, 1:]
+        grown &= cells
+        if (grown == reached).all():
+            return bool((reached == cells).all())
+        reached = grown
 
 
 def _filled_by_squares(side: int) -> NDArray[np.bool_]:

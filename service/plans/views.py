@@ -94,8 +94,10 @@ def curve_of(session: Session, plan: Plan, scene: Scene, predictor: Predictor) -
     """Slide the threshold over a stored plan. BundleChangedError when its bundle is not served any more."""
     check_same_bundle(plan, predictor)
     price_list = find_price_list(session, plan.workspace_id, plan.price_list_id)
-    arrays, areas = PlanArrays.of(plan), grid_of(scene).patch_areas_m2()
-    decide = decider(arrays.utilities, arrays.eligible, areas, terms_of(price_list))
+    arrays, grid = PlanArrays.of(plan), grid_of(scene)
+    decide = decider(
+        arrays.utilities, arrays.eligible, grid.patch_areas_m2(), terms_of(price_list), grid.columns
+    )
     curve = cost_curve(decide, predictor.manifest.curve)
     chosen = nearest(
         curve, plan.bill["wanted"], plan.objective.get("threshold", predictor.manifest.threshold)

@@ -28,9 +28,18 @@ def plan_figures(plan: Json) -> RenderableType:
         ("Decision", str(plan["decision"])),
         ("Cost", f"{money(plan['cost'])} for {area(plan['billable_km2'])} billed"),
         ("Baseline", f"{money(plan['baseline'])} for all {plural(patches['total'], 'patch')}"),
+        *_bound_rows(plan["bound"]),
         ("Price list", f"{prices['name']} version {prices['version']}" + ", an example" * prices["example"]),
     ]
     return Group(facts(rows), Text(), savings_table(plan["savings"]))
+
+
+def _bound_rows(bound: Json | None) -> list[tuple[str, str]]:
+    """How far the plan may be from the best there is; no row where it is the best."""
+    if not bound or not bound["gap"]:
+        return []
+    at_best = f"{bound['measure']} {bound['reached']:.6g}; no plan reaches more than {bound['bound']:.6g}"
+    return [("Bound", at_best.replace("more", "less") if bound["measure"] == "cost" else at_best)]
 
 
 def _no_data(scene: Json) -> str:

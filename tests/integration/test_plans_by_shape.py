@@ -1,4 +1,4 @@
-"""Scenes of one tile under price lists that bill or limit each shape."""
+"""Scenes under price lists that bill or limit each shape."""
 
 from typing import Any
 
@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 import shapely
 from fastapi.testclient import TestClient
+from sqlalchemy import select
 
 from service.db import Database
 from service.inference import Predictor
 from service.plans.audit import audit_plans
+from service.pricing.billing import bill, whole_cm2
+from service.pricing.repository import terms_of
+from service.pricing.tables import PriceList
 from tests.factories import make_geotiff, make_pixels
 from tests.planning import TIFF
 
@@ -127,10 +131,24 @@ def test_the_curve_is_priced_by_shapes_too(client: TestClient) -> None:
     assert client.get(f"/v1/plans/{made['id']}/curve").status_code == 200
 
 
-def test_several_tiles_are_refused_in_words_and_nothing_is_kept(client: TestClient) -> None:
-    publish(client, **RULES["rectangles"])
-    query = {"price_list": "shapes"}
-    answer = client.post("/v1/plans", content=make_geotiff(), headers=TIFF, params=query)
-    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/priced-by-shape")
-    assert "a scene of one tile" in answer.json()["detail"]
-    assert client.get("/v1/plans").json()["items"] == []
+@pytest.mark.parametrize("rules", RULES)
+@pytest.mark.parametrize("objective", [{}, {"lambda": "0.001"}, {"max_cost": "900"}, {"max_patches": "5"}])
+def test_several_tiles_are_planned_and_their_shapes_cost_what_the_plan_says(
+    client: TestClient, database: Database, rules: str, objective: dict[str, str]
+) -> None:
+    publish(client, **RULES[rules])
+    query = {"price_list": "shapes"} | objective
+    made = client.post("/v1/plans", content=make_geotiff(), headers=TIFF, params=query).json()
+    assert made["bound"]["gap"] >= 0
+    shapes = client.get(f"/v1/plans/{made['id']}/shapes").json()
+    areas = [whole_cm2(np.array(one["properties"]["area_km2"]) * 1e6) for one in shapes["features"]]
+    with database.sessions() as session:
+        (price_list,) = session.scalars(select(PriceList).where(PriceList.name == "shapes"))
+        assert (
+            bill([int(area) for area in areas], terms_of(price_list)).amount.amount == made["cost"]["amount"]
+        )
+        assert list(audit_plans(session)) == []
+    patches = client.get(f"/v1/plans/{made['id']}/patches").json()["features"]
+    bought = [shapely.geometry.shape(one["geometry"]) for one in patches if one["properties"]["selected"]]
+    polygons = [shapely.geometry.shape(one["geometry"]) for one in shapes["features"]]
+    assert shapely.union_all(bought).difference(shapely.union_all(polygons).buffer(1e-7)).is_empty

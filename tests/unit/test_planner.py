@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from service.money import Money
 from service.plans.decision import Decision
 from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
-from service.plans.planner import ShapePricesError, plan_purchases
+from service.plans.planner import plan_purchases
 from service.pricing.billing import Terms, order_price, whole_cm2
 from tests.factories_prices import scene_price, terms
 
@@ -179,14 +179,6 @@ def test_tiles_that_are_not_eligible_are_neither_bought_nor_in_the_baseline() ->
 
 
 # Refusals.
-
-
-@pytest.mark.parametrize(
-    "price", [terms(minimum="5", scope="shape"), terms(charge="75", summed=False)], ids=["minimum", "apart"]
-)
-def test_shapes_that_are_billed_apart_are_refused_for_many_tiles(price: Terms) -> None:
-    with pytest.raises(ShapePricesError, match="a scene of one tile"):
-        plan(np.vstack([one_tile()] * 2), Policy(threshold=0.5), price)
 
 
 def test_a_scope_without_a_minimum_makes_no_difference() -> None:
