@@ -79,15 +79,13 @@ def order_choices(areas_m2: NDArray[np.float64], terms: Terms) -> TileOrders:
     if narrowest > SIDE:
         areas[EVERYTHING] = narrowest**2 * int(patches.sum()) // PATCHES
     cover = _cover(areas, terms, narrowest)
-    # Where areas are summed, a minimum per shape is in the weights already, and none of them is below it.
-    amounts = tariff_of(terms).amounts(cover.weights) if terms.areas_summed else cover.weights
     return TileOrders(
         terms=terms,
         narrowest=narrowest,
         patches_cm2=patches,
         areas_cm2=areas,
         cover=cover,
-        amounts=amounts,
+        amounts=order_amounts(cover.weights, terms),
     )
 
 
@@ -161,6 +159,12 @@ def shape_weights(areas_cm2: NDArray[np.int64], terms: Terms) -> NDArray[np.int6
         return tariff_of(terms).amounts(areas_cm2)
     by_shape = terms.minimum_applies_to == "shape"
     return np.where(areas_cm2 > 0, np.maximum(areas_cm2, terms.minimum_cm2), 0) if by_shape else areas_cm2
+
+
+def order_amounts(weights: NDArray[np.int64], terms: Terms) -> NDArray[np.int64]:
+    """What orders (N,) cost whose shapes weigh so much together, minor units."""
+    # Where areas are summed, a minimum per shape is in the weights already, and none of them is below it.
+    return tariff_of(terms).amounts(weights) if terms.areas_summed else weights
 
 
 def _cover(areas_cm2: NDArray[np.int64], terms: Terms, narrowest: int) -> Cover:

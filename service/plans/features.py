@@ -10,7 +10,9 @@ from models.grid import PATCHES, row_col
 from service.ledger.book import allocate
 from service.money import Money
 from service.plans.arrays import PlanArrays
+from service.plans.margins import margins
 from service.plans.reading import grid_of
+from service.plans.reasons import patch_reasons
 from service.plans.shapes import GRID, Points, Shape, compile_order, move, place
 from service.plans.tables import Plan
 from service.pricing.billing import Terms, to_km2, whole_cm2
@@ -24,21 +26,36 @@ DECIMALS = 8
 Feature = dict[str, Any]
 
 
-def patch_features(plan: Plan, scene: Scene, tiles: range) -> list[Feature]:
-    """Every patch of some tiles of a plan, by tile and index.
+def patch_features(plan: Plan, scene: Scene, tiles: range, terms: Terms) -> list[Feature]:
+    """Every patch of some tiles of a plan, by tile and index: its decision, and why.
 
     A bought patch's `cost` is its share of the bill; the shares of all patches sum to the bill exactly.
+    Its `marginal_cost` is what leaving it out would save; another's, what adding it would cost.
     """
     grid, arrays = grid_of(scene), PlanArrays.of(plan)
+    areas = grid.patch_areas_m2()
+    margin = margins(arrays.selected, areas, grid.columns, terms)
+    reasons = patch_reasons(
+        arrays.utilities, arrays.eligible, arrays.selected, arrays.filled, margin.padding,
+        plan.objective["kind"],
+    )  # fmt: skip
     numbers = np.repeat(np.arange(tiles.start, tiles.stop), PATCHES)
     indices = np.tile(np.arange(PATCHES), len(tiles))
     rings = _rounded(grid.patch_rings_wgs84(numbers, indices))
-    areas = whole_cm2(grid.patch_areas_m2())
     costs = patch_costs(plan, arrays.selected, tiles)
     return [
-        _patch_feature(plan, arrays, int(tile), int(index), ring, int(areas[tile, index]), cost)
-        for tile, index, ring, cost in zip(numbers, indices, rings, costs, strict=True)
-    ]
+        _patch_feature(
+            arrays, int(tile), int(index), ring,
+            area_km2=float(to_km2(int(area))),
+            cost=Money(cost, plan.currency).amount,
+            marginal_cost=Money(int(margin.minor[tile, index]), plan.currency).amount,
+            currency=plan.currency,
+            reason=str(reasons[tile, index]),
+        )
+        for tile, index, ring, area, cost in zip(
+            numbers, indices, rings, whole_cm2(areas)[numbers, indices], costs, strict=True
+        )
+    ]  # fmt: skip
 
 
 def patch_costs(plan: Plan, selected: NDArray[np.bool_], tiles: range) -> list[int]:
@@ -53,7 +70,7 @@ def patch_costs(plan: Plan, selected: NDArray[np.bool_], tiles: range) -> list[i
 
 
 def _patch_feature(
-    plan: Plan, arrays: PlanArrays, tile: int, index: int, ring: list[Any], area_cm2: int, cost: int
+    arrays: PlanArrays, tile: int, index: int, ring: list[Any], **reckoned: str | float
 ) -> Feature:
     row, col = row_col(index)
     planned = bool(arrays.eligible[tile])
@@ -68,9 +85,7 @@ def _patch_feature(
         selected=bool(arrays.selected[tile, index]),
         filled=bool(arrays.filled[tile, index]),
         utility=arrays.shown_utility(tile, index) if planned else None,
-        area_km2=float(to_km2(area_cm2)),
-        cost=Money(cost, plan.currency).amount,
-        currency=plan.currency,
+        **reckoned,
     )
 
 

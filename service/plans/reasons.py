@@ -1,10 +1,25 @@
-"""Why a plan buys what it buys, in words. Pure."""
+"""Why a plan buys what it buys, as a whole and patch by patch, in words. Pure."""
 
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from service.money import Money, to_minor
 from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy, TargetAccuracy
 from service.pricing.billing import ANY_SHAPE, Bill, Terms
+
+PATCH_REASONS = {
+    "wanted": "bought: the objective asks for it",
+    "free": "bought: it costs nothing more, because of a minimum, a rule for shapes or the rounding",
+    "padding": "not bought, yet paid for: it lies in a shape that has to be ordered",
+    "tile-not-eligible": "not bought: its tile has too few valid pixels to be planned",
+    "below-threshold": "not bought: its utility is below the threshold",
+    "beyond-limit": "not bought: as many patches as allowed are worth more",
+    "worthless": "not bought: it has no utility",
+    "too-expensive": "not bought: other patches bring more for the money",
+}
+"""What the reason of a patch means, by its code."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +45,28 @@ def explain(outcome: Outcome, objective: Objective) -> str:
     if outcome.bought == outcome.eligible:
         return _whole_scene(outcome, objective)
     return _selection(outcome, objective)
+
+
+def patch_reasons(
+    utilities: NDArray[np.float32],
+    eligible: NDArray[np.bool_],
+    selected: NDArray[np.bool_],
+    filled: NDArray[np.bool_],
+    padding: NDArray[np.bool_],
+    kind: str,
+) -> NDArray[np.str_]:
+    """The code (T, 16) of every patch under an objective of this kind; eligible (T,), the others (T, 16)."""
+    reasons = [
+        (filled, "free"),
+        (selected, "wanted"),
+        (padding, "padding"),
+        (np.broadcast_to(~eligible[:, None], selected.shape), "tile-not-eligible"),
+        (np.full(selected.shape, kind in {"policy", "target_accuracy"}), "below-threshold"),
+        (utilities == 0, "worthless"),
+        (np.full(selected.shape, kind == "max_patches"), "beyond-limit"),
+    ]
+    conditions, codes = zip(*reasons, strict=True)
+    return np.select(conditions, codes, default="too-expensive")
 
 
 def _why_nothing(outcome: Outcome, objective: Objective) -> str:

@@ -116,7 +116,7 @@ def get_plan(plan_id: UUID, caller: CallerDep, session: SessionDep) -> PlanOut:
 @router.get(
     "/plans/{plan_id}/patches",
     tags=["plans"],
-    summary="Show every patch on the map, with its decision, utility and cost",
+    summary="Show every patch on the map: its decision, utility and cost, and why",
     response_class=GeoJsonResponse,
     responses={**GEO_JSON, **problems(404, 422)},
 )
@@ -125,7 +125,7 @@ def get_patches(
 ) -> GeoJsonResponse:
     """GeoJSON, ready for QGIS. The costs of all patches sum to the plan's cost exactly."""
     plan, scene = repository.find_plan(session, caller.workspace_id, plan_id)
-    return GeoJsonResponse(views.patches_document(request, plan, scene, page))
+    return GeoJsonResponse(views.patches_document(request, session, plan, scene, page))
 
 
 @router.get(

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.plans.by_shape import TileOrders, order_choices, shape_weights
+from service.plans.by_shape import TileOrders, order_amounts, order_choices, shape_weights
 from service.plans.tile_shapes import BITS, PATCHES, SIDE, is_legal
-from service.pricing.billing import ANY_SHAPE, CM2_PER_M2, Bill, Terms, bill, tariff_of, whole_cm2
+from service.pricing.billing import ANY_SHAPE, CM2_PER_M2, Bill, Terms, bill, whole_cm2
 
 Ints = NDArray[np.int64]
 
@@ -230,5 +230,4 @@ def _sums(keys: Ints, values: Ints, count: int) -> Ints:
 
 def _amount(areas_cm2: Ints, terms: Terms) -> int:
     """What an order of shapes costs: `billing.bill` without its lines."""
-    weight = shape_weights(areas_cm2, terms).sum()
-    return int(tariff_of(terms).amounts(weight[None])[0]) if terms.areas_summed else int(weight)
+    return int(order_amounts(shape_weights(areas_cm2, terms).sum(keepdims=True), terms)[0])

@@ -17,6 +17,7 @@ from service.plans.features import collection, patch_features, shape_features
 from service.plans.planner import decider
 from service.plans.preview import draw_preview
 from service.plans.reading import grid_of, read_again
+from service.plans.reasons import PATCH_REASONS
 from service.plans.schemas import TILES_INLINE
 from service.plans.tables import Plan
 from service.pricing.repository import find_price_list, terms_of
@@ -52,12 +53,16 @@ def tile_page(
 TilePageDep = Annotated[TilePage, Depends(tile_page)]
 
 
-def patches_document(request: Request, plan: Plan, scene: Scene, page: TilePage) -> dict[str, Any]:
-    """The patches of a page of tiles as a FeatureCollection with links."""
+def patches_document(
+    request: Request, session: Session, plan: Plan, scene: Scene, page: TilePage
+) -> dict[str, Any]:
+    """The patches of a page of tiles as a FeatureCollection with links, and what their reasons mean."""
     end = min(page.first + page.limit, plan.tiles)
     following = encode_cursor("tile", str(end)) if end < plan.tiles else None
     links = [link.model_dump(exclude_none=True) for link in page_links(request, following)]
-    return collection(patch_features(plan, scene, range(min(page.first, end), end)), links=links)
+    terms = terms_of(find_price_list(session, plan.workspace_id, plan.price_list_id))
+    features = patch_features(plan, scene, range(min(page.first, end), end), terms)
+    return collection(features, links=links, reasons=PATCH_REASONS)
 
 
 def shapes_document(session: Session, plan: Plan, scene: Scene) -> dict[str, Any]:

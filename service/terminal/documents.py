@@ -38,8 +38,8 @@ def _bound_rows(bound: Json | None) -> list[tuple[str, str]]:
     """How far the plan may be from the best there is; no row where it is the best."""
     if not bound or not bound["gap"]:
         return []
-    at_best = f"{bound['measure']} {bound['reached']:.6g}; no plan reaches more than {bound['bound']:.6g}"
-    return [("Bound", at_best.replace("more", "less") if bound["measure"] == "cost" else at_best)]
+    limit = "no plan can have less" if bound["measure"] == "cost" else "no plan reaches more"
+    return [("Bound", f"{bound['measure']} {bound['reached']:.6g}; {limit} than {bound['bound']:.6g}")]
 
 
 def _no_data(scene: Json) -> str:

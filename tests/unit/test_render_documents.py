@@ -43,10 +43,17 @@ def make_plan(**overrides: Any) -> dict[str, Any]:
         "baseline": usd("0.73"),
         "billable_km2": "0.025",
         "savings": SAVINGS,
+        "bound": {"measure": "cost", "reached": 0.25, "bound": 0.25, "gap": 0.0},
         "tiles": tiles,
         "provenance": {"price_list": {"name": "example-no-minimum", "version": 1, "example": True}},
     }
     return plan | overrides
+
+
+def test_a_plan_that_may_not_be_the_best_says_how_good_one_could_be() -> None:
+    for measure, words in (("utility", "no plan reaches more"), ("cost", "no plan can have less")):
+        bound = {"measure": measure, "reached": 12.5, "bound": 13.25, "gap": 0.75}
+        assert f"Bound       {measure} 12.5; {words} than 13.25" in shown(plan_view(make_plan(bound=bound)))
 
 
 def test_a_plan_shows_its_grid_its_words_and_its_money() -> None:
