@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from service.money import Money
 from service.plans import by_area
+from service.plans.bounds import best
 from service.plans.by_tiles import price_scene
 from service.plans.decision import Decision
 from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
@@ -182,8 +183,8 @@ def test_no_order_of_any_patches_beats_the_bound(
     cost = bill([int(whole_cm2(np.array(shape.area_m2))) for shape in shapes], price)
     if allowed(scene, selected, cost, objective):
         bound = plan(scene, price, objective).bound
-        best = -bound.bound if bound.measure == "cost" else bound.bound
-        assert value(scene, selected, cost, objective) <= best + 1e-6
+        limit = -bound.bound if bound.measure == "cost" else bound.bound
+        assert value(scene, selected, cost, objective) <= limit + 1e-6
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -206,9 +207,21 @@ def test_no_pair_of_shapes_in_two_tiles_beats_the_bound(seed: int, weight: float
     worth = (BITS @ utilities[0].astype(np.float64))[one] + (BITS @ utilities[1].astype(np.float64))[other]
     scene = (utilities, np.ones(2, dtype=bool), np.full((2, 16), PATCH_M2), 2)
     decision = plan(scene, price, CostWeight(per_unit=weight))
-    best = (worth - weight * paid).max()
-    assert best <= decision.bound.bound + weight * 0.01
-    assert decision.bound.reached >= best - 0.35  # and the plan is a good one: a third of one patch at most
+    highest = (worth - weight * paid).max()
+    assert highest <= decision.bound.bound + weight * 0.01
+    assert decision.bound.reached >= highest - 0.35  # a third of a patch
+
+
+@given(scene=scenes(), name=st.sampled_from(sorted(PRICES)), objective=OBJECTIVES)
+@settings(max_examples=80, deadline=None)
+def test_no_plan_is_better_than_the_bound_as_it_was_before_it_was_compared(
+    scene: Scene, name: str, objective: Objective
+) -> None:
+    priced = price_scene(*scene, PRICES[name])
+    bound = plan(scene, PRICES[name], objective).bound
+    raw = best(priced.relaxation, objective, plan(scene, PRICES[name], objective).wanted)
+    sign = -1 if bound.measure == "cost" else 1
+    assert sign * bound.reached <= sign * raw + 1e-6
 
 
 # Cases.
@@ -254,6 +267,13 @@ def test_more_is_bought_where_joining_shapes_costs_less_than_their_minimums() ->
     decision = plan(row_of([8], [0]), PRICES["each shape at one price"], Policy(threshold=0.5))
     assert decision.bill.amount.minor == 1200
     assert decision.selected.all()
+
+
+def test_the_whole_scene_is_bought_where_a_few_of_its_patches_would_cost_more() -> None:
+    utilities = np.random.default_rng(4).random((12, 16)).astype(np.float32)
+    scene = (utilities, np.ones(12, dtype=bool), np.full(utilities.shape, PATCH_M2), 12)
+    limit = MaxCost(limit=Money(1200, "USD"))
+    assert plan(scene, PRICES["each shape at one price"], limit).selected.all()
 
 
 def test_a_price_for_a_whole_scene_is_still_planned_exactly() -> None:
