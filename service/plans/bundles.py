@@ -1,9 +1,11 @@
 """The served bundle's card."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field
 
+from models.manifest import Manifest
 from service.errors import ConflictError
 from service.inference import Predictor
 from service.plans.tables import Plan
@@ -38,6 +40,13 @@ def accuracy_source(predictor: Predictor) -> str:
         f"Accuracy is what the bundle {name} reached on {where} when only patches above the threshold were "
         "bought; it is no promise for this scene."
     )
+
+
+def images_measured(manifest: Manifest) -> int | None:
+    """How many images the curve was measured on; None where the evaluation does not say."""
+    split = manifest.evaluation.get(manifest.curve_split)
+    images = split.get("images") if isinstance(split, Mapping) else None
+    return images if isinstance(images, int) and images > 0 else None
 
 
 class BundleOut(BaseModel):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service.errors import InvalidInputError
 from service.inference import Predictor
 from service.plans.arrays import PlanArrays
-from service.plans.bundles import accuracy_source, check_same_bundle
+from service.plans.bundles import accuracy_source, check_same_bundle, images_measured
 from service.plans.curve import cost_curve, nearest
 from service.plans.features import collection, patch_features, shape_features
 from service.plans.planner import decider
@@ -85,6 +85,9 @@ class CurvePointOut(BaseModel):
     cost: MoneyOut
     saving: MoneyOut = Field(description="billable: the bill for everything minus this one")
     expected_accuracy: float
+    interval: tuple[float, float] | None = Field(
+        description="95 % (Wilson), by the number of images; null where the bundle does not say it"
+    )
     chosen: bool = Field(description="the point nearest to this plan")
 
 
@@ -92,6 +95,7 @@ class CurveOut(BaseModel):
     """Cost against expected accuracy, cheapest first."""
 
     points: list[CurvePointOut]
+    images: int | None = Field(description="how many the accuracy was measured on")
     source: str = Field(description="where the accuracy comes from, in words")
 
 
@@ -103,7 +107,8 @@ def curve_of(session: Session, plan: Plan, scene: Scene, predictor: Predictor) -
     decide = decider(
         arrays.utilities, arrays.eligible, grid.patch_areas_m2(), terms_of(price_list), grid.columns
     )
-    curve = cost_curve(decide, predictor.manifest.curve)
+    images = images_measured(predictor.manifest)
+    curve = cost_curve(decide, predictor.manifest.curve, images)
     chosen = nearest(
         curve, plan.bill["wanted"], plan.objective.get("threshold", predictor.manifest.threshold)
     )
@@ -114,11 +119,12 @@ def curve_of(session: Session, plan: Plan, scene: Scene, predictor: Predictor) -
             cost=MoneyOut.of(point.cost),
             saving=MoneyOut.of(point.saving),
             expected_accuracy=point.expected_accuracy,
+            interval=point.interval,
             chosen=at == chosen,
         )
         for at, point in enumerate(curve)
     ]
-    return CurveOut(points=points, source=accuracy_source(predictor))
+    return CurveOut(points=points, images=images, source=accuracy_source(predictor))
 
 
 def preview_png(plan: Plan, scene: Scene, blobs: Path, settings: Settings) -> bytes:

@@ -323,6 +323,9 @@ def test_patches_on_the_map_carry_decision_utility_and_a_share_of_the_cost(clien
         assert facts["utility"] == tile["utilities"][facts["index"]]
         assert (facts["row"], facts["col"]) == (facts["index"] % 4, facts["index"] // 4)
         assert facts["selected"] or facts["cost"] == "0.00"
+        assert facts["reason"] == ("wanted" if facts["selected"] else "below-threshold")
+        assert facts["reason"] in document["reasons"]
+        assert Decimal(facts["marginal_cost"]) == pytest.approx(Decimal("0.04"), abs=Decimal("0.01"))
         shares += Decimal(facts["cost"])
     assert str(shares) == made["cost"]["amount"]
     area = sum(feature["properties"]["area_km2"] for feature in document["features"])

@@ -24,7 +24,11 @@ def evaluated(settings: Settings, tmp_path: Path) -> Iterator[TestClient]:
         CurvePoint(threshold=threshold, mean_patches=16 - 16 * threshold, accuracy=accuracy)
         for threshold, accuracy in ((0.0, 0.9), (0.5, 0.85), (1.0, 0.7))
     )
-    with app_with(tmp_path / "evaluated", settings, curve=curve, curve_split="120 held-out tiles") as client:
+    split = "120 held-out tiles"
+    evaluation = {split: {"images": 120}}
+    with app_with(
+        tmp_path / "evaluated", settings, curve=curve, curve_split=split, evaluation=evaluation
+    ) as client:
         yield client
 
 
@@ -39,6 +43,8 @@ def test_the_curve_sets_cost_beside_measured_accuracy_and_marks_the_plan(evaluat
         True,
     )
     assert (everything["cost"], everything["expected_accuracy"]) == (made["baseline"], 0.9)
+    assert curve["images"] == 120
+    assert chosen["interval"] == pytest.approx([0.7754, 0.9029], abs=1e-4)  # 102 of 120
     assert curve["source"] == (
         "Accuracy is what the bundle tiny 1 reached on 120 held-out tiles when only patches above the "
         "threshold were bought; it is no promise for this scene."
