@@ -111,11 +111,15 @@ def test_an_order_is_decided_once(client: TestClient, order: str, colleague: Jso
 
 
 def test_racing_decisions_decide_once(client: TestClient, order: str, colleague: Json, budget: str) -> None:
-    wanted = ["approve", "reject"] * 3
+    wanted, refusals = ["approve", "reject"] * 3, list[str]()
 
-    answers = race(6, lambda: status(decide(client, order, colleague, wanted.pop())))
+    def run() -> int:
+        answer = decide(client, order, colleague, wanted.pop())
+        refusals.extend(answer.json().get("type", "").split())
+        return status(answer)
 
-    assert sorted(answers) == [200] + [409] * 5
+    assert sorted(race(6, run)) == [200] + [409] * 5
+    assert refusals == ["/problems/order-not-held"] * 5
     steps = client.get(f"/v1/orders/{order}/statuses").json()["items"]
     assert len(steps) == 2
     assert usage(client, budget)["held"] == ("10.00" if steps[-1]["status"] == "accepted" else "0.00")
