@@ -67,11 +67,14 @@ class OrderWarning(BaseModel):
     detail: str
 
 
-class Polygon(BaseModel):
-    """RFC 7946 polygon, longitude and latitude (EPSG:4326)."""
+Rings = list[list[tuple[float, float]]]
 
-    type: str = "Polygon"
-    coordinates: list[list[tuple[float, float]]]
+
+class Footprint(BaseModel):
+    """RFC 7946 geometry, longitude and latitude (EPSG:4326); in two where it crosses the antimeridian."""
+
+    type: Literal["Polygon", "MultiPolygon"]
+    coordinates: Rings | list[Rings]
 
 
 class AwaitedPatch(BaseModel):
@@ -81,7 +84,7 @@ class AwaitedPatch(BaseModel):
     patch: int
     row: int
     col: int
-    footprint: Polygon
+    footprint: Footprint
     upload: str
 
 

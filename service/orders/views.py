@@ -14,18 +14,19 @@ from service.orders.schemas import (
     AwaitedPatch,
     DeliveredPatch,
     DeliveryOut,
+    Footprint,
     OrderOut,
     OrderPatches,
     OrderSummary,
     OrderWarning,
     PatchCounts,
-    Polygon,
     StatusStep,
 )
 from service.orders.tables import OPEN, Delivery, Order, OrderStatus
 from service.plans.arrays import PlanArrays
+from service.plans.features import outlines
 from service.plans.reading import grid_of
-from service.plans.tables import Plan
+from service.scenes.geojson import Geometry
 from service.scenes.tables import Scene
 from service.schemas import Link, MoneyOut
 
@@ -140,19 +141,12 @@ def _awaited(session: Session, order: Order, delivered: Sequence[Delivered]) -> 
     checklist = Checklist(selected=PlanArrays.of(plan).selected)
     waiting = checklist.awaited((one.tile, one.patch) for one in delivered)
     shown = waiting[:MOST_PATCHES]
-    rings = _rings(session, plan, shown)
-    return [_awaited_patch(order, place, ring) for place, ring in zip(shown, rings, strict=True)]
+    tiles, patches = np.array(shown, dtype=np.intp).reshape(-1, 2).T
+    places = outlines(grid_of(session.get_one(Scene, plan.scene_id)), tiles, patches)
+    return [_awaited_patch(order, *found) for found in zip(shown, places, strict=True)]
 
 
-def _rings(session: Session, plan: Plan, places: Sequence[Place]) -> list[list[tuple[float, float]]]:
-    """Footprints as closed rings of longitude, latitude."""
-    grid = grid_of(session.get_one(Scene, plan.scene_id))
-    tiles, patches = np.array(places, dtype=np.intp).reshape(-1, 2).T
-    rings = grid.patch_rings_wgs84(tiles, patches)
-    return [[(float(lon), float(lat)) for lon, lat in ring] for ring in rings]
-
-
-def _awaited_patch(order: Order, place: Place, ring: list[tuple[float, float]]) -> AwaitedPatch:
+def _awaited_patch(order: Order, place: Place, outline: Geometry) -> AwaitedPatch:
     tile, patch = place
     row, col = row_col(patch)
     return AwaitedPatch(
@@ -160,7 +154,7 @@ def _awaited_patch(order: Order, place: Place, ring: list[tuple[float, float]]) 
         patch=patch,
         row=row,
         col=col,
-        footprint=Polygon(coordinates=[ring]),
+        footprint=Footprint.model_validate(outline),
         upload=f"/v1/orders/{order.id}/tiles/{tile}/patches/{patch}",
     )
 

@@ -13,15 +13,13 @@ from service.plans.arrays import PlanArrays
 from service.plans.margins import margins
 from service.plans.reading import grid_of
 from service.plans.reasons import patch_reasons
-from service.plans.shapes import GRID, Points, Shape, compile_order, move, place
+from service.plans.shapes import GRID, Points, Shape, compile_order, move
 from service.plans.tables import Plan
 from service.pricing.billing import Terms, to_km2, whole_cm2
+from service.scenes.geojson import DECIMALS, POLE, Geometry, bounds, geometry
 from service.scenes.ground import to_wgs84
 from service.scenes.tables import Scene
 from service.scenes.tiling import TileGrid
-
-DECIMALS = 8
-"""Of a degree: about a millimetre."""
 
 Feature = dict[str, Any]
 
@@ -41,21 +39,32 @@ def patch_features(plan: Plan, scene: Scene, tiles: range, terms: Terms) -> list
     )  # fmt: skip
     numbers = np.repeat(np.arange(tiles.start, tiles.stop), PATCHES)
     indices = np.tile(np.arange(PATCHES), len(tiles))
-    rings = _rounded(grid.patch_rings_wgs84(numbers, indices))
+    places = outlines(grid, numbers, indices)
     costs = patch_costs(plan, arrays.selected, tiles)
     return [
         _patch_feature(
-            arrays, int(tile), int(index), ring,
+            arrays, int(tile), int(index), place,
             area_km2=float(to_km2(int(area))),
             cost=Money(cost, plan.currency).amount,
             marginal_cost=Money(int(margin.minor[tile, index]), plan.currency).amount,
             currency=plan.currency,
             reason=str(reasons[tile, index]),
         )
-        for tile, index, ring, area, cost in zip(
-            numbers, indices, rings, whole_cm2(areas)[numbers, indices], costs, strict=True
+        for tile, index, place, area, cost in zip(
+            numbers, indices, places, whole_cm2(areas)[numbers, indices], costs, strict=True
         )
     ]  # fmt: skip
+
+
+def outlines(grid: TileGrid, tiles: NDArray[np.intp], patches: NDArray[np.intp]) -> list[Geometry]:
+    """Geometries of patches (N,) of tiles (N,); most cross no antimeridian and are written as they are."""
+    rings = grid.patch_rings_wgs84(tiles, patches)
+    within = np.all(np.abs(rings) < (180, POLE), axis=(1, 2)).tolist()
+    plain: list[Any] = rings.round(DECIMALS).tolist()
+    return [
+        {"type": "Polygon", "coordinates": [plain[at]]} if inside else geometry([rings[at]])
+        for at, inside in enumerate(within)
+    ]
 
 
 def patch_costs(plan: Plan, selected: NDArray[np.bool_], tiles: range) -> list[int]:
@@ -70,13 +79,13 @@ def patch_costs(plan: Plan, selected: NDArray[np.bool_], tiles: range) -> list[i
 
 
 def _patch_feature(
-    arrays: PlanArrays, tile: int, index: int, ring: list[Any], **reckoned: str | float
+    arrays: PlanArrays, tile: int, index: int, place: Geometry, **reckoned: str | float
 ) -> Feature:
     row, col = row_col(index)
     planned = bool(arrays.eligible[tile])
     return _feature(
         f"{tile}/{index}",
-        [ring],
+        place,
         tile=tile,
         index=index,
         row=row,
@@ -97,11 +106,10 @@ def shape_features(plan: Plan, scene: Scene, terms: Terms) -> list[Feature]:
 
 
 def _shape_feature(grid: TileGrid, number: int, shape: Shape) -> Feature:
-    placed = place(shape.polygon, lambda points: lattice_to_wgs84(grid, points))
-    rings = [_rounded(np.asarray(ring.coords)) for ring in (placed.exterior, *placed.interiors)]
+    rings = (shape.polygon.exterior, *shape.polygon.interiors)
     return _feature(
         number,
-        rings,
+        geometry([lattice_to_wgs84(grid, np.asarray(ring.coords)) for ring in rings]),
         shape=number,
         patches=shape.patches,
         area_km2=shape.area_m2 / 1e6,
@@ -118,16 +126,9 @@ def collection(features: Sequence[Feature], **members: Any) -> dict[str, Any]:
     """A FeatureCollection with its bounding box; `members` are foreign members."""
     document: dict[str, Any] = {"type": "FeatureCollection"}
     if features:
-        outer = np.concatenate([np.asarray(feature["geometry"]["coordinates"][0]) for feature in features])
-        document["bbox"] = [*outer.min(axis=0).tolist(), *outer.max(axis=0).tolist()]
+        document["bbox"] = bounds([feature["geometry"] for feature in features])
     return document | members | {"features": list(features)}
 
 
-def _feature(feature_id: str | int, rings: list[Any], **properties: Any) -> Feature:
-    geometry = {"type": "Polygon", "coordinates": rings}
+def _feature(feature_id: str | int, geometry: Geometry, **properties: Any) -> Feature:
     return {"type": "Feature", "id": feature_id, "geometry": geometry, "properties": properties}
-
-
-def _rounded(degrees: NDArray[np.float64]) -> list[Any]:
-    rounded: list[Any] = degrees.round(DECIMALS).tolist()
-    return rounded

@@ -4,7 +4,6 @@ The lattice counts patches: a tile at (row, column) of the scene covers 4 x 4 ce
 column, y with the row. Vertices are integers, so neighbours meet exactly whatever the projection.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -147,15 +146,6 @@ def merge_cells(columns: NDArray[np.intp], rows: NDArray[np.intp]) -> list[shape
     """Unite unit cells that share an edge; every lattice point on a boundary stays a vertex."""
     cells = shapely.box(columns, rows, columns + 1, rows + 1)
     return list(shapely.get_parts(shapely.disjoint_subset_union_all(cells)))
-
-
-def place(polygon: shapely.Polygon, locate: Callable[[Points], Points]) -> shapely.Polygon:
-    """Move a lattice polygon to the ground, outer rings counter-clockwise (RFC 7946, section 3.1.6)."""
-    moved = shapely.transform(polygon, locate)
-    placed = shapely.orient_polygons(moved)
-    if not isinstance(placed, shapely.Polygon):  # shapely types a transform as any geometry
-        raise TypeError(f"a polygon became {placed.geom_type}")
-    return placed
 
 
 def move(transform: Affine, points: Points) -> Points:

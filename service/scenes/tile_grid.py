@@ -13,6 +13,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
+from service.scenes.geojson import geometry, unwrap
 from service.scenes.ground import to_wgs84
 
 GRID = 4  # patches along a side of a tile
@@ -48,11 +49,15 @@ class TileGrid:
         return self._rings(column, row, self.tile_px / GRID)
 
     def patch_rings_wgs84(self, tiles: Indices, patches: Indices) -> Floats:
-        """Closed rings (N, 5, 2) of N patches, longitude and latitude, counter-clockwise (RFC 7946)."""
+        """Closed rings (N, 5, 2) of N patches, longitude and latitude, counter-clockwise.
+
+        Longitudes go on beyond 180 degrees where a ring crosses the antimeridian; a ring around a pole ends
+        a turn from where it began. `geojson.geometry` makes either an RFC 7946 geometry.
+        """
         return _counter_clockwise(to_wgs84(self.crs, self.patch_corners(tiles, patches)))
 
     def tile_rings_wgs84(self, tiles: Indices) -> Floats:
-        """Closed rings (N, 5, 2) of N tiles, longitude and latitude, counter-clockwise (RFC 7946)."""
+        """Closed rings (N, 5, 2) of N tiles, as patch_rings_wgs84."""
         tiles, _ = self._checked(tiles, np.zeros_like(tiles))
         rings = self._rings(tiles % self.columns, tiles // self.columns, self.tile_px)
         return _counter_clockwise(to_wgs84(self.crs, rings))
@@ -71,12 +76,11 @@ class TileGrid:
         )
 
     def footprint_wgs84(self) -> dict[str, Any]:
-        """Outline of all tiles as a GeoJSON Polygon, longitude and latitude, counter-clockwise."""
+        """Outline of all tiles as an RFC 7946 geometry."""
         along = np.linspace(0, 1, _EDGE_POINTS, endpoint=False)[:, None]
         sides = [start + (end - start) * along for start, end in pairwise(_RING)]
         outline = np.concatenate([*sides, _RING[:1]]) * (self.columns, self.rows) * self.tile_px
-        ring = _counter_clockwise(to_wgs84(self.crs, _apply(self.transform, outline))[None])[0]
-        return {"type": "Polygon", "coordinates": [[[float(lon), float(lat)] for lon, lat in ring]]}
+        return geometry([to_wgs84(self.crs, _apply(self.transform, outline))])
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; `from_json` takes them back."""
@@ -146,7 +150,8 @@ def _equal_area(crs: str, points: Floats, centre: Floats) -> Floats:
 
 
 def _counter_clockwise(rings: Floats) -> Floats:
-    """Turn round the rings (N, 5, 2) that run clockwise."""
+    """Turn round the rings (N, 5, 2) that run clockwise, once their longitudes are unwrapped."""
+    rings = unwrap(rings)
     x, y = rings[..., 0] - rings[:, :1, 0], rings[..., 1] - rings[:, :1, 1]
     twice = (x[:, :-1] * y[:, 1:] - x[:, 1:] * y[:, :-1]).sum(axis=1)
     return np.where((twice < 0)[:, None, None], rings[:, ::-1], rings)

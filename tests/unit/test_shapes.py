@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
-from service.plans.shapes import Points, compile_shapes, lattice_of, move, place
+from service.plans.shapes import compile_shapes, lattice_of, move
 
 
 def choose(tiles: int, *patches: tuple[int, int]) -> NDArray[np.bool_]:
@@ -80,20 +80,6 @@ def test_shapes_cover_the_chosen_patches_and_nothing_else(selected: NDArray[np.b
     # Neither areas nor edges in common: they touch in corners at most.
     assert together.area == sum(polygon.area for polygon in polygons)
     assert together.length == sum(polygon.length for polygon in polygons)
-
-
-@pytest.mark.parametrize("scale", [(1, -1), (1, 1), (-1, 1)], ids=["north-up", "south-up", "mirrored"])
-def test_rings_run_as_rfc_7946_says_whichever_way_the_raster_runs(scale: tuple[int, int]) -> None:
-    ring = [(0, patch) for patch in (0, 1, 2, 4, 6, 8, 9, 10)]
-    (shape,) = compile_shapes(choose(1, *ring), areas(1), columns=1)
-
-    def locate(points: Points) -> Points:
-        return move(Affine.scale(*scale), points)
-
-    placed = place(shape.polygon, locate)
-    assert placed.exterior.is_ccw
-    assert not placed.interiors[0].is_ccw
-    assert placed.area == 8
 
 
 def test_moving_points_is_the_affine_of_each() -> None:

@@ -1,0 +1,106 @@
+"""Rings of longitude and latitude as RFC 7946 geometries: split at the antimeridian, closed over a pole."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.affinity import translate
+
+DECIMALS = 8
+"""Of a degree: about a millimetre."""
+
+POLE = 90 - 1e-9
+"""A point nearer to a pole than this, a tenth of a millimetre, has no longitude of its own."""
+
+Floats = NDArray[np.float64]
+Geometry = dict[str, Any]
+
+
+def unwrap(rings: Floats) -> Floats:
+    """Rings (..., P, 2) whose longitudes go on beyond 180 degrees where a ring crosses the antimeridian."""
+    rings = rings.copy()
+    rings[..., 0] = np.unwrap(rings[..., 0], period=360, axis=-1)
+    return rings
+
+
+def geometry(rings: Sequence[Floats]) -> Geometry:
+    """A Polygon, or a MultiPolygon where it crosses the antimeridian (section 3.1.9): first the outer ring.
+
+    Outer rings run counter-clockwise, holes clockwise (section 3.1.6), whichever way they came.
+    """
+    outer, *holes = (_closed(unwrap(_spread(ring))) for ring in rings)
+    polygon = shapely.Polygon(outer, [_beside(hole, outer) for hole in holes])
+    west, _, east, _ = polygon.bounds
+    if west >= -180 and east <= 180:
+        return _document([polygon])
+    turns = range(int(np.floor((west + 180) / 360)), int(np.floor((east + 180) / 360)) + 1)
+    strips = [shapely.box(360 * turn - 180, -90, 360 * turn + 180, 90) for turn in turns]
+    parts = [
+        translate(shapely.intersection(polygon, strip), -360 * turn)
+        for turn, strip in zip(turns, strips, strict=True)
+    ]
+    # Slivers narrower than what is written vanish.
+    pieces = shapely.get_parts(shapely.set_precision(parts, 10.0**-DECIMALS))
+    return _document([piece for piece in pieces if isinstance(piece, shapely.Polygon) and not piece.is_empty])
+
+
+def bounds(geometries: Sequence[Geometry]) -> list[float]:
+    """West, south, east, north of some geometries: of all ways round the Earth the shortest.
+
+    West is more than east where that crosses the antimeridian (section 5.2).
+    """
+    outer = [np.asarray(polygon[0]) for one in geometries for polygon in _polygons(one)]
+    low, high = (np.array([pick(ring, axis=0) for ring in outer]) for pick in (np.min, np.max))
+    in_order = np.argsort(low[:, 0], kind="stable")
+    west, east = low[in_order, 0], np.maximum.accumulate(high[in_order, 0])
+    gaps = np.append(west[1:], west[0] + 360) - east
+    widest = len(gaps) - 1 - int(gaps[::-1].argmax())
+    return [
+        float(west[(widest + 1) % len(west)]),
+        float(low[:, 1].min()),
+        float(east[widest]),
+        float(high[:, 1].max()),
+    ]
+
+
+def _polygons(one: Geometry) -> list[Any]:
+    polygons: list[Any] = one["coordinates"]
+    return [polygons] if one["type"] == "Polygon" else polygons
+
+
+def _spread(ring: Floats) -> Floats:
+    """Every corner at a pole as two: on the meridian that leads to it, and on the one that leads away."""
+    open_ring, points = ring[:-1], []
+    for at, point in enumerate(open_ring):
+        if abs(point[1]) < POLE:
+            points.append(point)
+        else:
+            before, after = open_ring[at - 1], open_ring[(at + 1) % len(open_ring)]
+            points += [np.array([before[0], point[1]]), np.array([after[0], point[1]])]
+    return np.array([*points, points[0]])
+
+
+def _closed(ring: Floats) -> Floats:
+    """A ring that runs once around a pole, led along the antimeridian's two sides to hold it."""
+    if abs(ring[-1, 0] - ring[0, 0]) < 180:
+        return np.concatenate([ring[:-1], ring[:1]])  # a turn and back leaves its rounding behind
+    pole = np.copysign(90, ring[:, 1].mean())
+    return np.concatenate([ring, [(ring[-1, 0], pole), (ring[0, 0], pole)], ring[:1]])
+
+
+def _beside(hole: Floats, outer: Floats) -> Floats:
+    """A hole as many turns around the Earth as its outer ring."""
+    turns = np.round((outer[:, 0].mean() - hole[:, 0].mean()) / 360)
+    return np.asarray(hole + np.array([360 * turns, 0]))
+
+
+def _document(polygons: Sequence[shapely.Polygon]) -> Geometry:
+    written = [
+        [np.asarray(ring.coords).round(DECIMALS).tolist() for ring in (one.exterior, *one.interiors)]
+        for one in shapely.orient_polygons(np.array(polygons))
+    ]
+    if len(written) == 1:
+        return {"type": "Polygon", "coordinates": written[0]}
+    return {"type": "MultiPolygon", "coordinates": written}
