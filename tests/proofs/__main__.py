@@ -21,10 +21,14 @@ from rich.text import Text
 import service.scenes  # noqa: F401  (first, for it locks GDAL and factories import rasterio)
 from service.terminal.blocks import columns, facts, indent
 from tests.proofs.control import prove_no_overspending
+from tests.proofs.crashes import prove_crashes_lose_nothing
+from tests.proofs.duplicates import prove_duplicates_have_one_effect
 from tests.proofs.guards import prove_every_guard_is_tested
 from tests.proofs.history import prove_history_is_explained
 from tests.proofs.machine import prove_model_agrees
 from tests.proofs.proof import Laboratory, Proof, laboratory
+from tests.proofs.rates import measure_rates
+from tests.proofs.server_crashes import prove_server_crashes_lose_nothing
 from tests.proofs.tampering import prove_tampering_is_found
 from training.provenance import git_revision
 
@@ -34,6 +38,10 @@ PROOFS: dict[str, Callable[[Laboratory], Proof]] = {
     "history": prove_history_is_explained,
     "tampering": prove_tampering_is_found,
     "guards": prove_every_guard_is_tested,
+    "duplicates": prove_duplicates_have_one_effect,
+    "crashes": prove_crashes_lose_nothing,
+    "server-crashes": prove_server_crashes_lose_nothing,
+    "rates": measure_rates,
 }
 
 

@@ -1,0 +1,92 @@
+"""Measured, not proved: money calls per second at 1, 8 and 32 connections against a single-row insert.
+
+A money call is what a request does: claim the key, reserve, keep the answer, commit. Both are sent by
+pgbench, so that the client costs next to nothing, and take turns, so that both meet the same machine.
+"""
+
+import re
+import subprocess
+from collections import defaultdict
+from collections.abc import Mapping
+from itertools import product
+from statistics import median
+from tempfile import NamedTemporaryFile
+
+from sqlalchemy import text
+
+from service.db import Database
+from service.ledger.audit import audit_ledger
+from tests.databases import connected
+from tests.proofs.books import open_books, open_budget
+from tests.proofs.proof import Laboratory, Proof
+
+CONNECTIONS, REPEATS, SECONDS = (1, 8, 32), 5, 1
+INSERT = "INSERT INTO single (kind, amount, payload) VALUES ('purchase', 125, '{}');"
+CALL = """
+\\set lane :client_id * :apart
+SELECT workspace, budget, gen_random_uuid() AS key FROM lane WHERE client = :lane \\gset
+BEGIN;
+INSERT INTO idempotency (workspace_id, key, fingerprint) VALUES (:workspace, :key, '') ON CONFLICT DO NOTHING;
+SELECT ledger.reserve(:workspace, :budget, 1, :key);
+UPDATE idempotency SET status = 201, body = '{}' WHERE workspace_id = :workspace AND key = :key;
+COMMIT;
+"""
+RUNS = {"insert": (INSERT, 0), "one workspace": (CALL, 0), "a workspace each": (CALL, 1)}
+
+
+def measure_rates(laboratory: Laboratory, repeats: int = REPEATS) -> Proof:
+    """Take turns at every load and number of connections; medians, and ratios to the insert."""
+    pgbench = laboratory.setting("setting FROM pg_config WHERE name = 'BINDIR'") + "/pgbench"
+    rates: dict[tuple[int, str], list[float]] = defaultdict(list)
+    with laboratory.database() as url, connected(url, 1) as (database,):
+        prepare(database)
+        for repeat, connections, name in product(range(repeats), CONNECTIONS, RUNS):
+            laboratory.tell(f"repeat {repeat + 1} of {repeats}, {connections} connections, {name}")
+            rates[connections, name].append(run(pgbench, url, name, connections))
+        with database.sessions() as session:
+            broken = [f"{finding.rule}: {finding.subject}" for finding in audit_ledger(session)]
+            calls = session.execute(text("SELECT count(*) FROM idempotency")).scalar_one()
+    return Proof(
+        claim="money calls per second against single-row inserts in the same run",
+        figures={"repeats": repeats, "seconds each": SECONDS, "calls": calls, "violations": len(broken)},
+        against=tuple(broken),
+        titles=("connections", *(f"{name}/s" for name in RUNS), "ratio", "ratio, a workspace each"),
+        details=tuple(row(connections, rates) for connections in CONNECTIONS),
+    )
+
+
+def prepare(database: Database) -> None:
+    """A plain table, and a workspace with a budget for every connection."""
+    with database.sessions.begin() as session:
+        session.execute(
+            text("CREATE TABLE single (id bigserial PRIMARY KEY, kind text, amount bigint, payload jsonb)")
+        )
+        session.execute(text("CREATE TABLE lane (client integer PRIMARY KEY, workspace uuid, budget uuid)"))
+    for client in range(max(CONNECTIONS)):
+        books = open_books(database, f"lane {client}")
+        with database.sessions.begin() as session:
+            budget = open_budget(session, books.workspace, "lane", 10**12)
+            lane = {"client": client, "workspace": books.workspace, "budget": budget}
+            session.execute(text("INSERT INTO lane VALUES (:client, :workspace, :budget)"), lane)
+
+
+def run(pgbench: str, url: str, name: str, connections: int) -> float:
+    """Transactions per second that pgbench counts. An error of a statement is an error here."""
+    script, apart = RUNS[name]
+    target = url.replace("postgresql+psycopg://", "postgresql://")
+    with NamedTemporaryFile("w", suffix=".sql") as file:
+        file.write(script)
+        file.flush()
+        done = subprocess.run(
+            [pgbench, "-n", "-M", "prepared", "-D", f"apart={apart}", "-c", str(connections), "-j", "2",
+             "-T", str(SECONDS), "-f", file.name, target],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    return float(re.search(r"tps = ([\d.]+) \(without initial", done.stdout)[1])
+
+
+def row(connections: int, rates: Mapping[tuple[int, str], list[float]]) -> tuple[str, ...]:
+    """The medians of one number of connections, and their ratios to the insert's."""
+    insert, *calls = (median(rates[connections, name]) for name in RUNS)
+    ratios = (f"{rate / insert:.3f}" for rate in calls)
+    return (str(connections), *(f"{rate:.0f}" for rate in (insert, *calls)), *ratios)
