@@ -117,6 +117,10 @@ class Client:
         """Every item of a list."""
         return [item for page in self.pages(path, limit=100) for item in page["items"]]
 
+    def download(self, path: str) -> bytes:
+        """A file, whole."""
+        return self.send("GET", path).content
+
     def csv_lines(self, path: str) -> Iterator[str]:
         """Every line of a list as CSV, following the header `Link`; the column names come once."""
         following: str | None = path

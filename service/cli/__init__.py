@@ -9,6 +9,7 @@ from service.cli.connection import Commands
 from service.cli.operating import db, demo, keys, orders, serve
 from service.cli.planning import plan, replan
 from service.cli.prices import prices
+from service.cli.tracing import trace
 
 app = typer.Typer(
     cls=Commands,
@@ -20,7 +21,7 @@ app = typer.Typer(
 for panel, commands in {
     "Start": (serve, demo),
     "From a scene to labels": (plan, replan, order, approve, deliver, classify),
-    "Money": (savings,),
+    "Money": (savings, trace),
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)

@@ -8,7 +8,7 @@ import typer
 from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, connect, console
 from service.client import Client, Json
 from service.terminal.blocks import money
-from service.terminal.documents import budgets_view, savings_view, terms_view
+from service.terminal.documents import budgets_view, order_savings_view, savings_view, terms_view
 
 budget = typer.Typer(cls=Commands, no_args_is_help=True, help="Create, change and list budgets.")
 
@@ -129,8 +129,17 @@ def find_budget(client: Client, name: str) -> Json:
     raise UsageError(f'There is no budget "{name}". List them: loupe budget list')
 
 
-def savings(url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
+def savings(
+    orders: Annotated[
+        bool, typer.Option("--orders", help="One line an order, as `loupe trace` takes it.")
+    ] = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
     """Show what was saved: three figures, each with the baseline it is measured against."""
     with connect(url, api_key) as client:
+        if orders:
+            console().print(order_savings_view(client.items("/v1/reports/savings/orders")))
+            return
         report = client.get("/v1/reports/savings")
     console().print(savings_view(report))

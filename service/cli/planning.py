@@ -130,4 +130,4 @@ def _write_files(client: Client, planned: Json, geojson: Path | None, png: Path 
         features = [feature for page in client.pages(f"{path}/patches") for feature in page["features"]]
         geojson.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
     if png is not None:
-        png.write_bytes(client.send("GET", f"{path}/preview.png").content)
+        png.write_bytes(client.download(f"{path}/preview.png"))

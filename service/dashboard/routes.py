@@ -96,7 +96,7 @@ def ledger(
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
     """Send the newest ledger entries; the link `next` goes on."""
-    return list_ledger(request, visitor, session, limit=EXPORTED, cursor=cursor, wanted=kind)
+    return list_ledger(request, visitor, session, limit=EXPORTED, cursor=cursor, form=kind)
 
 
 @router.get("/budgets.{kind}")

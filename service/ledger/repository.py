@@ -193,12 +193,15 @@ def list_adjustments(
     return found, found[-1].seq if len(rows) > limit else None
 
 
-_TRANSFERS = """
+_WORKSPACE = """
     SELECT t.id, t.workspace_id, t.seq, t.kind, t.budget_id, t.from_account, t.to_account, t.currency,
         t.amount AS amount_minor, t.hold_id, t.at, t.reference, t.previous_hash, t.hash, b.name
     FROM ledger.transfer t JOIN ledger.budget b ON b.id = t.budget_id
-    WHERE t.workspace_id = :workspace AND t.seq < :before
+    WHERE t.workspace_id = :workspace
+"""
+_TRANSFERS = f"""{_WORKSPACE} AND t.seq < :before
         AND (CAST(:budget AS uuid) IS NULL OR t.budget_id = :budget)
+        AND (CAST(:hold AS uuid) IS NULL OR t.hold_id = :hold)
     ORDER BY t.seq DESC LIMIT :limit
 """
 NEWEST = 2**63 - 1
@@ -211,12 +214,23 @@ def list_lines(
     limit: int,
     before_seq: int = NEWEST,
     budget_id: UUID | None = None,
+    hold_id: UUID | None = None,
 ) -> tuple[list[LedgerLine], int | None]:
     """Return up to `limit` transfers, newest first, before a seq; and the seq to go on before."""
-    values = {"workspace": workspace_id, "before": before_seq, "budget": budget_id, "limit": limit + 1}
+    values = _values(workspace_id, before=before_seq, budget=budget_id, hold=hold_id, limit=limit + 1)
     rows = session.execute(text(_TRANSFERS), values).all()
     lines = [_line(row) for row in rows[:limit]]
     return lines, lines[-1].transfer.seq if len(rows) > limit else None
+
+
+def find_line(session: Session, workspace_id: UUID, transfer: int | UUID) -> LedgerLine:
+    """Return the transfer of this seq or id; NotFoundError when it is not in this workspace."""
+    column = "seq" if isinstance(transfer, int) else "id"
+    query = text(f"{_WORKSPACE} AND t.{column} = :transfer")
+    row = session.execute(query, {"workspace": workspace_id, "transfer": transfer}).first()
+    if row is None:
+        raise NotFoundError(f"There is no transfer {transfer} in the ledger.", transfer=str(transfer))
+    return _line(row)
 
 
 def chain(session: Session, workspace_id: UUID) -> Generator[Transfer]:
@@ -224,7 +238,7 @@ def chain(session: Session, workspace_id: UUID) -> Generator[Transfer]:
 
     Close it where not all are read: it holds a cursor of the database.
     """
-    values = {"workspace": workspace_id, "before": NEWEST, "budget": None, "limit": NEWEST}
+    values = _values(workspace_id)
     query = text(_TRANSFERS.replace("DESC", "ASC")).execution_options(yield_per=1_000)
     with session.execute(query, values) as rows:
         for row in rows:
@@ -235,6 +249,12 @@ def violations(session: Session) -> list[tuple[str, str]]:
     """Return every broken invariant and where: empty, or money is not where the books say."""
     rows = session.execute(text("SELECT invariant, subject FROM ledger.violations")).all()
     return [(row.invariant, row.subject) for row in rows]
+
+
+def _values(workspace_id: UUID, **given: object) -> dict[str, object]:
+    """Parameters of _TRANSFERS: everything, but for what is given."""
+    everything = {"before": NEWEST, "budget": None, "hold": None, "limit": NEWEST}
+    return {"workspace": workspace_id} | everything | given
 
 
 def _line(row: Row[Any]) -> LedgerLine:

@@ -1,6 +1,6 @@
 """Budgets and the ledger over HTTP."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -22,6 +22,7 @@ from service.ledger.schemas import (
 )
 from service.openapi import problems
 from service.schemas import Page, PageDep, decode_cursor, encode_cursor, page_links
+from service.tabular import FormDep
 
 router = APIRouter(prefix="/v1", tags=["money"], responses=problems(401, 422))
 CSV_ROWS = 10_000
@@ -106,24 +107,24 @@ def list_ledger(
     request: Request,
     caller: CallerDep,
     session: SessionDep,
+    form: FormDep,
     budget: Annotated[UUID | None, Query(description="only this budget's")] = None,
+    hold: Annotated[UUID | None, Query(description="only this hold's, from its order's link")] = None,
     limit: Annotated[int | None, Query(ge=1, le=100)] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
-    wanted: Annotated[Literal["json", "csv"] | None, Query(alias="format")] = None,
-    accept: Annotated[str, Header()] = "*/*",
 ) -> Response:
     """Every movement of money, newest first: JSON, or CSV by `Accept: text/csv` or `?format=csv`."""
-    as_csv = wanted == "csv" or (wanted is None and accept.startswith("text/csv"))
     lines, following = repository.list_lines(
         session,
         caller.workspace_id,
-        limit=limit or (CSV_ROWS if as_csv else 10),
+        limit=limit or (CSV_ROWS if form == "csv" else 10),
         before_seq=seq_of(cursor),
         budget_id=budget,
+        hold_id=hold,
     )
     links = page_links(request, None if following is None else encode_cursor("seq", str(following)))
     header = {"Link": ", ".join(f'<{link.href}>; rel="{link.rel}"' for link in links)}
-    if as_csv:
+    if form == "csv":
         name = {"Content-Disposition": 'attachment; filename="ledger.csv"'}
         return Response(to_csv(lines), media_type="text/csv", headers=header | name)
     page = Page[LedgerLineOut](items=[LedgerLineOut.of(line) for line in lines], links=links)
@@ -132,6 +133,12 @@ def list_ledger(
 
 def _etag(budget: repository.Budget) -> str:
     return f'"{budget.version}"'
+
+
+@router.get("/ledger/{transfer}", responses=problems(404))
+def get_transfer(transfer: int | UUID, caller: CallerDep, session: SessionDep) -> LedgerLineOut:
+    """Return one movement of money, by its seq or its id."""
+    return LedgerLineOut.of(repository.find_line(session, caller.workspace_id, transfer))
 
 
 def seq_of(cursor: str | None) -> int:

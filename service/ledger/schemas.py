@@ -142,19 +142,23 @@ class UsageOut(BaseModel):
 
 
 class LedgerLineOut(BaseModel):
-    """One movement of money. `hash` covers it and every one before it."""
+    """One movement of money. `hash` covers every field but the names, and every movement before it."""
 
     seq: int
     at: datetime
     kind: Movement
     from_account: Account
     to_account: Account
+    from_account_id: int
+    to_account_id: int
     amount: MoneyOut
+    workspace_id: UUID
     budget_id: UUID
     budget: str
     hold_id: UUID | None
     reference: str
     id: UUID
+    previous_hash: str
     hash: str
 
     @classmethod
@@ -168,12 +172,16 @@ class LedgerLineOut(BaseModel):
             kind=transfer.kind,
             from_account=source,
             to_account=target,
+            from_account_id=transfer.from_account,
+            to_account_id=transfer.to_account,
+            workspace_id=transfer.workspace_id,
             amount=MoneyOut.minor(transfer.amount_minor, transfer.currency),
             budget_id=transfer.budget_id,
             budget=line.budget,
             hold_id=transfer.hold_id,
             reference=transfer.reference,
             id=transfer.id,
+            previous_hash=transfer.previous_hash.hex(),
             hash=transfer.hash.hex(),
         )
 

@@ -60,6 +60,17 @@ def find_delivery(session: Session, order_id: UUID, tile: int, patch: int) -> De
     return session.get(Delivery, (order_id, tile, patch))
 
 
+def delivered_sha256(session: Session, order_id: UUID, tile: int, patch: int) -> str:
+    """Return the digest of a delivered patch's file; NotFoundError when it did not come."""
+    query = select(Delivery.sha256).where(
+        Delivery.order_id == order_id, Delivery.tile == tile, Delivery.patch == patch
+    )
+    sha256 = session.scalars(query).one_or_none()
+    if sha256 is None:
+        raise NotFoundError(f"patch {patch} of tile {tile} was not delivered", tile=tile, patch=patch)
+    return sha256
+
+
 def delivered_patches(session: Session, order_id: UUID) -> list[Delivered]:
     """Return what was delivered, in plan order, without the pixels."""
     query = (

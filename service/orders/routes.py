@@ -17,9 +17,10 @@ from service.orders.deliveries import Upload, deliver
 from service.orders.ending import cancel_order, expire_order
 from service.orders.lifecycle import place_order
 from service.orders.paying import Price
-from service.orders.repository import find_order, page_of_orders
+from service.orders.repository import delivered_sha256, find_order, page_of_orders
 from service.orders.schemas import ApprovalIn, DeliveryOut, OrderIn, OrderOut, OrderSummary, StatusStep
 from service.orders.views import full, receipt, steps, summaries
+from service.scenes import storage
 from service.schemas import Page, PageDep, page_links
 from service.settings import BlobsDep, SettingsDep
 
@@ -196,3 +197,18 @@ def put_patch(
     order = find_order(session, caller.workspace_id, upload.order_id)
     content = receipt(order, delivery).model_dump(mode="json", exclude_none=True)
     return JSONResponse(content, 201 if is_new else 200)
+
+
+@router.get(
+    "/{order_id}/tiles/{tile}/patches/{patch}",
+    response_class=Response,
+    summary="Download a delivered patch, byte for byte",
+    responses={200: {"content": {"image/tiff": {}}, "description": "the GeoTIFF"}, **problems(404, 422, 503)},
+)
+def get_patch(
+    order_id: UUID, tile: int, patch: int, caller: CallerDep, session: SessionDep, blobs: BlobsDep
+) -> Response:
+    """The file as it was delivered: its SHA-256 is the one in the receipt."""
+    order = find_order(session, caller.workspace_id, order_id)
+    sha256 = delivered_sha256(session, order.id, tile, patch)
+    return Response(storage.get(blobs, sha256), media_type="image/tiff")

@@ -127,6 +127,8 @@ def _links(order: Order) -> list[Link]:
         Link(rel="budget", href=f"/v1/budgets/{order.budget_id}"),
         Link(rel="classification", href=f"{path}/classification", title="POST"),
     ]
+    if order.hold_id is not None:
+        links.append(Link(rel="ledger", href=f"/v1/ledger?hold={order.hold_id}"))
     if order.status == OrderStatus.HELD:
         links.append(Link(rel="approval", href=f"{path}/approval", title="POST"))
     if order.status in OPEN:

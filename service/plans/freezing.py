@@ -17,6 +17,7 @@ from service.plans.objectives import Objective, objective_to_json
 from service.plans.reading import MIN_VALID_SHARE
 from service.plans.tables import Plan
 from service.pricing.billing import Bill
+from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
 from service.scenes.tables import Scene
 from service.version import code_version
@@ -64,7 +65,7 @@ def freeze(
         baseline_minor=decision.everything.amount.minor,
         list_saving_minor=decision.list_saving.minor,
         billable_saving_minor=decision.billable_saving.minor,
-        bill=_bill(values, decision),
+        bill=_bill(values, decision, price_list),
     )
 
 
@@ -97,7 +98,8 @@ def _provenance(price_list: PriceList, scene: Scene, bundle: dict[str, Any]) -> 
     }
 
 
-def _bill(values: Values, decision: Decision) -> dict[str, Any]:
+def _bill(values: Values, decision: Decision, price_list: PriceList) -> dict[str, Any]:
+    terms = PriceListTerms.model_validate(price_list, from_attributes=True)
     return {
         "reason": decision.reason,
         "wanted": decision.wanted,
@@ -105,6 +107,7 @@ def _bill(values: Values, decision: Decision) -> dict[str, Any]:
         "chosen": _bill_json(decision.bill),
         "everything": _bill_json(decision.everything),
         "bound": _bound_json(decision.bound),
+        "terms": terms.model_dump(mode="json"),  # so that the row alone says what it costs
     }
 
 

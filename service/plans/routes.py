@@ -12,6 +12,7 @@ from service.idempotency import OptionalKeyDep, fingerprint, remember, replay_or
 from service.inference import PredictorDep
 from service.openapi import problems
 from service.plans import repository, views
+from service.plans.bills import BillOut, bill_of
 from service.plans.bundles import BundleOut
 from service.plans.example import PLAN, REQUEST_BODY
 from service.plans.making import make_plan
@@ -19,6 +20,7 @@ from service.plans.options import PlanOptions, UploadDep
 from service.plans.replanning import ReplanIn, replan
 from service.plans.schemas import ChangesOut, PlanOut, PlanSummary, ReplanOut
 from service.plans.views import CurveOut, TilePageDep
+from service.scenes import storage
 from service.schemas import Page, PageDep, page_links
 from service.settings import BlobsDep, SettingsDep
 
@@ -140,6 +142,31 @@ def get_shapes(plan_id: UUID, caller: CallerDep, session: SessionDep) -> GeoJson
     return GeoJsonResponse(
         views.shapes_document(session, *repository.find_plan(session, caller.workspace_id, plan_id))
     )
+
+
+@router.get(
+    "/plans/{plan_id}/bill",
+    tags=["plans"],
+    summary="Show what the cost and the savings were computed from",
+    responses=problems(404, 422),
+)
+def get_bill(plan_id: UUID, caller: CallerDep, session: SessionDep) -> BillOut:
+    """Billed areas and the terms of the price list, of the plan's own row: enough to compute it again."""
+    plan, _ = repository.find_plan(session, caller.workspace_id, plan_id)
+    return bill_of(session, plan)
+
+
+@router.get(
+    "/plans/{plan_id}/scene.tif",
+    tags=["plans"],
+    summary="Download the scene, byte for byte",
+    response_class=Response,
+    responses={200: {"content": {"image/tiff": {}}, "description": "the GeoTIFF"}, **problems(404, 422, 503)},
+)
+def get_scene(plan_id: UUID, caller: CallerDep, session: SessionDep, blobs: BlobsDep) -> Response:
+    """The file as it was uploaded: its SHA-256 is the plan's `provenance.input_sha256`."""
+    _, scene = repository.find_plan(session, caller.workspace_id, plan_id)
+    return Response(storage.get(blobs, scene.sha256), media_type="image/tiff")
 
 
 @router.get(

@@ -239,6 +239,8 @@ def plan_links(plan: Plan) -> list[Link]:
         *superseded,
         Link(rel="patches", href=f"{path}/patches", type="application/geo+json"),
         Link(rel="shapes", href=f"{path}/shapes", type="application/geo+json"),
+        Link(rel="bill", href=f"{path}/bill", type="application/json"),
+        Link(rel="scene", href=f"{path}/scene.tif", type="image/tiff"),
         Link(rel="curve", href=f"{path}/curve", type="application/json"),
         Link(rel="preview", href=f"{path}/preview.png", type="image/png"),
         Link(rel="price-list", href=f"/v1/price-lists/{plan.price_list_id}"),

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, func, select, text
@@ -11,8 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from service.errors import InvalidInputError, NotFoundError
-from service.pricing.billing import Scope, ShapeRules, Terms, Tier
+from service.pricing.billing import Terms
 from service.pricing.examples import EXAMPLES
+from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
 from service.schemas import Cursor, PageRequest, fetch_page
 
@@ -33,23 +33,7 @@ class PriceListNotValidError(InvalidInputError):
 
 def terms_of(row: PriceList) -> Terms:
     """Return what arithmetic needs of a price list."""
-    base = [] if row.price_per_km2 is None else [{"above_km2": "0", "price_per_km2": str(row.price_per_km2)}]
-    tiers = (Tier(**{name: Decimal(value) for name, value in tier.items()}) for tier in base + row.tiers)
-    return Terms(
-        currency=row.currency,
-        tiers=tuple(tiers),
-        flat=row.price_per_scene or Decimal(0),
-        minimum_km2=row.minimum_km2,
-        minimum_applies_to=cast(Scope, row.minimum_applies_to),
-        minimum_charge=row.minimum_charge,
-        areas_summed=row.areas_summed,
-        rules=ShapeRules(
-            minimum_width_m=row.minimum_width_m,
-            convex=row.convex,
-            max_vertices=row.max_vertices,
-            holes=row.holes,
-        ),
-    )
+    return PriceListTerms.model_validate(row, from_attributes=True).terms()
 
 
 def ensure_examples(session: Session, workspace_id: UUID) -> None:

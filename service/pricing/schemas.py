@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 from pydantic.config import JsonDict
 
-from service.pricing.billing import Scope
+from service.pricing.billing import Scope, ShapeRules, Terms, Tier
 from service.pricing.tables import PriceList
 from service.schemas import Link
 
@@ -107,6 +107,26 @@ class PriceListTerms(BaseModel):
         """Return the row's values; tiers as JSON keeps them."""
         tiers = [tier.model_dump(mode="json") for tier in self.tiers]
         return self.model_dump() | {"tiers": tiers}
+
+    def terms(self) -> Terms:
+        """Return what arithmetic needs."""
+        first = [] if self.price_per_km2 is None else [(Decimal(0), self.price_per_km2)]
+        tiers = [*first, *((tier.above_km2, tier.price_per_km2) for tier in self.tiers)]
+        return Terms(
+            currency=self.currency,
+            tiers=tuple(Tier(above_km2=above, price_per_km2=price) for above, price in tiers),
+            flat=self.price_per_scene or Decimal(0),
+            minimum_km2=self.minimum_km2,
+            minimum_applies_to=self.minimum_applies_to,
+            minimum_charge=self.minimum_charge,
+            areas_summed=self.areas_summed,
+            rules=ShapeRules(
+                minimum_width_m=self.minimum_width_m,
+                convex=self.convex,
+                max_vertices=self.max_vertices,
+                holes=self.holes,
+            ),
+        )
 
 
 class PriceListIn(PriceListTerms):

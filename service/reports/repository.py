@@ -1,13 +1,17 @@
 """Orders with the figures of their plans and what they settled."""
 
+from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import column, select, table
+from sqlalchemy import RowMapping, Select, column, select, table, tuple_
 from sqlalchemy.orm import Session
 
+from service.errors import NotFoundError
 from service.orders.tables import Order
 from service.plans.tables import Plan
 from service.reports.savings import OrderFigures
+from service.schemas import Cursor, PageRequest
 
 MONEY = table(
     "order_money",
@@ -18,7 +22,34 @@ MONEY = table(
 
 def order_figures(session: Session, workspace_id: UUID) -> list[OrderFigures]:
     """Return every order of the workspace, oldest first; the plans' arrays are not read."""
-    query = (
+    query = _figures(workspace_id).order_by(Order.created_at, Order.id)
+    return _read(session.execute(query).mappings())
+
+
+def page_of_figures(
+    session: Session, workspace_id: UUID, page: PageRequest
+) -> tuple[list[OrderFigures], Cursor | None]:
+    """Return one page of the workspace's orders, newest first, and the cursor of the next."""
+    query = _figures(workspace_id)
+    if page.after is not None:
+        after = (page.after.created_at, page.after.id)
+        query = query.where(tuple_(Order.created_at, Order.id) < after)
+    query = query.order_by(Order.created_at.desc(), Order.id.desc()).limit(page.limit + 1)
+    figures = _read(session.execute(query).mappings())
+    shown = figures[: page.limit]
+    return shown, Cursor(shown[-1].created_at, shown[-1].order_id) if len(figures) > page.limit else None
+
+
+def find_figures(session: Session, workspace_id: UUID, order_id: UUID) -> OrderFigures:
+    """Return the figures of one order; NotFoundError outside the workspace."""
+    query = _figures(workspace_id).where(Order.id == order_id)
+    for figures in _read(session.execute(query).mappings()):
+        return figures
+    raise NotFoundError(f"there is no order {order_id}", order=str(order_id))
+
+
+def _figures(workspace_id: UUID) -> Select[*tuple[Any, ...]]:
+    return (
         select(
             Order.id.label("order_id"),
             Order.plan_id,
@@ -37,6 +68,8 @@ def order_figures(session: Session, workspace_id: UUID) -> list[OrderFigures]:
         .join(Plan, Plan.id == Order.plan_id)
         .join(MONEY, MONEY.c.order_id == Order.id)
         .where(Order.workspace_id == workspace_id)
-        .order_by(Order.created_at, Order.id)
     )
-    return [OrderFigures(**row) for row in session.execute(query).mappings()]
+
+
+def _read(rows: Iterable[RowMapping]) -> list[OrderFigures]:
+    return [OrderFigures(**row) for row in rows]

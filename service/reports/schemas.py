@@ -1,8 +1,11 @@
 """The savings report as JSON."""
 
+from datetime import datetime
+from uuid import UUID
+
 from pydantic import BaseModel, Field
 
-from service.reports.savings import BASELINES, MEANINGS, Kind, Savings
+from service.reports.savings import BASELINES, MEANINGS, Kind, OrderFigures, Savings
 from service.schemas import Link, MoneyOut
 
 
@@ -42,6 +45,51 @@ class SavingsReport(BaseModel):
 
     currencies: list[CurrencySavings]
     links: list[Link]
+
+
+class OrderSavings(BaseModel):
+    """One order of the report. What a cancelled one would have saved is not counted in the sums."""
+
+    order: UUID
+    plan: UUID
+    ordered_at: datetime
+    status: str
+    patches_bought: int
+    baseline: MoneyOut
+    cost: MoneyOut
+    settled: MoneyOut = Field(description="sum of the order's settle entries in the ledger")
+    savings: SavingsOut
+    links: list[Link]
+
+    @classmethod
+    def of(cls, order: OrderFigures) -> "OrderSavings":
+        """Write one order's figures for JSON."""
+
+        def money(minor: int) -> MoneyOut:
+            return MoneyOut.minor(minor, order.currency)
+
+        realised = order.realised_saving_minor
+        return cls(
+            order=order.order_id,
+            plan=order.plan_id,
+            ordered_at=order.created_at,
+            status=order.status,
+            patches_bought=order.patches_bought,
+            baseline=money(order.baseline_minor),
+            cost=money(order.cost_minor),
+            settled=money(order.settled_minor),
+            savings=SavingsOut(
+                list=_saving("list", money(order.list_saving_minor)),
+                billable=_saving("billable", money(order.billable_saving_minor)),
+                realised=None if realised is None else _saving("realised", money(realised)),
+            ),
+            links=[
+                Link(rel="self", href=f"/v1/reports/savings/orders/{order.order_id}"),
+                Link(rel="order", href=f"/v1/orders/{order.order_id}"),
+                Link(rel="plan", href=f"/v1/plans/{order.plan_id}"),
+                Link(rel="bill", href=f"/v1/plans/{order.plan_id}/bill"),
+            ],
+        )
 
 
 def currency_savings(savings: Savings) -> CurrencySavings:

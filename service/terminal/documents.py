@@ -144,6 +144,22 @@ def savings_view(report: Json) -> RenderableType:
     return Group(*parts)
 
 
+def order_savings_view(orders: Sequence[Json]) -> RenderableType:
+    """The report's lines, newest first: one order each, to be traced by its id."""
+    rows = [
+        (
+            one["order"],
+            one["status"].replace("_", " "),
+            *(money(one[name]) for name in ("baseline", "cost", "settled")),
+            money(one["savings"]["billable"]),
+            money(one["savings"]["realised"]),
+        )
+        for one in orders
+    ]
+    amounts = ("Baseline", "Cost", "Settled", "Billable saving", "Realised saving")
+    return columns(("Order", "Status", *amounts), rows, right=set(amounts))
+
+
 def budgets_view(budgets: Sequence[Json]) -> RenderableType:
     """Budgets with where their money is."""
     names = ("limit", "spent", "held", "available")
@@ -172,6 +188,7 @@ def ledger_view(entries: Sequence[Json]) -> RenderableType:
     """Movements of money, newest first."""
     rows = [
         (
+            str(entry["seq"]),
             entry["at"][:19].replace("T", " "),
             entry["kind"],
             money(entry["amount"]),
@@ -180,4 +197,5 @@ def ledger_view(entries: Sequence[Json]) -> RenderableType:
         )
         for entry in entries
     ]
-    return columns(("When (UTC)", "Movement", "Amount", "Budget", "For"), rows, right={"Amount"})
+    titles = ("Seq", "When (UTC)", "Movement", "Amount", "Budget", "For")
+    return columns(titles, rows, right={"Seq", "Amount"})

@@ -2,18 +2,16 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from service.pricing.schemas import CSV_EXAMPLE
-from tests.acceptance.server import KEY, ServerProcess, make_mosaic, running_server
+from tests.acceptance.server import ServerProcess, make_mosaic, running_server
+from tests.acceptance.shell import UUID, Shell
 
 MOSAIC = make_mosaic()
-UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @pytest.fixture(scope="module")
@@ -22,33 +20,6 @@ def server(bundle_folder: Path) -> Iterator[ServerProcess]:
         yield process
         assert process.query("SELECT * FROM ledger.violations") == []
         assert process.stop() == 0
-
-
-class Shell:
-    """Runs `loupe` in a folder, with what a user would have set."""
-
-    def __init__(self, server: ServerProcess, folder: Path) -> None:
-        self.folder = folder
-        self.environment = server.environment | {"LOUPE_URL": server.url, "LOUPE_API_KEY": KEY}
-
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """The finished process, whatever its exit status."""
-        command = [sys.executable, "-c", "from service.cli import app; app()", *words]
-        return subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def loupe(self, *words: str) -> str:
-        """What a command that succeeds prints."""
-        done = self.run(*words)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
 
 @pytest.fixture

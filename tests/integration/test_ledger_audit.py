@@ -104,3 +104,13 @@ def test_a_plan_whose_money_was_changed_is_found(client: TestClient, database: D
         assert list(audit_plans(session)) == [
             Finding(rule="P1 a plan's money recomputes from its row", subject=answer.json()["id"])
         ]
+
+
+def test_a_plan_whose_terms_are_not_its_price_lists_is_found(client: TestClient, database: Database) -> None:
+    client.post("/v1/plans", content=make_geotiff(), headers={"Content-Type": "image/tiff"})
+    with database.sessions() as session:
+        session.execute(WITHOUT_TRIGGERS)
+        session.execute(
+            text("UPDATE plan SET bill = jsonb_set(bill, '{terms,provider}', '\"Somebody else\"')")
+        )
+        assert [finding.rule.split()[0] for finding in audit_plans(session)] == ["P2"]

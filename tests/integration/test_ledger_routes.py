@@ -152,6 +152,25 @@ def test_the_ledger_shows_every_movement(client: TestClient, database: Database,
     assert line["reference"] == "order:100"
 
 
+def test_one_movement_is_found_by_seq_and_by_id(client: TestClient) -> None:
+    open_budget(client)
+    (line,) = client.get("/v1/ledger").json()["items"]
+
+    assert client.get("/v1/ledger/1").json() == client.get(f"/v1/ledger/{line['id']}").json() == line
+    for elsewhere in ("2", "-1", str(10**30), line["budget_id"]):
+        assert client.get(f"/v1/ledger/{elsewhere}").status_code == 404
+    assert client.get("/v1/ledger/first").status_code == 422
+
+
+def test_the_movements_of_one_hold(client: TestClient, database: Database, workspace_id: UUID) -> None:
+    budget = open_budget(client)
+    for minor in (100, 200):
+        hold(database, workspace_id, budget, minor)
+    newest = client.get("/v1/ledger").json()["items"][0]
+
+    assert client.get(f"/v1/ledger?hold={newest['hold_id']}").json()["items"] == [newest]
+
+
 @pytest.mark.parametrize(
     ("query", "headers"),
     [("?format=csv", {}), ("", {"Accept": "text/csv"}), ("?format=csv", {"Accept": "application/json"})],
@@ -178,4 +197,5 @@ def test_another_workspace_sees_nothing(client: TestClient, database: Database) 
     assert client.get(f"/v1/budgets/{budget['id']}").status_code == 404
     assert client.get(f"/v1/budgets/{budget['id']}/usage").status_code == 404
     assert client.get("/v1/budgets").json()["items"] == []
+    assert client.get("/v1/ledger/1").status_code == 404
     assert client.get(f"/v1/ledger?budget={budget['id']}").json()["items"] == []

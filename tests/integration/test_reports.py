@@ -11,6 +11,8 @@ from sqlalchemy import text
 
 from service.access.repository import create_key, create_workspace
 from service.db import Database
+from tests.factories import make_geotiff
+from tests.factories_orders import make_patch
 from tests.ordering import buy, open_budget, plan_scene, publish_prices
 
 Json = dict[str, Any]
@@ -108,6 +110,43 @@ def test_csv_has_the_same_figures_order_by_order(
     ]:
         assert sum(Decimal(row[column]) for row in rows) == amount(money)
     assert [row["realised_saving"] for row in rows] == [entry["savings"]["realised"]["amount"], ""]
+
+
+def test_the_lines_of_the_report_are_pages_that_new_orders_do_not_move(client: TestClient) -> None:
+    orders = [buy(client, plan_scene(client, max_patches=n)) for n in (1, 2, 3)]
+    first = client.get("/v1/reports/savings/orders?limit=2").json()
+
+    later = buy(client, plan_scene(client, max_patches=4))
+    second = client.get(next(link["href"] for link in first["links"] if link["rel"] == "next")).json()
+
+    assert [line["order"] for line in first["items"] + second["items"]] == orders[::-1]
+    assert [link["rel"] for link in second["links"]] == ["self"]
+    line = client.get(f"/v1/reports/savings/orders/{later}").json()
+    assert line["order"] == later
+    assert amount(line["savings"]["realised"]) == amount(line["baseline"]) - amount(line["settled"])
+
+
+def test_what_a_line_rests_on_can_be_had_byte_for_byte(client: TestClient, database: Database) -> None:
+    plan = plan_scene(client)
+    order = buy(client, plan, patches=1)
+    tile, patch = plan.bought[0]
+    path = f"/v1/orders/{order}/tiles/{tile}/patches"
+
+    assert client.get(f"/v1/plans/{plan.id}/scene.tif").content == make_geotiff()
+    assert client.get(f"{path}/{patch}").content == make_patch(tile, patch)
+    assert client.get(f"{path}/99").status_code == 404
+    bill = client.get(f"/v1/plans/{plan.id}/bill").json()
+    assert bill["cost"] == client.get(f"/v1/plans/{plan.id}").json()["cost"]
+    assert (bill["terms"]["price_per_km2"], len(bill["chosen"]["lines"])) == ("10000", 1)
+
+    with database.sessions.begin() as session:
+        stranger = create_key(session, create_workspace(session, "stranger"), "theirs")
+    client.headers["Authorization"] = f"Bearer {stranger}"
+    for private in (
+        f"/v1/plans/{plan.id}/scene.tif", f"/v1/plans/{plan.id}/bill", f"{path}/{patch}",
+        f"/v1/reports/savings/orders/{order}",
+    ):  # fmt: skip
+        assert client.get(private).status_code == 404
 
 
 def test_a_workspace_reports_on_itself_alone(client: TestClient, database: Database) -> None:

@@ -390,7 +390,7 @@ def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 COMMANDS = [
     "serve", "demo", "plan", "order", "approve", "deliver", "classify", "ledger", "ledger adjust", "savings",
-    "budget create", "budget limit", "budget terms", "budget list", "keys create", "orders expire",
+    "trace", "budget create", "budget limit", "budget terms", "budget list", "keys create", "orders expire",
     "db upgrade",
 ]  # fmt: skip
 

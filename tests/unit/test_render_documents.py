@@ -156,11 +156,11 @@ def test_budgets_and_ledger_lines_are_never_cut_short() -> None:
     budget = {"name": "harvest", "id": "c1a5e7a0-1111-4222-8333-444455556666"}
     budget |= {name: usd("1234567.89") for name in ("limit", "spent", "held", "available")}
     entry = {"at": "2026-11-22T17:00:00.123Z", "kind": "settle", "amount": usd("0.01"), "budget": "harvest"}
-    entry |= {"reference": "delivery:7d9f0a52-3a1c-4bb5-8a0e-2a7f3f1f9c11/1379/15"}
+    entry |= {"seq": 7, "reference": "delivery:7d9f0a52-3a1c-4bb5-8a0e-2a7f3f1f9c11/1379/15"}
 
     (_, budget_line) = shown(budgets_view([budget]), 120)
     (_, ledger_line) = shown(ledger_view([entry]), 120)
 
     assert budget_line.endswith("1234567.89 USD  c1a5e7a0-1111-4222-8333-444455556666")
-    assert ledger_line.split("  ")[0] == "2026-11-22 17:00:00"
+    assert ledger_line.lstrip().startswith("7  2026-11-22 17:00:00  settle")
     assert ledger_line.endswith("delivery:7d9f0a52-3a1c-4bb5-8a0e-2a7f3f1f9c11/1379/15")
