@@ -11,12 +11,14 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from fastapi import Depends, Request
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import DateTime, Engine, MetaData, create_engine, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
 from service.embedded import embedded_url
 from service.errors import UnavailableError
+from service.roles import SERVER, let_serve, serve_as
 from service.settings import Settings
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -70,17 +72,28 @@ def connect(url: str) -> Database:
 def open_database(settings: Settings) -> Database:
     """Connect to the operator's database, or start the embedded one and bring it up to date.
 
+    The embedded one is migrated as its owner and served as a role that cannot get round the ledger.
     An operator's database is migrated by the operator (`loupe db upgrade`), never on the side.
     """
     url = database_url(settings)
     if settings.database_url is None:
         upgrade(url)
+        let_serve(url, SERVER)
+        url = serve_as(url, SERVER)
     return connect(url)
 
 
 def upgrade(url: str) -> None:
-    """Bring the schema to the newest migration; safe to call when it is there already."""
-    command.upgrade(alembic_config(url), "head")
+    """Bring the schema to the newest migration; safe to call when it is there already.
+
+    Raises UnavailableError, in words, where the role may not do what a migration does.
+    """
+    try:
+        command.upgrade(alembic_config(url), "head")
+    except ProgrammingError as error:
+        if isinstance(error.orig, InsufficientPrivilege):
+            raise UnavailableError(f"Cannot migrate. {error.orig.diag.message_primary}") from error
+        raise
 
 
 def alembic_config(url: str) -> Config:

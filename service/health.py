@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.db import Database, is_migrated
 from service.inference import Predictor
+from service.roles import ways_round
 from service.schemas import Link
 from service.settings import Settings, SettingsDep
 from service.version import code_version
@@ -78,17 +79,27 @@ def _bundle(predictor: Predictor | None) -> dict[str, str] | None:
 def readyz(request: Request) -> JSONResponse:
     """Every part that a request needs, checked; 503 when one is not there."""
     settings = cast(Settings, request.state.settings)
-    reachable, migrated = _database(cast(Database, request.state.database))
+    database = cast(Database, request.state.database)
+    reachable, migrated = _database(database)
+    doubts = _doubts(database, settings) if reachable else []
     checks = {
         "database": reachable,
         "migrations": migrated,
+        "role": not doubts or settings.role_check == "warn",
         "bundle": request.state.predictor is not None,
         "gdal": request.state.gdal_locked,
         "disk": shutil.disk_usage(settings.state).free > FREE_BYTES_WANTED,
     }
     ready = all(checks.values())
-    body = {"status": "ready" if ready else "not ready", "checks": checks}
+    body = {"status": "ready" if ready else "not ready", "checks": checks, "warnings": doubts}
     return JSONResponse(body, 200 if ready else 503, headers={} if ready else {"Retry-After": "5"})
+
+
+def _doubts(database: Database, settings: Settings) -> list[str]:
+    """How the role that serves could get round the ledger, unless nobody wants to know."""
+    if settings.role_check == "off":
+        return []
+    return [f"the database's role can get round the ledger: {way}" for way in ways_round(database.engine)]
 
 
 def _database(database: Database) -> tuple[bool, bool]:

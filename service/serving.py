@@ -14,6 +14,7 @@ from service.db import check_ready, open_database
 from service.embedded import stop_embedded
 from service.errors import UnavailableError
 from service.orders.ending import expire_orders
+from service.roles import check_role
 from service.settings import Settings
 
 DRAIN_SECONDS = 20
@@ -65,6 +66,7 @@ def prepare(settings: Settings) -> str | None:
     database = open_database(settings)
     try:
         check_ready(database)
+        check_role(database.engine, settings.role_check)
         chosen = settings.api_key.get_secret_value() if settings.api_key else None
         expire_orders(database)
         with database.sessions.begin() as session:

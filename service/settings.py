@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
 SHORTEST_KEY = 16
+RoleCheck = Literal["warn", "refuse", "off"]
 
 
 class Settings(BaseSettings):
@@ -21,6 +22,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="port; 0 picks a free one")
     api_key: SecretStr | None = Field(None, description="a first API key chosen by the operator")
     database_url: SecretStr | None = Field(None, description="PostgreSQL; embedded one when unset")
+    role_check: RoleCheck = Field("warn", description="of a role that could get round the ledger")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the networks run")
     threads: int = Field(
         0, ge=0, le=256, description="CPU threads of the networks; 0 means every core, at most 8"

@@ -101,5 +101,32 @@ def upgrade_database() -> None:
     """Bring the database's schema to this version. `loupe serve` does it itself for the embedded one."""
     from service.db import database_url, upgrade
 
-    upgrade(database_url(read_settings()))
+    settings = read_settings()
+    upgrade(database_url(settings))
     console().print("The database is up to date.")
+    if settings.database_url is not None:
+        console().print("Serve as a role that cannot get round the ledger: loupe db grant ROLE")
+
+
+@db.command("grant")
+def grant_serving(
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="Login role; made if there is none.")],
+    password: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LOUPE_SERVER_PASSWORD", help="Its password from now on. Default: left as it is."
+        ),
+    ] = None,
+) -> None:
+    """Let a role serve: it reads, and moves money by the ledger's functions alone. Run as the owner."""
+    from service.db import connect, database_url
+    from service.roles import let_serve, ways_round
+
+    url = database_url(read_settings())
+    let_serve(url, role, password or None)
+    engine = connect(url).engine
+    found = ways_round(engine, role)
+    engine.dispose()
+    if found:
+        raise UsageError(f"{role} may serve now, but can get round the ledger: {'; '.join(found)}.")
+    console().print(f"{role} may serve: put it into the server's LOUPE_DATABASE_URL.")

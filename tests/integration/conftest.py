@@ -14,6 +14,7 @@ from service.app import create_app
 from service.db import Database, connect
 from service.embedded import embedded_url, stop_embedded
 from service.ledger.repository import violations
+from service.roles import SERVER, let_serve, serve_as
 from service.settings import Settings
 from tests.databases import KEY, administer, copied, make_template
 from tests.factories import make_settings
@@ -55,7 +56,7 @@ def broken_invariants(url: str) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """The test's own database."""
+    """The test's own database, as its owner: for what a test arranges, looks at and tampers with."""
     database = connect(database_url)
     yield database
     database.engine.dispose()
@@ -69,9 +70,16 @@ def workspace_id(database: Database) -> UUID:
 
 
 @pytest.fixture
-def settings(database_url: str, bundle_folder: Path, tmp_path: Path) -> Settings:
-    """Settings of an app on the test's database with the tiny bundle."""
-    return make_settings(tmp_path, database_url=database_url, bundle=bundle_folder, api_key=KEY)
+def serving_url(database_url: str) -> str:
+    """URL of the test's database as the role that serves: it cannot get round the ledger."""
+    let_serve(database_url, SERVER)
+    return serve_as(database_url, SERVER)
+
+
+@pytest.fixture
+def settings(serving_url: str, bundle_folder: Path, tmp_path: Path) -> Settings:
+    """Settings of an app on the test's database, as the role that serves, with the tiny bundle."""
+    return make_settings(tmp_path, database_url=serving_url, bundle=bundle_folder, api_key=KEY)
 
 
 @pytest.fixture

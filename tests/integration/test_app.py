@@ -23,7 +23,8 @@ def test_is_ready_when_everything_is_there(client: TestClient) -> None:
 
     assert answer.json() == {
         "status": "ready",
-        "checks": {"database": True, "migrations": True, "bundle": True, "gdal": True, "disk": True},
+        "checks": dict.fromkeys(("database", "migrations", "role", "bundle", "gdal", "disk"), True),
+        "warnings": [],
     }
 
 

@@ -391,7 +391,7 @@ def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 COMMANDS = [
     "serve", "demo", "plan", "order", "approve", "deliver", "classify", "ledger", "ledger adjust", "savings",
     "trace", "budget create", "budget limit", "budget terms", "budget list", "keys create", "orders expire",
-    "db upgrade",
+    "db upgrade", "db grant",
 ]  # fmt: skip
 
 
