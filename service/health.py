@@ -36,6 +36,7 @@ def landing(settings: SettingsDep) -> dict[str, Any]:
         Link(rel="ledger", href="/v1/ledger"),
         Link(rel="bundles", href="/v1/bundles"),
         Link(rel="savings", href="/v1/reports/savings"),
+        Link(rel="spend", href="/v1/reports/spend"),
         Link(rel="status", href="/readyz"),
     ]
     return {

@@ -14,7 +14,7 @@ UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 SEQ = re.compile(r"\d{1,18}")
 ORDER = re.compile(rf"(?:order:|cancel:)?({UUID})")
 DELIVERY = re.compile(rf"(?:delivery:)?(({UUID})/\d+/\d+)")
-ABOUT_AN_ORDER = re.compile(rf"\w+:({UUID})(?:/\d+/\d+)?")
+ABOUT_AN_ORDER = re.compile(rf"(?!budget:|limit:|period:)\w+:({UUID})(?:[/#].*)?")
 
 # ruff: noqa: PLC0415  (what recomputes the money takes a second to import)
 
@@ -65,6 +65,8 @@ def follow(client: Client, subject: Subject) -> Json:
     order = client.get(f"/v1/orders/{subject.order}")
     every_line = _lines_of(client, order)
     lines = [line for line in every_line if _concerns(line, subject)]
+    if subject.transfer is not None and subject.transfer not in lines:
+        lines.append(subject.transfer)  # what came back or was asked for later is of no hold
     deliveries = [one for one in order["patches"]["delivered"] if _concerns_delivery(one, subject)]
     found = [proofs.report_proof(report, every_line), *map(proofs.hash_proof, lines)]
     payments = {line["reference"]: line for line in lines}
@@ -127,8 +129,7 @@ def _order_or_transfer(client: Client, identity: str) -> Subject:
 def _transfer(client: Client, name: str) -> Subject:
     line = client.get(f"/v1/ledger/{name}")
     about = ABOUT_AN_ORDER.fullmatch(line["reference"])
-    concerns_an_order = about is not None and not line["reference"].startswith("budget:")
-    return Subject(about[1] if about and concerns_an_order else None, line["reference"], line)
+    return Subject(about[1] if about else None, line["reference"], line)
 
 
 def _lines_of(client: Client, order: Json) -> list[Json]:

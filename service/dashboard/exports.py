@@ -5,9 +5,9 @@ import io
 from collections.abc import Iterable, Sequence
 
 from service.ledger.repository import Budget
-from service.ledger.schemas import harmless
 from service.money import Money
 from service.plans.schemas import PlanSummary
+from service.tabular import harmless
 
 BUDGET_COLUMNS = ("id", "name", "currency", "limit", "spent", "held", "available", "created_at")
 PLAN_COLUMNS = (

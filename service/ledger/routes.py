@@ -13,20 +13,19 @@ from service.idempotency import OptionalKeyDep, fingerprint, remember, replay_or
 from service.ledger import repository, writer
 from service.ledger.changing import changed_terms, new_terms
 from service.ledger.schemas import (
+    COLUMNS,
     BudgetChange,
     BudgetIn,
     BudgetOut,
     LedgerLineOut,
     UsageOut,
-    to_csv,
+    row_of,
 )
 from service.openapi import problems
 from service.schemas import Page, PageDep, decode_cursor, encode_cursor, page_links
-from service.tabular import FormDep
+from service.tabular import FILE_ROWS, FILES, FormDep, file_answer
 
 router = APIRouter(prefix="/v1", tags=["money"], responses=problems(401, 422))
-CSV_ROWS = 10_000
-"""Rows of one CSV answer; the link `next` goes on."""
 
 
 class BudgetChangedError(LoupeError):
@@ -101,7 +100,7 @@ def get_usage(budget_id: UUID, caller: CallerDep, session: SessionDep) -> UsageO
 @router.get(
     "/ledger",
     response_model=Page[LedgerLineOut],
-    responses={200: {"content": {"text/csv": {}}}},
+    responses=FILES,
 )
 def list_ledger(
     request: Request,
@@ -113,20 +112,19 @@ def list_ledger(
     limit: Annotated[int | None, Query(ge=1, le=100)] = None,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
-    """Every movement of money, newest first: JSON, or CSV by `Accept: text/csv` or `?format=csv`."""
+    """Every movement of money, newest first: JSON, CSV or Parquet, by `Accept` or `?format=`."""
     lines, following = repository.list_lines(
         session,
         caller.workspace_id,
-        limit=limit or (CSV_ROWS if form == "csv" else 10),
+        limit=limit or (10 if form == "json" else FILE_ROWS),
         before_seq=seq_of(cursor),
         budget_id=budget,
         hold_id=hold,
     )
     links = page_links(request, None if following is None else encode_cursor("seq", str(following)))
     header = {"Link": ", ".join(f'<{link.href}>; rel="{link.rel}"' for link in links)}
-    if form == "csv":
-        name = {"Content-Disposition": 'attachment; filename="ledger.csv"'}
-        return Response(to_csv(lines), media_type="text/csv", headers=header | name)
+    if form != "json":
+        return file_answer(form, "ledger", COLUMNS, map(row_of, lines), header)
     page = Page[LedgerLineOut](items=[LedgerLineOut.of(line) for line in lines], links=links)
     return JSONResponse(page.model_dump(mode="json"), headers=header)
 

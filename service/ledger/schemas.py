@@ -1,9 +1,7 @@
-"""Budgets and ledger lines as JSON and CSV."""
+"""Budgets and ledger lines as JSON, and as rows of a file."""
 
-import csv
-import io
-from collections.abc import Iterable
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
@@ -14,6 +12,7 @@ from service.ledger.repository import Budget, LedgerLine
 from service.ledger.terms import Enforcement, Period
 from service.money import Money
 from service.schemas import Link, MoneyIn, MoneyOut
+from service.tabular import Columns, Row
 
 Tag = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")]
 
@@ -186,29 +185,20 @@ class LedgerLineOut(BaseModel):
         )
 
 
-COLUMNS = (
-    "seq", "at", "kind", "from", "to", "amount", "currency", "budget_id", "budget", "hold_id", "reference",
-    "id", "hash",
-)  # fmt: skip
+COLUMNS: Columns = {
+    "seq": "integer", "at": "time", "kind": "text", "from": "text", "to": "text", "amount": "money",
+    "currency": "text", "budget_id": "text", "budget": "text", "hold_id": "text", "reference": "text",
+    "id": "text", "previous_hash": "text", "hash": "text",
+}  # fmt: skip
 
 
-def to_csv(lines: Iterable[LedgerLine]) -> str:
-    """Write transfers as RFC 4180 text with a header row."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for line in lines:
-        transfer = line.transfer
-        source, target = ROUTES[transfer.kind]
-        money = Money(transfer.amount_minor, transfer.currency)
-        writer.writerow((
-            transfer.seq, transfer.at.isoformat(), transfer.kind, source, target, money.amount,
-            money.currency, transfer.budget_id, harmless(line.budget), transfer.hold_id or "",
-            harmless(transfer.reference), transfer.id, transfer.hash.hex(),
-        ))  # fmt: skip
-    return out.getvalue()
-
-
-def harmless(cell: str) -> str:
-    """Keep a spreadsheet from running a user's text as a formula."""
-    return "'" + cell if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+def row_of(line: LedgerLine) -> Row:
+    """Write a transfer as a row of COLUMNS."""
+    transfer = line.transfer
+    source, target = ROUTES[transfer.kind]
+    money = Money(transfer.amount_minor, transfer.currency)
+    return (
+        transfer.seq, transfer.at, transfer.kind.value, source.value, target.value, Decimal(money.amount),
+        money.currency, transfer.budget_id, line.budget, transfer.hold_id, transfer.reference, transfer.id,
+        transfer.previous_hash.hex(), transfer.hash.hex(),
+    )  # fmt: skip

@@ -1,28 +1,20 @@
-"""The savings report, order by order, as CSV."""
+"""The savings report, order by order, as rows of a file."""
 
-import csv
-import io
-from collections.abc import Iterable
+from decimal import Decimal
 
 from service.money import Money
 from service.reports.savings import OrderFigures
+from service.tabular import Columns, Row
 
-COLUMNS = (
-    "order", "plan", "ordered_at", "status", "patches_bought", "currency", "baseline", "cost",
-    "list_saving", "billable_saving", "settled", "realised_saving",
-)  # fmt: skip
-
-
-def to_csv(figures: Iterable[OrderFigures]) -> str:
-    """Write one row per order, RFC 4180, amounts in major units; unknown figures are left empty."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    writer.writerows(_row(order) for order in figures)
-    return out.getvalue()
+COLUMNS: Columns = {
+    "order": "text", "plan": "text", "ordered_at": "time", "status": "text", "patches_bought": "integer",
+    "currency": "text", "baseline": "money", "cost": "money", "list_saving": "money",
+    "billable_saving": "money", "settled": "money", "realised_saving": "money",
+}  # fmt: skip
 
 
-def _row(order: OrderFigures) -> tuple[object, ...]:
+def row_of(order: OrderFigures) -> Row:
+    """Write an order as a row of COLUMNS, amounts in major units; unknown figures are None."""
     amounts = (
         order.baseline_minor,
         order.cost_minor,
@@ -31,8 +23,8 @@ def _row(order: OrderFigures) -> tuple[object, ...]:
         order.net_minor,
         order.realised_saving_minor,
     )
-    written = ("" if minor is None else Money(minor, order.currency).amount for minor in amounts)
+    written = (None if minor is None else Decimal(Money(minor, order.currency).amount) for minor in amounts)
     return (
-        order.order_id, order.plan_id, order.created_at.isoformat(), order.status, order.patches_bought,
-        order.currency, *written,
+        order.order_id, order.plan_id, order.created_at, order.status, order.patches_bought, order.currency,
+        *written,
     )  # fmt: skip

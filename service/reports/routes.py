@@ -1,19 +1,23 @@
-"""The savings report over HTTP."""
+"""The reports over HTTP: what was saved, what was spent."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from service.access.caller import CallerDep
 from service.db import SessionDep
+from service.ledger.routes import seq_of
 from service.openapi import problems
-from service.reports.exports import to_csv
+from service.reports.exports import COLUMNS, row_of
 from service.reports.repository import find_figures, order_figures, page_of_figures
 from service.reports.savings import OrderFigures, savings_by_currency
 from service.reports.schemas import OrderSavings, SavingsReport, currency_savings
-from service.schemas import Link, Page, PageDep, page_links
-from service.tabular import FormDep
+from service.reports.spend import COLUMNS as SPEND_COLUMNS
+from service.reports.spend import Charge, list_charges
+from service.schemas import Link, Page, PageDep, encode_cursor, page_links
+from service.tabular import FILE_ROWS, FILES, MEDIA_TYPES, FormDep, file_answer
 
 router = APIRouter(prefix="/v1/reports", tags=["money"], responses=problems(401))
 
@@ -22,13 +26,13 @@ router = APIRouter(prefix="/v1/reports", tags=["money"], responses=problems(401)
     "/savings",
     response_model=SavingsReport,
     summary="Show what was saved: list, billable and realised, each beside its baseline",
-    responses={200: {"content": {"text/csv": {}}, "description": "per currency"}, **problems(422)},
+    responses={**FILES, **problems(422)},
 )
 def get_savings(caller: CallerDep, session: SessionDep, form: FormDep) -> Response:
-    """Per currency. CSV, by `Accept: text/csv` or `?format=csv`, has one row per order."""
+    """Per currency. CSV and Parquet, by `Accept` or `?format=`, have one row per order."""
     figures = order_figures(session, caller.workspace_id)
-    if form == "csv":
-        return csv_answer(figures)
+    if form != "json":
+        return file_answer(form, "savings", COLUMNS, map(row_of, figures))
     return JSONResponse(report_on(figures).model_dump(mode="json"))
 
 
@@ -51,6 +55,35 @@ def get_order_savings(order_id: UUID, caller: CallerDep, session: SessionDep) ->
     return OrderSavings.of(find_figures(session, caller.workspace_id, order_id))
 
 
+@router.get(
+    "/spend",
+    response_model=Page[Charge],
+    summary="Show every charge, newest first, in the columns of FinOps FOCUS",
+    responses={**FILES, **problems(422)},
+)
+def list_spend(
+    request: Request,
+    caller: CallerDep,
+    session: SessionDep,
+    form: FormDep,
+    limit: Annotated[int | None, Query(ge=1, le=100)] = None,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """One row for each payment, refund or later charge: JSON, CSV or Parquet, by `Accept` or `?format=`."""
+    charges, following = list_charges(
+        session,
+        caller.workspace_id,
+        limit=limit or (10 if form == "json" else FILE_ROWS),
+        before_seq=seq_of(cursor),
+    )
+    links = page_links(request, None if following is None else encode_cursor("seq", str(following)))
+    header = {"Link": ", ".join(f'<{link.href}>; rel="{link.rel}"' for link in links)}
+    if form != "json":
+        return file_answer(form, "spend", SPEND_COLUMNS, (charge.row for charge in charges), header)
+    page = Page[Charge](items=charges, links=links)
+    return JSONResponse(page.model_dump(mode="json"), headers=header)
+
+
 def report_on(figures: list[OrderFigures]) -> SavingsReport:
     """Sum the orders up for JSON."""
     return SavingsReport(
@@ -58,13 +91,8 @@ def report_on(figures: list[OrderFigures]) -> SavingsReport:
         links=[
             Link(rel="self", href="/v1/reports/savings"),
             Link(rel="alternate", href="/v1/reports/savings?format=csv", type="text/csv"),
+            Link(rel="alternate", href="/v1/reports/savings?format=parquet", type=MEDIA_TYPES["parquet"]),
             Link(rel="orders", href="/v1/reports/savings/orders"),
             Link(rel="ledger", href="/v1/ledger"),
         ],
     )
-
-
-def csv_answer(figures: list[OrderFigures]) -> Response:
-    """Send the orders as a file."""
-    name = {"Content-Disposition": 'attachment; filename="savings.csv"'}
-    return Response(to_csv(figures), media_type="text/csv", headers=name)

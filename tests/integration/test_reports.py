@@ -2,11 +2,13 @@
 
 import csv
 import io
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from pyarrow import parquet
 from sqlalchemy import text
 
 from service.access.repository import create_key, create_workspace
@@ -149,6 +151,74 @@ def test_what_a_line_rests_on_can_be_had_byte_for_byte(client: TestClient, datab
         assert client.get(private).status_code == 404
 
 
+def table(answer: Any) -> list[Json]:
+    """The rows of a Parquet answer."""
+    assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+    rows: list[Json] = parquet.read_table(io.BytesIO(answer.content)).to_pylist()
+    return rows
+
+
+def test_charges_have_the_columns_of_focus_and_sum_to_what_was_settled(client: TestClient) -> None:
+    plan = plan_scene(client)
+    order = buy(client, plan)
+    tile, patch = plan.bought[-1]
+
+    charges = client.get("/v1/reports/spend").json()["items"]
+    newest = charges[0]
+
+    assert sum(Decimal(one["BilledCost"]) for one in charges) == amount(report(client)["USD"]["settled"])
+    assert newest["ResourceId"] == f"{order}/{tile}/{patch}"
+    known = (
+        "BillingCurrency",
+        "ChargeCategory",
+        "ProviderName",
+        "ServiceName",
+        "SkuPriceId",
+        "SubAccountName",
+    )
+    assert [newest[name] for name in known] == ["USD", "Purchase", "Acme", "0.5 m archive", "acme v1", "Year"]
+    start, end = (datetime.fromisoformat(newest[f"ChargePeriod{edge}"]) for edge in ("Start", "End"))
+    assert start <= datetime.fromisoformat(newest["x_ChargedAt"]) < end
+    provenance = client.get(f"/v1/plans/{plan.id}").json()["provenance"]
+    assert newest["Tags"] == {
+        "order": order, "plan": str(plan.id), "bundle_sha256": provenance["bundle"]["sha256"],
+        "input_sha256": provenance["input_sha256"],
+    }  # fmt: skip
+    line = client.get(f"/v1/ledger/{newest['x_LedgerSeq']}").json()
+    assert (line["hash"], line["reference"]) == (newest["x_LedgerHash"], newest["x_LedgerReference"])
+
+
+@pytest.mark.parametrize("path", ["/v1/ledger", "/v1/reports/spend", "/v1/reports/savings"])
+def test_every_list_of_money_is_the_same_as_csv_and_as_parquet(client: TestClient, path: str) -> None:
+    buy(client, plan_scene(client), patches=2)
+    buy(client, plan_scene(client, price_list="euro"))
+
+    rows = table(client.get(path, headers={"Accept": "application/vnd.apache.parquet"}))
+    written = list(csv.DictReader(io.StringIO(client.get(path, params={"format": "csv"}).text)))
+
+    assert list(rows[0]) == list(written[0])
+    for name in rows[0]:
+        kept = [row[name] for row in rows]
+        if isinstance(kept[0], Decimal):
+            assert kept == [Decimal(row[name]) if row[name] else None for row in written]
+        elif isinstance(kept[0], str):
+            assert kept == [row[name].removeprefix("'") or None for row in written]
+
+
+def test_pages_of_charges_do_not_move_when_more_is_paid(client: TestClient) -> None:
+    buy(client, plan_scene(client))
+    everything = client.get("/v1/reports/spend").json()["items"]
+    first = client.get("/v1/reports/spend?limit=2&format=parquet")
+
+    buy(client, plan_scene(client, max_patches=1))
+    second = client.get(first.links["next"]["url"])
+
+    assert [row["x_LedgerSeq"] for row in table(first) + table(second)] == [
+        one["x_LedgerSeq"] for one in everything
+    ]
+    assert "next" not in second.links
+
+
 def test_a_workspace_reports_on_itself_alone(client: TestClient, database: Database) -> None:
     buy(client, plan_scene(client))
     with database.sessions.begin() as session:
@@ -157,3 +227,6 @@ def test_a_workspace_reports_on_itself_alone(client: TestClient, database: Datab
     answer = client.get("/v1/reports/savings", headers={"Authorization": f"Bearer {stranger}"})
 
     assert answer.json()["currencies"] == []
+    theirs = {"Authorization": f"Bearer {stranger}"}
+    for path in ("/v1/reports/spend", "/v1/reports/savings/orders"):
+        assert client.get(path, headers=theirs).json()["items"] == []

@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from service.reports.exports import COLUMNS, to_csv
+from service.reports.exports import COLUMNS, row_of
 from service.reports.savings import OrderFigures, Savings, savings_by_currency
 from service.reports.schemas import currency_savings
+from service.tabular import to_csv
 
 
 def make_figures(**overrides: Any) -> OrderFigures:
@@ -62,7 +63,7 @@ def test_a_saving_is_not_realised_before_an_order_is_complete() -> None:
 
 
 def test_writes_one_csv_row_per_order_and_leaves_the_unknown_empty() -> None:
-    lines = to_csv([make_figures()]).splitlines()
+    lines = to_csv(COLUMNS, map(row_of, [make_figures()])).splitlines()
 
     assert lines == [
         ",".join(COLUMNS),
