@@ -144,7 +144,8 @@ def test_the_functions_that_may_be_called_are_known(served: Database) -> None:
     with served.sessions() as session:
         found = set(session.execute(query).scalars())
 
-    assert found == {"open_budget", "reserve", "use_hold", "transfer_hash"}
+    entrances = {"open_budget", "change_budget", "lock_budget", "reserve", "use_hold", "adjust"}
+    assert found == entrances | {"transfer_hash"}
 
 
 def test_everything_of_the_ledger_belongs_to_a_role_that_nobody_logs_in_as(database: Database) -> None:
