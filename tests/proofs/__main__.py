@@ -48,6 +48,7 @@ PROOFS: dict[str, Callable[[Laboratory], Proof]] = {
 def main() -> int:
     """Run the proofs that were asked for and report them."""
     options = arguments()
+    sys.stdout.reconfigure(line_buffering=True)  # in a log, each proof as it ends
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     with laboratory(options.seed) as opened:
         circumstances = describe(opened)

@@ -35,17 +35,19 @@ def prove_duplicates_have_one_effect(laboratory: Laboratory, keys: int = KEYS) -
             laboratory.tell(f"key {number + 1} of {keys}")
             plan = {"plan": make_plan(crowd[0], number), "budget": budget}
             against += at_once(crowd, f"order-number-{number}", plan, answers)
-        against += another_body(crowd[0], budget)
-        against += in_flight(server, crowd[0])
+        reused, in_flight = use_for_another(crowd[0], budget), overtake(server, crowd[0])
         holds = server.query("SELECT count(*) FROM ledger.transfer WHERE kind = 'reserve'")[0][0]
         broken = server.query("SELECT invariant || ' ' || subject FROM ledger.violations")
+    against += unlike(reused, 422, "idempotency-key-reused")
+    against += unlike(in_flight, 409, "idempotency-key-in-flight")
     if holds != keys:
         against.append(f"{holds} holds for {keys} keys")
     return Proof(
         claim=f"{DUPLICATES} duplicates of one Idempotency-Key over HTTP: one effect, the same answer",
         figures={
             "keys": keys, "requests": keys * DUPLICATES, "holds": holds, **answers,
-            "same key, another body": 422, "first request in flight": 409, "violations": len(broken),
+            "same key, another body": reused.status_code,
+            "first request in flight": in_flight.status_code, "violations": len(broken),
         },
         against=(*against, *(row[0] for row in broken)),
     )  # fmt: skip
@@ -117,27 +119,26 @@ def at_once(crowd: list[httpx.Client], key: str, body: Json, answers: Counter[st
     return against if replays == len(got) - 1 else [*against, f"{key}: {len(got) - replays} first answers"]
 
 
-def another_body(client: httpx.Client, budget: str) -> list[str]:
-    """The first order's key with another plan must be refused."""
+def use_for_another(client: httpx.Client, budget: str) -> httpx.Response:
+    """Send the first order's key with another plan."""
     body = {"plan": make_plan(client, DUPLICATES), "budget": budget}
-    return expected(send(client, "/v1/orders", "order-number-0", body), 422, "idempotency-key-reused")
+    return send(client, "/v1/orders", "order-number-0", body)
 
 
-def in_flight(server: ServerProcess, client: httpx.Client) -> list[str]:
-    """While another transaction has claimed a key, the second request is told so; afterwards it is done."""
-    body, key = new_budget("in flight", "1.00"), "somebody-is-at-it"
+def overtake(server: ServerProcess, client: httpx.Client) -> httpx.Response:
+    """Send a request whose key another transaction has claimed and not yet answered."""
     claim = """INSERT INTO idempotency (workspace_id, key, fingerprint)
         SELECT id, 'somebody-is-at-it', '' FROM workspace WHERE name = 'default'"""
     with server.connect() as database:
         database.execute(claim)
-        refused = client.post("/v1/budgets", json=body, headers={"Idempotency-Key": key})
+        headers = {"Idempotency-Key": "somebody-is-at-it"}
+        answer = client.post("/v1/budgets", json=new_budget("in flight", "1.00"), headers=headers)
         database.rollback()
-    done = send(client, "/v1/budgets", key, body)
-    against = [] if done.status_code == 201 else [f"after the first was undone: {done.status_code}"]
-    return expected(refused, 409, "idempotency-key-in-flight") + against
+    return answer
 
 
-def expected(answer: httpx.Response, status: int, code: str) -> list[str]:
+def unlike(answer: httpx.Response, status: int, code: str) -> list[str]:
+    """What an answer is, where it is not the refusal that was expected."""
     if (answer.status_code, answer.json().get("type")) == (status, f"/problems/{code}"):
         return []
     return [f"{answer.status_code} {answer.text[:200]} instead of {status} {code}"]
