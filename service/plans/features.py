@@ -10,9 +10,9 @@ from models.grid import PATCHES, row_col
 from service.ledger.book import allocate
 from service.money import Money
 from service.plans.arrays import PlanArrays
-from service.plans.margins import margins
+from service.plans.planner.margins import margins
+from service.plans.planner.reasons import patch_reasons
 from service.plans.reading import grid_of
-from service.plans.reasons import patch_reasons
 from service.plans.shapes import GRID, Points, Shape, compile_order, move
 from service.plans.tables import Plan
 from service.pricing.billing import Terms, to_km2, whole_cm2

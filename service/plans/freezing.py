@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sqlalchemy import SQLColumnExpression, func
 
 from service.inference import Predictor
-from service.plans.bounds import Bound
-from service.plans.decision import Decision
-from service.plans.objectives import Objective, objective_to_json
+from service.plans.planner.bounds import Bound
+from service.plans.planner.decision import Decision
+from service.plans.planner.objectives import Objective, objective_to_json
 from service.plans.reading import MIN_VALID_SHARE
 from service.plans.tables import Plan
 from service.pricing.billing import Bill

@@ -11,8 +11,8 @@ from service.plans.arrays import PlanArrays
 from service.plans.bundles import check_same_bundle
 from service.plans.freezing import Values, freeze
 from service.plans.objective_options import ObjectiveError, ObjectiveOptions
-from service.plans.objectives import MaxCost, Objective, objective_from_json
 from service.plans.planner import plan_purchases
+from service.plans.planner.objectives import MaxCost, Objective, objective_from_json
 from service.plans.reading import grid_of
 from service.plans.tables import Plan
 from service.pricing.repository import resolve_price_list, terms_of

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from models.grid import PATCHES
 from service.plans.arrays import PlanArrays
-from service.plans.bounds import Measure
+from service.plans.planner.bounds import Measure
 from service.plans.tables import Plan
 from service.scenes.tables import Scene
 from service.schemas import Link, MoneyOut

@@ -12,9 +12,9 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
-from service.plans.by_shape import TileOrders, order_choices
-from service.plans.scene_orders import Layout, SceneOrders, lay_out, scene_orders
-from service.plans.tile_shapes import BITS
+from service.plans.planner.by_shape import TileOrders, order_choices
+from service.plans.planner.scene_orders import Layout, SceneOrders, lay_out, scene_orders
+from service.plans.planner.tile_shapes import BITS
 from service.pricing.billing import CM2_PER_M2, Terms
 
 GRID = 4

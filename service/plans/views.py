@@ -12,12 +12,12 @@ from service.errors import InvalidInputError
 from service.inference import Predictor
 from service.plans.arrays import PlanArrays
 from service.plans.bundles import accuracy_source, check_same_bundle, images_measured
-from service.plans.curve import cost_curve, nearest
 from service.plans.features import collection, patch_features, shape_features
 from service.plans.planner import decider
+from service.plans.planner.curve import cost_curve, nearest
+from service.plans.planner.reasons import PATCH_REASONS
 from service.plans.preview import draw_preview
 from service.plans.reading import grid_of, read_again
-from service.plans.reasons import PATCH_REASONS
 from service.plans.schemas import TILES_INLINE
 from service.plans.tables import Plan
 from service.pricing.repository import find_price_list, terms_of

@@ -18,8 +18,15 @@ import numpy as np
 import torch
 
 from service.money import Money
-from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy, TargetAccuracy
 from service.plans.planner import decider, plan_purchases
+from service.plans.planner.objectives import (
+    CostWeight,
+    MaxCost,
+    MaxPatches,
+    Objective,
+    Policy,
+    TargetAccuracy,
+)
 from service.pricing.billing import Terms, Tier
 from training.provenance import git_revision, hardware
 

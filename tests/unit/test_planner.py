@@ -11,9 +11,9 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
 from service.money import Money
-from service.plans.decision import Decision
-from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
 from service.plans.planner import plan_purchases
+from service.plans.planner.decision import Decision
+from service.plans.planner.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
 from service.pricing.billing import Terms, order_price, whole_cm2
 from tests.factories_prices import scene_price, terms
 

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from service.money import Money
-from service.plans.decision import Decision
-from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
 from service.plans.planner import plan_purchases
+from service.plans.planner.decision import Decision
+from service.plans.planner.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
 from service.pricing.billing import ShapeRules, Terms, order_price, whole_cm2
 from tests.factories_prices import scene_price, terms
 from tests.shape_prices import order_amounts

@@ -5,8 +5,8 @@ import pytest
 
 from models.manifest import CurvePoint
 from service.money import Money
-from service.plans.curve import CostPoint, cost_curve, nearest, wilson
 from service.plans.planner import Decide, decider
+from service.plans.planner.curve import CostPoint, cost_curve, nearest, wilson
 from tests.factories_prices import terms
 
 

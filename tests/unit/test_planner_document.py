@@ -6,8 +6,8 @@ import numpy as np
 
 from service.money import Money
 from service.plans.example import PLAN
-from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
 from service.plans.planner import plan_purchases
+from service.plans.planner.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
 from service.plans.schemas import PlanOut
 from tests.factories_prices import terms
 

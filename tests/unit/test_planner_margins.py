@@ -8,10 +8,17 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
 from service.money import Money
-from service.plans.margins import margins
-from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy, objective_to_json
 from service.plans.planner import plan_purchases
-from service.plans.reasons import PATCH_REASONS, patch_reasons
+from service.plans.planner.margins import margins
+from service.plans.planner.objectives import (
+    CostWeight,
+    MaxCost,
+    MaxPatches,
+    Objective,
+    Policy,
+    objective_to_json,
+)
+from service.plans.planner.reasons import PATCH_REASONS, patch_reasons
 from service.pricing.billing import ShapeRules, Terms, order_price, whole_cm2
 from tests.factories_prices import scene_price, terms
 from tests.shape_prices import order_amounts

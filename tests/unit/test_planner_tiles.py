@@ -12,14 +12,13 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
 from service.money import Money
-from service.plans import by_area
-from service.plans.bounds import best
-from service.plans.by_tiles import price_scene
-from service.plans.decision import Decision
-from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
-from service.plans.planner import plan_purchases
+from service.plans.planner import by_area, plan_purchases
+from service.plans.planner.bounds import best
+from service.plans.planner.by_tiles import price_scene
+from service.plans.planner.decision import Decision
+from service.plans.planner.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
+from service.plans.planner.tile_shapes import BITS, CHOICES, forms, legal_shapes
 from service.plans.shapes import compile_order, compile_shapes, lattice_of
-from service.plans.tile_shapes import BITS, CHOICES, forms, legal_shapes
 from service.pricing.billing import ANY_SHAPE, Bill, ShapeRules, Terms, bill, whole_cm2
 from tests.factories_prices import scene_price, terms
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import shapely
 
-from service.plans.tile_shapes import (
+from service.plans.planner.tile_shapes import (
     BITS,
     CHOICES,
     EVERYTHING,

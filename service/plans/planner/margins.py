@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.plans.by_shape import order_amounts, order_choices, shape_weights
-from service.plans.scene_orders import covered, lay_out, scene_orders
-from service.plans.tile_shapes import BITS, PATCHES
+from service.plans.planner.by_shape import order_amounts, order_choices, shape_weights
+from service.plans.planner.scene_orders import covered, lay_out, scene_orders
+from service.plans.planner.tile_shapes import BITS, PATCHES
 from service.pricing.billing import Terms, tariff_of, whole_cm2
 
 Mask = NDArray[np.bool_]  # (T, 16)

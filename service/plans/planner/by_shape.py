@@ -10,10 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.money import exponent
-from service.plans.bounds import Bound, measured
-from service.plans.decision import Decision, Purchase, conclude
-from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy, TargetAccuracy
-from service.plans.tile_shapes import (
+from service.plans.planner.bounds import Bound, measured
+from service.plans.planner.decision import Decision, Purchase, conclude
+from service.plans.planner.objectives import (
+    CostWeight,
+    MaxCost,
+    MaxPatches,
+    Objective,
+    Policy,
+    TargetAccuracy,
+)
+from service.plans.planner.tile_shapes import (
     BITS,
     CHOICES,
     EVERYTHING,

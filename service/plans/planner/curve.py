@@ -8,9 +8,9 @@ import numpy as np
 
 from models.manifest import CurvePoint
 from service.money import Money
-from service.plans.decision import Decision
-from service.plans.objectives import Policy
 from service.plans.planner import Decide
+from service.plans.planner.decision import Decision
+from service.plans.planner.objectives import Policy
 
 
 @dataclass(frozen=True, kw_only=True)

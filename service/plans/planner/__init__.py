@@ -6,9 +6,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from service.plans import by_area, by_shape, by_tiles
-from service.plans.decision import Decision
-from service.plans.objectives import Objective
+from service.plans.planner import by_area, by_shape, by_tiles
+from service.plans.planner.decision import Decision
+from service.plans.planner.objectives import Objective
 from service.pricing.billing import Terms
 
 Decide = Callable[[Objective], Decision]

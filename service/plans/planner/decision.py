@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.money import Money
-from service.plans.bounds import Bound
-from service.plans.objectives import Objective
-from service.plans.reasons import Outcome, explain
+from service.plans.planner.bounds import Bound
+from service.plans.planner.objectives import Objective
+from service.plans.planner.reasons import Outcome, explain
 from service.pricing.billing import Bill, Terms, list_price, to_cm2
 
 

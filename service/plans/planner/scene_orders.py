@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.plans.by_shape import TileOrders, order_amounts, order_choices, shape_weights
-from service.plans.tile_shapes import BITS, PATCHES, SIDE, is_legal
+from service.plans.planner.by_shape import TileOrders, order_amounts, order_choices, shape_weights
+from service.plans.planner.tile_shapes import BITS, PATCHES, SIDE, is_legal
 from service.pricing.billing import ANY_SHAPE, CM2_PER_M2, Bill, Terms, bill, whole_cm2
 
 Ints = NDArray[np.int64]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.money import exponent
-from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective
+from service.plans.planner.objectives import CostWeight, MaxCost, MaxPatches, Objective
 from service.pricing.billing import ANY_SHAPE, Terms, tariff_of
 
 Measure = Literal["utility", "score", "cost"]

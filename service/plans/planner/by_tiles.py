@@ -12,13 +12,20 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from service.plans import by_area
-from service.plans.bounds import Bound, Relaxation, best, bound_of, measured, relax
-from service.plans.decision import Decision, Purchase, conclude
-from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy, TargetAccuracy
-from service.plans.scene_orders import Layout, SceneOrders, covered, lay_out, scene_orders
-from service.plans.tile_shapes import BITS
-from service.plans.tile_steps import Steps, rank_steps
+from service.plans.planner import by_area
+from service.plans.planner.bounds import Bound, Relaxation, best, bound_of, measured, relax
+from service.plans.planner.decision import Decision, Purchase, conclude
+from service.plans.planner.objectives import (
+    CostWeight,
+    MaxCost,
+    MaxPatches,
+    Objective,
+    Policy,
+    TargetAccuracy,
+)
+from service.plans.planner.scene_orders import Layout, SceneOrders, covered, lay_out, scene_orders
+from service.plans.planner.tile_shapes import BITS
+from service.plans.planner.tile_steps import Steps, rank_steps
 from service.pricing.billing import ANY_SHAPE, Terms, whole_cm2
 
 Mask = NDArray[np.bool_]  # (T, 16)

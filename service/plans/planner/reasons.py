@@ -6,7 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.money import Money, to_minor
-from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy, TargetAccuracy
+from service.plans.planner.objectives import (
+    CostWeight,
+    MaxCost,
+    MaxPatches,
+    Objective,
+    Policy,
+    TargetAccuracy,
+)
 from service.pricing.billing import ANY_SHAPE, Bill, Terms
 
 PATCH_REASONS = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.plans.tile_shapes import BITS, CHOICES, PATCHES
+from service.plans.planner.tile_shapes import BITS, CHOICES, PATCHES
 
 TILES_AT_ONCE = 64
 """Of whose choices 34 MB of sums are held."""

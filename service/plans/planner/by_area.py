@@ -11,9 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.money import exponent
-from service.plans.bounds import Bound, Relaxation, best, bound_of, measured, relax
-from service.plans.decision import Decision, Purchase, conclude
-from service.plans.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy, TargetAccuracy
+from service.plans.planner.bounds import Bound, Relaxation, best, bound_of, measured, relax
+from service.plans.planner.decision import Decision, Purchase, conclude
+from service.plans.planner.objectives import (
+    CostWeight,
+    MaxCost,
+    MaxPatches,
+    Objective,
+    Policy,
+    TargetAccuracy,
+)
 from service.pricing.billing import Terms, bill, tariff_of, whole_cm2
 
 
