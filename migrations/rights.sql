@@ -70,6 +70,8 @@ BEGIN
     REVOKE ALL ON ALL ROUTINES IN SCHEMA ledger FROM PUBLIC, loupe_app;
     GRANT USAGE ON SCHEMA ledger, public TO loupe_app;
     GRANT USAGE ON SCHEMA public TO loupe_owner;
+    -- ledger.adjust locks its order, and a row that is to be locked must have a column that might change.
+    GRANT UPDATE (id) ON public."order" TO loupe_owner;
     GRANT SELECT ON ALL TABLES IN SCHEMA ledger TO loupe_app;
     FOR task IN
         SELECT format('GRANT EXECUTE ON ROUTINE %s TO loupe_app', oid::regprocedure)

@@ -63,7 +63,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,  # the framework's pages load scripts from elsewhere; service.reference has ours
         redoc_url=None,
     )
-    domains = (pricing, plans, orders, classification, ledger, adjustments, reports, dashboard)
+    # Before the ledger, whose path of one transfer would take "adjustments" for its name.
+    domains = (pricing, plans, orders, classification, adjustments, ledger, reports, dashboard)
     for router in (health, reference, *domains):
         app.include_router(router)
     install_problem_handlers(app)
