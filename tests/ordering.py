@@ -26,6 +26,12 @@ def open_budget(
     return str(answer.json()["id"])
 
 
+def change_budget(client: TestClient, budget: str, *, etag: str | None = None, **terms: Any) -> Any:
+    """Send a merge patch of a budget."""
+    headers = {"Content-Type": "application/merge-patch+json"} | ({"If-Match": etag} if etag else {})
+    return client.patch(f"/v1/budgets/{budget}", json=terms, headers=headers)
+
+
 def publish_prices(client: TestClient, name: str = "acme", **overrides: Any) -> None:
     """Publish a price list: a patch of 20 x 20 m costs about 4 USD, without a minimum."""
     terms = {
@@ -70,6 +76,13 @@ def usage(client: TestClient, budget: str) -> Json:
     """Amounts of a budget: held, spent, available."""
     answer = client.get(f"/v1/budgets/{budget}/usage").json()
     return {name: answer[name]["amount"] for name in ("held", "spent", "available")}
+
+
+def movements(database: Database) -> list[tuple[str, int, str]]:
+    """Kind, amount and the word before the colon of every reference, in order."""
+    with database.sessions() as session:
+        rows = session.execute(text("SELECT kind, amount, reference FROM ledger.transfer ORDER BY seq")).all()
+    return [(row.kind, row.amount, row.reference.partition(":")[0]) for row in rows]
 
 
 def code(answer: Any) -> tuple[int, str]:

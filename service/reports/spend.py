@@ -56,10 +56,10 @@ class Charge(BaseModel):
     SkuPriceId: str | None = Field(description="the price list and its version")
     ResourceId: str = Field(description="ORDER/TILE/PATCH, as `loupe trace` takes it")
     Tags: dict[str, str]
-    x_LedgerSeq: int  # noqa: N815  (FOCUS has custom columns so)
-    x_LedgerHash: str  # noqa: N815
-    x_LedgerReference: str  # noqa: N815
-    x_ChargedAt: datetime  # noqa: N815
+    x_LedgerSeq: int
+    x_LedgerHash: str
+    x_LedgerReference: str
+    x_ChargedAt: datetime
 
     @property
     def row(self) -> Row:

@@ -18,6 +18,8 @@ from service.roles import SERVER, let_serve, serve_as
 from service.settings import Settings
 from tests.databases import KEY, administer, copied, make_template
 from tests.factories import make_settings
+from tests.factories_orders import Planned, make_plan
+from tests.ordering import open_budget, place
 
 
 @pytest.fixture(scope="session")
@@ -87,3 +89,22 @@ def client(settings: Settings) -> Iterator[TestClient]:
     """A client of the whole application, with a key."""
     with TestClient(create_app(settings), headers={"Authorization": f"Bearer {KEY}"}) as client:
         yield client
+
+
+@pytest.fixture
+def plan(database: Database, workspace_id: UUID, settings: Settings) -> Planned:
+    """A plan of three patches in two tiles, at 10.00 USD."""
+    with database.sessions.begin() as session:
+        return make_plan(session, workspace_id, settings.blobs)
+
+
+@pytest.fixture
+def budget(client: TestClient) -> str:
+    """The only budget, of 100.00 USD."""
+    return open_budget(client)
+
+
+@pytest.fixture
+def order(client: TestClient, plan: Planned, budget: str) -> str:  # noqa: ARG001  (it pays)
+    """An order of the plan: nothing is delivered yet."""
+    return str(place(client, plan).json()["id"])

@@ -1,7 +1,7 @@
 """Refunds and later charges: new entries with a reason, never more back than was paid."""
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
@@ -9,8 +9,7 @@ from sqlalchemy import text
 
 from service.access.repository import create_key, create_workspace
 from service.db import Database
-from service.settings import Settings
-from tests.factories_orders import BOUGHT, Planned, make_plan
+from tests.factories_orders import BOUGHT, Planned
 from tests.ordering import Json, code, deliver, open_budget, place, race, status, usage
 
 # The plan costs 10.00 and its baseline is 32.00; its three patches' shares are 3.33, 3.33 and 3.34.
@@ -19,12 +18,6 @@ from tests.ordering import Json, code, deliver, open_budget, place, race, status
 @pytest.fixture
 def budget(client: TestClient) -> str:
     return open_budget(client, "20.00")
-
-
-@pytest.fixture
-def plan(database: Database, workspace_id: UUID, settings: Settings) -> Planned:
-    with database.sessions.begin() as session:
-        return make_plan(session, workspace_id, settings.blobs)
 
 
 @pytest.fixture

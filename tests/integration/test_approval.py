@@ -10,28 +10,15 @@ from sqlalchemy import text
 from service.access.repository import create_key, create_workspace
 from service.access.tables import Workspace
 from service.db import Database
-from service.settings import Settings
-from tests.factories_orders import BOUGHT, Planned, make_plan
+from tests.factories_orders import BOUGHT, Planned
 from tests.ordering import Json, code, deliver, open_budget, place, race, status, usage
 
 Decide = Callable[..., object]
 
 
 @pytest.fixture
-def plan(database: Database, workspace_id: UUID, settings: Settings) -> Planned:
-    """It costs 10.00 USD."""
-    with database.sessions.begin() as session:
-        return make_plan(session, workspace_id, settings.blobs)
-
-
-@pytest.fixture
 def budget(client: TestClient) -> str:
     return open_budget(client, approval_above={"amount": "9.99", "currency": "USD"})
-
-
-@pytest.fixture
-def order(client: TestClient, plan: Planned, budget: str) -> str:  # noqa: ARG001  (it pays)
-    return str(place(client, plan).json()["id"])
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Budgets with terms: limits that move, warn or stay off, thresholds, periods, days on which they pay."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,41 +10,25 @@ from sqlalchemy import text
 from service.db import Database
 from service.settings import Settings
 from tests.factories_orders import BOUGHT, Planned, make_plan
-from tests.ordering import Json, code, deliver, open_budget, place, race, status, usage
+from tests.ordering import (
+    Json,
+    change_budget,
+    code,
+    deliver,
+    movements,
+    open_budget,
+    place,
+    race,
+    status,
+    usage,
+)
 
 TODAY = datetime.now(UTC).date()
 YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
 
 
-@pytest.fixture
-def plan(database: Database, workspace_id: UUID, settings: Settings) -> Planned:
-    """It costs 10.00 USD."""
-    with database.sessions.begin() as session:
-        return make_plan(session, workspace_id, settings.blobs)
-
-
 def usd(amount: str) -> Json:
     return {"amount": amount, "currency": "USD"}
-
-
-def change(client: TestClient, budget: str, *, etag: str | None = None, **terms: Any) -> Any:
-    """Send a merge patch."""
-    headers = {"Content-Type": "application/merge-patch+json"} | ({"If-Match": etag} if etag else {})
-    return client.patch(f"/v1/budgets/{budget}", json=terms, headers=headers)
-
-
-def movements(database: Database) -> list[tuple[str, int, str]]:
-    """Kind, amount and the word before the colon of every reference, in order."""
-    with database.sessions() as session:
-        rows = session.execute(text("SELECT kind, amount, reference FROM ledger.transfer ORDER BY seq")).all()
-    return [(row.kind, row.amount, row.reference.partition(":")[0]) for row in rows]
-
-
-def begin_periods_earlier(database: Database) -> None:
-    """Make every budget's newest terms older than any period; a superuser's trick, for no test can wait."""
-    with database.sessions.begin() as session:
-        session.execute(text("SET LOCAL session_replication_role = replica"))
-        session.execute(text("UPDATE ledger.budget_terms SET period_starts_on = '2000-01-01'"))
 
 
 def test_a_new_budget_has_the_terms_it_was_given(client: TestClient) -> None:
@@ -71,9 +54,11 @@ def test_a_budget_without_terms_blocks_for_ever(client: TestClient) -> None:
 
 def test_a_patch_changes_what_it_names(client: TestClient, database: Database) -> None:
     budget = open_budget(client)
-    change(client, budget, thresholds=[50], tags={"team": "north", "year": "2026"}, ends_on="2036-01-01")
+    change_budget(
+        client, budget, thresholds=[50], tags={"team": "north", "year": "2026"}, ends_on="2036-01-01"
+    )
 
-    answer = change(client, budget, tags={"team": "south", "year": None}, ends_on=None)
+    answer = change_budget(client, budget, tags={"team": "south", "year": None}, ends_on=None)
 
     assert answer.status_code == 200, answer.text
     assert answer.headers["etag"] == '"3"'
@@ -88,8 +73,8 @@ def test_a_patch_changes_what_it_names(client: TestClient, database: Database) -
 def test_a_limit_moves_by_entries(client: TestClient, database: Database) -> None:
     budget = open_budget(client, "100.00")
 
-    raised = change(client, budget, limit=usd("150.00")).json()
-    lowered = change(client, budget, limit=usd("20.00")).json()
+    raised = change_budget(client, budget, limit=usd("150.00")).json()
+    lowered = change_budget(client, budget, limit=usd("20.00")).json()
 
     assert (raised["available"], lowered["available"]) == (usd("150.00"), usd("20.00"))
     assert movements(database) == [
@@ -106,7 +91,7 @@ def test_a_limit_is_not_lowered_below_what_is_held(
     place(client, plan)
     before = movements(database)
 
-    answer = change(client, budget, limit=usd("9.99"))
+    answer = change_budget(client, budget, limit=usd("9.99"))
 
     assert code(answer) == (409, "limit-below-use")
     assert {name: answer.json()[name] for name in ("in_use", "limit", "currency")} == {
@@ -114,7 +99,7 @@ def test_a_limit_is_not_lowered_below_what_is_held(
     }  # fmt: skip
     assert movements(database) == before
     assert client.get(f"/v1/budgets/{budget}").json()["version"] == 1
-    assert change(client, budget, limit=usd("10.00")).json()["available"] == usd("0.00")
+    assert change_budget(client, budget, limit=usd("10.00")).json()["available"] == usd("0.00")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +125,7 @@ def test_a_limit_is_not_lowered_below_what_is_held(
 def test_refuses_terms_that_cannot_be_meant(client: TestClient, database: Database, terms: Json) -> None:
     budget = open_budget(client)
 
-    assert change(client, budget, **terms).status_code == 422
+    assert change_budget(client, budget, **terms).status_code == 422
     assert client.get(f"/v1/budgets/{budget}").json()["version"] == 1
     assert len(movements(database)) == 1
 
@@ -148,24 +133,24 @@ def test_refuses_terms_that_cannot_be_meant(client: TestClient, database: Databa
 def test_a_change_meant_for_an_older_budget_is_refused(client: TestClient) -> None:
     budget = open_budget(client)
     etag = client.get(f"/v1/budgets/{budget}").headers["etag"]
-    change(client, budget, thresholds=[50])
+    change_budget(client, budget, thresholds=[50])
 
-    assert code(change(client, budget, etag=etag, thresholds=[60])) == (412, "budget-changed")
-    assert change(client, budget, etag='"2"', thresholds=[60]).status_code == 200
-    assert change(client, budget, etag="*", thresholds=[70]).status_code == 200
+    assert code(change_budget(client, budget, etag=etag, thresholds=[60])) == (412, "budget-changed")
+    assert change_budget(client, budget, etag='"2"', thresholds=[60]).status_code == 200
+    assert change_budget(client, budget, etag="*", thresholds=[70]).status_code == 200
 
 
 def test_racing_changes_for_one_version_keep_one(client: TestClient) -> None:
     budget = open_budget(client)
 
-    answers = race(6, lambda: status(change(client, budget, etag='"1"', limit=usd("50.00"))))
+    answers = race(6, lambda: status(change_budget(client, budget, etag='"1"', limit=usd("50.00"))))
 
     assert sorted(answers) == [200] + [412] * 5
     assert usage(client, budget)["available"] == "50.00"
 
 
 def test_nobody_changes_another_workspaces_budget(client: TestClient) -> None:
-    assert code(change(client, "00000000-0000-4000-8000-000000000000", limit=usd("1.00"))) == (
+    assert code(change_budget(client, "00000000-0000-4000-8000-000000000000", limit=usd("1.00"))) == (
         404,
         "not-found",
     )
@@ -246,68 +231,3 @@ def test_the_last_day_is_still_a_day(client: TestClient, plan: Planned) -> None:
     open_budget(client, starts_on=TODAY.isoformat(), ends_on=TODAY.isoformat())
 
     assert place(client, plan).status_code == 201
-
-
-@pytest.mark.parametrize("period", ["month", "quarter", "year"])
-def test_a_new_period_grants_the_limit_anew(
-    client: TestClient, database: Database, workspace_id: UUID, settings: Settings, plan: Planned, period: str
-) -> None:
-    """What was spent before does not count; what is still held does, for it will be spent in this period."""
-    budget = open_budget(client, "40.00", period=period)
-    order = place(client, plan).json()["id"]
-    deliver(client, order, *BOUGHT[0])
-    begin_periods_earlier(database)
-    with database.sessions.begin() as session:
-        second = make_plan(session, workspace_id, settings.blobs, seed=1)
-
-    place(client, second)
-
-    assert movements(database)[-3:] == [
-        ("defund", 30_00, "period"), ("fund", 33_33, "period"), ("reserve", 10_00, "order"),
-    ]  # fmt: skip
-    assert usage(client, budget) == {"held": "16.67", "spent": "0.00", "available": "23.33"}
-    begun = client.get(f"/v1/budgets/{budget}/usage").json()["period_starts_on"]
-    assert begun == period_start(period)
-
-
-def period_start(period: str) -> str:
-    months = {"month": 1, "quarter": 3, "year": 12}[period]
-    return TODAY.replace(day=1, month=(TODAY.month - 1) // months * months + 1).isoformat()
-
-
-def test_racing_orders_begin_a_period_once(
-    client: TestClient, database: Database, workspace_id: UUID, settings: Settings
-) -> None:
-    budget = open_budget(client, "30.00", period="month")
-    begin_periods_earlier(database)
-    with database.sessions.begin() as session:
-        waiting = [make_plan(session, workspace_id, settings.blobs, seed=seed) for seed in range(6)]
-
-    answers = race(6, lambda: status(place(client, waiting.pop())))
-
-    assert sorted(answers) == [201, 201, 201, 402, 402, 402]
-    assert [kind for kind, _, word in movements(database) if word == "period"] == ["defund", "fund"]
-    assert usage(client, budget) == {"held": "30.00", "spent": "0.00", "available": "0.00"}
-
-
-def test_a_budget_that_ended_begins_no_period(client: TestClient, database: Database) -> None:
-    budget = open_budget(client, "30.00", period="month", ends_on="2000-01-15")
-    begin_periods_earlier(database)
-
-    change(client, budget, thresholds=[50])
-
-    assert movements(database) == [("fund", 30_00, "budget")]
-
-
-def test_a_budget_given_a_period_counts_what_it_spent_so_far(
-    client: TestClient, database: Database, plan: Planned
-) -> None:
-    budget = open_budget(client, "40.00")
-    order = place(client, plan).json()["id"]
-    deliver(client, order, *BOUGHT[0])
-
-    changed = change(client, budget, period="year").json()
-
-    assert changed["available"] == usd("30.00")
-    assert client.get(f"/v1/budgets/{budget}/usage").json()["period_starts_on"] == period_start("year")
-    assert [word for _, _, word in movements(database)] == ["budget", "order", "delivery"]

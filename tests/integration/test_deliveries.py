@@ -15,29 +15,13 @@ from service.scenes.preflight import Limits
 from service.scenes.raster import Raster, read_geotiff
 from service.scenes.storage import get
 from service.settings import Settings
-from tests.factories_orders import BOUGHT, Planned, make_patch, make_plan
-from tests.ordering import TIFF, code, deliver, open_budget, place, race, status, usage, waiting_connections
+from tests.factories_orders import BOUGHT, make_patch, make_plan
+from tests.ordering import TIFF, code, deliver, place, race, status, usage, waiting_connections
 
 SNAPSHOT = """
     SELECT (SELECT count(*) FROM delivery), (SELECT count(*) FROM ledger.transfer),
         (SELECT count(*) FROM order_status_change), (SELECT string_agg(status, ',') FROM "order")
 """
-
-
-@pytest.fixture
-def budget(client: TestClient) -> str:
-    return open_budget(client)
-
-
-@pytest.fixture
-def plan(database: Database, workspace_id: UUID, settings: Settings) -> Planned:
-    with database.sessions.begin() as session:
-        return make_plan(session, workspace_id, settings.blobs)
-
-
-@pytest.fixture
-def order(client: TestClient, plan: Planned, budget: str) -> str:  # noqa: ARG001  (it pays)
-    return str(place(client, plan).json()["id"])
 
 
 def written(database: Database) -> tuple[Any, ...]:

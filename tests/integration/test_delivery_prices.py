@@ -22,17 +22,6 @@ def budget(client: TestClient) -> str:
     return open_budget(client, "20.00")
 
 
-@pytest.fixture
-def plan(database: Database, workspace_id: UUID, settings: Settings) -> Planned:
-    with database.sessions.begin() as session:
-        return make_plan(session, workspace_id, settings.blobs)
-
-
-@pytest.fixture
-def order(client: TestClient, plan: Planned, budget: str) -> str:  # noqa: ARG001  (it pays)
-    return str(place(client, plan).json()["id"])
-
-
 def deliver(client: TestClient, order: str, index: int, headers: Json | None = None, **query: Any) -> Any:
     """Send the order's patch `index`, with its price."""
     tile, patch = BOUGHT[index]

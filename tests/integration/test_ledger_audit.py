@@ -15,23 +15,10 @@ from service.money import Money
 from service.plans.audit import audit_plans
 from service.plans.tables import Plan
 from tests.factories import make_geotiff
+from tests.proofs.tampering import REHASH
 
 WITHOUT_TRIGGERS = text("SET LOCAL session_replication_role = replica")
-REWRITE = text("""
-    DO $$
-    DECLARE
-        t ledger.transfer;
-        previous bytea := decode(repeat('00', 32), 'hex');
-    BEGIN
-        FOR t IN SELECT * FROM ledger.transfer ORDER BY seq LOOP
-            t.previous_hash := previous;
-            t.hash := ledger.transfer_hash(t);
-            UPDATE ledger.transfer SET previous_hash = previous, hash = t.hash WHERE id = t.id;
-            previous := t.hash;
-        END LOOP;
-        UPDATE ledger.chain SET hash = previous;
-    END $$
-""")
+REWRITE = text(REHASH)
 
 
 @pytest.fixture

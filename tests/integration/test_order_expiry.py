@@ -22,22 +22,6 @@ from tests.factories_orders import BOUGHT, Planned, make_plan
 from tests.ordering import code, deliver, open_budget, place, race, status, usage
 
 
-@pytest.fixture
-def budget(client: TestClient) -> str:
-    return open_budget(client)
-
-
-@pytest.fixture
-def plan(database: Database, workspace_id: UUID, settings: Settings) -> Planned:
-    with database.sessions.begin() as session:
-        return make_plan(session, workspace_id, settings.blobs)
-
-
-@pytest.fixture
-def order(client: TestClient, plan: Planned, budget: str) -> str:  # noqa: ARG001  (it pays)
-    return str(place(client, plan).json()["id"])
-
-
 def let_time_pass(database: Database, order: str) -> None:
     """Make an order as old as one whose time is up."""
     with database.sessions.begin() as session:

@@ -13,17 +13,6 @@ from tests.factories_orders import BOUGHT, Planned, make_patch, make_plan
 from tests.ordering import code, deliver, open_budget, place, race, status, usage
 
 
-@pytest.fixture
-def plan(database: Database, workspace_id: UUID, settings: Settings) -> Planned:
-    with database.sessions.begin() as session:
-        return make_plan(session, workspace_id, settings.blobs)
-
-
-@pytest.fixture
-def budget(client: TestClient) -> str:
-    return open_budget(client)
-
-
 def test_an_order_holds_its_cost_and_says_what_to_send(
     client: TestClient, plan: Planned, budget: str
 ) -> None:
