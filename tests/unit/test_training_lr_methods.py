@@ -1,5 +1,6 @@
 """KD, PCN and SRGAN: each trains for two epochs, and what makes each what it is."""
 
+import json
 import math
 
 import pytest
@@ -10,7 +11,7 @@ from torch import nn
 
 from models.backbones import build_backbone
 from training.baselines.coupling import couple, decouple, train_coupling
-from training.baselines.distillation import softened_divergence, train_distillation
+from training.baselines.distillation import train_distillation
 from training.baselines.super_resolution import (
     Discriminator,
     SuperResolver,
@@ -20,6 +21,10 @@ from training.baselines.super_resolution import (
     train_super_resolved,
     weights_held,
 )
+from training.batches import batch_of
+from training.epochs import inference_precision
+from training.recipe import Stage
+from training.train_classifier import coarse_view, softened_divergence, train_classifier
 
 
 @pytest.fixture
@@ -50,6 +55,22 @@ def test_softened_divergence_by_hand():
     kl = 0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.5)
     assert softened_divergence(student, taught, 2.0).item() == pytest.approx(4 * kl)
     assert softened_divergence(taught, taught, 2.0).item() == pytest.approx(0.0, abs=1e-7)
+
+
+def test_a_teacher_of_the_whole_tile_has_half_of_the_word(tmp_path):
+    lab = tiny_lab(tmp_path, augmentation="none")
+    torch.manual_seed(0)
+    student = nn.Sequential(nn.Flatten(), nn.Linear(48, 3))
+    sharp = nn.Sequential(nn.Flatten(), nn.Linear(768, 3)).requires_grad_(False)
+    hr, lr, labels = batch_of(lab.images, lab.learnt, lab.run.device)
+    with torch.no_grad(), inference_precision(lab.run.device):
+        taught = sharp(hr).float()
+    logits = student(lr).detach()
+    expected = (F.cross_entropy(logits, labels) + softened_divergence(logits, taught, 4.0)) / 2
+    once = Stage(epochs=1, learning_rate=0.0, batch=18, label_smoothing=0.0)
+    train_classifier(lab, "taught", student, coarse_view(4), lab.learnt, once, teacher=sharp)
+    logged = json.loads((tmp_path / "metrics.jsonl").read_text())
+    assert logged["loss"] == pytest.approx(float(expected), rel=1e-4)
 
 
 def test_pcn_returns_a_plain_lr_network(tmp_path):
