@@ -1,4 +1,4 @@
-"""Databases of a running PostgreSQL: made as copies of a migrated template, and dropped."""
+"""Databases of a running PostgreSQL: made as copies of a migrated template, looked into, and dropped."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,6 +48,12 @@ def copied(server: str, template: str) -> Iterator[str]:
         yield url_of(server, name)
     finally:
         administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def rows(database: Database, table: str) -> int:
+    """How many rows a table has."""
+    with database.sessions() as session:
+        return int(session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
 
 
 @contextmanager

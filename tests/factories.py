@@ -18,6 +18,11 @@ TILE_M = LR_SIZE * LR_GSD_M
 UTM_32N = "EPSG:32632"
 
 
+def usd(amount: str, **more: str) -> dict[str, str]:
+    """An amount as the API says it, with what is said beside it."""
+    return {"amount": amount, "currency": "USD", **more}
+
+
 def make_settings(home: Path, **overrides: Any) -> Settings:
     """Settings that read no file and use the CPU; `home` holds the state."""
     values = {"home": home, "device": "cpu", "threads": 1, "port": 0, "bundle": home / "no-bundle"}

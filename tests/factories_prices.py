@@ -1,8 +1,10 @@
-"""Terms of price lists, named by what differs from the plainest: 10 USD per km2 and nothing else."""
+"""Terms of price lists, named by what differs from the plainest, 10 USD per km2; and a patch to price."""
 
 from decimal import Decimal
 
 from service.pricing.billing import ANY_SHAPE, Scope, ShapeRules, Terms, Tier
+
+PATCH_M2 = 313_600.0  # 56 x 56 pixels of 10 m
 
 
 def terms(

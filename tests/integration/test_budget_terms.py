@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from service.db import Database
 from service.settings import Settings
+from tests.factories import usd
 from tests.factories_orders import BOUGHT, Planned, make_plan
 from tests.ordering import (
     Json,
@@ -25,10 +26,6 @@ from tests.ordering import (
 
 TODAY = datetime.now(UTC).date()
 YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
-
-
-def usd(amount: str) -> Json:
-    return {"amount": amount, "currency": "USD"}
 
 
 def test_a_new_budget_has_the_terms_it_was_given(client: TestClient) -> None:

@@ -11,6 +11,7 @@ from service.access.repository import create_key
 from service.access.tables import Workspace
 from service.db import Database
 from service.settings import Settings
+from tests.databases import rows
 from tests.factories_orders import BOUGHT, Planned, make_patch, make_plan
 from tests.ordering import TIFF, Json, code, open_budget, place, race, status, usage
 
@@ -32,11 +33,6 @@ def deliver(client: TestClient, order: str, index: int, headers: Json | None = N
 def amounts(client: TestClient, order: str) -> dict[str, str]:
     shown = client.get(f"/v1/orders/{order}").json()["amounts"]
     return {name: shown[name]["amount"] for name in ("total", "held", "settled", "released")}
-
-
-def transfers(database: Database) -> int:
-    with database.sessions() as session:
-        return int(session.execute(text("SELECT count(*) FROM ledger.transfer")).scalar_one())
 
 
 def test_a_lower_price_is_settled_and_the_difference_stays_held(
@@ -89,7 +85,7 @@ def test_a_price_beyond_the_hold_is_refused_with_what_is_missing(
     client: TestClient, order: str, database: Database
 ) -> None:
     deliver(client, order, 0, price="1.33")
-    before = transfers(database)
+    before = rows(database, "ledger.transfer")
 
     answer = deliver(client, order, 1, price="5.34")
 
@@ -97,7 +93,7 @@ def test_a_price_beyond_the_hold_is_refused_with_what_is_missing(
     assert {name: answer.json()[name] for name in ("share", "price", "missing", "currency")} == {
         "share": "3.33", "price": "5.34", "missing": "0.01", "currency": "USD",
     }  # fmt: skip
-    assert transfers(database) == before
+    assert rows(database, "ledger.transfer") == before
     assert client.get(f"/v1/orders/{order}").json()["counts"]["delivered"] == 1
 
 
@@ -126,13 +122,13 @@ def test_an_accepted_price_is_held_by_an_entry_of_its_own(
 def test_what_the_budget_cannot_pay_is_refused_though_accepted(
     client: TestClient, order: str, database: Database
 ) -> None:
-    before = transfers(database)
+    before = rows(database, "ledger.transfer")
 
     answer = deliver(client, order, 0, price="13.34", accept_price=True)  # lacks 10.01 of 10.00
 
     assert code(answer) == (402, "budget-exceeded")
     assert (answer.json()["available"], answer.json()["required"]) == ("10.00", "10.01")
-    assert transfers(database) == before
+    assert rows(database, "ledger.transfer") == before
 
 
 def test_a_free_order_may_turn_out_to_cost(

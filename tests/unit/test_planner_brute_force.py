@@ -12,10 +12,8 @@ from service.plans.planner import plan_purchases
 from service.plans.planner.decision import Decision
 from service.plans.planner.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
 from service.pricing.billing import ShapeRules, Terms, order_price, whole_cm2
-from tests.factories_prices import scene_price, terms
+from tests.factories_prices import PATCH_M2, scene_price, terms
 from tests.shape_prices import order_amounts
-
-PATCH_M2 = 313_600.0  # 56 x 56 pixels of 10 m
 
 
 def _usd(amount: str) -> Money:

@@ -20,10 +20,9 @@ from service.plans.planner.objectives import (
 )
 from service.plans.planner.reasons import PATCH_REASONS, patch_reasons
 from service.pricing.billing import ShapeRules, Terms, order_price, whole_cm2
-from tests.factories_prices import scene_price, terms
+from tests.factories_prices import PATCH_M2, scene_price, terms
 from tests.shape_prices import order_amounts
 
-PATCH_M2 = 313_600.0
 BY_AREA = [
     terms(),
     terms(minimum="2"),

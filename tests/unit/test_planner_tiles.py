@@ -20,9 +20,7 @@ from service.plans.planner.objectives import CostWeight, MaxCost, MaxPatches, Ob
 from service.plans.planner.tile_shapes import BITS, CHOICES, forms, legal_shapes
 from service.plans.shapes import compile_order, compile_shapes, lattice_of
 from service.pricing.billing import ANY_SHAPE, Bill, ShapeRules, Terms, bill, whole_cm2
-from tests.factories_prices import scene_price, terms
-
-PATCH_M2 = 313_600.0
+from tests.factories_prices import PATCH_M2, scene_price, terms
 
 PRICES: dict[str, Terms] = {
     "minimum per shape": terms(minimum="0.7", scope="shape"),

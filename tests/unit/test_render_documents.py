@@ -13,16 +13,13 @@ from service.terminal.documents import (
     plan_view,
     savings_view,
 )
+from tests.factories import usd
 
 
 def shown(content: RenderableType, width: int = 100) -> list[str]:
     file = io.StringIO()
     Console(file=file, width=width, highlight=False, markup=False).print(content)
     return [line.rstrip() for line in file.getvalue().splitlines()]
-
-
-def usd(amount: str, **more: str) -> dict[str, str]:
-    return {"amount": amount, "currency": "USD", **more}
 
 
 SAVINGS = {
