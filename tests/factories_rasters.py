@@ -22,6 +22,7 @@ assert gdal_lock.ENVIRONMENT  # importing service.scenes before rasterio opens a
 
 UTM32 = "EPSG:32632"
 UTM_10M = Affine(10, 0, 500_000, 0, -10, 5_700_000)  # north-up, 10 m pixels, near Kassel
+SHAPE = (1, 8, 8)  # of `handmade`, unless told otherwise
 Tag = tuple[int, int, Sequence[float] | bytes]  # tag, type, values
 
 

@@ -1,30 +1,35 @@
-"""Scenes planned through the real application: applications with a bundle of their own, spread utilities."""
+"""Scenes planned through the real application, and applications with a bundle of their own."""
 
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import pytest
 from fastapi.testclient import TestClient
-from numpy.typing import NDArray
 
 from service.app import create_app
-from service.inference import Predictor
 from service.settings import Settings
-from tests.factories import make_settings, write_bundle
+from tests.factories import make_geotiff, make_settings, write_bundle
 
 TIFF = {"Content-Type": "image/tiff"}
 KEY = "a-key-for-tests-only"
 
 
-def spread_over_unit_interval(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real networks run, but what they say is spread over 0..1: random weights may all agree."""
-    ask = Predictor.utilities
+def send(client: TestClient, scene: bytes | None = None, **options: Any) -> Any:
+    """POST a scene of 2 x 3 tiles, or another, and return the answer."""
+    body = make_geotiff() if scene is None else scene
+    return client.post("/v1/plans", content=body, headers=TIFF, params=options)
 
-    def spread(predictor: Predictor, lr: NDArray[np.uint8]) -> NDArray[np.float32]:
-        said = ask(predictor, lr)
-        return np.random.default_rng(11).random(said.shape).astype(np.float32)
 
-    monkeypatch.setattr(Predictor, "utilities", spread)
+def plan(client: TestClient, scene: bytes | None = None, **options: Any) -> dict[str, Any]:
+    """Plan a scene and return the plan."""
+    answer = send(client, scene, **options)
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+def bought(made: dict[str, Any]) -> set[tuple[int, int]]:
+    """The patches that a plan buys: tile, patch."""
+    return {(tile["tile"], patch) for tile in made["tiles"] for patch in tile["buy"]}
 
 
 def app_with(folder: Path, settings: Settings, **manifest: object) -> TestClient:

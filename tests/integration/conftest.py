@@ -5,14 +5,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from numpy.typing import NDArray
 from sqlalchemy import select
 
 from service.access.tables import Workspace
 from service.app import create_app
 from service.db import Database, connect
 from service.embedded import embedded_url, stop_embedded
+from service.inference import Predictor
 from service.ledger.repository import violations
 from service.roles import SERVER, let_serve, serve_as
 from service.settings import Settings
@@ -89,6 +92,18 @@ def client(settings: Settings) -> Iterator[TestClient]:
     """A client of the whole application, with a key."""
     with TestClient(create_app(settings), headers={"Authorization": f"Bearer {KEY}"}) as client:
         yield client
+
+
+@pytest.fixture
+def spread_utilities(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real networks run, but what they say is spread over 0..1: random weights may all agree."""
+    ask = Predictor.utilities
+
+    def spread(predictor: Predictor, lr: NDArray[np.uint8]) -> NDArray[np.float32]:
+        said = ask(predictor, lr)
+        return np.random.default_rng(11).random(said.shape).astype(np.float32)
+
+    monkeypatch.setattr(Predictor, "utilities", spread)
 
 
 @pytest.fixture

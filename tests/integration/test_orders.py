@@ -1,4 +1,4 @@
-"""Orders over HTTP: the hold they take, what they await, and what cancelling gives back."""
+"""Orders over HTTP: the hold they take, what they await, how they are listed and who sees them."""
 
 from uuid import UUID, uuid4
 
@@ -10,7 +10,7 @@ from service.access.repository import create_key, create_workspace
 from service.db import Database
 from service.settings import Settings
 from tests.factories_orders import BOUGHT, Planned, make_patch, make_plan
-from tests.ordering import code, deliver, open_budget, place, race, status, usage
+from tests.ordering import code, deliver, place, usage
 
 
 def test_an_order_holds_its_cost_and_says_what_to_send(
@@ -91,65 +91,6 @@ def test_a_key_belongs_to_one_request(
     assert code(place(client, other, key="the same key")) == (422, "idempotency-key-reused")
 
 
-def test_refuses_what_the_budget_cannot_pay_and_leaves_no_trace(client: TestClient, plan: Planned) -> None:
-    poor = open_budget(client, "9.99")
-
-    answer = place(client, plan)
-    problem = answer.json()
-
-    assert code(answer) == (402, "budget-exceeded")
-    assert {name: problem[name] for name in ("available", "required", "currency")} == {
-        "available": "9.99", "required": "10.00", "currency": "USD",
-    }  # fmt: skip
-    assert client.get("/v1/orders").json()["items"] == []
-    assert usage(client, poor) == {"held": "0.00", "spent": "0.00", "available": "9.99"}
-
-
-def test_a_refused_order_can_be_repeated_under_its_key_once_there_is_money(
-    client: TestClient, plan: Planned
-) -> None:
-    open_budget(client, "1.00", name="small")
-    assert place(client, plan, key="try and try again").status_code == 402
-
-    rich = open_budget(client, name="large")
-    answer = place(client, plan, key="try and try again", budget=rich)
-
-    assert answer.status_code == 201, answer.text
-
-
-@pytest.mark.parametrize(
-    ("budgets", "expected"),
-    [
-        ([], (409, "no-budget")),
-        (["EUR"], (409, "no-budget")),  # money is never converted
-        (["USD", "USD"], (422, "budget-ambiguous")),
-    ],
-)
-def test_asks_for_the_budget_when_it_cannot_be_told(
-    client: TestClient, plan: Planned, budgets: list[str], expected: tuple[int, str]
-) -> None:
-    for number, currency in enumerate(budgets):
-        open_budget(client, currency=currency, name=f"budget {number}")
-
-    answer = place(client, plan)
-
-    assert code(answer) == expected
-    assert "/v1/budgets" in answer.json()["detail"] or "`budget`" in answer.json()["detail"]
-
-
-def test_takes_the_only_budget_of_the_plans_currency(client: TestClient, plan: Planned, budget: str) -> None:
-    open_budget(client, currency="EUR", name="other")
-
-    assert place(client, plan).json()["budget"] == budget
-
-
-@pytest.mark.usefixtures("budget")
-def test_refuses_a_budget_in_another_currency(client: TestClient, plan: Planned) -> None:
-    euros = open_budget(client, currency="EUR", name="other")
-
-    assert code(place(client, plan, budget=euros)) == (422, "budget-currency")
-
-
 @pytest.mark.parametrize("field", ["plan", "budget"])
 def test_what_is_not_there_is_not_found(client: TestClient, plan: Planned, budget: str, field: str) -> None:
     body = {"plan": str(plan.id), "budget": budget} | {field: str(uuid4())}
@@ -166,75 +107,6 @@ def test_a_plan_that_buys_nothing_cannot_be_ordered(
         nothing = make_plan(session, workspace_id, settings.blobs, bought=(), cost_minor=0)
 
     assert code(place(client, nothing)) == (409, "nothing-to-buy")
-
-
-def test_a_plan_has_one_order_until_that_is_cancelled(client: TestClient, plan: Planned, budget: str) -> None:
-    first = place(client, plan).json()
-
-    refused = place(client, plan)
-    assert code(refused) == (409, "plan-already-ordered")
-    assert refused.json()["order"] == first["id"]
-
-    client.post(f"/v1/orders/{first['id']}/cancel")
-    assert place(client, plan).status_code == 201
-    assert usage(client, budget)["held"] == "10.00"
-
-
-def test_racing_orders_of_one_plan_hold_once(client: TestClient, plan: Planned, budget: str) -> None:
-    answers = race(8, lambda: status(place(client, plan)))
-
-    assert sorted(answers) == [201] + [409] * 7
-    assert usage(client, budget)["held"] == "10.00"
-
-
-def test_racing_orders_never_overspend(
-    client: TestClient, database: Database, workspace_id: UUID, settings: Settings
-) -> None:
-    budget = open_budget(client, "30.00")
-    with database.sessions.begin() as session:
-        plans = [make_plan(session, workspace_id, settings.blobs, seed=seed) for seed in range(6)]
-    waiting = list(plans)
-
-    answers = race(6, lambda: status(place(client, waiting.pop())))
-
-    assert sorted(answers) == [201, 201, 201, 402, 402, 402]
-    assert usage(client, budget) == {"held": "30.00", "spent": "0.00", "available": "0.00"}
-
-
-def test_cancelling_releases_everything_that_was_not_delivered(
-    client: TestClient, plan: Planned, budget: str
-) -> None:
-    order = place(client, plan).json()["id"]
-    settled = deliver(client, order, *BOUGHT[0]).json()["settled"]["amount"]
-
-    cancelled = client.post(f"/v1/orders/{order}/cancel").json()
-
-    assert cancelled["status"] == "user_cancelled"
-    assert {name: money["amount"] for name, money in cancelled["amounts"].items()} == {
-        "total": "10.00", "held": "0.00", "settled": settled, "released": "6.67", "refunded": "0.00",
-        "charged": "0.00", "net": settled,
-    }  # fmt: skip
-    assert settled == "3.33"
-    assert cancelled["patches"]["awaited"] == []
-    assert usage(client, budget) == {"held": "0.00", "spent": "3.33", "available": "96.67"}
-
-
-def test_cancelling_again_changes_nothing(client: TestClient, plan: Planned, budget: str) -> None:
-    order = place(client, plan).json()["id"]
-    first = client.post(f"/v1/orders/{order}/cancel")
-    second = client.post(f"/v1/orders/{order}/cancel")
-
-    assert (second.status_code, second.json()) == (200, first.json())
-    assert usage(client, budget) == {"held": "0.00", "spent": "0.00", "available": "100.00"}
-
-
-def test_a_complete_order_cannot_be_cancelled(client: TestClient, plan: Planned, budget: str) -> None:
-    order = place(client, plan).json()["id"]
-    for tile, patch in BOUGHT:
-        deliver(client, order, tile, patch)
-
-    assert code(client.post(f"/v1/orders/{order}/cancel")) == (409, "order-completed")
-    assert usage(client, budget) == {"held": "0.00", "spent": "10.00", "available": "90.00"}
 
 
 @pytest.mark.usefixtures("budget")

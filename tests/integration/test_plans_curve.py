@@ -9,12 +9,9 @@ from fastapi.testclient import TestClient
 from models.manifest import CurvePoint
 from service.settings import Settings
 from tests.factories import make_geotiff
-from tests.planning import TIFF, app_with, spread_over_unit_interval
+from tests.planning import TIFF, app_with
 
-
-@pytest.fixture(autouse=True)
-def spread_utilities(monkeypatch: pytest.MonkeyPatch) -> None:
-    spread_over_unit_interval(monkeypatch)
+pytestmark = pytest.mark.usefixtures("spread_utilities")
 
 
 @pytest.fixture

@@ -14,8 +14,11 @@ from service.db import Database
 from service.inference import Predictor
 from service.plans.audit import audit_plans
 from service.settings import Settings
+from tests.databases import rows
 from tests.factories import make_geotiff
-from tests.planning import TIFF, app_with, spread_over_unit_interval
+from tests.planning import TIFF, app_with, bought
+
+pytestmark = pytest.mark.usefixtures("spread_utilities")
 
 PRICES = {
     "name": "acme",
@@ -25,11 +28,6 @@ PRICES = {
     "currency": "USD",
     "price_per_km2": "10000",
 }
-
-
-@pytest.fixture(autouse=True)
-def spread_utilities(monkeypatch: pytest.MonkeyPatch) -> None:
-    spread_over_unit_interval(monkeypatch)
 
 
 @pytest.fixture
@@ -51,10 +49,6 @@ def again(client: TestClient, plan: dict[str, Any], **wanted: Any) -> dict[str, 
     assert answer.status_code == 201, answer.text
     made: dict[str, Any] = answer.json()
     return made
-
-
-def bought(plan: dict[str, Any]) -> set[tuple[int, int]]:
-    return {(tile["tile"], patch) for tile in plan["tiles"] for patch in tile["buy"]}
 
 
 def test_new_prices_are_planned_with_under_the_old_objective(
@@ -164,8 +158,8 @@ def test_the_same_key_gives_the_same_plan(
     assert answers[0].json() == answers[1].json()
     other = client.post(path, json={"max_patches": 1}, headers=headers)
     assert other.status_code == 422
+    assert rows(database, "plan") == 2
     with database.sessions() as session:
-        assert session.execute(text("SELECT count(*) FROM plan")).scalar_one() == 2
         assert list(audit_plans(session)) == []
 
 
@@ -188,8 +182,7 @@ def test_what_cannot_be_planned_is_refused_and_nothing_is_kept(
 ) -> None:
     answer = client.post(f"/v1/plans/{plan['id']}/replan", json=wanted)
     assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{code}")
-    with database.sessions() as session:
-        assert session.execute(text("SELECT count(*) FROM plan")).scalar_one() == 1
+    assert rows(database, "plan") == 1
 
 
 def test_a_limit_of_money_is_not_carried_into_another_currency(

@@ -1,0 +1,32 @@
+"""What tests share that need no database: a server that is played, a decoding child of one's own."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from service.cli import connection
+from service.client import Client
+from service.scenes.quarantine import Quarantine
+from tests.command_line import PlayedServer
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> PlayedServer:
+    played = PlayedServer()
+
+    def client(url: str, key: str) -> Client:
+        return Client(url, key, httpx.MockTransport(played))
+
+    monkeypatch.setattr(connection, "Client", client)
+    monkeypatch.setenv("LOUPE_API_KEY", "a-key-for-the-test")
+    monkeypatch.delenv("LOUPE_URL", raising=False)
+    return played
+
+
+@pytest.fixture
+def own() -> Iterator[Quarantine]:
+    """A quarantine of one child, for tests that end it."""
+    own = Quarantine(workers=1)
+    yield own
+    own.close()
