@@ -1,5 +1,8 @@
 """The predictor: arrays in, arrays out, the same for every batch size."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -156,3 +159,16 @@ def test_a_device_is_chosen_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (choose_device("auto").type, choose_device("cpu").type) == ("cpu", "cpu")
     with pytest.raises(RuntimeError, match="LOUPE_DEVICE is cuda"):
         choose_device("cuda")
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_wait_asleep_unless_told_otherwise_before_torch_is_loaded(
+    chosen: str | None, expected: str
+) -> None:
+    code = "import service, os, sys; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment |= {"OMP_WAIT_POLICY": chosen} if chosen else {}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [expected, "False"]
