@@ -42,7 +42,7 @@ def test_its_curve_buys_less_as_the_threshold_rises(bundle):
 
 @torch.inference_mode()
 def test_it_answers_a_tile(bundle):
-    hr, lr = torch.zeros(1, 3, 160, 160), torch.zeros(1, 3, 8, 8)
+    hr, lr = (torch.zeros(1, 3, size, size) for size in (bundle.manifest.hr_size, bundle.manifest.lr_size))
     utility = utilities(bundle.policy(lr))
     assert utility.shape == (1, 16)
     assert 0 <= utility.min() <= utility.max() <= 1
