@@ -133,10 +133,14 @@ def test_every_published_method_is_named():
     assert BAGNET_MILLISECONDS.keys() == TABLES["3"].methods.keys()
 
 
-def test_area_is_the_mean_height_up_to_the_end():
-    assert figures.area([[0, 0.5], [4, 0.7], [8, 0.7]]) == pytest.approx((0.6 * 4 + 0.7 * 4) / 8)
-    assert figures.area([[4, 0.6], [12, 1.0]]) == pytest.approx(0.7)  # until 8: from 0.6 to 0.8
-    assert math.isnan(figures.area([[16, 0.9]]))
+def test_area_is_the_mean_height_where_all_are_measured():
+    flat = [[1, 0.5], [4.5, 0.7], [8, 0.7]]
+    assert figures.area(flat) == pytest.approx((0.6 + 0.7) / 2)
+    assert figures.area([[0, 0.1], *flat, [16, 1.0]]) == pytest.approx(0.65)  # the ends do not count
+    assert figures.area([[1.1, 0.6], [9, 0.6]]) == pytest.approx(0.6)
+    assert figures.area([[2, 0.6], [12, 1.0]]) is None
+    assert figures.area([[1, 0.6], [6, 1.0]]) is None
+    assert figures.area([[16, 0.9]]) is None
 
 
 def test_the_heat_map_lies_as_the_patches_do():

@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DPI = 150
+COMPARED = (1.0, 8.0)
+"""Mean numbers of patches between which frontiers are compared: whatever chooses is measured there."""
+GRACE = 0.25
+"""How far inside COMPARED a measured curve may begin or end."""
+SHOWN_FROM = 10
+"""Images with one S below which their accuracy is not drawn."""
 
 Curve = Sequence[Sequence[float]]
 """[[S, accuracy in 0..1], ...]"""
@@ -73,46 +79,63 @@ def _label(table: Table, cell: "Cell") -> str:
     return f"{table.methods[cell.method]} {STAGE_NAMES[cell.stage]}".rstrip() + bought
 
 
-def area(curve: Curve, until: float = 8.0) -> float:
-    """Mean accuracy over S from the curve's first point to `until`, by trapezoids; nan if it is one point."""
-    points = sorted((float(size), float(accuracy)) for size, accuracy in curve)
-    sizes = [size for size, _ in points]
-    if len(points) < 2 or sizes[0] >= until:
-        return float("nan")
-    inside = sorted({*(size for size in sizes if size <= until), min(until, sizes[-1])})
-    heights = np.interp(inside, sizes, [accuracy for _, accuracy in points])
-    return float(np.trapezoid(heights, inside) / (inside[-1] - inside[0]))
+def area(curve: Curve) -> float | None:
+    """Mean accuracy over COMPARED, by trapezoids; None of a curve that does not reach over it."""
+    sizes, accuracies = np.array(sorted(map(tuple, curve)), dtype=float).T
+    first, last = COMPARED
+    if sizes[0] > first + GRACE or sizes[-1] < last - GRACE:
+        return None
+    inside = np.unique(np.clip(np.append(sizes, COMPARED), first, last))
+    heights = np.interp(inside, sizes, accuracies)
+    return float(np.trapezoid(heights, inside) / (last - first))
 
 
 def draw_frontier(curves: Mapping[str, Curve], title: str, path: Path) -> Path:
-    """Accuracy against S of every method; the oracle dashed. The legend has each one's `area`."""
+    """Accuracy against S of every method, best `area` first in the legend, methods without a choice last.
+
+    A name's first word is its method: one colour and marker each, dotted where it chooses for our classifier.
+    """
     figure = Figure(figsize=(10.5, 5), layout="constrained")
     axes = figure.subplots()
-    for number, (name, curve) in enumerate(curves.items()):
-        sizes, accuracies = zip(*sorted(map(tuple, curve)), strict=True)
-        dashed = "oracle" in name.lower()
-        mean = area(curve)
+    areas = {name: area(curve) for name, curve in curves.items()}
+    order = sorted(curves, key=lambda name: -(areas[name] or 0.0))
+    methods = list(dict.fromkeys(_method(name) for name in order))
+    for name in order:
+        mean, place = areas[name], methods.index(_method(name))
+        sizes, accuracies = zip(*sorted(map(tuple, curves[name])), strict=True)
         axes.plot(
             sizes,
             [100 * accuracy for accuracy in accuracies],
-            marker=MARKERS[number % len(MARKERS)],
-            color=COLOURS[number % len(COLOURS)],
-            linestyle="--" if dashed else "-" if number < len(COLOURS) else ":",
-            markersize=5,
-            label=name if np.isnan(mean) else f"{name} ({100 * mean:.1f})",
+            marker=MARKERS[place % len(MARKERS)],
+            color=COLOURS[place % len(COLOURS)] if len(sizes) > 1 else "black",
+            markerfacecolor=None if len(sizes) > 1 else "none",
+            linestyle=_line(name) if len(sizes) > 1 else "none",
+            linewidth=3 if name.startswith("Loupe") else 1.5,
+            markersize=5 if len(sizes) > 1 else 7,
+            label=name if mean is None else f"{name} ({100 * mean:.1f})",
         )
     axes.set_xlabel("S, mean number of patches bought of 16")
     axes.set_ylabel("accuracy on the test split, %")
     axes.set_title(title)
     axes.grid(alpha=0.3)
     axes.legend(
-        title="in brackets: mean accuracy up to S = 8",
+        title="in brackets: mean accuracy from S = {:g} to {:g}".format(*COMPARED),
         loc="upper left",
         bbox_to_anchor=(1.0, 1.0),
         fontsize=8,
         title_fontsize=8,
     )
     return save(figure, path)
+
+
+def _method(name: str) -> str:
+    return name.split(maxsplit=1)[0].rstrip(",")
+
+
+def _line(name: str) -> str:
+    if "oracle" in name.lower():
+        return "--"
+    return ":" if name.endswith("our classifier") else "-"
 
 
 def draw_points(
@@ -152,7 +175,13 @@ def draw_policy(right: Tensor, selected: Tensor, title: str, path: Path) -> Path
     groups = by_patches(right, selected)
     sizes = [size for size, _, _ in groups]
     left.bar(sizes, [100 * share for _, share, _ in groups], color=COLOURS[5], label="share of images")
-    left.plot(sizes, [100 * accuracy for _, _, accuracy in groups], "o-", color=COLOURS[1], label="accuracy")
+    common = [group for group in groups if group[1] * len(right) >= SHOWN_FROM]
+    left.errorbar(
+        [size for size, _, _ in common],
+        [100 * accuracy for _, _, accuracy in common],
+        yerr=[100 * (p * (1 - p) / (share * len(right))) ** 0.5 for _, share, p in common],
+        fmt="o-", color=COLOURS[1], capsize=2, label=f"accuracy, of {SHOWN_FROM} images and more",
+    )  # fmt: skip
     left.set(xlabel="S, patches bought of an image", ylabel="%", ylim=(0, 105), title="by S")
     left.set_xticks(sizes)
     left.legend(fontsize=8)

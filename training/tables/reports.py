@@ -74,7 +74,8 @@ def report_figures(lab: Lab, out: Path, *, sweeps: bool) -> list[Path]:
         title = f"{data}: accuracy against patches bought, seed {lab.run.seed}"
         written.append(figures.draw_frontier(curves, title, folder / f"frontier-{data}.png"))
         areas = {name: figures.area(curve) for name, curve in curves.items()}
-        _keep(folder / f"frontier-{data}.json", {"curves": curves, "mean_accuracy_up_to_8": areas})
+        kept_areas = {"between": figures.COMPARED, "mean_accuracy": areas}
+        _keep(folder / f"frontier-{data}.json", {"curves": curves, **kept_areas})
     for (method, stage), row in rows.items():
         if (method, stage) in (("patchdrop", "ft2"), ("product", "")):
             written += _policy(lab, row, data, folder)
@@ -212,4 +213,4 @@ def _sweeps(lab: Lab, data: str, folder: Path) -> list[Path]:
 
 
 def _keep(path: Path, content: Any) -> None:
-    write_atomically(path, json.dumps(content, indent=1).encode())
+    write_atomically(path, json.dumps(content, indent=1, allow_nan=False).encode())
