@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from models.bundle import Bundle
 from models.grid import PATCHES
@@ -62,7 +63,7 @@ def _baseline(bundle: Bundle, images: ImageSource, name: str, sizes: list[int]) 
     """For each number of patches, how often each image is labelled rightly (N,)."""
     count = len(images.labels)
     result = {}
-    for size in sizes:
+    for size in tqdm(sizes, desc=f"measuring {name}", leave=False, mininterval=5):
         if name == "stochastic":
             draws = [stochastic_masks(size, count, seed) for seed in range(STOCHASTIC_SEEDS)]
         else:
@@ -87,7 +88,7 @@ def _against(policy_right: Tensor, right: dict[int, Tensor], patches: float) -> 
 
 def _curve(bundle: Bundle, images: ImageSource, utility: Tensor) -> list[dict[str, float]]:
     points = []
-    for point in bundle.manifest.curve:
+    for point in tqdm(bundle.manifest.curve, desc="measuring the curve", leave=False, mininterval=5):
         bought = utility >= point.threshold
         points.append(
             {
