@@ -78,6 +78,15 @@ def _not_mask_trained(networks: Networks) -> Predictor:
     return streams(networks.lab, networks.hr, networks.lr, networks.product.classifier.fusion_exponent)
 
 
+def _taught(networks: Networks) -> Predictor:
+    """Mask-trained like the product's, but with HR-CNN on the whole tile as its teacher."""
+    lab = networks.lab
+    network = copy.deepcopy(networks.hr).requires_grad_(True)
+    view, config = filled_view(lab.recipe.fill), lab.recipe.stage("filled")
+    train_classifier(lab, "filled_taught", network, view, lab.learnt, config, teacher=networks.hr)
+    return streams(lab, network, networks.lr, networks.product.classifier.fusion_exponent)
+
+
 def _one_view(networks: Networks) -> Tensor:
     policy = copy.deepcopy(networks.product.policy)
     policy.views = 1
@@ -114,6 +123,7 @@ CLASSIFIERS: dict[str, Callable[[Networks], Predictor]] = {
     "no LR stream": _hr_alone,
     "zero fill instead of LR fill": _zero_filled,
     "HR-CNN as it is, LR-filled but not mask-trained": _not_mask_trained,
+    "HR-CNN as the HR stream's teacher": _taught,
 }
 PREFERENCES: dict[str, Callable[[Networks], Tensor]] = {
     "one view instead of several symmetries": _one_view,
