@@ -1,7 +1,7 @@
 """Runs migrations in one transaction, waiting at most five seconds for a table."""
 
 from alembic import context
-from sqlalchemy import create_engine, text
+from sqlalchemy import ForeignKeyConstraint, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from service.db import Base, database_url
@@ -11,10 +11,10 @@ from service.tables import register_tables
 register_tables()
 
 
-def is_ours(item: object, _name: str | None, kind: str, _reflected: bool, _compared: object) -> bool:
+def is_ours(item: object, _name: str | None, _kind: str, _reflected: bool, _compared: object) -> bool:
     """Leave out the keys into the schema `ledger`, which lives in reviewed SQL, not in tables.py."""
-    if kind == "foreign_key_constraint":
-        return item.elements[0].target_fullname.split(".")[0] != "ledger"  # type: ignore[attr-defined]
+    if isinstance(item, ForeignKeyConstraint):
+        return item.elements[0].target_fullname.split(".")[0] != "ledger"
     return True
 
 

@@ -57,7 +57,7 @@ def to_csv(columns: Columns, rows: Iterable[Row]) -> str:
 def to_parquet(columns: Columns, rows: Iterable[Row]) -> bytes:
     """Write an Apache Parquet file; money is decimal(22, 3), times are UTC microseconds."""
     import pyarrow as pa  # noqa: PLC0415  (takes a third of a second: only where it is asked for)
-    from pyarrow import parquet  # noqa: PLC0415
+    from pyarrow import parquet  # noqa: PLC0415  (as above)
 
     types = {
         "text": pa.string(),
