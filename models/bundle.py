@@ -25,7 +25,7 @@ from models.manifest import (
     manifest_from_json,
     manifest_to_json,
 )
-from models.policy import PolicyConfig, PolicyNetwork
+from models.policy import PolicyConfig, PolicyNetwork, utilities
 from models.two_stream import TwoStreamClassifier
 
 __all__ = [
@@ -57,6 +57,11 @@ class Bundle:
         """Digest of the manifest as dumped; it covers the weights, whose digests it holds."""
         return hashlib.sha256(manifest_to_json(self.manifest).encode()).hexdigest()
 
+    def utilities(self, lr: Tensor) -> Tensor:
+        """What each patch is worth: normalised LR tiles (B, 3, h, h) -> (B, 16) in 0..1."""
+        coarse = self.classifier.coarse(lr) if self.policy.doubt_exponent else None
+        return utilities(self.policy(lr, coarse))
+
 
 def build_bundle(manifest: Manifest) -> Bundle:
     """Random networks of the shape that the manifest describes. BundleError on an unknown backbone."""
@@ -68,6 +73,7 @@ def build_bundle(manifest: Manifest) -> Bundle:
                 input_size=manifest.input_sizes["policy"],
                 views=manifest.policy_views,
                 head="independent" if manifest.mode == "paper" else "diminishing",
+                doubt_exponent=manifest.doubt_exponent,
             )
         )
         hr = build_backbone(manifest.backbones["hr"], classes)

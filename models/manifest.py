@@ -16,6 +16,8 @@ NETWORKS = ("policy", "hr", "lr")
 
 BANDS = ("red", "green", "blue")
 FORMAT = 1
+ADDED_LATER = {"doubt_exponent": 0.0}
+"""Fields that the first bundles of this format lack, and what their absence means."""
 
 
 class BundleError(ValueError):
@@ -52,6 +54,8 @@ class Manifest:
     bands: tuple[str, ...] = BANDS
     policy_views: int = 1
     """Symmetries of the tile that the policy averages over, 1 to 8."""
+    doubt_exponent: float = 0.0
+    """Of the LR stream's doubt in a patch's worth; 0, as in bundles from before it, leaves it out."""
     fusion_exponent: float = 1.0
     temperature: float = 1.0
     threshold: float = 0.5
@@ -67,7 +71,11 @@ class Manifest:
 
 def manifest_to_json(manifest: Manifest) -> str:
     """One text for one manifest: sorted keys, floats that read back exactly."""
-    return json.dumps(asdict(manifest), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    document = asdict(manifest)
+    for name, unused in ADDED_LATER.items():
+        if document[name] == unused:
+            del document[name]  # so that a bundle from before keeps its digest
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def manifest_from_json(text: str) -> Manifest:
@@ -86,7 +94,7 @@ def manifest_from_json(text: str) -> Manifest:
 
 def _check_keys(document: dict[str, Any]) -> None:
     known = {field.name for field in fields(Manifest)}
-    if missing := sorted(known - document.keys()):
+    if missing := sorted(known - document.keys() - ADDED_LATER.keys()):
         raise BundleError(f"manifest lacks {', '.join(missing)}")
     if unknown := sorted(document.keys() - known):
         raise BundleError(f"manifest has unknown fields {', '.join(unknown)}")
@@ -218,6 +226,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "input_sizes": _per_network(_integer(1, 4096)),
     "bands": _bands,
     "policy_views": _integer(1, 8),
+    "doubt_exponent": _number(0, 100),
     "fusion_exponent": _number(0, 100, open_low=True),
     "temperature": _number(0, 100, open_low=True),
     "threshold": _number(0, 1),

@@ -26,6 +26,8 @@ class PolicyConfig:
     """Average over the first 1 to 8 symmetries of the tile: with 8, turning the tile turns the choice."""
     head: Head = "diminishing"
     """How the backbone's outputs become scores: the paper's are independent."""
+    doubt_exponent: float = 0.0
+    """How much the LR stream's doubt of its own label counts in what a patch is worth; 0: not at all."""
 
 
 class PolicyNetwork(nn.Module):
@@ -37,6 +39,9 @@ class PolicyNetwork(nn.Module):
     logarithm of what it saves once every better patch is bought: log b + log v_p - sum of the
     v_q > v_p. Returns diminish, so a hopeful tile does not buy everything, and a larger budget never
     un-buys.
+    A purchase saves nothing where the free label is right already, so a saving may be multiplied by
+    doubt ** doubt_exponent, the LR stream's own chance that it is wrong. That moves a tile's patches
+    together: it says which tiles to spend on, and leaves a tile's order as it is.
     `shift` and `scale` place the operating point: a score equal to `shift` has utility 0.5.
     """
 
@@ -49,17 +54,25 @@ class PolicyNetwork(nn.Module):
             raise ValueError(f"{config.views} views: a square has 1 to {SYMMETRIES}")
         self.config = config
         self.views = config.views
+        self.doubt_exponent = config.doubt_exponent
         outputs = PATCHES if config.head == "independent" else PATCHES + 1
         self.backbone = build_backbone(config.backbone, outputs)
         self.register_buffer("shift", torch.zeros(()))
         self.register_buffer("scale", torch.ones(()))
 
-    def forward(self, lr: Tensor) -> Tensor:
-        """Normalised LR tiles (B, 3, h, h) -> logits (B, 16)."""
+    def forward(self, lr: Tensor, coarse: Tensor | None = None) -> Tensor:
+        """Normalised LR tiles (B, 3, h, h) -> logits (B, 16).
+
+        `coarse` (B, N), what the LR stream says of them. ValueError if doubt counts and it is not given.
+        """
         if self.config.head == "independent":
             scores = self._turned_back([self._raw(dihedral(lr, k)) for k in range(self.views)])
         else:
             scores = self._diminishing_scores(lr)
+        if self.doubt_exponent:
+            if coarse is None:
+                raise ValueError("this policy weighs the LR stream's doubt: pass what that stream says")
+            scores = scores + self.doubt_exponent * log_doubt(coarse).unsqueeze(1)
         return (scores - self.shift) * self.scale
 
     def _diminishing_scores(self, lr: Tensor) -> Tensor:
@@ -83,6 +96,13 @@ class PolicyNetwork(nn.Module):
         raw = self._raw(lr)  # (B, 17)
         reach = F.softplus(raw[:, :PATCHES] - 1.5) + 1e-4  # starts near 0.2
         return F.logsigmoid(raw[:, PATCHES]), reach
+
+
+def log_doubt(coarse: Tensor) -> Tensor:
+    """log(1 - confidence) of class probabilities (B, N) -> (B,), at least log 1e-12."""
+    # The other classes' sum: 1 - max would round to 0 where a network is very sure.
+    others = coarse.sort(dim=1, descending=True).values[:, 1:]
+    return others.sum(1).clamp_min(1e-12).log()
 
 
 def utilities(logits: Tensor) -> Tensor:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.bundle import Bundle, Manifest, load_bundle
-from models.policy import utilities
 from models.preprocess import normalise
 from models.two_stream import calibrate
 from service.errors import UnavailableError
@@ -34,8 +33,9 @@ class Predictor:
         self.sha256: str = bundle.sha256
         self.device = device
         self.batch = BATCHES[device.type]
-        self._policy = bundle.policy.to(device).to(memory_format=torch.channels_last)
-        self._classifier = bundle.classifier.to(device).to(memory_format=torch.channels_last)
+        self._bundle = bundle
+        for network in (bundle.policy, bundle.classifier):
+            network.to(device).to(memory_format=torch.channels_last)
         # One batch at a time: two would share the same cores, or overrun the same GPU memory.
         self._turn = threading.Lock()
 
@@ -44,7 +44,7 @@ class Predictor:
         self._check(lr, self.manifest.lr_size)
 
         def one_batch(part: slice) -> Tensor:
-            return utilities(self._policy(self._input(lr[part])))
+            return self._bundle.utilities(self._input(lr[part]))
 
         return self._in_batches(len(lr), 16, one_batch)
 
@@ -61,9 +61,10 @@ class Predictor:
         def one_batch(part: slice) -> Tensor:
             coarse, sharp = self._input(lr[part]), self._input(hr[part])
             bought = torch.from_numpy(selected[part]).to(self.device, torch.float32)
-            both = self._classifier(sharp, coarse, bought)
-            alone = torch.softmax(self._classifier.lr_logits(coarse).float(), dim=1)
-            return torch.cat([both, calibrate(alone, self._classifier.temperature)], dim=1)
+            classifier = self._bundle.classifier
+            both = classifier(sharp, coarse, bought)
+            alone = calibrate(classifier.coarse(coarse), classifier.temperature)
+            return torch.cat([both, alone], dim=1)
 
         classes = len(self.manifest.classes)
         answer = self._in_batches(len(lr), 2 * classes, one_batch)

@@ -6,12 +6,14 @@ from scipy.stats import binom
 from torch import Tensor
 
 from models.policy import PolicyNetwork, utilities
+from models.two_stream import TwoStreamClassifier
 from training.crossfit import Table
-from training.evaluate import Predictor, policy_logits, predict
+from training.evaluate import Coarse, Predictor, policy_logits, predict
 from training.lab import Lab
 from training.measure import CURVE_PATCHES
 
 EXPONENTS = (0.15, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4)
+DOUBT_EXPONENTS = (0.0, 0.5, 1.0, 2.0)
 COMPARED_PATCHES = (2.0, 3.0, 4.0, 5.0, 6.0)
 OPERATING_THRESHOLD = 0.5
 SPREAD = 1.5
@@ -37,26 +39,28 @@ def threshold_for(values: Tensor, patches: float) -> float:
     return float((ordered[place - 1] + ordered[place]) / 2)
 
 
-def place_operating_point(policy: PolicyNetwork, lab: Lab, indices: Tensor, patches: float) -> None:
+def place_operating_point(
+    policy: PolicyNetwork, lab: Lab, indices: Tensor, patches: float, coarse: Coarse | None = None
+) -> None:
     """Shift and scale the logits so that utility 0.5 buys `patches` on average. Nested sets are unchanged."""
-    logits = policy_logits(policy, lab.images, indices)
+    logits = policy_logits(policy, lab.images, indices, coarse)
     threshold = threshold_for(logits, patches)
     gain = SPREAD / max(float(logits.std()), 1e-6)
     policy.shift += threshold / policy.scale
     policy.scale *= gain
 
 
-def curve_thresholds(policy: PolicyNetwork, lab: Lab) -> list[float]:
+def curve_thresholds(policy: PolicyNetwork, lab: Lab, coarse: Coarse | None = None) -> list[float]:
     """Thresholds on the utilities, ascending: 0 buys all, 1.01 nothing, between them CURVE_PATCHES.
 
     The operating point is one of them, so that what is served is on the curve, not near it.
     """
-    values = utilities(policy_logits(policy, lab.images, lab.validation))
+    values = utilities(policy_logits(policy, lab.images, lab.validation, coarse))
     between = {round(threshold_for(values, patches), 6) for patches in CURVE_PATCHES}
     return sorted({0.0, OPERATING_THRESHOLD, 1.01} | between)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, order=True)
 class Score:
     """A candidate on validation, averaged over COMPARED_PATCHES: accuracy first, then p(true label)."""
 
@@ -64,9 +68,19 @@ class Score:
     confidence: float
 
 
-def score(policy: PolicyNetwork, predictor: Predictor, lab: Lab) -> Score:
+def score(policy: PolicyNetwork, predictor: Predictor, lab: Lab, coarse: Coarse | None = None) -> Score:
     """Compare candidates at equal mean numbers of patches, so that none wins by buying more."""
-    return score_logits(policy_logits(policy, lab.images, lab.validation), predictor, lab)
+    return score_logits(policy_logits(policy, lab.images, lab.validation, coarse), predictor, lab)
+
+
+def weigh_doubt(policy: PolicyNetwork, classifier: TwoStreamClassifier, lab: Lab) -> Score:
+    """Give the policy the exponent of the LR stream's doubt that serves it best; its score with that."""
+    scores = {}
+    for exponent in DOUBT_EXPONENTS:
+        policy.doubt_exponent = exponent
+        scores[exponent] = score(policy, classifier, lab, classifier.coarse)
+    policy.doubt_exponent = max(scores, key=lambda exponent: scores[exponent])
+    return scores[policy.doubt_exponent]
 
 
 def score_logits(logits: Tensor, predictor: Predictor, lab: Lab, prices: Tensor | None = None) -> Score:

@@ -16,12 +16,20 @@ Predictor = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Normalised hr (B, 3, H, H), lr (B, 3, h, h), selected bool (B, 16) -> probabilities (B, N)."""
 
 
+Coarse = Callable[[Tensor], Tensor]
+"""What the LR stream says: normalised lr (B, 3, h, h) -> probabilities (B, N)."""
+
+
 @torch.inference_mode()
-def policy_logits(policy: PolicyNetwork, images: ImageSource, indices: Tensor) -> Tensor:
-    """Logits (M, 16) of images[indices], on the CPU."""
-    device = policy.shift.device
-    parts = torch.split(indices, ANSWERED_AT_ONCE)
-    return torch.cat([policy(batch_of(images, part, device)[1]).cpu() for part in parts])
+def policy_logits(
+    policy: PolicyNetwork, images: ImageSource, indices: Tensor, coarse: Coarse | None = None
+) -> Tensor:
+    """Logits (M, 16) of images[indices], on the CPU; a policy that weighs doubt needs `coarse`."""
+    answers = []
+    for part in torch.split(indices, ANSWERED_AT_ONCE):
+        _, lr, _ = batch_of(images, part, policy.shift.device)
+        answers.append(policy(lr, coarse(lr) if coarse and policy.doubt_exponent else None).cpu())
+    return torch.cat(answers)
 
 
 @torch.inference_mode()

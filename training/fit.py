@@ -92,7 +92,8 @@ def _paper(lab: Lab, hr: nn.Module, lr: nn.Module) -> Fitted:
 
 def _manifest(lab: Lab, best: Candidate) -> Manifest:
     recipe = lab.recipe
-    bought = policy_logits(best.policy, lab.images, lab.validation) >= 0
+    coarse = best.classifier.coarse
+    bought = policy_logits(best.policy, lab.images, lab.validation, coarse) >= 0
     probabilities = predict(best.predictor, lab.images, lab.validation, bought, lab.run.device)
     labels = lab.images.labels[lab.validation].cpu()
     return Manifest(
@@ -111,11 +112,12 @@ def _manifest(lab: Lab, best: Candidate) -> Manifest:
         backbones={"policy": recipe.policy_backbone, "hr": recipe.hr_backbone, "lr": recipe.lr_backbone},
         input_sizes={"policy": recipe.policy_input, "hr": recipe.hr_size, "lr": recipe.lr_input},
         policy_views=best.policy.views,
+        doubt_exponent=best.policy.doubt_exponent,
         fusion_exponent=best.classifier.fusion_exponent,
         temperature=fit_temperature(probabilities, labels),
         curve=tuple(
             CurvePoint(threshold=t, mean_patches=0, accuracy=0)
-            for t in choose.curve_thresholds(best.policy, lab)
+            for t in choose.curve_thresholds(best.policy, lab, coarse)
         ),
         curve_split="test",
         evaluation={},
@@ -148,7 +150,7 @@ def export(folder: Path, bundle: Bundle, test: ImageSource, notes: dict[str, Any
 
 def _stage_row(lab: Lab, candidate: Candidate) -> dict[str, float]:
     everything = torch.arange(len(lab.test.labels))
-    logits = policy_logits(candidate.policy, lab.test, everything)
+    logits = policy_logits(candidate.policy, lab.test, everything, candidate.classifier.coarse)
     bought = greedy_actions(utilities(logits))
     answers = predict(candidate.predictor, lab.test, everything, bought, lab.run.device)
     return {

@@ -23,7 +23,8 @@ TABLE_PATCHES = (1, 2, 4, 6, 8)
 def measure(bundle: Bundle, images: ImageSource) -> dict[str, Any]:
     """Everything the card says about one split, JSON-serialisable."""
     count = len(images.labels)
-    utility = utilities(policy_logits(bundle.policy, images, torch.arange(count)))
+    logits = policy_logits(bundle.policy, images, torch.arange(count), bundle.classifier.coarse)
+    utility = utilities(logits)
     bought = utility >= bundle.manifest.threshold
     patches = float(bought.double().sum(1).mean())
     policy_right = _right(bundle, images, bought)

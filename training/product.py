@@ -49,15 +49,17 @@ def train_product(lab: Lab, hr: nn.Module, lr: nn.Module) -> Product:
     train_classifier(lab, "filled", filled, filled_view(recipe.fill), lab.learnt, recipe.stage("filled"))
     jury = train_jury(lab, filled, lr)
     table = ask(lab, "table", jury, lab.learnt)
-    exponent = choose.fusion_exponent(table)
+    # The sole judge of one fold knows these images by heart: how far to trust it is asked of others.
+    unseen = table if recipe.folds > 1 else ask(lab, "table_unseen", jury, lab.validation)
+    exponent = choose.fusion_exponent(unseen)
     for juror in jury.classifiers:
         juror.fusion_exponent = exponent
     classifier = streams(lab, filled, lr, exponent)
     candidates = train_policies(lab, classifier, jury, table)
-    scores = {name: choose.score(policy, classifier, lab) for name, policy in candidates.items()}
-    best = max(scores, key=lambda name: (scores[name].accuracy, scores[name].confidence))
+    scores = {name: choose.weigh_doubt(policy, classifier, lab) for name, policy in candidates.items()}
+    best = max(scores, key=lambda name: scores[name])
     for policy in candidates.values():
-        choose.place_operating_point(policy, lab, lab.validation, recipe.target_patches)
+        choose.place_operating_point(policy, lab, lab.validation, recipe.target_patches, classifier.coarse)
     return Product(
         classifier=classifier,
         candidates=candidates,

@@ -79,7 +79,8 @@ def test_the_frontier_has_every_method_and_its_area(out):
 def test_the_ablation_changes_one_part_at_a_time(out):
     document = json.loads((out / "report/ablation-smoke.json").read_text())
     assert document["images"] == 6
-    assert len(document["scores"]) == 13
+    assert len(document["scores"]) == 15
+    assert len({name for name in document["scores"] if "doubt" in name or "cross-fitting" in name}) == 3
     assert document["scores"]["as shipped"] == document["scores"][f"policy: {_chosen(document)}"]
 
 

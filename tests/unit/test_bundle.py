@@ -50,6 +50,18 @@ def manifest(**changes: object) -> Manifest:
     return Manifest(**(fields | changes))  # type: ignore[arg-type] - rows of a table
 
 
+def test_a_bundle_from_before_doubt_was_weighed_keeps_its_manifest():
+    before = manifest_to_json(manifest())
+    assert "doubt_exponent" not in before
+    assert manifest_from_json(before).doubt_exponent == 0
+    assert manifest_to_json(manifest_from_json(before)) == before
+
+
+def test_the_weight_of_doubt_is_kept(bundle):
+    weighs = Bundle(manifest(doubt_exponent=1.5), bundle.policy, bundle.classifier)
+    assert load_bundle(dump_bundle(weighs)).policy.doubt_exponent == 1.5
+
+
 @pytest.fixture(scope="module")
 def bundle() -> Bundle:
     torch.manual_seed(0)

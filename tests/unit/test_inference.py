@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from models.bundle import BundleError
+from models.policy import PolicyConfig, PolicyNetwork
 from models.preprocess import normalise
 from service.errors import UnavailableError
 from service.inference import Predictor, choose_device, load_predictor
@@ -95,6 +97,21 @@ def test_answers_what_the_bundle_answers(predictor: Predictor) -> None:
     np.testing.assert_allclose(predictor.utilities(tiles), expected, atol=2e-3)
 
 
+def test_a_tile_whose_free_label_is_sure_is_worth_less() -> None:
+    """Odds of what is served with doubt, over those without, are each tile's doubt."""
+    tiles, manifest = make_tiles(LR_SIZE), make_bundle().manifest
+    without, weighed = (
+        Predictor(make_bundle(doubt_exponent=exponent), torch.device("cpu")).utilities(tiles).astype(float)
+        for exponent in (0.0, 1.0)
+    )
+    with torch.inference_mode():
+        ready = normalise(torch.from_numpy(tiles), manifest.mean, manifest.std)
+        doubt = 1 - make_bundle().classifier.coarse(ready).max(1).values.numpy()
+
+    ratio = weighed / (1 - weighed) / (without / (1 - without))
+    np.testing.assert_allclose(ratio, np.repeat(doubt[:, None], 16, 1), rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -110,24 +127,28 @@ def test_refuses_tiles_of_another_shape(predictor: Predictor, wrong: NDArray[np.
         predictor.utilities(wrong)
 
 
-class Stingy:
+class Stingy(PolicyNetwork):
     """A policy on a device with memory for a few tiles only."""
 
     def __init__(self, most: int) -> None:
+        super().__init__(PolicyConfig(backbone="resnet8", input_size=LR_SIZE))
         self.most = most
         self.served: list[int] = []
 
-    def __call__(self, lr: torch.Tensor) -> torch.Tensor:
+    def forward(self, lr: torch.Tensor, _coarse: torch.Tensor | None = None) -> torch.Tensor:
         if len(lr) > self.most:
             raise torch.OutOfMemoryError("out of memory")
         self.served.append(len(lr))
         return torch.zeros(len(lr), 16)
 
 
+def predictor_with(policy: Stingy) -> tuple[Predictor, Stingy]:
+    return Predictor(replace(make_bundle(), policy=policy), torch.device("cpu")), policy
+
+
 def test_halves_the_batch_when_memory_runs_out() -> None:
-    predictor = Predictor(make_bundle(), torch.device("cpu"))
+    predictor, stingy = predictor_with(Stingy(most=1))
     predictor.batch = 4
-    predictor._policy = stingy = Stingy(most=1)  # type: ignore[assignment]  # stands in for a network
 
     utilities = predictor.utilities(make_tiles(LR_SIZE))
 
@@ -136,8 +157,7 @@ def test_halves_the_batch_when_memory_runs_out() -> None:
 
 
 def test_says_so_when_not_even_one_tile_fits() -> None:
-    predictor = Predictor(make_bundle(), torch.device("cpu"))
-    predictor._policy = Stingy(most=0)  # type: ignore[assignment]  # stands in for a network
+    predictor, _ = predictor_with(Stingy(most=0))
 
     with pytest.raises(UnavailableError, match="no memory for one tile"):
         predictor.utilities(make_tiles(LR_SIZE))

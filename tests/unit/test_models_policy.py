@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from models.backbones import build_backbone
-from models.policy import PolicyConfig, PolicyNetwork, temper, utilities
+from models.policy import PolicyConfig, PolicyNetwork, log_doubt, temper, utilities
 from models.symmetry import dihedral, dihedral_patches, inverse
 
 LR = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -72,6 +72,29 @@ def test_scores_are_what_a_patch_saves_after_every_better_one():
                 (left * reach[tile, patch]).item(), rel=1e-4
             )
             left = left * torch.exp(-reach[tile, patch])
+
+
+def test_doubt_multiplies_what_every_patch_of_a_tile_saves():
+    policy = build()
+    policy.scale = torch.tensor(2.0)
+    coarse = torch.tensor([[0.9, 0.06, 0.04], [0.2, 0.5, 0.3]])
+    with torch.inference_mode():
+        without = policy(LR, coarse)
+        policy.doubt_exponent = 0.5
+        saved = (policy(LR, coarse) / 2).exp() / (without / 2).exp()
+    assert torch.allclose(saved, torch.tensor([[0.1], [0.5]]).sqrt().expand(2, 16), rtol=1e-4)
+
+
+def test_a_policy_that_weighs_doubt_does_not_go_without():
+    policy = build()
+    policy.doubt_exponent = 1.0
+    with pytest.raises(ValueError, match="pass what that stream says"):
+        policy(LR)
+
+
+def test_doubt_is_told_where_confidence_rounds_to_one():
+    sure = torch.tensor([[1.0, 1e-9, 1e-10], [1.0, 0.0, 0.0]])
+    assert log_doubt(sure).exp().tolist() == pytest.approx([1.1e-9, 1e-12], rel=1e-4)
 
 
 def test_with_all_views_turning_the_tile_turns_the_choice():

@@ -6,12 +6,13 @@ need another training (a classifier, a policy) are trained here, under stages of
 
 import copy
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from models.policy import PolicyNetwork
 from models.two_stream import TwoStreamClassifier
 from training import choose
 from training.baselines.fixed import FIXED_H
@@ -19,7 +20,7 @@ from training.crossfit import ask, sole_judge
 from training.evaluate import Predictor, is_right, policy_logits, predict
 from training.lab import Lab
 from training.patchdrop import new_policy, served
-from training.product import new_value_policy, streams
+from training.product import new_value_policy, streams, train_jury
 from training.tables.networks import Networks
 from training.train_classifier import filled_view, train_classifier
 from training.train_policy import train_policy
@@ -34,16 +35,16 @@ SHIPPED = "as shipped"
 def measure_ablation(networks: Networks) -> dict[str, Any]:
     """Score (accuracy, confidence) by variant, and the calibrated gate; JSON-serialisable."""
     lab, product = networks.lab, networks.product
-    shipped = policy_logits(product.policy, lab.images, lab.validation)
+    shipped = _logits(networks, product.policy)
     scores = {SHIPPED: choose.score_logits(shipped, product.classifier, lab)}
     for name, policy in product.candidates.items():
-        scores[f"policy: {name}"] = choose.score(policy, product.classifier, lab)
+        scores[f"policy: {name}"] = choose.score_logits(_logits(networks, policy), product.classifier, lab)
     for name, variant in CLASSIFIERS.items():
         scores[name] = choose.score_logits(shipped, variant(networks), lab)
-    for name, preference in PREFERENCES.items():
+    for name, preference in _preferences(networks).items():
         scores[name] = choose.score_logits(preference(networks), product.classifier, lab)
-    gate, gated = _gate(networks, shipped)
-    scores["calibrated gate: buy nothing where LR is sure"] = gated
+    gate, gated = _gate(networks)
+    scores["calibrated gate in the place of doubt: buy nothing where LR is sure"] = gated
     return {
         "scores": {name: asdict(score) for name, score in scores.items()},
         "prices": {name: asdict(score) for name, score in _with_prices(lab, product, shipped).items()},
@@ -87,20 +88,36 @@ def _taught(networks: Networks) -> Predictor:
     return streams(lab, network, networks.lr, networks.product.classifier.fusion_exponent)
 
 
+def _logits(networks: Networks, policy: PolicyNetwork) -> Tensor:
+    coarse = networks.product.classifier.coarse
+    return policy_logits(policy, networks.lab.images, networks.lab.validation, coarse)
+
+
 def _one_view(networks: Networks) -> Tensor:
     policy = copy.deepcopy(networks.product.policy)
     policy.views = 1
-    return policy_logits(policy, networks.lab.images, networks.lab.validation)
+    return _logits(networks, policy)
 
 
-def _not_cross_fitted(networks: Networks) -> Tensor:
-    """Value regression on the answers of the very classifier that learnt the images."""
+def _doubt_turned(networks: Networks) -> Tensor:
+    """Without the LR stream's doubt; where validation left it out, with it."""
+    policy = copy.deepcopy(networks.product.policy)
+    policy.doubt_exponent = 0.0 if policy.doubt_exponent else 1.0
+    return _logits(networks, policy)
+
+
+def _cross_fitting_turned(networks: Networks) -> Tensor:
+    """Value regression on the answers of the classifier that learnt the images, or of two that did not."""
     lab, classifier = networks.lab, networks.product.classifier
-    table = ask(lab, "table_seen", sole_judge(classifier, lab.images), lab.learnt)
-    policy = new_value_policy(lab, "values_seen", classifier.lr)
-    train_values(lab, "values_seen", policy, table, classifier.fusion_exponent, lab.recipe.stage("values"))
-    policy.views = lab.recipe.policy_views
-    return policy_logits(policy, lab.images, lab.validation)
+    if lab.recipe.folds == 1:
+        name = "crossed"
+        jury = train_jury(replace(lab, recipe=replace(lab.recipe, folds=2)), classifier.hr, classifier.lr)
+    else:
+        name, jury = "seen", sole_judge(classifier, lab.images)
+    table = ask(lab, f"table_{name}", jury, lab.learnt)
+    policy = new_value_policy(lab, f"values_{name}", classifier.lr)
+    train_values(lab, f"values_{name}", policy, table, classifier.fusion_exponent, lab.recipe.stage("values"))
+    return _beside_shipped(networks, policy)
 
 
 def _reinforce(networks: Networks) -> Tensor:
@@ -108,14 +125,26 @@ def _reinforce(networks: Networks) -> Tensor:
     lab = networks.lab
     policy = new_policy(lab, "reinforce")
     train_policy(lab, "reinforce", policy, networks.product.jury, lab.recipe.stage("pt"), hr_only=False)
-    policy.views = lab.recipe.policy_views
-    return policy_logits(policy, lab.images, lab.validation)
+    return _beside_shipped(networks, policy)
+
+
+def _beside_shipped(networks: Networks, policy: PolicyNetwork) -> Tensor:
+    """Logits of a policy that differs from the shipped one in its training alone."""
+    policy.views = networks.lab.recipe.policy_views
+    policy.doubt_exponent = networks.product.policy.doubt_exponent
+    return _logits(networks, policy)
 
 
 def _fixed_h(networks: Networks) -> Tensor:
     preference = torch.empty(16)
     preference[list(FIXED_H)] = -torch.arange(16.0)
     return preference.repeat(len(networks.lab.validation), 1)
+
+
+def _fixed_h_in_tiles(networks: Networks) -> Tensor:
+    """Each tile gets as many patches as the shipped policy buys of it, but the first ones of Fixed-H."""
+    ordered = _logits(networks, networks.product.policy).sort(dim=1, descending=True).values
+    return torch.empty_like(ordered).index_copy_(1, torch.tensor(FIXED_H), ordered)
 
 
 CLASSIFIERS: dict[str, Callable[[Networks], Predictor]] = {
@@ -125,15 +154,22 @@ CLASSIFIERS: dict[str, Callable[[Networks], Predictor]] = {
     "HR-CNN as it is, LR-filled but not mask-trained": _not_mask_trained,
     "HR-CNN as the HR stream's teacher": _taught,
 }
-PREFERENCES: dict[str, Callable[[Networks], Tensor]] = {
-    "one view instead of several symmetries": _one_view,
-    "value regression without cross-fitting": _not_cross_fitted,
-    "the paper's REINFORCE, cross-fitted": _reinforce,
-    "Fixed-H order for every tile": _fixed_h,
-}
 
 
-def _gate(networks: Networks, logits: Tensor) -> tuple[choose.Gate, choose.Score]:
+def _preferences(networks: Networks) -> dict[str, Callable[[Networks], Tensor]]:
+    doubted = networks.product.policy.doubt_exponent > 0
+    crossed = networks.lab.recipe.folds > 1
+    return {
+        "one view instead of several symmetries": _one_view,
+        f"{'without' if doubted else 'with'} the LR stream's doubt": _doubt_turned,
+        f"value regression {'without' if crossed else 'with'} cross-fitting": _cross_fitting_turned,
+        "the paper's REINFORCE, rewarded by the same jury": _reinforce,
+        "as many patches of each tile, but in Fixed-H order": _fixed_h_in_tiles,
+        "Fixed-H order, as many patches of every tile": _fixed_h,
+    }
+
+
+def _gate(networks: Networks) -> tuple[choose.Gate, choose.Score]:
     """Close on tiles whose LR label is sure; what they would have cost goes to the others."""
     lab, classifier = networks.lab, networks.product.classifier
     labels = lab.images.labels[lab.validation].cpu()
@@ -146,7 +182,9 @@ def _gate(networks: Networks, logits: Tensor) -> tuple[choose.Gate, choose.Score
     lost = (is_right(coarse, labels) == 0) & (is_right(whole, labels) == 1)
     confidence = coarse.max(1).values
     gate = choose.calibrated_gate(confidence, lost)
-    closed = logits.clone()
+    policy = copy.deepcopy(networks.product.policy)
+    policy.doubt_exponent = 0.0
+    closed = _logits(networks, policy)
     closed[confidence >= gate.confidence] = -torch.inf
     # At S = 6 a gate may leave too few tiles to spend on; the threshold then buys all of them.
     return gate, choose.score_logits(closed.clamp_min(-1e30), classifier, lab)

@@ -14,7 +14,7 @@ from training.baselines.super_resolution import super_resolved_predictor
 from training.batches import batch_of
 from training.choose import threshold_for
 from training.crossfit import Classifier
-from training.evaluate import Predictor, is_right, policy_logits, predict
+from training.evaluate import Coarse, Predictor, is_right, policy_logits, predict
 from training.lab import Lab
 from training.oracle import oracle_masks
 from training.patchdrop import served
@@ -80,7 +80,7 @@ def chooser(method: str) -> Callable[[Networks], Rows]:
 def product(networks: Networks) -> Rows:
     """The product's policy, and the baselines' choices under the very same classifier."""
     made = networks.product
-    row = _policy_row(networks.lab, "product", "", made.policy, made.classifier)
+    row = _policy_row(networks.lab, "product", "", made.policy, made.classifier, made.classifier.coarse)
     same = {
         name: _curve_of(networks, name, made.classifier)
         for name in CHOOSERS
@@ -88,7 +88,13 @@ def product(networks: Networks) -> Rows:
     }
     ends = {str(size): _accuracy_at(networks.lab, made.classifier, size) for size in (0, PATCHES)}
     validation = {name: score.accuracy for name, score in made.validation.items()}
-    facts = {"same_classifier": same, "ends": ends, "chosen": made.chosen, "candidates": validation}
+    facts = {
+        "same_classifier": same,
+        "ends": ends,
+        "chosen": made.chosen,
+        "doubt_exponent": made.policy.doubt_exponent,
+        "candidates": validation,
+    }
     yield Row(method=row.method, stage="", right=row.right, selected=row.selected, facts=row.facts | facts)
 
 
@@ -204,11 +210,18 @@ def _accuracy_at(lab: Lab, predictor: Predictor, size: int) -> float:
     return float(_right(lab, predictor, selected).mean())
 
 
-def _policy_row(lab: Lab, method: str, stage: str, policy: PolicyNetwork, predictor: Predictor) -> Row:
+def _policy_row(
+    lab: Lab,
+    method: str,
+    stage: str,
+    policy: PolicyNetwork,
+    predictor: Predictor,
+    coarse: Coarse | None = None,
+) -> Row:
     """Greedy choices at utility 0.5; the curve's thresholds are placed on validation."""
-    logits = policy_logits(policy, lab.test, torch.arange(len(lab.test.labels)))
+    logits = policy_logits(policy, lab.test, torch.arange(len(lab.test.labels)), coarse)
     selected = utilities(logits) >= 0.5
-    placed = policy_logits(policy, lab.images, lab.validation)
+    placed = policy_logits(policy, lab.images, lab.validation, coarse)
     curve = []
     for size in CURVE_SIZES:
         bought = logits >= threshold_for(placed, size)
