@@ -81,7 +81,10 @@ def test_the_ablation_changes_one_part_at_a_time(out):
     assert document["images"] == 6
     assert len(document["scores"]) == 15
     assert len({name for name in document["scores"] if "doubt" in name or "cross-fitting" in name}) == 3
-    assert document["scores"]["as shipped"] == document["scores"][f"policy: {_chosen(document)}"]
+    shipped = document["scores"]["as shipped"]
+    same = {name for name, score in document["scores"].items() if score == shipped}
+    alike = {name for name in same if "doubt" in name}  # these few images are doubted alike
+    assert same - alike == {"as shipped", f"policy: {_chosen(document)}"}
 
 
 def _chosen(document):

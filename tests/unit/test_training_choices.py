@@ -5,7 +5,7 @@ import torch
 
 from models.grid import mask_image
 from models.symmetry import SYMMETRIES, dihedral, dihedral_patches
-from training.baselines.fixed import FIXED_H, FIXED_V, fixed_masks
+from training.baselines.fixed import FIXED_H, FIXED_V, fixed_masks, in_fixed_order
 from training.baselines.stochastic import stochastic_masks, survival_weights
 from training.choose import threshold_for
 from training.crossfit import fit_temperature
@@ -23,6 +23,14 @@ def test_fixed_h_is_a_horizontal_band_and_fixed_v_a_vertical_one():
     assert band.sum(1).tolist() == [0, 4, 4, 0]
     assert mask_image(fixed_masks(FIXED_V, 8, 1), 4)[0, 0].sum(0).tolist() == [0, 4, 4, 0]
     assert FIXED_H.index(12) + 1 == FIXED_H.index(15)
+
+
+def test_in_fixed_order_each_tile_buys_as_many_patches_but_the_first_of_the_order():
+    scores = torch.randn(7, 16, generator=torch.Generator().manual_seed(0))
+    bought = scores >= 0.3
+    instead = in_fixed_order(scores, FIXED_H) >= 0.3
+    for tile, many in enumerate(bought.sum(1).tolist()):
+        assert torch.equal(instead[tile], fixed_masks(FIXED_H, many, 1)[0])
 
 
 def test_stochastic_draws_exactly_s_and_prefers_the_centre():

@@ -17,3 +17,12 @@ def fixed_masks(order: tuple[int, ...], size: int, count: int) -> Tensor:
     mask = torch.zeros(PATCHES, dtype=torch.bool)
     mask[list(order[:size])] = True
     return mask.repeat(count, 1)
+
+
+def in_fixed_order(scores: Tensor, order: tuple[int, ...]) -> Tensor:
+    """Each tile's scores (B, 16) handed out anew, the largest to the order's first patch.
+
+    Any threshold then buys as many patches of a tile as before, but the first ones of the order.
+    """
+    ordered = scores.sort(dim=1, descending=True).values
+    return torch.empty_like(ordered).index_copy_(1, torch.tensor(order), ordered)

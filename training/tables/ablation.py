@@ -15,7 +15,7 @@ from torch import Tensor
 from models.policy import PolicyNetwork
 from models.two_stream import TwoStreamClassifier
 from training import choose
-from training.baselines.fixed import FIXED_H
+from training.baselines.fixed import FIXED_H, in_fixed_order
 from training.crossfit import ask, sole_judge
 from training.evaluate import Predictor, is_right, policy_logits, predict
 from training.lab import Lab
@@ -136,15 +136,12 @@ def _beside_shipped(networks: Networks, policy: PolicyNetwork) -> Tensor:
 
 
 def _fixed_h(networks: Networks) -> Tensor:
-    preference = torch.empty(16)
-    preference[list(FIXED_H)] = -torch.arange(16.0)
-    return preference.repeat(len(networks.lab.validation), 1)
+    ranks = -torch.arange(16.0).repeat(len(networks.lab.validation), 1)
+    return in_fixed_order(ranks, FIXED_H)
 
 
 def _fixed_h_in_tiles(networks: Networks) -> Tensor:
-    """Each tile gets as many patches as the shipped policy buys of it, but the first ones of Fixed-H."""
-    ordered = _logits(networks, networks.product.policy).sort(dim=1, descending=True).values
-    return torch.empty_like(ordered).index_copy_(1, torch.tensor(FIXED_H), ordered)
+    return in_fixed_order(_logits(networks, networks.product.policy), FIXED_H)
 
 
 CLASSIFIERS: dict[str, Callable[[Networks], Predictor]] = {
@@ -184,10 +181,9 @@ def _gate(networks: Networks) -> tuple[choose.Gate, choose.Score]:
     gate = choose.calibrated_gate(confidence, lost)
     policy = copy.deepcopy(networks.product.policy)
     policy.doubt_exponent = 0.0
-    closed = _logits(networks, policy)
-    closed[confidence >= gate.confidence] = -torch.inf
     # At S = 6 a gate may leave too few tiles to spend on; the threshold then buys all of them.
-    return gate, choose.score_logits(closed.clamp_min(-1e30), classifier, lab)
+    closed = _logits(networks, policy).masked_fill((confidence >= gate.confidence).unsqueeze(1), -1e30)
+    return gate, choose.score_logits(closed, classifier, lab)
 
 
 def _with_prices(lab: Lab, product: Any, logits: Tensor) -> dict[str, choose.Score]:

@@ -1,0 +1,59 @@
+"""The product on tiny images: one judge instead of folds, and the LR stream's doubt, as far as the bundle."""
+
+import pytest
+import torch
+from factories_lab import tiny_lab
+
+from models.bundle import load_bundle
+from models.preprocess import normalise
+from training import choose
+from training.fit import fit
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    return tiny_lab(tmp_path_factory.mktemp("product"), folds=1)
+
+
+@pytest.fixture(scope="module")
+def fitted(lab):
+    """The bundle, shipped with doubt squared, and the images that its fusion exponent was chosen on."""
+    asked = []
+    choose_exponent = choose.fusion_exponent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choose, "DOUBT_EXPONENTS", (2.0,))
+        patch.setattr(
+            choose, "fusion_exponent", lambda table: asked.append(table.indices) or choose_exponent(table)
+        )
+        folder = fit(lab)
+    return load_bundle({path.name: path.read_bytes() for path in folder.iterdir()}), asked
+
+
+@pytest.fixture(scope="module")
+def bundle(fitted):
+    return fitted[0]
+
+
+def test_a_sole_judge_is_asked_about_images_it_did_not_learn(lab, fitted):
+    assert [indices.tolist() for indices in fitted[1]] == [lab.validation.tolist()]
+
+
+def test_the_exponent_of_doubt_is_shipped_and_told(lab, bundle):
+    assert bundle.manifest.doubt_exponent == bundle.policy.doubt_exponent == 2.0
+    assert "doubt exponent 2" in (lab.run.out / "bundle" / "README.md").read_text()
+
+
+def test_the_card_measures_what_is_served(lab, bundle):
+    """Every point of the curve buys what the bundle's own utilities buy."""
+    with torch.inference_mode():
+        utilities = bundle.utilities(normalise(lab.test.lr, bundle.manifest.mean, bundle.manifest.std))
+    served = [float((utilities >= point.threshold).double().sum(1).mean()) for point in bundle.manifest.curve]
+    assert served == pytest.approx([point.mean_patches for point in bundle.manifest.curve])
+
+
+def test_the_operating_point_is_placed_with_doubt(lab, bundle):
+    tiles = lab.images.lr[lab.validation]
+    with torch.inference_mode():
+        utilities = bundle.utilities(normalise(tiles, bundle.manifest.mean, bundle.manifest.std))
+    patches = float((utilities >= bundle.manifest.threshold).double().sum(1).mean())
+    assert patches == pytest.approx(lab.recipe.target_patches, abs=0.5)
