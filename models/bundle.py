@@ -59,7 +59,7 @@ class Bundle:
 
     def utilities(self, lr: Tensor) -> Tensor:
         """What each patch is worth: normalised LR tiles (B, 3, h, h) -> (B, 16) in 0..1."""
-        coarse = self.classifier.coarse(lr) if self.policy.doubt_exponent else None
+        coarse = self.classifier.coarse(lr) if self.policy.config.doubt_exponent else None
         return utilities(self.policy(lr, coarse))
 
 

@@ -14,17 +14,10 @@ PATCHES = GRID * GRID
 
 
 def row_col(index: int) -> tuple[int, int]:
-    """Row and column of a patch: row = index % 4, col = index // 4."""
+    """Row and column of a patch: row = index % 4, col = index // 4. ValueError outside 0..15."""
     if not 0 <= index < PATCHES:
         raise ValueError(f"patch index {index} is not in 0..{PATCHES - 1}")
     return index % GRID, index // GRID
-
-
-def index_of(row: int, col: int) -> int:
-    """Index of the patch at (row, col), the inverse of `row_col`."""
-    if not (0 <= row < GRID and 0 <= col < GRID):
-        raise ValueError(f"patch ({row}, {col}) is not on the {GRID} x {GRID} grid")
-    return row + GRID * col
 
 
 def patch_slices(index: int, size: int) -> tuple[slice, slice]:

@@ -17,7 +17,7 @@ Head = Literal["independent", "diminishing"]
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyConfig:
-    """How to build a PolicyNetwork."""
+    """How to build a PolicyNetwork, and how it answers. ValueError on an impossible number of views."""
 
     backbone: str
     input_size: int
@@ -28,6 +28,10 @@ class PolicyConfig:
     """How the backbone's outputs become scores: the paper's are independent."""
     doubt_exponent: float = 0.0
     """How much the LR stream's doubt of its own label counts in what a patch is worth; 0: not at all."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.views <= SYMMETRIES:
+            raise ValueError(f"{self.views} views: a square has 1 to {SYMMETRIES}")
 
 
 class PolicyNetwork(nn.Module):
@@ -50,11 +54,7 @@ class PolicyNetwork(nn.Module):
 
     def __init__(self, config: PolicyConfig) -> None:
         super().__init__()
-        if not 1 <= config.views <= SYMMETRIES:
-            raise ValueError(f"{config.views} views: a square has 1 to {SYMMETRIES}")
         self.config = config
-        self.views = config.views
-        self.doubt_exponent = config.doubt_exponent
         outputs = PATCHES if config.head == "independent" else PATCHES + 1
         self.backbone = build_backbone(config.backbone, outputs)
         self.register_buffer("shift", torch.zeros(()))
@@ -66,17 +66,17 @@ class PolicyNetwork(nn.Module):
         `coarse` (B, N), what the LR stream says of them. ValueError if doubt counts and it is not given.
         """
         if self.config.head == "independent":
-            scores = self._turned_back([self._raw(dihedral(lr, k)) for k in range(self.views)])
+            scores = self._turned_back([self._raw(dihedral(lr, k)) for k in range(self.config.views)])
         else:
             scores = self._diminishing_scores(lr)
-        if self.doubt_exponent:
+        if self.config.doubt_exponent:
             if coarse is None:
                 raise ValueError("this policy weighs the LR stream's doubt: pass what that stream says")
-            scores = scores + self.doubt_exponent * log_doubt(coarse).unsqueeze(1)
+            scores = scores + self.config.doubt_exponent * log_doubt(coarse).unsqueeze(1)
         return (scores - self.shift) * self.scale
 
     def _diminishing_scores(self, lr: Tensor) -> Tensor:
-        answers = [self.saving_and_reach(dihedral(lr, k)) for k in range(self.views)]
+        answers = [self.saving_and_reach(dihedral(lr, k)) for k in range(self.config.views)]
         log_saving = torch.stack([saving for saving, _ in answers]).mean(0)
         reach = self._turned_back([reach for _, reach in answers])
         better = reach.unsqueeze(1) > reach.unsqueeze(2)  # (B, p, q): q goes further than p

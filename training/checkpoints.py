@@ -11,9 +11,16 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from training import processes
+
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside, sync, rename: a reader sees the old file or the new one, never half of one."""
+    """Write beside, sync, rename: a reader sees the old file or the new one, never half of one.
+
+    Of several processes that train together the first one writes.
+    """
+    if processes.rank() > 0:
+        return
     temporary = path.with_name(path.name + ".partial")
     with temporary.open("wb") as file:
         file.write(content)

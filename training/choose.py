@@ -1,6 +1,6 @@
 """Choices that no gradient makes, all on validation or out-of-fold data, never on the test split."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scipy.stats import binom
 from torch import Tensor
@@ -21,7 +21,10 @@ SPREAD = 1.5
 
 
 def fusion_exponent(table: Table) -> float:
-    """Exponent of the fusion weight with the best out-of-fold accuracy on choices of 1 to 8 patches."""
+    """Exponent of the fusion weight with the best accuracy on choices of 1 to 8 patches.
+
+    The table's judges must not have learnt its images: they would know best by the HR stream alone.
+    """
     sizes = table.masks.sum(2)
     counted = (sizes >= 1) & (sizes <= 8)
     truth = table.labels.unsqueeze(1)
@@ -77,10 +80,11 @@ def weigh_doubt(policy: PolicyNetwork, classifier: TwoStreamClassifier, lab: Lab
     """Give the policy the exponent of the LR stream's doubt that serves it best; its score with that."""
     scores = {}
     for exponent in DOUBT_EXPONENTS:
-        policy.doubt_exponent = exponent
+        policy.config = replace(policy.config, doubt_exponent=exponent)
         scores[exponent] = score(policy, classifier, lab, classifier.coarse)
-    policy.doubt_exponent = max(scores, key=lambda exponent: scores[exponent])
-    return scores[policy.doubt_exponent]
+    best = max(scores, key=lambda exponent: scores[exponent])
+    policy.config = replace(policy.config, doubt_exponent=best)
+    return scores[best]
 
 
 def score_logits(logits: Tensor, predictor: Predictor, lab: Lab, prices: Tensor | None = None) -> Score:

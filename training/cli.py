@@ -11,10 +11,9 @@ from typing import Annotated
 import torch
 import typer
 
-from models.bundle import BundleError, load_bundle
+from models.bundle import load_bundle
 from training import processes
 from training.data.check import check, describe
-from training.data.images import DataError
 from training.data.layouts import open_splits
 from training.fit import fit, remeasure
 from training.lab import Lab, Run, open_lab
@@ -38,6 +37,13 @@ class Device(StrEnum):
     auto = "auto"
     cpu = "cpu"
     cuda = "cuda"
+
+
+class SplitName(StrEnum):
+    """What to measure on."""
+
+    test = "test"
+    train = "train"
 
 
 RecipeArgument = Annotated[str, typer.Argument(help="Name of a recipe, or a path to one.")]
@@ -76,7 +82,7 @@ def fit_command(
 def evaluate_command(
     bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
     data: DataOption,
-    split: Annotated[str, typer.Option(help="test or train.")] = "test",
+    split: Annotated[SplitName, typer.Option(help="Which split to measure on.")] = SplitName.test,
     layout: Annotated[str, typer.Option(help="How DATA is laid out, as in a recipe's `data`.")] = "folders",
     out: Annotated[Path | None, typer.Option(help="Write the JSON here too.")] = None,
 ) -> None:
@@ -86,7 +92,7 @@ def evaluate_command(
         manifest = loaded.manifest
         sizes = (manifest.hr_size, manifest.lr_size)
         with open_splits(layout, data, *sizes, mean=manifest.mean, std=manifest.std) as (train, test):
-            measured = remeasure(loaded, test if split == "test" else train)
+            measured = remeasure(loaded, test if split is SplitName.test else train)
     text = json.dumps(measured, indent=1)
     typer.echo(text)
     if out is not None:
@@ -205,7 +211,7 @@ def _in_words() -> Iterator[None]:
     """Errors of the user's making as one sentence, not as a traceback."""
     try:
         yield
-    except (OSError, ValueError, BundleError, DataError) as error:
+    except (OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
 
 

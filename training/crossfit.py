@@ -93,13 +93,13 @@ class Jury:
 
 
 def sole_judge(classifier: Classifier, images: ImageSource) -> Jury:
-    """A jury of one: the classifier that is trained also hands out the rewards."""
+    """A jury of one: the same classifier judges every image, whether or not it has learnt it."""
     return Jury([classifier], torch.zeros(len(images.labels), dtype=torch.int64))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Out-of-fold answers for many choices of patches of many images, asked once."""
+    """A jury's answers for many choices of patches of many images, asked once."""
 
     indices: Tensor
     """(M,) which images"""

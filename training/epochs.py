@@ -59,8 +59,11 @@ def train_stage(  # noqa: PLR0913 - each is a choice of the caller, named where 
 
     Networks named in `train_mode` (default: all) are in training mode meanwhile; all end in evaluation
     mode. Writes `<out>/<stage>.safetensors` after each epoch and goes on from it in a resumed run.
-    With `config.patience`, `validate` (higher is better) decides which epoch is kept and when to stop.
+    With `config.patience`, `validate` (higher is better) decides which epoch is kept and when to stop;
+    ValueError if the stage has none.
     """
+    if config.patience and validate is None:
+        raise ValueError(f"stage {stage!r} has no validation score: it cannot have patience")
     training = _Training(lab, stage, dict(networks), config, step, train_mode)
     with _metrics(lab.run, stage) as log:
         for epoch in training.remaining(lab.run.resume, len(indices)):
@@ -70,8 +73,9 @@ def train_stage(  # noqa: PLR0913 - each is a choice of the caller, named where 
                 after_epoch()
             if config.patience and validate is not None:
                 means["validation"] = validate()
+            seconds = round(time.monotonic() - begun, 1)
             training.close_epoch(epoch, means.get("validation"))
-            log(epoch, {"seconds": round(time.monotonic() - begun, 1), **means})
+            log(epoch, {"seconds": seconds, **means})
     training.finish()
 
 

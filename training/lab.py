@@ -67,12 +67,7 @@ def open_lab(recipe: Recipe, data: Path, run: Run) -> Iterator[Lab]:
         images,
         test,
     ):
-        rest, validation = split_groups(images, recipe.validation_per_class, run.seed)
-        learnt = rest
-        if recipe.train_images:
-            per_class = recipe.train_images // len(images.classes)
-            inside = [rest[images.labels[rest] == label][:per_class] for label in range(len(images.classes))]
-            learnt = torch.cat(inside)
+        learnt, validation = split_groups(images, recipe.validation_per_class, run.seed)
         yield Lab(
             recipe=recipe,
             run=run,

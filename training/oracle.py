@@ -10,9 +10,7 @@ from models.grid import PATCHES
 from training.batches import batch_of
 from training.data.images import ImageSource
 from training.epochs import inference_precision
-from training.evaluate import Predictor
-
-AT_ONCE = 256
+from training.evaluate import ANSWERED_AT_ONCE, Predictor
 
 
 @torch.inference_mode()
@@ -26,7 +24,7 @@ def oracle_masks(
     of its size, not surely it.
     """
     found: dict[int, list[Tensor]] = {size: [] for size in sizes}
-    for part in tqdm(torch.split(indices, AT_ONCE), desc="oracle", mininterval=5.0):
+    for part in tqdm(torch.split(indices, ANSWERED_AT_ONCE), desc="oracle", mininterval=5.0):
         hr, lr, labels = batch_of(images, part, device)
         bought = torch.zeros(len(part), PATCHES, dtype=torch.bool, device=device)
         for size in range(1, max(sizes) + 1):

@@ -3,15 +3,19 @@
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+LONGEST_WAIT = timedelta(days=2)
+"""The others wait while process 0 measures alone; torch's 10 minutes would end the run meanwhile."""
+
 
 def rank() -> int:
-    """Number of this process; 0 is the one that writes files."""
-    return dist.get_rank() if dist.is_initialized() else 0
+    """Number of this process, torchrun's or 0; 0 is the one that writes files."""
+    return int(os.environ.get("RANK", "0"))
 
 
 def count() -> int:
@@ -28,7 +32,7 @@ def joined(device: torch.device) -> Iterator[torch.device]:
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
     try:
         yield device
     finally:

@@ -2,11 +2,12 @@
 
 An LR-filled, mask-trained HR stream beside the LR stream; cross-fitted classifiers that say what
 choices of patches are worth; value regression, then perhaps a polish by policy gradient. Which policy
-is kept, and every other choice that no gradient makes, is decided on validation or out of fold.
+is kept, and every other choice that no gradient makes, is decided on validation or out of fold. Where
+images are many enough not to be learnt by heart, a single judge that has seen them may teach more.
 """
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -34,7 +35,6 @@ class Product:
     """The candidate that is best on validation."""
     validation: dict[str, choose.Score]
     jury: Jury
-    table: Table
 
     @property
     def policy(self) -> PolicyNetwork:
@@ -66,12 +66,14 @@ def train_product(lab: Lab, hr: nn.Module, lr: nn.Module) -> Product:
         chosen=best,
         validation=scores,
         jury=jury,
-        table=table,
     )
 
 
 def train_jury(lab: Lab, filled: nn.Module, lr: nn.Module) -> Jury:
-    """One two-stream classifier per fold, none from weights that have seen the fold."""
+    """One two-stream classifier per fold, none from weights that have seen the fold.
+
+    With a single fold the product's own classifier, which has learnt the images that it judges.
+    """
     recipe, classes = lab.recipe, len(lab.images.classes)
     if recipe.folds == 1:
         return sole_judge(streams(lab, filled, lr, 1.0), lab.images)
@@ -84,9 +86,7 @@ def train_jury(lab: Lab, filled: nn.Module, lr: nn.Module) -> Jury:
         train_classifier(lab, name, hr_part, filled_view(recipe.fill), others, recipe.stage("fold"))
         lr_part = new_lr_network(lab, f"{name}_lr", hr_part)
         view = coarse_view(recipe.lr_input)
-        train_classifier(
-            lab, f"{name}_lr", lr_part.requires_grad_(True), view, others, recipe.stage("fold_lr")
-        )
+        train_classifier(lab, f"{name}_lr", lr_part, view, others, recipe.stage("fold_lr"))
         jurors.append(streams(lab, hr_part, lr_part, 1.0))
     return Jury(jurors, fold)
 
@@ -105,7 +105,7 @@ def train_policies(
         train_policy(lab, "polish", polished, jury, recipe.polish, hr_only=False, polish=True)
         candidates["polish"] = polished
     for policy in candidates.values():
-        policy.views = recipe.policy_views
+        policy.config = replace(policy.config, views=recipe.policy_views)
     return candidates
 
 

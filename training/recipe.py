@@ -2,11 +2,14 @@
 
 import json
 import tomllib
+from collections.abc import Iterator
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin
 
+from models.grid import GRID
 from models.preprocess import Fill
+from models.symmetry import SYMMETRIES
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -14,6 +17,10 @@ Augmentation = Literal["dihedral", "crop-flip", "none"]
 Optimiser = Literal["adamw", "adam", "sgd"]
 Layout = Literal["folders", "cifar10", "cifar100", "imagenet", "fmow", "pairs"]
 Start = Literal["scratch", "hr", "imagenet"]
+Mode = Literal["product", "paper"]
+
+SHIPPED_BY: dict[Mode, tuple[str, ...]] = {"product": ("filled", "values"), "paper": ("pt", "ft1", "ft2")}
+"""Stages that `fit` cannot do without."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +36,7 @@ class Stage:
     weight_decay: float = 0.01
     """On weights of convolutions and linear layers only."""
     label_smoothing: float = 0.1
-    """Classifier stages only."""
+    """Stages that train a classifier alone only, not Ft."""
     ema: float = 0.0
     """Decay of the average of the weights that is kept in the end; 0 keeps the last weights."""
     patience: int = 0
@@ -47,7 +54,7 @@ class Recipe:
 
     name: str
     seed: int
-    mode: Literal["product", "paper"]
+    mode: Mode
     """What `fit` ships: value regression on an LR-filled classifier, or the paper's Ft-2."""
     data: Layout
     augmentation: Augmentation
@@ -55,8 +62,6 @@ class Recipe:
     """Random crops of hr_size are taken from so many pixels a side; 0 = from hr_size plus `pad`."""
     pad: int = 0
     """Reflected border for random crops."""
-    train_images: int = 0
-    """Learn from so many images, the same share of each class; 0 = from all."""
     hr_size: int
     lr_size: int
     tile_m: float
@@ -80,8 +85,9 @@ class Recipe:
     folds: int = 1
     """Classifiers that judge the policy never saw the image: cross-fitting. 1 = the paper's way."""
     table_masks: int = 24
+    """Choices of patches that the jury is asked about, of each training image."""
     policy_views: int = 1
-    """Symmetries that the product's policy averages over; the stages train it on one at a time."""
+    """Symmetries that the product's policy averages over, 1 to 8; the stages train it on one at a time."""
     start_patches: float = 4.0
     """Mean number of patches that the polish starts from."""
     target_patches: float = 4.0
@@ -129,13 +135,18 @@ def load_recipe(name: str) -> Recipe:
         path = Path(name)
     if not path.is_file():
         raise ValueError(f"no recipe {name!r}: neither a file nor one of {', '.join(recipe_names())}")
-    document = tomllib.loads(path.read_text())
+    try:
+        document = tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name}: {error}") from error
     for key, value in document.items():
         if isinstance(value, dict):
             document[key] = _build(Stage, value, f"{path.name} [{key}]")
         elif isinstance(value, list):
             document[key] = tuple(value)
     recipe: Recipe = _build(Recipe, document, path.name)
+    if wrong := list(_contradictions(recipe)):
+        raise ValueError(f"{path.name}: {'; '.join(wrong)}")
     return recipe
 
 
@@ -152,7 +163,45 @@ def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
     if missing := sorted(required - values.keys()):
         raise ValueError(f"{where}: missing keys {', '.join(missing)}")
     for key, value in values.items():
-        choices = [choice for choice in get_args(known[key].type) if isinstance(choice, str)]
-        if choices and value not in choices:
-            raise ValueError(f"{where}: {key} = {value!r} is not one of {', '.join(choices)}")
+        allowed = known[key].type
+        if not _is_a(value, allowed):
+            raise ValueError(f"{where}: {key} = {value!r} is not {_in_words(allowed)}")
     return kind(**values)
+
+
+def _is_a(value: object, allowed: Any) -> bool:
+    """Whether a value read from TOML is of a field's type. True is no number here; 1 is."""
+    if get_origin(allowed) is Literal:
+        return value in get_args(allowed)
+    if get_origin(allowed) is tuple:
+        return isinstance(value, tuple) and all(_is_a(part, get_args(allowed)[0]) for part in value)
+    if allowed in (int, float):
+        return isinstance(value, (int, allowed)) and not isinstance(value, bool)
+    return isinstance(value, allowed)
+
+
+def _in_words(allowed: Any) -> str:
+    if get_origin(allowed) is Literal:
+        return f"one of {', '.join(get_args(allowed))}"
+    if get_origin(allowed) is tuple:
+        return "a list of numbers"
+    simple = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    return simple.get(allowed, "a table")
+
+
+def _contradictions(recipe: Recipe) -> Iterator[str]:
+    """What would end a run hours after its start."""
+    stages = {name: value for name, value in vars(recipe).items() if isinstance(value, Stage)}
+    for name, stage in stages.items():
+        if min(stage.epochs, stage.batch) < 1:
+            yield f"[{name}] needs at least one epoch and one image a batch"
+    if needed := [name for name in SHIPPED_BY[recipe.mode] if name not in stages]:
+        yield f"mode {recipe.mode!r} needs the tables [{'], ['.join(needed)}]"
+    if "values" in stages and recipe.folds > 1 and not stages.keys() >= {"fold", "fold_lr"}:
+        yield f"{recipe.folds} folds need the tables [fold], [fold_lr]"
+    if recipe.hr_size % GRID:
+        yield f"hr_size = {recipe.hr_size} cannot be cut into {GRID} x {GRID} patches"
+    if not 1 <= recipe.policy_views <= SYMMETRIES:
+        yield f"policy_views = {recipe.policy_views}: a square has 1 to {SYMMETRIES} symmetries"
+    if min(recipe.folds, recipe.table_masks, recipe.lr_size, recipe.policy_input, recipe.lr_input) < 1:
+        yield "folds, table_masks, lr_size, policy_input and lr_input are at least 1"

@@ -13,9 +13,9 @@ def log_probability(actions: Tensor, probabilities: Tensor) -> Tensor:
     return likelihood.clamp_min(1e-8).log().sum(-1)
 
 
-def greedy_actions(probabilities: Tensor, threshold: float = 0.5) -> Tensor:
+def greedy_actions(probabilities: Tensor) -> Tensor:
     """The served decision, from probabilities without exploration: bool, shape kept."""
-    return probabilities >= threshold
+    return probabilities >= 0.5
 
 
 def self_critical_loss(

@@ -15,14 +15,13 @@ from tqdm import tqdm
 from models.policy import PolicyNetwork, temper, utilities
 from training.batches import Batch, batch_of
 from training.collapse import collapse
-from training.crossfit import Classifier, Jury
+from training.crossfit import Classifier, Jury, sole_judge
 from training.epochs import train_stage
+from training.evaluate import ANSWERED_AT_ONCE, policy_logits
 from training.lab import Lab
 from training.recipe import Stage
 from training.reinforce import alpha_at, greedy_actions, self_critical_loss
 from training.reward import reward
-
-EVALUATED_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -109,30 +108,22 @@ def train_policy(
 def greedy_reward(
     lab: Lab, policy: PolicyNetwork, judge: Classifier, sigma: float, *, hr_only: bool
 ) -> float:
-    """Mean reward on validation of what would be served: the score for an early stop."""
+    """Mean reward of greedy choices on validation, by `judge`: the score for an early stop."""
     policy.eval()
     judge.hr.eval()
-    total = 0.0
-    for chosen in torch.split(lab.validation, EVALUATED_AT_ONCE):
+    jury, total = sole_judge(judge, lab.images), 0.0
+    for chosen in torch.split(lab.validation, ANSWERED_AT_ONCE):
         hr, lr, labels = batch_of(lab.images, chosen, lab.run.device)
         batch = Batch(hr=hr, lr=lr, labels=labels, chosen=chosen, progress=1.0, symmetry=0)
         greedy = greedy_actions(utilities(policy(lr)))
-        jury = Jury([judge], torch.empty(0))
         answers = jury.probabilities(batch, greedy, None if hr_only else jury.coarse(batch))
         total += float(reward(correctness(answers, labels, expected=False), greedy, sigma).sum())
     return total / len(lab.validation)
 
 
-@torch.inference_mode()
 def warn_of_collapse(lab: Lab, stage: str, policy: PolicyNetwork) -> None:
     """Say so, on the terminal and in metrics.jsonl, if the policy no longer looks at its tile."""
-    parts = torch.split(lab.validation, EVALUATED_AT_ONCE)
-    greedy = torch.cat(
-        [
-            greedy_actions(utilities(policy(batch_of(lab.images, part, lab.run.device)[1]))).cpu()
-            for part in parts
-        ]
-    )
-    if found := collapse(greedy):
+    logits = policy_logits(policy, lab.images, lab.validation)
+    if found := collapse(greedy_actions(utilities(logits))):
         lab.run.log(stage=stage, warning=found)
         tqdm.write(f"{stage}: {found}")

@@ -1,4 +1,4 @@
-"""Value regression: the policy's first shape, fitted to the table of out-of-fold answers.
+"""Value regression: the policy's first shape, fitted to the table of the jury's answers.
 
 For image i and choice k the table holds the loss L_ik = 1 - p(true label), calibrated. The policy's
 b and v are fitted so that b exp(-sum_p v_p m_kp) explains how L varies over the choices k of one image.

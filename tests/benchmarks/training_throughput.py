@@ -177,6 +177,13 @@ def compare(options: argparse.Namespace, step: str, lab: Lab, recipe: Recipe, ou
     return {"batch": batch, "images_per_second": speeds, **ratios}
 
 
+def same_share_of_each_class(lab: Lab, images: int) -> torch.Tensor:
+    """Indices of so many images of the learnt ones."""
+    labels = lab.images.labels[lab.learnt]
+    each = images // len(lab.images.classes)
+    return torch.cat([lab.learnt[labels == label][:each] for label in range(len(lab.images.classes))])
+
+
 def main() -> None:
     """Compare both steps and print JSON."""
     parser = argparse.ArgumentParser(
@@ -194,7 +201,7 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     base = load_recipe("cifar10")
     recipe = replace(
-        base, lr_input=8, bf16_on_cpu=True, train_images=options.images,
+        base, lr_input=8, bf16_on_cpu=True,
         pt=replace(base.stage("pt"), epochs=1, batch=options.pt_batch),
         ft2=replace(base.stage("ft2"), epochs=1, batch=options.ft_batch),
     )  # fmt: skip
@@ -202,7 +209,8 @@ def main() -> None:
         out = Path(folder)
         run = Run(out=out / "lab", seed=0, device=device)
         with open_lab(recipe, options.data, run) as lab:
-            found = {step: compare(options, step, lab, recipe, out) for step in ("pt", "ft2")}
+            few = replace(lab, learnt=same_share_of_each_class(lab, options.images))
+            found = {step: compare(options, step, few, recipe, out) for step in ("pt", "ft2")}
     facts = {
         "hardware": hardware(device),
         "torch": torch.__version__,

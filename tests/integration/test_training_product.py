@@ -39,7 +39,7 @@ def test_a_sole_judge_is_asked_about_images_it_did_not_learn(lab, fitted):
 
 
 def test_the_exponent_of_doubt_is_shipped_and_told(lab, bundle):
-    assert bundle.manifest.doubt_exponent == bundle.policy.doubt_exponent == 2.0
+    assert bundle.manifest.doubt_exponent == bundle.policy.config.doubt_exponent == 2.0
     assert "doubt exponent 2" in (lab.run.out / "bundle" / "README.md").read_text()
 
 

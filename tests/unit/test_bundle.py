@@ -59,7 +59,7 @@ def test_a_bundle_from_before_doubt_was_weighed_keeps_its_manifest():
 
 def test_the_weight_of_doubt_is_kept(bundle):
     weighs = Bundle(manifest(doubt_exponent=1.5), bundle.policy, bundle.classifier)
-    assert load_bundle(dump_bundle(weighs)).policy.doubt_exponent == 1.5
+    assert load_bundle(dump_bundle(weighs)).policy.config.doubt_exponent == 1.5
 
 
 @pytest.fixture(scope="module")

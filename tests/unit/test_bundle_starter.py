@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from models.bundle import Bundle, load_bundle
-from models.policy import utilities
 from training.report import write_card
 
 STARTER = Path(__file__).parents[2] / "models" / "bundles" / "starter"
@@ -43,7 +42,7 @@ def test_its_curve_buys_less_as_the_threshold_rises(bundle):
 @torch.inference_mode()
 def test_it_answers_a_tile(bundle):
     hr, lr = (torch.zeros(1, 3, size, size) for size in (bundle.manifest.hr_size, bundle.manifest.lr_size))
-    utility = utilities(bundle.policy(lr))
+    utility = bundle.utilities(lr)
     assert utility.shape == (1, 16)
     assert 0 <= utility.min() <= utility.max() <= 1
     assert bundle.classifier(hr, lr, utility >= 0.5).sum().item() == pytest.approx(1.0, abs=1e-5)

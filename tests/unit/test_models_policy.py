@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -80,14 +82,14 @@ def test_doubt_multiplies_what_every_patch_of_a_tile_saves():
     coarse = torch.tensor([[0.9, 0.06, 0.04], [0.2, 0.5, 0.3]])
     with torch.inference_mode():
         without = policy(LR, coarse)
-        policy.doubt_exponent = 0.5
+        policy.config = replace(policy.config, doubt_exponent=0.5)
         saved = (policy(LR, coarse) / 2).exp() / (without / 2).exp()
     assert torch.allclose(saved, torch.tensor([[0.1], [0.5]]).sqrt().expand(2, 16), rtol=1e-4)
 
 
 def test_a_policy_that_weighs_doubt_does_not_go_without():
     policy = build()
-    policy.doubt_exponent = 1.0
+    policy.config = replace(policy.config, doubt_exponent=1.0)
     with pytest.raises(ValueError, match="pass what that stream says"):
         policy(LR)
 
@@ -99,7 +101,7 @@ def test_doubt_is_told_where_confidence_rounds_to_one():
 
 def test_with_all_views_turning_the_tile_turns_the_choice():
     policy = build()
-    policy.views = 8
+    policy.config = replace(policy.config, views=8)
     with torch.inference_mode():
         straight = policy(LR)
         for k in range(8):

@@ -27,6 +27,13 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert (tensors["x"].tolist(), facts) == ([1.0, 1.0], {"epoch": 1})
 
 
+def test_of_several_processes_the_first_one_writes(tmp_path, monkeypatch):
+    for rank in ("1", "0"):
+        monkeypatch.setenv("RANK", rank)
+        write_atomically(tmp_path / f"rank{rank}", b"here")
+    assert [path.name for path in tmp_path.iterdir()] == ["rank0"]
+
+
 def test_optimiser_moments_come_back(tmp_path):
     torch.manual_seed(0)
     first, second = nn.Linear(3, 2), nn.Linear(3, 2)

@@ -1,5 +1,7 @@
 """How much the LR stream's doubt counts, chosen on validation."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from factories_lab import tiny_lab
@@ -46,19 +48,19 @@ def policy(monkeypatch):
 
 def test_honest_doubt_is_weighed(policy, lab):
     found = choose.weigh_doubt(policy, Streams(honest=True), lab)
-    assert policy.doubt_exponent >= 1
+    assert policy.config.doubt_exponent >= 1
     assert found.accuracy == 1.0
     assert choose.score(policy, Streams(honest=True), lab, Streams(honest=True).coarse) == found
 
 
 def test_doubt_that_misleads_is_left_out(policy, lab):
     choose.weigh_doubt(policy, Streams(honest=False), lab)
-    assert policy.doubt_exponent == 0
+    assert policy.config.doubt_exponent == 0
 
 
 @pytest.mark.parametrize("patches", [3.0, 8.0])
 def test_the_operating_point_counts_doubt(policy, lab, patches):
-    policy.doubt_exponent = 1.0
+    policy.config = replace(policy.config, doubt_exponent=1.0)
     coarse = Streams(honest=True).coarse
     before = policy_logits(policy, lab.images, lab.validation, coarse)
     choose.place_operating_point(policy, lab, lab.validation, patches, coarse)

@@ -119,6 +119,11 @@ def test_patience_keeps_the_best_epoch_and_stops(tmp_path):
     assert torch.equal(net.state_dict()["1.weight"], kept[1]["1.weight"])
 
 
+def test_patience_without_a_validation_score_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="stage 'toy' has no validation score"):
+        train(tiny_lab(tmp_path), network(), replace(STAGE, patience=2))
+
+
 def test_without_patience_validation_is_not_asked(tmp_path):
     lab = tiny_lab(tmp_path)
     train(lab, network(), validate=lambda: pytest.fail("asked"))

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from service.scenes import imagery
 from training.cli import app
-from training.data import cifar, pairs
+from training.data import cifar, folders, pairs
 from training.data.check import check, describe
 from training.data.cifar import read_cifar
 from training.data.fmow import list_objects, read_fmow, with_context
@@ -212,6 +212,17 @@ def test_check_tells_a_whole_data_set(tmp_path):
         "test: 12 images, 3 classes, 4 to 4 in each; sides 20 to 20 px, median 20\n"
         "Nothing is wrong with it."
     )
+
+
+def test_check_tells_copies_from_namesakes_however_large_the_splits_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(folders, "READ_WHOLE", 0)
+    data = write_data(tmp_path / "d")
+    for split, colour in (("train", "red"), ("test", "blue")):
+        Image.new("RGB", (20, 20), colour).save(data / split / "class0/00.bmp")
+    assert check(data, "folders").wrong == ()
+    (data / "test/class0/copy.bmp").write_bytes((data / "train/class0/00.bmp").read_bytes())
+    (sentence,) = check(data, "folders").wrong
+    assert "class0/copy.bmp is also in train" in sentence
 
 
 def test_check_finds_everything_at_once(tmp_path):

@@ -14,6 +14,6 @@ from training.train_classifier import coarse_view, train_classifier
 
 def train_distillation(lab: Lab, teacher: nn.Module) -> nn.Module:
     """Train a student of `teacher`, HR-CNN; returns it frozen. Its input is LR upsampled to lr_input."""
-    student = new_lr_network(lab, "kd", teacher).requires_grad_(True)
+    student = new_lr_network(lab, "kd", teacher)
     view = coarse_view(lab.recipe.lr_input)
     return train_classifier(lab, "kd", student, view, lab.learnt, lab.recipe.stage("kd"), teacher=teacher)

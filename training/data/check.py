@@ -90,7 +90,7 @@ def _check_folders(place: Path) -> Findings:
             by_class[name] = len(inside)
             files += inside
         splits.append(Split(name=folder.name, by_class=by_class, sides=_sides(files, wrong)))
-        content[folder.name] = dict(zip(files, folders.file_digests(files, folder), strict=True))
+        content[folder.name] = {file: folders.content_digest(file) for file in files}
     wrong += _in_both(content[train.name], content[test.name])
     return Findings(splits=tuple(splits), wrong=tuple(wrong + _classes(splits)))
 

@@ -32,7 +32,7 @@ class ImageSource(Protocol):
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """One for each image; equal ones are the same image."""
+        """One for each image, of what its loader could look at; equal ones are taken for the same image."""
 
     @property
     def mean(self) -> Sequence[float]:
@@ -61,7 +61,7 @@ class Labelled:
     """int64 (N,), on the CPU."""
     classes: tuple[str, ...]
     digests: tuple[str, ...]
-    """Equal ones are the same image."""
+    """One for each image, of what its loader could look at; equal ones are taken for the same image."""
     mean: Sequence[float] = NORMALISED[0]
     std: Sequence[float] = NORMALISED[1]
 
@@ -100,7 +100,7 @@ Decode = Callable[[Path, str], tuple[Tensor, Tensor]]
 class StreamedImages(Labelled):
     """Too many for memory: files are decoded when asked for, by a bounded pool of threads.
 
-    Their digests are of names and sizes: reading every byte first would take as long as an epoch.
+    Of very many, digests are of names and sizes: reading every byte first would take as long as an epoch.
     """
 
     files: tuple[tuple[Path, str], ...]
@@ -173,7 +173,7 @@ def prefetched(
 def split_groups(images: ImageSource, per_class: int, seed: int) -> tuple[Tensor, Tensor]:
     """Indices (rest, held out), `per_class` or a few more held out of each class.
 
-    Identical files go to the same side, else one would be judged on what it has learnt by heart.
+    Images of equal digests go to the same side, else one would be judged on what it has learnt by heart.
     """
     held: list[int] = []
     for groups in _shuffled_groups(images, range(len(images.labels)), seed):
@@ -197,7 +197,7 @@ def fold_of(images: ImageSource, indices: Tensor, folds: int, seed: int) -> Tens
 
 
 def _shuffled_groups(images: ImageSource, indices: Sequence[int], seed: int) -> Iterator[list[list[int]]]:
-    """For each class, its groups of identical files in random order."""
+    """For each class, its groups of equal digests in random order."""
     generator = torch.Generator().manual_seed(seed)
     by_class: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index in indices:

@@ -93,17 +93,21 @@ def _logits(networks: Networks, policy: PolicyNetwork) -> Tensor:
     return policy_logits(policy, networks.lab.images, networks.lab.validation, coarse)
 
 
-def _one_view(networks: Networks) -> Tensor:
+def _shipped_but(networks: Networks, **changes: Any) -> Tensor:
+    """Logits of the shipped policy with these settings instead."""
     policy = copy.deepcopy(networks.product.policy)
-    policy.views = 1
+    policy.config = replace(policy.config, **changes)
     return _logits(networks, policy)
+
+
+def _one_view(networks: Networks) -> Tensor:
+    return _shipped_but(networks, views=1)
 
 
 def _doubt_turned(networks: Networks) -> Tensor:
     """Without the LR stream's doubt; where validation left it out, with it."""
-    policy = copy.deepcopy(networks.product.policy)
-    policy.doubt_exponent = 0.0 if policy.doubt_exponent else 1.0
-    return _logits(networks, policy)
+    weighed = networks.product.policy.config.doubt_exponent > 0
+    return _shipped_but(networks, doubt_exponent=0.0 if weighed else 1.0)
 
 
 def _cross_fitting_turned(networks: Networks) -> Tensor:
@@ -130,8 +134,8 @@ def _reinforce(networks: Networks) -> Tensor:
 
 def _beside_shipped(networks: Networks, policy: PolicyNetwork) -> Tensor:
     """Logits of a policy that differs from the shipped one in its training alone."""
-    policy.views = networks.lab.recipe.policy_views
-    policy.doubt_exponent = networks.product.policy.doubt_exponent
+    shipped = networks.product.policy.config
+    policy.config = replace(policy.config, views=shipped.views, doubt_exponent=shipped.doubt_exponent)
     return _logits(networks, policy)
 
 
@@ -154,7 +158,7 @@ CLASSIFIERS: dict[str, Callable[[Networks], Predictor]] = {
 
 
 def _preferences(networks: Networks) -> dict[str, Callable[[Networks], Tensor]]:
-    doubted = networks.product.policy.doubt_exponent > 0
+    doubted = networks.product.policy.config.doubt_exponent > 0
     crossed = networks.lab.recipe.folds > 1
     return {
         "one view instead of several symmetries": _one_view,
@@ -179,10 +183,9 @@ def _gate(networks: Networks) -> tuple[choose.Gate, choose.Score]:
     lost = (is_right(coarse, labels) == 0) & (is_right(whole, labels) == 1)
     confidence = coarse.max(1).values
     gate = choose.calibrated_gate(confidence, lost)
-    policy = copy.deepcopy(networks.product.policy)
-    policy.doubt_exponent = 0.0
     # At S = 6 a gate may leave too few tiles to spend on; the threshold then buys all of them.
-    closed = _logits(networks, policy).masked_fill((confidence >= gate.confidence).unsqueeze(1), -1e30)
+    undoubted = _shipped_but(networks, doubt_exponent=0.0)
+    closed = undoubted.masked_fill((confidence >= gate.confidence).unsqueeze(1), -1e30)
     return gate, choose.score_logits(closed, classifier, lab)
 
 

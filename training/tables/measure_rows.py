@@ -14,10 +14,11 @@ from training.baselines.super_resolution import super_resolved_predictor
 from training.batches import batch_of
 from training.choose import threshold_for
 from training.crossfit import Classifier
-from training.evaluate import Coarse, Predictor, is_right, policy_logits, predict
+from training.evaluate import ANSWERED_AT_ONCE, Coarse, Predictor, is_right, policy_logits, predict
 from training.lab import Lab
 from training.oracle import oracle_masks
 from training.patchdrop import served
+from training.reinforce import greedy_actions
 from training.tables.networks import CHOOSERS, Networks
 from training.tables.rows import Row
 from training.train_masked import Chooser
@@ -92,7 +93,7 @@ def product(networks: Networks) -> Rows:
         "same_classifier": same,
         "ends": ends,
         "chosen": made.chosen,
-        "doubt_exponent": made.policy.doubt_exponent,
+        "doubt_exponent": made.policy.config.doubt_exponent,
         "candidates": validation,
     }
     yield Row(method=row.method, stage="", right=row.right, selected=row.selected, facts=row.facts | facts)
@@ -181,7 +182,7 @@ def after(choose: Callable[[Tensor], Tensor], predictor: Predictor) -> Predictor
 
 def baseline_size(lab: Lab, policy: PolicyNetwork) -> int:
     """The policy's S on validation, rounded up in the baselines' favour as the paper does."""
-    bought = utilities(policy_logits(policy, lab.images, lab.validation)) >= 0.5
+    bought = greedy_actions(utilities(policy_logits(policy, lab.images, lab.validation)))
     return max(1, math.ceil(float(bought.double().sum(1).mean())))
 
 
@@ -220,7 +221,7 @@ def _policy_row(
 ) -> Row:
     """Greedy choices at utility 0.5; the curve's thresholds are placed on validation."""
     logits = policy_logits(policy, lab.test, torch.arange(len(lab.test.labels)), coarse)
-    selected = utilities(logits) >= 0.5
+    selected = greedy_actions(utilities(logits))
     placed = policy_logits(policy, lab.images, lab.validation, coarse)
     curve = []
     for size in CURVE_SIZES:
@@ -262,7 +263,7 @@ def _draws(networks: Networks, name: str, size: int) -> list[Tensor]:
 
 @torch.inference_mode()
 def _chosen(lab: Lab, chooser: Chooser) -> Tensor:
-    parts = torch.split(torch.arange(len(lab.test.labels)), 256)
+    parts = torch.split(torch.arange(len(lab.test.labels)), ANSWERED_AT_ONCE)
     return torch.cat([chooser(batch_of(lab.test, part, lab.run.device)[1]).cpu() for part in parts])
 
 

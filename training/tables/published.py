@@ -41,7 +41,6 @@ METHODS = {
     "product": "Loupe (product mode)",
     "oracle": "Oracle (knows the label: an upper bound)",
 }
-CHOOSERS = ("fixed_h", "fixed_v", "stochastic", "stn", "patchdrop")
 
 
 def _compared(

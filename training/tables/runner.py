@@ -70,8 +70,8 @@ def rows_folder(out: Path, number: str) -> Path:
     return out / "rows" / ("timed" if number == "3" else "compared")
 
 
-def run_table(number: str, lab: Lab, only: Iterable[str] = ()) -> Path:
-    """Measure every row of a table that is not in `<out>/rows` yet; returns that folder.
+def run_table(number: str, lab: Lab, only: Iterable[str] = ()) -> None:
+    """Measure every row of a table that is not in `<out>/rows` yet.
 
     `only` names the rows wanted; the others stay as they are. ValueError if it names none of the table's.
     """
@@ -94,4 +94,3 @@ def run_table(number: str, lab: Lab, only: Iterable[str] = ()) -> Path:
                 tqdm.write(
                     f"{row.method} {row.stage}: {100 * row.accuracy:.1f} % at S = {row.mean_patches:.2f}"
                 )
-    return folder

@@ -17,6 +17,7 @@ from training.data.images import Images
 from training.evaluate import is_right, policy_logits, predict
 from training.lab import Lab, Run
 from training.patchdrop import Trained, served, train_hr_cnn, train_lr_cnn, train_patchdrop, two_stream
+from training.reinforce import greedy_actions
 
 RATIOS = (2, 3, 4, 5)
 SIGMAS = (0.5, 2.0, 5.0, 11.0)
@@ -84,7 +85,7 @@ def _beside(lab: Lab, name: str) -> Lab:
 
 def _measured(lab: Lab, trained: Trained) -> Point:
     everything = torch.arange(len(lab.test.labels))
-    bought = utilities(policy_logits(trained.policy, lab.test, everything)) >= 0.5
+    bought = greedy_actions(utilities(policy_logits(trained.policy, lab.test, everything)))
     predictor = served("ft2", trained.classifier)
     answers = predict(predictor, lab.test, everything, bought, lab.run.device)
     return {
