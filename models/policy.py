@@ -40,9 +40,9 @@ class PolicyNetwork(nn.Module):
     With the independent head the backbone's 16 outputs are the scores, as in the paper.
     With the diminishing head the backbone says how much loss any purchase could save, b, and how far
     each patch goes, v_p; buying patches a leaves b exp(-sum_p v_p a_p) of it. A patch's score is the
-    logarithm of what it saves once every better patch is bought: log b + log v_p - sum of the
-    v_q > v_p. Returns diminish, so a hopeful tile does not buy everything, and a larger budget never
-    un-buys.
+    logarithm of the rate at which it starts to save, minus the derivative by a_p, once every better
+    patch is bought: log b + log v_p - sum of the v_q > v_p. Returns diminish, so a hopeful tile does
+    not buy everything, and a larger budget never un-buys.
     A purchase saves nothing where the free label is right already, so a saving may be multiplied by
     doubt ** doubt_exponent, the LR stream's own chance that it is wrong. That moves a tile's patches
     together: it says which tiles to spend on, and leaves a tile's order as it is.

@@ -13,13 +13,14 @@ import torch
 from torch import nn
 
 from models.bundle import Bundle, CurvePoint, Manifest, dump_bundle, load_bundle
+from models.grid import PATCHES
 from models.policy import PolicyNetwork, utilities
 from models.two_stream import TwoStreamClassifier
 from training import choose, processes
 from training.checkpoints import write_atomically
 from training.crossfit import fit_temperature
 from training.data.images import ImageSource
-from training.evaluate import Predictor, is_right, policy_logits, predict
+from training.evaluate import Predictor, policy_logits, predict, right_on
 from training.lab import Lab
 from training.measure import measure
 from training.patchdrop import served, train_hr_cnn, train_lr_cnn, train_patchdrop, two_stream
@@ -151,19 +152,16 @@ def _stage_row(lab: Lab, candidate: Candidate) -> dict[str, float]:
     everything = torch.arange(len(lab.test.labels))
     logits = policy_logits(candidate.policy, lab.test, everything, candidate.classifier.coarse)
     bought = greedy_actions(utilities(logits))
-    answers = predict(candidate.predictor, lab.test, everything, bought, lab.run.device)
     return {
-        "accuracy": float(is_right(answers, lab.test.labels.cpu()).mean()),
+        "accuracy": float(right_on(candidate.predictor, lab.test, bought, lab.run.device).mean()),
         "mean_patches": float(bought.double().sum(1).mean()),
         "images_without_purchase": float((~bought.any(1)).double().mean()),
     }
 
 
 def _plain_accuracy(lab: Lab, hr: nn.Module) -> float:
-    everything = torch.arange(len(lab.test.labels))
-    whole = torch.ones(len(everything), 16).bool()
-    answers = predict(lambda tile, _lr, _bought: hr(tile), lab.test, everything, whole, lab.run.device)
-    return float(is_right(answers, lab.test.labels.cpu()).mean())
+    whole = torch.ones(len(lab.test.labels), PATCHES).bool()
+    return float(right_on(lambda tile, _lr, _bought: hr(tile), lab.test, whole, lab.run.device).mean())
 
 
 def minutes(out: Path) -> float:

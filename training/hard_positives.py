@@ -16,6 +16,7 @@ from models.preprocess import compose
 from training.batches import Batch
 from training.epochs import train_stage
 from training.lab import Lab, new_network
+from training.masks import top_masks
 from training.train_classifier import frozen
 
 MOST_HIDDEN = 4
@@ -45,8 +46,7 @@ def train_with_hard_positives(lab: Lab, policy: PolicyNetwork) -> nn.Module:
 
 def hard_positive_masks(logits: Tensor, hidden: Tensor) -> Tensor:
     """What stays when the hidden[i] patches of the largest logits (B, 16) are dropped: bool (B, 16)."""
-    rank = logits.argsort(dim=1, descending=True, stable=True).argsort(1)
-    return rank >= hidden.unsqueeze(1)
+    return ~top_masks(logits, hidden)
 
 
 def cut_out(images: Tensor, share: float) -> Tensor:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
@@ -105,7 +105,7 @@ def _number(*words: object) -> int:
 def _claim(run: Run, recipe: Recipe) -> None:
     """Mark the folder as this run's, so that no other recipe or seed goes on from its checkpoints.
 
-    A recipe that has gained stages since is still the same.
+    A recipe that has gained stages since is still the same, and so is one whose fields have become fewer.
     """
     mark = run.out / "run.json"
     facts = {"seed": run.seed, **recipe.settings}
@@ -113,7 +113,8 @@ def _claim(run: Run, recipe: Recipe) -> None:
         if not run.resume:
             raise ValueError(f"{run.out} holds an earlier run: add --resume or choose another folder")
         before = json.loads(mark.read_text())
-        if changed := sorted(name for name, value in before.items() if facts.get(name) != value):
+        known = before.keys() & {field.name for field in fields(Recipe)}
+        if changed := sorted(name for name in known if facts.get(name) != before[name]):
             raise ValueError(
                 f"{run.out} holds a run with another {', '.join(changed)}: choose another folder"
             )

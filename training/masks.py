@@ -10,14 +10,22 @@ CENTRES = torch.stack((_INDEX % GRID, _INDEX // GRID), dim=1).float()
 """Row and column of each patch (16, 2)."""
 
 
+def top_masks(values: Tensor, sizes: Tensor | int) -> Tensor:
+    """The patches with the largest values (B, 16), sizes (B,) of them or the same number of each tile.
+
+    The lower index first where equal. bool (B, 16).
+    """
+    rank = values.argsort(dim=1, descending=True, stable=True).argsort(1)
+    return rank < torch.as_tensor(sizes, device=values.device).reshape(-1, 1)
+
+
 def masks_of_sizes(sizes: Tensor, clustered: Tensor) -> Tensor:
-    """Choose sizes[i] patches of 16: uniformly, or near a random spot where clustered[i]. bool (B, 16)."""
+    """Choose sizes (B,) patches: uniformly, or near a random spot where clustered (B,). bool (B, 16)."""
     count = len(sizes)
     noise = -torch.log(-torch.log(torch.rand(count, PATCHES).clamp(1e-9, 1 - 1e-7)))  # Gumbel
     spot = torch.rand(count, 1, 2) * (GRID - 1)
     nearness = -((CENTRES - spot) ** 2).sum(2) * clustered.float().unsqueeze(1)
-    rank = (noise + nearness).argsort(1, descending=True).argsort(1)
-    return rank < sizes.unsqueeze(1)
+    return top_masks(noise + nearness, sizes)
 
 
 def training_masks(count: int, unmasked: float = 1 / 3) -> Tensor:

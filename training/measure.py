@@ -13,7 +13,7 @@ from models.policy import utilities
 from training.baselines.fixed import FIXED_H, FIXED_V, fixed_masks
 from training.baselines.stochastic import stochastic_masks
 from training.data.images import ImageSource
-from training.evaluate import is_right, paired_bootstrap, policy_logits, predict
+from training.evaluate import paired_bootstrap, policy_logits, right_on
 
 STOCHASTIC_SEEDS = 5
 CURVE_PATCHES = (1, 2, 3, 4, 5, 6, 8, 12)
@@ -50,9 +50,7 @@ def measure(bundle: Bundle, images: ImageSource) -> dict[str, Any]:
 
 
 def _right(bundle: Bundle, images: ImageSource, selected: Tensor) -> Tensor:
-    everything = torch.arange(len(images.labels))
-    device = next(bundle.classifier.parameters()).device
-    return is_right(predict(bundle.classifier, images, everything, selected, device), images.labels)
+    return right_on(bundle.classifier, images, selected, bundle.policy.shift.device)
 
 
 def _summary(right: Tensor) -> dict[str, float]:

@@ -102,8 +102,6 @@ class Recipe:
     fold_lr: Stage | None = None
     values: Stage | None = None
     polish: Stage | None = None
-    masked: Stage | None = None
-    """Fine-tuning of the baselines' classifiers on their own choices of patches."""
     kd: Stage | None = None
     pcn: Stage | None = None
     srgan: Stage | None = None

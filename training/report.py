@@ -6,6 +6,7 @@
 from typing import Any
 
 from models.manifest import Manifest
+from training.evaluate import verdict
 
 NAMES = {"fixed_h": "Fixed-H", "fixed_v": "Fixed-V", "stochastic": "Stochastic (mean of 5 seeds)"}
 STAGES = {
@@ -115,13 +116,8 @@ def _row(name: str, patches: float, accuracy: float, error: float | None, gain: 
 
 def _verdict(test: dict[str, Any]) -> str:
     """One sentence a baseline, by whether the interval of the gain leaves zero out."""
-    lines = []
-    for name, values in test["baselines"].items():
-        gain = values["gain"]
-        verdict = "cannot be told apart from" if gain["low"] <= 0 <= gain["high"] else "beats"
-        verdict = "loses to" if gain["high"] < 0 else verdict
-        lines.append(f"- The policy {verdict} {NAMES[name]}.\n")
-    return "".join(lines) + "\n"
+    gains = {NAMES[name]: values["gain"] for name, values in test["baselines"].items()}
+    return "".join(f"- The policy {verdict(gain)} {name}.\n" for name, gain in gains.items()) + "\n"
 
 
 def _rounded_up(test: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from training.baselines.stochastic import stochastic_masks, survival_weights
 from training.choose import threshold_for
 from training.crossfit import fit_temperature
 from training.evaluate import paired_bootstrap
-from training.masks import asking_masks, masks_of_sizes, training_masks
+from training.masks import asking_masks, masks_of_sizes, top_masks, training_masks
 
 
 @pytest.mark.parametrize("order", [FIXED_H, FIXED_V])
@@ -23,6 +23,11 @@ def test_fixed_h_is_a_horizontal_band_and_fixed_v_a_vertical_one():
     assert band.sum(1).tolist() == [0, 4, 4, 0]
     assert mask_image(fixed_masks(FIXED_V, 8, 1), 4)[0, 0].sum(0).tolist() == [0, 4, 4, 0]
     assert FIXED_H.index(12) + 1 == FIXED_H.index(15)
+
+
+def test_top_masks_buy_exactly_as_many_even_among_equals():
+    values = torch.tensor([[0.1] * 16, [*[0.0] * 14, 5.0, 4.0]])
+    assert top_masks(values, 3).nonzero().tolist() == [[0, 0], [0, 1], [0, 2], [1, 0], [1, 14], [1, 15]]
 
 
 def test_in_fixed_order_each_tile_buys_as_many_patches_but_the_first_of_the_order():

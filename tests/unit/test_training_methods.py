@@ -11,7 +11,7 @@ from models.backbones import build_backbone
 from models.grid import patch_slices
 from models.policy import PolicyConfig, PolicyNetwork
 from training.bagnet import BagNet, cut, milliseconds_per_image, train_bagnet
-from training.baselines.saliency import SIDE, SaliencySampler, top_masks, train_saliency
+from training.baselines.saliency import SIDE, SaliencySampler, train_saliency
 from training.hard_positives import cut_out, hard_positive_masks, train_with_cutout, train_with_hard_positives
 from training.oracle import oracle_masks
 from training.patchdrop import train_patchdrop
@@ -62,11 +62,6 @@ def test_stn_trains_looks_and_task_and_leaves_the_given_classifier(tmp_path, cla
     assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
     assert not torch.equal(sampler.classifier.head.weight, classifier.head.weight)
     assert torch.allclose(sampler.saliency(torch.randn(2, 3, 4, 4)).sum((1, 2)), torch.ones(2))
-
-
-def test_top_masks_buy_exactly_as_many_even_among_equals():
-    values = torch.tensor([[0.1] * 16, [*[0.0] * 14, 5.0, 4.0]])
-    assert top_masks(values, 3).nonzero().tolist() == [[0, 0], [0, 1], [0, 2], [1, 0], [1, 14], [1, 15]]
 
 
 def test_oracle_finds_the_patches_that_matter():

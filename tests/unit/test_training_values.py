@@ -1,8 +1,13 @@
+from dataclasses import replace
+
 import pytest
 import torch
+from factories_lab import tiny_lab
 
+from models.policy import PolicyConfig, PolicyNetwork
+from training.batches import batch_of
 from training.crossfit import Table
-from training.train_values import value_loss
+from training.train_values import train_values, value_loss
 
 
 def test_value_loss_is_zero_for_the_model_it_fits_whatever_cannot_be_saved():
@@ -32,3 +37,24 @@ def test_table_mixes_each_answer_with_the_share_it_bought():
     assert table.mixed(1.0).tolist() == [[[0.0, 1.0], [0.25, 0.75]]]
     assert table.mixed(0.5).tolist() == [[[0.0, 1.0], [0.5, 0.5]]]
     assert torch.equal(table.calibrated(0.5).argmax(2), table.mixed(0.5).argmax(2))
+
+
+def test_values_are_learnt_on_whole_tiles_as_the_jury_was_asked(tmp_path, monkeypatch):
+    """In a crop a patch would stand beside its worth; a mirrored tile is asked about mirrored choices."""
+    lab = tiny_lab(tmp_path, augmentation="none", pad=4)
+    policy = PolicyNetwork(PolicyConfig(backbone="resnet8", input_size=4))
+    seen = []
+    learn = policy.saving_and_reach
+    monkeypatch.setattr(policy, "saving_and_reach", lambda lr: seen.append(lr) or learn(lr))
+    count = len(lab.learnt)
+    table = Table(
+        indices=lab.learnt,
+        masks=torch.rand(count, 4, 16) < 0.5,
+        hr=torch.rand(count, 4, 3).softmax(2),
+        lr=torch.rand(count, 3).softmax(1),
+        labels=lab.images.labels[lab.learnt],
+    )
+    train_values(lab, "values", policy, table, 1.0, replace(lab.recipe.stage("values"), epochs=1))
+    _, whole, _ = batch_of(lab.images, lab.learnt, torch.device("cpu"))
+    rows = {tuple(tile.flatten().tolist()) for tile in whole}
+    assert {tuple(tile.flatten().tolist()) for tile in torch.cat(seen)} == rows

@@ -81,12 +81,6 @@ class SaliencySampler(nn.Module):
         return pooled.transpose(2, 3).reshape(-1, PATCHES)
 
 
-def top_masks(values: Tensor, size: int) -> Tensor:
-    """The `size` patches with the largest values (B, 16), the lower index first where equal: bool (B, 16)."""
-    order = values.argsort(dim=1, descending=True, stable=True)
-    return order.argsort(1) < size
-
-
 def train_saliency(lab: Lab, classifier: nn.Module) -> SaliencySampler:
     """Train the sampler with a copy of `classifier`, HR-CNN; returns it frozen."""
     seed_start(lab, "stn")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from models.grid import GRID, PATCHES, row_col
+from training.masks import top_masks
 
 
 def survival_weights() -> Tensor:
@@ -23,4 +24,4 @@ def stochastic_masks(size: int, count: int, seed: int | None) -> Tensor:
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     uniform = torch.rand(count, PATCHES, generator=generator, dtype=torch.float64).clamp_min(1e-12)
     keys = survival_weights().double().log() - torch.log(-torch.log(uniform))
-    return keys.argsort(1, descending=True).argsort(1) < size
+    return top_masks(keys, size)

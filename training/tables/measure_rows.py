@@ -14,7 +14,7 @@ from training.baselines.super_resolution import super_resolved_predictor
 from training.batches import batch_of
 from training.choose import threshold_for
 from training.crossfit import Classifier
-from training.evaluate import ANSWERED_AT_ONCE, Coarse, Predictor, is_right, policy_logits, predict
+from training.evaluate import ANSWERED_AT_ONCE, Coarse, Predictor, policy_logits, right_on
 from training.lab import Lab
 from training.oracle import oracle_masks
 from training.patchdrop import served
@@ -194,9 +194,7 @@ def _coarse(lab: Lab, network: nn.Module) -> Predictor:
 
 
 def _right(lab: Lab, predictor: Predictor, selected: Tensor) -> Tensor:
-    everything = torch.arange(len(lab.test.labels))
-    answers = predict(predictor, lab.test, everything, selected, lab.run.device)
-    return is_right(answers, lab.test.labels.cpu()).float()
+    return right_on(predictor, lab.test, selected, lab.run.device).float()
 
 
 def _plain(lab: Lab, method: str, predictor: Predictor, *, bought: bool) -> Row:

@@ -1,6 +1,7 @@
 """The networks that rows are measured with, each trained, or read back, when it is first asked for."""
 
 import copy
+from dataclasses import replace
 from functools import cached_property
 
 from torch import nn
@@ -10,7 +11,7 @@ from training.bagnet import BagNet, train_bagnet
 from training.baselines.coupling import train_coupling
 from training.baselines.distillation import train_distillation
 from training.baselines.fixed import FIXED_H, FIXED_V, fixed_masks
-from training.baselines.saliency import SaliencySampler, top_masks, train_saliency
+from training.baselines.saliency import SaliencySampler, train_saliency
 from training.baselines.stochastic import stochastic_masks
 from training.baselines.super_resolution import (
     SuperResolver,
@@ -20,6 +21,7 @@ from training.baselines.super_resolution import (
 from training.crossfit import Classifier
 from training.hard_positives import train_with_cutout, train_with_hard_positives
 from training.lab import Lab
+from training.masks import top_masks
 from training.patchdrop import Trained, train_hr_cnn, train_lr_cnn, train_patchdrop, two_stream
 from training.product import Product, train_product
 from training.train_masked import Chooser, train_masked
@@ -116,9 +118,12 @@ class Networks:
         return lambda lr: top_masks(saliency.patch_saliency(lr), size)
 
     def tuned(self, name: str, size: int, stage: str, start: Classifier, prefix: str = "") -> Classifier:
-        """A copy of `start` that learnt to live with a baseline's choices: one stream in ft1, both in ft2."""
+        """A copy of `start` that learnt to live with a baseline's choices: one stream in ft1, both in ft2.
+
+        As long and as fast as PatchDrop does in that stage.
+        """
         classifier = copy.deepcopy(start)
-        config = self.lab.recipe.stage("masked")
+        config = replace(self.lab.recipe.stage(stage), patience=0)  # no validation score to stop by
         train_masked(
             self.lab,
             f"{prefix}{name}_{stage}",

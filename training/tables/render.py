@@ -8,13 +8,13 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+import torch
+
 from training.checkpoints import write_atomically
-from training.evaluate import paired_bootstrap
+from training.evaluate import paired_bootstrap, verdict
 from training.tables.figures import draw_table
 from training.tables.published import BAGNET_MILLISECONDS, STAGE_NAMES, TABLES, Table
-from training.tables.rows import Row, joined
-
-VERDICTS = {-1: "loses to", 0: "not told apart from", 1: "beats"}
+from training.tables.rows import Row
 
 Seeds = Mapping[int, list[Row]]
 """Rows by seed."""
@@ -53,7 +53,7 @@ def cells(number: str, seeds: Seeds, data: str) -> list[Cell]:
 
 
 def _cell(table: Table, seeds: Seeds, method: str, stage: str, published: tuple[float, float] | None) -> Cell:
-    rows = _of(seeds, method, stage)
+    rows = list(_by_seed(seeds, method, stage).values())
     if not rows:
         return Cell(method=method, stage=stage, published=published)
     accuracies = [row.accuracy for row in rows]
@@ -72,25 +72,22 @@ def _cell(table: Table, seeds: Seeds, method: str, stage: str, published: tuple[
     )
 
 
-def _of(seeds: Seeds, method: str, stage: str) -> list[Row]:
-    rows = [row for seed in sorted(seeds) for row in seeds[seed]]
-    return [row for row in rows if (row.method, row.stage) == (method, stage)]
+def _by_seed(seeds: Seeds, method: str, stage: str) -> dict[int, Row]:
+    asked = (method, stage)
+    return {seed: row for seed in sorted(seeds) for row in seeds[seed] if (row.method, row.stage) == asked}
 
 
 def _gain(table: Table, seeds: Seeds, method: str, stage: str) -> dict[str, float] | None:
-    """The reference's last stage stands against methods without stages."""
+    """The reference's last stage stands against methods without stages; only seeds that both have count."""
     last = table.stages[-1] if table.stages else ""
-    reference = _of(seeds, table.reference, stage or last)
-    rows = _of(seeds, method, stage)
-    if method == table.reference or len(reference) != len(rows):
+    reference = _by_seed(seeds, table.reference, stage or last)
+    rows = _by_seed(seeds, method, stage)
+    both = sorted(reference.keys() & rows.keys())
+    if method == table.reference or not both:
         return None
-    return paired_bootstrap(joined(reference), joined(rows))
-
-
-def verdict(gain: Mapping[str, float]) -> str:
-    """In words, by whether the 95 % interval of the gain leaves zero out."""
-    sign = 1 if gain["low"] > 0 else -1 if gain["high"] < 0 else 0
-    return VERDICTS[sign]
+    # An image is one draw however many seeds saw it: seeds are averaged before images are resampled.
+    first, second = (torch.stack([kept[seed].right for seed in both]).mean(0) for kept in (reference, rows))
+    return paired_bootstrap(first, second)
 
 
 def write_table(number: str, seeds: Seeds, data: str, provenance: Mapping[str, Any], folder: Path) -> Path:

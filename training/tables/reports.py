@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 
+from models.grid import PATCHES
 from training.checkpoints import write_atomically
-from training.evaluate import is_right, predict
+from training.evaluate import right_on
 from training.fit import minutes
 from training.lab import Lab
 from training.patchdrop import served
@@ -150,14 +151,12 @@ def _dropped(networks: Networks, data: str, folder: Path) -> Path:
     """Fig. 1a: HR-CNN, trained on full images, with patches dropped at random."""
     lab = networks.lab
     generator = torch.Generator().manual_seed(lab.run.seed)
-    everything = torch.arange(len(lab.test.labels))
-    order = torch.rand(len(everything), 16, generator=generator).argsort(1)
+    order = torch.rand(len(lab.test.labels), PATCHES, generator=generator).argsort(1)
     predictor = served("ft1", networks.streams)
     points = []
-    for dropped in range(0, 16, 2):
-        selected = order >= dropped
-        answers = predict(predictor, lab.test, everything, selected, lab.run.device)
-        points.append((float(dropped), float(is_right(answers, lab.test.labels.cpu()).mean()), ""))
+    for dropped in range(0, PATCHES, 2):
+        right = right_on(predictor, lab.test, order >= dropped, lab.run.device)
+        points.append((float(dropped), float(right.mean()), ""))
     _keep(folder / f"fig1a-{data}.json", [[x, y] for x, y, _ in points])
     title = f"Fig. 1a on {data}: HR-CNN, seed {lab.run.seed}"
     return figures.draw_points(

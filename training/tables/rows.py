@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from training.checkpoints import load_tensors, save_tensors
@@ -58,8 +57,3 @@ def load_rows(folder: Path) -> list[Row]:
         tensors, facts = load_tensors(path)
         rows.append(Row(right=tensors["right"], selected=tensors["selected"], **facts))
     return rows
-
-
-def joined(rows: list[Row]) -> Tensor:
-    """`right` of the same method and stage over several seeds, one after the other."""
-    return torch.cat([row.right for row in rows])

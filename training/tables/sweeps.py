@@ -14,7 +14,7 @@ from models.policy import utilities
 from models.preprocess import downsample
 from training.checkpoints import write_atomically
 from training.data.images import Images
-from training.evaluate import is_right, policy_logits, predict
+from training.evaluate import policy_logits, right_on
 from training.lab import Lab, Run
 from training.patchdrop import Trained, served, train_hr_cnn, train_lr_cnn, train_patchdrop, two_stream
 from training.reinforce import greedy_actions
@@ -72,7 +72,9 @@ def coarser(lab: Lab, size: int) -> Lab:
         ]
         return replace(images, lr=torch.cat(parts))
 
-    recipe = replace(lab.recipe, lr_size=size, policy_input=size)
+    # The LR stream's input keeps its ratio to LR, or it would blur the finer ones away.
+    lr_input = round(lab.recipe.lr_input * size / lab.recipe.lr_size)
+    recipe = replace(lab.recipe, lr_size=size, policy_input=size, lr_input=lr_input)
     return replace(lab, recipe=recipe, images=again(lab.images), test=again(lab.test))
 
 
@@ -87,8 +89,7 @@ def _measured(lab: Lab, trained: Trained) -> Point:
     everything = torch.arange(len(lab.test.labels))
     bought = greedy_actions(utilities(policy_logits(trained.policy, lab.test, everything)))
     predictor = served("ft2", trained.classifier)
-    answers = predict(predictor, lab.test, everything, bought, lab.run.device)
     return {
         "mean_patches": float(bought.double().sum(1).mean()),
-        "accuracy": float(is_right(answers, lab.test.labels.cpu()).mean()),
+        "accuracy": float(right_on(predictor, lab.test, bought, lab.run.device).mean()),
     }
