@@ -1,6 +1,7 @@
 """Every loader on a tiny tree of its real layout, whole and damaged."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from training.data import cifar, folders, pairs
 from training.data.check import check, describe
 from training.data.cifar import read_cifar
 from training.data.fmow import list_objects, read_fmow, with_context
-from training.data.images import DataError, StreamedImages, read_now
+from training.data.images import DataError, StreamedImages, read_now, split_groups
 from training.data.layouts import open_splits
 from training.data.pairs import read_pairs, to_uint8
 from training.data.pictures import centre_box
@@ -99,10 +100,6 @@ def test_fmow_from_a_csv(tmp_path):
         (lambda f: f.write_text("{}"), "no readable bounding_boxes"),
         (lambda f: f.write_text("not json"), "no readable bounding_boxes"),
         (lambda f: f.with_suffix(".jpg").unlink(), "has no picture"),
-        (
-            lambda f: f.write_text(json.dumps({"bounding_boxes": {"category": "zoo", "box": [1, 1, 1, 1]}})),
-            "shows nothing",
-        ),
     ],
 )
 def test_damaged_fmow_is_named(tmp_path, damage, words):
@@ -119,6 +116,46 @@ def test_a_box_outside_its_picture_is_named(tmp_path):
     file.write_text(json.dumps({"bounding_boxes": [{"category": "zoo", "box": [70, 1, 30, 30]}]}))
     with pytest.raises(DataError, match=r"zoo_1_0_rgb\.jpg: its box .* reaches outside"):
         read_now(read_fmow(tmp_path, train=True, hr_size=16, lr_size=4))
+    (sentence,) = check(tmp_path, "fmow").wrong[:1]
+    assert "zoo_1_0_rgb.jpg: its box (70.0, 1.0, 30.0, 30.0) reaches outside" in sentence
+
+
+def test_boxes_too_small_to_show_anything_are_left_out(tmp_path):
+    write_fmow(tmp_path)
+    file = tmp_path / "train/zoo/zoo_1/zoo_1_0_rgb.json"
+    boxes = [{"category": "zoo", "box": [1, 1, side, 9]} for side in (2, 3)]
+    file.write_text(json.dumps({"bounding_boxes": boxes}))
+    objects, broken = list_objects(tmp_path, train=True)
+    assert broken == []
+    assert [item.box for item in objects if item.picture == file.with_suffix(".jpg")] == [(1, 1, 3, 9)]
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_test_split_without_categories_gives_way_to_val(tmp_path, labelled):
+    write_fmow(tmp_path)
+    (tmp_path / "val").rename(tmp_path / "test")
+    shutil.copytree(tmp_path / "train", tmp_path / "val")
+    if not labelled:
+        for file in (tmp_path / "test").rglob("*_rgb.json"):
+            box = json.loads(file.read_text())["bounding_boxes"][0]
+            file.write_text(json.dumps({"bounding_boxes": [{"box": box["box"]}]}))
+    objects, broken = list_objects(tmp_path, train=False)
+    assert broken == []
+    assert {item.picture.relative_to(tmp_path).parts[0] for item in objects} == {
+        "test" if labelled else "val"
+    }
+
+
+def test_the_dates_of_one_place_are_not_split_apart(tmp_path):
+    write_fmow(tmp_path)
+    for place in (tmp_path / "train").glob("*/*"):
+        for file in place.glob("*_0_rgb.*"):
+            shutil.copy(file, file.with_name(file.name.replace("_0_rgb", "_1_rgb")))
+    images = read_fmow(tmp_path, train=True, hr_size=16, lr_size=4)
+    rest, held = split_groups(images, 1, seed=0)
+    assert len(held) == 4  # two classes, one place each, two dates
+    assert not {images.sites[i] for i in rest.tolist()} & {images.sites[i] for i in held.tolist()}
+    assert len({file.parent for file, _ in images.files}) == len(set(images.sites)) == 6
 
 
 def test_pairs_are_read_at_both_resolutions(tmp_path):

@@ -1,6 +1,7 @@
 """What is in a data set, and what is wrong with it, found before hours are spent on it."""
 
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,20 +90,26 @@ def _check_folders(place: Path) -> Findings:
                 )
             by_class[name] = len(inside)
             files += inside
-        splits.append(Split(name=folder.name, by_class=by_class, sides=_sides(files, wrong)))
+        sides = _sides(_sizes(files, wrong).values())
+        splits.append(Split(name=folder.name, by_class=by_class, sides=sides))
         content[folder.name] = {file: folders.content_digest(file) for file in files}
     wrong += _in_both(content[train.name], content[test.name])
     return Findings(splits=tuple(splits), wrong=tuple(wrong + _classes(splits)))
 
 
-def _sides(files: list[Path], wrong: list[str]) -> tuple[int, int, int] | None:
-    """Sides of every picture; what cannot be decoded is added to `wrong`."""
-    sides: list[int] = []
+def _sizes(files: list[Path], wrong: list[str]) -> dict[Path, tuple[int, int]]:
+    """Width and height of every picture; what cannot be decoded is added to `wrong`."""
+    sizes = {}
     for file in tqdm(files, desc="reading", unit="file", mininterval=1.0, leave=False):
         try:
-            sides += open_picture(file).size
+            sizes[file] = open_picture(file).size
         except DataError as error:
             wrong.append(str(error))
+    return sizes
+
+
+def _sides(sizes: Iterable[tuple[int, int]]) -> tuple[int, int, int] | None:
+    sides = [side for size in sizes for side in size]
     return (min(sides), int(np.median(sides)), max(sides)) if sides else None
 
 
@@ -146,11 +153,13 @@ def _check_fmow(place: Path) -> Findings:
         objects, broken = fmow.list_objects(place, train=train)
         wrong += broken
         counts = Counter(item.category for item in objects)
-        by_picture = defaultdict(list)
-        for item in objects:
-            by_picture[item.picture].append(item.box)
-        present = sorted(picture for picture in by_picture if picture.is_file())
-        splits.append(Split(name=name, by_class=dict(counts), sides=_sides(present, wrong)))
+        sizes = _sizes(sorted({item.picture for item in objects if item.picture.is_file()}), wrong)
+        wrong += [
+            f"{item.picture}: its box {item.box} reaches outside the picture"
+            for item in objects
+            if item.picture in sizes and fmow.reaches_outside(item.box, *sizes[item.picture])
+        ]
+        splits.append(Split(name=name, by_class=dict(counts), sides=_sides(sizes.values())))
     return Findings(splits=tuple(splits), wrong=tuple(wrong + _classes(splits)))
 
 

@@ -6,7 +6,9 @@ Layout: <split>/<class>/<place>/<name>_rgb.jpg with <name>_rgb.json, splits trai
 
 The box is widened by context as in the fMoW paper (Christie et al., CVPR 2018, section 4: more context for
 small boxes) and its published baseline (fMoW/baseline, dataFunctions.py), then squared about its centre as
-far as the picture allows. False detections are left out: the 62 classes, as in the PatchDrop paper.
+far as the picture allows. False detections are left out: the 62 classes, as in the PatchDrop paper; so are
+boxes of at most 2 pixels, as in the baseline. Where the boxes of `test` have no category, which were kept
+for a competition, `val` is what is tested on.
 """
 
 import csv
@@ -40,6 +42,17 @@ class Object:
     box: tuple[float, float, float, float]
     """x, y, width, height"""
 
+    @property
+    def counts(self) -> bool:
+        """Whether there is something in it to learn."""
+        return self.category != NO_CLASS and min(self.box[2:]) > SMALLEST_BOX
+
+    @property
+    def site(self) -> str:
+        """The place that its folder is named after, several dates of one building, or the picture alone."""
+        place = self.picture.parent
+        return str(place if place.parent.name == self.category else self.picture)
+
 
 def read_fmow(folder: Path, *, train: bool, hr_size: int, lr_size: int) -> StreamedImages:
     """One split, an image per box. DataError names every JSON or row that cannot be used."""
@@ -58,6 +71,7 @@ def read_fmow(folder: Path, *, train: bool, hr_size: int, lr_size: int) -> Strea
         digests=tuple(
             hashlib.sha256(f"{file.relative_to(folder)} {box}".encode()).hexdigest() for file, box in names
         ),
+        sites=tuple(item.site for item in objects),
     )
 
 
@@ -66,9 +80,20 @@ def list_objects(folder: Path, *, train: bool) -> tuple[list[Object], list[str]]
     for name in ("train",) if train else ("test", "val"):
         if (folder / f"{name}.csv").is_file():
             return _from_csv(folder / f"{name}.csv")
-        if (folder / name).is_dir():
+        if (folder / name).is_dir() and (name != "test" or _has_categories(folder / name)):
             return _from_json(folder / name)
-    raise DataError(f"{folder} holds no {'train' if train else 'test or val'} folder or CSV")
+    raise DataError(f"{folder} holds no {'train' if train else 'labelled test or val'} folder or CSV")
+
+
+def _has_categories(folder: Path) -> bool:
+    first = min(folder.rglob("*_rgb.json"), default=None)
+    return first is not None and '"category"' in first.read_text()
+
+
+def reaches_outside(box: tuple[float, float, float, float], width: int, height: int) -> bool:
+    """Whether part of a box is not in its picture of width x height."""
+    x, y, w, h = box
+    return x < 0 or y < 0 or x + w > width or y + h > height
 
 
 def with_context(box: tuple[float, float, float, float], width: int, height: int) -> Box:
@@ -99,7 +124,7 @@ def _from_json(folder: Path) -> tuple[list[Object], list[str]]:
             objects += [Object(picture, str(b["category"]), _box(b["box"])) for b in _as_list(boxes)]
         except (ValueError, KeyError, TypeError) as error:
             broken.append(f"{file} has no readable bounding_boxes: {error!r}")
-    return [item for item in objects if item.category != NO_CLASS], broken
+    return [item for item in objects if item.counts], broken
 
 
 def _from_csv(file: Path) -> tuple[list[Object], list[str]]:
@@ -119,7 +144,7 @@ def _from_csv(file: Path) -> tuple[list[Object], list[str]]:
             if not picture.is_file():
                 broken.append(f"{file} line {number}: {picture} is missing")
             objects.append(item)
-    return [item for item in objects if item.category != NO_CLASS], broken
+    return [item for item in objects if item.counts], broken
 
 
 def _as_list(boxes: Any) -> list[Any]:
@@ -128,14 +153,12 @@ def _as_list(boxes: Any) -> list[Any]:
 
 def _box(values: Any) -> tuple[float, float, float, float]:
     x, y, width, height = (float(value) for value in values)
-    if width <= SMALLEST_BOX or height <= SMALLEST_BOX:
-        raise ValueError(f"a box of {width:g} x {height:g} pixels shows nothing")
     return x, y, width, height
 
 
 def _decode(hr_size: int, lr_size: int, file: Path, box: str) -> tuple[Tensor, Tensor]:
     picture = open_picture(file)
     x, y, width, height = json.loads(box)
-    if x < 0 or y < 0 or x + width > picture.width or y + height > picture.height:
+    if reaches_outside((x, y, width, height), *picture.size):
         raise DataError(f"{file}: its box {box} reaches outside the picture")
     return two_resolutions(picture, hr_size, lr_size, with_context((x, y, width, height), *picture.size))

@@ -35,6 +35,10 @@ class ImageSource(Protocol):
         """One for each image, of what its loader could look at; equal ones are taken for the same image."""
 
     @property
+    def sites(self) -> tuple[str, ...]:
+        """Where each image was taken, as far as the data set says; empty where it does not."""
+
+    @property
     def mean(self) -> Sequence[float]:
         """Of the networks' input, per band, in 0..255."""
 
@@ -62,6 +66,8 @@ class Labelled:
     classes: tuple[str, ...]
     digests: tuple[str, ...]
     """One for each image, of what its loader could look at; equal ones are taken for the same image."""
+    sites: tuple[str, ...] = ()
+    """Where each was taken; empty where the data set does not say."""
     mean: Sequence[float] = NORMALISED[0]
     std: Sequence[float] = NORMALISED[1]
 
@@ -139,6 +145,7 @@ def read_now(source: StreamedImages) -> Images:
         labels=source.labels,
         classes=source.classes,
         digests=source.digests,
+        sites=source.sites,
         mean=source.mean,
         std=source.std,
     )
@@ -173,7 +180,8 @@ def prefetched(
 def split_groups(images: ImageSource, per_class: int, seed: int) -> tuple[Tensor, Tensor]:
     """Indices (rest, held out), `per_class` or a few more held out of each class.
 
-    Images of equal digests go to the same side, else one would be judged on what it has learnt by heart.
+    Images of one site, or of equal digests, go to the same side, else one would be judged on what it has
+    learnt by heart.
     """
     held: list[int] = []
     for groups in _shuffled_groups(images, range(len(images.labels)), seed):
@@ -197,11 +205,12 @@ def fold_of(images: ImageSource, indices: Tensor, folds: int, seed: int) -> Tens
 
 
 def _shuffled_groups(images: ImageSource, indices: Sequence[int], seed: int) -> Iterator[list[list[int]]]:
-    """For each class, its groups of equal digests in random order."""
+    """For each class, its groups of one site, or else of equal digests, in random order."""
     generator = torch.Generator().manual_seed(seed)
+    alike = images.sites or images.digests
     by_class: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index in indices:
-        by_class[int(images.labels[index])][images.digests[index]].append(index)
+        by_class[int(images.labels[index])][alike[index]].append(index)
     for label in sorted(by_class):
         groups = list(by_class[label].values())
         yield [groups[i] for i in torch.randperm(len(groups), generator=generator).tolist()]
