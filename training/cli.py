@@ -14,6 +14,7 @@ import typer
 from models.bundle import load_bundle
 from training import processes
 from training.data.check import check, describe
+from training.data.images import centred
 from training.data.layouts import open_splits
 from training.fit import fit, remeasure
 from training.lab import Lab, Run, open_lab
@@ -90,9 +91,13 @@ def evaluate_command(
     with _in_words():
         loaded = load_bundle({p.name: p.read_bytes() for p in bundle.iterdir() if p.is_file()})
         manifest = loaded.manifest
-        sizes = (manifest.hr_size, manifest.lr_size)
-        with open_splits(layout, data, *sizes, mean=manifest.mean, std=manifest.std) as (train, test):
-            measured = remeasure(loaded, test if split is SplitName.test else train)
+        read_at = manifest.evaluation.get("crop_from") or manifest.hr_size
+        with open_splits(layout, data, read_at, manifest.lr_size, mean=manifest.mean, std=manifest.std) as (
+            train,
+            test,
+        ):
+            asked = test if split is SplitName.test else train
+            measured = remeasure(loaded, centred(asked, read_at, manifest.hr_size, manifest.lr_size))
     text = json.dumps(measured, indent=1)
     typer.echo(text)
     if out is not None:

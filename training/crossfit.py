@@ -23,6 +23,8 @@ from training.lab import Lab, seed_everything
 from training.masks import asking_masks
 
 ASKED_AT_ONCE = 128
+MOST_ASKED = 100_000
+"""Images: of ImageNet's, 24 answers each over 1,000 classes would be 121 GB."""
 
 
 class Classifier(Protocol):
@@ -128,10 +130,15 @@ class Table:
 
 
 def ask(lab: Lab, name: str, jury: Jury, indices: Tensor) -> Table:
-    """Build the table of images[indices], or read it back in a resumed run."""
+    """Build the table of images[indices], or read it back in a resumed run.
+
+    Of more than MOST_ASKED images so many are asked about, drawn at random.
+    """
     path = lab.run.out / f"{name}.safetensors"
     if not (lab.run.resume and path.exists()) and processes.rank() == 0:
-        seed_everything(lab.run.seed, name, 0)
+        shuffle = seed_everything(lab.run.seed, name, 0)
+        if len(indices) > MOST_ASKED:
+            indices = indices[torch.randperm(len(indices), generator=shuffle)[:MOST_ASKED]]
         save_tensors(path, _asked(lab, jury, indices, lab.recipe.table_masks), {"kind": "table"})
     processes.wait()
     tensors, _ = load_tensors(path)

@@ -142,7 +142,8 @@ class _Training:
         for name, network in self.networks.items():
             network.train(name in self.train_mode)
         between = (epoch / self.config.epochs, (epoch + 1) / self.config.epochs)
-        stream = training_batches(self.lab.images, mine, self.lab.recipe, self.lab.run.device, *between)
+        source = self.lab.crops or self.lab.images
+        stream = training_batches(source, mine, self.lab.recipe, self.lab.run.device, *between)
         for batch, full in zip(stream, whole, strict=True):
             metrics = self._update(batch, len(batch.chosen) / len(full))
             for name, value in metrics.items():

@@ -58,6 +58,7 @@ def fit(lab: Lab) -> Path:
         "hr_cnn_accuracy": _plain_accuracy(lab, hr),
         "recipe": lab.recipe.name,
         "data": lab.recipe.data,
+        "crop_from": lab.recipe.crop_from,
         "seed": lab.run.seed,
         "hardware": hardware(lab.run.device),
         "minutes": minutes(lab.run.out),

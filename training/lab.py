@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from training import processes
 from training.checkpoints import write_atomically
-from training.data.images import ImageSource, split_groups
+from training.data.images import ImageSource, centred, split_groups
 from training.data.layouts import open_splits
 from training.initial_weights import start_backbone
 from training.provenance import git_revision
@@ -51,6 +51,8 @@ class Lab:
     """int64: held out of `images`, for every choice that no gradient makes."""
     test: ImageSource
     """Measured on, never chosen on."""
+    crops: ImageSource | None = None
+    """`images` with the margin that random crops are taken from; None: there is no margin."""
 
 
 @contextmanager
@@ -61,20 +63,18 @@ def open_lab(recipe: Recipe, data: Path, run: Run) -> Iterator[Lab]:
     """
     git_revision()
     _claim(run, recipe)
-    sizes = (recipe.hr_size, recipe.lr_size)
-    crop = recipe.crop_from
-    with open_splits(recipe.data, data, *sizes, crop_from=crop, mean=recipe.mean, std=recipe.std) as (
-        images,
-        test,
-    ):
-        learnt, validation = split_groups(images, recipe.validation_per_class, run.seed)
+    size, lr_size = recipe.hr_size, recipe.lr_size
+    read_at = recipe.crop_from or size
+    with open_splits(recipe.data, data, read_at, lr_size, mean=recipe.mean, std=recipe.std) as (train, test):
+        learnt, validation = split_groups(train, recipe.validation_per_class, run.seed)
         yield Lab(
             recipe=recipe,
             run=run,
-            images=images.to(run.device),
+            images=centred(train, read_at, size, lr_size).to(run.device),
             learnt=learnt,
             validation=validation,
-            test=test.to(run.device),
+            test=centred(test, read_at, size, lr_size).to(run.device),
+            crops=train.to(run.device) if recipe.crop_from else None,
         )
 
 

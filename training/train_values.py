@@ -47,5 +47,5 @@ def train_values(
         return loss, {"value_loss": loss}
 
     # The jury was asked about whole tiles: in a crop, a patch's worth would lie beside the patch.
-    whole = replace(lab, recipe=replace(lab.recipe, pad=0, crop_from=0))
+    whole = replace(lab, crops=None, recipe=replace(lab.recipe, pad=0, crop_from=0))
     train_stage(whole, stage, {"policy": policy}, table.indices, config, step)

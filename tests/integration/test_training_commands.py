@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from training.cli import app
 from training.tables.published import TABLES
+from training.tables.rows import load_rows
 
 RUNNER = CliRunner()
 
@@ -52,13 +53,10 @@ def test_baselines_buy_as_many_patches_as_patchdrop_rounded_up(out):
         assert abs(sizes.pop() - patches["patchdrop", stage]) < 3  # placed on validation, measured on test
 
 
-def test_nothing_bought_and_everything_bought_are_the_two_networks(out):
-    facts = {}
-    document = json.loads((out / "report/table2-smoke.json").read_text())
-    for cell in document["cells"]:
-        facts[cell["method"]] = cell["accuracy"], cell["patches"]
-    assert facts["lr_cnn"][1] == 0.0
-    assert facts["hr_cnn"][1] == 16.0
+def test_with_nothing_bought_the_product_is_lr_cnn(out):
+    rows = {row.method: row for row in load_rows(out / "seed0/rows/compared")}
+    assert rows["product"].facts["ends"]["0"] == pytest.approx(rows["lr_cnn"].accuracy)
+    assert (rows["lr_cnn"].mean_patches, rows["hr_cnn"].mean_patches) == (0.0, 16.0)
 
 
 @pytest.mark.parametrize(

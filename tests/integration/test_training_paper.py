@@ -8,7 +8,7 @@ import pytest
 import torch
 from factories_lab import tiny_lab
 
-from models.policy import temper, utilities
+from models.policy import PolicyConfig, PolicyNetwork, temper, utilities
 from models.preprocess import compose, upsample
 from models.two_stream import TwoStreamClassifier
 from training import patchdrop as patchdrop_module
@@ -20,7 +20,7 @@ from training.patchdrop import new_policy, served, train_hr_cnn, train_lr_cnn, t
 from training.recipe import Stage
 from training.tables.measure_rows import baseline_size
 from training.train_jointly import classifier_loss, half_served, train_jointly
-from training.train_policy import policy_step
+from training.train_policy import greedy_reward, policy_step
 
 CPU = torch.device("cpu")
 STAGE = Stage(epochs=1, learning_rate=1e-3, sigma=0.5, alpha_start=0.8, alpha_end=0.8)
@@ -107,14 +107,15 @@ def test_the_reward_is_of_the_label_and_of_the_choice_it_was_given_for(lab, stag
             assert result.metrics[f"reward_{name}"].item() == pytest.approx(by_hand.mean().item())
 
 
-class Sure(torch.nn.Module):
+class Sure(PolicyNetwork):
     """A policy that wants patch 5 of every tile and nothing else, and is sure of it."""
 
     def __init__(self):
-        super().__init__()
+        super().__init__(PolicyConfig(backbone="resnet8", input_size=8))
+        self.backbone = None
         self.logits = torch.nn.Parameter(torch.where(torch.arange(16) == 5, 20.0, -20.0))
 
-    def forward(self, lr):
+    def forward(self, lr, _coarse=None):
         return self.logits.expand(len(lr), -1)
 
 
@@ -190,11 +191,15 @@ def test_batch_norm_is_taken_again_under_the_greedy_policy(lab, stages):
 
 def test_an_early_stop_keeps_the_best_greedy_reward(tmp_path, networks):
     lab = tiny_lab(tmp_path)
-    patient = replace(lab.recipe, pt=replace(lab.recipe.pt, epochs=3, patience=1))
+    patient = replace(lab.recipe, pt=replace(lab.recipe.pt, epochs=4, patience=4, learning_rate=0.05))
     lab = replace(lab, recipe=patient)
-    (_, trained), *_ = train_patchdrop(lab, two_stream(lab, *networks), ("pt",))
-    assert not trained.policy.training
-    assert '"validation"' in (tmp_path / "metrics.jsonl").read_text()
+    streams = two_stream(lab, *networks)
+    (_, trained), *_ = train_patchdrop(lab, streams, ("pt",))
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    scores = [line["validation"] for line in lines if "validation" in line]
+    assert len(scores) == 4
+    kept = greedy_reward(lab, trained.policy, streams, patient.pt.sigma, hr_only=True)
+    assert kept == pytest.approx(max(scores))
 
 
 def test_rewards_in_ft_come_from_the_classifier_as_it_is_served(tmp_path, networks):

@@ -4,10 +4,12 @@ import pytest
 import torch
 from factories_lab import tiny_lab
 
+from models.backbones import build_backbone
 from models.bundle import load_bundle
 from models.preprocess import normalise
-from training import choose
+from training import choose, crossfit
 from training.fit import fit
+from training.patchdrop import two_stream
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,16 @@ def bundle(fitted):
 
 def test_a_sole_judge_is_asked_about_images_it_did_not_learn(lab, fitted):
     assert [indices.tolist() for indices in fitted[1]] == [lab.validation.tolist()]
+
+
+def test_of_very_many_images_some_are_asked_about(tmp_path, monkeypatch):
+    monkeypatch.setattr(crossfit, "MOST_ASKED", 5)
+    few = tiny_lab(tmp_path)
+    networks = (build_backbone("resnet8", 3).eval() for _ in range(2))
+    jury = crossfit.sole_judge(two_stream(few, *networks), few.images)
+    table = crossfit.ask(few, "table", jury, few.learnt)
+    assert len(set(table.indices.tolist()) & set(few.learnt.tolist())) == len(table.hr) == 5
+    assert torch.equal(table.labels, few.images.labels[table.indices])
 
 
 def test_the_exponent_of_doubt_is_shipped_and_told(lab, bundle):

@@ -55,8 +55,7 @@ def test_a_broken_run_resumed_ends_as_the_unbroken_one(data, unbroken, tmp_path,
     with monkeypatch.context() as patch:
         patch.setattr(product_module, "train_policy", power_cut)
         assert fit(data, tmp_path).exit_code == 2
-    # As if the last stage before the cut had been broken off after its first epoch.
-    (tmp_path / "values.safetensors").unlink()
+    (tmp_path / "values.safetensors").unlink()  # as if cut before the first epoch of a stage was saved
     resumed = fit(data, tmp_path, "--resume")
     assert resumed.exit_code == 0, resumed.output
     for name in ("policy", "hr", "lr"):

@@ -1,13 +1,16 @@
 import shutil
 import tarfile
+from dataclasses import replace
 
 import pytest
 import torch
 from factories_training import write_data
 
+from training.data import layouts
 from training.data.folders import read_folders, unpacked
 from training.data.images import DataError, Images, fold_of, prefetched, read_now, split_groups
 from training.data.layouts import open_splits
+from training.lab import Run, open_lab
 from training.recipe import RECIPES, load_recipe, recipe_names
 
 
@@ -195,7 +198,19 @@ def test_classes_must_agree_between_splits(data):
         pass
 
 
-def test_random_crops_come_from_more_pixels_of_the_training_split_only(data):
-    with open_splits("folders", data, 16, 4, crop_from=20) as (train, test):
-        assert train.pixels(torch.tensor([0]))[0].shape == (1, 3, 20, 20)
-        assert test.pixels(torch.tensor([0]))[0].shape == (1, 3, 16, 16)
+@pytest.mark.parametrize("resident", [True, False])
+def test_of_images_read_larger_the_middle_is_looked_at_and_only_crops_see_the_rim(
+    data, resident, monkeypatch
+):
+    if not resident:
+        monkeypatch.setattr(layouts, "RESIDENT", 0)
+    recipe = replace(load_recipe("smoke"), crop_from=20)
+    run = Run(out=data.parent / "out", seed=0, device=torch.device("cpu"))
+    first = torch.tensor([0])
+    with open_lab(recipe, data, run) as lab:
+        larger, _ = lab.crops.pixels(first)
+        hr, lr = lab.images.pixels(first)
+        assert [lab.test.pixels(first)[0].shape, larger.shape] == [(1, 3, 16, 16), (1, 3, 20, 20)]
+    assert torch.equal(hr, larger[..., 2:18, 2:18])
+    blocks = hr.float().unflatten(2, (4, 4)).unflatten(4, (4, 4)).mean((3, 5))
+    assert torch.equal(lr.float(), blocks.round())

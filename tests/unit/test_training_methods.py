@@ -1,11 +1,11 @@
 """The saliency sampler, the oracle, BagNet and hard positives, by hand where a hand suffices."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
 from factories_lab import tiny_images, tiny_lab
-from torch import nn
 
 from models.backbones import build_backbone
 from models.grid import patch_slices
@@ -13,6 +13,7 @@ from models.policy import PolicyConfig, PolicyNetwork
 from training.bagnet import BagNet, cut, milliseconds_per_image, train_bagnet
 from training.baselines.saliency import SIDE, SaliencySampler, train_saliency
 from training.hard_positives import cut_out, hard_positive_masks, train_with_cutout, train_with_hard_positives
+from training.lab import new_network
 from training.oracle import oracle_masks
 from training.patchdrop import train_patchdrop
 
@@ -151,10 +152,14 @@ def test_cutout_zeroes_one_square_clipped_at_the_border():
     assert min(rows for rows, _ in sizes) == 2
 
 
-def test_both_augmentations_start_as_hr_cnn_and_train(tmp_path):
+@pytest.mark.parametrize(("rate", "moved"), [(0.0, False), (1e-3, True)])
+def test_both_augmentations_start_as_hr_cnn_and_train(tmp_path, rate, moved):
     lab = tiny_lab(tmp_path)
+    lab = replace(lab, recipe=replace(lab.recipe, hr=replace(lab.recipe.hr, learning_rate=rate)))
     policy = PolicyNetwork(PolicyConfig(backbone="resnet8", input_size=8, head="independent")).eval()
+    start = new_network(lab, "hr", "resnet8", 3).head.weight
     networks = [train_with_cutout(lab), train_with_hard_positives(lab, policy)]
-    weights = [network.head.weight for network in networks]
-    assert not torch.equal(*weights)
-    assert all(isinstance(network, nn.Module) and not network.training for network in networks)
+    for network in networks:
+        assert torch.equal(network.head.weight, start) != moved
+        assert not network.training
+    assert torch.equal(*(network.head.weight for network in networks)) != moved

@@ -11,6 +11,8 @@ from typing import Protocol, Self
 import torch
 from torch import Tensor
 
+from models.preprocess import downsample
+
 NORMALISED = ((127.0, 127.0, 127.0), (128.0, 128.0, 128.0))
 DECODERS = 16
 
@@ -149,6 +151,37 @@ def read_now(source: StreamedImages) -> Images:
         mean=source.mean,
         std=source.std,
     )
+
+
+def centred(
+    source: Images | StreamedImages, read_at: int, hr_size: int, lr_size: int
+) -> Images | StreamedImages:
+    """The middle hr_size pixels of images that were read larger, LR averaged from them to lr_size.
+
+    Images read at hr_size are left as they are: their LR is from the file's own pixels.
+    """
+    if read_at == hr_size:
+        return source
+    if isinstance(source, Images):
+        hr = _middle(source.hr, hr_size)
+        return replace(source, hr=hr, lr=_coarse(hr, lr_size))
+
+    def decode(file: Path, part: str) -> tuple[Tensor, Tensor]:
+        larger, _ = source.decode(file, part)
+        hr = _middle(larger, hr_size)
+        return hr, _coarse(hr.unsqueeze(0), lr_size)[0]
+
+    return replace(source, decode=decode)
+
+
+def _middle(pixels: Tensor, size: int) -> Tensor:
+    """(..., L, L) -> (..., size, size)."""
+    start = (pixels.shape[-1] - size) // 2
+    return pixels[..., start : start + size, start : start + size].contiguous()
+
+
+def _coarse(hr: Tensor, size: int) -> Tensor:
+    return downsample(hr, size).round().to(torch.uint8)
 
 
 def listed(problems: Sequence[str], shown: int = 20) -> str:

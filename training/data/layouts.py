@@ -8,7 +8,7 @@ from pathlib import Path
 from training.data.cifar import DATA_SETS, read_cifar
 from training.data.fmow import read_fmow
 from training.data.folders import find_splits, read_folders, unpacked
-from training.data.images import NORMALISED, DataError, Images, ImageSource, StreamedImages, read_now
+from training.data.images import NORMALISED, DataError, Images, StreamedImages, read_now
 
 RESIDENT = 8 * 2**30
 """Bytes of pixels that may stay in memory; a larger split is decoded when asked for."""
@@ -21,24 +21,21 @@ def open_splits(
     hr_size: int,
     lr_size: int,
     *,
-    crop_from: int = 0,
     mean: Sequence[float] = NORMALISED[0],
     std: Sequence[float] = NORMALISED[1],
-) -> Iterator[tuple[ImageSource, ImageSource]]:
-    """The training and the test split; with `crop_from` the first keeps so many pixels a side.
+) -> Iterator[tuple[Images | StreamedImages, Images | StreamedImages]]:
+    """The training and the test split.
 
     DataError names what is missing or broken. A tar stays unpacked for the while.
     """
     with unpacked(path) if path.is_dir() or layout != "pairs" else _as_is(path) as place:
-        train = _read(layout, place, train=True, hr_size=crop_from or hr_size, lr_size=lr_size)
+        train = _read(layout, place, train=True, hr_size=hr_size, lr_size=lr_size)
         test = _read(layout, place, train=False, hr_size=hr_size, lr_size=lr_size)
         if train.classes != test.classes:
             only = sorted(set(train.classes) ^ set(test.classes))
             raise DataError(f"classes in one split only: {', '.join(only)}")
-        yield (
-            _ready(train, hr_size=crop_from or hr_size, mean=mean, std=std),
-            _ready(test, hr_size=hr_size, mean=mean, std=std),
-        )
+        train, test = (_ready(split, hr_size=hr_size, mean=mean, std=std) for split in (train, test))
+        yield train, test
 
 
 @contextmanager
@@ -63,7 +60,7 @@ def _read(layout: str, place: Path, *, train: bool, hr_size: int, lr_size: int) 
 
 def _ready(
     split: Images | StreamedImages, *, hr_size: int, mean: Sequence[float], std: Sequence[float]
-) -> ImageSource:
+) -> Images | StreamedImages:
     placed = replace(split, mean=tuple(mean), std=tuple(std))
     if isinstance(placed, Images):
         return placed
