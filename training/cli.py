@@ -48,7 +48,7 @@ class SplitName(StrEnum):
 
 
 RecipeArgument = Annotated[str, typer.Argument(help="Name of a recipe, or a path to one.")]
-DataOption = Annotated[Path, typer.Option(help="The data set: a folder, or a tar of it.")]
+DataOption = Annotated[Path, typer.Option(help="A folder, or a tar of it; of pairs, the CSV or its folder.")]
 OutOption = Annotated[Path, typer.Option(help="Folder for checkpoints, metrics, rows and reports.")]
 DeviceOption = Annotated[Device, typer.Option(help="auto takes a GPU if there is one.")]
 CompileOption = Annotated[
@@ -178,7 +178,7 @@ def figures_command(
 
 @data_app.command("check")
 def check_command(
-    data: Annotated[Path, typer.Argument(help="The data set: a folder, or a tar of it.")],
+    data: Annotated[Path, typer.Argument(help="A folder, or a tar of it; of pairs, the CSV or its folder.")],
     layout: Annotated[
         str, typer.Option(help="folders, cifar10, cifar100, imagenet, fmow or pairs.")
     ] = "folders",
