@@ -108,8 +108,3 @@ def log_doubt(coarse: Tensor) -> Tensor:
 def utilities(logits: Tensor) -> Tensor:
     """s_p of eq. 6: sigmoid(logits), in [0, 1]. Buy iff utility >= threshold (0.5 unless moved)."""
     return torch.sigmoid(logits)
-
-
-def temper(probabilities: Tensor, alpha: float) -> Tensor:
-    """Eq. 11, training only: alpha s + (1 - alpha)(1 - s). For alpha > 0.5 the greedy mask is kept."""
-    return alpha * probabilities + (1 - alpha) * (1 - probabilities)

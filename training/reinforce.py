@@ -13,6 +13,11 @@ def log_probability(actions: Tensor, probabilities: Tensor) -> Tensor:
     return likelihood.clamp_min(1e-8).log().sum(-1)
 
 
+def temper(probabilities: Tensor, alpha: float) -> Tensor:
+    """Eq. 11: alpha s + (1 - alpha)(1 - s), shape kept. For alpha > 0.5 the greedy choice stays the same."""
+    return alpha * probabilities + (1 - alpha) * (1 - probabilities)
+
+
 def greedy_actions(probabilities: Tensor) -> Tensor:
     """The served decision, from probabilities without exploration: bool, shape kept."""
     return probabilities >= 0.5

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from models.policy import PolicyNetwork, temper, utilities
+from models.policy import PolicyNetwork, utilities
 from training.batches import Batch, batch_of
 from training.collapse import collapse
 from training.crossfit import Classifier, Jury, sole_judge
@@ -20,7 +20,7 @@ from training.epochs import train_stage
 from training.evaluate import ANSWERED_AT_ONCE, policy_logits
 from training.lab import Lab
 from training.recipe import Stage
-from training.reinforce import alpha_at, greedy_actions, self_critical_loss
+from training.reinforce import alpha_at, greedy_actions, self_critical_loss, temper
 from training.reward import reward
 
 

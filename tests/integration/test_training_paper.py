@@ -8,7 +8,7 @@ import pytest
 import torch
 from factories_lab import tiny_lab
 
-from models.policy import PolicyConfig, PolicyNetwork, temper, utilities
+from models.policy import PolicyConfig, PolicyNetwork, utilities
 from models.preprocess import compose, upsample
 from models.two_stream import TwoStreamClassifier
 from training import patchdrop as patchdrop_module
@@ -18,6 +18,7 @@ from training.evaluate import policy_logits, predict
 from training.masks import training_masks
 from training.patchdrop import new_policy, served, train_hr_cnn, train_lr_cnn, train_patchdrop, two_stream
 from training.recipe import Stage
+from training.reinforce import temper
 from training.tables.measure_rows import baseline_size
 from training.train_jointly import classifier_loss, half_served, train_jointly
 from training.train_policy import greedy_reward, policy_step

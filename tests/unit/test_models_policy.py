@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models.backbones import build_backbone
-from models.policy import PolicyConfig, PolicyNetwork, log_doubt, temper, utilities
+from models.policy import PolicyConfig, PolicyNetwork, log_doubt, utilities
 from models.symmetry import dihedral, dihedral_patches, inverse
 
 LR = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -25,15 +25,6 @@ def test_shift_is_the_score_whose_utility_is_one_half():
     policy.shift = policy(LR)[0, 3].detach()
     policy.scale = torch.tensor(5.0)
     assert utilities(policy(LR))[0, 3].item() == 0.5
-
-
-@pytest.mark.parametrize("alpha", [0.51, 0.7, 0.95, 1.0])
-def test_alpha_never_changes_the_greedy_choice(alpha):
-    probabilities = torch.tensor([0.0, 0.2, 0.4999, 0.5, 0.5001, 0.8, 1.0], dtype=torch.float64)
-    tempered = temper(probabilities, alpha)
-    assert torch.equal(tempered >= 0.5, probabilities >= 0.5)
-    assert tempered.min().item() == pytest.approx(1 - alpha)
-    assert tempered.max().item() == pytest.approx(alpha)
 
 
 @pytest.mark.parametrize("name", ["resnet8", "resnet32", "resnet10", "resnet18", "efficientnet_lite0"])

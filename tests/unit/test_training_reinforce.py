@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.policy import temper, utilities
-from training.reinforce import alpha_at, greedy_actions, log_probability, self_critical_loss
+from models.policy import utilities
+from training.reinforce import alpha_at, greedy_actions, log_probability, self_critical_loss, temper
 from training.reward import bought_share, reward
 
 CHOICES = torch.tensor([[0, 0], [1, 0], [0, 1], [1, 1]]).bool()
@@ -96,3 +96,12 @@ def test_a_sample_as_good_as_greedy_teaches_nothing():
     s = torch.full((1, 2), 0.4, requires_grad=True)
     self_critical_loss(torch.full((1,), 0.75), torch.full((1,), 0.75), CHOICES[1:2], s).backward()
     assert s.grad.abs().max() == 0
+
+
+@pytest.mark.parametrize("alpha", [0.51, 0.7, 0.95, 1.0])
+def test_alpha_never_changes_the_greedy_choice(alpha):
+    probabilities = torch.tensor([0.0, 0.2, 0.4999, 0.5, 0.5001, 0.8, 1.0], dtype=torch.float64)
+    tempered = temper(probabilities, alpha)
+    assert torch.equal(tempered >= 0.5, probabilities >= 0.5)
+    assert tempered.min().item() == pytest.approx(1 - alpha)
+    assert tempered.max().item() == pytest.approx(alpha)

@@ -20,7 +20,7 @@ from training.crossfit import ask, sole_judge
 from training.evaluate import Predictor, is_right, policy_logits, predict
 from training.lab import Lab
 from training.patchdrop import new_policy, served
-from training.product import new_value_policy, streams, train_jury
+from training.product import Product, new_value_policy, streams, train_jury
 from training.tables.networks import Networks
 from training.train_classifier import filled_view, train_classifier
 from training.train_policy import train_policy
@@ -189,7 +189,7 @@ def _gate(networks: Networks) -> tuple[choose.Gate, choose.Score]:
     return gate, choose.score_logits(closed, classifier, lab)
 
 
-def _with_prices(lab: Lab, product: Any, logits: Tensor) -> dict[str, choose.Score]:
+def _with_prices(lab: Lab, product: Product, logits: Tensor) -> dict[str, choose.Score]:
     """Prices drawn per patch: what is it worth to weigh a patch's saving against its price?"""
     generator = torch.Generator().manual_seed(0)
     prices = torch.exp(PRICE_SPREAD * torch.randn(logits.shape, generator=generator))
