@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 
 from training.tables import figures
+from training.tables.cells import cells
 from training.tables.published import BAGNET_MILLISECONDS, TABLES
-from training.tables.render import cells, write_table
+from training.tables.render import write_table
 from training.tables.rows import Row, load_rows, save_row
 
 FACTS = {

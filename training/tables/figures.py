@@ -6,7 +6,6 @@ Colours are Okabe and Ito's, told apart by colour-blind readers; markers tell th
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,10 +16,8 @@ from torch import Tensor
 
 from models.grid import GRID, PATCHES, row_col
 from training.checkpoints import write_atomically
+from training.tables.cells import Cell
 from training.tables.published import STAGE_NAMES, Table
-
-if TYPE_CHECKING:
-    from training.tables.render import Cell
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -45,7 +42,7 @@ def save(figure: Figure, path: Path) -> Path:
     return path
 
 
-def draw_table(table: Table, cells: Sequence["Cell"], data: str, path: Path) -> Path:
+def draw_table(table: Table, cells: Sequence[Cell], data: str, path: Path) -> Path:
     """Accuracy of every method and stage, ours filled with its error, the paper's hollow."""
     shown = [cell for cell in cells if cell.accuracy is not None or cell.published is not None]
     figure = Figure(figsize=(8, 1.2 + 0.27 * len(shown)), layout="constrained")
@@ -70,11 +67,11 @@ def draw_table(table: Table, cells: Sequence["Cell"], data: str, path: Path) -> 
     return save(figure, path)
 
 
-def _first(cells: Sequence["Cell"], field: str) -> int:
+def _first(cells: Sequence[Cell], field: str) -> int:
     return next((place for place, cell in enumerate(cells) if getattr(cell, field) is not None), -1)
 
 
-def _label(table: Table, cell: "Cell") -> str:
+def _label(table: Table, cell: Cell) -> str:
     bought = "" if cell.patches is None else f"  (S = {cell.patches:.1f})"
     return f"{table.methods[cell.method]} {STAGE_NAMES[cell.stage]}".rstrip() + bought
 

@@ -17,9 +17,10 @@ from training.provenance import git_revision, hardware
 from training.recipe import Recipe
 from training.tables import figures
 from training.tables.ablation import SHIPPED, measure_ablation
+from training.tables.cells import Seeds
 from training.tables.networks import Networks
 from training.tables.published import METHODS, STAGE_NAMES
-from training.tables.render import Seeds, write_table
+from training.tables.render import write_table
 from training.tables.rows import Row, load_rows
 from training.tables.runner import rows_folder
 from training.tables.sweeps import kept, sweep_ratios, sweep_sigmas
