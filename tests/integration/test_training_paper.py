@@ -85,6 +85,20 @@ def test_nothing_bought_is_the_lr_model_and_everything_the_hr_model(lab, stages,
         assert torch.allclose(mixed, alone, atol=1e-6)
 
 
+@pytest.mark.parametrize(("stage", "streams"), [("pt", "hr"), ("ft1", "hr"), ("ft2", "both")])
+def test_pt_and_ft1_answer_by_the_hr_stream_alone(lab, stages, stage, streams):
+    classifier = stages[stage].classifier
+    everything = torch.arange(len(lab.test.labels))
+    bought = torch.arange(16).expand(len(everything), 16) < 8
+    hr, lr, _ = batch_of(lab.test, everything, CPU)
+    with torch.no_grad():
+        expected = torch.softmax(classifier.hr_logits(hr, lr, bought), 1)
+        if streams == "both":
+            expected = (expected + torch.softmax(classifier.lr_logits(lr), 1)) / 2
+    answers = predict(served(stage, classifier), lab.test, everything, bought, CPU)
+    assert torch.allclose(answers, expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("alpha", [0.51, 0.7, 0.95, 1.0])
 def test_alpha_never_changes_the_greedy_choice(lab, stages, alpha):
     s = utilities(policy_logits(stages["ft2"].policy, lab.test, torch.arange(24)))

@@ -26,6 +26,17 @@ def test_equation_7_weighs_the_streams_by_the_share_bought():
     assert torch.allclose(fuse(hr, lr, torch.tensor([4])), torch.tensor([[0.3, 0.7]]))
 
 
+@torch.inference_mode()
+def test_the_exponent_bends_that_weight():
+    bought = torch.zeros(3, 16)
+    bought[:, :4] = 1
+    hr = torch.softmax(build().hr_logits(HR, LR, bought), 1)
+    lr = torch.softmax(build().lr_logits(LR), 1)
+    for exponent, weight in ((0.5, 1 / 2), (1.0, 1 / 4), (2.0, 1 / 16)):
+        mixed = build(exponent=exponent)(HR, LR, bought)
+        assert torch.allclose(mixed, weight * hr + (1 - weight) * lr, atol=1e-6)
+
+
 @pytest.mark.parametrize("exponent", [0.25, 1.0, 2.0])
 @torch.inference_mode()
 def test_nothing_bought_is_the_lr_stream_and_all_bought_the_hr_stream(exponent):

@@ -8,7 +8,7 @@ from factories_training import write_data
 
 from training.data import layouts
 from training.data.folders import read_folders, unpacked
-from training.data.images import DataError, Images, fold_of, prefetched, read_now, split_groups
+from training.data.images import DataError, Images, centred, fold_of, prefetched, read_now, split_groups
 from training.data.layouts import open_splits
 from training.lab import Run, open_lab
 from training.recipe import RECIPES, load_recipe, recipe_names
@@ -214,3 +214,9 @@ def test_of_images_read_larger_the_middle_is_looked_at_and_only_crops_see_the_ri
     assert torch.equal(hr, larger[..., 2:18, 2:18])
     blocks = hr.float().unflatten(2, (4, 4)).unflatten(4, (4, 4)).mean((3, 5))
     assert torch.equal(lr.float(), blocks.round())
+
+
+def test_images_read_at_their_size_keep_the_lr_of_their_files(data):
+    images = read_split(data / "train", 16, 4)
+    apart = replace(images, lr=255 - images.lr)
+    assert torch.equal(centred(apart, 16, 16, 4).lr, apart.lr)

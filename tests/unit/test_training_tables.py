@@ -90,6 +90,8 @@ def test_the_reference_is_compared_image_by_image_over_all_seeds():
 def test_only_seeds_that_both_have_are_compared():
     gain = cell("fixed_h", "pt", seeds={0: SEEDS[0][:1], 1: SEEDS[1]}).gain
     assert gain["mean"] == pytest.approx(1 / 4)
+    gain = cell("fixed_h", "pt", seeds={0: SEEDS[0], 1: SEEDS[1][1:]}).gain
+    assert gain["mean"] == pytest.approx(2 / 4)
 
 
 def test_the_same_images_under_more_seeds_are_no_more_images():
