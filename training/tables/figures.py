@@ -146,7 +146,7 @@ def draw_points(
     axes.plot([x for x, _, _ in ordered], [100 * y for _, y, _ in ordered], style, color=COLOURS[0])
     for x, y, label in ordered:
         axes.annotate(label, (x, 100 * y), textcoords="offset points", xytext=(5, 6), fontsize=9)
-    axes.margins(0.12)
+    axes.margins(x=0.2, y=0.12)  # room for the last label
     axes.set_xlabel(xlabel)
     axes.set_ylabel("accuracy on the test split, %")
     axes.set_title(title)
