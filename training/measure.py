@@ -22,6 +22,8 @@ TABLE_PATCHES = (1, 2, 4, 6, 8)
 
 def measure(bundle: Bundle, images: ImageSource) -> dict[str, Any]:
     """Everything the card says about one split, JSON-serialisable."""
+    for network in (bundle.policy, bundle.classifier):
+        network.to(memory_format=torch.channels_last)
     count = len(images.labels)
     logits = policy_logits(bundle.policy, images, torch.arange(count), bundle.classifier.coarse)
     utility = utilities(logits)
