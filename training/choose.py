@@ -76,15 +76,15 @@ def score(policy: PolicyNetwork, predictor: Predictor, lab: Lab, coarse: Coarse 
     return score_logits(policy_logits(policy, lab.images, lab.validation, coarse), predictor, lab)
 
 
-def weigh_doubt(policy: PolicyNetwork, classifier: TwoStreamClassifier, lab: Lab) -> Score:
-    """Give the policy the exponent of the LR stream's doubt that serves it best; its score with that."""
+def weigh_doubt(policy: PolicyNetwork, classifier: TwoStreamClassifier, lab: Lab) -> dict[float, Score]:
+    """Scores by exponent of the LR stream's doubt; the policy is given the one that serves it best."""
     scores = {}
     for exponent in DOUBT_EXPONENTS:
         policy.config = replace(policy.config, doubt_exponent=exponent)
         scores[exponent] = score(policy, classifier, lab, classifier.coarse)
     best = max(scores, key=lambda exponent: scores[exponent])
     policy.config = replace(policy.config, doubt_exponent=best)
-    return scores[best]
+    return scores
 
 
 def score_logits(logits: Tensor, predictor: Predictor, lab: Lab, prices: Tensor | None = None) -> Score:

@@ -34,6 +34,9 @@ class Product:
     chosen: str
     """The candidate that is best on validation."""
     validation: dict[str, choose.Score]
+    """By candidate, each with the exponent of doubt that is best for it."""
+    doubt: dict[float, choose.Score]
+    """Of the chosen one, by exponent of the LR stream's doubt."""
     jury: Jury
 
     @property
@@ -56,7 +59,8 @@ def train_product(lab: Lab, hr: nn.Module, lr: nn.Module) -> Product:
         juror.fusion_exponent = exponent
     classifier = streams(lab, filled, lr, exponent)
     candidates = train_policies(lab, classifier, jury, table)
-    scores = {name: choose.weigh_doubt(policy, classifier, lab) for name, policy in candidates.items()}
+    weighed = {name: choose.weigh_doubt(policy, classifier, lab) for name, policy in candidates.items()}
+    scores = {name: max(by_exponent.values()) for name, by_exponent in weighed.items()}
     best = max(scores, key=lambda name: scores[name])
     for policy in candidates.values():
         choose.place_operating_point(policy, lab, lab.validation, recipe.target_patches, classifier.coarse)
@@ -65,6 +69,7 @@ def train_product(lab: Lab, hr: nn.Module, lr: nn.Module) -> Product:
         candidates=candidates,
         chosen=best,
         validation=scores,
+        doubt=weighed[best],
         jury=jury,
     )
 

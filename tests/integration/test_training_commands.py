@@ -59,6 +59,16 @@ def test_with_nothing_bought_the_product_is_lr_cnn(out):
     assert (rows["lr_cnn"].mean_patches, rows["hr_cnn"].mean_patches) == (0.0, 16.0)
 
 
+def test_what_doubt_does_is_measured_on_both_splits(out):
+    (row,) = (row for row in load_rows(out / "seed0/rows/compared") if row.method == "product")
+    facts, without = row.facts, row.facts["without_doubt"]
+    assert facts["doubt"][f"{facts['doubt_exponent']:g}"] == max(facts["doubt"].values())
+    assert max(facts["doubt"].values()) == facts["candidates"][facts["chosen"]]
+    assert len(without["curve"]) == len(facts["curve"])
+    assert abs(without["mean_patches"] - row.mean_patches) < 3  # the same target
+    assert "Loupe without doubt" in (out / "report/table2-smoke.md").read_text()
+
+
 @pytest.mark.parametrize(
     "name",
     ["fig1a", "fig4-patchdrop", "fig4-product", "fig5-ratio", "fig5-sigma", "fig7-patchdrop", "frontier"],

@@ -48,9 +48,12 @@ def policy(monkeypatch):
 
 def test_honest_doubt_is_weighed(policy, lab):
     found = choose.weigh_doubt(policy, Streams(honest=True), lab)
-    assert policy.config.doubt_exponent >= 1
-    assert found.accuracy == 1.0
-    assert choose.score(policy, Streams(honest=True), lab, Streams(honest=True).coarse) == found
+    assert tuple(found) == choose.DOUBT_EXPONENTS
+    chosen = policy.config.doubt_exponent
+    assert chosen >= 1
+    assert found[chosen] == max(found.values())
+    assert found[chosen].accuracy == 1.0 > found[0.0].accuracy
+    assert choose.score(policy, Streams(honest=True), lab, Streams(honest=True).coarse) == found[chosen]
 
 
 def test_doubt_that_misleads_is_left_out(policy, lab):

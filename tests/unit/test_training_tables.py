@@ -169,6 +169,45 @@ def test_bought_patches_are_bright_and_in_place(tmp_path):
     assert rows[lowest].mean() < dim[0].mean()
 
 
+PRODUCT = {
+    "curve": [[1.0, 0.5], [2.3, 0.625]],
+    "same_classifier": {"fixed_h": [[1.0, 0.25], [2.0, 0.5]]},
+    "ends": {"0": 0.25, "16": 0.875},
+    "chosen": "polish",
+    "candidates": {"values": 0.6, "polish": 0.7},
+    "doubt_exponent": 0.5,
+    "doubt": {"0": 0.65, "0.5": 0.7},
+    "without_doubt": {"curve": [[1.1, 0.375], [1.9, 0.5]], "accuracy": 0.55, "mean_patches": 3.9},
+}
+
+
+def test_every_seed_has_its_curves_under_a_table(tmp_path):
+    seeds = {
+        1: [row("product", "", [1.0, 0.0], 3, **PRODUCT), row("lr_cnn", "", [0.0, 0.0], 0)],
+        2: [row("patchdrop", "pt", [1.0, 0.0], curve=[[1.0, 0.5]] * 2), row("kd", "", [1.0, 0.0])],
+    }
+    path = write_table("2", seeds, "cifar10", FACTS, tmp_path)
+    curves = path.read_text().split("## Accuracy % by S")[1]
+    assert "### Seed 1" in curves
+    assert "### Seed 2" not in curves  # Pt and what buys nothing have no place on a frontier
+    assert "| choices by | S = 1 | S = 2 | S = 4 |" in curves
+    assert "| Loupe (product mode) | 50.0 | 62.5 (2.3) |  |" in curves
+    assert "| Fixed-H, our classifier | 25.0 | 50.0 |  |" in curves
+    assert "| Loupe without doubt | 37.5 | 50.0 |  |" in curves
+    words = " ".join(curves.split())
+    assert "nothing bought 25.0, with everything 87.5; at its operating point 50.0 at S = 3.00" in words
+    assert "without doubt 55.0 at S = 3.90" in words
+    assert "values 60.0, polish 70.0 (chosen: polish); by exponent of doubt 0 65.0, 0.5 70.0" in words
+    document = json.loads(path.with_suffix(".json").read_text())
+    assert document["curves"]["1"]["Loupe (product mode)"] == [
+        [1.0, 0.5],
+        [2.3, 0.625],
+        [0, 0.25],
+        [16, 0.875],
+    ]
+    assert "Accuracy % by S" not in write_table("2", SEEDS, "cifar10", FACTS, tmp_path).read_text()
+
+
 @pytest.mark.parametrize("draw", ["frontier", "points", "policy"])
 def test_figures_are_pictures(tmp_path, draw):
     path = tmp_path / "figure.png"

@@ -1,7 +1,10 @@
 """From trained networks to rows: who bought what, and whose label was right."""
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,15 +12,16 @@ from torch import Tensor, nn
 from models.grid import PATCHES
 from models.policy import PolicyNetwork, utilities
 from models.preprocess import upsample
+from training import choose
 from training.bagnet import milliseconds_per_image
 from training.baselines.super_resolution import super_resolved_predictor
 from training.batches import batch_of
-from training.choose import threshold_for
 from training.crossfit import Classifier
 from training.evaluate import ANSWERED_AT_ONCE, Coarse, Predictor, policy_logits, right_on
 from training.lab import Lab
 from training.oracle import oracle_masks
 from training.patchdrop import served
+from training.product import Product
 from training.reinforce import greedy_actions
 from training.tables.networks import CHOOSERS, Networks
 from training.tables.rows import Row
@@ -88,15 +92,25 @@ def product(networks: Networks) -> Rows:
         if name != "stn" or networks.lab.recipe.stn is not None
     }
     ends = {str(size): _accuracy_at(networks.lab, made.classifier, size) for size in (0, PATCHES)}
-    validation = {name: score.accuracy for name, score in made.validation.items()}
     facts = {
         "same_classifier": same,
         "ends": ends,
         "chosen": made.chosen,
+        "candidates": {name: score.accuracy for name, score in made.validation.items()},
         "doubt_exponent": made.policy.config.doubt_exponent,
-        "candidates": validation,
+        "doubt": {f"{exponent:g}": score.accuracy for exponent, score in made.doubt.items()},
+        "without_doubt": _without_doubt(networks.lab, made),
     }
     yield Row(method=row.method, stage="", right=row.right, selected=row.selected, facts=row.facts | facts)
+
+
+def _without_doubt(lab: Lab, made: Product) -> dict[str, Any]:
+    """The same policy for the same target, its LR stream's doubt left out."""
+    policy = copy.deepcopy(made.policy)
+    policy.config = replace(policy.config, doubt_exponent=0.0)
+    choose.place_operating_point(policy, lab, lab.validation, lab.recipe.target_patches)
+    row = _policy_row(lab, "product", "", policy, made.classifier)
+    return {"accuracy": row.accuracy, "mean_patches": row.mean_patches, **row.facts}
 
 
 def oracle(networks: Networks) -> Rows:
@@ -223,7 +237,7 @@ def _policy_row(
     placed = policy_logits(policy, lab.images, lab.validation, coarse)
     curve = []
     for size in CURVE_SIZES:
-        bought = logits >= threshold_for(placed, size)
+        bought = logits >= choose.threshold_for(placed, size)
         right = _right(lab, predictor, bought)
         curve.append([float(bought.double().sum(1).mean()), float(right.mean())])
     right = _right(lab, predictor, selected)

@@ -8,6 +8,7 @@ from typing import Any
 from training.checkpoints import write_atomically
 from training.evaluate import verdict
 from training.tables.cells import Cell, Seeds, cells
+from training.tables.curves import curves_in_words, frontier
 from training.tables.figures import draw_table
 from training.tables.published import BAGNET_MILLISECONDS, STAGE_NAMES, TABLES, Table
 
@@ -17,14 +18,15 @@ def write_table(number: str, seeds: Seeds, data: str, provenance: Mapping[str, A
     folder.mkdir(parents=True, exist_ok=True)
     made = cells(number, seeds, data)
     path = folder / f"table{number}-{data}.md"
-    write_atomically(path, _markdown(number, made, data, provenance).encode())
+    write_atomically(path, _markdown(number, seeds, made, data, provenance).encode())
     document = {"table": number, "data": data, **provenance, "cells": [vars(cell) for cell in made]}
+    document["curves"] = {seed: frontier(rows) for seed, rows in seeds.items()}
     write_atomically(path.with_suffix(".json"), json.dumps(document, indent=1).encode())
     draw_table(TABLES[number], made, data, path.with_suffix(".png"))
     return path
 
 
-def _markdown(number: str, made: list[Cell], data: str, provenance: Mapping[str, Any]) -> str:
+def _markdown(number: str, seeds: Seeds, made: list[Cell], data: str, provenance: Mapping[str, Any]) -> str:
     table = TABLES[number]
     timed = number == "3"
     parts = [
@@ -36,6 +38,8 @@ def _markdown(number: str, made: list[Cell], data: str, provenance: Mapping[str,
         parts.append(f"The paper has no numbers for {data}.")
     if missing := [_name(table, cell) for cell in made if cell.accuracy is None]:
         parts.append(f"Not run: {', '.join(missing)}. Their cells are empty, never copied.")
+    if curves := curves_in_words(seeds):
+        parts.append(curves)
     if data in table.cells and table.notes:
         parts.append("## About the paper's numbers\n\n" + "\n".join(f"- {note}" for note in table.notes))
     return "\n\n".join(parts) + "\n"

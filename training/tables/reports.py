@@ -18,6 +18,7 @@ from training.recipe import Recipe
 from training.tables import figures
 from training.tables.ablation import SHIPPED, measure_ablation
 from training.tables.cells import Seeds
+from training.tables.curves import frontier
 from training.tables.networks import Networks
 from training.tables.published import METHODS, STAGE_NAMES
 from training.tables.render import write_table
@@ -72,7 +73,7 @@ def report_figures(lab: Lab, out: Path, *, sweeps: bool) -> list[Path]:
     networks = Networks(lab)
     rows = {(row.method, row.stage): row for row in load_rows(rows_folder(lab.run.out, "2"))}
     written = [_dropped(networks, data, folder)]
-    if curves := frontier(rows):
+    if curves := frontier(rows.values()):
         title = f"{data}: accuracy against patches bought, seed {lab.run.seed}"
         written.append(figures.draw_frontier(curves, title, folder / f"frontier-{data}.png"))
         areas = {name: figures.area(curve) for name, curve in curves.items()}
@@ -132,20 +133,6 @@ certified to lose at most {100 * gate["epsilon"]:g} % of labels
 with probability {1 - gate["delta"]:g}, by {gate["tiles"]} tiles;
 it closes on {100 * gate["closed"]:.0f} % of them.
 """
-
-
-def frontier(rows: Mapping[tuple[str, str], Row]) -> dict[str, figures.Curve]:
-    """Every curve that was measured, by name; methods without one are their single point."""
-    curves: dict[str, figures.Curve] = {}
-    for (method, stage), row in rows.items():
-        if stage in ("pt", "ft1") or method not in METHODS:
-            continue
-        name = f"{METHODS[method]} {STAGE_NAMES[stage]}".strip()
-        ends = [[float(size), accuracy] for size, accuracy in row.facts.get("ends", {}).items()]
-        curves[name] = row.facts.get("curve", [[row.mean_patches, row.accuracy]]) + ends
-        for chooser, curve in row.facts.get("same_classifier", {}).items():
-            curves[f"{METHODS[chooser]}, our classifier"] = curve
-    return curves
 
 
 def _dropped(networks: Networks, data: str, folder: Path) -> Path:
