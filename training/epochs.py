@@ -151,7 +151,7 @@ class _Training:
                 number = torch.as_tensor(value, dtype=torch.float32).detach()
                 sums[name] = sums.get(name, torch.zeros((), device=number.device)) + number
             self.bar.update()
-        processes.average_buffers(self.networks.values())
+        processes.average_buffers([*self.networks.values(), *self.average.values()])
         return processes.average({name: float(total) / len(whole) for name, total in sums.items()})
 
     def _update(self, batch: Batch, weight: float) -> Mapping[str, Tensor | float]:

@@ -34,9 +34,18 @@ with processes.joined(torch.device("cpu")):
     # 18 images in batches of 7: two batches of 7 and 11, so that shares are unequal.
     stage = Stage(epochs=3, learning_rate=0.05, batch=7, optimiser="sgd")
     train_stage(lab, "toy", {"net": net}, lab.learnt, stage, step)
-    total = net[1].weight.detach().sum().reshape(1)
+    torch.manual_seed(2)
+    normed = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(48), nn.Linear(48, 3))
+
+    def normed_step(batch):
+        loss = F.cross_entropy(normed(batch.lr), batch.labels)
+        return loss, {"loss": loss}
+
+    averaged = Stage(epochs=1, learning_rate=0.05, batch=7, optimiser="sgd", ema=0.5)
+    train_stage(lab, "averaged", {"net": normed}, lab.learnt, averaged, normed_step)
+    total = torch.stack([net[1].weight.sum(), normed[1].running_mean.sum(), normed[2].weight.sum()]).detach()
     if processes.count() > 1:
-        gathered = [torch.zeros(1) for _ in range(processes.count())]
+        gathered = [torch.zeros(3) for _ in range(processes.count())]
         torch.distributed.all_gather(gathered, total)
         assert torch.equal(*gathered), "the processes hold different weights"
 """
@@ -76,6 +85,15 @@ def test_two_processes_learn_what_one_does(outs):
         assert torch.allclose(two[name], value, atol=1e-5), name
 
 
+def test_averaged_weights_go_with_the_statistics_of_every_process(outs):
+    saved = load_file(outs[2] / "averaged.safetensors")
+    for name in ("running_mean", "running_var"):
+        assert torch.equal(saved[f"average net/1.{name}"], saved[f"net/1.{name}"])
+    alone = load_file(outs[1] / "averaged.safetensors")
+    mean = "average net/1.running_mean"
+    assert torch.allclose(saved[mean], alone[mean], atol=0.05)  # shares of a batch are unequal
+
+
 def test_one_process_writes_the_files(outs):
-    assert len((outs[2] / "metrics.jsonl").read_text().splitlines()) == 3
-    assert len(list((outs[2] / "tensorboard").iterdir())) == 1
+    assert len((outs[2] / "metrics.jsonl").read_text().splitlines()) == 3 + 1
+    assert len(list((outs[2] / "tensorboard").iterdir())) == 2  # a file a stage
