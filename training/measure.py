@@ -65,12 +65,16 @@ def _baseline(bundle: Bundle, images: ImageSource, name: str, sizes: list[int]) 
     count = len(images.labels)
     result = {}
     for size in tqdm(sizes, desc=f"measuring {name}", leave=False, mininterval=5):
-        if name == "stochastic":
-            draws = [stochastic_masks(size, count, seed) for seed in range(STOCHASTIC_SEEDS)]
-        else:
-            draws = [fixed_masks(FIXED_H if name == "fixed_h" else FIXED_V, size, count)]
+        draws = blind_choices(name, size, count)
         result[size] = torch.stack([_right(bundle, images, draw) for draw in draws]).mean(0)
     return result
+
+
+def blind_choices(name: str, size: int, count: int) -> list[Tensor]:
+    """What fixed_h, fixed_v or stochastic, blind to the tile, buy: bool (count, 16), a mask for each draw."""
+    if name == "stochastic":
+        return [stochastic_masks(size, count, seed) for seed in range(STOCHASTIC_SEEDS)]
+    return [fixed_masks(FIXED_H if name == "fixed_h" else FIXED_V, size, count)]
 
 
 def _against(policy_right: Tensor, right: dict[int, Tensor], patches: float) -> dict[str, Any]:

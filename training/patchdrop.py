@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.policy import PolicyConfig, PolicyNetwork
+from models.preprocess import Fill
 from models.two_stream import TwoStreamClassifier
 from training.crossfit import Classifier, sole_judge
 from training.evaluate import Predictor
@@ -56,10 +57,14 @@ def new_lr_network(lab: Lab, stage: str, hr: nn.Module) -> nn.Module:
 
 def two_stream(lab: Lab, hr: nn.Module, lr: nn.Module) -> TwoStreamClassifier:
     """Eq. 7 on zero-filled tiles: the paper's classifier, around a copy of `hr` that Ft may change."""
-    streams = TwoStreamClassifier(
-        copy.deepcopy(hr), lr, lr_input_size=lab.recipe.lr_input, fill="zero", fusion_exponent=1.0
-    )
-    return streams.to(lab.run.device).eval()
+    return streams(lab, copy.deepcopy(hr), lr, fill="zero", exponent=1.0)
+
+
+def streams(lab: Lab, hr: nn.Module, lr: nn.Module, *, fill: Fill, exponent: float) -> TwoStreamClassifier:
+    """Both streams, around networks as they are, mixed with the HR stream's weight (S/16)^exponent."""
+    size = lab.recipe.lr_input
+    made = TwoStreamClassifier(hr, lr, lr_input_size=size, fill=fill, fusion_exponent=exponent)
+    return made.to(lab.run.device).eval()
 
 
 def new_policy(lab: Lab, stage: str) -> PolicyNetwork:

@@ -19,7 +19,7 @@ from training.crossfit import Jury, Table, ask, sole_judge
 from training.data.images import fold_of
 from training.initial_weights import copy_matching
 from training.lab import Lab, new_network, seed_start
-from training.patchdrop import new_lr_network
+from training.patchdrop import new_lr_network, streams
 from training.train_classifier import coarse_view, filled_view, train_classifier
 from training.train_policy import train_policy
 from training.train_values import train_values
@@ -57,7 +57,7 @@ def train_product(lab: Lab, hr: nn.Module, lr: nn.Module) -> Product:
     exponent = choose.fusion_exponent(unseen)
     for juror in jury.classifiers:
         juror.fusion_exponent = exponent
-    classifier = streams(lab, filled, lr, exponent)
+    classifier = streams(lab, filled, lr, fill=recipe.fill, exponent=exponent)
     candidates = train_policies(lab, classifier, jury, table)
     weighed = {name: choose.weigh_doubt(policy, classifier, lab) for name, policy in candidates.items()}
     scores = {name: max(by_exponent.values()) for name, by_exponent in weighed.items()}
@@ -81,7 +81,7 @@ def train_jury(lab: Lab, filled: nn.Module, lr: nn.Module) -> Jury:
     """
     recipe, classes = lab.recipe, len(lab.images.classes)
     if recipe.folds == 1:
-        return sole_judge(streams(lab, filled, lr, 1.0), lab.images)
+        return sole_judge(streams(lab, filled, lr, fill=recipe.fill, exponent=1.0), lab.images)
     fold = fold_of(lab.images, lab.learnt, recipe.folds, lab.run.seed)
     jurors = []
     for number in range(recipe.folds):
@@ -92,7 +92,7 @@ def train_jury(lab: Lab, filled: nn.Module, lr: nn.Module) -> Jury:
         lr_part = new_lr_network(lab, f"{name}_lr", hr_part)
         view = coarse_view(recipe.lr_input)
         train_classifier(lab, f"{name}_lr", lr_part, view, others, recipe.stage("fold_lr"))
-        jurors.append(streams(lab, hr_part, lr_part, 1.0))
+        jurors.append(streams(lab, hr_part, lr_part, fill=recipe.fill, exponent=1.0))
     return Jury(jurors, fold)
 
 
@@ -124,12 +124,3 @@ def new_value_policy(lab: Lab, stage: str, lr: nn.Module) -> PolicyNetwork:
     policy = PolicyNetwork(config)
     copy_matching(lr, policy.backbone)
     return policy.to(memory_format=torch.channels_last).to(lab.run.device)
-
-
-def streams(lab: Lab, hr: nn.Module, lr: nn.Module, exponent: float) -> TwoStreamClassifier:
-    """The product's classifier around networks as they are."""
-    recipe = lab.recipe
-    made = TwoStreamClassifier(
-        hr, lr, lr_input_size=recipe.lr_input, fill=recipe.fill, fusion_exponent=exponent
-    )
-    return made.to(lab.run.device).eval()

@@ -10,17 +10,18 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.policy import PolicyNetwork
+from models.preprocess import Fill
 from models.two_stream import TwoStreamClassifier
 from training import choose
 from training.baselines.fixed import FIXED_H, in_fixed_order
 from training.crossfit import ask, sole_judge
 from training.evaluate import Predictor, is_right, policy_logits, predict
 from training.lab import Lab
-from training.patchdrop import new_policy, served
-from training.product import Product, new_value_policy, streams, train_jury
+from training.patchdrop import new_policy, served, streams
+from training.product import Product, new_value_policy, train_jury
 from training.tables.networks import Networks
 from training.train_classifier import filled_view, train_classifier
 from training.train_policy import train_policy
@@ -68,15 +69,11 @@ def _zero_filled(networks: Networks) -> Predictor:
     lab = networks.lab
     network = copy.deepcopy(networks.hr).requires_grad_(True)
     train_classifier(lab, "filled_zero", network, filled_view("zero"), lab.learnt, lab.recipe.stage("filled"))
-    made: TwoStreamClassifier = streams(
-        lab, network, networks.lr, networks.product.classifier.fusion_exponent
-    )
-    made.fill = "zero"
-    return made
+    return _with_hr(networks, network, "zero")
 
 
 def _not_mask_trained(networks: Networks) -> Predictor:
-    return streams(networks.lab, networks.hr, networks.lr, networks.product.classifier.fusion_exponent)
+    return _with_hr(networks, networks.hr, networks.lab.recipe.fill)
 
 
 def _taught(networks: Networks) -> Predictor:
@@ -85,7 +82,13 @@ def _taught(networks: Networks) -> Predictor:
     network = copy.deepcopy(networks.hr).requires_grad_(True)
     view, config = filled_view(lab.recipe.fill), lab.recipe.stage("filled")
     train_classifier(lab, "filled_taught", network, view, lab.learnt, config, teacher=networks.hr)
-    return streams(lab, network, networks.lr, networks.product.classifier.fusion_exponent)
+    return _with_hr(networks, network, lab.recipe.fill)
+
+
+def _with_hr(networks: Networks, hr: nn.Module, fill: Fill) -> TwoStreamClassifier:
+    """The product's classifier with another HR stream."""
+    exponent = networks.product.classifier.fusion_exponent
+    return streams(networks.lab, hr, networks.lr, fill=fill, exponent=exponent)
 
 
 def _logits(networks: Networks, policy: PolicyNetwork) -> Tensor:

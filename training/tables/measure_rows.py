@@ -19,6 +19,7 @@ from training.batches import batch_of
 from training.crossfit import Classifier
 from training.evaluate import ANSWERED_AT_ONCE, Coarse, Predictor, policy_logits, right_on
 from training.lab import Lab
+from training.measure import blind_choices
 from training.oracle import oracle_masks
 from training.patchdrop import served
 from training.product import Product
@@ -29,7 +30,6 @@ from training.train_masked import Chooser
 
 CURVE_SIZES = (1, 2, 4, 6, 8, 12)
 ORACLE_SIZES = (1, 2, 4, 6, 8)
-STOCHASTIC_SEEDS = 5
 SPEED_IMAGES = 64
 
 Rows = Iterator[Row]
@@ -266,11 +266,9 @@ def _mean_accuracy(lab: Lab, predictor: Predictor, draws: Sequence[Tensor]) -> f
 
 def _draws(networks: Networks, name: str, size: int) -> list[Tensor]:
     """What a chooser buys of the test split: several draws if it is random, one if not."""
-    lab = networks.lab
-    count = len(lab.test.labels)
-    if name == "stochastic":
-        return [networks.chooser(name, size, seed)(torch.empty(count)) for seed in range(STOCHASTIC_SEEDS)]
-    return [_chosen(lab, networks.chooser(name, size))]
+    if name == "stn":
+        return [_chosen(networks.lab, networks.chooser(name, size))]
+    return blind_choices(name, size, len(networks.lab.test.labels))
 
 
 @torch.inference_mode()

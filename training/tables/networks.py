@@ -106,14 +106,14 @@ class Networks:
         """HR-CNN trained with the patches hidden that the Ft-1 policy holds most telling."""
         return train_with_hard_positives(self.lab, self.patchdrop["ft1"].policy)
 
-    def chooser(self, name: str, size: int, seed: int | None = None) -> Chooser:
-        """Choices of exactly `size` patches; Stochastic draws anew each time unless a seed is given."""
+    def chooser(self, name: str, size: int) -> Chooser:
+        """Choices of exactly `size` patches; Stochastic draws anew each time."""
         if name == "fixed_h":
             return lambda lr: fixed_masks(FIXED_H, size, len(lr))
         if name == "fixed_v":
             return lambda lr: fixed_masks(FIXED_V, size, len(lr))
         if name == "stochastic":
-            return lambda lr: stochastic_masks(size, len(lr), seed)
+            return lambda lr: stochastic_masks(size, len(lr), None)
         saliency = self.saliency  # trained here, not when a step first asks under no_grad
         return lambda lr: top_masks(saliency.patch_saliency(lr), size)
 
