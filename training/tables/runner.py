@@ -7,39 +7,40 @@ from tqdm import tqdm
 
 from training import processes
 from training.lab import Lab
-from training.tables import measure_rows as rows
+from training.tables import augmented, compared, timed
+from training.tables.measure_rows import Rows
 from training.tables.networks import Networks
 from training.tables.rows import load_rows, save_row
 
-Measure = Callable[[Networks], rows.Rows]
+Measure = Callable[[Networks], Rows]
 
 COMPARED: dict[str, Measure] = {
-    "lr_cnn": rows.lr_cnn,
-    "hr_cnn": rows.hr_cnn,
-    "patchdrop": rows.patchdrop,
-    "srgan": rows.srgan,
-    "kd": rows.kd,
-    "pcn": rows.pcn,
-    "fixed_h": rows.chooser("fixed_h"),
-    "fixed_v": rows.chooser("fixed_v"),
-    "stochastic": rows.chooser("stochastic"),
-    "stn": rows.chooser("stn"),
-    "product": rows.product,
-    "oracle": rows.oracle,
+    "lr_cnn": compared.lr_cnn,
+    "hr_cnn": compared.hr_cnn,
+    "patchdrop": compared.patchdrop,
+    "srgan": compared.srgan,
+    "kd": compared.kd,
+    "pcn": compared.pcn,
+    "fixed_h": compared.chooser("fixed_h"),
+    "fixed_v": compared.chooser("fixed_v"),
+    "stochastic": compared.chooser("stochastic"),
+    "stn": compared.chooser("stn"),
+    "product": compared.product,
+    "oracle": compared.oracle,
 }
 BAGNET: dict[str, Measure] = {
-    "hr_cnn": rows.timed_hr_cnn,
-    "bagnet": rows.bagnet,
-    "bagnet_patchdrop": rows.bagnet_patchdrop,
-    "bagnet_fixed_h": rows.bagnet_chooser("fixed_h"),
-    "bagnet_fixed_v": rows.bagnet_chooser("fixed_v"),
-    "bagnet_stochastic": rows.bagnet_chooser("stochastic"),
-    "bagnet_stn": rows.bagnet_chooser("stn"),
+    "hr_cnn": timed.hr_cnn,
+    "bagnet": timed.bagnet,
+    "bagnet_patchdrop": timed.bagnet_patchdrop,
+    "bagnet_fixed_h": timed.bagnet_chooser("fixed_h"),
+    "bagnet_fixed_v": timed.bagnet_chooser("fixed_v"),
+    "bagnet_stochastic": timed.bagnet_chooser("stochastic"),
+    "bagnet_stn": timed.bagnet_chooser("stn"),
 }
 AUGMENTED: dict[str, Measure] = {
-    "augment_none": rows.augment_none,
-    "augment_cutout": rows.augment_cutout,
-    "augment_patchdrop": rows.augment_patchdrop,
+    "augment_none": augmented.augment_none,
+    "augment_cutout": augmented.augment_cutout,
+    "augment_patchdrop": augmented.augment_patchdrop,
 }
 TABLES: dict[str, dict[str, Measure]] = {"1": COMPARED, "2": COMPARED, "3": BAGNET, "4": AUGMENTED}
 
