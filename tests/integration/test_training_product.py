@@ -1,5 +1,7 @@
 """The product on tiny images: one judge instead of folds, and the LR stream's doubt, as far as the bundle."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from factories_lab import tiny_lab
@@ -8,8 +10,12 @@ from models.backbones import build_backbone
 from models.bundle import load_bundle
 from models.preprocess import normalise
 from training import choose, crossfit
+from training.evaluate import policy_logits
 from training.fit import fit
 from training.patchdrop import two_stream
+from training.tables.compared import product
+from training.tables.measure_rows import CURVE_SIZES
+from training.tables.networks import Networks
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +75,19 @@ def test_the_operating_point_is_placed_with_doubt(lab, bundle):
         utilities = bundle.utilities(normalise(tiles, bundle.manifest.mean, bundle.manifest.std))
     patches = float((utilities >= bundle.manifest.threshold).double().sum(1).mean())
     assert patches == pytest.approx(lab.recipe.target_patches, abs=0.5)
+
+
+def test_a_row_tells_what_the_same_policy_does_without_doubt(tmp_path, monkeypatch):
+    monkeypatch.setattr(choose, "DOUBT_EXPONENTS", (2.0,))
+    lab = tiny_lab(tmp_path, folds=1)
+    networks = Networks(lab)
+    (row,) = product(networks)
+    policy = networks.product.policy
+    assert policy.config.doubt_exponent == row.facts["doubt_exponent"] == 2.0
+    policy.config = replace(policy.config, doubt_exponent=0.0)
+    placed = policy_logits(policy, lab.images, lab.validation)
+    logits = policy_logits(policy, lab.test, torch.arange(len(lab.test.labels)))
+    bought = [
+        float((logits >= choose.threshold_for(placed, size)).double().sum(1).mean()) for size in CURVE_SIZES
+    ]
+    assert [patches for patches, _ in row.facts["without_doubt"]["curve"]] == pytest.approx(bought)
