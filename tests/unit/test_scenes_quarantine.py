@@ -153,9 +153,10 @@ def _children(pid: int | None = None) -> list[int]:
     """Decoding processes started by a process, oldest first.
 
     psutil asks by parent process: the kernel's `task/*/children` lists by thread, and threads end while read.
+    By time of start, for process ids begin anew when they run out.
     """
-    children = psutil.Process(pid).children()
-    return sorted(child.pid for child in children if any("decoder.py" in part for part in _command(child)))
+    children = sorted(psutil.Process(pid).children(), key=lambda child: child.create_time())
+    return [child.pid for child in children if any("decoder.py" in part for part in _command(child))]
 
 
 def _command(process: psutil.Process) -> list[str]:
