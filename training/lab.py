@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
 from training import processes
@@ -59,13 +60,16 @@ class Lab:
 def open_lab(recipe: Recipe, data: Path, run: Run) -> Iterator[Lab]:
     """Read a recipe's data set; a tar stays unpacked for the while. DataError names what is wrong with it.
 
-    ValueError if `run.out` holds another run, or an earlier one that was not asked to be resumed.
+    ValueError if `run.out` holds another run, one that is under way, or an earlier one that was not asked to
+    be resumed.
     """
     git_revision()
-    _claim(run, recipe)
     size, lr_size = recipe.hr_size, recipe.lr_size
     read_at = recipe.crop_from or size
-    with open_splits(recipe.data, data, read_at, lr_size, mean=recipe.mean, std=recipe.std) as (train, test):
+    with (
+        _claimed(run, recipe),
+        open_splits(recipe.data, data, read_at, lr_size, mean=recipe.mean, std=recipe.std) as (train, test),
+    ):
         learnt, validation = split_groups(train, recipe.validation_per_class, run.seed)
         yield Lab(
             recipe=recipe,
@@ -102,7 +106,26 @@ def _number(*words: object) -> int:
     return int.from_bytes(hashlib.sha256(" ".join(map(str, words)).encode()).digest()[:7], "big")
 
 
-def _claim(run: Run, recipe: Recipe) -> None:
+@contextmanager
+def _claimed(run: Run, recipe: Recipe) -> Iterator[None]:
+    """Keep others out of the folder meanwhile: two that train one stage would write over each other.
+
+    The kernel frees the lock of a process that was killed.
+    """
+    with ExitStack() as held:
+        if processes.rank() == 0:
+            run.out.mkdir(parents=True, exist_ok=True)
+            try:
+                held.enter_context(FileLock(run.out / "run.lock", blocking=False))
+            except Timeout:
+                raise ValueError(
+                    f"another run is writing {run.out}: wait for it, or choose another folder"
+                ) from None
+        _mark(run, recipe)
+        yield
+
+
+def _mark(run: Run, recipe: Recipe) -> None:
     """Mark the folder as this run's, so that no other recipe or seed goes on from its checkpoints.
 
     A recipe that has gained stages since is still the same, and so is one whose fields have become fewer.
@@ -120,6 +143,5 @@ def _claim(run: Run, recipe: Recipe) -> None:
             )
     processes.wait()
     if processes.rank() == 0:
-        run.out.mkdir(parents=True, exist_ok=True)
         write_atomically(mark, json.dumps(facts, indent=1).encode())
     processes.wait()

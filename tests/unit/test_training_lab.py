@@ -26,3 +26,16 @@ def test_a_folder_belongs_to_one_recipe_and_seed_through_versions(tmp_path):
         open_lab(replace(recipe, folds=1, hr_size=32), data, again),
     ):
         pass
+
+
+def test_a_folder_is_one_runs_at_a_time(tmp_path):
+    data, recipe = write_data(tmp_path / "data"), load_recipe("smoke")
+    run = Run(out=tmp_path / "out", seed=0, device=torch.device("cpu"))
+    again = replace(run, resume=True)
+    with open_lab(recipe, data, run):
+        with pytest.raises(ValueError, match="another run is writing"), open_lab(recipe, data, again):
+            pass
+        with open_lab(recipe, data, replace(run, out=tmp_path / "elsewhere")):
+            pass
+    with open_lab(recipe, data, again):
+        pass
