@@ -70,12 +70,13 @@ def fit_command(
     out: OutOption,
     resume: Annotated[bool, typer.Option(help="Go on after the last saved epoch in OUT.")] = False,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    version: Annotated[str, typer.Option(help="Of the bundle; every plan made with it says so.")] = "1.0.0",
     device: DeviceOption = Device.auto,
     compiled: CompileOption = None,
 ) -> None:
     """Train every stage that a recipe ships and write OUT/bundle with its card."""
     with _in_words(), _lab(recipe, data, out, seed, device, compiled=compiled, resume=resume) as lab:
-        bundle = fit(lab)
+        bundle = fit(lab, version)
     typer.echo(f"wrote {bundle}")
 
 

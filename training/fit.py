@@ -39,7 +39,7 @@ class Candidate:
     predictor: Predictor
 
 
-def fit(lab: Lab) -> Path:
+def fit(lab: Lab, version: str = "1.0.0") -> Path:
     """Train everything that the recipe's mode needs and export it; returns the bundle's folder."""
     hr = train_hr_cnn(lab)
     lr = train_lr_cnn(lab, hr)
@@ -48,7 +48,7 @@ def fit(lab: Lab) -> Path:
     else:
         chosen, candidates, scores = _paper(lab, hr, lr)
     best = candidates[chosen]
-    manifest = _manifest(lab, best)
+    manifest = _manifest(lab, best, version)
     best.classifier.temperature = manifest.temperature
     notes = {
         "chosen": chosen,
@@ -92,7 +92,7 @@ def _paper(lab: Lab, hr: nn.Module, lr: nn.Module) -> Fitted:
     return "ft2", candidates, scores
 
 
-def _manifest(lab: Lab, best: Candidate) -> Manifest:
+def _manifest(lab: Lab, best: Candidate, version: str) -> Manifest:
     recipe = lab.recipe
     coarse = best.classifier.coarse
     bought = greedy_actions(utilities(policy_logits(best.policy, lab.images, lab.validation, coarse)))
@@ -100,7 +100,7 @@ def _manifest(lab: Lab, best: Candidate) -> Manifest:
     labels = lab.images.labels[lab.validation].cpu()
     return Manifest(
         name=recipe.name,
-        version="1.0.0",
+        version=version,
         mode=recipe.mode,
         classes=lab.images.classes,
         hr_size=recipe.hr_size,

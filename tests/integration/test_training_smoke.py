@@ -56,11 +56,12 @@ def test_a_broken_run_resumed_ends_as_the_unbroken_one(data, unbroken, tmp_path,
         patch.setattr(product_module, "train_policy", power_cut)
         assert fit(data, tmp_path).exit_code == 2
     (tmp_path / "values.safetensors").unlink()  # as if cut before the first epoch of a stage was saved
-    resumed = fit(data, tmp_path, "--resume")
+    resumed = fit(data, tmp_path, "--resume", "--version", "2.1.0")
     assert resumed.exit_code == 0, resumed.output
     for name in ("policy", "hr", "lr"):
         file = f"bundle/{name}.safetensors"
         assert (tmp_path / file).read_bytes() == (unbroken / file).read_bytes()
+    assert "`smoke` 2.1.0" in (tmp_path / "bundle" / "README.md").read_text()
 
 
 def test_an_earlier_run_is_not_overwritten(data, unbroken):
