@@ -19,10 +19,10 @@ from training.batches import Batch, batch_of
 from training.checkpoints import load_tensors, save_tensors
 from training.data.images import ImageSource
 from training.epochs import inference_precision
+from training.evaluate import answered_together
 from training.lab import Lab, seed_everything
 from training.masks import asking_masks
 
-ASKED_AT_ONCE = 128
 MOST_ASKED = 100_000
 """Images: of ImageNet's, 24 answers each over 1,000 classes would be 121 GB."""
 
@@ -152,7 +152,9 @@ def _asked(lab: Lab, jury: Jury, indices: Tensor, masks: int) -> dict[str, Tenso
     folds = jury.fold[indices]
     for number, classifier in enumerate(jury.classifiers):
         mine = (folds == number).nonzero()[:, 0]
-        for rows in tqdm(torch.split(mine, ASKED_AT_ONCE), desc=f"table, fold {number}", mininterval=5):
+        parts = answered_together(lab.images, mine, lab.run.device)
+        for places in tqdm(parts, desc=f"table, fold {number}", mininterval=5):
+            rows = mine[places]
             hr, lr, _ = batch_of(lab.images, indices[rows], lab.run.device)
             with torch.inference_mode(), inference_precision(lab.run.device):
                 lr_answers[rows] = classifier.coarse(lr).cpu()

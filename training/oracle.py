@@ -10,7 +10,7 @@ from models.grid import PATCHES
 from training.batches import batch_of
 from training.data.images import ImageSource
 from training.epochs import inference_precision
-from training.evaluate import ANSWERED_AT_ONCE, Predictor
+from training.evaluate import Predictor, answered_together
 
 
 @torch.inference_mode()
@@ -24,9 +24,9 @@ def oracle_masks(
     of its size, not surely it.
     """
     found: dict[int, list[Tensor]] = {size: [] for size in sizes}
-    for part in tqdm(torch.split(indices, ANSWERED_AT_ONCE), desc="oracle", mininterval=5.0):
-        hr, lr, labels = batch_of(images, part, device)
-        bought = torch.zeros(len(part), PATCHES, dtype=torch.bool, device=device)
+    for places in tqdm(answered_together(images, indices, device), desc="oracle", mininterval=5.0):
+        hr, lr, labels = batch_of(images, indices[places], device)
+        bought = torch.zeros(len(places), PATCHES, dtype=torch.bool, device=device)
         for size in range(1, max(sizes) + 1):
             bought = _one_more(predictor, hr, lr, labels, bought)
             if size in found:

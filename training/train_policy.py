@@ -17,7 +17,7 @@ from training.batches import Batch, batch_of
 from training.collapse import collapse
 from training.crossfit import Classifier, Jury, sole_judge
 from training.epochs import train_stage
-from training.evaluate import ANSWERED_AT_ONCE, policy_logits
+from training.evaluate import answered_together, policy_logits
 from training.lab import Lab
 from training.recipe import Stage
 from training.reinforce import alpha_at, greedy_actions, self_critical_loss, temper
@@ -112,7 +112,8 @@ def greedy_reward(
     policy.eval()
     judge.hr.eval()
     jury, total = sole_judge(judge, lab.images), 0.0
-    for chosen in torch.split(lab.validation, ANSWERED_AT_ONCE):
+    for places in answered_together(lab.images, lab.validation, lab.run.device):
+        chosen = lab.validation[places]
         hr, lr, labels = batch_of(lab.images, chosen, lab.run.device)
         batch = Batch(hr=hr, lr=lr, labels=labels, chosen=chosen, progress=1.0, symmetry=0)
         greedy = greedy_actions(utilities(policy(lr)))
