@@ -53,6 +53,10 @@ REPAIRS = {
 """What today's Python, torch and NumPy refuse, and the device made a variable. No step is changed."""
 
 
+CLASSES = 10
+"""Of CIFAR-10; ours takes as many images of each."""
+
+
 def repaired(source: str, repairs: list[tuple[str, str]]) -> str:
     """The source with every repair made. ValueError if one does not apply: it is another version."""
     for old, new in repairs:
@@ -191,12 +195,14 @@ def main() -> None:
     )
     parser.add_argument("--authors", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--images", type=int, default=4096)
+    parser.add_argument("--images", type=int, default=5120, help="a multiple of 10 and of both batches")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--workers", type=int, default=min(8, os.cpu_count() or 1))
     parser.add_argument("--pt-batch", type=int, default=1024)
     parser.add_argument("--ft-batch", type=int, default=256)
     options = parser.parse_args()
+    if any(options.images % size for size in (CLASSES, options.pt_batch, options.ft_batch)):
+        parser.error("--images must be a multiple of 10 and of both batches: else the batches differ in size")
     keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     base = load_recipe("cifar10")
