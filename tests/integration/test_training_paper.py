@@ -11,6 +11,7 @@ from factories_lab import tiny_lab
 from models.policy import PolicyConfig, PolicyNetwork, utilities
 from models.preprocess import compose, upsample
 from models.two_stream import TwoStreamClassifier
+from training import evaluate
 from training import patchdrop as patchdrop_module
 from training.batches import Batch, batch_of
 from training.crossfit import Jury, sole_judge
@@ -54,6 +55,14 @@ def same(first, second):
 def first_batch(lab, count=6):
     hr, lr, labels = batch_of(lab.images, lab.learnt[:count], CPU)
     return Batch(hr=hr, lr=lr, labels=labels, chosen=lab.learnt[:count], progress=0.0, symmetry=0)
+
+
+def flattened(streams):
+    """The HR stream's statistics made so wide that every tile looks alike."""
+    for module in streams.hr.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_var *= 1e8
+    return streams
 
 
 def test_pt_trains_the_policy_alone(lab, networks, stages):
@@ -217,13 +226,26 @@ def test_an_early_stop_keeps_the_best_greedy_reward(tmp_path, networks):
     assert kept == pytest.approx(max(scores))
 
 
+def test_the_greedy_reward_is_that_of_the_validation_images_however_few_at_once(
+    tmp_path, networks, monkeypatch
+):
+    """A judge whose statistics flatten every tile gives all of them one label."""
+    monkeypatch.setattr(evaluate, "CPU_PIXELS", 3 * 16 * 16)
+    lab, policy = tiny_lab(tmp_path), Sure()
+    streams = flattened(two_stream(lab, *networks))
+    hr, lr, labels = batch_of(lab.images, torch.arange(24), CPU)
+    greedy = policy(lr) > 0
+    (label,) = streams.hr_logits(hr, lr, greedy).argmax(1).unique()
+    right, wrong = (replace(lab, validation=(labels == label).eq(r).nonzero()[:, 0]) for r in (True, False))
+    earned = 1 - float(greedy.float().mean()) ** 2
+    assert greedy_reward(right, policy, streams, 0.5, hr_only=True) == pytest.approx(earned)
+    assert greedy_reward(wrong, policy, streams, 0.5, hr_only=True) == -0.5
+
+
 def test_rewards_in_ft_come_from_the_classifier_as_it_is_served(tmp_path, networks):
     """Statistics that flatten every tile give one label in service; those of a batch would not."""
     lab, policy = tiny_lab(tmp_path, augmentation="none"), Sure()
-    streams = two_stream(lab, *networks)
-    for module in streams.hr.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_var *= 1e8
+    streams = flattened(two_stream(lab, *networks))
     hr, lr, labels = batch_of(lab.images, lab.learnt, CPU)
     (served_label,) = streams.hr_logits(hr, lr, policy(lr) > 0).argmax(1).unique()
     others = replace(lab, learnt=lab.learnt[labels != served_label])

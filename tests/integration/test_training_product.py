@@ -9,7 +9,8 @@ from factories_lab import tiny_lab
 from models.backbones import build_backbone
 from models.bundle import load_bundle
 from models.preprocess import normalise
-from training import choose, crossfit
+from training import choose, crossfit, evaluate
+from training.batches import Batch, batch_of
 from training.evaluate import policy_logits
 from training.fit import fit
 from training.patchdrop import two_stream
@@ -54,6 +55,27 @@ def test_of_very_many_images_some_are_asked_about(tmp_path, monkeypatch):
     table = crossfit.ask(few, "table", jury, few.learnt)
     assert len(set(table.indices.tolist()) & set(few.learnt.tolist())) == len(table.hr) == 5
     assert torch.equal(table.labels, few.images.labels[table.indices])
+
+
+def test_each_image_is_asked_about_of_its_own_judge_however_few_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate, "CPU_PIXELS", 2 * 16 * 16)
+    few = tiny_lab(tmp_path)
+    torch.manual_seed(0)
+    networks = [build_backbone("resnet8", 3).eval() for _ in range(4)]
+    for network in networks:
+        torch.nn.init.normal_(network.head.weight)  # else all images are answered nearly alike
+    judges = [two_stream(few, *pair) for pair in (networks[:2], networks[2:])]
+    jury, asked = crossfit.Jury(judges, torch.arange(24) // 2 % 2), torch.arange(5, 18)
+    table = crossfit.ask(few, "table", jury, asked)
+    hr, lr, _ = batch_of(few.images, asked, few.run.device)
+    batch = Batch(hr=hr, lr=lr, labels=table.labels, chosen=asked, progress=0.0, symmetry=0)
+    assert torch.equal(table.indices, asked)
+    torch.testing.assert_close(table.lr, jury.coarse(batch), atol=5e-3, rtol=0)
+    for k in range(table.masks.shape[1]):
+        answers = jury.probabilities(batch, table.masks[:, k], None)
+        torch.testing.assert_close(table.hr[:, k], answers, atol=5e-3, rtol=0)
+    for answers in (table.lr, table.hr[:, -1]):  # neighbours are answered otherwise
+        assert (answers.roll(1, 0) - answers).abs().amax(1).mean() > 0.05
 
 
 def test_the_exponent_of_doubt_is_shipped_and_told(lab, bundle):
