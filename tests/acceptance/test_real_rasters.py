@@ -57,6 +57,8 @@ def test_every_real_raster_is_planned_or_refused_for_the_right_reason(
     client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     present = {name: RASTERS / name for name in EXPECTED if (RASTERS / name).is_file()}
+    if not present:
+        pytest.skip(f"NO RASTERS in {RASTERS}: no file of the wild was tried")
     if absent := EXPECTED.keys() - present.keys():
         with capsys.disabled():
             print(f"\nNot tried, for {RASTERS} lacks them: {', '.join(sorted(absent))}")  # noqa: T201  (said, not hidden)
