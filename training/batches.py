@@ -49,7 +49,7 @@ def steps_per_epoch(images: int, size: int) -> int:
 def batch_of(images: ImageSource, chosen: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Normalised hr and lr, and labels, of some images as they are."""
     hr, lr = (_ready(images, pixels, device) for pixels in images.pixels(chosen))
-    return hr, lr, images.labels[chosen].to(device)
+    return hr, lr, images.labels[chosen].to(device, non_blocking=True)
 
 
 def training_batches(
@@ -70,7 +70,7 @@ def training_batches(
         yield Batch(
             hr=dihedral(hr, symmetry).contiguous(memory_format=torch.channels_last),
             lr=dihedral(lr, symmetry).contiguous(memory_format=torch.channels_last),
-            labels=images.labels[chosen].to(device),
+            labels=images.labels[chosen].to(device, non_blocking=True),
             chosen=chosen,
             progress=starts_at + (ends_at - starts_at) * number / len(order),
             symmetry=symmetry,
@@ -92,7 +92,8 @@ def random_crop(images: Tensor, size: int, pad: int) -> Tensor:
     count, _, height, width = padded.shape
     top, left = (torch.randint(side - size + 1, (count, 1)) for side in (height, width))
     span = torch.arange(size)
-    rows, columns = ((start + span).to(images.device) for start in (top, left))  # (B, size)
+    spans = (start + span for start in (top, left))  # (B, size)
+    rows, columns = (span.to(images.device, non_blocking=True) for span in spans)
     which = torch.arange(count, device=images.device)
     # Indexing with the channel axis in the middle puts it last: (B, size, size, C).
     return padded[which[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

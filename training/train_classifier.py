@@ -37,7 +37,12 @@ def coarse_view(size: int) -> View:
 
 def filled_view(fill: Fill) -> View:
     """A random choice of patches bought."""
-    return lambda batch: compose(batch.hr, batch.lr, training_masks(len(batch.hr)).to(batch.hr.device), fill)
+
+    def view(batch: Batch) -> Tensor:
+        masks = training_masks(len(batch.hr)).to(batch.hr.device, non_blocking=True)
+        return compose(batch.hr, batch.lr, masks, fill)
+
+    return view
 
 
 def train_classifier(

@@ -41,9 +41,10 @@ def train_values(
 
     def step(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         rows = row_of[batch.chosen]
-        masks = dihedral_patches(table.masks[rows].float(), batch.symmetry).to(batch.lr.device)
+        masks = dihedral_patches(table.masks[rows].float(), batch.symmetry)
         log_saving, reach = policy.saving_and_reach(batch.lr)
-        loss = value_loss(log_saving, reach, masks, losses[rows].to(batch.lr.device))
+        asked, left = (part.to(batch.lr.device, non_blocking=True) for part in (masks, losses[rows]))
+        loss = value_loss(log_saving, reach, asked, left)
         return loss, {"value_loss": loss}
 
     # The jury was asked about whole tiles: in a crop, a patch's worth would lie beside the patch.

@@ -92,7 +92,7 @@ class Images(Labelled):
 
     def pixels(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 hr (B, 3, L, L) and lr (B, 3, h, h) of int64 indices (B,)."""
-        where = chosen.to(self.hr.device)
+        where = chosen.to(self.hr.device, non_blocking=True)
         return self.hr[where], self.lr[where]
 
     def to(self, device: torch.device) -> "Images":
