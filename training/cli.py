@@ -51,9 +51,7 @@ RecipeArgument = Annotated[str, typer.Argument(help="Name of a recipe, or a path
 DataOption = Annotated[Path, typer.Option(help="A folder, or a tar of it; of pairs, the CSV or its folder.")]
 OutOption = Annotated[Path, typer.Option(help="Folder for checkpoints, metrics, rows and reports.")]
 DeviceOption = Annotated[Device, typer.Option(help="auto takes a GPU if there is one.")]
-CompileOption = Annotated[
-    bool | None, typer.Option("--compile/--no-compile", help="torch.compile; by default on a GPU only.")
-]
+CompileOption = Annotated[bool, typer.Option("--compile", help="torch.compile: costs each stage a minute.")]
 SeedsOption = Annotated[list[int] | None, typer.Option("--seed", help="Repeat for several; 0 by default.")]
 
 
@@ -72,7 +70,7 @@ def fit_command(
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     version: Annotated[str, typer.Option(help="Of the bundle; every plan made with it says so.")] = "1.0.0",
     device: DeviceOption = Device.auto,
-    compiled: CompileOption = None,
+    compiled: CompileOption = False,
 ) -> None:
     """Train every stage that a recipe ships and write OUT/bundle with its card."""
     with _in_words(), _lab(recipe, data, out, seed, device, compiled=compiled, resume=resume) as lab:
@@ -118,7 +116,7 @@ def table_command(
     seed: SeedsOption = None,
     row: Annotated[list[str] | None, typer.Option(help="Measure only this row; repeat for several.")] = None,
     device: DeviceOption = Device.auto,
-    compiled: CompileOption = None,
+    compiled: CompileOption = False,
 ) -> None:
     """Measure a table's rows and write OUT/report/table<N>-<data>.{md,json,png}.
 
@@ -142,7 +140,7 @@ def ablation_command(
     out: OutOption,
     seed: Annotated[int, typer.Option(help="Which seed's networks.")] = 0,
     device: DeviceOption = Device.auto,
-    compiled: CompileOption = None,
+    compiled: CompileOption = False,
 ) -> None:
     """Say what each part of the product is worth on validation: OUT/report/ablation-<data>.{md,json}."""
     with _in_words():
@@ -162,7 +160,7 @@ def figures_command(
         bool, typer.Option(help="Also train for Fig. 5: other ratios of HR to LR, other sigmas. Hours.")
     ] = False,
     device: DeviceOption = Device.auto,
-    compiled: CompileOption = None,
+    compiled: CompileOption = False,
 ) -> None:
     """Draw what the rows in OUT show, and the paper's figures, into OUT/report.
 
@@ -199,15 +197,14 @@ def _lab(
     seed: int | None,
     device: Device,
     *,
-    compiled: bool | None,
+    compiled: bool,
     resume: bool,
 ) -> Iterator[Lab]:
     chosen = load_recipe(recipe)
     if seed is not None:
         chosen = replace(chosen, seed=seed)
     with processes.joined(_device(device)) as place:
-        faster = place.type == "cuda" if compiled is None else compiled
-        run = Run(out=out, seed=chosen.seed, device=place, resume=resume, compile=faster)
+        run = Run(out=out, seed=chosen.seed, device=place, resume=resume, compile=compiled)
         with open_lab(chosen, data, run) as lab:
             yield lab
 

@@ -29,7 +29,7 @@ class Run:
     device: torch.device
     resume: bool = False
     compile: bool = False
-    """torch.compile: pays on CUDA; on two CPU cores it was measured not to."""
+    """torch.compile; what was measured of it is in docs/decisions/0012-training-libraries.md."""
 
     def log(self, **metrics: float | str) -> None:
         """Append one line to metrics.jsonl; every name is explained in training/README.md."""
