@@ -18,10 +18,10 @@ from training import processes
 from training.batches import Batch, batch_of
 from training.checkpoints import load_tensors, save_tensors
 from training.data.images import ImageSource
-from training.epochs import inference_precision
 from training.evaluate import answered_together
 from training.lab import Lab, seed_everything
 from training.masks import asking_masks
+from training.precision import inference_precision
 
 MOST_ASKED = 100_000
 """Images: of ImageNet's, 24 answers each over 1,000 classes would be 121 GB."""

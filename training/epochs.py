@@ -5,7 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from training import processes
 from training.batches import Batch, shuffled, steps_per_epoch, training_batches
 from training.checkpoints import load_training, save_training
 from training.lab import Lab, Run, seed_everything
+from training.precision import training_precision
 from training.recipe import Stage
 
 Step = Callable[[Batch], tuple[Tensor, Mapping[str, Tensor | float]]]
@@ -28,19 +29,6 @@ def learning_rate(progress: float, peak: float, warm_up: float = 0.15) -> float:
     if progress < warm_up:
         return peak * (progress / warm_up * 0.95 + 0.05)
     return peak * 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
-
-
-def inference_precision(device: torch.device) -> AbstractContextManager[None]:
-    """bf16 for passes without gradient: 1.6 to 2.3 times faster, also on CPUs that have avx512_bf16."""
-    return torch.autocast(device.type, torch.bfloat16)
-
-
-def training_precision(lab: Lab) -> AbstractContextManager[None]:
-    """bf16 on CUDA, and on the CPU where the recipe says that it pays."""
-    device = lab.run.device.type
-    if device == "cuda" or lab.recipe.bf16_on_cpu:
-        return torch.autocast(device, torch.bfloat16)
-    return nullcontext()
 
 
 def train_stage(  # noqa: PLR0913 - each is a choice of the caller, named where it is made
@@ -158,7 +146,7 @@ class _Training:
         rate = learning_rate(batch.progress, self.config.learning_rate)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        with training_precision(self.lab):
+        with training_precision(self.lab.run.device, bf16_on_cpu=self.lab.recipe.bf16_on_cpu):
             loss, metrics = self.step(batch)
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

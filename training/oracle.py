@@ -9,8 +9,8 @@ from tqdm import tqdm
 from models.grid import PATCHES
 from training.batches import batch_of
 from training.data.images import ImageSource
-from training.epochs import inference_precision
 from training.evaluate import Predictor, answered_together
+from training.precision import inference_precision
 
 
 @torch.inference_mode()

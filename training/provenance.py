@@ -9,6 +9,8 @@ from pathlib import Path
 
 import torch
 
+from training.precision import computes_bf16
+
 
 @cache
 def git_revision() -> str:
@@ -25,7 +27,8 @@ def git_revision() -> str:
 
 
 def hardware(device: torch.device) -> str:
-    """In words, without naming the machine."""
+    """In words, without naming the machine, and whether a CPU has no bf16: then figures differ a little."""
     if device.type == "cuda":
         return str(torch.cuda.get_device_name(device))
-    return f"{os.cpu_count()} CPU cores ({platform.machine()})"
+    bf16 = "" if computes_bf16(device) else ", without bf16"
+    return f"{os.cpu_count()} CPU cores ({platform.machine()}{bf16})"

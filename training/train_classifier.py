@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from models.preprocess import Fill, compose, upsample
 from training.batches import Batch
-from training.epochs import inference_precision, train_stage
+from training.epochs import train_stage
 from training.lab import Lab
 from training.masks import training_masks
+from training.precision import inference_precision
 from training.recipe import Stage
 
 TEMPERATURE = 4.0

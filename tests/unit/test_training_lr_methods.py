@@ -22,7 +22,7 @@ from training.baselines.super_resolution import (
     weights_held,
 )
 from training.batches import batch_of
-from training.epochs import inference_precision
+from training.precision import inference_precision
 from training.recipe import Stage
 from training.train_classifier import coarse_view, softened_divergence, train_classifier
 
