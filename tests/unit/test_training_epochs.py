@@ -54,6 +54,24 @@ def test_learns_and_logs_each_epoch(tmp_path, optimiser):
     assert list((tmp_path / "tensorboard").iterdir())
 
 
+@pytest.mark.parametrize(
+    ("wanted", "instructions", "computed"),
+    [
+        (True, {"avx512_bf16": True}, torch.bfloat16),
+        (True, {"avx512_bf16": False}, torch.float32),
+        (False, {"avx512_bf16": True}, torch.float32),
+    ],
+)
+def test_trains_in_bf16_where_recipe_and_cpu_say_so(tmp_path, monkeypatch, wanted, instructions, computed):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: instructions)
+    lab = tiny_lab(tmp_path)
+    lab = replace(lab, recipe=replace(lab.recipe, bf16_on_cpu=wanted))
+    net, seen = network(), set()
+    net.register_forward_hook(lambda _net, _inputs, output: seen.add(output.dtype))
+    train(lab, net)
+    assert seen == {computed}
+
+
 @pytest.mark.parametrize("changes", [{}, {"optimiser": "sgd"}, {"ema": 0.9}])
 def test_a_stage_broken_off_and_resumed_ends_as_an_unbroken_one(tmp_path, changes):
     config = replace(STAGE, **changes)
