@@ -173,6 +173,18 @@ def test_in_ft2_nothing_bought_teaches_the_hr_stream_nothing(lab, stages):
     classifier.hr.requires_grad_(False)
 
 
+def test_ft_takes_the_likelihood_of_the_hr_stream_then_of_the_mixture(lab, stages):
+    classifier, batch = stages["ft1"].classifier, first_batch(lab)
+    selected = training_masks(6)
+    coarse = classifier.coarse(batch.lr)
+    tiles = batch.hr, batch.lr, selected
+    with torch.no_grad():
+        sharp, mixed = classifier.hr_logits(*tiles).softmax(1), classifier.mixture(*tiles, coarse)
+        by_hand = [-p.gather(1, batch.labels.unsqueeze(1)).log().mean().item() for p in (sharp, mixed)]
+        losses = [classifier_loss(classifier, batch, selected, say).item() for say in (None, coarse)]
+    assert losses == pytest.approx(by_hand, rel=1e-5)
+
+
 def test_half_of_a_batch_is_as_served(lab, stages):
     torch.manual_seed(0)
     judge = sole_judge(stages["pt"].classifier, lab.images)
@@ -211,19 +223,6 @@ def test_batch_norm_is_taken_again_under_the_greedy_policy(lab, stages):
     norm = trained.classifier.hr.stem[1]
     assert torch.allclose(norm.running_mean, seen.mean((0, 2, 3)), atol=1e-5)
     assert norm.momentum == pytest.approx(0.1)
-
-
-def test_an_early_stop_keeps_the_best_greedy_reward(tmp_path, networks):
-    lab = tiny_lab(tmp_path)
-    patient = replace(lab.recipe, pt=replace(lab.recipe.pt, epochs=4, patience=4, learning_rate=0.05))
-    lab = replace(lab, recipe=patient)
-    streams = two_stream(lab, *networks)
-    (_, trained), *_ = train_patchdrop(lab, streams, ("pt",))
-    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    scores = [line["validation"] for line in lines if "validation" in line]
-    assert len(scores) == 4
-    kept = greedy_reward(lab, trained.policy, streams, patient.pt.sigma, hr_only=True)
-    assert kept == pytest.approx(max(scores))
 
 
 def test_the_greedy_reward_is_that_of_the_validation_images_however_few_at_once(

@@ -10,7 +10,7 @@ from training.baselines.stochastic import stochastic_masks, survival_weights
 from training.choose import threshold_for
 from training.crossfit import fit_temperature
 from training.evaluate import paired_bootstrap
-from training.masks import asking_masks, masks_of_sizes, top_masks, training_masks
+from training.masks import CENTRES, asking_masks, masks_of_sizes, top_masks, training_masks
 
 
 @pytest.mark.parametrize("order", [FIXED_H, FIXED_V])
@@ -62,6 +62,25 @@ def test_random_masks_have_the_sizes_asked_for(clustered):
     sizes = torch.arange(17)
     masks = masks_of_sizes(sizes, torch.full((17,), clustered))
     assert torch.equal(masks.sum(1), sizes)
+
+
+def spread(masks):
+    """Mean squared distance of the patches of each mask from their middle."""
+    weights = masks.float() / masks.sum(1, keepdim=True)
+    middle = weights @ CENTRES
+    return float((weights * ((CENTRES - middle.unsqueeze(1)) ** 2).sum(2)).sum(1).mean())
+
+
+@pytest.mark.parametrize("draw", [lambda: training_masks(4000, 0.0), lambda: asking_masks(400, 11)[:, 1:]])
+def test_half_of_the_random_masks_lie_together(draw):
+    torch.manual_seed(0)
+    masks = draw().reshape(-1, 16)
+    apart, together = (
+        spread(masks_of_sizes(masks.sum(1), torch.full((len(masks),), clustered)))
+        for clustered in (False, True)
+    )
+    assert spread(masks) == pytest.approx((apart + together) / 2, rel=0.02)
+    assert together < 0.8 * apart
 
 
 def test_a_third_of_the_training_masks_is_full():

@@ -4,7 +4,9 @@ import pytest
 import torch
 from factories_lab import tiny_lab
 
+from models.grid import mask_image
 from models.policy import PolicyConfig, PolicyNetwork
+from training import train_values as train_values_module
 from training.batches import batch_of
 from training.crossfit import Table
 from training.train_values import train_values, value_loss
@@ -58,3 +60,28 @@ def test_values_are_learnt_on_whole_tiles_as_the_jury_was_asked(tmp_path, monkey
     _, whole, _ = batch_of(lab.images, lab.learnt, torch.device("cpu"))
     rows = {tuple(tile.flatten().tolist()) for tile in whole}
     assert {tuple(tile.flatten().tolist()) for tile in torch.cat(seen)} == rows
+
+
+def test_a_choice_turns_with_its_tile_and_loses_what_its_label_is_short_of(tmp_path, monkeypatch):
+    """Each tile shows, in its own pixels, the first choice that is asked about it."""
+    lab = tiny_lab(tmp_path, augmentation="dihedral")
+    count = len(lab.images.labels)
+    masks = torch.rand(count, 2, 16) < 0.5
+    shown = mask_image(masks[:, 0], 4).expand(-1, 3, -1, -1).mul(255).to(torch.uint8)
+    lab = replace(lab, images=replace(lab.images, lr=shown))
+    right = torch.nn.functional.one_hot(lab.images.labels, 3).float()
+    hr = torch.stack((0.7 * right + 0.1, 0.1 * right + 0.3), 1)  # surer with the first choice
+    coarse = torch.full((count, 3), 1 / 3)
+    table = Table(indices=torch.arange(count), masks=masks, hr=hr, lr=coarse, labels=lab.images.labels)
+    policy = PolicyNetwork(PolicyConfig(backbone="resnet8", input_size=4))
+    seen, asked = [], []
+    learn, loss_of = policy.saving_and_reach, train_values_module.value_loss
+    monkeypatch.setattr(policy, "saving_and_reach", lambda lr: seen.append(lr) or learn(lr))
+    monkeypatch.setattr(
+        train_values_module, "value_loss", lambda *given: asked.append(given[2:]) or loss_of(*given)
+    )
+    train_values(lab, "values", policy, table, 1.0, replace(lab.recipe.stage("values"), epochs=4))
+    tiles, turned = torch.cat(seen), torch.cat([given[0] for given in asked])
+    assert torch.equal(tiles[:, :1] > 0, mask_image(turned[:, 0], 4) > 0)
+    losses = torch.cat([given[1] for given in asked])
+    assert (losses[:, 0] < losses[:, 1]).all()
