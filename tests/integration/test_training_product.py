@@ -10,6 +10,7 @@ from models.backbones import build_backbone
 from models.bundle import load_bundle
 from models.preprocess import normalise
 from training import choose, crossfit, evaluate
+from training import product as product_module
 from training.batches import Batch, batch_of
 from training.evaluate import policy_logits
 from training.fit import fit
@@ -45,6 +46,58 @@ def bundle(fitted):
 
 def test_a_sole_judge_is_asked_about_images_it_did_not_learn(lab, fitted):
     assert [indices.tolist() for indices in fitted[1]] == [lab.validation.tolist()]
+
+
+def test_no_judge_has_learnt_what_it_judges(tmp_path, monkeypatch):
+    lab, learnt = tiny_lab(tmp_path, folds=2), {}
+
+    def note(_lab, stage, network, _view, indices, _config):
+        learnt[stage] = set(indices.tolist())
+        return network.eval()
+
+    monkeypatch.setattr(product_module, "train_classifier", note)
+    jury = product_module.train_jury(lab, *(build_backbone("resnet8", 3) for _ in range(2)))
+    for number in range(2):
+        judged = set(lab.learnt[jury.fold[lab.learnt] == number].tolist())
+        assert judged
+        for stage in (f"fold{number}", f"fold{number}_lr"):
+            assert learnt[stage] == set(lab.learnt.tolist()) - judged
+
+
+def test_the_hr_stream_goes_on_from_hr_cnn_with_patches_filled(tmp_path, monkeypatch):
+    lab, hr = tiny_lab(tmp_path), build_backbone("resnet8", 3)
+    chosen, labels = torch.arange(18), torch.zeros(18, dtype=torch.int64)
+    sharp, coarse = torch.ones(18, 3, 16, 16), torch.full((18, 3, 4, 4), 5.0)
+    batch = Batch(hr=sharp, lr=coarse, labels=labels, chosen=chosen, progress=0.0, symmetry=0)
+
+    def first(_lab, stage, network, view, *_rest):
+        raise RuntimeError(stage, network, view(batch))
+
+    monkeypatch.setattr(product_module, "train_classifier", first)
+    with pytest.raises(RuntimeError) as seen:
+        product_module.train_product(lab, hr, hr)
+    stage, network, tiles = seen.value.args
+    assert stage == "filled"
+    assert torch.equal(network.head.weight, hr.head.weight)
+    assert network is not hr
+    assert set(tiles.unique().tolist()) == {1.0, 5.0}
+    whole = (tiles == 1.0).all(3).all(2).all(1)
+    assert 0 < whole.sum() < 18
+
+
+def test_the_policy_starts_with_the_eyes_of_lr_cnn(tmp_path):
+    lr = build_backbone("resnet8", 3)
+    policy = product_module.new_value_policy(tiny_lab(tmp_path), "values", lr)
+    assert torch.equal(policy.backbone.stem[0].weight, lr.stem[0].weight)
+
+
+@pytest.mark.parametrize("folds", [1, 2])
+def test_judges_mix_their_streams_as_the_product_does(tmp_path, monkeypatch, folds):
+    monkeypatch.setattr(choose, "fusion_exponent", lambda _table: 0.35)
+    networks = (build_backbone("resnet8", 3).eval().requires_grad_(False) for _ in range(2))
+    made = product_module.train_product(tiny_lab(tmp_path, folds=folds), *networks)
+    assert len(made.jury.classifiers) == folds
+    assert {judge.fusion_exponent for judge in (made.classifier, *made.jury.classifiers)} == {0.35}
 
 
 def test_of_very_many_images_some_are_asked_about(tmp_path, monkeypatch):

@@ -7,8 +7,8 @@ from models.grid import mask_image
 from models.symmetry import SYMMETRIES, dihedral, dihedral_patches
 from training.baselines.fixed import FIXED_H, FIXED_V, fixed_masks, in_fixed_order
 from training.baselines.stochastic import stochastic_masks, survival_weights
-from training.choose import threshold_for
-from training.crossfit import fit_temperature
+from training.choose import fusion_exponent, threshold_for
+from training.crossfit import Table, fit_temperature
 from training.evaluate import paired_bootstrap
 from training.masks import CENTRES, asking_masks, masks_of_sizes, top_masks, training_masks
 
@@ -112,6 +112,17 @@ def test_symmetries_are_eight_different_ones():
 def test_threshold_buys_the_mean_number_asked_for(patches):
     values = torch.randn(40, 16, generator=torch.Generator().manual_seed(0))
     assert (values >= threshold_for(values, patches)).sum(1).double().mean().item() == patches
+
+
+def test_the_fusion_exponent_is_best_for_one_to_eight_patches():
+    """Two images of 4 patches ask for at most 0.42, ten of 9 for at least 1.2."""
+    few = torch.arange(12) < 2
+    masks = (torch.arange(16) < torch.where(few, 4, 9).unsqueeze(1)).unsqueeze(1)
+    hr = torch.where(few.unsqueeze(1), torch.tensor([0.9, 0.1]), torch.tensor([0.0, 1.0]))
+    lr = torch.where(few.unsqueeze(1), torch.tensor([0.0, 1.0]), torch.tensor([1.0, 0.0]))
+    labels = torch.zeros(12, dtype=torch.int64)
+    table = Table(indices=torch.arange(12), masks=masks, hr=hr.unsqueeze(1), lr=lr, labels=labels)
+    assert fusion_exponent(table) <= 0.42
 
 
 def test_temperature_sharpens_the_too_modest_and_softens_the_too_sure():

@@ -10,6 +10,7 @@ from factories_lab import tiny_images, tiny_lab
 from models.backbones import build_backbone
 from models.grid import patch_slices
 from models.policy import PolicyConfig, PolicyNetwork
+from training import hard_positives
 from training.bagnet import BagNet, cut, milliseconds_per_image, train_bagnet
 from training.baselines.saliency import SIDE, SaliencySampler, train_saliency
 from training.hard_positives import cut_out, hard_positive_masks, train_with_cutout, train_with_hard_positives
@@ -89,6 +90,15 @@ def test_the_oracle_knows_the_label():
     assert masks.nonzero().tolist() == [[0, 0], [1, 1]]
 
 
+def test_the_oracle_buys_as_many_as_asked_even_where_each_does_harm():
+    def predictor(_hr, _lr, selected):
+        p = 0.9 - 0.05 * selected.float().sum(1)
+        return torch.stack((p, 1 - p), 1)
+
+    masks = oracle_masks(predictor, tiny_images(4, 2), torch.tensor([0, 2]), (1, 2, 5), CPU)
+    assert {size: mask.sum(1).tolist() for size, mask in masks.items()} == {n: [n, n] for n in (1, 2, 5)}
+
+
 def test_cut_follows_the_grid():
     hr = torch.randn(2, 3, 16, 16)
     patches = cut(hr)
@@ -137,6 +147,19 @@ def test_hard_positives_drop_the_most_wanted():
     logits = torch.arange(16.0).repeat(2, 1)
     kept = hard_positive_masks(logits, torch.tensor([1, 4]))
     assert kept.logical_not().nonzero().tolist() == [[0, 15], [1, 12], [1, 13], [1, 14], [1, 15]]
+
+
+def test_hard_positives_hide_one_to_four_patches_of_half_of_a_batch(tmp_path, monkeypatch):
+    lab, hidden = tiny_lab(tmp_path, augmentation="none"), []
+    lab = replace(lab, recipe=replace(lab.recipe, hr=replace(lab.recipe.hr, epochs=20, batch=18)))
+    network = new_network(lab, "hr", "resnet8", 3)
+    network.register_forward_pre_hook(lambda _module, inputs: hidden.append((inputs[0] == 0).all(1)))
+    monkeypatch.setattr(hard_positives, "new_network", lambda *_arguments, **_options: network)
+    policy = PolicyNetwork(PolicyConfig(backbone="resnet8", input_size=8, head="independent")).eval()
+    train_with_hard_positives(lab, policy)
+    patches = torch.stack(hidden).float().mean((2, 3)) * 16  # (20, 18)
+    assert set(patches[:, :9].round().unique().tolist()) == {1, 2, 3, 4}
+    assert patches[:, 9:].max() < 0.5
 
 
 def test_cutout_zeroes_one_square_clipped_at_the_border():
