@@ -2,11 +2,13 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from factories_lab import tiny_lab
+from safetensors.torch import load_file
 from torch import nn
 
 from models.backbones import build_backbone
@@ -22,6 +24,7 @@ from training.baselines.super_resolution import (
     weights_held,
 )
 from training.batches import batch_of
+from training.lab import seed_start
 from training.precision import inference_precision
 from training.recipe import Stage
 from training.train_classifier import coarse_view, softened_divergence, train_classifier
@@ -47,6 +50,23 @@ def test_kd_trains_a_student_and_leaves_the_teacher(tmp_path, teacher):
     assert student(torch.zeros(2, 3, 8, 8)).shape == (2, 3)
     assert same(before, teacher)
     assert not same(before, student)
+
+
+def with_other_hr(lab):
+    """The same labels and LR tiles; what is sharp looks otherwise."""
+    return replace(lab, images=replace(lab.images, hr=255 - lab.images.hr))
+
+
+def test_kd_learns_from_what_the_teacher_sees_and_pcn_from_what_the_hr_network_does(tmp_path, teacher):
+    """LR-CNN's training would be the same whatever HR shows."""
+    heads = {"kd": [], "pcn": []}
+    for number in range(2):
+        lab = tiny_lab(tmp_path / str(number), lr_start="scratch")
+        lab = with_other_hr(lab) if number else lab
+        heads["kd"].append(train_distillation(lab, teacher).head.weight)
+        heads["pcn"].append(train_coupling(lab).head.weight)
+    assert not torch.equal(*heads["kd"])
+    assert not torch.equal(*heads["pcn"])
 
 
 def test_softened_divergence_by_hand():
@@ -112,6 +132,47 @@ def test_srgan_trains_both_sides_and_leaves_the_classifier(tmp_path, teacher):
     predictor = super_resolved_predictor(generator, teacher)
     answers = predictor(torch.full((2, 3, 16, 16), torch.nan), torch.zeros(2, 3, 4, 4), torch.zeros(2, 16))
     assert answers.sum(1).tolist() == pytest.approx([1, 1])
+
+
+def test_srgans_losses_by_hand(tmp_path, teacher):
+    """At rate 0 nothing moves: the generator is the upsampling, and the discriminator as it starts."""
+    lab = tiny_lab(tmp_path, augmentation="none")
+    still = replace(lab.recipe.stage("srgan"), epochs=3, batch=18, learning_rate=0.0)
+    train_super_resolution(replace(lab, recipe=replace(lab.recipe, srgan=still)), teacher)
+    logged = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    hr, lr, _ = batch_of(lab.images, lab.learnt, lab.run.device)
+    seed_start(lab, "srgan")
+    made, discriminator = SuperResolver(4, 16)(lr), Discriminator()
+    with torch.no_grad():
+        content = F.mse_loss(made, hr)
+        perceptual = F.mse_loss(features(teacher, made), features(teacher, hr))
+        real, false = discriminator(hr), discriminator(made)
+        led = content + 6e-3 * perceptual + 1e-3 * F.softplus(-false).mean()
+        assert 6e-3 * perceptual > 1e-4 * led
+        telling = F.softplus(-real).mean() + F.softplus(false).mean()
+    assert [line["loss"] for line in logged] == pytest.approx(
+        [float(loss) for loss in (content, led, led)], rel=1e-5
+    )
+    assert logged[-1]["content_loss"] == pytest.approx(float(content), rel=1e-5)
+    assert logged[-1]["discriminator_loss"] == pytest.approx(float(telling), rel=1e-5)
+
+
+def test_srgans_discriminator_learns(tmp_path, teacher):
+    lab = tiny_lab(tmp_path)
+    train_super_resolution(lab, teacher)
+    seed_start(lab, "srgan")
+    SuperResolver(4, 16)
+    before, after = Discriminator(), load_file(tmp_path / "srgan.safetensors")
+    assert not torch.equal(after["discriminator/layers.0.weight"], before.layers[0].weight)
+
+
+def test_the_classifier_reads_what_the_generator_makes(teacher):
+    torch.manual_seed(0)
+    generator, lr = SuperResolver(4, 16), torch.randn(2, 3, 4, 4)
+    nn.init.normal_(generator.to_pixels.weight)
+    answers = super_resolved_predictor(generator, teacher)(torch.zeros(2, 3, 16, 16), lr, torch.zeros(2, 16))
+    assert torch.allclose(answers, teacher(generator(lr)).softmax(1))
+    assert not torch.allclose(answers, teacher(F.interpolate(lr, (16, 16), mode="bilinear")).softmax(1))
 
 
 def test_the_classifier_of_super_resolved_tiles_learns_from_them_and_from_a_copy(tmp_path, teacher):
