@@ -70,17 +70,8 @@ def lab(tmp_path):
     ],
 )
 def test_a_row_without_a_choice_is_of_its_own_network(lab, rows, own, bought):
-    names = [
-        "hr",
-        "lr",
-        "super_resolved",
-        "generator",
-        "student",
-        "coupled",
-        "bagnet",
-        "cutout",
-        "hard_positives",
-    ]
+    names = ("hr", "lr", "super_resolved", "generator", "student", "coupled", "bagnet")
+    names += ("cutout", "hard_positives")
     networks = SimpleNamespace(lab=lab, **{name: Says(0 if name == own else 2) for name in names})
     (row,) = rows(networks)
     assert (row.accuracy, row.mean_patches) == (SHARES[0], bought)
