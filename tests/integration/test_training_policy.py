@@ -1,4 +1,4 @@
-"""Pt and the product's polish, on tiny images: who hands out the rewards, and what moves."""
+"""Pt, the product's polish and the baselines, on tiny images: what each learns from, and what moves."""
 
 import copy
 import json
@@ -9,9 +9,12 @@ import torch
 from factories_lab import tiny_lab
 
 from models.policy import PolicyConfig, PolicyNetwork
+from training import train_masked as train_masked_module
 from training.batches import Batch, batch_of
 from training.crossfit import sole_judge
+from training.masks import top_masks
 from training.patchdrop import new_policy, train_hr_cnn, train_lr_cnn, train_patchdrop, two_stream
+from training.train_masked import train_masked
 from training.train_policy import greedy_reward, train_policy
 
 
@@ -98,3 +101,28 @@ def test_an_early_stop_keeps_the_best_greedy_reward(tmp_path, networks):
     assert len(scores) == 4
     kept = greedy_reward(lab, trained.policy, streams, patient.pt.sigma, hr_only=True)
     assert kept == pytest.approx(max(scores))
+
+
+@pytest.mark.parametrize("one_stream", [True, False])
+def test_a_baselines_hr_stream_learns_from_its_own_choices(tmp_path, networks, monkeypatch, one_stream):
+    lab, classifier, given = tiny_lab(tmp_path), two_stream(tiny_lab(tmp_path), *networks), []
+    loss_of = train_masked_module.classifier_loss
+    monkeypatch.setattr(
+        train_masked_module, "classifier_loss", lambda *parts: given.append(parts) or loss_of(*parts)
+    )
+    before = classifier.hr.head.weight.clone()
+
+    def brightest(lr):
+        return top_masks(lr.mean(1).transpose(1, 2).flatten(1), 5)
+
+    config = lab.recipe.stage("ft1")
+    train_masked(lab, "masked", classifier, brightest, config, one_stream=one_stream)
+    assert given
+    for _, batch, selected, coarse in given:
+        assert torch.equal(selected, brightest(batch.lr))
+        if one_stream:
+            assert coarse is None
+        else:
+            assert torch.allclose(coarse, classifier.coarse(batch.lr), atol=1e-6)
+    assert not torch.equal(classifier.hr.head.weight, before)
+    assert not classifier.hr.head.weight.requires_grad

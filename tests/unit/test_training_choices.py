@@ -134,6 +134,13 @@ def test_temperature_sharpens_the_too_modest_and_softens_the_too_sure():
     assert fit_temperature(half_wrong, (labels + 1) % 10) > 1
 
 
+@pytest.mark.parametrize(("odds", "temperature"), [(9.0, 1.0), (3.0, 0.5), (81.0, 2.0)])
+def test_nine_of_ten_right_are_odds_of_nine(odds, temperature):
+    probabilities = torch.tensor([odds, 1.0]).repeat(10, 1) / (odds + 1)
+    labels = (torch.arange(10) == 0).long()
+    assert fit_temperature(probabilities, labels) == temperature
+
+
 def test_bootstrap_of_a_gain_every_image_shares():
     gain = paired_bootstrap(torch.ones(30), torch.zeros(30))
     assert gain == {"mean": 1.0, "low": 1.0, "high": 1.0, "share_without_gain": 0.0}
