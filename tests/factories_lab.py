@@ -1,10 +1,12 @@
-"""A tiny lab: a few noise images, networks of a few thousand weights."""
+"""A tiny lab: a few noise images, networks of a few thousand weights, a policy that looks at nothing."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from models.policy import PolicyConfig, PolicyNetwork
 from training.data.images import Images
 from training.lab import Lab, Run
 from training.recipe import Recipe, load_recipe
@@ -40,3 +42,16 @@ def tiny_lab(out: Path, *, resume: bool = False, seed: int = 0, **changes: objec
         validation=torch.arange(18, 24),
         test=tiny_images(seed=1),
     )
+
+
+class WantsPatch5(PolicyNetwork):
+    """Patch 5 of every tile and nothing else, as surely as its logit says."""
+
+    def __init__(self, logit: float) -> None:
+        super().__init__(PolicyConfig(backbone="resnet8", input_size=8))
+        del self.backbone
+        self.logits = torch.nn.Parameter(torch.where(torch.arange(16) == 5, logit, -logit))
+
+    def forward(self, lr: Tensor, _coarse: Tensor | None = None) -> Tensor:
+        """The same logits (B, 16), whatever is shown."""
+        return self.logits.expand(len(lr), -1)

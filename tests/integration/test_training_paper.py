@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from factories_lab import tiny_lab
+from factories_lab import WantsPatch5, tiny_lab
 
-from models.policy import PolicyConfig, PolicyNetwork, utilities
+from models.policy import utilities
 from models.preprocess import compose, upsample
 from models.two_stream import TwoStreamClassifier
 from training import evaluate
@@ -131,20 +131,9 @@ def test_the_reward_is_of_the_label_and_of_the_choice_it_was_given_for(lab, stag
             assert result.metrics[f"reward_{name}"].item() == pytest.approx(by_hand.mean().item())
 
 
-class Sure(PolicyNetwork):
-    """A policy that wants patch 5 of every tile and nothing else, and is sure of it."""
-
-    def __init__(self):
-        super().__init__(PolicyConfig(backbone="resnet8", input_size=8))
-        self.backbone = None
-        self.logits = torch.nn.Parameter(torch.where(torch.arange(16) == 5, 20.0, -20.0))
-
-    def forward(self, lr, _coarse=None):
-        return self.logits.expand(len(lr), -1)
-
-
 def test_samples_are_drawn_and_weighed_with_the_exploration_of_eq_11(lab, networks):
-    judge, policy, batch = sole_judge(two_stream(lab, *networks), lab.images), Sure(), first_batch(lab, 18)
+    judge = sole_judge(two_stream(lab, *networks), lab.images)
+    policy, batch = WantsPatch5(20.0), first_batch(lab, 18)
     torch.manual_seed(0)
     result = policy_step(policy, judge, batch, STAGE, None, expected=False)
     assert result.greedy.sum(1).tolist() == [1] * 18
@@ -230,7 +219,7 @@ def test_the_greedy_reward_is_that_of_the_validation_images_however_few_at_once(
 ):
     """A judge whose statistics flatten every tile gives all of them one label."""
     monkeypatch.setattr(evaluate, "CPU_PIXELS", 3 * 16 * 16)
-    lab, policy = tiny_lab(tmp_path), Sure()
+    lab, policy = tiny_lab(tmp_path), WantsPatch5(20.0)
     streams = flattened(two_stream(lab, *networks))
     hr, lr, labels = batch_of(lab.images, torch.arange(24), CPU)
     greedy = policy(lr) > 0
@@ -243,7 +232,7 @@ def test_the_greedy_reward_is_that_of_the_validation_images_however_few_at_once(
 
 def test_rewards_in_ft_come_from_the_classifier_as_it_is_served(tmp_path, networks):
     """Statistics that flatten every tile give one label in service; those of a batch would not."""
-    lab, policy = tiny_lab(tmp_path, augmentation="none"), Sure()
+    lab, policy = tiny_lab(tmp_path, augmentation="none"), WantsPatch5(20.0)
     streams = flattened(two_stream(lab, *networks))
     hr, lr, labels = batch_of(lab.images, lab.learnt, CPU)
     (served_label,) = streams.hr_logits(hr, lr, policy(lr) > 0).argmax(1).unique()

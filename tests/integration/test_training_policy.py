@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from factories_lab import tiny_lab
+from factories_lab import WantsPatch5, tiny_lab
 
-from models.policy import PolicyConfig, PolicyNetwork
 from training import train_masked as train_masked_module
 from training.batches import Batch, batch_of
 from training.crossfit import sole_judge
@@ -25,22 +24,10 @@ def networks(tmp_path_factory):
     return hr, train_lr_cnn(lab, hr)
 
 
-class Middling(PolicyNetwork):
-    """A policy that buys patch 5 of every tile, without being sure of it."""
-
-    def __init__(self):
-        super().__init__(PolicyConfig(backbone="resnet8", input_size=8))
-        self.backbone = None
-        self.logits = torch.nn.Parameter(torch.where(torch.arange(16) == 5, 1.0, -1.0))
-
-    def forward(self, lr, _coarse=None):
-        return self.logits.expand(len(lr), -1)
-
-
 @pytest.mark.parametrize("polish", [False, True])
 def test_a_label_earns_in_pt_and_its_chance_in_the_polish(tmp_path, networks, polish):
     lab = tiny_lab(tmp_path, augmentation="none")
-    judge, policy = sole_judge(two_stream(lab, *networks), lab.images), Middling()
+    judge, policy = sole_judge(two_stream(lab, *networks), lab.images), WantsPatch5(1.0)
     hr, lr, labels = batch_of(lab.images, lab.learnt, lab.run.device)
     batch = Batch(hr=hr, lr=lr, labels=labels, chosen=lab.learnt, progress=0.0, symmetry=0)
     answers = judge.probabilities(batch, policy(lr) > 0, None)
