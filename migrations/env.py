@@ -1,14 +1,25 @@
 """Runs migrations in one transaction, waiting at most five seconds for a table."""
 
+from importlib import import_module
+
 from alembic import context
 from sqlalchemy import ForeignKeyConstraint, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from service.db import Base, database_url
+from service.database.engine import database_url
+from service.database.tables import Base
 from service.settings import Settings
-from service.tables import register_tables
 
-register_tables()
+# Every module that declares tables: importing them makes `Base.metadata` complete.
+for module in (
+    "service.access.tables",
+    "service.web.idempotency",
+    "service.pricing.tables",
+    "service.plans.tables",
+    "service.orders.tables",
+    "service.classification.tables",
+):
+    import_module(module)
 
 
 def is_ours(item: object, _name: str | None, _kind: str, _reflected: bool, _compared: object) -> bool:

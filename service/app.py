@@ -9,23 +9,23 @@ from typing import TypedDict
 from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
+from service.bundles.predictor import Predictor, load_predictor
 from service.classification.routes import router as classification
 from service.dashboard.routes import router as dashboard
-from service.db import Database, open_database
+from service.database.engine import Database, open_database
+from service.geotiff import gdal_lock
 from service.health import router as health
-from service.inference import Predictor, load_predictor
 from service.ledger.adjustments import router as adjustments
 from service.ledger.routes import router as ledger
-from service.middleware import BodyCapMiddleware, BodyLimit, EnvelopeMiddleware
 from service.orders.routes import router as orders
 from service.plans.routes import router as plans
 from service.pricing.routes import router as pricing
-from service.problems import install_problem_handlers
-from service.reference import router as reference
 from service.reports.routes import router as reports
-from service.scenes import gdal_lock
 from service.settings import Settings
 from service.version import code_version
+from service.web.middleware import BodyCapMiddleware, BodyLimit, EnvelopeMiddleware
+from service.web.problems import install_problem_handlers
+from service.web.reference import router as reference
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         description=DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan_of(settings),
-        docs_url=None,  # the framework's pages load scripts from elsewhere; service.reference has ours
+        docs_url=None,  # the framework's pages load scripts from elsewhere; service.web.reference has ours
         redoc_url=None,
     )
     # Before the ledger, whose path of one transfer would take "adjustments" for its name.

@@ -1,7 +1,7 @@
 """What can go wrong, and how HTTP says it: RFC 9457 problem documents with a stable type.
 
 Domain code raises these and knows nothing of HTTP beyond the status declared on the class;
-`service.problems` turns them into `application/problem+json`.
+`service.web.problems` turns them into `application/problem+json`.
 """
 
 from collections.abc import Mapping

@@ -10,12 +10,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.db import Database, is_migrated
-from service.inference import Predictor
-from service.roles import ways_round
-from service.schemas import Link
+from service.bundles.predictor import Predictor
+from service.database.engine import Database, is_migrated
+from service.database.roles import ways_round
 from service.settings import Settings, SettingsDep
 from service.version import code_version
+from service.web.paging import Link
 
 router = APIRouter(tags=["service"])
 FREE_BYTES_WANTED = 512 * 1024 * 1024
@@ -51,7 +51,7 @@ def landing(settings: SettingsDep) -> dict[str, Any]:
 @router.get("/healthz")
 def healthz(request: Request) -> dict[str, Any]:
     """The process is alive; says what it runs. It asks nobody else, so a slow database kills no pod."""
-    import rasterio  # noqa: PLC0415  (not before service.scenes has locked GDAL)
+    import rasterio  # noqa: PLC0415  (not before service.geotiff has locked GDAL)
 
     predictor = cast(Predictor | None, request.state.predictor)
     return {

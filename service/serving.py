@@ -10,11 +10,11 @@ import uvicorn
 
 from service.access.repository import ensure_first_key
 from service.app import create_app
-from service.db import check_ready, open_database
-from service.embedded import stop_embedded
+from service.database.embedded import stop_embedded
+from service.database.engine import check_ready, open_database
+from service.database.roles import check_role
 from service.errors import UnavailableError
 from service.orders.ending import expire_orders
-from service.roles import check_role
 from service.settings import Settings
 
 DRAIN_SECONDS = 20

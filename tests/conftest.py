@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-import service.scenes  # noqa: F401  (first, for it locks GDAL and factories import rasterio)
-from tests.factories import write_bundle
+import service.geotiff  # noqa: F401  (first, for it locks GDAL and factories import rasterio)
+from tests.support.bundles import write_bundle
 
 
 @pytest.fixture(autouse=True)

@@ -12,16 +12,16 @@ import torch
 import typer
 
 from models.bundle import load_bundle
-from training import processes
 from training.data.check import check, describe
 from training.data.images import centred
 from training.data.layouts import open_splits
-from training.fit import fit, remeasure
-from training.lab import Lab, Run, open_lab
-from training.memory import keep_freed_memory
-from training.recipe import load_recipe, recipe_names
-from training.tables.reports import report_ablation, report_figures, report_table
-from training.tables.runner import TABLES, run_table
+from training.paper.reports import report_ablation, report_figures, report_table
+from training.paper.runner import TABLES, run_table
+from training.product.fit import fit, remeasure
+from training.run import processes
+from training.run.lab import Lab, Run, open_lab
+from training.run.memory import keep_freed_memory
+from training.run.recipe import load_recipe, recipe_names
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -6,7 +6,7 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from service.access.repository import Caller, authenticate
-from service.db import Database
+from service.database.engine import Database
 from service.errors import UnauthenticatedError
 
 _bearer = HTTPBearer(auto_error=False, description="an API key, as printed by the first start")

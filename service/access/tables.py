@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import ForeignKey, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.db import Base
+from service.database.tables import Base
 
 
 class Workspace(Base):

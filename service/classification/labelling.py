@@ -10,19 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from service.bundles.card import BundleChangedError
+from service.bundles.predictor import Predictor
 from service.classification.labels import label_tile
 from service.classification.mosaic import lay_out
 from service.classification.tables import Classification
 from service.errors import ConflictError
-from service.inference import Predictor
 from service.orders.checklist import Checklist
 from service.orders.repository import delivered_patches, delivered_pixels, plan_of
 from service.orders.tables import Order
 from service.plans.arrays import PlanArrays
-from service.plans.bundles import BundleChangedError
 from service.plans.reading import cut_scene, read_again
-from service.plans.tables import Plan
-from service.scenes.tables import Scene
+from service.plans.tables import Plan, Scene
 from service.settings import Settings
 from service.version import code_version
 

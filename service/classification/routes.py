@@ -7,18 +7,18 @@ from fastapi import APIRouter, Body, Response
 from fastapi.responses import JSONResponse
 
 from service.access.caller import CallerDep
+from service.bundles.predictor import PredictorDep
 from service.classification.labelling import Studio, classify_order
 from service.classification.labels import summarise
 from service.classification.repository import find_classification
 from service.classification.schemas import ClassificationIn, ClassificationOut
 from service.classification.tables import Classification
-from service.db import SessionDep
-from service.idempotency import OptionalKeyDep, fingerprint, remember, replay_or_claim
-from service.inference import PredictorDep
-from service.openapi import problems
+from service.database.engine import SessionDep
 from service.orders.repository import find_order
-from service.schemas import Link
 from service.settings import BlobsDep, SettingsDep
+from service.web.idempotency import OptionalKeyDep, fingerprint, remember, replay_or_claim
+from service.web.openapi import problems
+from service.web.paging import Link
 
 router = APIRouter(prefix="/v1", tags=["classification"], responses=problems(401))
 

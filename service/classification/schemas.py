@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.schemas import Link
+from service.web.paging import Link
 
 
 class ClassificationIn(BaseModel):

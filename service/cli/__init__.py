@@ -6,7 +6,7 @@ from service.cli.accounts import budget, savings
 from service.cli.bookkeeping import ledger
 from service.cli.buying import approve, classify, deliver, order
 from service.cli.connection import Commands
-from service.cli.operating import db, demo, keys, orders, serve
+from service.cli.operating import db, keys, orders, serve
 from service.cli.planning import plan, replan
 from service.cli.prices import prices
 from service.cli.tracing import trace
@@ -19,7 +19,7 @@ app = typer.Typer(
     help="Decides which high-resolution satellite patches are worth buying, and accounts for every dollar.",
 )
 for panel, commands in {
-    "Start": (serve, demo),
+    "Start": (serve,),
     "From a scene to labels": (plan, replan, order, approve, deliver, classify),
     "Money": (savings, trace),
 }.items():

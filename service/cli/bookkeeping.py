@@ -73,7 +73,7 @@ def print_heads() -> None:
 
     As long as `loupe ledger verify --noted FILE` finds these again, nothing before them was changed.
     """
-    from service.db import open_database
+    from service.database.engine import open_database
     from service.ledger.audit import heads
 
     with open_database(read_settings()).sessions() as session:
@@ -95,7 +95,7 @@ def verify_ledger(
 
     Exit code 1, with the rows that break a rule, if any does.
     """
-    from service.db import open_database
+    from service.database.engine import open_database
     from service.ledger.audit import audit_ledger, heads, take_snapshot
     from service.plans.audit import audit_plans
 

@@ -1,7 +1,5 @@
-"""`loupe serve`, `loupe demo`, `loupe keys`, `loupe orders`, `loupe db`: run on the server's machine."""
+"""`loupe serve`, `loupe keys`, `loupe orders`, `loupe db`: run on the server's machine."""
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,8 +13,6 @@ if TYPE_CHECKING:
 
 # The server's code takes seconds to import (torch, GDAL): only the commands that need it pay for it.
 # ruff: noqa: PLC0415
-
-DATA = Path(__file__).parent.parent.parent.parent / "shared" / "data"
 
 keys = typer.Typer(cls=Commands, no_args_is_help=True, help="Make API keys (on the server's machine).")
 orders = typer.Typer(cls=Commands, no_args_is_help=True, help="Look after orders (on the server's machine).")
@@ -41,31 +37,6 @@ def serve() -> None:
     raise typer.Exit(run(read_settings()))
 
 
-def demo(
-    data: Annotated[
-        Path,
-        typer.Option(
-            envvar="LOUPE_DATA",
-            help="Folder with uc-merced.tar and rasters/, where there is one.",
-            show_default="../shared/data beside the repository",
-        ),
-    ] = DATA,
-    keep: Annotated[
-        bool | None,
-        typer.Option("--keep/--no-keep", help="Leave the server up at the end. Default: in a terminal."),
-    ] = None,
-) -> None:
-    """Run the whole job on real imagery against a server of its own, and show what it bought and saved."""
-    from service.demo.imagery import ImageryError
-    from service.demo.process import ServerError
-    from service.demo.run import run_demo
-
-    try:
-        run_demo(data, keep=sys.stdin.isatty() if keep is None else keep, out=console())
-    except (ImageryError, ServerError) as error:
-        raise UsageError(str(error)) from error
-
-
 @keys.command("create")
 def create_key(name: Annotated[str, typer.Argument(metavar="NAME", help="What the key is for.")]) -> None:
     """Make an API key and print it, once: only its digest is kept."""
@@ -73,7 +44,7 @@ def create_key(name: Annotated[str, typer.Argument(metavar="NAME", help="What th
 
     from service.access import repository
     from service.access.tables import Workspace
-    from service.db import open_database
+    from service.database.engine import open_database
 
     with open_database(read_settings()).sessions.begin() as session:
         found = select(Workspace).where(Workspace.name == repository.FIRST_WORKSPACE)
@@ -85,7 +56,7 @@ def create_key(name: Annotated[str, typer.Argument(metavar="NAME", help="What th
 @orders.command("expire")
 def expire_overdue_orders() -> None:
     """End every order whose time is up and RELEASE what it holds. Worth running every day."""
-    from service.db import open_database
+    from service.database.engine import open_database
     from service.orders.ending import expire_orders
 
     database = open_database(read_settings())
@@ -99,7 +70,7 @@ def expire_overdue_orders() -> None:
 @db.command("upgrade")
 def upgrade_database() -> None:
     """Bring the database's schema to this version. `loupe serve` does it itself for the embedded one."""
-    from service.db import database_url, upgrade
+    from service.database.engine import database_url, upgrade
 
     settings = read_settings()
     upgrade(database_url(settings))
@@ -119,8 +90,8 @@ def grant_serving(
     ] = None,
 ) -> None:
     """Let a role serve: it reads, and moves money by the ledger's functions alone. Run as the owner."""
-    from service.db import connect, database_url
-    from service.roles import let_serve, ways_round
+    from service.database.engine import connect, database_url
+    from service.database.roles import let_serve, ways_round
 
     url = database_url(read_settings())
     let_serve(url, role, password or None)

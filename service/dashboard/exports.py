@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from service.ledger.repository import Budget
 from service.money import Money
 from service.plans.schemas import PlanSummary
-from service.tabular import harmless
+from service.web.tabular import harmless
 
 BUDGET_COLUMNS = ("id", "name", "currency", "limit", "spent", "held", "available", "created_at")
 PLAN_COLUMNS = (

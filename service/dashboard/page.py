@@ -18,7 +18,7 @@ from service.plans.schemas import PlanSummary
 from service.pricing.tables import PriceList
 from service.reports.repository import order_figures
 from service.reports.routes import report_on
-from service.schemas import MoneyOut, PageRequest
+from service.web.paging import MoneyOut, PageRequest
 
 PLANS, BUDGETS, ENTRIES = 6, 20, 12
 """How many of each the page shows; the links lead to all of them."""

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from service.errors import NotFoundError
-from service.schemas import MoneyOut
+from service.web.paging import MoneyOut
 
 HERE = Path(__file__).parent
 ASSETS = {"dashboard.css": "text/css; charset=utf-8", "loupe.svg": "image/svg+xml"}

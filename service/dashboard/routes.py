@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
+from service.bundles.predictor import Predictor
 from service.dashboard.exports import budgets_csv, plans_csv
 from service.dashboard.page import read_page
 from service.dashboard.quality import quality_of
@@ -19,8 +20,7 @@ from service.dashboard.session import (
     sign_in,
     sign_out,
 )
-from service.db import Database, SessionDep
-from service.inference import Predictor
+from service.database.engine import Database, SessionDep
 from service.ledger.repository import list_budgets
 from service.ledger.routes import list_ledger
 from service.ledger.schemas import BudgetOut
@@ -28,8 +28,8 @@ from service.plans.repository import find_plan, page_of_plans
 from service.plans.schemas import PlanSummary
 from service.plans.views import preview_png
 from service.reports.routes import get_savings
-from service.schemas import Page, PageRequest, page_links
 from service.settings import BlobsDep, SettingsDep
+from service.web.paging import Page, PageRequest, page_links
 
 # The pages are for people: the OpenAPI document leaves them out.
 router = APIRouter(prefix=PATH, include_in_schema=False)

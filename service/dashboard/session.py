@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request, Response
 
 from service.access.repository import Caller, authenticate
-from service.db import Database
+from service.database.engine import Database
 from service.errors import LoupeError, UnauthenticatedError
 
 COOKIE = "loupe_dashboard"

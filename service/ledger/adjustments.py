@@ -9,14 +9,14 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.access.caller import CallerDep
-from service.db import SessionDep
-from service.idempotency import RequiredKeyDep, fingerprint, remember, replay_or_claim
+from service.database.engine import SessionDep
 from service.ledger import repository, writer
 from service.ledger.book import Movement
 from service.ledger.repository import Adjustment
 from service.ledger.routes import seq_of
-from service.openapi import problems
-from service.schemas import Link, MoneyIn, MoneyOut, Page, encode_cursor, page_links
+from service.web.idempotency import RequiredKeyDep, fingerprint, remember, replay_or_claim
+from service.web.openapi import problems
+from service.web.paging import Link, MoneyIn, MoneyOut, Page, encode_cursor, page_links
 
 router = APIRouter(prefix="/v1/ledger/adjustments", tags=["money"], responses=problems(401, 422))
 

@@ -8,7 +8,7 @@ from service.errors import InvalidInputError
 from service.ledger.repository import Budget
 from service.ledger.schemas import BudgetChange, BudgetIn, TermsIn
 from service.ledger.terms import Terms
-from service.schemas import MoneyIn
+from service.web.paging import MoneyIn
 
 FRESH = Terms()
 PLAIN = ("period", "starts_on", "ends_on", "enforcement", "thresholds")

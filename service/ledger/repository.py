@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from service.errors import NotFoundError
 from service.ledger.book import Movement, Transfer
 from service.ledger.terms import Enforcement, Period, Terms, crossed
-from service.schemas import Cursor, PageRequest
+from service.web.paging import Cursor, PageRequest
 
 
 @dataclass(frozen=True, kw_only=True)

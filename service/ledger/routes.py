@@ -7,9 +7,8 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from service.access.caller import CallerDep
-from service.db import SessionDep
+from service.database.engine import SessionDep
 from service.errors import InvalidInputError, LoupeError
-from service.idempotency import OptionalKeyDep, fingerprint, remember, replay_or_claim
 from service.ledger import repository, writer
 from service.ledger.changing import changed_terms, new_terms
 from service.ledger.schemas import (
@@ -21,9 +20,10 @@ from service.ledger.schemas import (
     UsageOut,
     row_of,
 )
-from service.openapi import problems
-from service.schemas import Page, PageDep, decode_cursor, encode_cursor, page_links
-from service.tabular import FILE_ROWS, FILES, FormDep, file_answer
+from service.web.idempotency import OptionalKeyDep, fingerprint, remember, replay_or_claim
+from service.web.openapi import problems
+from service.web.paging import Page, PageDep, decode_cursor, encode_cursor, page_links
+from service.web.tabular import FILE_ROWS, FILES, FormDep, file_answer
 
 router = APIRouter(prefix="/v1", tags=["money"], responses=problems(401, 422))
 

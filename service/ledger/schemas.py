@@ -11,8 +11,8 @@ from service.ledger.book import ROUTES, Account, Movement
 from service.ledger.repository import Budget, LedgerLine
 from service.ledger.terms import Enforcement, Period
 from service.money import Money
-from service.schemas import Link, MoneyIn, MoneyOut
-from service.tabular import Columns, Row
+from service.web.paging import Link, MoneyIn, MoneyOut
+from service.web.tabular import Columns, Row
 
 Tag = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")]
 

@@ -9,7 +9,7 @@ from service.ledger.repository import Budget, get_budget, list_budgets
 from service.ledger.terms import Enforcement, crossed
 from service.money import Money
 from service.orders.schemas import OrderWarning
-from service.schemas import PageRequest
+from service.web.paging import PageRequest
 
 MOST_BUDGETS = 1_000
 """How many are looked through for the only one of a currency."""

@@ -6,14 +6,14 @@ from typing import Annotated
 from fastapi import Depends
 
 from models.grid import GRID
-from service.inference import PredictorDep
+from service.bundles.predictor import PredictorDep
+from service.geotiff.preflight import Limits
+from service.geotiff.raster import read_geotiff
+from service.imagery.radiometry import to_imagery
+from service.imagery.tiling import place_patch
 from service.orders.deliveries import Decode, Placed, Upload
 from service.plans.reading import grid_of
-from service.scenes.imagery import to_imagery
-from service.scenes.preflight import Limits
-from service.scenes.raster import read_geotiff
-from service.scenes.tables import Scene
-from service.scenes.tiling import place_patch
+from service.plans.tables import Scene
 from service.settings import SettingsDep
 
 # GDAL's warper, as rasterio calls it, mutes a warning through state of the whole process: one at a time.

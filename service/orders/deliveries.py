@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from service.access.repository import Caller
-from service.db import Database
+from service.blobs import put
+from service.database.engine import Database
 from service.errors import ConflictError
 from service.ledger.writer import settle
 from service.money import Money
@@ -24,8 +25,7 @@ from service.orders.paying import Price, price_of
 from service.orders.repository import find_delivery, find_order, plan_of
 from service.orders.tables import GIVEN_UP, Delivery, Order, OrderStatus
 from service.plans.arrays import PlanArrays
-from service.scenes.storage import put
-from service.scenes.tables import Scene
+from service.plans.tables import Scene
 
 
 class OrderCancelledError(ConflictError):

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.access.repository import Caller
-from service.db import Database
+from service.database.engine import Database
 from service.errors import ConflictError
 from service.ledger.repository import money_of_orders
 from service.ledger.writer import release

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service.errors import NotFoundError
 from service.orders.tables import GIVEN_UP, Delivery, Order, OrderStatus, OrderStatusChange
 from service.plans.tables import Plan
-from service.schemas import Cursor, PageRequest, fetch_page
+from service.web.paging import Cursor, PageRequest, fetch_page
 
 
 class Delivered(NamedTuple):

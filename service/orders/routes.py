@@ -6,11 +6,10 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from service import blobs as storage
 from service.access.caller import CallerDep
-from service.db import Database, SessionDep
+from service.database.engine import Database, SessionDep
 from service.errors import LoupeError
-from service.idempotency import RequiredKeyDep, fingerprint, remember, replay_or_claim
-from service.openapi import problems
 from service.orders.approval import decide
 from service.orders.decoding import DecodeDep
 from service.orders.deliveries import Upload, deliver
@@ -20,9 +19,10 @@ from service.orders.paying import Price
 from service.orders.repository import delivered_sha256, find_order, page_of_orders
 from service.orders.schemas import ApprovalIn, DeliveryOut, OrderIn, OrderOut, OrderSummary, StatusStep
 from service.orders.views import full, receipt, steps, summaries
-from service.scenes import storage
-from service.schemas import Page, PageDep, page_links
 from service.settings import BlobsDep, SettingsDep
+from service.web.idempotency import RequiredKeyDep, fingerprint, remember, replay_or_claim
+from service.web.openapi import problems
+from service.web.paging import Page, PageDep, page_links
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"], responses=problems(401))
 MEDIA_TYPES = ("image/tiff", "application/octet-stream")

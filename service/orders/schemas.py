@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.orders.tables import OrderStatus
-from service.schemas import Link, MoneyOut
+from service.web.paging import Link, MoneyOut
 
 
 class OrderIn(BaseModel):

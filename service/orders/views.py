@@ -6,6 +6,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from models.grid import row_col
+from service.imagery.geojson import Geometry
 from service.ledger.repository import OrderMoney, money_of_orders
 from service.orders.checklist import Checklist, Place
 from service.orders.repository import Delivered, delivered_counts, delivered_patches, history, plan_of
@@ -26,9 +27,8 @@ from service.orders.tables import OPEN, Delivery, Order, OrderStatus
 from service.plans.arrays import PlanArrays
 from service.plans.features import outlines
 from service.plans.reading import grid_of
-from service.scenes.geojson import Geometry
-from service.scenes.tables import Scene
-from service.schemas import Link, MoneyOut
+from service.plans.tables import Scene
+from service.web.paging import Link, MoneyOut
 
 MOST_PATCHES = 4_096
 """How many patches an order lists of each kind; as they are delivered, the next ones appear."""

@@ -12,7 +12,7 @@ from service.plans.tables import Plan
 from service.pricing.billing import bill, list_price, to_cm2
 from service.pricing.repository import find_price_list
 from service.pricing.schemas import PriceListTerms
-from service.schemas import MoneyOut
+from service.web.paging import MoneyOut
 
 
 class Figures(NamedTuple):

@@ -7,19 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.grid import PATCHES, row_col
+from service.geotiff.ground import to_wgs84
+from service.imagery.geojson import DECIMALS, POLE, Geometry, bounds, geometry
+from service.imagery.tiling import TileGrid
 from service.ledger.book import allocate
 from service.money import Money
+from service.planner.margins import margins
+from service.planner.order_shapes import GRID, Points, Shape, compile_order, move
+from service.planner.reasons import patch_reasons
 from service.plans.arrays import PlanArrays
-from service.plans.planner.margins import margins
-from service.plans.planner.reasons import patch_reasons
 from service.plans.reading import grid_of
-from service.plans.shapes import GRID, Points, Shape, compile_order, move
-from service.plans.tables import Plan
+from service.plans.tables import Plan, Scene
 from service.pricing.billing import Terms, to_km2, whole_cm2
-from service.scenes.geojson import DECIMALS, POLE, Geometry, bounds, geometry
-from service.scenes.ground import to_wgs84
-from service.scenes.tables import Scene
-from service.scenes.tiling import TileGrid
 
 Feature = dict[str, Any]
 

@@ -10,16 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import SQLColumnExpression, func
 
-from service.inference import Predictor
-from service.plans.planner.bounds import Bound
-from service.plans.planner.decision import Decision
-from service.plans.planner.objectives import Objective, objective_to_json
+from service.bundles.predictor import Predictor
+from service.planner.bounds import Bound
+from service.planner.decision import Decision
+from service.planner.objectives import Objective, objective_to_json
 from service.plans.reading import MIN_VALID_SHARE
-from service.plans.tables import Plan
+from service.plans.tables import Plan, Scene
 from service.pricing.billing import Bill
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
-from service.scenes.tables import Scene
 from service.version import code_version
 
 

@@ -10,18 +10,17 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from models.grid import PATCHES
+from service import blobs as storage
+from service.bundles.predictor import Predictor
 from service.errors import InvalidInputError
-from service.inference import Predictor
+from service.imagery.tiling import Tiles
+from service.planner import plan_purchases
 from service.plans import repository
 from service.plans.freezing import Values, bundle_served, freeze
 from service.plans.options import PlanOptions
-from service.plans.planner import plan_purchases
 from service.plans.reading import MIN_VALID_SHARE, cut_scene, describe_reading, read_scene
-from service.plans.tables import Plan
+from service.plans.tables import Plan, Scene
 from service.pricing.repository import resolve_price_list, terms_of
-from service.scenes import storage
-from service.scenes.tables import Scene
-from service.scenes.tiling import Tiles
 from service.settings import Settings
 
 

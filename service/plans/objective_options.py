@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.manifest import Manifest
 from service.errors import InvalidInputError
 from service.money import Money
-from service.plans.planner.objectives import (
+from service.planner.objectives import (
     CostWeight,
     MaxCost,
     MaxPatches,

@@ -8,8 +8,8 @@ from affine import Affine
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from service.plans.shapes import move
-from service.scenes.tiling import TileGrid
+from service.imagery.tiling import TileGrid
+from service.planner.order_shapes import move
 
 SIDE = 1600
 """Longest side of a preview, pixels."""

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from models.manifest import Manifest
+from service import blobs as storage
+from service.geotiff.preflight import Limits
+from service.geotiff.raster import read_geotiff
+from service.imagery.radiometry import Imagery, to_imagery
+from service.imagery.tiling import TileGrid, Tiles, cut_tiles
 from service.plans.options import PlanOptions
-from service.scenes import storage
-from service.scenes.imagery import Imagery, to_imagery
-from service.scenes.preflight import Limits
-from service.scenes.raster import read_geotiff
-from service.scenes.tables import Scene
-from service.scenes.tiling import TileGrid, Tiles, cut_tiles
+from service.plans.tables import Scene
 from service.settings import Settings
 
 MIN_VALID_SHARE = 0.9

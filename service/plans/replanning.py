@@ -5,18 +5,17 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from service.inference import Predictor
+from service.bundles.card import check_same_bundle
+from service.bundles.predictor import Predictor
+from service.planner import plan_purchases
+from service.planner.objectives import MaxCost, Objective, objective_from_json
 from service.plans import repository
 from service.plans.arrays import PlanArrays
-from service.plans.bundles import check_same_bundle
 from service.plans.freezing import Values, freeze
 from service.plans.objective_options import ObjectiveError, ObjectiveOptions
-from service.plans.planner import plan_purchases
-from service.plans.planner.objectives import MaxCost, Objective, objective_from_json
 from service.plans.reading import grid_of
-from service.plans.tables import Plan
+from service.plans.tables import Plan, Scene
 from service.pricing.repository import resolve_price_list, terms_of
-from service.scenes.tables import Scene
 from service.settings import Settings
 
 
@@ -73,7 +72,7 @@ def replan(
 def _objective(old: Plan, wanted: ReplanIn, currency: str, predictor: Predictor) -> Objective:
     if wanted.has_objective:
         if wanted.needs_evaluation:
-            check_same_bundle(old, predictor)
+            check_same_bundle(old.provenance, predictor)
         return wanted.objective_in(currency, predictor.manifest)
     objective = objective_from_json(old.objective)
     if isinstance(objective, MaxCost) and objective.limit.currency != currency:

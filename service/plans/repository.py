@@ -8,9 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
 from service.errors import NotFoundError
-from service.plans.tables import Plan
-from service.scenes.tables import Scene
-from service.schemas import Cursor, PageRequest, fetch_page
+from service.plans.tables import Plan, Scene
+from service.web.paging import Cursor, PageRequest, fetch_page
 
 ARRAYS = (Plan.utilities, Plan.selected, Plan.filled, Plan.valid_share)
 

@@ -6,23 +6,23 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from service import blobs as storage
 from service.access.caller import CallerDep
-from service.db import SessionDep
-from service.idempotency import OptionalKeyDep, fingerprint, remember, replay_or_claim
-from service.inference import PredictorDep
-from service.openapi import problems
+from service.bundles.card import BundleOut
+from service.bundles.predictor import PredictorDep
+from service.database.engine import SessionDep
 from service.plans import repository, views
 from service.plans.bills import BillOut, bill_of
-from service.plans.bundles import BundleOut
 from service.plans.example import PLAN, REQUEST_BODY
 from service.plans.making import make_plan
 from service.plans.options import PlanOptions, UploadDep
 from service.plans.replanning import ReplanIn, replan
 from service.plans.schemas import ChangesOut, PlanOut, PlanSummary, ReplanOut
 from service.plans.views import CurveOut, TilePageDep
-from service.scenes import storage
-from service.schemas import Page, PageDep, page_links
 from service.settings import BlobsDep, SettingsDep
+from service.web.idempotency import OptionalKeyDep, fingerprint, remember, replay_or_claim
+from service.web.openapi import problems
+from service.web.paging import Page, PageDep, page_links
 
 router = APIRouter(prefix="/v1", responses=problems(401))
 GEO_JSON: dict[int | str, dict[str, Any]] = {

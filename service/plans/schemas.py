@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from models.grid import PATCHES
+from service.planner.bounds import Measure
 from service.plans.arrays import PlanArrays
-from service.plans.planner.bounds import Measure
-from service.plans.tables import Plan
-from service.scenes.tables import Scene
-from service.schemas import Link, MoneyOut
+from service.plans.tables import Plan, Scene
+from service.web.paging import Link, MoneyOut
 
 TILES_INLINE = 4096
 """A plan of more tiles gives a link to them instead."""

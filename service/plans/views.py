@@ -8,22 +8,21 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
+from service.bundles.card import accuracy_source, check_same_bundle, images_measured
+from service.bundles.predictor import Predictor
 from service.errors import InvalidInputError
-from service.inference import Predictor
+from service.planner import decider
+from service.planner.curve import cost_curve, nearest
+from service.planner.reasons import PATCH_REASONS
 from service.plans.arrays import PlanArrays
-from service.plans.bundles import accuracy_source, check_same_bundle, images_measured
 from service.plans.features import collection, patch_features, shape_features
-from service.plans.planner import decider
-from service.plans.planner.curve import cost_curve, nearest
-from service.plans.planner.reasons import PATCH_REASONS
 from service.plans.preview import draw_preview
 from service.plans.reading import grid_of, read_again
 from service.plans.schemas import TILES_INLINE
-from service.plans.tables import Plan
+from service.plans.tables import Plan, Scene
 from service.pricing.repository import find_price_list, terms_of
-from service.scenes.tables import Scene
-from service.schemas import MoneyOut, decode_cursor, encode_cursor, page_links
 from service.settings import Settings
+from service.web.paging import MoneyOut, decode_cursor, encode_cursor, page_links
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ class CurveOut(BaseModel):
 
 def curve_of(session: Session, plan: Plan, scene: Scene, predictor: Predictor) -> CurveOut:
     """Slide the threshold over a stored plan. BundleChangedError when its bundle is not served any more."""
-    check_same_bundle(plan, predictor)
+    check_same_bundle(plan.provenance, predictor)
     price_list = find_price_list(session, plan.workspace_id, plan.price_list_id)
     arrays, grid = PlanArrays.of(plan), grid_of(scene)
     decide = decider(

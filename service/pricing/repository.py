@@ -14,7 +14,7 @@ from service.pricing.billing import Terms
 from service.pricing.examples import EXAMPLES
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
-from service.schemas import Cursor, PageRequest, fetch_page
+from service.web.paging import Cursor, PageRequest, fetch_page
 
 
 class PriceListUnknownError(InvalidInputError):

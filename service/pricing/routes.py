@@ -5,12 +5,12 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from service.access.caller import CallerDep
-from service.db import SessionDep
-from service.openapi import problems
+from service.database.engine import SessionDep
 from service.pricing import repository
 from service.pricing.imports import ImportDep
 from service.pricing.schemas import CSV_EXAMPLE, ImportedOut, PriceListIn, PriceListOut
-from service.schemas import Page, PageDep, page_links
+from service.web.openapi import problems
+from service.web.paging import Page, PageDep, page_links
 
 router = APIRouter(prefix="/v1/price-lists", tags=["price lists"], responses=problems(401, 422))
 

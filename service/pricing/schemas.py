@@ -11,7 +11,7 @@ from pydantic.config import JsonDict
 
 from service.pricing.billing import Scope, ShapeRules, Terms, Tier
 from service.pricing.tables import PriceList
-from service.schemas import Link
+from service.web.paging import Link
 
 RESERVED = "example-"
 """Names that begin so belong to the shipped examples."""

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from service.money import Money
 from service.reports.savings import OrderFigures
-from service.tabular import Columns, Row
+from service.web.tabular import Columns, Row
 
 COLUMNS: Columns = {
     "order": "text", "plan": "text", "ordered_at": "time", "status": "text", "patches_bought": "integer",

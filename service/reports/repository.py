@@ -11,7 +11,7 @@ from service.errors import NotFoundError
 from service.orders.tables import Order
 from service.plans.tables import Plan
 from service.reports.savings import OrderFigures
-from service.schemas import Cursor, PageRequest
+from service.web.paging import Cursor, PageRequest
 
 MONEY = table(
     "order_money",

@@ -7,17 +7,17 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from service.access.caller import CallerDep
-from service.db import SessionDep
+from service.database.engine import SessionDep
 from service.ledger.routes import seq_of
-from service.openapi import problems
 from service.reports.exports import COLUMNS, row_of
 from service.reports.repository import find_figures, order_figures, page_of_figures
 from service.reports.savings import OrderFigures, savings_by_currency
 from service.reports.schemas import OrderSavings, SavingsReport, currency_savings
 from service.reports.spend import COLUMNS as SPEND_COLUMNS
 from service.reports.spend import Charge, list_charges
-from service.schemas import Link, Page, PageDep, encode_cursor, page_links
-from service.tabular import FILE_ROWS, FILES, MEDIA_TYPES, FormDep, file_answer
+from service.web.openapi import problems
+from service.web.paging import Link, Page, PageDep, encode_cursor, page_links
+from service.web.tabular import FILE_ROWS, FILES, MEDIA_TYPES, FormDep, file_answer
 
 router = APIRouter(prefix="/v1/reports", tags=["money"], responses=problems(401))
 

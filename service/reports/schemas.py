@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from service.reports.savings import BASELINES, MEANINGS, Kind, OrderFigures, Savings
-from service.schemas import Link, MoneyOut
+from service.web.paging import Link, MoneyOut
 
 
 class SavingOut(MoneyOut):

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from service.ledger.book import Movement
 from service.money import Money
-from service.tabular import Columns, Kind, Row
+from service.web.tabular import Columns, Kind, Row
 
 _CHARGES = text(r"""
     SELECT t.*, m.to_kind = 'spent' AS is_cost, b.name AS budget, w.name AS workspace, p.provenance,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from service.pricing.schemas import CSV_EXAMPLE
-from tests.acceptance.server import ServerProcess, make_mosaic, running_server
-from tests.acceptance.shell import UUID, Shell
+from tests.support.server import ServerProcess, make_mosaic, running_server
+from tests.support.shell import UUID, Shell
 
 MOSAIC = make_mosaic()
 

@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from models.bundle import CurvePoint
-from tests.acceptance.server import KEY, ServerProcess
-from tests.factories import make_geotiff, write_bundle
-from tests.factories_orders import make_patch
+from tests.support.bundles import make_geotiff, write_bundle
+from tests.support.orders import make_patch
+from tests.support.server import KEY, ServerProcess
 
 CURVE = tuple(
     CurvePoint(threshold=threshold, mean_patches=patches, accuracy=accuracy)

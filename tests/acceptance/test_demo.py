@@ -1,4 +1,4 @@
-"""`loupe demo`, as `make demo` runs it, with the starter bundle, on a stand-in for the real imagery."""
+"""`python -m examples.demo`, as `make demo` runs it, with the starter bundle."""
 
 import os
 import subprocess
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from service.client import Client, NoServerError
-from tests.acceptance.server import ROOT
-from tests.factories_imagery import make_uc_merced
+from tests.support.imagery import make_uc_merced
+from tests.support.server import ROOT
 
 
 def test_the_demo_goes_the_whole_way_and_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_the_demo_goes_the_whole_way_and_leaves_nothing_behind(tmp_path: Path) -
         "LOUPE_THREADS": "1",
         "PYTHONPATH": str(ROOT),
     }
-    command = [sys.executable, "-c", "from service.cli import app; app()", "demo"]
+    command = [sys.executable, "-m", "examples.demo"]
 
     done = subprocess.run(
         command,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.client import Client, ProblemError
-from tests.acceptance.server import KEY, ServerProcess, make_mosaic, running_server
+from tests.support.server import KEY, ServerProcess, make_mosaic, running_server
 
 MOSAIC = make_mosaic()
 SCENE = MOSAIC.scene(8)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from service.client import Client, ProblemError
-from tests.acceptance.server import ROOT, running_server
-from tests.factories import write_bundle
+from tests.support.bundles import write_bundle
+from tests.support.server import ROOT, running_server
 
 # Read when the module is: the tests' own fixture hides the variables of this machine.
 RASTERS = Path(os.environ.get("LOUPE_DATA", ROOT.parent / "shared" / "data")) / "rasters"

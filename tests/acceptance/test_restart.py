@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service.client import Client, ClientError
-from tests.acceptance.server import ServerProcess, make_mosaic, running_server
+from tests.support.server import ServerProcess, make_mosaic, running_server
 
 MOSAIC = make_mosaic()
 PATCHES = 2

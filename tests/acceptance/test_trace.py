@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from service.cli.proofs import hash_proof, plan_proofs, report_proof
-from tests.acceptance.server import ServerProcess, make_mosaic, running_server
-from tests.acceptance.shell import UUID, Shell
+from tests.support.server import ServerProcess, make_mosaic, running_server
+from tests.support.shell import UUID, Shell
 
 MOSAIC = make_mosaic()
 PATCHES = 3

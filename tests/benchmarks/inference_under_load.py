@@ -18,7 +18,7 @@ from statistics import median
 
 import torch
 
-from training.provenance import git_revision, hardware
+from training.run.provenance import git_revision, hardware
 
 BUNDLE = Path(__file__).parents[2] / "models" / "bundles" / "starter"
 POLICIES = ("ACTIVE", "PASSIVE")
@@ -26,7 +26,7 @@ ASK = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from service.inference import load_predictor
+from service.bundles.predictor import load_predictor
 predictor = load_predictor(Path(sys.argv[1]), "cpu")
 size = predictor.manifest.lr_size
 tiles = np.random.default_rng(0).integers(0, 256, (int(sys.argv[2]), 3, size, size), dtype=np.uint8)

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from service.money import Money
-from service.plans.planner import decider, plan_purchases
-from service.plans.planner.objectives import (
+from service.planner import decider, plan_purchases
+from service.planner.objectives import (
     CostWeight,
     MaxCost,
     MaxPatches,
@@ -28,7 +28,7 @@ from service.plans.planner.objectives import (
     TargetAccuracy,
 )
 from service.pricing.billing import Terms, Tier
-from training.provenance import git_revision, hardware
+from training.run.provenance import git_revision, hardware
 
 PATCH_M2 = 6_400.0
 TERMS = Terms(

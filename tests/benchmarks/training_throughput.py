@@ -32,13 +32,13 @@ from torch.utils.data import DataLoader, Subset
 from models.backbones import build_backbone
 from models.policy import PolicyConfig, PolicyNetwork
 from models.two_stream import TwoStreamClassifier
-from training.crossfit import sole_judge
-from training.lab import Lab, Run, open_lab
-from training.memory import keep_freed_memory
-from training.provenance import git_revision, hardware
-from training.recipe import Recipe, load_recipe
-from training.train_jointly import train_jointly
-from training.train_policy import train_policy
+from training.methods.crossfit import sole_judge
+from training.methods.train_jointly import train_jointly
+from training.methods.train_policy import train_policy
+from training.run.lab import Lab, Run, open_lab
+from training.run.memory import keep_freed_memory
+from training.run.provenance import git_revision, hardware
+from training.run.recipe import Recipe, load_recipe
 
 REPAIRS = {
     "pretrain.py": [(".cuda(async=True)", ".to(DEVICE)"), (".cuda()", ".to(DEVICE)")],

@@ -13,16 +13,16 @@ from sqlalchemy import select
 
 from service.access.tables import Workspace
 from service.app import create_app
-from service.db import Database, connect
-from service.embedded import embedded_url, stop_embedded
-from service.inference import Predictor
+from service.bundles.predictor import Predictor
+from service.database.embedded import embedded_url, stop_embedded
+from service.database.engine import Database, connect
+from service.database.roles import SERVER, let_serve, serve_as
 from service.ledger.repository import violations
-from service.roles import SERVER, let_serve, serve_as
 from service.settings import Settings
-from tests.databases import KEY, administer, copied, make_template
-from tests.factories import make_settings
-from tests.factories_orders import Planned, make_plan
-from tests.ordering import open_budget, place
+from tests.support.bundles import make_settings
+from tests.support.databases import KEY, administer, copied, make_template
+from tests.support.ordering import open_budget, place
+from tests.support.orders import Planned, make_plan
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from service.app import create_app
-from service.db import Database
-from service.inference import load_predictor
+from service.bundles.predictor import load_predictor
+from service.database.engine import Database
 from service.settings import Settings
-from tests.factories import make_settings
+from tests.support.bundles import make_settings
 
 BUDGET = {"name": "Harvest", "limit": {"amount": "500.00", "currency": "USD"}}
 NOBODY = "00000000-0000-0000-0000-000000000000"

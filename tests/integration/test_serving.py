@@ -6,8 +6,8 @@ import pytest
 
 from service.errors import UnavailableError
 from service.serving import prepare
-from tests.databases import administer, url_of
-from tests.factories import make_settings
+from tests.support.bundles import make_settings
+from tests.support.databases import administer, url_of
 
 
 def test_refuses_an_operators_database_that_is_not_migrated(server: str, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-import service.scenes  # noqa: F401  (first, for it locks GDAL and factories import rasterio)
+import service.geotiff  # noqa: F401  (first, for it locks GDAL and factories import rasterio)
 from service.terminal.blocks import columns, facts, indent
 from tests.proofs.control import prove_no_overspending
 from tests.proofs.crashes import prove_crashes_lose_nothing
@@ -30,7 +30,7 @@ from tests.proofs.proof import Laboratory, Proof, laboratory
 from tests.proofs.rates import measure_rates
 from tests.proofs.server_crashes import prove_server_crashes_lose_nothing
 from tests.proofs.tampering import prove_tampering_is_found
-from training.provenance import git_revision
+from training.run.provenance import git_revision
 
 PROOFS: dict[str, Callable[[Laboratory], Proof]] = {
     "control": prove_no_overspending,

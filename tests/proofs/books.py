@@ -10,16 +10,16 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from service.access.repository import create_workspace
-from service.db import Database
+from service.database.engine import Database
 from service.errors import LoupeError
-from service.idempotency import fingerprint, remember, replay_or_claim
 from service.ledger import writer
 from service.ledger.book import Account, Movement
 from service.money import Money
 from service.orders.repository import record_status
 from service.orders.tables import Delivery, Order, OrderStatus
-from tests.factories_orders import make_plan
+from service.web.idempotency import fingerprint, remember, replay_or_claim
 from tests.proofs.model import ACCEPTED, Answer, Call
+from tests.support.orders import make_plan
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from service.db import Database
+from service.database.engine import Database
 from service.ledger.audit import audit_ledger
 from service.ledger.book import Movement
-from tests.databases import connected
 from tests.proofs.books import Books, open_books, open_budget, perform
 from tests.proofs.model import ACCEPTED, Call
 from tests.proofs.proof import Laboratory, Proof
+from tests.support.databases import connected
 
 CONNECTIONS, TRIES, PRICE, POSSIBLE = 32, 40, 100, 500  # 1,280 tries of 1 USD on 500 USD
 

@@ -15,14 +15,14 @@ import psutil
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from service.db import Database, upgrade
-from service.embedded import embedded_url, stop_embedded
+from service.database.embedded import embedded_url, stop_embedded
+from service.database.engine import Database, upgrade
 from service.ledger.audit import audit_ledger
 from service.ledger.book import Movement
-from tests.databases import connected
 from tests.proofs.books import Books, open_books, open_budget, perform
 from tests.proofs.model import ACCEPTED, Call
 from tests.proofs.proof import Laboratory, Proof
+from tests.support.databases import connected
 
 CONNECTIONS, ROUNDS = 16, 3
 FEWEST, MOST = 50, 400

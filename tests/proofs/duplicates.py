@@ -12,9 +12,9 @@ from typing import Any
 
 import httpx
 
-from tests.acceptance.server import KEY, ServerProcess, make_mosaic, running_server
-from tests.factories import write_bundle
 from tests.proofs.proof import Laboratory, Proof
+from tests.support.bundles import write_bundle
+from tests.support.server import KEY, ServerProcess, make_mosaic, running_server
 
 DUPLICATES, KEYS = 32, 6
 PATIENCE_S = 60

@@ -12,8 +12,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from service.db import Database
-from tests.databases import connected
+from service.database.engine import Database
 from tests.proofs.attacks import Attack, attempt, find_attacks
 from tests.proofs.books import open_books
 from tests.proofs.control import race
@@ -22,6 +21,7 @@ from tests.proofs.proof import Laboratory, Proof
 from tests.proofs.races import RACES, attempting
 from tests.proofs.scenarios import SCENARIOS, in_brief, play
 from tests.proofs.worlds import make_world
+from tests.support.databases import connected
 
 REDUNDANT: Mapping[str, str] = {
     "change_budget: INTO STRICT": "lock_budget has just read the same row, strictly",

@@ -17,14 +17,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from service.db import Database
+from service.database.engine import Database
 from service.ledger.audit import audit_ledger
 from service.ledger.book import ROUTES, Account, Movement, Transfer
 from service.ledger.repository import chain
-from tests.databases import connected
 from tests.proofs.books import Books, balances, open_books, open_budget, perform
 from tests.proofs.model import ACCEPTED, Answer, Call, Model
 from tests.proofs.proof import Laboratory, Proof
+from tests.support.databases import connected
 
 CONNECTIONS, CALLS = 8, 150
 BUDGETS, LIMIT_A_CALL = 3, 8  # less than is asked for, so that budgets run out

@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from service.db import Database
+from service.database.engine import Database
 from service.ledger.audit import audit_ledger
 from service.ledger.book import Movement
-from tests.databases import connected
 from tests.proofs.books import balances, digest, open_books, open_budget, perform
 from tests.proofs.model import ACCEPTED, Answer, Call, Model
 from tests.proofs.proof import Laboratory, Proof
+from tests.support.databases import connected
 
 STEPS, STEPS_EACH = 2_000, 50
 LIMITS = (0, 50, 300)

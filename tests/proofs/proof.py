@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from service.embedded import embedded_url, stop_embedded
-from tests.databases import copied, make_template
+from service.database.embedded import embedded_url, stop_embedded
+from tests.support.databases import copied, make_template
 
 Figure = int | float | str
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from service.db import Database
+from service.database.engine import Database
 from service.ledger import writer
 from service.ledger.book import Movement
 from service.ledger.terms import Enforcement, Terms

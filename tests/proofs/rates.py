@@ -14,11 +14,11 @@ from tempfile import NamedTemporaryFile
 
 from sqlalchemy import text
 
-from service.db import Database
+from service.database.engine import Database
 from service.ledger.audit import audit_ledger
-from tests.databases import connected
 from tests.proofs.books import open_books, open_budget
 from tests.proofs.proof import Laboratory, Proof
+from tests.support.databases import connected
 
 CONNECTIONS, REPEATS, SECONDS = (1, 8, 32), 5, 1
 INSERT = "INSERT INTO single (kind, amount, payload) VALUES ('purchase', 125, '{}');"

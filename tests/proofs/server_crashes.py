@@ -8,9 +8,9 @@ from threading import Event
 
 import httpx
 
-from tests.acceptance.server import ServerProcess
 from tests.proofs.duplicates import Json, clients, new_budget, send, served
 from tests.proofs.proof import Laboratory, Proof
+from tests.support.server import ServerProcess
 
 CLIENTS, ROUNDS = 8, 2
 FEWEST, MOST = 20, 120

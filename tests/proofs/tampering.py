@@ -3,13 +3,13 @@
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from service.db import Database
+from service.database.engine import Database
 from service.ledger.audit import Head, audit_ledger, heads
 from service.ledger.book import Movement
-from tests.databases import connected
 from tests.proofs.books import open_books, open_budget, perform
 from tests.proofs.model import ACCEPTED, Call
 from tests.proofs.proof import Laboratory, Proof
+from tests.support.databases import connected
 
 LAST = "(SELECT id FROM ledger.transfer ORDER BY seq DESC LIMIT 1)"
 REHASH = """

@@ -13,7 +13,7 @@ from service.access.keys import id_of
 from service.access.repository import Caller, create_key, create_workspace
 from service.access.tables import Workspace
 from service.classification.tables import Classification
-from service.db import Database
+from service.database.engine import Database
 from service.ledger import writer
 from service.ledger.book import Movement
 from service.ledger.terms import Enforcement, Terms
@@ -22,9 +22,9 @@ from service.orders.lifecycle import place_order
 from service.orders.tables import Order
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
-from tests.factories_orders import make_plan
 from tests.proofs.books import Books, open_books, open_budget, perform
 from tests.proofs.model import ACCEPTED, Call
+from tests.support.orders import make_plan
 
 
 def make_world(database: Database) -> Books:

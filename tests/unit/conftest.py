@@ -7,8 +7,8 @@ import pytest
 
 from service.cli import connection
 from service.client import Client
-from service.scenes.quarantine import Quarantine
-from tests.command_line import PlayedServer
+from service.geotiff.quarantine import Quarantine
+from tests.support.command_line import PlayedServer
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from service.db import database_url
+from service.database.engine import database_url
 from service.settings import Settings
-from tests.factories import make_settings
+from tests.support.bundles import make_settings
 
 
 def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,38 @@
+"""`python -m examples.demo`: the main job on real imagery, against a server of its own."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from examples.demo.imagery import ImageryError
+from examples.demo.process import ServerError
+from examples.demo.run import run_demo
+from service.cli.connection import console
+
+app = typer.Typer(add_completion=False)
+DATA = Path("../shared/data")
+
+
+@app.command()
+def demo(
+    data: Annotated[
+        Path,
+        typer.Option(envvar="LOUPE_DATA", help="Folder with uc-merced.tar and rasters/, if you have them."),
+    ] = DATA,
+    keep: Annotated[
+        bool | None,
+        typer.Option("--keep/--no-keep", help="Leave the server up at the end. Default: in a terminal."),
+    ] = None,
+) -> None:
+    """Plan, order, deliver and classify real imagery, and print what was bought, saved and seen."""
+    try:
+        run_demo(data, keep=sys.stdin.isatty() if keep is None else keep, out=console())
+    except (ImageryError, ServerError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from error
+
+
+if __name__ == "__main__":
+    app()

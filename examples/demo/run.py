@@ -1,0 +1,171 @@
+"""The main job on real imagery, through the public HTTP API alone: budget, plan, order, deliver, label."""
+
+import signal
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from examples.demo.imagery import SENTINEL_2, find_mosaic
+from examples.demo.mosaic import Mosaic
+from examples.demo.process import Server, running_server
+from service.client import Client, Json, ProblemError
+from service.terminal.blocks import facts, indent, money, plural
+from service.terminal.documents import classification_view, order_view, plan_view, savings_view
+
+CACHE = Path("~/.cache/loupe").expanduser()
+BUDGET = ("demo", "5.00", "USD")
+WITH_MINIMUM = "example-30cm-minimum"
+
+
+def run_demo(data: Path, *, keep: bool, out: Console) -> None:
+    """Run the whole job on a server of its own and print every step.
+
+    `data` may hold uc-merced.tar and rasters/. With `keep` the server stays up until Enter, or until
+    Ctrl-C where nobody types. Errors: ImageryError, ServerError, ClientError.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is ended too
+    out.print("Starting a server of its own, with an empty database ...")
+    with (
+        tempfile.TemporaryDirectory(prefix="loupe-demo-", ignore_cleanup_errors=True) as home,
+        running_server(Path(home)) as server,
+        Client(server.url, server.key) as client,
+    ):
+        out.print(f"It answers at {server.url}. What follows uses its public HTTP API and nothing else.")
+        _main_job(client, data, out)
+        _sentinel_2(client, data / SENTINEL_2, out)
+        _farewell(server, keep, out)
+
+
+def _main_job(client: Client, data: Path, out: Console) -> None:
+    bundle = client.get("/v1/bundles")["items"][0]
+    mosaic = find_mosaic(data, CACHE, bundle["tile_m"])
+    scene = mosaic.scene(bundle["lr_size"])
+    _heading(out, "The imagery")
+    out.print(f"{len(scene):,} bytes of low-resolution GeoTIFF, made from {mosaic.words}")
+    planned = _plan(client, scene, out)
+    if not planned["patches"]["bought"]:
+        out.print("\nNothing is worth buying here, so there is nothing to order, deliver or pay.")
+        return
+    placed = _order(client, planned, out)
+    _deliver(client, placed, mosaic, out)
+    _classify(client, placed, mosaic, out)
+    _savings(client, out)
+    _minimum_area(client, scene, out)
+
+
+def _plan(client: Client, scene: bytes, out: Console) -> Json:
+    _heading(out, "1. Plan: which patches are worth buying?")
+    started = time.perf_counter()
+    planned = client.plan_scene(scene)
+    seconds = time.perf_counter() - started
+    decisions = plural(planned["patches"]["total"], "decision")
+    out.print(f"POST /v1/plans answered in {seconds:.1f} s with {decisions}, 16 for each tile:\n")
+    out.print(indent(plan_view(planned)))
+    return planned
+
+
+def _order(client: Client, planned: Json, out: Console) -> Json:
+    _heading(out, "2. Order: the money is held")
+    budget = client.create_budget(*BUDGET)
+    placed = client.create_order(planned["id"], budget["id"])
+    out.print(
+        f'{money(placed["amounts"]["held"])} of budget "{budget["name"]}" ({money(budget["limit"])}) held.'
+    )
+    return placed
+
+
+def _deliver(client: Client, placed: Json, mosaic: Mosaic, out: Console) -> None:
+    """Upload every awaited patch; the list names at most 4,096, so it is asked for until it is empty."""
+    _heading(out, "3. Deliver: each bought patch is uploaded, checked and paid for")
+    order = placed
+    while awaited := order["patches"]["awaited"]:
+        for item in track(awaited, "Uploading", console=out, transient=True, disable=not out.is_terminal):
+            client.deliver(
+                order["id"], item["tile"], item["patch"], mosaic.patch(item["tile"], item["patch"])
+            )
+        order = client.get(f"/v1/orders/{order['id']}")
+    out.print(indent(order_view(order)))
+
+
+def _classify(client: Client, placed: Json, mosaic: Mosaic, out: Console) -> None:
+    _heading(out, "4. Classify: what is on the ground?")
+    labelled = client.classify(placed["id"])
+    out.print(indent(classification_view(labelled, mosaic.truth)))
+    if mosaic.truth is None:
+        out.print(
+            "\nNo truth is known for this image, so nothing can be said about how right these labels are."
+        )
+        return
+    right = {
+        which: sum(tile[which] == mosaic.truth[tile["tile"]] for tile in labelled["tiles"])
+        for which in ("label", "lr_label")
+    }
+    count = len(mosaic.truth)
+    out.print(
+        f"\nRight: {right['label']} of {count} with the bought patches, {right['lr_label']} of {count} from "
+        f"low resolution alone. {count} tiles show the job, they do not measure it: the bundle's card "
+        "reports the accuracy over the whole test part.",
+    )
+
+
+def _savings(client: Client, out: Console) -> None:
+    _heading(out, "5. Savings")
+    out.print(indent(savings_view(client.get("/v1/reports/savings"))))
+
+
+def _minimum_area(client: Client, scene: bytes, out: Console) -> None:
+    """The honest part: the same scene under a price list with a minimum area."""
+    planned = client.plan_scene(scene, price_list=WITH_MINIMUM)
+    out.print(
+        f"\nThe same scene under the price list {WITH_MINIMUM} would cost {money(planned['cost'])} and save "
+        f"{money(planned['savings']['billable'])}: {planned['decision']}",
+    )
+
+
+def _sentinel_2(client: Client, path: Path, out: Console) -> None:
+    _heading(out, "A true Sentinel-2 scene")
+    if not path.is_file():
+        out.print(f"Left out: {path} is not there (set LOUPE_DATA to the folder that holds rasters/).")
+        return
+    started = time.perf_counter()
+    try:
+        planned = client.plan_scene(path.read_bytes())
+    except ProblemError as error:
+        out.print(f"{path.name} was refused: {error}")
+        return
+    seconds = time.perf_counter() - started
+    scene, patches = planned["scene"], planned["patches"]
+    tiles = plural(scene["columns"] * scene["rows"], "tile")
+    out.print(
+        f"{path.name} (fields near Demmin, Germany): {tiles}, {patches['total']:,} patch decisions in "
+        f"{seconds:.1f} s. {planned['decision']} Cost {money(planned['cost'])} instead of "
+        f"{money(planned['baseline'])}, so {money(planned['savings']['billable'])} less. Nothing is ordered, "
+        "for no high-resolution image of the place is at hand. The starter bundle learnt from simulated "
+        "low resolution: this shows that a true file is read and priced, not that the choice is a good one."
+    )
+
+
+def _farewell(server: Server, keep: bool, out: Console) -> None:
+    _heading(out, "The dashboard")
+    out.print(indent(facts([("Address", f"{server.url}/dashboard"), ("API key", server.key)])))
+    if not keep:
+        out.print("\nThe server ends now, and its data with it. With --keep it stays up.")
+        return
+    try:
+        if sys.stdin.isatty():
+            out.print("\nOpen it now. Enter ends the server, and its data with it.")
+            input()
+        else:
+            out.print("\nOpen it now. Ctrl-C ends the server, and its data with it.")
+            threading.Event().wait()
+    except (KeyboardInterrupt, EOFError):
+        out.print()
+
+
+def _heading(out: Console, words: str) -> None:
+    out.print(f"\n{words}", style="bold")

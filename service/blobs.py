@@ -1,0 +1,93 @@
+"""Blobs in a folder, each named by the sha256 of its bytes."""
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from service.errors import UnavailableError
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class StorageFailedError(UnavailableError):
+    """The folder of stored files takes no more."""
+
+    code = "storage-failed"
+    title = "The file cannot be stored"
+
+
+class BlobMissingError(UnavailableError):
+    """A stored file is gone."""
+
+    code = "blob-missing"
+    title = "A stored file is missing"
+
+
+class BlobDamagedError(UnavailableError):
+    """A stored file no longer has the digest it was stored under."""
+
+    code = "blob-damaged"
+    title = "A stored file is damaged"
+
+
+def put(root: Path, body: bytes) -> str:
+    """Store `body` under `root` and return its sha256 in hex; storing it twice changes nothing.
+
+    Once this returns, the blob survives a power cut: file and folder are synced before and after
+    the rename, and a crash leaves either the whole blob or none. Raises `StorageFailedError` when the
+    disk is full or refuses.
+    """
+    sha256 = hashlib.sha256(body).hexdigest()
+    path = _path(root, sha256)
+    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+        return sha256  # a damaged copy, on the other hand, is written anew
+    try:
+        _write(path, body)
+        _sync_folder(root)
+    except OSError as error:
+        raise StorageFailedError(f"The file cannot be stored: {error.strerror}.") from error
+    return sha256
+
+
+def _write(path: Path, body: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
+        try:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+    _sync_folder(path.parent)
+
+
+def get(root: Path, sha256: str) -> bytes:
+    """Return the blob stored under `sha256`, its digest verified.
+
+    Raises `BlobMissingError` when there is none and `BlobDamagedError` when its bytes have changed.
+    """
+    try:
+        body = _path(root, sha256).read_bytes()
+    except FileNotFoundError as error:
+        raise BlobMissingError(f"The stored file {sha256} is missing.", sha256=sha256) from error
+    if hashlib.sha256(body).hexdigest() != sha256:
+        raise BlobDamagedError(f"The stored file {sha256} has changed since it was stored.", sha256=sha256)
+    return body
+
+
+def _path(root: Path, sha256: str) -> Path:
+    if not _SHA256.fullmatch(sha256):
+        raise BlobMissingError("That is not a sha256 digest in lower-case hex.")
+    return root / sha256[:2] / sha256
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

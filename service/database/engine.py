@@ -1,0 +1,122 @@
+"""The database: embedded PostgreSQL or the operator's, engine, and one transaction a request."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, cast
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from fastapi import Depends, Request
+from psycopg.errors import InsufficientPrivilege
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.orm import Session, sessionmaker
+
+from service.database.embedded import embedded_url
+from service.database.roles import SERVER, let_serve, serve_as
+from service.errors import UnavailableError
+from service.settings import Settings
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+
+
+@dataclass(frozen=True)
+class Database:
+    """An engine and the maker of its sessions."""
+
+    engine: Engine
+    sessions: sessionmaker[Session]
+
+
+def database_url(settings: Settings) -> str:
+    """Return the operator's URL with the psycopg driver, or start the embedded server."""
+    if settings.database_url is None:
+        return embedded_url(settings.state)
+    url = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+psycopg")
+    return url.render_as_string(hide_password=False)
+
+
+def connect(url: str) -> Database:
+    """Build the engine; every session has the time-outs of `docs/ledger.md`."""
+    engine = create_engine(
+        url,
+        pool_pre_ping=True,
+        pool_timeout=3,
+        connect_args={
+            "options": "-c lock_timeout=2000 -c statement_timeout=30000"
+            " -c idle_in_transaction_session_timeout=300000 -c timezone=UTC"
+        },
+    )
+    return Database(engine, sessionmaker(engine, expire_on_commit=False))
+
+
+def open_database(settings: Settings) -> Database:
+    """Connect to the operator's database, or start the embedded one and bring it up to date.
+
+    The embedded one is migrated as its owner and served as a role that cannot get round the ledger.
+    An operator's database is migrated by the operator (`loupe db upgrade`), never on the side.
+    """
+    url = database_url(settings)
+    if settings.database_url is None:
+        upgrade(url)
+        let_serve(url, SERVER)
+        url = serve_as(url, SERVER)
+    return connect(url)
+
+
+def upgrade(url: str) -> None:
+    """Bring the schema to the newest migration; safe to call when it is there already.
+
+    Raises UnavailableError, in words, where the role may not do what a migration does.
+    """
+    try:
+        command.upgrade(alembic_config(url), "head")
+    except ProgrammingError as error:
+        if isinstance(error.orig, InsufficientPrivilege):
+            raise UnavailableError(f"Cannot migrate. {error.orig.diag.message_primary}") from error
+        raise
+
+
+def alembic_config(url: str) -> Config:
+    """Return what Alembic needs to know to migrate the database at `url`."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["url"] = url
+    return config
+
+
+def is_migrated(database: Database) -> bool:
+    """Say whether the schema is at the newest migration."""
+    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == newest
+
+
+def check_ready(database: Database) -> None:
+    """Raise UnavailableError, in words, unless the database answers with the schema of this version."""
+    try:
+        migrated = is_migrated(database)
+    except OperationalError as error:
+        raise UnavailableError("The database does not answer. Check LOUPE_DATABASE_URL.") from error
+    if not migrated:
+        raise UnavailableError("The database has another version's schema. Run `loupe db upgrade` first.")
+
+
+def is_alive(database: Database) -> bool:
+    """Ask the database one question."""
+    with database.engine.connect() as connection:
+        return bool(connection.execute(text("SELECT 1")).scalar_one() == 1)
+
+
+def get_session(request: Request) -> Iterator[Session]:
+    """One request, one transaction: committed here, rolled back on any error."""
+    database = cast(Database, request.state.database)
+    with database.sessions.begin() as session:
+        yield session
+
+
+# scope="function": with FastAPI's default a failing commit would already have answered 201.
+SessionDep = Annotated[Session, Depends(get_session, scope="function")]

@@ -1,0 +1,124 @@
+"""Where the strips and tiles of each image lie, and how much they would decode to."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.geotiff.errors import DamagedTiffError, ExpansionError, RasterTooLargeError, UnsupportedTiffError
+from service.geotiff.limits import MIB, Limits
+from service.geotiff.tiff import Directory
+
+SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
+STRIP_OFFSETS, BANDS, STRIP_ROWS, STRIP_BYTES, PLANAR, PREDICTOR = 273, 277, 278, 279, 284, 317
+TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, SAMPLE_FORMAT = 322, 323, 324, 325, 339
+
+_COMPRESSIONS = {1: "none", 5: "LZW", 7: "JPEG", 8: "DEFLATE", 32773: "PackBits", 32946: "DEFLATE"}
+_COMPRESSIONS |= {34887: "LERC", 50000: "ZSTD"}
+
+
+def check_size(directory: Directory, limits: Limits) -> tuple[int, int]:
+    """Width and height in pixels; refuses an empty image and one too large."""
+    width, height = directory.number(WIDTH, 0), directory.number(HEIGHT, 0)
+    if not width or not height:
+        raise DamagedTiffError(f"The raster is {width} x {height} pixels: it is empty.")
+    if width > limits.side or height > limits.side or width * height > limits.pixels:
+        raise RasterTooLargeError(
+            f"The raster is {width} x {height} pixels; at most {limits.side} a side and "
+            f"{limits.pixels} in all are taken. Cut it into smaller scenes.",
+            width=width,
+            height=height,
+        )
+    return width, height
+
+
+def check_blocks(directory: Directory, limits: Limits) -> NDArray[np.uint64]:
+    """Spans (N, 2) [start, end) of a directory's strips or tiles, each inside the file, none huge."""
+    width, height = check_size(directory, limits)
+    _check_compression(directory)
+    columns, rows, offset_tag, bytes_tag = _block_shape(directory, width, height, limits)
+    bands = min(directory.number(BANDS, 1), 65_535)
+    planes = bands if directory.number(PLANAR, 1) == 2 else 1
+    wanted = -(-width // columns) * -(-height // rows) * planes
+    if wanted > limits.blocks:
+        raise RasterTooLargeError(
+            f"The raster is cut into {wanted} blocks; at most {limits.blocks} are read."
+        )
+    offsets, sizes = directory.numbers(offset_tag), directory.numbers(bytes_tag)
+    if not len(offsets) == len(sizes) == wanted:
+        raise DamagedTiffError(
+            f"The raster needs {wanted} blocks and lists {len(offsets)}, {len(sizes)} sizes."
+        )
+    spans = _inside(offsets, sizes, len(directory.body))
+    bits = max(per_band(directory, BITS, bands, 1))
+    decoded = wanted * columns * rows * (bands // planes) * bits // 8
+    _check_expansion(decoded, int(sizes.sum()), bits, limits)
+    return spans
+
+
+def _check_compression(directory: Directory) -> None:
+    codec = directory.number(COMPRESSION, 1)
+    if codec not in _COMPRESSIONS:
+        names = ", ".join(dict.fromkeys(_COMPRESSIONS.values()))
+        raise UnsupportedTiffError(f"The raster is compressed by method {codec}; these are read: {names}.")
+    if directory.number(PREDICTOR, 1) not in (1, 2, 3) or directory.number(PLANAR, 1) not in (1, 2):
+        raise UnsupportedTiffError("The raster's predictor or planar configuration is unknown.")
+
+
+def _block_shape(directory: Directory, width: int, height: int, limits: Limits) -> tuple[int, int, int, int]:
+    """Columns and rows of a block, and the tags of the blocks' offsets and byte counts."""
+    if not directory.find(TILE_WIDTH):
+        rows = min(directory.number(STRIP_ROWS, height), height)
+        columns, tags = width, (STRIP_OFFSETS, STRIP_BYTES)
+    else:
+        columns, rows = directory.number(TILE_WIDTH, 0), directory.number(TILE_HEIGHT, 0)
+        tags = (TILE_OFFSETS, TILE_BYTES)
+        if columns > limits.block_side or rows > limits.block_side:
+            raise UnsupportedTiffError(
+                f"The raster's tiles are {columns} x {rows} pixels, which is too large."
+            )
+    if not columns or not rows:
+        raise DamagedTiffError("The raster's strips or tiles have no pixels.")
+    return columns, rows, *tags
+
+
+def _inside(offsets: NDArray[np.uint64], sizes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
+    if not sizes.all() or not offsets.all():
+        raise UnsupportedTiffError(
+            "Some blocks are left out of the file (sparse GeoTIFF). "
+            "Write it in full: gdal_translate without SPARSE_OK=TRUE."
+        )
+    # offsets > length - sizes, so that nothing can wrap around at 64 bits
+    if int(sizes.max()) > length or bool((offsets > np.uint64(length) - sizes).any()):
+        raise DamagedTiffError("Some blocks of pixels lie outside the file: the upload may be cut off.")
+    return np.stack([offsets, offsets + sizes], axis=1)
+
+
+def _check_expansion(decoded: int, stored: int, bits: int, limits: Limits) -> None:
+    if decoded > limits.decoded_bytes:
+        raise RasterTooLargeError(
+            f"The raster decodes to {decoded} bytes; at most {limits.decoded_bytes} are taken.",
+            decoded=decoded,
+        )
+    # A mask of 1 bit honestly packs a thousandfold and is bounded by its pixels.
+    if bits > 1 and decoded > 4 * MIB and decoded > limits.expansion * stored:
+        raise ExpansionError(
+            f"{stored} stored bytes would decode to {decoded}, more than {limits.expansion} times as many.",
+            decoded=decoded,
+            stored=stored,
+        )
+
+
+def check_overlaps(spans: NDArray[np.uint64]) -> None:
+    """Refuse spans (N, 2) that share a byte with each other or with the header."""
+    ordered = spans[np.argsort(spans[:, 0], kind="stable")]
+    if bool((ordered[1:, 0] < ordered[:-1, 1]).any()) or int(ordered[0, 0]) < 8:
+        raise DamagedTiffError(
+            "Blocks of the file overlap: the same bytes stand for several parts of the raster."
+        )
+
+
+def per_band(directory: Directory, tag: int, bands: int, default: int) -> list[int]:
+    """Values of a tag that has one for each band, or one for all of them."""
+    values = [int(value) for value in directory.numbers(tag)] or [default]
+    if len(values) not in (1, bands):
+        raise DamagedTiffError(f"TIFF tag {tag} has {len(values)} values for {bands} bands.", tag=tag)
+    return values

@@ -1,0 +1,118 @@
+"""The decoding process: reads one TIFF from its standard input, answers with pixels, and again.
+
+It is started by `service.geotiff.quarantine`, never imported: it holds no secret and reaches no network,
+its memory, CPU time and files are limited, and it ends when its standard input does, which is when the
+server ends, however it ends. Messages both ways: a length (4 bytes, little-endian), that much JSON, then
+the raw bytes the JSON announces. No pickle: the server would have to trust this process.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import struct
+import sys
+from functools import lru_cache
+from typing import Any, BinaryIO
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.crs import CRS
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
+
+MEMORY_BYTES = 3 * 1024**3
+ALLOWED_DRIVERS = {"GTiff", "MEM", "Memory"}
+_NEW_USER, _NEW_NET = 0x1000_0000, 0x4000_0000  # flags of unshare(2)
+
+
+def main() -> None:
+    """Limit this process, then answer until standard input ends."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    silence = os.open(os.devnull, os.O_RDWR)
+    os.dup2(silence, 0)
+    os.dup2(silence, 1)
+    with rasterio.Env() as env:
+        extra = set(env.drivers()) - ALLOWED_DRIVERS
+    confine()
+    send(answers, {"error": "drivers"} if extra else {"ready": True})
+    while not extra and (head := requests.read(4)):
+        request = json.loads(requests.read(struct.unpack("<I", head)[0]))
+        body = requests.read(request["bytes"])
+        start_clock(request["seconds"])
+        send(answers, *decode(body))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def confine() -> None:
+    """Give up the network, files, further processes and all but 3 GiB of memory."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    # Without a network of its own where the kernel allows it; the locked GDAL is the first line anyway.
+    if libc.unshare(_NEW_NET) != 0:
+        libc.unshare(_NEW_USER | _NEW_NET)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    for none in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE, resource.RLIMIT_NPROC):
+        resource.setrlimit(none, (0, 0))
+
+
+def start_clock(seconds: float) -> None:
+    """End this process when the next decode takes longer, even if the server is gone by then."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = int(used.ru_utime + used.ru_stime + seconds) + 2
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, resource.RLIM_INFINITY))
+    signal.setitimer(signal.ITIMER_REAL, seconds + 1)
+
+
+def decode(body: bytes) -> tuple[dict[str, Any], bytes | memoryview, bytes | memoryview]:
+    """Answer for one file: facts, pixels (bands, H, W), mask (H, W) if the file has one."""
+    try:
+        return read(body)
+    except MemoryError:
+        return {"error": "memory"}, b"", b""
+    except (RasterioError, ValueError, TypeError, OverflowError):
+        return {"error": "undecodable"}, b"", b""
+
+
+def read(body: bytes) -> tuple[dict[str, Any], bytes | memoryview, bytes | memoryview]:
+    """Decode at full resolution only: overviews are the door to other files."""
+    with MemoryFile(body) as memory, memory.open(driver="GTiff", OVERVIEW_LEVEL="NONE") as file:
+        pixels: NDArray[Any] = np.ascontiguousarray(file.read())
+        mask: bytes = b""
+        if MaskFlags.per_dataset in file.mask_flag_enums[0] and ColorInterp.alpha not in file.colorinterp:
+            mask = file.read_masks(1).tobytes()
+        facts = {
+            "shape": pixels.shape,
+            "dtype": str(pixels.dtype),
+            "transform": tuple(file.transform)[:6],
+            "control_points": len(file.gcps[0]),
+            "crs": describe(file.crs.to_wkt()) if file.crs else None,
+            "nodata": file.nodata,
+            "colours": [colour.name for colour in file.colorinterp],
+            "mask": len(mask),
+        }
+    return facts, pixels.data.cast("B"), mask
+
+
+@lru_cache(maxsize=64)
+def describe(wkt: str) -> dict[str, Any]:
+    """EPSG code of a CRS, or None with the name it gives itself."""
+    crs = CRS.from_wkt(wkt)
+    name = wkt.split('"')[1] if '"' in wkt else "unnamed"
+    return {"epsg": crs.to_epsg(confidence_threshold=70), "name": name}
+
+
+def send(answers: BinaryIO, facts: dict[str, Any], *parts: bytes | memoryview) -> None:
+    """Write one message."""
+    head = json.dumps(facts).encode()
+    answers.write(struct.pack("<I", len(head)) + head)
+    answers.writelines(parts)
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()
+    sys.exit(0)

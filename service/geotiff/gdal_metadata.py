@@ -1,0 +1,101 @@
+"""GDAL's own XML tag (42112), read by us so that GDAL never sees it.
+
+Through this tag a genuine GeoTIFF can make GDAL open other files and URLs (OVERVIEW_FILE, GEOLOCATION).
+Four harmless facts are taken from it, per band: description, scale, offset and colour interpretation.
+"""
+
+import math
+import re
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+from service.geotiff.errors import DamagedTiffError, UnsupportedTiffError
+
+MAX_BYTES = 64 * 1024
+_MAX_DESCRIPTION = 200  # characters
+_ROLES = frozenset({"description", "scale", "offset", "colorinterp"})
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
+
+
+@dataclass(frozen=True)
+class BandMetadata:
+    """What the XML says of single bands, by band number counted from 0; absent when it says nothing."""
+
+    descriptions: dict[int, str] = field(default_factory=dict)
+    scales: dict[int, float] = field(default_factory=dict)
+    offsets: dict[int, float] = field(default_factory=dict)
+    colours: dict[int, str] = field(default_factory=dict)
+
+
+def read_metadata(raw: bytes) -> BandMetadata:
+    """Parse tag 42112; raises 422 when it is over 64 KiB, declares entities or is no XML."""
+    if len(raw) > MAX_BYTES:
+        raise UnsupportedTiffError(
+            f"The file's GDAL metadata takes {len(raw)} bytes; at most {MAX_BYTES} are read. "
+            "Write the file again without it (gdal_translate -nomd).",
+            metadata_bytes=len(raw),
+        )
+    text = _CONTROL.sub("\ufffd", raw.rstrip(b"\0").decode("utf-8", errors="replace"))
+    metadata = BandMetadata()
+    if text.strip():
+        _parse(text, _Items(metadata))
+    return metadata
+
+
+class _Items:
+    """Collects the `Item` elements that describe a band."""
+
+    def __init__(self, metadata: BandMetadata) -> None:
+        self._metadata = metadata
+        self._item: tuple[str, int] | None = None
+        self._text: list[str] = []
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        self._item, self._text = None, []
+        role, sample = attributes.get("role", ""), attributes.get("sample", "")
+        if name == "Item" and role in _ROLES and sample.isascii() and sample.isdecimal() and len(sample) < 6:
+            self._item = role, int(sample)
+
+    def text(self, text: str) -> None:
+        if self._item:
+            self._text.append(text)
+
+    def end(self, _name: str) -> None:
+        if self._item:
+            self._keep(*self._item, "".join(self._text).strip())
+        self._item = None
+
+    def _keep(self, role: str, band: int, text: str) -> None:
+        if role == "description":
+            self._metadata.descriptions[band] = text[:_MAX_DESCRIPTION]
+        elif role == "colorinterp":
+            self._metadata.colours[band] = text.lower()[:_MAX_DESCRIPTION]
+        else:
+            target = self._metadata.scales if role == "scale" else self._metadata.offsets
+            target[band] = _finite(role, text)
+
+
+def _finite(role: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise DamagedTiffError(f"A band's {role} in the GDAL metadata is not a number.")
+    return number
+
+
+def _parse(text: str, items: _Items) -> None:
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = items.start
+    parser.CharacterDataHandler = items.text
+    parser.EndElementHandler = items.end
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    try:
+        parser.Parse(text, True)
+    except expat.ExpatError as error:
+        raise DamagedTiffError("The GDAL metadata (TIFF tag 42112) is not well-formed XML.") from error
+
+
+def _refuse_doctype(*_declaration: object) -> None:
+    raise DamagedTiffError("The GDAL metadata (TIFF tag 42112) declares a document type, which is not read.")

@@ -1,0 +1,163 @@
+"""Judge a TIFF's structure before any decoder sees it, and make the copy that the decoder may see.
+
+Every directory is checked: overviews and masks as much as the image itself. What passes is described
+by a `Structure`; `neutralise` then keeps, of the image and its mask, only the tags that decoding needs.
+"""
+
+import struct
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from service.geotiff import blocks
+from service.geotiff.blocks import BANDS, BITS, HEIGHT, PHOTOMETRIC, SAMPLE_FORMAT, SUBFILE, WIDTH
+from service.geotiff.errors import DamagedTiffError, RasterTooLargeError, UnsupportedTiffError
+from service.geotiff.gdal_metadata import BandMetadata, read_metadata
+from service.geotiff.limits import Limits
+from service.geotiff.tiff import Directory, read_directories
+
+__all__ = ["Limits", "Structure", "check_structure", "neutralise"]
+
+GDAL_METADATA = 42112
+
+# What decoding needs. Everything else (GDAL and XMP metadata, EXIF, ICC, RPC, ...) is cut from our copy.
+_NEEDED = frozenset(
+    {SUBFILE, WIDTH, HEIGHT, BITS, blocks.COMPRESSION, PHOTOMETRIC, BANDS, SAMPLE_FORMAT}
+    | {blocks.PLANAR, blocks.PREDICTOR, blocks.STRIP_ROWS, blocks.TILE_WIDTH, blocks.TILE_HEIGHT}
+    | {blocks.STRIP_OFFSETS, blocks.STRIP_BYTES, blocks.TILE_OFFSETS, blocks.TILE_BYTES}
+    | {338, 347, 529, 530, 531, 532, 50674}  # extra samples, JPEG tables, YCbCr, LERC parameters
+    | {33550, 33922, 34264, 34735, 34736, 34737}  # GeoTIFF: pixel scale, tie points, matrix, keys
+    | {42113}  # GDAL_NODATA
+)
+_PHOTOMETRICS = {0: "gray", 1: "gray", 2: "RGB", 6: "YCbCr"}
+_REFUSED_PHOTOMETRICS = {
+    3: "a colour palette",
+    4: "a mask",
+    5: "CMYK",
+    8: "CIE L*a*b*",
+    32803: "a raw sensor",
+}
+_DTYPES = {(1, 8): "uint8", (1, 16): "uint16", (2, 16): "int16", (1, 32): "uint32", (2, 32): "int32"}
+_DTYPES |= {(3, 32): "float32", (3, 64): "float64"}
+_REDUCED, _MASK = 1, 4  # bits of SUBFILE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure:
+    """A TIFF that may be decoded: its image, the internal mask if any, and what its XML says of the bands."""
+
+    width: int  # pixels
+    height: int  # pixels
+    bands: int
+    dtype: str
+    metadata: BandMetadata = field(repr=False)
+    image: Directory = field(repr=False)
+    mask: Directory | None = field(repr=False)
+
+
+def check_structure(body: bytes, limits: Limits) -> Structure:
+    """Walk a (Big)TIFF and return what it is; raise 413, 415 or 422 in words when it may not be decoded."""
+    if not body:
+        raise DamagedTiffError("The upload is empty.")
+    if len(body) > limits.body_bytes:
+        raise RasterTooLargeError(
+            f"The file has {len(body)} bytes; at most {limits.body_bytes} are taken.", limit=limits.body_bytes
+        )
+    directories = read_directories(body, limits.images)
+    image = directories[0]
+    size = blocks.check_size(image, limits)
+    bands, dtype = _check_samples(image, limits)
+    spans = [blocks.check_blocks(directory, limits) for directory in directories]
+    spans.append(np.array([(d.offset, d.end) for d in directories], np.uint64))
+    blocks.check_overlaps(np.concatenate(spans))
+    return Structure(
+        width=size[0],
+        height=size[1],
+        bands=bands,
+        dtype=dtype,
+        metadata=read_metadata(image.raw(GDAL_METADATA)),
+        image=image,
+        mask=_find_mask(directories, size),
+    )
+
+
+def neutralise(body: bytes, structure: Structure) -> bytes:
+    """Our copy of the file: one image, its mask if it has one, and no tag that decoding does not need.
+
+    Overviews, further metadata and everything GDAL could follow elsewhere are out of its reach.
+    """
+    copy = bytearray(body)
+    _blank_layout_hint(copy, structure.image)
+    mask = structure.mask
+    _rewrite(copy, structure.image, mask.offset if mask else 0)
+    if mask:
+        _rewrite(copy, mask, 0)
+    return bytes(copy)
+
+
+def _check_samples(image: Directory, limits: Limits) -> tuple[int, str]:
+    """Bands and dtype of the image, or 422 for what is not read: palettes, 12 bit, complex, odd codecs."""
+    bands = image.number(BANDS, 1)
+    if not 1 <= bands <= limits.bands:
+        raise UnsupportedTiffError(
+            f"The raster has {bands} bands; 1 to {limits.bands} are read.", bands=bands
+        )
+    photometric = image.number(PHOTOMETRIC, 1)
+    if photometric not in _PHOTOMETRICS:
+        kind = _REFUSED_PHOTOMETRICS.get(photometric, f"photometric interpretation {photometric}")
+        raise UnsupportedTiffError(f"The pixels are stored as {kind}; gray, RGB and YCbCr are read.")
+    if image.number(266, 1) != 1:
+        raise UnsupportedTiffError(
+            "The file stores its bits in reverse order (FillOrder 2), which is not read."
+        )
+    return bands, _dtype(image, bands)
+
+
+def _dtype(image: Directory, bands: int) -> str:
+    bits = set(blocks.per_band(image, BITS, bands, 1))
+    formats = set(blocks.per_band(image, SAMPLE_FORMAT, bands, 1))
+    if len(bits) == len(formats) == 1:
+        dtype = _DTYPES.get((formats.copy().pop(), bits.copy().pop()))
+        if dtype:
+            return dtype
+    words = {1: "unsigned", 2: "signed", 3: "floating-point", 4: "undefined", 5: "complex", 6: "complex"}
+    kinds = " and ".join(words.get(f, f"format {f}") for f in sorted(formats))
+    raise UnsupportedTiffError(
+        f"The pixels are {kinds} numbers of {' and '.join(map(str, sorted(bits)))} bits; "
+        f"{', '.join(_DTYPES.values())} are read, all bands alike."
+    )
+
+
+def _find_mask(directories: tuple[Directory, ...], size: tuple[int, int]) -> Directory | None:
+    """Return the image's full-size internal mask; refuse a file that holds several images."""
+    mask = None
+    for directory in directories[1:]:
+        kind = directory.number(SUBFILE, 0)
+        if not kind & (_REDUCED | _MASK):
+            raise UnsupportedTiffError(f"The file holds {len(directories)} pages; send one image a file.")
+        if kind == _MASK and (directory.number(WIDTH, 0), directory.number(HEIGHT, 0)) == size:
+            mask = directory
+    return mask
+
+
+def _rewrite(copy: bytearray, directory: Directory, next_offset: int) -> None:
+    """Write the directory anew at its place with the needed entries only; it can only shrink."""
+    layout = directory.layout
+    start = directory.offset + layout.count_bytes
+    places = range(start, directory.end - layout.offset_bytes, layout.entry_bytes)
+    kept = [
+        directory.body[place : place + layout.entry_bytes]
+        for place, entry in zip(places, directory.entries, strict=True)
+        if entry.tag in _NEEDED
+    ]
+    written = struct.pack(layout.count_format, len(kept)) + b"".join(kept)
+    written += struct.pack(layout.offset_format, next_offset)
+    copy[directory.offset : directory.end] = written.ljust(directory.end - directory.offset, b"\0")
+
+
+def _blank_layout_hint(copy: bytearray, image: Directory) -> None:
+    """Hide GDAL's own layout hint behind the header: the copy no longer has the layout it promises."""
+    start = 16 if image.layout.big else 8
+    hint = b"GDAL_STRUCTURAL_METADATA_SIZE="
+    if copy[start : start + len(hint)] == hint:
+        copy[start : start + 4] = b"none"

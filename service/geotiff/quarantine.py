@@ -1,0 +1,234 @@
+"""Where hostile files are decoded: a few child processes that can hurt nobody but themselves.
+
+A child is started once and decodes many files, so a small file costs a pipe's round trip. One that
+overruns its time is killed and replaced. What it answers is checked against what the pre-flight found:
+the server allocates for the size it knows, never for a size it is told.
+"""
+
+import atexit
+import contextlib
+import io
+import json
+import os
+import queue
+import signal
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import LoupeError
+from service.geotiff.errors import DamagedTiffError, DecodeOverrunError, DecoderUnavailableError
+from service.geotiff.gdal_lock import ENVIRONMENT
+
+WORKERS = 2
+_START_SECONDS = 60.0  # importing numpy and rasterio on a busy machine
+_MAX_FACTS = 64 * 1024  # bytes of JSON
+_KEPT_VARIABLES = ("GDAL_DATA", "PROJ_DATA", "PROJ_LIB", "LD_LIBRARY_PATH")
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoded:
+    """What the child answers, its sizes checked: pixels (bands, H, W), mask (H, W) uint8 or None."""
+
+    pixels: NDArray[Any]
+    mask: NDArray[np.uint8] | None
+    facts: dict[str, Any]
+
+
+class _LostError(Exception):
+    """The child fell silent or answered something else than it was asked."""
+
+
+class _Worker:
+    """One child process; whoever holds it may talk to it."""
+
+    def __init__(self) -> None:
+        self._process = _start()
+        try:
+            with self._clock(_START_SECONDS):
+                ready = _receive(_pipe(self._process.stdout)).get("ready")
+        except _LostError:
+            ready = None
+        if not ready:
+            self.end()
+            raise DecoderUnavailableError("The decoding process did not start. Try again later.")
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def decode(self, body: bytes, shape: Shape, dtype: str, seconds: float) -> Decoded:
+        with self._clock(seconds) as overran:
+            try:
+                return self._exchange(body, shape, dtype, seconds)
+            except (_LostError, OSError):
+                raise self._explain_loss(overran, seconds) from None
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):  # what was not yet written to the dead child
+                _pipe(pipe).close()
+
+    def _exchange(self, body: bytes, shape: Shape, dtype: str, seconds: float) -> Decoded:
+        to_child, from_child = _pipe(self._process.stdin), _pipe(self._process.stdout)
+        request = json.dumps({"bytes": len(body), "seconds": seconds}).encode()
+        to_child.write(struct.pack("<I", len(request)) + request)
+        to_child.write(body)
+        to_child.flush()
+        facts = _receive(from_child)
+        _raise_reported(facts.get("error"))
+        if facts.get("shape") != list(shape) or facts.get("dtype") != dtype:
+            raise _LostError
+        pixels = _read_array(from_child, shape, dtype)
+        mask = _read_array(from_child, shape[1:], "uint8") if facts.get("mask") else None
+        return Decoded(pixels=pixels, mask=mask, facts=facts)
+
+    def _explain_loss(self, overran: threading.Event, seconds: float) -> LoupeError:
+        """Bury the child and say what its death means for the file it held."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=1)
+        code = self._process.poll()
+        self.end()
+        if overran.is_set() or code in (-signal.SIGXCPU, -signal.SIGALRM):
+            return DecodeOverrunError(f"Decoding the raster took more than {seconds:g} s and was stopped.")
+        if code == -signal.SIGKILL:
+            return DecoderUnavailableError("The decoding process was ended from outside. Try again.")
+        return DamagedTiffError("The raster's pixels cannot be decoded: they bring the decoder down.")
+
+    @contextlib.contextmanager
+    def _clock(self, seconds: float) -> Iterator[threading.Event]:
+        """Kill the child after `seconds`, which ends any read or write; the event says so."""
+        overran = threading.Event()
+
+        def kill() -> None:
+            overran.set()
+            self._process.kill()
+
+        timer = threading.Timer(seconds, kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield overran
+        finally:
+            timer.cancel()
+
+
+class Quarantine:
+    """A fixed number of places for children, each started when first needed; safe from any thread."""
+
+    def __init__(self, workers: int = WORKERS) -> None:
+        self._workers = workers
+        self._places: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
+        for _ in range(workers):
+            self._places.put(None)
+
+    def decode(self, body: bytes, shape: Shape, dtype: str, seconds: float) -> Decoded:
+        """Decode a neutralised TIFF known to be (bands, H, W) of `dtype` within `seconds` of wall time.
+
+        Raises 422 when the pixels are damaged or overrun, 503 when no child is free in time.
+        """
+        try:
+            worker = self._places.get(timeout=seconds)
+        except queue.Empty:
+            raise DecoderUnavailableError("All decoders are busy. Try again in a moment.") from None
+        try:
+            if worker is None or not worker.alive:
+                if worker is not None:
+                    worker.end()
+                worker = None  # nothing to put back should the start fail
+                worker = _Worker()
+            return worker.decode(body, shape, dtype, seconds)
+        finally:
+            self._places.put(worker)
+
+    def close(self) -> None:
+        """End the children, waiting for decodes under way; a later decode starts new ones."""
+        places = [self._places.get() for _ in range(self._workers)]
+        for worker in places:
+            if worker is not None:
+                worker.end()
+            self._places.put(None)
+
+
+def _start() -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own file, no outside argument
+            [sys.executable, "-P", str(Path(__file__).with_name("decoder.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+            cwd="/",
+        )
+    except OSError as error:  # no process or memory left
+        raise DecoderUnavailableError("No decoding process can be started. Try again later.") from error
+
+
+def _environment() -> dict[str, str]:
+    """Everything the child is told: GDAL's lock, where its modules lie, and no secret."""
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    modules = os.pathsep.join(path for path in sys.path if path)
+    return kept | ENVIRONMENT | {"PYTHONPATH": modules, "OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"}
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:
+        raise _LostError
+    return stream
+
+
+def _receive(pipe: IO[bytes]) -> dict[str, Any]:
+    """Read one message's JSON object."""
+    head = pipe.read(4)
+    length = struct.unpack("<I", head)[0] if len(head) == 4 else 0
+    if not 0 < length <= _MAX_FACTS:
+        raise _LostError
+    try:
+        facts = json.loads(pipe.read(length))
+    except ValueError as error:
+        raise _LostError from error
+    if not isinstance(facts, dict):
+        raise _LostError
+    return facts
+
+
+def _raise_reported(error: object) -> None:
+    if error == "memory":
+        raise DecodeOverrunError("The raster takes more memory to decode than one raster may take.")
+    if error is not None:
+        raise DamagedTiffError("The raster's pixels cannot be decoded: blocks are damaged or cut off.")
+
+
+def _read_array(pipe: IO[bytes], shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    array: NDArray[Any] = np.empty(shape, dtype)
+    if not isinstance(pipe, io.BufferedReader) or pipe.readinto(array.data.cast("B")) != array.nbytes:
+        raise _LostError
+    return array
+
+
+_quarantine = Quarantine()
+
+
+def decode(body: bytes, shape: Shape, dtype: str, seconds: float) -> Decoded:
+    """Decode in the process-wide quarantine; see `Quarantine.decode`."""
+    return _quarantine.decode(body, shape, dtype, seconds)
+
+
+def close_quarantine() -> None:
+    """End the process-wide quarantine's children; called when the server shuts down."""
+    _quarantine.close()
+
+
+atexit.register(close_quarantine)

@@ -1,0 +1,146 @@
+"""Uploaded bytes to pixels on the ground: the only way a GeoTIFF comes in."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from service.geotiff import quarantine
+from service.geotiff.errors import GeoreferenceError
+from service.geotiff.gdal_metadata import BandMetadata
+from service.geotiff.ground import to_wgs84
+from service.geotiff.preflight import Limits, check_structure, neutralise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raster:
+    """Pixels with their place on Earth; rows run north to south unless the raster is rotated."""
+
+    pixels: NDArray[Any] = field(repr=False)  # (bands, H, W) as stored
+    valid: NDArray[np.bool_] = field(repr=False)  # (H, W); False: nodata, transparent or masked
+    transform: Affine  # pixel corner (column, row) -> CRS
+    crs: str  # "EPSG:n"
+    descriptions: tuple[str | None, ...]  # one a band, as the three below
+    colours: tuple[str, ...]  # GDAL's colour interpretation, lower case
+    scales: tuple[float, ...]  # physical value = scale * stored + offset
+    offsets: tuple[float, ...]
+
+
+def read_geotiff(body: bytes, limits: Limits) -> Raster:
+    """Check, neutralise and decode an uploaded GeoTIFF; GDAL sees it only in the quarantine.
+
+    Raises 413, 415 or 422 saying in words what is wrong with the file, 503 when no decoder is free.
+    """
+    structure = check_structure(body, limits)
+    shape = (structure.bands, structure.height, structure.width)
+    copy = neutralise(body, structure)
+    decoded = quarantine.decode(copy, shape, structure.dtype, limits.decode_seconds)
+    crs = _crs(decoded.facts.get("crs"))
+    transform = _transform(decoded.facts)
+    _check_place(transform, crs, structure.width, structure.height)
+    colours = _colours(decoded.facts, structure.metadata, structure.bands)
+    valid = _valid(decoded, colours)
+    pixels, valid, transform = _north_up(decoded.pixels, valid, transform)
+    metadata, bands = structure.metadata, range(structure.bands)
+    return Raster(
+        pixels=pixels,
+        valid=valid,
+        transform=transform,
+        crs=crs,
+        descriptions=tuple(metadata.descriptions.get(band) or None for band in bands),
+        colours=colours,
+        scales=tuple(metadata.scales.get(band, 1.0) for band in bands),
+        offsets=tuple(metadata.offsets.get(band, 0.0) for band in bands),
+    )
+
+
+def _crs(description: object) -> str:
+    if not isinstance(description, Mapping):
+        raise GeoreferenceError(
+            "The raster names no coordinate reference system. Assign one (gdal_edit -a_srs)."
+        )
+    epsg = description.get("epsg")
+    if not isinstance(epsg, int) or not _usable(epsg):
+        name = str(description.get("name"))[:100]
+        raise GeoreferenceError(
+            f"The raster's coordinate reference system ({name!r}, EPSG code {epsg}) is not a two-dimensional "
+            "one of the EPSG register. Reproject it, for instance to its UTM zone.",
+            crs=name,
+        )
+    return f"EPSG:{epsg}"
+
+
+@lru_cache(maxsize=256)
+def _usable(epsg: int) -> bool:
+    try:
+        crs = CRS.from_epsg(epsg)
+    except CRSError:
+        return False
+    return (crs.is_projected or crs.is_geographic) and len(crs.axis_info) == 2
+
+
+def _transform(facts: Mapping[str, Any]) -> Affine:
+    transform = Affine(*(float(value) for value in facts["transform"]))
+    if transform.is_identity:
+        how = "only by ground control points" if facts.get("control_points") else "nowhere"
+        raise GeoreferenceError(
+            f"The raster is placed {how}; an affine geotransform is needed (gdalwarp makes one)."
+        )
+    if not all(map(math.isfinite, transform[:6])) or not abs(transform.determinant) > 0:
+        raise GeoreferenceError("The raster's geotransform is not a number or gives its pixels no area.")
+    return transform
+
+
+def _check_place(transform: Affine, crs: str, width: int, height: int) -> None:
+    corners = np.array([transform @ corner for corner in ((0, 0), (width, 0), (0, height), (width, height))])
+    lon, lat = to_wgs84(crs, corners).T
+    if not (np.isfinite(lon).all() and (np.abs(lon) <= 180).all() and (np.abs(lat) <= 90).all()):
+        raise GeoreferenceError(
+            f"The raster's corners lie outside the area of {crs}: its geotransform is wrong."
+        )
+    if np.ptp(lon) > 180:
+        raise GeoreferenceError("The raster crosses the 180th meridian. Cut it there into two scenes.")
+
+
+def _colours(facts: Mapping[str, Any], metadata: BandMetadata, bands: int) -> tuple[str, ...]:
+    """Colour interpretation of each band; what the file's XML says wins over the TIFF's tags, as in GDAL."""
+    found = [str(colour) for colour in facts.get("colours", [])][:bands]
+    found += ["undefined"] * (bands - len(found))
+    return tuple(metadata.colours.get(band, colour) for band, colour in enumerate(found))
+
+
+def _valid(decoded: quarantine.Decoded, colours: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Pixels (H, W) that are not transparent, masked, or nodata (or not a number) in every colour band."""
+    pixels, nodata = decoded.pixels, decoded.facts.get("nodata")
+    valid: NDArray[np.bool_] = np.ones(pixels.shape[1:], np.bool_)
+    if decoded.mask is not None:
+        valid &= decoded.mask > 0
+    if "alpha" in colours:
+        valid &= pixels[colours.index("alpha")] > 0
+    bands = [band for band, colour in enumerate(colours) if colour != "alpha"]
+    if pixels.dtype.kind == "f":
+        # In floating point nodata is never a dark pixel, so one band without data is enough to drop a
+        # pixel where that band is used: it becomes NaN there.
+        if nodata is not None:
+            pixels[pixels == pixels.dtype.type(nodata)] = np.nan
+        valid &= ~np.logical_and.reduce([np.isnan(pixels[band]) for band in bands])
+    elif nodata is not None:
+        valid &= np.logical_or.reduce([pixels[band] != nodata for band in bands])
+    return valid
+
+
+def _north_up(
+    pixels: NDArray[Any], valid: NDArray[np.bool_], transform: Affine
+) -> tuple[NDArray[Any], NDArray[np.bool_], Affine]:
+    """Turn a south-up raster over, exactly; rotated ones stay as they are."""
+    if not (transform.is_rectilinear and transform.e > 0):
+        return pixels, valid, transform
+    flip = Affine.translation(0, valid.shape[0]) @ Affine.scale(1, -1)
+    return pixels[:, ::-1], valid[::-1], transform @ flip

@@ -1,0 +1,185 @@
+"""The container: header, directories (IFDs) and entries of a classic TIFF or BigTIFF, nothing trusted.
+
+Sources: TIFF 6.0 (Adobe, 1992), BigTIFF (libtiff design notes). Nothing is allocated from a declared
+size before that size has been checked against the file's own.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.geotiff.errors import DamagedTiffError, NotGeoTiffError, UnsupportedTiffError
+
+MAX_TAGS = 128
+MAX_TAG_BYTES = 4 * 1024 * 1024
+
+_TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8}
+_TYPE_BYTES[18] = 8
+_UNSIGNED = {1: "u1", 3: "u2", 4: "u4", 16: "u8"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How this file writes numbers: byte order and the sizes BigTIFF doubles."""
+
+    order: Literal["<", ">"]
+    big: bool
+
+    @property
+    def count_format(self) -> str:
+        """Struct format of a directory's number of entries."""
+        return self.order + ("Q" if self.big else "H")
+
+    @property
+    def offset_format(self) -> str:
+        """Struct format of a position in the file."""
+        return self.order + ("Q" if self.big else "I")
+
+    @property
+    def entry_format(self) -> str:
+        """Struct format of an entry's tag, type and count; its value or position follows."""
+        return self.order + ("HHQ" if self.big else "HHI")
+
+    @property
+    def count_bytes(self) -> int:
+        """Bytes of a directory's number of entries."""
+        return 8 if self.big else 2
+
+    @property
+    def entry_bytes(self) -> int:
+        """Bytes of one entry."""
+        return 20 if self.big else 12
+
+    @property
+    def offset_bytes(self) -> int:
+        """Bytes of a position in the file, also the most an entry holds without pointing elsewhere."""
+        return 8 if self.big else 4
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One tag: where its values lie (checked to be inside the file), their type and count."""
+
+    tag: int
+    type: int
+    count: int
+    position: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the values."""
+        return _TYPE_BYTES[self.type] * self.count
+
+
+@dataclass(frozen=True)
+class Directory:
+    """One IFD: its position, its entries in file order and the position of the next one (0: none)."""
+
+    body: bytes
+    layout: Layout
+    offset: int
+    entries: tuple[Entry, ...]
+    next_offset: int
+
+    @property
+    def end(self) -> int:
+        """Position just after the directory."""
+        layout = self.layout
+        return self.offset + layout.count_bytes + len(self.entries) * layout.entry_bytes + layout.offset_bytes
+
+    def find(self, tag: int) -> Entry | None:
+        """Return the entry of `tag`, or None."""
+        return next((entry for entry in self.entries if entry.tag == tag), None)
+
+    def numbers(self, tag: int) -> NDArray[np.uint64]:
+        """Values of an unsigned integer tag, empty when absent; refuses another type."""
+        entry = self.find(tag)
+        if entry is None:
+            return np.empty(0, np.uint64)
+        if entry.type not in _UNSIGNED:
+            raise DamagedTiffError(f"TIFF tag {tag} must hold whole numbers, not type {entry.type}.", tag=tag)
+        dtype = np.dtype(_UNSIGNED[entry.type]).newbyteorder(self.layout.order)
+        values = np.frombuffer(self.body, dtype, entry.count, entry.position)
+        return values.astype(np.uint64)
+
+    def number(self, tag: int, default: int) -> int:
+        """First value of an unsigned integer tag, or `default` when absent or empty."""
+        values = self.numbers(tag)
+        return int(values[0]) if values.size else default
+
+    def raw(self, tag: int) -> bytes:
+        """Bytes of the values of `tag`, empty when absent."""
+        entry = self.find(tag)
+        return self.body[entry.position : entry.position + entry.size] if entry else b""
+
+
+def read_layout(body: bytes) -> tuple[Layout, int]:
+    """Layout and position of the first directory; raises 415 unless `body` starts like a TIFF."""
+    if body[:2] not in (b"II", b"MM"):
+        raise NotGeoTiffError("The file does not start like a TIFF. Send the GeoTIFF itself, not an archive.")
+    order: Literal["<", ">"] = "<" if body[:2] == b"II" else ">"
+    if len(body) < 8:
+        raise DamagedTiffError(f"The file ends after {len(body)} bytes, inside its header.")
+    version = struct.unpack_from(order + "H", body, 2)[0]
+    if version == 42:
+        return Layout(order, big=False), struct.unpack_from(order + "I", body, 4)[0]
+    if version == 43 and len(body) >= 16 and struct.unpack_from(order + "HH", body, 4) == (8, 0):
+        return Layout(order, big=True), struct.unpack_from(order + "Q", body, 8)[0]
+    raise NotGeoTiffError(f"The file's version number is {version}; a TIFF has 42, a BigTIFF 43.")
+
+
+def read_directories(body: bytes, most: int) -> tuple[Directory, ...]:
+    """Follow the chain of directories, at most `most` of them, refusing loops."""
+    layout, offset = read_layout(body)
+    directories: list[Directory] = []
+    seen: set[int] = set()
+    while offset:
+        if offset in seen:
+            raise DamagedTiffError("The TIFF's chain of directories loops back on itself.")
+        if len(directories) == most:
+            raise UnsupportedTiffError(f"The TIFF holds more than {most} images (pages, overviews, masks).")
+        seen.add(offset)
+        directories.append(_read_directory(body, layout, offset))
+        offset = directories[-1].next_offset
+    if not directories:
+        raise DamagedTiffError("The TIFF holds no image.")
+    return tuple(directories)
+
+
+def _read_directory(body: bytes, layout: Layout, offset: int) -> Directory:
+    first = offset + layout.count_bytes
+    if first > len(body):
+        raise DamagedTiffError(
+            f"A TIFF directory at byte {offset} lies outside the file ({len(body)} bytes)."
+        )
+    count = struct.unpack_from(layout.count_format, body, offset)[0]
+    if not 0 < count <= MAX_TAGS:
+        raise DamagedTiffError(f"A TIFF directory declares {count} tags; 1 to {MAX_TAGS} are read.")
+    after = first + count * layout.entry_bytes
+    if after + layout.offset_bytes > len(body):
+        raise DamagedTiffError("A TIFF directory runs past the end of the file: the upload may be cut off.")
+    entries = tuple(_read_entry(body, layout, first + i * layout.entry_bytes) for i in range(count))
+    if len({entry.tag for entry in entries}) < count:
+        raise DamagedTiffError("A TIFF directory holds the same tag twice.")
+    next_offset = struct.unpack_from(layout.offset_format, body, after)[0]
+    return Directory(body, layout, offset, entries, next_offset)
+
+
+def _read_entry(body: bytes, layout: Layout, at: int) -> Entry:
+    tag, kind, count = struct.unpack_from(layout.entry_format, body, at)
+    if kind not in _TYPE_BYTES:
+        raise DamagedTiffError(f"TIFF tag {tag} has the unknown type {kind}.", tag=tag)
+    size = _TYPE_BYTES[kind] * count
+    if size > MAX_TAG_BYTES:
+        raise DamagedTiffError(
+            f"TIFF tag {tag} declares {size} bytes; at most {MAX_TAG_BYTES} are read.", tag=tag
+        )
+    position = at + layout.entry_bytes - layout.offset_bytes
+    if size > layout.offset_bytes:
+        position = struct.unpack_from(layout.offset_format, body, position)[0]
+    if position + size > len(body):
+        raise DamagedTiffError(f"TIFF tag {tag} points outside the file: the upload may be cut off.", tag=tag)
+    return Entry(tag, kind, count, position)

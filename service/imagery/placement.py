@@ -1,0 +1,134 @@
+"""Laying a delivered image onto the patch it was bought for: arrays are warped, never the upload itself."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.warp import reproject
+
+from service.geotiff.errors import PatchMisplacedError, PatchTooCoarseError
+from service.geotiff.ground import offset_m, pixel_steps_m, to_wgs84, transform_points
+from service.imagery.radiometry import Imagery
+from service.imagery.tile_grid import GRID, TileGrid
+
+MIN_COVER = 0.98  # share of the patch's area that valid delivered pixels must cover
+MAX_COARSENESS = 2.0  # delivered pixel over ordered pixel
+_ROUNDING = 1.005  # map scale differs from ground by as much across a UTM zone
+_MARGIN = 4  # pixels cut round the patch, for interpolation at its edge
+_EDGE_POINTS = 9  # along each side, when looking for the patch in another CRS
+
+Floats = NDArray[np.float64]
+
+
+def place_patch(imagery: Imagery, grid: TileGrid, tile: int, patch: int, size: int) -> NDArray[np.uint8]:
+    """Pixels (3, size, size) of one patch from a delivered image in any CRS, resolution and extent.
+
+    A finer delivery is averaged, a coarser one interpolated (bilinear), invalid pixels left out of both.
+    Raises 409 `patch-misplaced` when valid pixels cover less than 98 % of the patch, and 422
+    `patch-too-coarse` when the delivered pixels are more than twice as large as those ordered.
+    """
+    corners = grid.patch_corners(np.array([tile]), np.array([patch]))[0]
+    target = _patch_transform(grid, tile, patch, size)
+    coarseness = _check_coarseness(imagery, target, grid.crs, size)
+    cut = _cut_round(imagery, grid.crs, _edges(corners))
+    rgb, cover = _resample(*cut, imagery.crs, target, grid.crs, size, coarseness)
+    share = float((cover >= 0.5).mean())
+    if share < MIN_COVER:
+        raise _misplaced(imagery, grid.crs, corners, share)
+    return rgb
+
+
+def _patch_transform(grid: TileGrid, tile: int, patch: int, size: int) -> Affine:
+    side = grid.tile_px / GRID
+    column = tile % grid.columns * grid.tile_px + patch // GRID * side
+    row = tile // grid.columns * grid.tile_px + patch % GRID * side
+    return grid.transform @ Affine.translation(column, row) @ Affine.scale(side / size)
+
+
+def _check_coarseness(imagery: Imagery, target: Affine, crs: str, size: int) -> float:
+    """Delivered pixel over ordered pixel, by the coarser axis."""
+    height, width = imagery.valid.shape
+    delivered = pixel_steps_m(imagery.transform, imagery.crs, width, height)[:2]
+    ordered = pixel_steps_m(target, crs, size, size)[:2]
+    ratio = max(delivered) / max(ordered)
+    if ratio > MAX_COARSENESS * _ROUNDING:
+        raise PatchTooCoarseError(
+            f"The delivered pixels are {max(delivered):.3g} m; this patch was ordered at "
+            f"{max(ordered):.3g} m and at most {MAX_COARSENESS:g} times that is taken.",
+            delivered_gsd_m=round(max(delivered), 4),
+            ordered_gsd_m=round(max(ordered), 4),
+        )
+    return ratio
+
+
+def _edges(corners: Floats) -> Floats:
+    """Points (N, 2) along the closed ring (5, 2): straight edges bend in another CRS."""
+    along = np.linspace(0, 1, _EDGE_POINTS)[:, None]
+    sides = [start + (end - start) * along for start, end in pairwise(corners)]
+    return np.concatenate(sides)
+
+
+def _cut_round(imagery: Imagery, crs: str, edges: Floats) -> tuple[NDArray[Any], Affine]:
+    """Cut what lies round the patch: float32 (4, h, w) of colours and validity, and its transform.
+
+    Nothing is left (h or w is 0) when the patch lies elsewhere.
+    """
+    x, y = transform_points(crs, imagery.crs, edges).T
+    columns, rows = ~imagery.transform @ (x, y)
+    height, width = imagery.valid.shape
+    left, right = _span(columns, width)
+    top, bottom = _span(rows, height)
+    window = (slice(top, bottom), slice(left, right))
+    valid = imagery.valid[window].astype(np.float32)
+    layers = np.concatenate([imagery.rgb[(slice(None), *window)] * valid, valid[None]])
+    return layers, imagery.transform @ Affine.translation(left, top)
+
+
+def _span(positions: Floats, length: int) -> tuple[int, int]:
+    if not np.isfinite(positions).all():
+        return 0, 0
+    first, last = np.floor(positions.min()) - _MARGIN, np.ceil(positions.max()) + _MARGIN
+    return int(np.clip(first, 0, length)), int(np.clip(last, 0, length))
+
+
+def _resample(
+    layers: NDArray[Any],
+    transform: Affine,
+    crs: str,
+    target: Affine,
+    target_crs: str,
+    size: int,
+    coarseness: float,
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Colours (3, size, size) and how much of each pixel is valid (size, size)."""
+    placed = np.zeros((4, size, size), np.float32)
+    if layers.size:
+        reproject(
+            layers,
+            placed,
+            src_transform=transform,
+            src_crs=crs,
+            dst_transform=target,
+            dst_crs=target_crs,
+            resampling=Resampling.average if coarseness < 1 else Resampling.bilinear,
+        )
+    cover = placed[3]
+    colours = placed[:3] / np.where(cover > 0, cover, 1)
+    return np.rint(colours).clip(0, 255).astype(np.uint8), cover
+
+
+def _misplaced(imagery: Imagery, crs: str, corners: Floats, share: float) -> PatchMisplacedError:
+    height, width = imagery.valid.shape
+    delivered = to_wgs84(imagery.crs, np.array(imagery.transform @ (width / 2, height / 2)))
+    wanted = to_wgs84(crs, corners[:4].mean(axis=0))
+    east, north = offset_m(delivered, wanted)
+    return PatchMisplacedError(
+        f"Valid pixels of the delivered file cover {share:.1%} of the patch; {MIN_COVER:.0%} are needed. "
+        f"The patch's centre lies {abs(east):.1f} m {'east' if east >= 0 else 'west'} and "
+        f"{abs(north):.1f} m {'north' if north >= 0 else 'south'} of the file's.",
+        offset_m={"dx": round(east, 2), "dy": round(north, 2)},
+        covered=round(share, 4),
+    )

@@ -1,0 +1,123 @@
+"""Plans under prices of an order's area, wherever it lies. Pure numpy.
+
+Patches are ranked once: by utility, ties by tile and patch index. Every objective buys a prefix of
+that ranking, so more money never un-buys a patch, and no patch is bought while a better one is left.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.money import exponent
+from service.planner.bounds import Bound, Relaxation, best, bound_of, measured, relax
+from service.planner.decision import Decision, Purchase, conclude
+from service.planner.objectives import (
+    CostWeight,
+    MaxCost,
+    MaxPatches,
+    Objective,
+    Policy,
+    TargetAccuracy,
+)
+from service.pricing.billing import Terms, bill, tariff_of, whole_cm2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """N eligible patches, best first, and what each prefix of 0..N of them is worth and costs."""
+
+    terms: Terms
+    shape: tuple[int, ...]  # (T, 16)
+    flat: NDArray[np.intp]  # (N,) positions in the raveled (T, 16) arrays
+    utilities: NDArray[np.float64]  # (N,) falling
+    areas_cm2: NDArray[np.int64]  # (N + 1,) rising from 0
+    amounts: NDArray[np.int64]  # (N + 1,) minor units, rising from 0
+    relaxation: Relaxation
+
+
+def rank_patches(
+    utilities: NDArray[np.float32], eligible: NDArray[np.bool_], areas_m2: NDArray[np.float64], terms: Terms
+) -> Ranking:
+    """Rank and price every eligible patch, once for any number of objectives."""
+    patches = np.flatnonzero(np.repeat(eligible, utilities.shape[1]))
+    values = utilities.ravel()[patches].astype(np.float64)
+    best_first = np.argsort(-values, kind="stable")  # stable: equal utilities stay in index order
+    flat = patches[best_first]
+    areas = whole_cm2(areas_m2).ravel()[flat]
+    prefix = np.concatenate(([0], np.cumsum(areas)))
+    return Ranking(
+        terms=terms,
+        shape=utilities.shape,
+        flat=flat,
+        utilities=values[best_first],
+        areas_cm2=prefix,
+        amounts=tariff_of(terms).amounts(prefix),
+        relaxation=relax(values[best_first], areas, terms),
+    )
+
+
+def decide(ranking: Ranking, objective: Objective) -> Decision:
+    """Choose how many of the ranked patches to buy."""
+    limit = objective.patches if isinstance(objective, MaxPatches) else len(ranking.flat)
+    wanted = min(_wanted(ranking, objective), limit)
+    bought = min(_with_free(ranking, wanted), limit)
+    terms, shape = ranking.terms, ranking.shape
+    purchase = Purchase(
+        selected=_mask(ranking.flat[:bought], shape),
+        filled=_mask(ranking.flat[wanted:bought], shape),
+        wanted=wanted,
+        bill=bill([int(ranking.areas_cm2[bought])], terms),
+        everything=bill([int(ranking.areas_cm2[-1])], terms),
+        eligible=len(ranking.flat),
+        cheapest_minor=int(ranking.amounts[min(1, len(ranking.flat))]),
+        bound=_bound(ranking, bought, wanted, objective),
+    )
+    return conclude(purchase, terms, objective)
+
+
+def _bound(ranking: Ranking, bought: int, wanted: int, objective: Objective) -> Bound:
+    worth, amount = float(ranking.utilities[:bought].sum()), int(ranking.amounts[bought])
+    measure, reached = measured(objective, worth, amount, ranking.terms.currency)
+    return bound_of(measure, reached, best(ranking.relaxation, objective, wanted))
+
+
+def _wanted(ranking: Ranking, objective: Objective) -> int:
+    """Length of the prefix the objective asks for; among equally good ones the shortest."""
+    useful = int(np.count_nonzero(ranking.utilities))
+    match objective:
+        case Policy(threshold=threshold) | TargetAccuracy(threshold=threshold):
+            return int(np.count_nonzero(ranking.utilities >= threshold))
+        case CostWeight(per_unit=weight):
+            worth = np.concatenate(([0.0], np.cumsum(ranking.utilities)))
+            cost = ranking.amounts / 10 ** exponent(ranking.terms.currency)
+            return int(np.argmax(worth - weight * cost))
+        case MaxCost(limit=limit):
+            return min(_longest(ranking.amounts, limit.minor), useful)
+        case MaxPatches(patches=patches):
+            return min(patches, useful)
+
+
+def _with_free(ranking: Ranking, wanted: int) -> int:
+    """Extend a non-empty prefix by what comes free: all of it, or up to the minimum area or charge."""
+    if not wanted:
+        return 0
+    if ranking.amounts[-1] <= ranking.amounts[wanted]:
+        return len(ranking.flat)
+    tariff = tariff_of(ranking.terms)
+
+    def price(area_cm2: np.int64) -> int:
+        return tariff.exact(int(area_cm2))
+
+    return bisect_right(ranking.areas_cm2, price(ranking.areas_cm2[wanted]), key=price) - 1
+
+
+def _longest(rising: NDArray[np.int64], limit: int) -> int:
+    return int(np.searchsorted(rising, limit, side="right")) - 1
+
+
+def _mask(flat: NDArray[np.intp], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    mask = np.zeros(int(np.prod(shape)), dtype=np.bool_)
+    mask[flat] = True
+    return mask.reshape(shape)

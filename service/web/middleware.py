@@ -1,0 +1,134 @@
+"""What happens around every request: an id, safe headers, a bounded body, and no stray exception."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from fastapi import Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.web.problems import answer_http_exception, answer_unexpected
+
+SAFE_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "x-frame-options": "DENY",
+    # Nothing here needs to run in a browser; the dashboard sets a policy of its own.
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+}
+
+
+class EnvelopeMiddleware:
+    """Gives the request an id, the answer safe headers, and turns a stray exception into a 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        scope["loupe.request_id"] = request_id(Headers(scope=scope).get("x-request-id"))
+        started = False
+
+        async def send_safely(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = scope["loupe.request_id"]
+                for name, value in SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_safely)
+        except Exception as error:
+            if started:  # too late for another answer: the server closes the connection
+                raise
+            await answer_unexpected(Request(scope), error)(scope, receive, send_safely)
+
+
+def request_id(offered: str | None) -> str:
+    """Keep a caller's id if it is harmless in a log, else make one."""
+    if offered is not None and re.fullmatch(r"[A-Za-z0-9._-]{1,64}", offered):
+        return offered
+    return uuid4().hex
+
+
+@dataclass(frozen=True)
+class BodyLimit:
+    """The largest body of the requests it matches, in bytes."""
+
+    method: str
+    path: re.Pattern[str]
+    size: int
+
+    @classmethod
+    def of(cls, method: str, path: str, size: int) -> "BodyLimit":
+        """Compile `path`, a pattern that the whole path must match."""
+        return cls(method, re.compile(path), size)
+
+
+class BodyCapMiddleware:
+    """Refuses a body that is too large or compressed, before or while it is read.
+
+    Starlette has no limit of its own, and would keep any number of bytes.
+    """
+
+    def __init__(self, app: ASGIApp, limits: Sequence[BodyLimit], default: int) -> None:
+        self.app, self.limits, self.default = app, limits, default
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, counting its body."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        limit = self.limit(scope["method"], scope["path"])
+        refusal = refuse_headers(Headers(scope=scope), limit)
+        if refusal is not None:
+            # The unread body is still on the wire, so the connection is of no more use.
+            refusal.headers = {"Connection": "close"}
+            await answer_http_exception(Request(scope), refusal)(scope, receive, send)
+            return
+        seen = 0
+
+        async def receive_counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                # FastAPI lets this class through; any other would be answered as "400, malformed".
+                raise too_large(limit)
+            return message
+
+        await self.app(scope, receive_counted, send)
+
+    def limit(self, method: str, path: str) -> int:
+        """Return how many bytes a request may send."""
+        for limit in self.limits:
+            if limit.method == method and limit.path.fullmatch(path):
+                return limit.size
+        return self.default
+
+
+def refuse_headers(headers: Headers, limit: int) -> HTTPException | None:
+    """Say what is wrong with a body from its headers alone; None when nothing is."""
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        return HTTPException(415, "Send the body as it is, without Content-Encoding.")
+    length = headers.get("content-length")
+    if length is None:
+        return None
+    if not (length.isascii() and length.isdigit()):
+        return HTTPException(400, "Content-Length is not a number.")
+    return too_large(limit) if int(length) > limit else None
+
+
+def too_large(limit: int) -> HTTPException:
+    """413 with the limit in words."""
+    return HTTPException(413, f"The body may have {limit} bytes here.", headers={"Connection": "close"})

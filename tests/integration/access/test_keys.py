@@ -1,0 +1,145 @@
+"""Access: who holds a key is let in, and nobody else learns anything."""
+
+import logging
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.access.keys import digest, new_key
+from service.access.repository import (
+    Caller,
+    authenticate,
+    create_key,
+    create_workspace,
+    ensure_first_key,
+    revoke_key,
+)
+from service.access.tables import ApiKey, Workspace
+from service.database.engine import Database
+from service.errors import UnauthenticatedError
+
+PROTECTED = "/v1/budgets"
+
+
+def make_key(session: Session, workspace: str = "other") -> tuple[str, UUID]:
+    """A new key of a new workspace."""
+    row = create_workspace(session, workspace)
+    return create_key(session, row, "test"), row.id
+
+
+def test_a_key_opens_its_own_workspace(database: Database) -> None:
+    with database.sessions.begin() as session:
+        key, workspace_id = make_key(session)
+
+        assert authenticate(session, key) == Caller(workspace_id, key[6:14])
+
+
+def test_a_revoked_key_opens_nothing(database: Database) -> None:
+    with database.sessions.begin() as session:
+        key, _ = make_key(session)
+        revoke_key(session, key[6:14])
+
+    with database.sessions.begin() as session, pytest.raises(UnauthenticatedError):
+        authenticate(session, key)
+
+
+def test_the_right_id_with_another_secret_opens_nothing(database: Database) -> None:
+    with database.sessions.begin() as session:
+        key, _ = make_key(session)
+
+        with pytest.raises(UnauthenticatedError):
+            authenticate(session, key[:15] + new_key()[15:])
+
+
+def test_only_the_digest_is_kept(database: Database) -> None:
+    with database.sessions.begin() as session:
+        key, _ = make_key(session)
+        row = session.get_one(ApiKey, key[6:14])
+
+        assert row.digest == digest(key)
+        assert key[15:] not in repr(vars(row))
+
+
+def test_every_refusal_is_the_same(client: TestClient, database: Database) -> None:
+    with database.sessions.begin() as session:
+        revoked, _ = make_key(session)
+        revoke_key(session, revoked[6:14])
+    del client.headers["Authorization"]
+    given: list[dict[str, str | bytes]] = [
+        {},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Bearer nobody-has-this-key"},
+        {"Authorization": f"Bearer {new_key()}"},
+        {"Authorization": f"Bearer {revoked}"},
+        {"Authorization": "Basic dXNlcjpwYXNz"},
+        {"Authorization": "Bearer clé-inconnue".encode()},
+    ]
+
+    answers = [client.get(PROTECTED, headers=headers | {"X-Request-ID": "same"}) for headers in given]
+
+    assert {(answer.status_code, answer.text) for answer in answers} == {(401, answers[0].text)}
+    assert {answer.headers["www-authenticate"] for answer in answers} == {'Bearer realm="loupe"'}
+
+
+def test_a_key_is_never_logged(
+    client: TestClient, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with database.sessions.begin() as session:
+        key, _ = make_key(session)
+
+    assert client.get(PROTECTED, headers={"Authorization": f"Bearer {key}"}).status_code == 200
+    assert client.get(PROTECTED, headers={"Authorization": f"Bearer {key[:-1]}"}).status_code == 401
+    assert key[15:-1] not in caplog.text
+
+
+class TestTheFirstKey:
+    """What a first start does; the template database already has a key, so it is taken away."""
+
+    @pytest.fixture
+    def session(self, database: Database) -> Session:
+        with database.sessions.begin() as session:
+            session.query(ApiKey).delete()
+            session.query(Workspace).delete()
+        return database.sessions()
+
+    def test_is_made_once(self, session: Session) -> None:
+        with session.begin():
+            key = ensure_first_key(session, None)
+            again = ensure_first_key(session, None)
+
+            assert key is not None
+            assert again is None
+            assert authenticate(session, key).key_id == key[6:14]
+
+    def test_is_the_operators_if_there_is_one(self, session: Session) -> None:
+        with session.begin():
+            printed = [ensure_first_key(session, "an-operators-own-key") for _ in range(2)]
+
+            assert printed == [None, None]
+            assert session.scalar(select(func.count()).select_from(ApiKey)) == 1
+            authenticate(session, "an-operators-own-key")
+
+    def test_of_the_operator_joins_the_keys_there_are(self, session: Session) -> None:
+        with session.begin():
+            first = ensure_first_key(session, None)
+            ensure_first_key(session, "an-operators-own-key")
+
+            assert first is not None
+            assert authenticate(session, first).workspace_id == (
+                authenticate(session, "an-operators-own-key").workspace_id
+            )
+
+    def test_stays_revoked(self, session: Session) -> None:
+        """Starting again does not bring back a key that was closed."""
+        with session.begin():
+            ensure_first_key(session, "an-operators-own-key")
+            revoke_key(session, session.scalars(select(ApiKey.id)).one())
+            session.flush()
+            ensure_first_key(session, "an-operators-own-key")
+
+            with pytest.raises(UnauthenticatedError):
+                authenticate(session, "an-operators-own-key")

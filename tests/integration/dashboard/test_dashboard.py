@@ -1,0 +1,255 @@
+"""The dashboard over HTTP: who may see it, what it may run, and that its figures are the API's."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+
+from service.access.repository import create_key, create_workspace
+from service.app import create_app
+from service.dashboard import routes
+from service.database.engine import Database
+from service.settings import Settings
+from tests.integration.conftest import KEY
+from tests.support.ordering import buy, open_budget, plan_scene, publish_prices, waiting_connections
+
+EXPORTS = ("savings", "ledger", "budgets", "plans")
+
+
+@pytest.fixture
+def browser(settings: Settings) -> Iterator[TestClient]:
+    """Somebody without an Authorization header, who follows no redirect unseen."""
+    with TestClient(create_app(settings), follow_redirects=False) as browser:
+        yield browser
+
+
+def sign_in(browser: TestClient, key: str = KEY, **headers: str) -> Any:
+    return browser.post("/dashboard/login", data={"key": key}, headers=headers)
+
+
+def test_a_stranger_is_led_to_the_door(browser: TestClient) -> None:
+    answer = browser.get("/dashboard")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/dashboard/login")
+    assert 'name="key"' in browser.get("/dashboard/login").text
+
+
+def test_a_key_opens_the_page(browser: TestClient) -> None:
+    answer = sign_in(browser)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/dashboard")
+    assert "Last ledger entries" in browser.get("/dashboard").text
+
+
+def test_the_cookie_is_for_these_pages_alone(browser: TestClient) -> None:
+    cookie = sign_in(browser).headers["set-cookie"]
+
+    assert {"HttpOnly", "Path=/dashboard", "SameSite=strict"} <= set(cookie.split("; "))
+    # Even a client that sends it elsewhere gets nothing for it.
+    value = cookie.split(";")[0]
+    assert browser.get("/v1/budgets", headers={"Cookie": value}).status_code == 401
+
+
+def test_over_https_the_cookie_is_secure(settings: Settings) -> None:
+    with TestClient(
+        create_app(settings), base_url="https://loupe.example", follow_redirects=False
+    ) as browser:
+        assert "Secure" in sign_in(browser).headers["set-cookie"].split("; ")
+
+
+@pytest.mark.parametrize("key", ["not-a-key-of-anybody", "loupe_abcdefgh_" + "x" * 43, " "])
+def test_a_wrong_key_opens_nothing(browser: TestClient, key: str) -> None:
+    answer = sign_in(browser, key)
+
+    assert answer.status_code == 401
+    assert "This key opens no workspace." in answer.text
+    assert "set-cookie" not in answer.headers
+    assert browser.get("/dashboard").status_code == 303
+
+
+def test_signing_out_closes_the_page(browser: TestClient) -> None:
+    sign_in(browser)
+    answer = browser.post("/dashboard/logout")
+
+    assert answer.headers["location"] == "/dashboard/login"
+    assert browser.get("/dashboard").status_code == 303
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "http://elsewhere.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_another_sites_form_signs_nobody_in_or_out(browser: TestClient, headers: dict[str, str]) -> None:
+    assert sign_in(browser, **headers).status_code == 403
+    assert browser.post("/dashboard/logout", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://testserver"}])
+def test_our_own_form_signs_in(browser: TestClient, headers: dict[str, str]) -> None:
+    assert sign_in(browser, **headers).status_code == 303
+
+
+@pytest.mark.parametrize("path", ["/dashboard/login", "/dashboard"])
+def test_the_pages_may_run_nothing(browser: TestClient, path: str) -> None:
+    sign_in(browser)
+    answer = browser.get(path)
+
+    assert answer.headers["content-security-policy"] == (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    )
+    assert answer.headers["cache-control"] == "no-store"
+    assert not re.search(r"<script|style=|\son\w+=|https?://", answer.text)
+
+
+def test_only_signing_in_and_out_is_not_a_get() -> None:
+    ours = [route for route in routes.router.routes if isinstance(route, APIRoute)]
+
+    assert {route.path for route in ours if route.methods != {"GET"}} == {
+        "/dashboard/login",
+        "/dashboard/logout",
+    }
+
+
+def test_the_assets_come_from_the_package(browser: TestClient) -> None:
+    links = re.findall(r'(?:href|src)="(/dashboard/assets/[^"]+)"', browser.get("/dashboard/login").text)
+
+    assert len(set(links)) == 2
+    for link in links:
+        answer = browser.get(link)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize("name", ["frame.html", "..%2Frouting.py", "nothing.css"])
+def test_nothing_else_is_an_asset(browser: TestClient, name: str) -> None:
+    assert browser.get(f"/dashboard/assets/{name}").status_code == 404
+
+
+def test_an_empty_workspace_is_told_what_to_do(browser: TestClient) -> None:
+    sign_in(browser)
+    page = browser.get("/dashboard").text
+
+    for words in (
+        "Nothing was ordered yet",
+        "No budget yet",
+        "No scene was planned yet",
+        "The ledger is empty",
+    ):
+        assert words in page
+
+
+def test_what_users_write_is_shown_and_never_run(client: TestClient, browser: TestClient) -> None:
+    attack = "<script>alert(1)</script>"
+    publish_prices(client, provider=attack)
+    open_budget(client, name='"><img src=x onerror=alert(1)>')
+    buy(client, plan_scene(client))
+    sign_in(browser)
+
+    page = browser.get("/dashboard").text
+
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "&lt;img src=x" in page
+    assert "<script" not in page
+    assert "<img src=x" not in page
+
+
+def test_the_figures_are_those_of_the_api(client: TestClient, browser: TestClient) -> None:
+    publish_prices(client)
+    budget = open_budget(client, "12345.00")
+    plan = plan_scene(client)
+    order = buy(client, plan)
+    sign_in(browser)
+
+    page = browser.get("/dashboard").text
+
+    (entry,) = client.get("/v1/reports/savings").json()["currencies"]
+    usage = client.get(f"/v1/budgets/{budget}/usage").json()
+    shown = [entry["savings"][kind] for kind in ("list", "billable", "realised")]
+    shown += [entry["baseline"], usage["spent"], usage["available"], usage["limit"]]
+    for money in shown:
+        assert f"{float(money['amount']):,.2f}" in page
+    assert client.get(f"/v1/plans/{plan.id}").json()["decision"] in page
+    assert f"order:{order}" in page
+    assert "completed" in page
+
+
+def test_every_section_has_its_rows_as_csv_and_json(client: TestClient, browser: TestClient) -> None:
+    publish_prices(client)
+    open_budget(client, name="=1+1")
+    buy(client, plan_scene(client))
+    sign_in(browser)
+    page = browser.get("/dashboard").text
+
+    for name in EXPORTS:
+        assert f'href="/dashboard/{name}.csv"' in page
+        rows = list(csv.DictReader(io.StringIO(browser.get(f"/dashboard/{name}.csv").text)))
+        assert rows
+        assert browser.get(f"/dashboard/{name}.json").json()
+    (budget,) = csv.DictReader(io.StringIO(browser.get("/dashboard/budgets.csv").text))
+    assert budget["name"] == "'=1+1"  # a spreadsheet would have computed it
+
+
+def test_the_previews_are_pictures(client: TestClient, browser: TestClient) -> None:
+    plan = plan_scene(client, price_list="example-no-minimum")
+    sign_in(browser)
+
+    answer = browser.get(f"/dashboard/plans/{plan.id}/preview.png")
+
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.content.startswith(b"\x89PNG")
+
+
+def test_no_connection_waits_for_a_picture_to_be_drawn(
+    client: TestClient, browser: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_scene(client, price_list="example-no-minimum")
+    sign_in(browser)
+    seen = []
+
+    def watch(*_: Any) -> bytes:
+        seen.append(waiting_connections(database))
+        return b"a picture"
+
+    monkeypatch.setattr(routes, "preview_png", watch)
+
+    assert browser.get(f"/dashboard/plans/{plan.id}/preview.png").content == b"a picture"
+    assert seen == [0]
+
+
+def test_nothing_behind_the_door_is_shown_to_strangers(client: TestClient, browser: TestClient) -> None:
+    plan = plan_scene(client, price_list="example-no-minimum")
+
+    paths = [f"/dashboard/{name}.{kind}" for name in EXPORTS for kind in ("csv", "json")]
+    for path in [*paths, f"/dashboard/plans/{plan.id}/preview.png"]:
+        assert browser.get(path).status_code == 401
+
+
+def test_a_visitor_sees_no_other_workspace(
+    client: TestClient, browser: TestClient, database: Database
+) -> None:
+    publish_prices(client)
+    open_budget(client, name="A budget of the first workspace")
+    plan = plan_scene(client)
+    buy(client, plan)
+    with database.sessions.begin() as session:
+        stranger = create_key(session, create_workspace(session, "stranger"), "theirs")
+    sign_in(browser, stranger)
+
+    page = browser.get("/dashboard").text
+
+    assert "stranger" in page
+    assert "A budget of the first workspace" not in page
+    assert str(plan.id) not in page
+    assert browser.get(f"/dashboard/plans/{plan.id}/preview.png").status_code == 404
+    assert browser.get("/dashboard/budgets.json").json()["items"] == []

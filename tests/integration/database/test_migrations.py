@@ -1,0 +1,118 @@
+"""Migrations: they make exactly what the code expects, and are safe to run again."""
+
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+from alembic import command
+from alembic.util.exc import CommandError
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from service.database.engine import Database, alembic_config, is_migrated, upgrade
+from service.ledger.repository import list_budgets, violations
+from service.ledger.terms import Terms
+from service.web.paging import PageRequest
+
+BOOKS_OF_0003 = """
+    SET LOCAL session_replication_role = replica;
+    INSERT INTO workspace (id, name) VALUES (gen_random_uuid(), 'old');
+    SELECT ledger.open_budget(id, 'old', 'USD', 10000) FROM workspace;
+    INSERT INTO "order" (id, workspace_id, plan_id, budget_id, status, currency, amount_minor, patches)
+    SELECT gen_random_uuid(), workspace_id, gen_random_uuid(), id, 'accepted', 'USD', 4000, 3
+    FROM ledger.budget;
+    UPDATE "order" SET hold_id = ledger.reserve(workspace_id, budget_id, 4000, 'order:' || id);
+    INSERT INTO order_status_change SELECT id, 1, 'accepted', 'hold_taken', now() FROM "order";
+    SET LOCAL session_replication_role = origin
+"""
+
+
+def test_the_tables_are_what_the_code_declares(database_url: str) -> None:
+    """Raises when autogenerate would write anything."""
+    command.check(alembic_config(database_url))
+
+
+def test_the_check_sees_a_difference(database_url: str, database: Database) -> None:
+    """The control of the test above."""
+    with database.sessions.begin() as session:
+        session.execute(text("ALTER TABLE plan DROP COLUMN tiles CASCADE"))
+
+    with pytest.raises(CommandError, match="tiles"):
+        command.check(alembic_config(database_url))
+
+
+def test_upgrading_again_changes_nothing(database_url: str, database: Database) -> None:
+    upgrade(database_url)
+
+    assert is_migrated(database)
+
+
+def test_processes_that_start_together_take_turns(database_url: str, database: Database) -> None:
+    with database.sessions.begin() as session:
+        session.execute(text("DROP SCHEMA public CASCADE"))
+        session.execute(text("DROP SCHEMA ledger CASCADE"))
+        session.execute(text("CREATE SCHEMA public"))
+
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        list(pool.map(upgrade, [database_url] * 2))
+
+    assert is_migrated(database)
+
+
+def test_books_from_before_budgets_had_terms_stay_whole(database_url: str, database: Database) -> None:
+    """A budget with a running order, written by the functions of version 0003, then brought up to date."""
+    config = alembic_config(database_url)
+    with database.sessions.begin() as session:
+        for statement in ("DROP SCHEMA public CASCADE", "DROP SCHEMA ledger CASCADE", "CREATE SCHEMA public"):
+            session.execute(text(statement))
+    command.upgrade(config, "0003")
+    with database.sessions.begin() as session:
+        for statement in BOOKS_OF_0003.split(";"):
+            session.execute(text(statement))
+
+    upgrade(database_url)
+
+    with database.sessions() as session:
+        assert violations(session) == []
+        (budget,), _ = list_budgets(
+            session, session.scalar(text("SELECT id FROM workspace")), PageRequest(10, None)
+        )
+        days = session.scalar(text("""SELECT expires_at > now() + interval '29 days' FROM "order" """))
+    assert (budget.terms, budget.version) == (Terms(), 1)
+    assert (budget.limit_minor, budget.available_minor, budget.held_minor) == (10_000, 6_000, 4_000)
+    assert days
+
+
+def test_an_old_schema_is_not_ready(client: TestClient, database: Database) -> None:
+    with database.sessions.begin() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, answer.json()["checks"]["migrations"]) == (503, False)
+
+
+def test_every_table_of_record_is_append_only(database: Database) -> None:
+    """A new table is either on one of these lists or this test asks which."""
+    guarded = {
+        "ledger.transfer", "ledger.entry", "ledger.movement", "ledger.budget", "ledger.budget_terms",
+        "ledger.adjustment",
+        "price_list", "plan", "delivery", "order_status_change", "classification",
+    }  # fmt: skip
+    changing = {
+        "ledger.account", "ledger.chain", "ledger.hold",  # sums of the above, written by ledger.post alone
+        "order", "idempotency", "workspace", "api_key", "scene", "alembic_version",
+    }  # fmt: skip
+    tables = text("""
+        SELECT CASE n.nspname WHEN 'public' THEN '' ELSE n.nspname || '.' END || c.relname AS name,
+            count(t.oid) FILTER (WHERE t.tgname LIKE 'append_only%') = 2 AS append_only
+        FROM pg_class c
+        JOIN pg_namespace n ON n.oid = c.relnamespace
+        LEFT JOIN pg_trigger t ON t.tgrelid = c.oid
+        WHERE c.relkind = 'r' AND n.nspname IN ('public', 'ledger') GROUP BY 1
+    """)
+
+    with database.sessions() as session:
+        found = {row.name: row.append_only for row in session.execute(tables)}
+
+    assert found == dict.fromkeys(guarded, True) | dict.fromkeys(changing, False)

@@ -1,0 +1,270 @@
+"""The role that serves reads, adds rows, and moves money by the ledger's functions: nothing else."""
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+from psycopg.errors import InsufficientPrivilege
+from pydantic import SecretStr
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+from typer.testing import CliRunner
+
+from service.access.repository import create_workspace
+from service.app import create_app
+from service.cli import app
+from service.database.embedded import embedded_url, stop_embedded
+from service.database.engine import Database, connect, upgrade
+from service.database.roles import APP, SERVER, check_role, let_serve, serve_as, ways_round
+from service.errors import UnavailableError
+from service.ledger import writer
+from service.ledger.repository import violations
+from service.money import Money
+from service.settings import RoleCheck, Settings
+from tests.support.databases import administer, url_of
+
+TABLES = text("""
+    SELECT oid::regclass::text FROM pg_class
+    WHERE relnamespace IN ('ledger'::regnamespace, 'public'::regnamespace) AND relkind = 'r' ORDER BY 1
+""")
+CHANGES = {("order", "status"), ("order", "hold_id"), ("idempotency", "status"), ("idempotency", "body"),
+           ("api_key", "revoked_at"), ("plan", "id")}  # fmt: skip
+
+
+@pytest.fixture
+def served(serving_url: str) -> Iterator[Database]:
+    """The test's database as the server has it."""
+    served = connect(serving_url)
+    yield served
+    served.engine.dispose()
+
+
+@pytest.fixture
+def budget(served: Database, workspace_id: UUID) -> UUID:
+    """A budget with a hold of 10 of its 100, opened by the role that serves."""
+    with served.sessions.begin() as session:
+        opened = writer.create_budget(session, workspace_id, "guarded", Money(100, "USD"))
+        writer.reserve(session, workspace_id, opened, 10, "order:1")
+    return opened
+
+
+def refused(served: Database, statement: str) -> bool:
+    """Whether the database refuses a statement for want of a right, and for nothing else."""
+    with served.sessions() as session:
+        try:
+            session.execute(text(statement))
+        except ProgrammingError as error:
+            return isinstance(error.orig, InsufficientPrivilege)
+    return False
+
+
+def test_no_table_can_be_changed_but_by_adding_rows(served: Database, database: Database) -> None:
+    """Of every table, whatever a migration adds."""
+    with database.sessions() as session:
+        tables = session.execute(TABLES).scalars().all()
+    assert {"ledger.transfer", "ledger.entry", "ledger.account", "plan", "delivery"} < set(tables)
+    for table in tables:
+        for statement in (
+            "DELETE FROM {}",
+            "TRUNCATE {}",
+            "DROP TABLE {}",
+            "ALTER TABLE {} DISABLE TRIGGER ALL",
+        ):
+            assert refused(served, statement.format(table)), statement.format(table)
+        if table.startswith("ledger.") or table == "alembic_version":
+            assert refused(served, f"INSERT INTO {table} DEFAULT VALUES"), table
+
+
+def test_only_what_changes_in_a_life_can_be_updated(served: Database) -> None:
+    columns = text("""
+        SELECT table_schema, table_name, column_name FROM information_schema.column_privileges
+        WHERE grantee = :app AND privilege_type = 'UPDATE'
+    """)
+    with served.sessions() as session:
+        found = {tuple(row) for row in session.execute(columns, {"app": APP})}
+
+    assert found == {("public", table, column) for table, column in CHANGES}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger.account SET balance = 1000000",
+        "UPDATE ledger.hold SET released = 0",
+        "UPDATE ledger.chain SET seq = 0",
+        'UPDATE "order" SET amount_minor = 1',
+        "UPDATE delivery SET settled_minor = 0",
+        "SET session_replication_role = replica",
+        "SET ROLE loupe_owner",
+        "GRANT loupe_owner TO CURRENT_USER",
+        "ALTER TABLE ledger.transfer DISABLE TRIGGER append_only",
+        "DROP TRIGGER append_only ON ledger.transfer",
+        "ALTER TABLE ledger.account DROP CONSTRAINT account_never_overspent",
+        "CREATE OR REPLACE FUNCTION ledger.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN END'",
+        "ALTER FUNCTION ledger.refuse_change() RENAME TO refuse",
+        "CREATE OR REPLACE FUNCTION ledger.today() RETURNS date LANGUAGE sql AS 'SELECT current_date'",
+        "DROP SCHEMA ledger CASCADE",
+        "CREATE TABLE ledger.mine (id int)",
+        "CREATE TABLE public.mine (id int)",
+        "CREATE ROLE mine SUPERUSER",
+        "ALTER ROLE loupe_server SUPERUSER",
+        "COPY ledger.movement TO PROGRAM 'true'",
+    ],
+)
+def test_every_way_round_the_ledger_is_refused(served: Database, budget: UUID, statement: str) -> None:
+    assert budget
+    assert refused(served, statement)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "ledger.post('fund', '{budget}', 1000000, NULL, 'budget:more')",
+        "ledger.move_balance('{budget}', 'available', 1000000)",
+        "ledger.count_hold('reserve', '{budget}', gen_random_uuid(), 5)",
+    ],
+)
+def test_the_inner_functions_of_the_writer_are_not_called_from_outside(
+    served: Database, budget: UUID, call: str
+) -> None:
+    assert refused(served, "SELECT " + call.format(budget=budget))
+
+
+def test_the_functions_that_may_be_called_are_known(served: Database) -> None:
+    """A new function is either an entrance, and SECURITY DEFINER, or this test asks why it is."""
+    query = text("""
+        SELECT proname FROM pg_proc
+        WHERE pronamespace = 'ledger'::regnamespace AND has_function_privilege(oid, 'EXECUTE')
+    """)
+    with served.sessions() as session:
+        found = set(session.execute(query).scalars())
+
+    entrances = {"open_budget", "change_budget", "lock_budget", "reserve", "use_hold", "adjust"}
+    assert found == entrances | {"transfer_hash"}
+
+
+def test_everything_of_the_ledger_belongs_to_a_role_that_nobody_logs_in_as(database: Database) -> None:
+    query = text("""
+        SELECT DISTINCT r.rolname, r.rolsuper, r.rolcanlogin, r.rolcreaterole, r.rolbypassrls
+        FROM (
+            SELECT relowner AS owner FROM pg_class WHERE relnamespace = 'ledger'::regnamespace
+            UNION ALL SELECT proowner FROM pg_proc WHERE pronamespace = 'ledger'::regnamespace
+            UNION ALL SELECT nspowner FROM pg_namespace WHERE nspname = 'ledger'
+        ) AS owned JOIN pg_roles r ON r.oid = owned.owner
+    """)
+    with database.sessions() as session:
+        assert [tuple(row) for row in session.execute(query)] == [("loupe_owner", False, False, False, False)]
+
+
+def test_the_server_is_ready_without_a_warning(client: TestClient) -> None:
+    answer = client.get("/readyz").json()
+
+    assert (answer["checks"]["role"], answer["warnings"]) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("policy", "status", "said"), [("warn", 200, True), ("refuse", 503, True), ("off", 200, False)]
+)
+def test_a_server_that_could_get_round_the_ledger_says_so(
+    settings: Settings, database_url: str, policy: RoleCheck, status: int, said: bool
+) -> None:
+    owner = {"database_url": SecretStr(database_url), "role_check": policy}
+    as_owner = settings.model_copy(update=owner)
+    with TestClient(create_app(as_owner)) as client:
+        answer = client.get("/readyz")
+
+    assert answer.status_code == status
+    assert any("it is a superuser" in warning for warning in answer.json()["warnings"]) is said
+
+
+def test_starting_warns_or_refuses(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    check_role(database.engine, "off")
+    assert not caplog.records
+    check_role(database.engine, "warn")
+    assert "it is a superuser" in caplog.text
+    with pytest.raises(UnavailableError, match="loupe db grant"):
+        check_role(database.engine, "refuse")
+
+
+@pytest.fixture
+def cluster() -> Iterator[str]:
+    """URL of a new PostgreSQL, which has none of the roles yet, as its superuser."""
+    with TemporaryDirectory(prefix="loupe-", ignore_cleanup_errors=True) as folder:
+        yield embedded_url(Path(folder))
+        stop_embedded(Path(folder))
+
+
+def test_an_owner_that_may_not_make_roles_is_told_what_to_do(cluster: str) -> None:
+    administer(cluster, "CREATE ROLE operator LOGIN", "CREATE DATABASE books OWNER operator")
+    url = serve_as(url_of(cluster, "books"), "operator")
+
+    with pytest.raises(UnavailableError, match="operator may not make roles") as told:
+        upgrade(url)
+
+    administer(cluster, *(f"{one};" for one in told.value.detail.split("run: ")[1].split(";") if one.strip()))
+    upgrade(url)
+
+
+def test_an_owner_that_is_no_superuser_migrates_and_lets_another_serve(cluster: str) -> None:
+    administer(cluster, "CREATE ROLE operator LOGIN CREATEROLE", "CREATE DATABASE books OWNER operator")
+    url = serve_as(url_of(cluster, "books"), "operator")
+
+    upgrade(url)
+    upgrade(url)
+    for _ in range(2):  # safe to repeat
+        let_serve(url, "server", "a password")
+
+    served, owner = connect(serve_as(url, "server")), connect(url)
+    assert ways_round(served.engine) == ways_round(owner.engine, "server") == []
+    assert [way.split(" ledger.")[0] for way in ways_round(owner.engine)] == ["it may make roles", "it owns"]
+    with served.sessions.begin() as session:
+        workspace = create_workspace(session, "theirs")
+        writer.create_budget(session, workspace.id, "books", Money(100, "USD"))
+        assert violations(session) == []
+    with owner.sessions() as session:
+        kept = text("SELECT rolpassword IS NULL FROM pg_roles WHERE rolname = 'server'")
+        assert session.execute(kept).scalar_one() is False
+    for database in (served, owner):
+        database.engine.dispose()
+
+
+def test_databases_of_one_cluster_are_migrated_at_the_same_time(cluster: str) -> None:
+    names = [f"books_{number}" for number in range(4)]
+    administer(cluster, *(f"CREATE DATABASE {name}" for name in names))
+
+    with ProcessPoolExecutor(len(names), mp_context=get_context("spawn")) as pool:
+        list(pool.map(upgrade, [url_of(cluster, name) for name in names]))
+        list(pool.map(let_serve, [url_of(cluster, name) for name in names], [SERVER] * len(names)))
+
+    for name in names:
+        served = connect(serve_as(url_of(cluster, name), SERVER))
+        assert ways_round(served.engine) == []
+        served.engine.dispose()
+
+
+def test_the_command_line_makes_a_role_that_serves(
+    server: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOUPE_DATABASE_URL", database_url)
+    upgraded, granted = (
+        CliRunner().invoke(app, ["db", *words]) for words in (["upgrade"], ["grant", "helper"])
+    )
+    assert upgraded.output.splitlines()[-1].endswith("loupe db grant ROLE")
+    assert granted.output.startswith("helper may serve")
+
+    administer(server, "ALTER ROLE helper SUPERUSER")
+    refused = CliRunner().invoke(app, ["db", "grant", "helper"])
+    administer(server, "DROP ROLE helper")
+    assert refused.exit_code == 1
+    assert "can get round the ledger: it is a superuser" in refused.output
+
+
+def test_a_role_that_may_not_grant_is_told_what_to_do(served: Database, serving_url: str) -> None:
+    assert served
+    with pytest.raises(UnavailableError, match="Cannot let somebody serve: permission denied"):
+        let_serve(serving_url, "somebody")

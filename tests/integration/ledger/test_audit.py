@@ -1,0 +1,103 @@
+"""What the audit finds that the database itself cannot: rewritten chains, plans whose money is not theirs."""
+
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from service.database.engine import Database
+from service.ledger import writer
+from service.ledger.audit import Finding, Head, audit_ledger, heads, take_snapshot
+from service.ledger.repository import violations
+from service.money import Money
+from service.plans.audit import audit_plans
+from service.plans.tables import Plan
+from tests.proofs.tampering import REHASH
+from tests.support.bundles import make_geotiff
+
+WITHOUT_TRIGGERS = text("SET LOCAL session_replication_role = replica")
+REWRITE = text(REHASH)
+
+
+@pytest.fixture
+def books(database: Database, workspace_id: UUID) -> Database:
+    """Three transfers: funded, held, partly released."""
+    with database.sessions.begin() as session:
+        budget = writer.create_budget(session, workspace_id, "audited", Money(10_000, "USD"))
+        hold = writer.reserve(session, workspace_id, budget, 5_000, "order:1")
+        writer.release(session, hold, 1_000, "order:1")
+    return database
+
+
+def rules(session: Session, noted: list[Head]) -> list[str]:
+    return [finding.rule.split()[0] for finding in audit_ledger(session, noted)]
+
+
+def test_whole_books_have_no_finding(books: Database, workspace_id: UUID) -> None:
+    with books.sessions() as session:
+        take_snapshot(session)
+        (head,) = heads(session)
+        assert (head.workspace_id, head.seq) == (workspace_id, 3)
+        assert list(audit_ledger(session, [head])) == []
+
+
+def test_a_chain_rewritten_from_the_first_row_on_is_found_by_a_noted_head_alone(books: Database) -> None:
+    with books.sessions() as session:
+        noted = heads(session)
+        session.execute(WITHOUT_TRIGGERS)
+        session.execute(text("UPDATE ledger.transfer SET at = at - interval '1 day' WHERE seq = 2"))
+        session.execute(REWRITE)
+        assert violations(session) == []
+        assert rules(session, []) == []
+        assert rules(session, noted) == ["C2"]
+
+
+def test_a_tail_cut_off_with_its_head_moved_back_is_found_by_a_noted_head(books: Database) -> None:
+    with books.sessions() as session:
+        noted = heads(session)
+        session.execute(WITHOUT_TRIGGERS)
+        session.execute(text("DELETE FROM ledger.transfer WHERE seq = 3"))
+        assert "C2" in rules(session, noted)
+
+
+def test_a_broken_chain_is_found_where_the_databases_own_hash_is_forged(
+    books: Database,
+) -> None:
+    """A superuser may replace the function that hashes."""
+    with books.sessions() as session:
+        session.execute(WITHOUT_TRIGGERS)
+        session.execute(text("UPDATE ledger.transfer SET at = at - interval '1 day' WHERE seq = 2"))
+        session.execute(
+            text("""CREATE OR REPLACE FUNCTION ledger.transfer_hash(t ledger.transfer) RETURNS bytea
+                    LANGUAGE sql IMMUTABLE AS 'SELECT t.hash'""")
+        )
+        assert violations(session) == []
+        assert rules(session, []) == ["C1"]
+
+
+@pytest.mark.parametrize(
+    "column", ["cost_minor", "baseline_minor", "list_saving_minor", "billable_saving_minor"]
+)
+def test_a_plan_whose_money_was_changed_is_found(client: TestClient, database: Database, column: str) -> None:
+    answer = client.post("/v1/plans", content=make_geotiff(), headers={"Content-Type": "image/tiff"})
+    with database.sessions() as session:
+        assert list(audit_plans(session)) == []
+        session.execute(WITHOUT_TRIGGERS)
+        plan = session.scalars(select(Plan)).one()
+        setattr(plan, column, getattr(plan, column) + 1)
+        session.flush()
+        assert list(audit_plans(session)) == [
+            Finding(rule="P1 a plan's money recomputes from its row", subject=answer.json()["id"])
+        ]
+
+
+def test_a_plan_whose_terms_are_not_its_price_lists_is_found(client: TestClient, database: Database) -> None:
+    client.post("/v1/plans", content=make_geotiff(), headers={"Content-Type": "image/tiff"})
+    with database.sessions() as session:
+        session.execute(WITHOUT_TRIGGERS)
+        session.execute(
+            text("UPDATE plan SET bill = jsonb_set(bill, '{terms,provider}', '\"Somebody else\"')")
+        )
+        assert [finding.rule.split()[0] for finding in audit_plans(session)] == ["P2"]

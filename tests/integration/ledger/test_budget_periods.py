@@ -1,0 +1,87 @@
+"""Budgets that grant their limit anew every month, quarter or year."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from service.database.engine import Database
+from service.settings import Settings
+from tests.support.ordering import change_budget, deliver, movements, open_budget, place, race, status, usage
+from tests.support.orders import BOUGHT, Planned, make_plan
+
+TODAY = datetime.now(UTC).date()
+
+
+def begin_periods_earlier(database: Database) -> None:
+    """Make every budget's newest terms older than any period; a superuser's trick, for no test can wait."""
+    with database.sessions.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("UPDATE ledger.budget_terms SET period_starts_on = '2000-01-01'"))
+
+
+@pytest.mark.parametrize("period", ["month", "quarter", "year"])
+def test_a_new_period_grants_the_limit_anew(
+    client: TestClient, database: Database, workspace_id: UUID, settings: Settings, plan: Planned, period: str
+) -> None:
+    """What was spent before does not count; what is still held does, for it will be spent in this period."""
+    budget = open_budget(client, "40.00", period=period)
+    order = place(client, plan).json()["id"]
+    deliver(client, order, *BOUGHT[0])
+    begin_periods_earlier(database)
+    with database.sessions.begin() as session:
+        second = make_plan(session, workspace_id, settings.blobs, seed=1)
+
+    place(client, second)
+
+    assert movements(database)[-3:] == [
+        ("defund", 30_00, "period"), ("fund", 33_33, "period"), ("reserve", 10_00, "order"),
+    ]  # fmt: skip
+    assert usage(client, budget) == {"held": "16.67", "spent": "0.00", "available": "23.33"}
+    begun = client.get(f"/v1/budgets/{budget}/usage").json()["period_starts_on"]
+    assert begun == period_start(period)
+
+
+def period_start(period: str) -> str:
+    months = {"month": 1, "quarter": 3, "year": 12}[period]
+    return TODAY.replace(day=1, month=(TODAY.month - 1) // months * months + 1).isoformat()
+
+
+def test_racing_orders_begin_a_period_once(
+    client: TestClient, database: Database, workspace_id: UUID, settings: Settings
+) -> None:
+    budget = open_budget(client, "30.00", period="month")
+    begin_periods_earlier(database)
+    with database.sessions.begin() as session:
+        waiting = [make_plan(session, workspace_id, settings.blobs, seed=seed) for seed in range(6)]
+
+    answers = race(6, lambda: status(place(client, waiting.pop())))
+
+    assert sorted(answers) == [201, 201, 201, 402, 402, 402]
+    assert [kind for kind, _, word in movements(database) if word == "period"] == ["defund", "fund"]
+    assert usage(client, budget) == {"held": "30.00", "spent": "0.00", "available": "0.00"}
+
+
+def test_a_budget_that_ended_begins_no_period(client: TestClient, database: Database) -> None:
+    budget = open_budget(client, "30.00", period="month", ends_on="2000-01-15")
+    begin_periods_earlier(database)
+
+    change_budget(client, budget, thresholds=[50])
+
+    assert movements(database) == [("fund", 30_00, "budget")]
+
+
+def test_a_budget_given_a_period_counts_what_it_spent_so_far(
+    client: TestClient, database: Database, plan: Planned
+) -> None:
+    budget = open_budget(client, "40.00")
+    order = place(client, plan).json()["id"]
+    deliver(client, order, *BOUGHT[0])
+
+    changed = change_budget(client, budget, period="year").json()
+
+    assert changed["available"] == {"amount": "30.00", "currency": "USD"}
+    assert client.get(f"/v1/budgets/{budget}/usage").json()["period_starts_on"] == period_start("year")
+    assert [word for _, _, word in movements(database)] == ["budget", "order", "delivery"]

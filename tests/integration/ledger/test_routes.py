@@ -1,0 +1,201 @@
+"""Budgets and the ledger over HTTP."""
+
+import csv
+import io
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service.access.repository import create_key, create_workspace
+from service.database.engine import Database
+from service.ledger import writer
+
+USD_500 = {"amount": "500.00", "currency": "USD"}
+
+
+def open_budget(client: TestClient, name: str = "Harvest", **limit: str) -> dict[str, str]:
+    """Open a budget of 500.00 USD and return it."""
+    answer = client.post("/v1/budgets", json={"name": name, "limit": USD_500 | limit})
+    assert answer.status_code == 201
+    return dict(answer.json())
+
+
+def hold(database: Database, workspace_id: UUID, budget: dict[str, str], minor: int) -> None:
+    with database.sessions.begin() as session:
+        writer.reserve(session, workspace_id, UUID(budget["id"]), minor, f"order:{minor}")
+
+
+def test_a_new_budget_says_where_it_is(client: TestClient) -> None:
+    answer = client.post("/v1/budgets", json={"name": "Harvest", "limit": USD_500})
+
+    assert answer.status_code == 201
+    assert answer.json()["limit"] == answer.json()["available"] == USD_500
+    assert client.get(answer.headers["location"]).json() == answer.json()
+
+
+def test_usage_adds_up(client: TestClient, database: Database, workspace_id: UUID) -> None:
+    budget = open_budget(client)
+    hold(database, workspace_id, budget, 12_550)
+
+    assert client.get(f"/v1/budgets/{budget['id']}/usage").json() == {
+        "limit": USD_500,
+        "beyond": {"amount": "0.00", "currency": "USD"},
+        "held": {"amount": "125.50", "currency": "USD"},
+        "spent": {"amount": "0.00", "currency": "USD"},
+        "available": {"amount": "374.50", "currency": "USD"},
+        "percent": 25.1,
+        "thresholds": [],
+        "period_starts_on": datetime.now(UTC).date().isoformat(),
+    }
+
+
+@pytest.mark.parametrize("amount", ["0", "0.00"])
+def test_a_budget_may_start_empty(client: TestClient, amount: str) -> None:
+    budget = open_budget(client, amount=amount)
+
+    assert client.get(f"/v1/budgets/{budget['id']}/usage").json()["percent"] == 0.0
+    assert client.get("/v1/ledger").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": "x"},
+        {"name": "", "limit": USD_500},
+        {"name": "x" * 101, "limit": USD_500},
+        {"name": "two\nlines", "limit": USD_500},
+        {"name": "x", "limit": USD_500, "spent": USD_500},  # what is not asked for is refused
+        {"name": "x", "limit": {"amount": "-1", "currency": "USD"}},
+        {"name": "x", "limit": {"amount": 500, "currency": "USD"}},  # money is never a float
+        {"name": "x", "limit": {"amount": "1.001", "currency": "USD"}},
+        {"name": "x", "limit": {"amount": "1.5", "currency": "JPY"}},
+        {"name": "x", "limit": {"amount": "1", "currency": "usd"}},
+        {"name": "x", "limit": {"amount": "1e3", "currency": "USD"}},
+        [],
+    ],
+)
+def test_refuses_a_budget_that_cannot_be_meant(client: TestClient, body: object) -> None:
+    answer = client.post("/v1/budgets", json=body)
+
+    assert answer.status_code == 422
+    assert client.get("/v1/budgets").json()["items"] == []
+
+
+def test_a_name_is_taken_once(client: TestClient) -> None:
+    open_budget(client)
+
+    answer = client.post("/v1/budgets", json={"name": "Harvest", "limit": USD_500})
+
+    assert (answer.status_code, answer.json()["name"]) == (409, "Harvest")
+
+
+def test_pages_hold_every_budget_once_newest_first(client: TestClient) -> None:
+    names = [open_budget(client, name=f"budget {number}")["name"] for number in range(5)]
+    found, href = [], "/v1/budgets?limit=2"
+
+    while href:
+        page = client.get(href).json()
+        found += [budget["name"] for budget in page["items"]]
+        href = next((link["href"] for link in page["links"] if link["rel"] == "next"), "")
+
+    assert found == names[::-1]
+
+
+def test_pages_of_the_ledger_keep_their_filter(
+    client: TestClient, database: Database, workspace_id: UUID
+) -> None:
+    budget = open_budget(client)
+    open_budget(client, name="other")
+    for minor in (1, 2, 3):
+        hold(database, workspace_id, budget, minor)
+    found, href = [], f"/v1/ledger?limit=2&budget={budget['id']}"
+
+    while href:
+        answer = client.get(href)
+        found += [line["amount"]["amount"] for line in answer.json()["items"]]
+        href = next((link["href"] for link in answer.json()["links"] if link["rel"] == "next"), "")
+        assert (f'<{href}>; rel="next"' in answer.headers["link"]) is bool(href)
+
+    assert found == ["0.03", "0.02", "0.01", "500.00"]
+
+
+@pytest.mark.parametrize("path", ["/v1/budgets", "/v1/ledger"])
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=ten", "cursor=!!", "cursor=bm90LW91cnM"])
+def test_refuses_a_page_that_does_not_exist(client: TestClient, path: str, query: str) -> None:
+    assert client.get(f"{path}?{query}").status_code == 422
+
+
+def test_a_cursor_belongs_to_its_list(client: TestClient) -> None:
+    for number in range(2):
+        open_budget(client, name=f"budget {number}")
+    onward = client.get("/v1/ledger?limit=1").json()["links"][-1]["href"]
+
+    assert client.get(onward.replace("/v1/ledger", "/v1/budgets")).status_code == 422
+
+
+def test_the_ledger_shows_every_movement(client: TestClient, database: Database, workspace_id: UUID) -> None:
+    budget = open_budget(client)
+    hold(database, workspace_id, budget, 100)
+
+    line = client.get("/v1/ledger").json()["items"][0]
+
+    assert {key: line[key] for key in ("seq", "kind", "from_account", "to_account", "amount", "budget")} == {
+        "seq": 2,
+        "kind": "reserve",
+        "from_account": "available",
+        "to_account": "reserved",
+        "amount": {"amount": "1.00", "currency": "USD"},
+        "budget": "Harvest",
+    }
+    assert line["reference"] == "order:100"
+
+
+def test_one_movement_is_found_by_seq_and_by_id(client: TestClient) -> None:
+    open_budget(client)
+    (line,) = client.get("/v1/ledger").json()["items"]
+
+    assert client.get("/v1/ledger/1").json() == client.get(f"/v1/ledger/{line['id']}").json() == line
+    for elsewhere in ("2", "-1", str(10**30), line["budget_id"]):
+        assert client.get(f"/v1/ledger/{elsewhere}").status_code == 404
+    assert client.get("/v1/ledger/first").status_code == 422
+
+
+def test_the_movements_of_one_hold(client: TestClient, database: Database, workspace_id: UUID) -> None:
+    budget = open_budget(client)
+    for minor in (100, 200):
+        hold(database, workspace_id, budget, minor)
+    newest = client.get("/v1/ledger").json()["items"][0]
+
+    assert client.get(f"/v1/ledger?hold={newest['hold_id']}").json()["items"] == [newest]
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [("?format=csv", {}), ("", {"Accept": "text/csv"}), ("?format=csv", {"Accept": "application/json"})],
+)
+def test_the_ledger_comes_as_csv(client: TestClient, query: str, headers: dict[str, str]) -> None:
+    open_budget(client, name="=HYPERLINK(0)")
+
+    answer = client.get(f"/v1/ledger{query}", headers=headers)
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert [(row["seq"], row["kind"], row["amount"], row["currency"]) for row in rows] == [
+        ("1", "fund", "500.00", "USD")
+    ]
+    assert rows[0]["budget"] == "'=HYPERLINK(0)"  # a spreadsheet would have run it
+
+
+def test_another_workspace_sees_nothing(client: TestClient, database: Database) -> None:
+    budget = open_budget(client)
+    with database.sessions.begin() as session:
+        key = create_key(session, create_workspace(session, "elsewhere"), "test")
+    client.headers["Authorization"] = f"Bearer {key}"
+
+    assert client.get(f"/v1/budgets/{budget['id']}").status_code == 404
+    assert client.get(f"/v1/budgets/{budget['id']}/usage").status_code == 404
+    assert client.get("/v1/budgets").json()["items"] == []
+    assert client.get("/v1/ledger/1").status_code == 404
+    assert client.get(f"/v1/ledger?budget={budget['id']}").json()["items"] == []

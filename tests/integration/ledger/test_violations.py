@@ -1,0 +1,147 @@
+"""`ledger.violations` sees what a superuser did behind the ledger's back."""
+
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from service.access.repository import create_workspace
+from service.database.engine import Database
+from service.ledger import writer
+from service.ledger.repository import violations
+from service.money import Money
+from service.settings import Settings
+from tests.support.ordering import buy, open_budget
+from tests.support.orders import make_plan
+
+
+@pytest.fixture
+def session(database: Database, workspace_id: UUID) -> Iterator[Session]:
+    """Books with four transfers, in a session that may break every rule; all is rolled back."""
+    with database.sessions() as session:
+        budget = writer.create_budget(session, workspace_id, "tampered", Money(10_000, "USD"))
+        hold = writer.reserve(session, workspace_id, budget, 5_000, "order:1")
+        for amount in (1_000, 2_000):
+            writer.release(session, hold, amount, "order:1")
+        session.execute(text("SET LOCAL session_replication_role = replica"))  # no trigger, no foreign key
+        yield session
+        session.rollback()
+
+
+@pytest.mark.parametrize(
+    ("tampering", "seen"),
+    [
+        ("UPDATE ledger.transfer SET amount = 999 WHERE seq = 3", {"I8", "I10"}),
+        ("UPDATE ledger.transfer SET at = at - interval '1 day' WHERE seq = 3", {"I10"}),
+        ("UPDATE ledger.transfer SET reference = 'order:2' WHERE seq = 3", {"I10"}),
+        ("DELETE FROM ledger.transfer WHERE seq = 4", {"I8", "I11"}),
+        ("DELETE FROM ledger.transfer WHERE seq = 3", {"I8", "I9", "I10"}),
+        ("UPDATE ledger.transfer SET kind = 'settle', reference = 'x' WHERE seq = 3",
+         {"I8", "I10", "I13", "I14"}),
+        ("UPDATE ledger.entry SET amount = amount + 1 WHERE amount = 10000", {"I1", "I3", "I4"}),
+        ("UPDATE ledger.entry SET balance_after = -1 WHERE amount = 10000", {"I4", "I5"}),
+        ("DELETE FROM ledger.entry WHERE transfer_id IN (SELECT id FROM ledger.transfer WHERE seq = 4)",
+         {"I2", "I3"}),
+        ("UPDATE ledger.account SET balance = balance + 1 WHERE kind = 'spent'", {"I3", "I6", "I15"}),
+        ("UPDATE ledger.account SET balance = balance + 1 WHERE kind = 'reserved'",
+         {"I3", "I6", "I7", "I15"}),
+        ("UPDATE ledger.hold SET released = released - 1", {"I7", "I8"}),
+        ("UPDATE ledger.chain SET seq = seq + 1", {"I11"}),
+        ("UPDATE ledger.chain SET hash = sha256('x')", {"I11"}),
+        ("""INSERT INTO idempotency (workspace_id, key, fingerprint)
+            SELECT id, 'claimed-for-ever', 'x' FROM workspace""", {"I12"}),
+        ("""INSERT INTO delivery (order_id, tile, patch, sha256, size, pixels, checks, settled_minor)
+            VALUES (gen_random_uuid(), 0, 0, '', 0, '', '{}', 5)""", {"I13"}),
+        ("UPDATE ledger.budget_terms SET limit_minor = limit_minor + 1", {"I15"}),
+        ("UPDATE ledger.budget_terms SET spent_before_minor = 1", {"I15"}),
+        ("UPDATE ledger.budget_terms SET version = 2", {"I16"}),
+        ("DELETE FROM ledger.budget_terms", {"I16"}),
+        ("""INSERT INTO ledger.adjustment
+            VALUES (gen_random_uuid(), 1, gen_random_uuid(), 'refund', NULL, NULL, 1, 'x', NULL, now())""",
+         {"I19"}),
+    ],
+)  # fmt: skip
+def test_sees_tampering(session: Session, tampering: str, seen: set[str]) -> None:
+    assert violations(session) == []
+
+    session.execute(text(tampering))
+
+    assert {invariant.split()[0] for invariant, _ in violations(session)} == seen
+
+
+def test_sees_two_transfers_swapped(session: Session) -> None:
+    for old, new in ((3, -3), (4, 3), (-3, 4)):
+        session.execute(
+            text("UPDATE ledger.transfer SET seq = :new WHERE seq = :old"), {"old": old, "new": new}
+        )
+
+    assert {invariant.split()[0] for invariant, _ in violations(session)} == {"I10", "I11"}
+
+
+def test_sees_a_payment_of_another_amount_than_its_delivery(session: Session) -> None:
+    hold = session.execute(text("SELECT id FROM ledger.hold")).scalar_one()
+    order = uuid4()
+    writer.settle(session, hold, 7, f"delivery:{order}/0/0")
+    session.execute(
+        text("""INSERT INTO delivery (order_id, tile, patch, sha256, size, pixels, checks, settled_minor)
+                VALUES (:order, 0, 0, '', 0, '', '{}', 8)"""),
+        {"order": order},
+    )
+
+    assert [invariant.split()[0] for invariant, _ in violations(session)] == ["I13"]
+
+
+def test_a_workspace_is_judged_by_its_own_chain(session: Session) -> None:
+    elsewhere = create_workspace(session, "elsewhere")
+    writer.create_budget(session, elsewhere.id, "other", Money(1, "EUR"))
+    session.execute(text("UPDATE ledger.transfer SET amount = 2 WHERE currency = 'EUR'"))
+
+    assert {subject for _, subject in violations(session)} == {f"{elsewhere.id} 1"}
+
+
+@pytest.fixture
+def bought(
+    client: TestClient, database: Database, workspace_id: UUID, settings: Settings
+) -> Iterator[Session]:
+    """An order with one delivery of three, partly refunded, in a session that may break every rule."""
+    with database.sessions.begin() as session:
+        plan = make_plan(session, workspace_id, settings.blobs)
+    open_budget(client)
+    order = buy(client, plan, patches=1)
+    tile, patch = plan.bought[0]
+    body = {
+        "kind": "refund", "order": order, "tile": tile, "patch": patch, "reason": "cloud",
+        "amount": {"amount": "1.00", "currency": "USD"},
+    }  # fmt: skip
+    client.post("/v1/ledger/adjustments", json=body, headers={"Idempotency-Key": "a refund"})
+    with database.sessions() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        yield session
+        session.rollback()
+
+
+@pytest.mark.parametrize(
+    ("tampering", "seen"),
+    [
+        ("""UPDATE "order" SET status = 'expired'""", {"I17", "I18"}),
+        ("""INSERT INTO order_status_change SELECT id, 9, 'completed', 'x', now() FROM "order";
+            UPDATE "order" SET status = 'completed'""", {"I17"}),
+        ("DELETE FROM order_status_change", {"I18"}),
+        ("UPDATE ledger.adjustment SET amount = 99", {"I19"}),
+        ("UPDATE ledger.adjustment SET kind = 'charge', tile = NULL, patch = NULL", {"I19"}),
+        ("UPDATE ledger.adjustment SET amount = 334", {"I19", "I20"}),
+        ("DELETE FROM ledger.adjustment", {"I19"}),
+    ],
+)  # fmt: skip
+def test_sees_orders_that_are_not_what_their_money_says(
+    bought: Session, tampering: str, seen: set[str]
+) -> None:
+    assert violations(bought) == []
+
+    for statement in tampering.split(";"):
+        bought.execute(text(statement))
+
+    assert {invariant.split()[0] for invariant, _ in violations(bought)} == seen

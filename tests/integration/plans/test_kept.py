@@ -1,0 +1,89 @@
+"""What is kept of a plan: where it came from, once, unchanged, and for its workspace alone."""
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from service.access.repository import create_key, create_workspace
+from service.database.engine import Database
+from service.settings import Settings
+from tests.support.bundles import make_geotiff
+from tests.support.databases import rows
+from tests.support.planning import TIFF, bought, plan, send
+
+pytestmark = pytest.mark.usefixtures("spread_utilities")
+
+
+def test_a_plan_says_where_everything_came_from(client: TestClient, settings: Settings) -> None:
+    made = plan(client)
+    bundle = client.get("/v1/bundles").json()["items"][0]
+    prices = {item["name"]: item for item in client.get("/v1/price-lists").json()["items"]}[
+        "example-no-minimum"
+    ]
+    assert made["provenance"] == {
+        "bundle": {key: bundle[key] for key in ("name", "version", "sha256")},
+        "price_list": {key: prices[key] for key in ("id", "name", "version", "example")},
+        "input_sha256": made["scene"]["sha256"],
+        "code_version": made["provenance"]["code_version"],
+    }
+    sha256 = made["scene"]["sha256"]
+    assert (settings.blobs / sha256[:2] / sha256).read_bytes() == make_geotiff()
+
+
+def test_a_plan_is_answered_again_as_it_was_made(client: TestClient) -> None:
+    answer = send(client)
+    assert client.get(answer.headers["Location"]).json() == answer.json()
+
+
+def test_the_same_scene_twice_is_two_plans_of_one_scene_and_one_blob(
+    client: TestClient, database: Database, settings: Settings
+) -> None:
+    first, second = plan(client), plan(client)
+    assert first["id"] != second["id"]
+    assert bought(first) == bought(second)
+    assert (rows(database, "plan"), rows(database, "scene")) == (2, 1)
+    assert len([path for path in settings.blobs.rglob("*") if path.is_file()]) == 1
+
+
+def test_another_reading_of_the_same_bytes_is_another_scene(client: TestClient, database: Database) -> None:
+    plan(client)
+    assert plan(client, bands="3,2,1")["scene"]["bands"] == [3, 2, 1]
+    assert (rows(database, "plan"), rows(database, "scene")) == (2, 2)
+
+
+def test_a_database_refuses_to_change_a_plan(client: TestClient, database: Database) -> None:
+    plan(client)
+    for statement in ("UPDATE plan SET cost_minor = 0", "DELETE FROM plan", "TRUNCATE plan CASCADE"):
+        with pytest.raises(DBAPIError), database.sessions.begin() as session:
+            session.execute(text(statement))
+
+
+def test_plans_come_in_pages_without_their_tiles(client: TestClient) -> None:
+    made = [plan(client, max_patches=count)["id"] for count in range(3)]
+    first = client.get("/v1/plans?limit=2").json()
+    onward = next(link["href"] for link in first["links"] if link["rel"] == "next")
+    second = client.get(onward).json()
+    assert [item["id"] for item in first["items"] + second["items"]] == made[::-1]
+    assert "tiles" not in first["items"][0]
+    assert [link["rel"] for link in second["links"]] == ["self"]
+
+
+def test_another_workspace_sees_none_of_it(client: TestClient, database: Database) -> None:
+    made = plan(client)
+    with database.sessions.begin() as session:
+        key = create_key(session, create_workspace(session, "other"), "test")
+    headers = {"Authorization": f"Bearer {key}"}
+    for view in ("", "/patches", "/shapes", "/curve", "/preview.png"):
+        assert client.get(f"/v1/plans/{made['id']}{view}", headers=headers).status_code == 404
+    assert client.get("/v1/plans", headers=headers).json()["items"] == []
+
+
+def test_a_key_makes_one_plan_however_often_it_is_sent(client: TestClient, database: Database) -> None:
+    headers = TIFF | {"Idempotency-Key": "one-and-the-same"}
+    first, again = (client.post("/v1/plans", content=make_geotiff(), headers=headers) for _ in range(2))
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert rows(database, "plan") == 1
+    other = client.post("/v1/plans?max_patches=1", content=make_geotiff(), headers=headers)
+    assert (other.status_code, other.json()["type"]) == (422, "/problems/idempotency-key-reused")

@@ -1,0 +1,99 @@
+"""Plans that are refused: in words, and nothing is written."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service.database.engine import Database
+from service.settings import Settings
+from tests.support.bundles import make_geotiff, make_pixels
+from tests.support.databases import rows
+from tests.support.planning import send
+
+pytestmark = pytest.mark.usefixtures("spread_utilities")
+
+REFUSALS = {
+    "not a TIFF": (b"GIF89a", {}, 415, None),
+    "empty": (b"", {}, None, None),
+    "unknown price list": (None, {"price_list": "nobody"}, 422, "price-list-unknown"),
+    "unknown bundle": (None, {"bundle": "grand"}, 422, "bundle-unknown"),
+    "two objectives": (None, {"max_cost": "1", "max_patches": "1"}, 422, "objective-unclear"),
+    "an objective without its number": (None, {"objective": "max_cost"}, 422, "objective-unclear"),
+    "a number of another objective": (None, {"objective": "policy", "lambda": "1"}, 422, "objective-unclear"),
+    "a negative lambda": (None, {"lambda": "-1"}, 422, "invalid-request"),
+    "an infinite lambda": (None, {"lambda": "inf"}, 422, "invalid-request"),
+    "more decimals than the currency has": (None, {"max_cost": "1.001"}, 422, "invalid-input"),
+    "an unknown option": (None, {"colour": "blue"}, 422, "invalid-request"),
+    "unusable bands": (None, {"bands": "1,2"}, 422, "bands-ambiguous"),
+    "smaller than a tile": (make_geotiff(make_pixels(3, 4, 4)), {}, 422, "scene-smaller-than-a-tile"),
+    "too coarse": (make_geotiff(gsd_m=100.0), {}, 422, "gsd-too-coarse"),
+    "already high-resolution": (make_geotiff(gsd_m=1.0), {}, 422, "already-high-resolution"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_what_cannot_be_planned_is_refused_in_words_and_leaves_nothing(
+    client: TestClient, database: Database, settings: Settings, case: str
+) -> None:
+    scene, options, status, code = REFUSALS[case]
+    answer = send(client, scene, **options)
+    assert 400 <= answer.status_code < 500
+    assert answer.status_code == (status or answer.status_code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == f"/problems/{code or answer.json()['type'].rpartition('/')[2]}"
+    assert len(answer.json()["detail"]) > 10
+    assert [rows(database, table) for table in ("plan", "scene", "price_list")] == [0, 0, 0]
+    assert not any(path.is_file() for path in settings.blobs.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("validity", "words"),
+    [
+        ({"valid_from": "2999-01-01"}, "applies from 2999-01-01"),
+        ({"valid_to": "2001-12-31"}, "applies until 2001-12-31"),
+        ({"valid_from": "2001-01-01", "valid_to": "2999-12-31"}, None),
+    ],
+    ids=["too early", "too late", "today"],
+)
+def test_a_price_list_is_planned_with_while_it_applies(
+    client: TestClient, validity: dict[str, str], words: str | None
+) -> None:
+    terms = {"name": "dated", "provider": "Acme", "product": "archive", "gsd_m": "0.5"}
+    prices = {"currency": "USD", "price_per_km2": "10"}
+    assert client.post("/v1/price-lists", json=terms | prices | validity).status_code == 201
+    answer = send(client, price_list="dated")
+    if words is None:
+        assert answer.status_code == 201
+    else:
+        assert (answer.status_code, answer.json()["type"]) == (422, "/problems/price-list-not-valid")
+        assert words in answer.json()["detail"]
+
+
+def test_a_body_of_another_type_is_415(client: TestClient) -> None:
+    for headers in ({"Content-Type": "application/json"}, {"Content-Type": ""}):
+        answer = client.post("/v1/plans", content=make_geotiff(), headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (415, "/problems/unsupported-media-type")
+
+
+def test_a_stranger_is_refused_before_the_scene_is_looked_at(client: TestClient) -> None:
+    answer = client.post(
+        "/v1/plans",
+        content=b"not a scene",
+        headers={"Authorization": "Bearer x", "Content-Type": "image/gif"},
+    )
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("files", "params", "pointer"),
+    [
+        ({"other": b"x"}, "{}", "/body/scene"),
+        ({"scene": b"x"}, '{"colour": "blue"}', "/body/params/colour"),
+        ({"scene": b"x"}, "not json", "/body/params"),
+    ],
+)
+def test_a_form_that_makes_no_sense_is_refused_by_name(
+    client: TestClient, files: dict[str, bytes], params: str, pointer: str
+) -> None:
+    answer = client.post("/v1/plans", files=files, data={"params": params})
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]

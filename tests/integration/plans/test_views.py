@@ -1,0 +1,126 @@
+"""Views of a plan: its patches, its order shapes, its curve and its picture; and the served bundle."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from service.settings import Settings
+from tests.support.planning import bought, plan
+
+pytestmark = pytest.mark.usefixtures("spread_utilities")
+
+
+def test_patches_on_the_map_carry_decision_utility_and_a_share_of_the_cost(client: TestClient) -> None:
+    made = plan(client)
+    answer = client.get(f"/v1/plans/{made['id']}/patches")
+    document = answer.json()
+    assert answer.headers["content-type"] == "application/geo+json"
+    assert len(document["features"]) == 96
+    shares = Decimal(0)
+    for feature in document["features"]:
+        facts = feature["properties"]
+        tile = made["tiles"][facts["tile"]]
+        assert facts["selected"] == (facts["index"] in tile["buy"])
+        assert facts["utility"] == tile["utilities"][facts["index"]]
+        assert (facts["row"], facts["col"]) == (facts["index"] % 4, facts["index"] // 4)
+        assert facts["selected"] or facts["cost"] == "0.00"
+        assert facts["reason"] == ("wanted" if facts["selected"] else "below-threshold")
+        assert facts["reason"] in document["reasons"]
+        assert facts["marginal_cost"] in {"0.00", "0.01"}  # 400 m2 at 10 USD per km2
+        shares += Decimal(facts["cost"])
+    assert str(shares) == made["cost"]["amount"]
+    area = sum(feature["properties"]["area_km2"] for feature in document["features"])
+    assert area == pytest.approx(made["scene"]["planned_km2"], abs=1e-8)
+
+
+def test_patches_lie_where_their_index_says_and_run_counter_clockwise(client: TestClient) -> None:
+    made = plan(client)
+    document = client.get(f"/v1/plans/{made['id']}/patches").json()
+    centres = {}
+    for feature in document["features"]:
+        ring = np.array(feature["geometry"]["coordinates"][0])
+        x, y = (ring - ring[0]).T
+        assert (ring[0] == ring[-1]).all()
+        assert (x[:-1] * y[1:] - x[1:] * y[:-1]).sum() > 0
+        centres[feature["properties"]["tile"], feature["properties"]["index"]] = ring[:4].mean(axis=0)
+    west, south, east, north = document["bbox"]
+    points = np.array(list(centres.values()))
+    assert (points > (west, south)).all()
+    assert (points < (east, north)).all()
+    assert centres[0, 1][1] < centres[0, 0][1]  # index 1 lies south of 0
+    assert centres[0, 4][0] > centres[0, 0][0]  # index 4 lies east of 0
+    assert centres[1, 0][0] > centres[0, 12][0]  # tile 1 lies east of tile 0
+    assert centres[3, 0][1] < centres[0, 3][1]  # tile 3 starts the second row
+
+
+def test_patches_come_in_pages_of_tiles(client: TestClient) -> None:
+    made = plan(client)
+    whole = client.get(f"/v1/plans/{made['id']}/patches").json()["features"]
+    seen: list[Any] = []
+    path = f"/v1/plans/{made['id']}/patches?limit=4"
+    while path:
+        page = client.get(path).json()
+        seen += page["features"]
+        path = next((link["href"] for link in page["links"] if link["rel"] == "next"), "")
+    assert seen == whole
+
+
+@pytest.mark.parametrize("query", ["cursor=nonsense", "limit=0", "limit=4097", "cursor=dGlsZQotMQ"])
+def test_a_page_that_is_not_of_this_list_is_422(client: TestClient, query: str) -> None:
+    assert client.get(f"/v1/plans/{plan(client)['id']}/patches?{query}").status_code == 422
+
+
+def test_a_page_past_the_end_is_empty(client: TestClient) -> None:
+    document = client.get(f"/v1/plans/{plan(client)['id']}/patches?cursor=dGlsZQo5OTk").json()
+    assert document["features"] == []
+
+
+def test_shapes_hold_the_bought_patches_and_say_what_is_billed(client: TestClient) -> None:
+    made = plan(client)
+    document = client.get(f"/v1/plans/{made['id']}/shapes").json()
+    assert sum(feature["properties"]["patches"] for feature in document["features"]) == len(bought(made))
+    area = sum(feature["properties"]["area_km2"] for feature in document["features"])
+    assert area == pytest.approx(float(made["area_km2"]), abs=1e-9)
+    assert (document["billable_km2"], document["cost"]) == (made["billable_km2"], made["cost"])
+
+
+def test_a_bundle_without_a_curve_says_so(client: TestClient) -> None:
+    curve = client.get(f"/v1/plans/{plan(client)['id']}/curve").json()
+    assert curve == {
+        "points": [],
+        "images": None,
+        "source": "The bundle tiny 1 was released without an evaluation curve.",
+    }
+
+
+def test_the_preview_is_a_picture(client: TestClient) -> None:
+    answer = client.get(f"/v1/plans/{plan(client)['id']}/preview.png")
+    assert (answer.headers["content-type"], answer.content[:4]) == ("image/png", b"\x89PNG")
+
+
+def test_a_preview_whose_scene_was_lost_is_503_in_words(client: TestClient, settings: Settings) -> None:
+    made = plan(client)
+    sha256 = made["scene"]["sha256"]
+    Path(settings.blobs / sha256[:2] / sha256).unlink()
+    answer = client.get(f"/v1/plans/{made['id']}/preview.png")
+    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/blob-missing")
+
+
+def test_an_unknown_plan_is_not_found(client: TestClient) -> None:
+    for view in ("", "/patches", "/shapes", "/curve", "/preview.png"):
+        assert client.get(f"/v1/plans/{uuid4()}{view}").status_code == 404
+
+
+def test_the_served_bundle_shows_its_card_without_weights(client: TestClient) -> None:
+    (bundle,) = client.get("/v1/bundles").json()["items"]
+    assert (bundle["name"], bundle["classes"], bundle["tile_m"]) == (
+        "tiny",
+        ["farm", "forest", "harbour"],
+        80.0,
+    )
+    assert "weights" not in bundle

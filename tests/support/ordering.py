@@ -1,0 +1,119 @@
+"""What tests of orders say to the service, and how they race."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from service.database.engine import Database
+from tests.support.bundles import make_geotiff
+from tests.support.orders import Planned, make_patch
+
+Json = dict[str, Any]
+TIFF = {"Content-Type": "image/tiff"}
+
+
+def open_budget(
+    client: TestClient, amount: str = "100.00", currency: str = "USD", name: str = "Year", **terms: Any
+) -> str:
+    """Open a budget and return its id."""
+    limit = {"amount": amount, "currency": currency}
+    answer = client.post("/v1/budgets", json={"name": name, "limit": limit} | terms)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def change_budget(client: TestClient, budget: str, *, etag: str | None = None, **terms: Any) -> Any:
+    """Send a merge patch of a budget."""
+    headers = {"Content-Type": "application/merge-patch+json"} | ({"If-Match": etag} if etag else {})
+    return client.patch(f"/v1/budgets/{budget}", json=terms, headers=headers)
+
+
+def publish_prices(client: TestClient, name: str = "acme", **overrides: Any) -> None:
+    """Publish a price list: a patch of 20 x 20 m costs about 4 USD, without a minimum."""
+    terms = {
+        "name": name, "provider": "Acme", "product": "0.5 m archive", "gsd_m": "0.5", "currency": "USD",
+        "price_per_km2": "10000",
+    }  # fmt: skip
+    answer = client.post("/v1/price-lists", json=terms | overrides)
+    assert answer.status_code in {200, 201}, answer.text
+
+
+def plan_scene(client: TestClient, body: bytes | None = None, **query: Any) -> Planned:
+    """Plan a scene, the factory's 2 x 3 tiles unless told otherwise; buys three patches of it."""
+    options: dict[str, Any] = {"price_list": "acme", "max_patches": 3} | query
+    answer = client.post("/v1/plans", content=body or make_geotiff(), headers=TIFF, params=options)
+    assert answer.status_code == 201, answer.text
+    plan = answer.json()
+    bought = [(tile["tile"], patch) for tile in plan["tiles"] for patch in tile["buy"]]
+    return Planned(id=UUID(plan["id"]), bought=tuple(bought))
+
+
+def buy(client: TestClient, plan: Planned, patches: int | None = None) -> str:
+    """Order a plan, deliver its first `patches` patches (all unless told) and return the order's id."""
+    order = str(place(client, plan).json()["id"])
+    for where in plan.bought[:patches]:
+        assert deliver(client, order, *where).status_code == 201
+    return order
+
+
+def place(client: TestClient, plan: Planned, key: str | None = None, **body: Any) -> Any:
+    """Order a plan."""
+    headers = {"Idempotency-Key": key or str(uuid4())}
+    return client.post("/v1/orders", json={"plan": str(plan.id)} | body, headers=headers)
+
+
+def deliver(client: TestClient, order: str, tile: int, patch: int, body: bytes | None = None) -> Any:
+    """Send a patch: its own GeoTIFF unless told otherwise."""
+    path = f"/v1/orders/{order}/tiles/{tile}/patches/{patch}"
+    return client.put(path, content=make_patch(tile, patch) if body is None else body, headers=TIFF)
+
+
+def usage(client: TestClient, budget: str) -> Json:
+    """Amounts of a budget: held, spent, available."""
+    answer = client.get(f"/v1/budgets/{budget}/usage").json()
+    return {name: answer[name]["amount"] for name in ("held", "spent", "available")}
+
+
+def movements(database: Database) -> list[tuple[str, int, str]]:
+    """Kind, amount and the word before the colon of every reference, in order."""
+    with database.sessions() as session:
+        rows = session.execute(text("SELECT kind, amount, reference FROM ledger.transfer ORDER BY seq")).all()
+    return [(row.kind, row.amount, row.reference.partition(":")[0]) for row in rows]
+
+
+def code(answer: Any) -> tuple[int, str]:
+    """Status and problem code of a refusal."""
+    return answer.status_code, answer.json()["type"].removeprefix("/problems/")
+
+
+def status(answer: Any) -> int:
+    """Status of an answer."""
+    return int(answer.status_code)
+
+
+def race(runners: int, run: Callable[[], int]) -> list[int]:
+    """Start `runners` threads at one moment and return what each answered."""
+    start, answers = threading.Barrier(runners), list[int]()
+
+    def runner() -> None:
+        start.wait()
+        answers.append(run())
+
+    threads = [threading.Thread(target=runner) for _ in range(runners)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answers
+
+
+def waiting_connections(database: Database) -> int:
+    """How many of the test database's other connections sit in an open transaction."""
+    query = """SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND state LIKE 'idle in transaction%'"""
+    with database.sessions() as session:
+        return int(session.execute(text(query)).scalar_one())

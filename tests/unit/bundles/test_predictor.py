@@ -1,0 +1,194 @@
+"""The predictor: arrays in, arrays out, the same for every batch size."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from models.bundle import BundleError
+from models.policy import PolicyConfig, PolicyNetwork
+from models.preprocess import normalise
+from service.bundles.predictor import Predictor, choose_device, load_predictor
+from service.errors import UnavailableError
+from tests.support.bundles import HR_SIZE, LR_SIZE, make_bundle
+
+TILES = 5
+NOTHING = np.zeros((TILES, 16), np.bool_)
+
+
+@pytest.fixture(scope="module")
+def predictor(bundle_folder: Path) -> Predictor:
+    return load_predictor(bundle_folder, "cpu", threads=1)
+
+
+def make_tiles(size: int, seed: int = 0) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (TILES, 3, size, size), dtype=np.uint8)
+
+
+def test_utilities_are_probabilities_per_patch(predictor: Predictor) -> None:
+    utilities = predictor.utilities(make_tiles(LR_SIZE))
+
+    assert (utilities.dtype, utilities.shape) == (np.float32, (TILES, 16))
+    assert bool(((utilities > 0) & (utilities < 1)).all())
+    assert len(np.unique(utilities.round(6))) > TILES  # tiles and patches differ
+
+
+def test_the_same_tiles_have_the_same_utilities(predictor: Predictor) -> None:
+    tiles = make_tiles(LR_SIZE)
+
+    assert np.array_equal(predictor.utilities(tiles), predictor.utilities(tiles))
+
+
+def test_utilities_do_not_depend_on_the_batch(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiles = make_tiles(LR_SIZE)
+    together = predictor.utilities(tiles)
+    monkeypatch.setattr(predictor, "batch", 2)
+
+    np.testing.assert_allclose(predictor.utilities(tiles), together, atol=1e-6)
+
+
+def test_a_scene_without_tiles_has_no_utilities(predictor: Predictor) -> None:
+    assert predictor.utilities(make_tiles(LR_SIZE)[:0]).shape == (0, 16)
+
+
+def test_probabilities_sum_to_one(predictor: Predictor) -> None:
+    both, alone = predictor.classify(make_tiles(LR_SIZE), make_tiles(HR_SIZE), ~NOTHING)
+
+    assert both.shape == alone.shape == (TILES, 3)
+    np.testing.assert_allclose(both.sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(alone.sum(1), 1, atol=1e-5)
+
+
+def test_without_a_patch_the_label_is_the_one_of_the_lr_stream(predictor: Predictor) -> None:
+    both, alone = predictor.classify(make_tiles(LR_SIZE), make_tiles(HR_SIZE), NOTHING)
+
+    np.testing.assert_allclose(both, alone, atol=1e-6)
+
+
+def test_a_pixel_that_was_not_bought_changes_nothing(predictor: Predictor) -> None:
+    bought = NOTHING.copy()
+    bought[:, 5] = True
+    hr = make_tiles(HR_SIZE)
+    other = make_tiles(HR_SIZE, seed=1)
+    step, row, col = HR_SIZE // 4, 5 % 4, 5 // 4
+    there = (..., slice(row * step, (row + 1) * step), slice(col * step, (col + 1) * step))
+    other[there] = hr[there]
+
+    np.testing.assert_array_equal(
+        predictor.classify(make_tiles(LR_SIZE), hr, bought)[0],
+        predictor.classify(make_tiles(LR_SIZE), other, bought)[0],
+    )
+
+
+def test_answers_what_the_bundle_answers(predictor: Predictor) -> None:
+    """The reference: the networks called by hand; weights were stored in half precision."""
+    bundle = make_bundle()
+    tiles, manifest = make_tiles(LR_SIZE), bundle.manifest
+    with torch.inference_mode():
+        ready = normalise(torch.from_numpy(tiles), manifest.mean, manifest.std)
+        expected = torch.sigmoid(bundle.policy(ready)).numpy()
+
+    np.testing.assert_allclose(predictor.utilities(tiles), expected, atol=2e-3)
+
+
+def test_a_tile_whose_free_label_is_sure_is_worth_less() -> None:
+    """Odds of what is served with doubt, over those without, are each tile's doubt."""
+    tiles, manifest = make_tiles(LR_SIZE), make_bundle().manifest
+    without, weighed = (
+        Predictor(make_bundle(doubt_exponent=exponent), torch.device("cpu")).utilities(tiles).astype(float)
+        for exponent in (0.0, 1.0)
+    )
+    with torch.inference_mode():
+        ready = normalise(torch.from_numpy(tiles), manifest.mean, manifest.std)
+        doubt = 1 - make_bundle().classifier.coarse(ready).max(1).values.numpy()
+
+    ratio = weighed / (1 - weighed) / (without / (1 - without))
+    np.testing.assert_allclose(ratio, np.repeat(doubt[:, None], 16, 1), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        make_tiles(LR_SIZE + 1),
+        make_tiles(LR_SIZE).astype(np.float32),
+        make_tiles(LR_SIZE)[0],
+        make_tiles(LR_SIZE)[:, :1],
+    ],
+    ids=["size", "type", "no tiles axis", "bands"],
+)
+def test_refuses_tiles_of_another_shape(predictor: Predictor, wrong: NDArray[np.uint8]) -> None:
+    with pytest.raises(ValueError, match=r"expected uint8 \(T, 3, 8, 8\)"):
+        predictor.utilities(wrong)
+
+
+class Stingy(PolicyNetwork):
+    """A policy on a device with memory for a few tiles only."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(PolicyConfig(backbone="resnet8", input_size=LR_SIZE))
+        self.most = most
+        self.served: list[int] = []
+
+    def forward(self, lr: torch.Tensor, _coarse: torch.Tensor | None = None) -> torch.Tensor:
+        if len(lr) > self.most:
+            raise torch.OutOfMemoryError("out of memory")
+        self.served.append(len(lr))
+        return torch.zeros(len(lr), 16)
+
+
+def predictor_with(policy: Stingy) -> tuple[Predictor, Stingy]:
+    return Predictor(replace(make_bundle(), policy=policy), torch.device("cpu")), policy
+
+
+def test_halves_the_batch_when_memory_runs_out() -> None:
+    predictor, stingy = predictor_with(Stingy(most=1))
+    predictor.batch = 4
+
+    utilities = predictor.utilities(make_tiles(LR_SIZE))
+
+    assert stingy.served == [1] * TILES
+    assert bool((utilities == 0.5).all())
+
+
+def test_says_so_when_not_even_one_tile_fits() -> None:
+    predictor, _ = predictor_with(Stingy(most=0))
+
+    with pytest.raises(UnavailableError, match="no memory for one tile"):
+        predictor.utilities(make_tiles(LR_SIZE))
+
+
+def test_refuses_a_bundle_that_was_altered(bundle_folder: Path, tmp_path: Path) -> None:
+    for path in bundle_folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    weights = tmp_path / "policy.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+
+    with pytest.raises(BundleError, match=r"policy\.safetensors"):
+        load_predictor(tmp_path)
+
+
+def test_a_device_is_chosen_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+    assert (choose_device("auto").type, choose_device("cpu").type) == ("cpu", "cpu")
+    with pytest.raises(RuntimeError, match="LOUPE_DEVICE is cuda"):
+        choose_device("cuda")
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_wait_asleep_unless_told_otherwise_before_torch_is_loaded(
+    chosen: str | None, expected: str
+) -> None:
+    code = "import service, os, sys; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment |= {"OMP_WAIT_POLICY": chosen} if chosen else {}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [expected, "False"]

@@ -1,0 +1,91 @@
+"""Budgets and the ledger at the command line."""
+
+import json
+
+import httpx
+
+from tests.support.bundles import usd
+from tests.support.command_line import BUDGET, BUDGET_ID, ORDER, ORDER_ID, PlayedServer, loupe
+
+
+def test_budgets_are_listed_with_where_their_money_is(server: PlayedServer) -> None:
+    usage = {"limit": usd("5.00"), "spent": usd("1.00"), "held": usd("0.50"), "available": usd("3.50")}
+    server.lists("/v1/budgets", BUDGET)
+    server.routes[f"GET /v1/budgets/{BUDGET_ID}/usage"] = (200, usage)
+
+    done = loupe("budget", "list")
+
+    line = next(line for line in done.stdout.splitlines() if "harvest" in line)
+    assert line.split() == ["harvest", "5.00", "USD", "1.00", "USD", "0.50", "USD", "3.50", "USD", BUDGET_ID]
+
+
+def test_a_budget_is_created_on_its_terms(server: PlayedServer) -> None:
+    server.routes["POST /v1/budgets"] = (201, BUDGET)
+
+    done = loupe(
+        "budget", "create", "harvest", "5.00", "usd", "--period", "month", "--threshold", "50",
+        "--threshold", "80", "--tag", "team=north", "--approval-above", "2.00",
+    )  # fmt: skip
+
+    assert done.exit_code == 0
+    assert json.loads(server.asked[0].content) == {
+        "name": "harvest", "limit": usd("5.00"), "period": "month", "thresholds": [50, 80],
+        "tags": {"team": "north"}, "approval_above": usd("2.00"),
+    }  # fmt: skip
+
+
+def test_a_tag_without_a_value_is_said() -> None:
+    done = loupe("budget", "create", "harvest", "5.00", "usd", "--tag", "north", "--api-key", "a-key")
+
+    assert (done.exit_code, done.stderr) == (1, "Error: A tag is given as NAME=VALUE.\n")
+
+
+def test_a_limit_is_changed_by_a_merge_patch(server: PlayedServer) -> None:
+    server.lists("/v1/budgets", BUDGET)
+    changed = BUDGET | {"limit": usd("7.00"), "available": usd("6.00")}
+    server.routes[f"PATCH /v1/budgets/{BUDGET_ID}"] = (200, changed)
+
+    done = loupe("budget", "limit", "harvest", "7.00")
+
+    assert json.loads(server.asked[-1].content) == {"limit": usd("7.00")}
+    assert done.stdout == "Limit 7.00 USD, 6.00 USD of it available.\n"
+
+
+def test_terms_are_changed_and_shown(server: PlayedServer) -> None:
+    server.lists("/v1/budgets", BUDGET)
+    terms = {"version": 2, "period": "none", "enforcement": "warn", "thresholds": [50], "tags": {}}
+    server.routes[f"PATCH /v1/budgets/{BUDGET_ID}"] = (200, BUDGET | terms | {"ends_on": "2026-12-31"})
+
+    done = loupe("budget", "terms", "harvest", "--enforcement", "warn", "--ends-on", "2026-12-31")
+
+    assert json.loads(server.asked[-1].content) == {"enforcement": "warn", "ends_on": "2026-12-31"}
+    assert ".. to 2026-12-31" in done.stdout
+    assert "50 %" in done.stdout
+
+
+def test_the_ledger_is_printed_as_csv_with_one_row_of_names(server: PlayedServer) -> None:
+    def ledger(request: httpx.Request) -> httpx.Response:
+        assert request.headers["Accept"] == "text/csv"
+        if "cursor" in request.url.params:
+            return httpx.Response(200, text="seq,kind\r\n1,fund\r\n")
+        onward = {"Link": '</v1/ledger>; rel="self", </v1/ledger?cursor=x>; rel="next"'}
+        return httpx.Response(200, text="seq,kind\r\n2,reserve\r\n", headers=onward)
+
+    server.routes["GET /v1/ledger"] = ledger
+
+    done = loupe("ledger", "--csv")
+
+    assert done.stdout.splitlines() == ["seq,kind", "2,reserve", "1,fund"]
+
+
+def test_an_adjustment_is_in_the_orders_currency(server: PlayedServer) -> None:
+    server.routes[f"GET /v1/orders/{ORDER_ID}"] = (200, ORDER)
+    made = {"kind": "refund", "amount": usd("0.10"), "reference": f"refund:{ORDER_ID}#1"}
+    server.routes["POST /v1/ledger/adjustments"] = (201, made)
+
+    done = loupe("ledger", "adjust", ORDER_ID, "refund", "0.10", "--reason", "credit note 4711")
+
+    assert done.stdout == f"Refund of 0.10 USD: refund:{ORDER_ID}#1\n"
+    assert json.loads(server.asked[-1].content) == {
+        "kind": "refund", "order": ORDER_ID, "reason": "credit note 4711", "amount": usd("0.10"),
+    }  # fmt: skip

@@ -1,0 +1,117 @@
+"""Plans and orders at the command line: what is sent, what is asked, and who approves."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.command_line import BUDGET, BUDGET_ID, ORDER, ORDER_ID, PLAN, PLAN_ID, PlayedServer, loupe
+
+
+def scene(folder: Path) -> Path:
+    path = folder / "scene.tif"
+    path.write_bytes(b"II*\0 the bytes of a GeoTIFF")
+    return path
+
+
+def test_the_scene_is_posted_as_it_is_with_the_options_as_query(server: PlayedServer, tmp_path: Path) -> None:
+    server.routes["POST /v1/plans"] = (201, PLAN)
+
+    done = loupe("plan", str(scene(tmp_path)), "--max-cost", "12.50", "--bands", "4,3,2", "--json")
+
+    assert done.exit_code == 0
+    assert json.loads(done.stdout) == PLAN
+    (request,) = server.asked
+    assert request.content == scene(tmp_path).read_bytes()
+    assert request.headers["Content-Type"] == "image/tiff"
+    assert request.headers["Authorization"] == "Bearer a-key-for-the-test"
+    assert dict(request.url.params) == {"max_cost": "12.50", "bands": "4,3,2"}
+
+
+def test_geojson_is_collected_from_all_pages(server: PlayedServer, tmp_path: Path) -> None:
+    path = f"/v1/plans/{PLAN_ID}/patches"
+    onward = {"rel": "next", "href": f"{path}?cursor=two"}
+
+    def patches(request: httpx.Request) -> httpx.Response:
+        second = request.url.params.get("cursor") == "two"
+        return httpx.Response(
+            200, json={"features": ["b"] if second else ["a"], "links": [] if second else [onward]}
+        )
+
+    server.routes |= {"POST /v1/plans": (201, PLAN), f"GET {path}": patches}
+
+    done = loupe("plan", str(scene(tmp_path)), "--json", "--geojson", str(tmp_path / "out.geojson"))
+
+    assert done.exit_code == 0
+    written = json.loads((tmp_path / "out.geojson").read_text())
+    assert written == {"type": "FeatureCollection", "features": ["a", "b"]}
+
+
+def test_ordering_says_the_amount_and_asks(server: PlayedServer) -> None:
+    server.routes[f"GET /v1/plans/{PLAN_ID}"] = (200, PLAN)
+
+    done = loupe("order", PLAN_ID, typed="n\n")
+
+    assert done.exit_code == 1
+    assert "Order 3 patches for 0.25 USD?" in done.output
+    assert [request.method for request in server.asked] == ["GET"]
+
+
+def test_an_order_names_its_budget_and_carries_a_key(server: PlayedServer) -> None:
+    server.lists("/v1/budgets", BUDGET, {**BUDGET, "id": "other", "name": "other"})
+    server.routes["POST /v1/orders"] = (201, ORDER)
+
+    done = loupe("order", PLAN_ID, "--budget", "harvest", "--yes")
+
+    assert done.exit_code == 0
+    assert "0.00 USD settled, 0.25 USD held" in done.stdout
+    request = server.asked[-1]
+    assert json.loads(request.content) == {"plan": PLAN_ID, "budget": BUDGET_ID}
+    assert len(request.headers["Idempotency-Key"]) > 30
+
+
+def test_a_lost_answer_is_asked_for_again_under_the_same_key(server: PlayedServer) -> None:
+    def lost_once(request: httpx.Request) -> httpx.Response:
+        if len(server.asked) == 1:
+            raise httpx.ReadError("connection reset", request=request)
+        return httpx.Response(201, json=ORDER)
+
+    server.routes["POST /v1/orders"] = lost_once
+
+    done = loupe("order", PLAN_ID, "--yes", "--json")
+
+    assert done.exit_code == 0
+    first, second = server.asked
+    assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
+
+
+def test_an_unknown_budget_is_said(server: PlayedServer) -> None:
+    server.lists("/v1/budgets", BUDGET)
+
+    done = loupe("order", PLAN_ID, "--budget", "autumn", "--yes")
+
+    assert (done.exit_code, done.stderr) == (
+        1,
+        'Error: There is no budget "autumn". List them: loupe budget list\n',
+    )
+
+
+@pytest.mark.parametrize(("words", "decision"), [([], "approve"), (["--reject"], "reject")])
+def test_an_order_is_approved_or_rejected(server: PlayedServer, words: list[str], decision: str) -> None:
+    server.routes[f"POST /v1/orders/{ORDER_ID}/approval"] = (200, ORDER)
+
+    done = loupe("approve", ORDER_ID, "--note", "as agreed", *words)
+
+    assert done.exit_code == 0
+    assert json.loads(server.asked[0].content) == {"decision": decision, "note": "as agreed"}
+
+
+def test_a_held_order_says_how_it_goes_on_and_what_the_budget_says(server: PlayedServer) -> None:
+    warning = {"code": "threshold-reached", "detail": "50 % of the budget 'harvest' is in use."}
+    server.routes["POST /v1/orders"] = (201, ORDER | {"status": "held", "warnings": [warning]})
+
+    done = loupe("order", PLAN_ID, "--yes")
+
+    assert f"loupe approve {ORDER_ID}" in done.stdout
+    assert "Warning  50 % of the budget 'harvest' is in use." in done.stdout

@@ -1,0 +1,282 @@
+"""What the pre-flight accepts, what it refuses and how it says so."""
+
+import gzip
+import io
+import os
+import time
+import zlib
+
+import numpy as np
+import pytest
+from affine import Affine
+from PIL import Image
+
+from service.errors import LoupeError
+from service.geotiff.preflight import Limits, check_structure, neutralise
+from service.geotiff.raster import read_geotiff
+from service.geotiff.tiff import read_directories
+from tests.support import rasters as make
+
+LIMITS = Limits()
+
+
+def refusal(body: bytes, limits: Limits = LIMITS) -> LoupeError:
+    """The error a client gets for this upload."""
+    with pytest.raises(LoupeError) as caught:
+        read_geotiff(body, limits)
+    return caught.value
+
+
+def png() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "png")
+    return file.getvalue()
+
+
+HOSTILE = {
+    "empty": (lambda: b"", 422, "damaged-tiff"),
+    "header-only": (lambda: b"II*\0", 422, "damaged-tiff"),
+    "random-4-kb": (lambda: b"\x93" + np.random.default_rng(1).bytes(4095), 415, "not-a-geotiff"),
+    "png-renamed": (png, 415, "not-a-geotiff"),
+    "vrt-local-file": (lambda: make.vrt("/etc/passwd").encode(), 415, "not-a-geotiff"),
+    "vrt-raw-band": (lambda: make.raw_vrt("/etc/passwd").encode(), 415, "not-a-geotiff"),
+    "vrt-vsicurl": (lambda: make.vrt("/vsicurl/http://127.0.0.1:9/x.tif").encode(), 415, "not-a-geotiff"),
+    "wms": (lambda: make.wms("http://127.0.0.1:9/").encode(), 415, "not-a-geotiff"),
+    "gzipped": (lambda: gzip.compress(make.handmade()), 415, "not-a-geotiff"),
+    "unknown-version": (lambda: b"II\x2c\0" + bytes(20), 415, "not-a-geotiff"),
+    "100k-shared-block": (lambda: make.shared_block_bomb(100_000), 413, "raster-too-large"),
+    "20k-shared-block": (lambda: make.shared_block_bomb(20_000), 413, "raster-too-large"),
+    "8k-shared-block": (lambda: make.shared_block_bomb(8_192), 422, "expansion-too-large"),
+    "small-shared-block": (lambda: make.shared_block_bomb(1_024), 422, "damaged-tiff"),
+    "one-strip-bomb": (lambda: make.one_strip_bomb(4_096), 422, "expansion-too-large"),
+    "2-billion-square": (lambda: make.handmade(2**31 - 1, 2**31 - 1, data=b"x"), 413, "raster-too-large"),
+    "0-by-0": (lambda: make.handmade(0, 0, data=b"x"), 422, "damaged-tiff"),
+    "65535-bands": (lambda: make.handmade(bands=65_535), 422, "unsupported-tiff"),
+    "50k-directories": (lambda: make.many_directories(50_000), 422, "unsupported-tiff"),
+    "directory-loop": (make.directory_loop, 422, "damaged-tiff"),
+    "offset-past-end": (lambda: make.handmade(offsets=[2**31]), 422, "damaged-tiff"),
+    "4-gb-byte-count": (lambda: make.handmade(counts=[2**32 - 1]), 422, "damaged-tiff"),
+    "truncated-mid-tile": (lambda: make.geotiff(make.noise(), tiled=True)[:2_000], 422, "damaged-tiff"),
+    "truncated-directory": (lambda: make.handmade()[:-20], 422, "damaged-tiff"),
+    "corrupt-deflate": (
+        lambda: make.handmade(compression=8, data=b"\x78\x9c" + b"\xaa" * 30),
+        422,
+        "damaged-tiff",
+    ),
+    "short-deflate": (
+        lambda: make.handmade(compression=8, data=zlib.compress(bytes(9))),
+        422,
+        "damaged-tiff",
+    ),
+    "garbage-jpeg": (
+        lambda: make.handmade(compression=7, data=b"\xff\xd8" + b"\x55" * 60),
+        422,
+        "damaged-tiff",
+    ),
+    "giant-tile": (lambda: make.handmade(tile=(2**30, 2**30), data=bytes(64)), 422, "unsupported-tiff"),
+    "sparse": (lambda: make.handmade(offsets=[0], counts=[0]), 422, "unsupported-tiff"),
+    "20k-metadata-items": (lambda: make.metadata_items(20_000), 422, "unsupported-tiff"),
+    "billion-laughs": (
+        lambda: make.with_metadata('<!DOCTYPE x [<!ENTITY a "aaa">]><GDALMetadata>&a;</GDALMetadata>'),
+        422,
+        "damaged-tiff",
+    ),
+    "external-entity": (
+        lambda: make.with_metadata('<!DOCTYPE r [<!ENTITY e SYSTEM "file:///etc/passwd">]><r>&e;</r>'),
+        422,
+        "damaged-tiff",
+    ),
+    "12-bit": (lambda: make.handmade(bits=12), 422, "unsupported-tiff"),
+    "complex64": (lambda: make.handmade(bits=64, sample_format=6, data=bytes(512)), 422, "unsupported-tiff"),
+    "float16": (lambda: make.handmade(bits=16, sample_format=3, data=bytes(128)), 422, "unsupported-tiff"),
+    "palette": (lambda: make.handmade(photometric=3), 422, "unsupported-tiff"),
+    "unknown-codec": (lambda: make.handmade(compression=6), 422, "unsupported-tiff"),
+    "text-width": (lambda: make.handmade(tags=[(266, 2, b"1\0")]), 422, "damaged-tiff"),
+    "tag-twice": (lambda: make.handmade(tags=[(256, 4, [8])]), 422, "damaged-tiff"),
+    "no-crs": (lambda: make.geotiff(make.noise(), crs=None), 422, "georeference-unusable"),
+    "no-georeference": (lambda: make.handmade(geo=False), 422, "georeference-unusable"),
+    "nan-transform": (
+        lambda: make.handmade(geo=False, tags=[(34264, 12, [float("nan")] * 16), *make.GEO_KEYS]),
+        422,
+        "georeference-unusable",
+    ),
+    "singular-transform": (
+        lambda: make.handmade(geo=False, tags=[(34264, 12, [1, 1, 0, 0, 1, 1, *[0] * 9, 1]), *make.GEO_KEYS]),
+        422,
+        "georeference-unusable",
+    ),
+    "off-the-earth": (
+        lambda: make.geotiff(make.noise(), transform=Affine(10, 0, 9e9, 0, -10, 9e9)),
+        422,
+        "georeference-unusable",
+    ),
+    "crosses-180": (
+        lambda: make.geotiff(make.noise(), crs="EPSG:32601", transform=Affine(9_000, 0, 0, 0, -10, 1e6)),
+        422,
+        "georeference-unusable",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_file_is_refused_in_words(name: str) -> None:
+    factory, status, code = HOSTILE[name]
+    error = refusal(factory())
+    assert (error.status, error.code) == (status, code), error.detail
+    assert error.detail.endswith(".")
+    assert "Traceback" not in error.detail
+    assert "/vsimem" not in error.detail
+
+
+def test_more_bytes_than_allowed_are_refused_before_they_are_read() -> None:
+    error = refusal(b"II*\0" + bytes(100), Limits(body_bytes=50))
+    assert (error.status, error.code) == (413, "raster-too-large")
+
+
+def test_refusing_many_metadata_items_takes_no_time() -> None:
+    body = make.metadata_items(20_000)
+    before = time.process_time()
+    refusal(body)
+    assert time.process_time() - before < 0.05
+
+
+@pytest.mark.parametrize(
+    "creation",
+    [
+        {"compress": "lzw", "predictor": 2},
+        {"compress": "deflate", "tiled": True, "blockxsize": 16, "blockysize": 16},
+        {"compress": "zstd", "interleave": "band"},
+        {"compress": "packbits"},
+        {"compress": "lerc"},
+        {"bigtiff": "yes", "tiled": True, "blockxsize": 16, "blockysize": 16},
+        {"endianness": "big"},
+        {"photometric": "rgb"},
+    ],
+    ids=lambda creation: "-".join(map(str, creation.values())),
+)
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32", "float64"])
+def test_what_gdal_writes_is_read_back_exactly(creation: dict[str, object], dtype: str) -> None:
+    if dtype.startswith("float") and creation.get("predictor") == 2:
+        creation = {**creation, "predictor": 3}
+    pixels = make.noise(dtype=dtype)
+    raster = read_geotiff(make.geotiff(pixels, **creation), LIMITS)
+    np.testing.assert_array_equal(raster.pixels, pixels)
+    assert raster.valid.all()
+    assert (raster.transform, raster.crs) == (make.UTM_10M, make.UTM32)
+
+
+def test_jpeg_ycbcr_comes_back_as_rgb() -> None:
+    pixels = np.full((3, 64, 64), 10, np.uint8)
+    pixels[0] = 200
+    raster = read_geotiff(make.geotiff(pixels, compress="jpeg", photometric="ycbcr", tiled=True), LIMITS)
+    assert np.abs(raster.pixels.astype(int) - pixels).max() < 6
+    assert raster.colours == ("red", "green", "blue")
+
+
+def test_internal_mask_is_honoured_and_overviews_are_not_needed() -> None:
+    mask = np.zeros((32, 40), np.bool_)
+    mask[:, :10] = True
+    body = make.geotiff(make.noise(), mask=mask, overviews=[2, 4])
+    assert len(read_directories(body, 40)) == 6
+    raster = read_geotiff(body, LIMITS)
+    np.testing.assert_array_equal(raster.valid, mask)
+
+
+def test_the_decoder_sees_one_image_its_mask_and_no_metadata() -> None:
+    body = make.geotiff(make.noise(), mask=np.ones((32, 40), np.bool_), overviews=[2], descriptions="RGB")
+    copy = neutralise(body, check_structure(body, LIMITS))
+    assert len(copy) == len(body)
+    directories = read_directories(copy, 40)
+    assert [directory.number(254, 0) for directory in directories] == [0, 4]
+    assert not any(directory.find(42112) for directory in directories)
+    assert any(directory.find(42112) for directory in read_directories(body, 40))
+
+
+def test_overviews_are_cut_off_where_there_is_no_mask() -> None:
+    body = make.geotiff(make.noise(), overviews=[2, 4])
+    assert len(read_directories(body, 40)) == 3
+    assert len(read_directories(neutralise(body, check_structure(body, LIMITS)), 40)) == 1
+
+
+def test_several_pages_are_refused() -> None:
+    page = make.handmade()
+    second = bytearray(make.handmade())
+    start = int.from_bytes(second[4:8], "little")
+    moved = bytearray(page[:-4] + (len(page) + start).to_bytes(4, "little") + bytes(second))
+    error = refusal(bytes(_shift(moved, len(page), start)))
+    assert error.code == "unsupported-tiff"
+    assert "2 pages" in error.detail
+
+
+def _shift(body: bytearray, by: int, start: int) -> bytearray:
+    """Move the positions in the directory at `by + start` on by `by` bytes."""
+    place = by + start
+    for index in range(int.from_bytes(body[place : place + 2], "little")):
+        entry = place + 2 + 12 * index
+        tag, kind = (int.from_bytes(body[entry + i : entry + i + 2], "little") for i in (0, 2))
+        count = int.from_bytes(body[entry + 4 : entry + 8], "little")
+        if tag == 273 or {3: 2, 4: 4, 12: 8}[kind] * count > 4:
+            value = int.from_bytes(body[entry + 8 : entry + 12], "little") + by
+            body[entry + 8 : entry + 12] = value.to_bytes(4, "little")
+    return body
+
+
+def test_polyglot_is_read_as_the_tiff_it_is() -> None:
+    body = make.handmade() + b"PK\x03\x04" + os.urandom(1_000)
+    assert read_geotiff(body, LIMITS).pixels.shape == (1, 8, 8)
+
+
+def test_script_and_control_characters_in_metadata_do_no_harm() -> None:
+    item = '<Item name="n" role="description" sample="0">&lt;script&gt;alert(1)&lt;/script&gt;\x01\x7f</Item>'
+    raster = read_geotiff(make.with_metadata(f"<GDALMetadata>{item}</GDALMetadata>"), LIMITS)
+    description = raster.descriptions[0]
+    assert description is not None
+    assert description.startswith("<script>")
+    assert "\x01" not in description
+
+
+def test_band_descriptions_scales_and_offsets_survive() -> None:
+    body = make.geotiff(
+        make.noise(dtype="uint16"), descriptions=["B04", "B03", "B02"], scales=[1e-4] * 3, offsets=[-0.1] * 3
+    )
+    raster = read_geotiff(body, LIMITS)
+    assert raster.descriptions == ("B04", "B03", "B02")
+    assert raster.scales == (1e-4,) * 3
+    assert raster.offsets == (-0.1,) * 3
+
+
+def test_every_directory_is_checked_not_only_the_first() -> None:
+    body = bytearray(make.geotiff(make.noise(), overviews=[2]))
+    overview = read_directories(bytes(body), 40)[1]
+    counts = overview.find(279) or overview.find(325)
+    assert counts is not None
+    body[counts.position : counts.position + 2] = b"\xff\xff"
+    assert refusal(bytes(body)).code == "damaged-tiff"
+
+
+def test_two_thousand_mutations_raise_nothing_but_our_errors() -> None:
+    generator = np.random.default_rng(2026)
+    seeds = [
+        make.handmade(),
+        make.geotiff(make.noise(height=8, width=8), descriptions="abc"),
+        make.geotiff(
+            make.noise(height=8, width=8), bigtiff="yes", mask=np.ones((8, 8), np.bool_), overviews=[2]
+        ),
+    ]
+    outcomes = {"accepted": 0, "refused": 0}
+    for turn in range(2_000):
+        body = bytearray(seeds[turn % len(seeds)])
+        for _ in range(generator.integers(1, 6)):
+            body[generator.integers(len(body))] = generator.integers(256)
+        outcomes[_outcome(bytes(body), decode=turn % 8 == 0)] += 1
+    assert min(outcomes.values()) > 200
+
+
+def _outcome(body: bytes, *, decode: bool) -> str:
+    try:
+        neutralise(body, check_structure(body, LIMITS))
+        if decode:
+            read_geotiff(body, LIMITS)
+    except LoupeError:
+        return "refused"
+    return "accepted"

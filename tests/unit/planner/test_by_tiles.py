@@ -1,0 +1,278 @@
+"""Scenes of several tiles where shapes decide the price: what the planner promises, over random scenes."""
+
+from decimal import Decimal
+from itertools import product
+
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from numpy.typing import NDArray
+
+from service.money import Money
+from service.planner import by_area, plan_purchases
+from service.planner.bounds import best
+from service.planner.by_tiles import price_scene
+from service.planner.decision import Decision
+from service.planner.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
+from service.planner.order_shapes import compile_order, compile_shapes, lattice_of
+from service.planner.tile_shapes import BITS, CHOICES, forms, legal_shapes
+from service.pricing.billing import ANY_SHAPE, Bill, ShapeRules, Terms, bill, whole_cm2
+from tests.support.prices import PATCH_M2, scene_price, terms
+
+PRICES: dict[str, Terms] = {
+    "minimum per shape": terms(minimum="0.7", scope="shape"),
+    "large minimum per shape": terms(minimum="4", scope="shape", charge="30"),
+    "each shape an order": terms(charge="8", summed=False),
+    "each shape an order, cheaper beyond a limit": terms(beyond={"1": "4"}, minimum="0.5", summed=False),
+    "each shape an order, dearer beyond a limit": terms(beyond={"1": "40"}, summed=False),
+    "each shape at one price": Terms(currency="USD", flat=Decimal(12), areas_summed=False),
+    "rectangles": terms(rules=ShapeRules(convex=True)),
+    "rectangles with a minimum": terms(minimum="1", scope="shape", rules=ShapeRules(convex=True)),
+    "rectangles, each an order": terms(charge="5", summed=False, rules=ShapeRules(convex=True)),
+    "six corners, each an order": terms(charge="5", summed=False, rules=ShapeRules(max_vertices=6)),
+    "no holes, each an order": terms(charge="5", summed=False, rules=ShapeRules(holes=False)),
+    "two patches wide": terms(rules=ShapeRules(minimum_width_m=Decimal(1000))),
+    "wider than a tile": terms(rules=ShapeRules(minimum_width_m=Decimal(3000))),
+    "wider than the scene": terms(rules=ShapeRules(minimum_width_m=Decimal(9000), convex=True)),
+}
+
+OBJECTIVES = st.one_of(
+    st.sampled_from([0.0, 0.3, 0.5, 0.9]).map(lambda one: Policy(threshold=one)),
+    st.floats(0, 1).map(lambda one: CostWeight(per_unit=one)),
+    st.integers(0, 30_000).map(lambda one: MaxCost(limit=Money(one, "USD"))),
+    st.integers(0, 70).map(lambda one: MaxPatches(patches=one)),
+)
+Scene = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64], int]
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> Scene:
+    """Up to six tiles of slightly unequal patches, some of which cannot be planned, and their columns."""
+    rows, columns = draw(st.sampled_from([(1, 2), (2, 1), (2, 2), (2, 3), (1, 4)]))
+    values = st.sampled_from([0.0, 0.25, 0.5, 1.0]) | st.floats(0, 1, width=32)
+    utilities = draw(npst.arrays(np.float32, (rows * columns, 16), elements=values))
+    eligible = draw(npst.arrays(np.bool_, rows * columns, elements=st.sampled_from([True, True, False])))
+    areas = PATCH_M2 * (1 + 1e-5 * np.linspace(0, 1, utilities.size).reshape(utilities.shape))
+    return utilities, eligible, areas, columns
+
+
+def plan(scene: Scene, price: Terms, objective: Objective) -> Decision:
+    utilities, eligible, areas, columns = scene
+    return plan_purchases(utilities, eligible, areas, price, objective, columns)
+
+
+def order(scene: Scene, price: Terms, selected: NDArray[np.bool_]) -> Bill:
+    """The bill of the polygons that are handed to the provider."""
+    shapes = compile_order(selected, scene[2], scene[3], price)
+    return bill([int(whole_cm2(np.array(shape.area_m2))) for shape in shapes], price)
+
+
+def value(scene: Scene, selected: NDArray[np.bool_], cost: Bill, objective: Objective) -> float:
+    """How good a purchase is by its objective: more is better."""
+    worth, paid = float(scene[0][selected].astype(np.float64).sum()), float(cost.amount.minor) / 100
+    match objective:
+        case Policy():
+            return -paid
+        case CostWeight(per_unit=weight):
+            return worth - weight * paid
+        case _:
+            return worth
+
+
+def allowed(scene: Scene, selected: NDArray[np.bool_], cost: Bill, objective: Objective) -> bool:
+    utilities, eligible, _, _ = scene
+    match objective:
+        case Policy(threshold=threshold):
+            wanted = (utilities >= threshold) & eligible[:, None]
+            return bool((selected >= wanted).all())
+        case MaxCost(limit=limit):
+            return cost.amount.minor <= limit.minor
+        case MaxPatches(patches=patches):
+            return int(selected.sum()) <= patches
+        case _:
+            return True
+
+
+@given(scene=scenes(), name=st.sampled_from(sorted(PRICES)), objective=OBJECTIVES)
+@settings(max_examples=80, deadline=None)
+def test_no_plan_is_worse_than_nothing_everything_or_the_plan_by_area(
+    scene: Scene, name: str, objective: Objective
+) -> None:
+    price = PRICES[name]
+    utilities, eligible, areas, columns = scene
+    decision = plan(scene, price, objective)
+    everything = np.repeat(eligible[:, None], 16, axis=1)
+    priced = price_scene(utilities, eligible, areas, columns, price)
+    flat = by_area.decide(priced.plan_by_area, objective).selected
+    for rival in (np.zeros_like(everything), everything, flat):
+        cost = order(scene, price, rival)
+        if allowed(scene, rival, cost, objective):
+            reached = value(scene, decision.selected, decision.bill, objective)
+            assert reached >= value(scene, rival, cost, objective) - 1e-6
+
+
+@given(scene=scenes(), name=st.sampled_from(sorted(PRICES)), objective=OBJECTIVES)
+@settings(max_examples=80, deadline=None)
+def test_every_plan_keeps_its_limits_and_costs_what_its_shapes_cost(
+    scene: Scene, name: str, objective: Objective
+) -> None:
+    decision = plan(scene, PRICES[name], objective)
+    assert allowed(scene, decision.selected, decision.bill, objective)
+    assert not decision.selected[~scene[1]].any()
+    assert not (decision.filled & ~decision.selected).any()
+    assert decision.wanted + np.count_nonzero(decision.filled) == np.count_nonzero(decision.selected)
+    assert order(scene, PRICES[name], decision.selected) == decision.bill
+    assert decision.bound.gap >= 0
+    assert (decision.selected == plan(scene, PRICES[name], objective).selected).all()
+
+
+@given(scene=scenes(), name=st.sampled_from(sorted(PRICES)), data=st.data())
+@settings(max_examples=80, deadline=None)
+def test_ordered_shapes_are_legal_and_hold_what_is_bought(
+    scene: Scene, name: str, data: st.DataObject
+) -> None:
+    price, (utilities, eligible, areas, columns) = PRICES[name], scene
+    selected = data.draw(npst.arrays(np.bool_, utilities.shape)) & eligible[:, None]
+    shapes = compile_order(selected, areas, columns, price)
+    rows, cols = np.nonzero(lattice_of(selected, columns))
+    bought = shapely.union_all(shapely.box(cols, rows, cols + 1, rows + 1))
+    assert bought.difference(shapely.union_all([shape.polygon for shape in shapes])).is_empty
+    for shape in shapes:
+        assert shape.polygon.is_valid
+        assert shape.padding_m2 >= 0
+        assert shape.polygon.area * PATCH_M2 == pytest.approx(shape.area_m2, rel=2e-5)
+        check_rules(shape.polygon, price.rules)
+
+
+def check_rules(polygon: shapely.Polygon, rules: ShapeRules) -> None:
+    assert not rules.convex or polygon.equals(polygon.envelope)
+    assert rules.holes or not polygon.interiors
+    if rules.max_vertices is not None:
+        corners = sum(len(ring.coords) - 1 for ring in (polygon.exterior, *polygon.interiors))
+        assert corners <= rules.max_vertices
+    side = max(1, int(np.ceil(float(rules.minimum_width_m) / PATCH_M2**0.5)))
+    left, top, right, bottom = (int(edge) for edge in polygon.bounds)
+    starts = product(range(left, right - side + 1), range(top, bottom - side + 1))
+    squares = [shapely.box(x, y, x + side, y + side) for x, y in starts]
+    inside = [square for square in squares if polygon.covers(square)]
+    assert shapely.union_all(inside).equals(polygon)
+
+
+# The bound, against orders made without the planner.
+
+
+@given(
+    scene=scenes(),
+    name=st.sampled_from([name for name in sorted(PRICES) if PRICES[name].rules == ANY_SHAPE]),
+    objective=OBJECTIVES,
+    data=st.data(),
+)
+@settings(max_examples=80, deadline=None)
+def test_no_order_of_any_patches_beats_the_bound(
+    scene: Scene, name: str, objective: Objective, data: st.DataObject
+) -> None:
+    price, (utilities, eligible, areas, columns) = PRICES[name], scene
+    selected = data.draw(npst.arrays(np.bool_, utilities.shape)) & eligible[:, None]
+    shapes = compile_shapes(selected, areas, columns)
+    cost = bill([int(whole_cm2(np.array(shape.area_m2))) for shape in shapes], price)
+    if allowed(scene, selected, cost, objective):
+        bound = plan(scene, price, objective).bound
+        limit = -bound.bound if bound.measure == "cost" else bound.bound
+        assert value(scene, selected, cost, objective) <= limit + 1e-6
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("weight", [0.02, 0.1, 0.25])
+@pytest.mark.parametrize("minimum", [0.0, 0.7, 2.0])
+def test_no_pair_of_shapes_in_two_tiles_beats_the_bound(seed: int, weight: float, minimum: float) -> None:
+    """Every connected choice of 2,000 in one tile with every rectangle in the other, joined if they touch."""
+    utilities = np.random.default_rng(seed).random((2, 16)).astype(np.float32)
+    connected = np.random.default_rng(seed).permutation(CHOICES[forms().connected])[:2000]
+    rectangles = legal_shapes(ShapeRules(convex=True), 1)
+    one, other = (each.ravel() for each in np.meshgrid(connected, rectangles))
+    price = terms(minimum=str(minimum or "0.3"), scope="shape")
+    patch = int(whole_cm2(np.array(PATCH_M2)))
+    sizes = BITS.sum(axis=1)
+    touching = (one >> 12) & other & 0xF > 0  # the last column of the left tile, the first of the right one
+    least = price.minimum_cm2
+    together = np.maximum((sizes[one] + sizes[other]) * patch, least)
+    apart = np.maximum(sizes[one] * patch, least) + np.maximum(sizes[other] * patch, least)
+    paid = np.where(touching, together, apart) * 10 / 1e10
+    worth = (BITS @ utilities[0].astype(np.float64))[one] + (BITS @ utilities[1].astype(np.float64))[other]
+    scene = (utilities, np.ones(2, dtype=bool), np.full((2, 16), PATCH_M2), 2)
+    decision = plan(scene, price, CostWeight(per_unit=weight))
+    highest = (worth - weight * paid).max()
+    assert highest <= decision.bound.bound + weight * 0.01
+    assert decision.bound.reached >= highest - 0.35  # a third of a patch
+
+
+@given(scene=scenes(), name=st.sampled_from(sorted(PRICES)), objective=OBJECTIVES)
+@settings(max_examples=80, deadline=None)
+def test_no_plan_is_better_than_the_bound_as_it_was_before_it_was_compared(
+    scene: Scene, name: str, objective: Objective
+) -> None:
+    priced = price_scene(*scene, PRICES[name])
+    bound = plan(scene, PRICES[name], objective).bound
+    raw = best(priced.relaxation, objective, plan(scene, PRICES[name], objective).wanted)
+    sign = -1 if bound.measure == "cost" else 1
+    assert sign * bound.reached <= sign * raw + 1e-6
+
+
+# Cases.
+
+
+def row_of(*tiles: list[int]) -> Scene:
+    """Tiles side by side, in which these patches are worth 0.9 and all others nothing."""
+    utilities = np.zeros((len(tiles), 16), dtype=np.float32)
+    for tile, patches in enumerate(tiles):
+        utilities[tile, patches] = 0.9
+    return utilities, np.ones(len(tiles), dtype=bool), np.full(utilities.shape, PATCH_M2), len(tiles)
+
+
+def test_shapes_that_touch_across_tiles_share_a_minimum() -> None:
+    # Patch 12 is at the right edge of the first tile, patch 0 beside it in the second.
+    decision = plan(row_of([12], [0]), PRICES["minimum per shape"], Policy(threshold=0.5))
+    assert decision.bill.amount.minor == 700  # 0.7 km2 hold both; apart they would cost twice that
+    far = plan(row_of([0], [15]), PRICES["minimum per shape"], Policy(threshold=0.5))
+    assert far.bill.amount.minor == 1400
+
+
+def test_a_shape_that_must_be_wider_than_the_scene_is_one_rectangle_around_it() -> None:
+    scene = row_of([0], [3])
+    decision = plan(scene, PRICES["wider than the scene"], Policy(threshold=0.5))
+    assert decision.selected.all()  # 17 x 17 patches of 560 m are paid for: the scene comes with them
+    (shape,) = compile_order(decision.selected, scene[2], 2, PRICES["wider than the scene"])
+    assert shape.polygon.area == 17 * 17
+    assert shape.padding_m2 == pytest.approx((17 * 17 - 32) * PATCH_M2)
+
+
+def test_far_patches_of_a_large_scene_are_ordered_apart_in_squares_of_the_least_width() -> None:
+    scene = row_of([0], *[[]] * 6, [15])
+    utilities = np.zeros((64, 16), dtype=np.float32)
+    utilities[[0, 63], [0, 15]] = 0.9
+    scene = (utilities, np.ones(64, dtype=bool), np.full(utilities.shape, PATCH_M2), 8)
+    decision = plan(scene, PRICES["wider than a tile"], Policy(threshold=0.5))
+    shapes = compile_order(decision.selected, scene[2], 8, PRICES["wider than a tile"])
+    assert [shape.polygon.area for shape in shapes] == [36, 36]
+
+
+def test_more_is_bought_where_joining_shapes_costs_less_than_their_minimums() -> None:
+    # One scene price for each shape: a bridge of a worthless patch saves a whole one.
+    decision = plan(row_of([8], [0]), PRICES["each shape at one price"], Policy(threshold=0.5))
+    assert decision.bill.amount.minor == 1200
+    assert decision.selected.all()
+
+
+def test_the_whole_scene_is_bought_where_a_few_of_its_patches_would_cost_more() -> None:
+    utilities = np.random.default_rng(4).random((12, 16)).astype(np.float32)
+    scene = (utilities, np.ones(12, dtype=bool), np.full(utilities.shape, PATCH_M2), 12)
+    limit = MaxCost(limit=Money(1200, "USD"))
+    assert plan(scene, PRICES["each shape at one price"], limit).selected.all()
+
+
+def test_a_price_for_a_whole_scene_is_still_planned_exactly() -> None:
+    decision = plan(row_of([8], [0]), scene_price("12"), Policy(threshold=0.5))
+    assert (decision.bill.amount.minor, decision.bound.gap) == (1200, 0)

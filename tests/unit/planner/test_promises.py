@@ -1,0 +1,123 @@
+"""What the planner promises over many tiles, with the slightly unequal areas of a real scene."""
+
+from dataclasses import replace
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from numpy.typing import NDArray
+
+from service.money import Money
+from service.planner import plan_purchases
+from service.planner.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
+from service.pricing.billing import Terms, order_price, whole_cm2
+from tests.support.prices import PATCH_M2, terms
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]:
+    tiles = draw(st.integers(1, 8))
+    values = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]) | st.floats(0, 1, width=32)
+    utilities = draw(npst.arrays(np.float32, (tiles, 16), elements=values))
+    eligible = draw(npst.arrays(np.bool_, tiles))
+    areas = PATCH_M2 * (1 + 1e-5 * np.linspace(0, 1, tiles * 16).reshape(tiles, 16))
+    return utilities, eligible, areas
+
+
+PRICES = st.builds(
+    terms,
+    st.decimals("0.001", "50", places=3).map(str),
+    beyond=st.sampled_from([{}, {"2": "3"}, {"2": "3", "20": "0.5"}, {"2": "80"}]),
+    minimum=st.sampled_from(["0", "0.25", "2", "5", "25"]),
+    charge=st.sampled_from(["0", "12.34", "300"]),
+)
+WEIGHTS = st.floats(0, 2)
+AMOUNTS = st.integers(0, 100_000)
+COUNTS = st.integers(0, 130)
+PAIRS = st.one_of(  # a tighter objective first
+    st.tuples(WEIGHTS, WEIGHTS).map(lambda w: (CostWeight(per_unit=max(w)), CostWeight(per_unit=min(w)))),
+    st.tuples(AMOUNTS, AMOUNTS).map(
+        lambda m: (MaxCost(limit=Money(min(m), "USD")), MaxCost(limit=Money(max(m), "USD")))
+    ),
+    st.tuples(COUNTS, COUNTS).map(lambda n: (MaxPatches(patches=min(n)), MaxPatches(patches=max(n)))),
+    st.tuples(st.floats(0, 1), st.floats(0, 1)).map(
+        lambda t: (Policy(threshold=max(t)), Policy(threshold=min(t)))
+    ),
+)
+Scene = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]
+
+
+@given(scene=scenes(), price=PRICES, pair=PAIRS)
+@settings(max_examples=200)
+def test_more_money_never_unbuys_a_patch(
+    scene: Scene, price: Terms, pair: tuple[Objective, Objective]
+) -> None:
+    tight = plan_purchases(*scene, price, pair[0])
+    loose = plan_purchases(*scene, price, pair[1])
+    assert not (tight.selected & ~loose.selected).any()
+    assert tight.bill.amount.minor <= loose.bill.amount.minor
+
+
+@given(scene=scenes(), price=PRICES, pair=PAIRS)
+@settings(max_examples=200)
+def test_every_plan_keeps_its_limits(scene: Scene, price: Terms, pair: tuple[Objective, Objective]) -> None:
+    utilities, eligible, areas = scene
+    objective = pair[0]
+    decision = plan_purchases(utilities, eligible, areas, price, objective)
+    assert not decision.selected[~eligible].any()
+    assert not (decision.filled & ~decision.selected).any()
+    assert decision.wanted + np.count_nonzero(decision.filled) == np.count_nonzero(decision.selected)
+    # What is bought is billed, to the cent, whatever the order of summation.
+    area = int(whole_cm2(areas)[decision.selected].sum())
+    assert decision.bill.amount.minor == order_price(area, price)
+    assert 0 <= decision.bill.amount.minor <= decision.everything.amount.minor
+    assert decision.list_saving.minor >= 0
+    if isinstance(objective, MaxCost):
+        assert decision.bill.amount.minor <= objective.limit.minor
+    if isinstance(objective, MaxPatches):
+        assert np.count_nonzero(decision.selected) <= objective.patches
+
+
+@given(scene=scenes(), price=PRICES, weight=WEIGHTS)
+def test_a_weighted_plan_is_never_worse_than_nothing_or_everything(
+    scene: Scene, price: Terms, weight: float
+) -> None:
+    utilities, eligible, areas = scene
+    decision = plan_purchases(utilities, eligible, areas, price, CostWeight(per_unit=weight))
+    score = utilities[decision.selected].astype(float).sum() - weight * decision.bill.amount.minor / 100
+    everything = utilities[eligible].astype(float).sum() - weight * decision.everything.amount.minor / 100
+    assert score >= -1e-9
+    assert score >= everything - 1e-9
+
+
+@given(scene=scenes(), price=PRICES, pair=PAIRS)
+def test_no_patch_is_bought_while_a_better_one_is_left(
+    scene: Scene, price: Terms, pair: tuple[Objective, Objective]
+) -> None:
+    utilities, eligible, areas = scene
+    selected = plan_purchases(utilities, eligible, areas, price, pair[0]).selected
+    left = ~selected & eligible[:, None]
+    if selected.any() and left.any():
+        assert utilities[selected].min() >= utilities[left].max()
+
+
+@given(scene=scenes(), price=PRICES, factor=st.integers(2, 5))
+def test_a_dearer_list_never_costs_less_for_what_the_policy_wants(
+    scene: Scene, price: Terms, factor: int
+) -> None:
+    tiers = (replace(tier, price_per_km2=tier.price_per_km2 * factor) for tier in price.tiers)
+    dearer = replace(price, tiers=tuple(tiers))
+    wanted = Policy(threshold=0.5)
+    assert (
+        plan_purchases(*scene, price, wanted).bill.amount.minor
+        <= plan_purchases(*scene, dearer, wanted).bill.amount.minor
+    )
+
+
+@given(scene=scenes(), price=PRICES)
+def test_the_same_question_has_the_same_answer(scene: Scene, price: Terms) -> None:
+    first = plan_purchases(*scene, price, CostWeight(per_unit=0.1))
+    again = plan_purchases(*scene, price, CostWeight(per_unit=0.1))
+    assert (first.selected == again.selected).all()
+    assert first.reason == again.reason

@@ -1,0 +1,98 @@
+"""The picture of a plan: the right size, and outlines where the bought patches are."""
+
+import io
+
+import numpy as np
+import pytest
+from affine import Affine
+from numpy.typing import NDArray
+from PIL import Image
+
+from service.imagery.tiling import TileGrid
+from service.plans.preview import FILLED, SIDE, WANTED, draw_preview
+
+Pixels = NDArray[np.uint8]
+
+
+def make_grid(columns: int = 3, rows: int = 2, *, pixel_m: float = 10.0) -> TileGrid:
+    transform = Affine(pixel_m, 0, 500_000, 0, -pixel_m, 5_300_000)
+    return TileGrid(columns=columns, rows=rows, tile_px=8, transform=transform, crs="EPSG:32632")
+
+
+def draw(grid: TileGrid, *bought: tuple[int, int], free: tuple[tuple[int, int], ...] = ()) -> Pixels:
+    """(H, W, 3) of the preview of a grey scene of the grid's own pixels."""
+    selected = np.zeros((grid.tile_count, 16), dtype=bool)
+    filled = selected.copy()
+    for place in (*bought, *free):
+        selected[place] = True
+    for place in free:
+        filled[place] = True
+    grey = np.full((3, grid.rows * 8, grid.columns * 8), 128, dtype=np.uint8)
+    return decode(draw_preview(grey, grid.transform, grid, selected, filled))
+
+
+def decode(png: bytes) -> Pixels:
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def has(pixels: Pixels, colour: tuple[int, ...]) -> bool:
+    return bool((pixels == colour[:3]).all(axis=-1).any())
+
+
+def patch_window(pixels: Pixels, grid: TileGrid, tile: int, patch: int) -> Pixels:
+    """The part of the preview that shows one patch."""
+    side = pixels.shape[1] / (grid.columns * 4)
+    row = tile // grid.columns * 4 + patch % 4
+    column = tile % grid.columns * 4 + patch // 4
+    return pixels[
+        round(row * side) : round((row + 1) * side), round(column * side) : round((column + 1) * side)
+    ]
+
+
+def test_only_the_bought_patch_is_outlined() -> None:
+    grid = make_grid()
+    pixels = draw(grid, (4, 6))
+    for tile in range(6):
+        for patch in range(16):
+            window = patch_window(pixels, grid, tile, patch)
+            assert has(window, WANTED) == ((tile, patch) == (4, 6)), (tile, patch)
+
+
+def test_patches_that_came_free_have_a_colour_of_their_own() -> None:
+    grid = make_grid()
+    pixels = draw(grid, (0, 0), free=((1, 15),))
+    assert has(patch_window(pixels, grid, 0, 0), WANTED)
+    assert has(patch_window(pixels, grid, 1, 15), FILLED)
+    assert not has(patch_window(pixels, grid, 1, 15), WANTED)
+
+
+def test_small_scenes_are_enlarged_by_a_whole_factor_so_that_pixels_stay_square() -> None:
+    pixels = draw(make_grid(columns=3, rows=2))
+    assert pixels.shape == (66 * 16, 66 * 24, 3)  # 1600 // 24 = 66
+
+
+def test_large_scenes_are_reduced_and_still_outlined() -> None:
+    grid = make_grid(columns=300, rows=100)
+    pixels = draw(grid, (0, 0))
+    assert pixels.shape == (533, SIDE, 3)
+    assert has(pixels[:4, :4], WANTED)
+    assert not has(pixels[4:, 4:], WANTED)
+
+
+@pytest.mark.parametrize("finer", [1, 4])
+def test_a_scene_finer_than_the_grid_is_outlined_in_the_same_place(finer: int) -> None:
+    grid = make_grid()
+    selected = np.zeros((6, 16), dtype=bool)
+    selected[2, 12] = True
+    grey = np.full((3, 16 * finer, 24 * finer), 128, dtype=np.uint8)
+    own = grid.transform @ Affine.scale(1 / finer)
+    pixels = decode(draw_preview(grey, own, grid, selected, np.zeros_like(selected)))
+    assert has(patch_window(pixels, grid, 2, 12), WANTED)
+    assert not has(patch_window(pixels, grid, 2, 13), WANTED)
+
+
+def test_a_plan_that_buys_nothing_shows_the_scene_with_its_grid() -> None:
+    pixels = draw(make_grid())
+    assert not has(pixels, WANTED)
+    assert pixels[5, 5].tolist() == [128, 128, 128]

@@ -1,0 +1,163 @@
+"""The API's documents as a terminal shows them: every figure with its name, nothing cut short."""
+
+import io
+from typing import Any
+
+from rich.console import Console, RenderableType
+
+from service.terminal.documents import (
+    budgets_view,
+    classification_view,
+    ledger_view,
+    order_view,
+    plan_view,
+    savings_view,
+)
+from tests.support.bundles import usd
+
+
+def shown(content: RenderableType, width: int = 100) -> list[str]:
+    file = io.StringIO()
+    Console(file=file, width=width, highlight=False, markup=False).print(content)
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+SAVINGS = {
+    "list": usd("0.50", baseline="the area of every patch at the list price"),
+    "billable": usd("0.48", baseline="the bill for every patch"),
+    "realised": None,
+}
+
+
+def make_plan(**overrides: Any) -> dict[str, Any]:
+    tiles = [{"tile": 0, "row": 0, "column": 0, "status": "planned", "buy": [0, 5]}]
+    scene = {"columns": 1, "rows": 1, "tile_m": 78.0288, "planned_km2": 0.006088, "tiles_without_data": 0}
+    plan = {
+        "scene": scene,
+        "decision": "Buys 2 of 16 patches: utility of at least 0.5.",
+        "patches": {"bought": 2, "filled": 0, "total": 16},
+        "cost": usd("0.25"),
+        "baseline": usd("0.73"),
+        "billable_km2": "0.025",
+        "savings": SAVINGS,
+        "bound": {"measure": "cost", "reached": 0.25, "bound": 0.25, "gap": 0.0},
+        "tiles": tiles,
+        "provenance": {"price_list": {"name": "example-no-minimum", "version": 1, "example": True}},
+    }
+    return plan | overrides
+
+
+def test_a_plan_that_may_not_be_the_best_says_how_good_one_could_be() -> None:
+    for measure, words in (("utility", "no plan reaches more"), ("cost", "no plan can have less")):
+        bound = {"measure": measure, "reached": 12.5, "bound": 13.25, "gap": 0.75}
+        assert f"Bound       {measure} 12.5; {words} than 13.25" in shown(plan_view(make_plan(bound=bound)))
+
+
+def test_a_plan_shows_its_grid_its_words_and_its_money() -> None:
+    assert shown(plan_view(make_plan())) == [
+        "# buy   . leave",
+        "",
+        "tile 0",
+        "# . . .",
+        ". # . .",
+        ". . . .",
+        ". . . .",
+        "",
+        "Scene       1 tile of 78 m, 0.006088 km2",
+        "Decision    Buys 2 of 16 patches: utility of at least 0.5.",
+        "Cost        0.25 USD for 0.02500 km2 billed",
+        "Baseline    0.73 USD for all 16 patches",
+        "Price list  example-no-minimum version 1, an example",
+        "",
+        "Saving             Amount  Against",
+        "list saving      0.50 USD  the area of every patch at the list price",
+        "billable saving  0.48 USD  the bill for every patch",
+        "realised saving         -  known when every patch is delivered",
+    ]
+
+
+def test_a_plan_too_large_to_list_its_tiles_still_shows_its_money() -> None:
+    lines = shown(plan_view(make_plan(tiles=None)))
+
+    assert lines[0].startswith("Scene")
+    assert "Cost        0.25 USD for 0.02500 km2 billed" in lines
+
+
+def test_tiles_without_data_are_said() -> None:
+    scene = make_plan()["scene"] | {"tiles_without_data": 3}
+
+    assert "; 3 tiles without data, not planned" in "\n".join(shown(plan_view(make_plan(scene=scene))))
+
+
+def test_an_order_says_where_its_money_is() -> None:
+    amounts = {"total": usd("0.25"), "held": usd("0.10"), "settled": usd("0.15"), "released": usd("0.00")}
+    counts = {"bought": 3, "delivered": 2, "awaited": 1}
+    order = {"id": "an-id", "status": "user_cancelled", "amounts": amounts, "counts": counts}
+
+    assert shown(order_view(order)) == [
+        "Order   an-id",
+        "Status  user cancelled: 2 of 3 patches delivered",
+        "Money   0.15 USD settled, 0.10 USD held, 0.00 USD released, of 0.25 USD",
+    ]
+
+
+def make_labels(tiles: int = 1, **overrides: Any) -> dict[str, Any]:
+    tile = {
+        "label": "harbour", "confidence": 0.914, "lr_label": "river", "lr_confidence": 0.4,
+        "patches_used": 5, "patches_bought": 6,
+    }  # fmt: skip
+    summary = {"tiles": tiles, "changed": 1, "labels": [{"label": "harbour", "tiles": tiles}]}
+    labelled = [tile | {"tile": number} for number in range(tiles)]
+    return {"complete": True, "summary": summary, "tiles": labelled} | overrides
+
+
+def test_a_label_stands_beside_the_truth_and_what_low_resolution_alone_says() -> None:
+    assert shown(classification_view(make_labels(), ["beach"])) == [
+        "Tile  Truth  Label    Confidence  LR alone says  Confidence  Patches",
+        "   0  beach  harbour         91%  river                 40%   5 of 6",
+        "The patches changed the label of 1 tile.",
+    ]
+
+
+def test_labels_are_counted() -> None:
+    assert "2 tiles: harbour 2." in shown(classification_view(make_labels(tiles=2)))
+
+
+def test_labels_made_from_part_of_an_order_say_so() -> None:
+    lines = shown(classification_view(make_labels(complete=False)))
+
+    assert lines[-1] == "Not every bought patch has arrived: these labels may change."
+
+
+def test_many_labels_are_cut_short_and_counted() -> None:
+    lines = shown(classification_view(make_labels(tiles=1380)))
+
+    assert "... 1,340 more, with --json" in lines
+    assert "1,380 tiles: harbour 1,380." in lines
+
+
+def test_savings_name_their_baseline_per_currency() -> None:
+    entry = {"currency": "USD", "orders": 1, "completed": 0, "settled": usd("0.00"), "savings": SAVINGS}
+
+    lines = shown(savings_view({"currencies": [entry]}))
+
+    assert lines[0] == "USD: 1 order, 0 completed, 0.00 USD spent"
+    assert "  billable saving  0.48 USD  the bill for every patch" in lines
+
+
+def test_without_orders_nothing_was_saved() -> None:
+    assert shown(savings_view({"currencies": []})) == ["Nothing was ordered yet, so nothing was saved."]
+
+
+def test_budgets_and_ledger_lines_are_never_cut_short() -> None:
+    budget = {"name": "harvest", "id": "c1a5e7a0-1111-4222-8333-444455556666"}
+    budget |= {name: usd("1234567.89") for name in ("limit", "spent", "held", "available")}
+    entry = {"at": "2026-11-22T17:00:00.123Z", "kind": "settle", "amount": usd("0.01"), "budget": "harvest"}
+    entry |= {"seq": 7, "reference": "delivery:7d9f0a52-3a1c-4bb5-8a0e-2a7f3f1f9c11/1379/15"}
+
+    (_, budget_line) = shown(budgets_view([budget]), 120)
+    (_, ledger_line) = shown(ledger_view([entry]), 120)
+
+    assert budget_line.endswith("1234567.89 USD  c1a5e7a0-1111-4222-8333-444455556666")
+    assert ledger_line.lstrip().startswith("7  2026-11-22 17:00:00  settle")
+    assert ledger_line.endswith("delivery:7d9f0a52-3a1c-4bb5-8a0e-2a7f3f1f9c11/1379/15")

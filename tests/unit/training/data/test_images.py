@@ -1,0 +1,222 @@
+import shutil
+import tarfile
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.support.training import write_data
+from training.data import layouts
+from training.data.folders import read_folders, unpacked
+from training.data.images import DataError, Images, centred, fold_of, prefetched, read_now, split_groups
+from training.data.layouts import open_splits
+from training.run.lab import Run, open_lab
+from training.run.recipe import RECIPES, load_recipe, recipe_names
+
+
+def read_split(folder, hr_size, lr_size) -> Images:
+    return read_now(read_folders(folder, hr_size, lr_size))
+
+
+@pytest.fixture
+def data(tmp_path):
+    return write_data(tmp_path / "tiny")
+
+
+def test_reads_both_resolutions_in_order(data):
+    images = read_split(data / "train", 16, 4)
+    assert (images.hr.shape, images.lr.shape) == ((24, 3, 16, 16), (24, 3, 4, 4))
+    assert images.hr.dtype == images.lr.dtype == torch.uint8
+    assert images.classes == ("class0", "class1", "class2")
+    assert images.labels.tolist() == [0] * 8 + [1] * 8 + [2] * 8
+    assert images.lr.float().mean((0, 2, 3)) == pytest.approx(images.hr.float().mean((0, 2, 3)), abs=1)
+
+
+def test_digest_names_the_data(data):
+    before = read_split(data / "test", 8, 4).digest
+    assert read_split(data / "test", 16, 8).digest == before
+    shutil.copy(data / "test/class0/00.png", data / "test/class0/01.png")
+    assert read_split(data / "test", 8, 4).digest != before
+
+
+def test_reads_a_tar_as_it_reads_the_folder(data, tmp_path):
+    archive = tmp_path / "tiny.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(data, "tiny")
+    with unpacked(archive) as folder:
+        digest = read_split(folder / "tiny/test", 8, 4).digest
+    assert digest == read_split(data / "test", 8, 4).digest
+    assert not folder.exists()
+
+
+def test_a_tar_cannot_write_outside_its_folder(data, tmp_path):
+    archive = tmp_path / "evil.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(data, "tiny")
+        tar.add(data / "test/class0/00.png", "../escaped.png")
+    with pytest.raises(tarfile.OutsideDestinationError), unpacked(archive):
+        pass
+
+
+def test_names_a_corrupt_file(data):
+    (data / "train/class1/03.png").write_bytes(b"not an image")
+    with pytest.raises(DataError, match=r"class1/03\.png is not a readable image"):
+        read_split(data / "train", 16, 4)
+
+
+def test_names_a_truncated_file(data):
+    file = data / "train/class1/03.png"
+    file.write_bytes(file.read_bytes()[:200])
+    with pytest.raises(DataError, match=r"class1/03\.png is not a readable image"):
+        read_split(data / "train", 16, 4)
+
+
+def test_names_an_empty_class(data):
+    shutil.rmtree(data / "train/class1")
+    (data / "train/class1").mkdir()
+    with pytest.raises(DataError, match="class1 holds no images"):
+        read_split(data / "train", 16, 4)
+
+
+def test_names_what_is_missing(tmp_path):
+    with pytest.raises(DataError, match="neither a folder nor a tar"), unpacked(tmp_path / "nowhere"):
+        pass
+    with (
+        pytest.raises(DataError, match="no train/ and test/"),
+        open_splits("folders", tmp_path, 16, 4),
+    ):
+        pass
+
+
+def test_validation_is_stratified_disjoint_and_repeatable(data):
+    images = read_split(data / "train", 8, 4)
+    rest, held = split_groups(images, 2, seed=0)
+    assert torch.bincount(images.labels[held]).tolist() == [2, 2, 2]
+    assert sorted(rest.tolist() + held.tolist()) == list(range(24))
+    assert torch.equal(split_groups(images, 2, seed=0)[1], held)
+    assert not torch.equal(split_groups(images, 2, seed=1)[1], held)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_identical_files_stay_on_one_side_and_in_one_fold(data, seed):
+    shutil.copy(data / "train/class0/00.png", data / "train/class0/05.png")
+    images = read_split(data / "train", 8, 4)
+    rest, held = split_groups(images, 3, seed)
+    assert (0 in held) == (5 in held)
+    fold = fold_of(images, rest, 3, seed)
+    assert fold[0] == fold[5]
+    assert set(fold[held].tolist()) == {-1}
+    assert set(fold[rest].tolist()) == {0, 1, 2}
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_shipped_recipes_load_by_name(name):
+    assert load_recipe(name).name == name
+
+
+def test_a_recipe_says_what_is_wrong_with_it(tmp_path):
+    recipe = tmp_path / "mine.toml"
+    with pytest.raises(ValueError, match="neither a file nor one of cifar10"):
+        load_recipe("absent")
+    recipe.write_text("surprise = 1")
+    with pytest.raises(ValueError, match="unknown keys surprise"):
+        load_recipe(str(recipe))
+    recipe.write_text('mode = "magic"\nseed = 1')
+    with pytest.raises(ValueError, match="missing keys"):
+        load_recipe(str(recipe))
+    whole = (RECIPES / "smoke.toml").read_text()
+    recipe.write_text(whole.replace('"dihedral"', '"shear"'))
+    with pytest.raises(ValueError, match="augmentation = 'shear' is not one of dihedral, crop-flip, none"):
+        load_recipe(str(recipe))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("seed = 0", 'seed = "zero"', "seed = 'zero' is not a whole number"),
+        ("pretrained = false", "pretrained = 0", "pretrained = 0 is not true or false"),
+        ("tile_m = 16.0", "tile_m = true", "tile_m = True is not a number"),
+        (
+            "folds = 2",
+            "folds = 2\nmean = [1.0, 'x', 2.0]",
+            r"mean = \(1.0, 'x', 2.0\) is not a list of numbers",
+        ),
+        (
+            "lr = { epochs = 2, learning_rate = 1e-3, batch = 8 }\nfilled",
+            "lr = 3\nfilled",
+            "lr = 3 is not a table",
+        ),
+        ("\nhr = { epochs = 2,", "\nhr = { epochs = 0,", r"\[hr\] needs at least one epoch"),
+        ("\nfilled = {", "\n# {", r"mode 'product' needs the tables \[filled\]"),
+        ("\nfold_lr = {", "\n# {", r"2 folds need the tables \[fold\], \[fold_lr\]"),
+        ("hr_size = 16", "hr_size = 15", "hr_size = 15 cannot be cut into 4 x 4 patches"),
+        ("policy_views = 8", "policy_views = 9", "a square has 1 to 8 symmetries"),
+        ("table_masks = 4", "table_masks = 0", "are at least 1"),
+        ("seed = 0", "seed =", r"mine\.toml: Invalid value"),
+    ],
+)
+def test_what_would_end_a_run_late_is_refused_at_its_start(tmp_path, old, new, words):
+    recipe = tmp_path / "mine.toml"
+    whole = (RECIPES / "smoke.toml").read_text()
+    assert old in whole
+    recipe.write_text(whole.replace(old, new, 1))
+    with pytest.raises(ValueError, match=words):
+        load_recipe(str(recipe))
+
+
+def test_every_broken_file_is_named_and_counted(data):
+    for number in range(3):
+        (data / f"train/class1/0{number}.png").write_bytes(b"")
+    with pytest.raises(DataError, match="3 files cannot be used") as error:
+        read_split(data / "train", 16, 4)
+    assert str(error.value).count("is empty") == 3
+    assert "loupe-train data check" in str(error.value)
+
+
+def test_streamed_pixels_are_the_resident_ones_and_come_in_order(data):
+    streamed = read_folders(data / "train", 16, 4)
+    resident = read_now(streamed)
+    order = [torch.tensor([3, 0]), torch.tensor([23]), torch.tensor([7, 9, 11])]
+    for (one, (hr, lr)), (two, (other_hr, other_lr)) in zip(
+        prefetched(streamed, order), prefetched(resident, order), strict=True
+    ):
+        assert torch.equal(one, two)
+        assert torch.equal(hr, other_hr)
+        assert torch.equal(lr, other_lr)
+
+
+def test_a_file_broken_while_streaming_is_named(data):
+    streamed = read_folders(data / "train", 16, 4)
+    (data / "train/class0/02.png").write_bytes(b"gone")
+    with pytest.raises(DataError, match=r"class0/02\.png"):
+        list(prefetched(streamed, [torch.tensor([0]), torch.tensor([2])]))
+
+
+def test_classes_must_agree_between_splits(data):
+    shutil.rmtree(data / "test/class1")
+    with pytest.raises(DataError, match="in one split only: class1"), open_splits("folders", data, 16, 4):
+        pass
+
+
+@pytest.mark.parametrize("resident", [True, False])
+def test_of_images_read_larger_the_middle_is_looked_at_and_only_crops_see_the_rim(
+    data, resident, monkeypatch
+):
+    if not resident:
+        monkeypatch.setattr(layouts, "RESIDENT", 0)
+    recipe = replace(load_recipe("smoke"), crop_from=20)
+    run = Run(out=data.parent / "out", seed=0, device=torch.device("cpu"))
+    first = torch.tensor([0])
+    with open_lab(recipe, data, run) as lab:
+        larger, _ = lab.crops.pixels(first)
+        hr, lr = lab.images.pixels(first)
+        assert [lab.test.pixels(first)[0].shape, larger.shape] == [(1, 3, 16, 16), (1, 3, 20, 20)]
+    assert torch.equal(hr, larger[..., 2:18, 2:18])
+    blocks = hr.float().unflatten(2, (4, 4)).unflatten(4, (4, 4)).mean((3, 5))
+    assert torch.equal(lr.float(), blocks.round())
+
+
+def test_images_read_at_their_size_keep_the_lr_of_their_files(data):
+    images = read_split(data / "train", 16, 4)
+    apart = replace(images, lr=255 - images.lr)
+    assert torch.equal(centred(apart, 16, 16, 4).lr, apart.lr)

@@ -1,0 +1,72 @@
+"""How much the LR stream's doubt counts, chosen on validation."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from models.policy import PolicyConfig, PolicyNetwork
+from tests.support.lab import tiny_lab
+from training.product import choose
+from training.run.evaluate import policy_logits
+
+
+class Streams:
+    """Right wherever anything was bought; the free label of class 0 is sure, of the others it is not."""
+
+    def __init__(self, *, honest: bool) -> None:
+        self.honest = honest
+
+    def coarse(self, lr):
+        label = lr.mean((2, 3)).argmax(1)
+        right = (label == 0) == self.honest
+        confidence = torch.where(label == 0, 0.98, 0.4).unsqueeze(1)
+        said = torch.nn.functional.one_hot(torch.where(right, label, (label + 1) % 3), 3)
+        return torch.where(said == 1, confidence, (1 - confidence) / 2)
+
+    def __call__(self, _hr, lr, selected):
+        label = torch.nn.functional.one_hot(lr.mean((2, 3)).argmax(1), 3).float()
+        return torch.where(selected.any(1).unsqueeze(1), label, self.coarse(lr))
+
+
+@pytest.fixture
+def lab(tmp_path):
+    return tiny_lab(tmp_path)
+
+
+@pytest.fixture
+def policy(monkeypatch):
+    """Hopes most of class 0, all of whose patches are alike to it."""
+    made = PolicyNetwork(PolicyConfig(backbone="resnet8", input_size=8))
+
+    def saving_and_reach(lr):
+        return 3.0 * (lr.mean((2, 3)).argmax(1) == 0), torch.full((len(lr), 16), 0.2)
+
+    monkeypatch.setattr(made, "saving_and_reach", saving_and_reach)
+    return made
+
+
+def test_honest_doubt_is_weighed(policy, lab):
+    found = choose.weigh_doubt(policy, Streams(honest=True), lab)
+    assert tuple(found) == choose.DOUBT_EXPONENTS
+    chosen = policy.config.doubt_exponent
+    assert chosen >= 1
+    assert found[chosen] == max(found.values())
+    assert found[chosen].accuracy == 1.0 > found[0.0].accuracy
+    assert choose.score(policy, Streams(honest=True), lab, Streams(honest=True).coarse) == found[chosen]
+
+
+def test_doubt_that_misleads_is_left_out(policy, lab):
+    choose.weigh_doubt(policy, Streams(honest=False), lab)
+    assert policy.config.doubt_exponent == 0
+
+
+@pytest.mark.parametrize("patches", [3.0, 8.0])
+def test_the_operating_point_counts_doubt(policy, lab, patches):
+    policy.config = replace(policy.config, doubt_exponent=1.0)
+    coarse = Streams(honest=True).coarse
+    before = policy_logits(policy, lab.images, lab.validation, coarse)
+    choose.place_operating_point(policy, lab, lab.validation, patches, coarse)
+    placed = policy_logits(policy, lab.images, lab.validation, coarse)
+    wanted = before >= choose.threshold_for(before, patches)
+    assert torch.equal(placed >= 0, wanted)

@@ -1,0 +1,129 @@
+"""Errors as problem documents, for every family the service may meet."""
+
+import logging
+from collections.abc import Callable
+from typing import Annotated
+
+import psycopg.errors
+import pytest
+from fastapi import FastAPI, Query
+from fastapi.testclient import TestClient
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from service.errors import ConflictError, LoupeError, UnauthenticatedError, UnavailableError
+from service.web.middleware import EnvelopeMiddleware
+from service.web.problems import install_problem_handlers
+
+
+def client_of(route: Callable[..., object]) -> TestClient:
+    """A client of an app with the one route `/`."""
+    app = FastAPI()
+    app.get("/")(route)
+    install_problem_handlers(app)
+    app.add_middleware(EnvelopeMiddleware)
+    return TestClient(app)
+
+
+def answer_to(error: Exception) -> dict[str, object]:
+    """The problem document that a route raising `error` answers with."""
+
+    def fail() -> None:
+        raise error
+
+    answer = client_of(fail).get("/", headers={"X-Request-ID": "r1"})
+
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == answer.status_code
+    return dict(answer.json())
+
+
+def database_error(kind: type[DBAPIError], original: type[psycopg.Error]) -> DBAPIError:
+    return kind("SELECT secret", {}, original("with a secret"))
+
+
+def test_a_domain_error_is_a_problem_with_its_values() -> None:
+    assert answer_to(ConflictError("There is one already.", name="x")) == {
+        "instance": "/",
+        "request_id": "r1",
+        "type": "/problems/conflict",
+        "title": "This contradicts what is already recorded",
+        "status": 409,
+        "detail": "There is one already.",
+        "name": "x",
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (database_error(OperationalError, psycopg.errors.LockNotAvailable), 503, "unavailable"),
+        (database_error(OperationalError, psycopg.errors.QueryCanceled), 503, "unavailable"),
+        (database_error(OperationalError, psycopg.errors.DeadlockDetected), 503, "unavailable"),
+        (database_error(OperationalError, psycopg.errors.AdminShutdown), 503, "unavailable"),
+        (database_error(OperationalError, psycopg.OperationalError), 503, "unavailable"),  # cannot connect
+        (PoolTimeoutError("no connection"), 503, "unavailable"),
+        (database_error(IntegrityError, psycopg.errors.UniqueViolation), 409, "conflict"),
+        (database_error(IntegrityError, psycopg.errors.ForeignKeyViolation), 409, "conflict"),
+        (database_error(IntegrityError, psycopg.errors.RestrictViolation), 409, "conflict"),
+        # Neither of these is the caller's doing: they show a defect of ours.
+        (database_error(IntegrityError, psycopg.errors.CheckViolation), 500, "internal-error"),
+        (database_error(IntegrityError, psycopg.errors.NotNullViolation), 500, "internal-error"),
+        (database_error(DBAPIError, psycopg.errors.UndefinedTable), 500, "internal-error"),
+        (ZeroDivisionError("with a secret"), 500, "internal-error"),
+    ],
+    ids=lambda value: type(value.orig if isinstance(value, DBAPIError) else value).__name__,
+)
+def test_no_error_shows_what_is_inside(error: Exception, status: int, code: str) -> None:
+    document = answer_to(error)
+
+    assert (document["status"], document["type"]) == (status, f"/problems/{code}")
+    assert "secret" not in str(document)
+
+
+@pytest.mark.parametrize(
+    ("error", "header", "value"),
+    [
+        (UnavailableError("Busy."), "Retry-After", "2"),
+        (UnauthenticatedError(), "WWW-Authenticate", 'Bearer realm="loupe"'),
+    ],
+)
+def test_some_problems_say_in_a_header_what_to_do(error: LoupeError, header: str, value: str) -> None:
+    def fail() -> None:
+        raise error
+
+    assert client_of(fail).get("/").headers[header] == value
+
+
+def test_a_wrong_parameter_is_pointed_at() -> None:
+    def route(limit: Annotated[int, Query(le=100)]) -> int:
+        return limit
+
+    answer = client_of(route).get("/?limit=101")
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {
+            "pointer": "/query/limit",
+            "detail": "Input should be less than or equal to 100",
+            "code": "less_than_equal",
+        }
+    ]
+
+
+def test_what_was_sent_is_not_echoed() -> None:
+    def route(limit: int) -> int:
+        return limit
+
+    assert "my-password" not in client_of(route).get("/?limit=my-password").text
+
+
+def test_an_unexpected_error_is_logged_under_the_request_id(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with caplog.at_level(logging.ERROR):
+        answer = client_of(fail).get("/")
+
+    assert answer.headers["x-request-id"] in caplog.text
+    assert "ZeroDivisionError" in caplog.text

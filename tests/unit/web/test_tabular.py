@@ -1,0 +1,65 @@
+"""Rows as CSV and as Parquet hold the same values."""
+
+import csv
+import io
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from pyarrow import parquet
+
+from service.web.tabular import Columns, Form, Row, to_csv, to_parquet, wanted_form
+
+COLUMNS: Columns = {
+    "id": "text",
+    "name": "text",
+    "seq": "integer",
+    "cost": "money",
+    "at": "time",
+    "tags": "tags",
+}
+AT = datetime(2026, 11, 25, 1, 2, 3, 456789, tzinfo=UTC)
+KEY = UUID(int=7)
+ROWS: list[Row] = [
+    (KEY, "=1+1", 1, Decimal("-0.100"), AT, {"plan": "p"}),
+    (None, None, None, None, None, None),
+]
+
+
+def test_a_parquet_file_keeps_types_and_exact_money() -> None:
+    table = parquet.read_table(io.BytesIO(to_parquet(COLUMNS, ROWS)))
+
+    assert table.column_names == list(COLUMNS)
+    types = ["string", "string", "int64", "decimal128(22, 3)", "timestamp[us, tz=UTC]"]
+    assert [str(one) for one in table.schema.types[:-1]] == types
+    first, empty = table.to_pylist()
+    assert list(first.values()) == [str(KEY), "=1+1", 1, Decimal("-0.1"), AT, [("plan", "p")]]
+    assert set(empty.values()) == {None}
+
+
+def test_no_rows_are_a_file_with_its_columns() -> None:
+    table = parquet.read_table(io.BytesIO(to_parquet(COLUMNS, [])))
+
+    assert (table.num_rows, table.column_names) == (0, list(COLUMNS))
+    assert to_csv(COLUMNS, []).splitlines() == [",".join(COLUMNS)]
+
+
+def test_csv_runs_no_formula_and_keeps_negative_amounts() -> None:
+    first, empty = list(csv.reader(io.StringIO(to_csv(COLUMNS, ROWS))))[1:]
+
+    assert first == [str(KEY), "'=1+1", "1", "-0.100", AT.isoformat(), '{"plan": "p"}']
+    assert empty == [""] * len(COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("form", "accept", "wanted"),
+    [
+        (None, "*/*", "json"),
+        (None, "text/csv;q=0.9", "csv"),
+        (None, "application/vnd.apache.parquet", "parquet"),
+        ("csv", "application/vnd.apache.parquet", "csv"),
+    ],
+)
+def test_the_query_says_the_form_before_the_header_does(form: Form | None, accept: str, wanted: Form) -> None:
+    assert wanted_form(form, accept) == wanted

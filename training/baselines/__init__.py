@@ -1,1 +1,0 @@
-"""Ways of choosing patches that look at no pixel: what a policy has to beat at the same S."""

@@ -1,0 +1,79 @@
+"""PCN: partially coupled networks for very low resolutions (Wang et al., CVPR 2016).
+
+Two networks, one for HR and one for LR, share part of the filters of every convolution and keep the rest
+to themselves; trained together, the shared part carries what HR teaches over to LR, and the LR network is
+used alone afterwards. The share is 3/4 here, and batch norms and the last layer stay with each network:
+the paper's text does not settle either for residual networks. Its super-resolution pre-training is left out.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from models.preprocess import upsample
+from training.methods.train_classifier import frozen
+from training.run.batches import Batch
+from training.run.lab import Lab, new_network
+from training.run.loop import train_stage
+
+SHARED = 0.75
+
+
+class SharedFilters(nn.Module):
+    """Parametrisation of an LR convolution's weight: its first filters are the HR convolution's."""
+
+    def __init__(self, other: nn.Conv2d, shared: int) -> None:
+        super().__init__()
+        # In a tuple, so that the HR network does not become a part of the LR one.
+        self.other = (other,)
+        self.shared = shared
+
+    def forward(self, own: Tensor) -> Tensor:
+        """(out, in, k, k) -> the same shape, filters 0 .. shared - 1 replaced."""
+        return torch.cat((self.other[0].weight[: self.shared], own[self.shared :]))
+
+
+def couple(hr: nn.Module, lr: nn.Module, share: float = SHARED) -> None:
+    """Let the first `share` of the filters of each convolution of `lr` be those of `hr`, of the same kind."""
+    pairs = zip(_convolutions(hr), _convolutions(lr), strict=True)
+    for sharp, coarse in pairs:
+        if sharp.weight.shape != coarse.weight.shape:
+            raise ValueError("only networks of the same shape can be coupled")
+        shared = math.floor(share * coarse.out_channels)
+        parametrize.register_parametrization(coarse, "weight", SharedFilters(sharp, shared))
+
+
+def decouple(lr: nn.Module) -> None:
+    """Write the shared filters into `lr` for good: a plain network again."""
+    for coarse in _convolutions(lr):
+        parametrize.remove_parametrizations(coarse, "weight")
+
+
+def train_coupling(lab: Lab) -> nn.Module:
+    """Train both networks on labels; returns the LR one, plain and frozen. Its input is LR at lr_input."""
+    recipe, classes = lab.recipe, len(lab.images.classes)
+    sharp = new_network(lab, "pcn_hr", recipe.lr_backbone, classes, pretrained=recipe.pretrained)
+    coarse = new_network(lab, "pcn", recipe.lr_backbone, classes, pretrained=recipe.pretrained)
+    couple(sharp, coarse)
+    config = recipe.stage("pcn")
+
+    def step(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        logits = coarse(upsample(batch.lr, recipe.lr_input)).float()
+        losses = [
+            F.cross_entropy(answer, batch.labels, label_smoothing=config.label_smoothing)
+            for answer in (sharp(batch.hr).float(), logits)
+        ]
+        loss = losses[0] + losses[1]
+        right = (logits.argmax(1) == batch.labels).float().mean()
+        return loss, {"loss": loss, "train_accuracy": right}
+
+    train_stage(lab, "pcn", {"hr": sharp, "network": coarse}, lab.learnt, config, step)
+    decouple(coarse)
+    return frozen(coarse)
+
+
+def _convolutions(network: nn.Module) -> list[nn.Conv2d]:
+    return [module for module in network.modules() if isinstance(module, nn.Conv2d)]

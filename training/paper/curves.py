@@ -1,0 +1,91 @@
+"""Accuracy by the number of patches bought: what a table's cells, one point each, leave out. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from training.paper.cells import Seeds
+from training.paper.figures import Curve
+from training.paper.measure_rows import CURVE_SIZES
+from training.paper.published import METHODS, STAGE_NAMES
+from training.paper.rows import Row
+
+OWN_SIZE = 0.2
+"""How far a policy's S on the test split may be from the one asked for before it is told."""
+
+
+def frontier(rows: Iterable[Row]) -> dict[str, Curve]:
+    """Every curve that was measured, by name, ends last; methods without one are their single point."""
+    curves: dict[str, Curve] = {}
+    for row in filter(_on_the_frontier, rows):
+        ends = [[float(size), accuracy] for size, accuracy in row.facts.get("ends", {}).items()]
+        curve = row.facts.get("curve", [[row.mean_patches, row.accuracy]])
+        curves |= {_name(row): [*curve, *ends]} | _under_the_same_classifier(row)
+    return curves
+
+
+def _on_the_frontier(row: Row) -> bool:
+    return row.stage not in ("pt", "ft1") and row.method in METHODS
+
+
+def _name(row: Row) -> str:
+    return f"{METHODS[row.method]} {STAGE_NAMES[row.stage]}".strip()
+
+
+def _under_the_same_classifier(row: Row) -> dict[str, Curve]:
+    same = row.facts.get("same_classifier", {})
+    return {f"{METHODS[chooser]}, our classifier": curve for chooser, curve in same.items()}
+
+
+def curves_in_words(seeds: Seeds) -> str:
+    """Markdown: for every seed a table of the curves by CURVE_SIZES, and how the product was chosen."""
+    parts = []
+    for seed, rows in sorted(seeds.items()):
+        curved = [row for row in rows if "curve" in row.facts and _on_the_frontier(row)]
+        curved.sort(key=lambda row: list(METHODS).index(row.method))
+        products = [row for row in curved if "without_doubt" in row.facts]
+        if lines := [line for row in curved for line in _lines(row)]:
+            parts += [f"### Seed {seed}", "\n".join([_HEAD + _RULE, *lines]), *map(_product, products)]
+    return "\n\n".join([_TITLE, *parts]) if parts else ""
+
+
+def _lines(row: Row) -> list[str]:
+    curves = {_name(row): row.facts["curve"]} | _under_the_same_classifier(row)
+    if "without_doubt" in row.facts:
+        curves["Loupe without doubt"] = row.facts["without_doubt"]["curve"]
+    return [_line(name, curve) for name, curve in curves.items()]
+
+
+_TITLE = f"""## Accuracy % by S
+
+Thresholds that buy S patches a tile are placed on validation;
+in brackets what a policy buys on the test split where that is more than {OWN_SIZE:g} away."""
+
+_HEAD = "| choices by | " + " | ".join(f"S = {size}" for size in CURVE_SIZES) + " |\n"
+_RULE = "|" + "---|" * (1 + len(CURVE_SIZES))
+
+
+def _line(name: str, curve: Sequence[Sequence[float]]) -> str:
+    points = [_point(size, *point) for size, point in zip(CURVE_SIZES, curve, strict=False)]
+    return f"| {name} | {' | '.join(points + [''] * (len(CURVE_SIZES) - len(points)))} |"
+
+
+def _point(size: int, bought: float, accuracy: float) -> str:
+    own = f" ({bought:.1f})" if abs(bought - size) > OWN_SIZE else ""
+    return f"{100 * accuracy:.1f}{own}"
+
+
+def _product(row: Row) -> str:
+    facts, without = row.facts, row.facts["without_doubt"]
+    return (
+        f"Loupe with nothing bought {100 * facts['ends']['0']:.1f}, with everything "
+        f"{100 * facts['ends']['16']:.1f}; at its operating point {100 * row.accuracy:.1f} at "
+        f"S = {row.mean_patches:.2f}, without doubt {100 * without['accuracy']:.1f} at "
+        f"S = {without['mean_patches']:.2f}.\n"
+        f"On validation, mean over S = 2 to 6: by candidate {_scores(facts['candidates'])} "
+        f"(chosen: {facts['chosen']}); by exponent of doubt {_scores(facts['doubt'])} "
+        f"(chosen: {facts['doubt_exponent']:g})."
+    )
+
+
+def _scores(accuracies: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {100 * accuracy:.1f}" for name, accuracy in accuracies.items())

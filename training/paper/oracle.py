@@ -1,0 +1,47 @@
+"""An upper bound that no policy can reach in service: choices of patches that know the label."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from models.grid import PATCHES
+from training.data.images import ImageSource
+from training.run.batches import batch_of
+from training.run.evaluate import Predictor, answered_together
+from training.run.precision import inference_precision
+
+
+@torch.inference_mode()
+def oracle_masks(
+    predictor: Predictor, images: ImageSource, indices: Tensor, sizes: Sequence[int], device: torch.device
+) -> dict[int, Tensor]:
+    """For each size, what greedy search with the label in hand buys of images[indices]: bool (M, 16).
+
+    Starting from nothing, each step buys the patch that raises the true label's probability most (the
+    lowest index where equal). Larger choices contain the smaller ones. Greedy, so near the best choice
+    of its size, not surely it.
+    """
+    found: dict[int, list[Tensor]] = {size: [] for size in sizes}
+    for places in tqdm(answered_together(images, indices, device), desc="oracle", mininterval=5.0):
+        hr, lr, labels = batch_of(images, indices[places], device)
+        bought = torch.zeros(len(places), PATCHES, dtype=torch.bool, device=device)
+        for size in range(1, max(sizes) + 1):
+            bought = _one_more(predictor, hr, lr, labels, bought)
+            if size in found:
+                found[size].append(bought.cpu())
+    return {size: torch.cat(masks) for size, masks in found.items()}
+
+
+def _one_more(predictor: Predictor, hr: Tensor, lr: Tensor, labels: Tensor, bought: Tensor) -> Tensor:
+    gains = torch.full(bought.shape, -1.0, device=bought.device)
+    for patch in range(PATCHES):
+        tried = bought.clone()
+        tried[:, patch] = True
+        with inference_precision(hr.device):
+            p = predictor(hr, lr, tried).float().gather(1, labels.unsqueeze(1))[:, 0]
+        gains[:, patch] = torch.where(bought[:, patch], -1.0, p)
+    more = bought.clone()
+    more[torch.arange(len(bought)), gains.argmax(1)] = True
+    return more

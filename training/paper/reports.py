@@ -1,0 +1,203 @@
+"""What `loupe-train table` and `figures` write: OUT/report from OUT/seed*/rows."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.grid import PATCHES
+from training.methods.patchdrop import served
+from training.paper import figures
+from training.paper.ablation import SHIPPED, measure_ablation
+from training.paper.cells import Seeds
+from training.paper.curves import frontier
+from training.paper.networks import Networks
+from training.paper.published import METHODS, STAGE_NAMES
+from training.paper.render import write_table
+from training.paper.rows import Row, load_rows
+from training.paper.runner import rows_folder
+from training.paper.sweeps import kept, sweep_ratios, sweep_sigmas
+from training.product.fit import minutes
+from training.run.checkpoints import write_atomically
+from training.run.evaluate import right_on
+from training.run.lab import Lab
+from training.run.provenance import git_revision, hardware
+from training.run.recipe import Recipe
+
+GALLERY = 10
+
+
+def report_table(number: str, recipe: Recipe, out: Path, device: torch.device) -> Path:
+    """Write a table from the rows of every seed in OUT; returns the Markdown's path."""
+    seeds = read_seeds(out, number)
+    facts = provenance(f"table {number}", recipe, out, seeds, device)
+    return write_table(number, seeds, data_name(recipe), facts, out / "report")
+
+
+def read_seeds(out: Path, number: str) -> Seeds:
+    """Rows by seed."""
+    folders = sorted(out.glob("seed*"), key=lambda path: int(path.name.removeprefix("seed")))
+    return {int(path.name.removeprefix("seed")): load_rows(rows_folder(path, number)) for path in folders}
+
+
+def data_name(recipe: Recipe) -> str:
+    """The paper's name of a data set, or the recipe's."""
+    return recipe.data if recipe.data not in ("folders", "pairs") else recipe.name.split("-")[0]
+
+
+def provenance(what: str, recipe: Recipe, out: Path, seeds: Seeds, device: torch.device) -> dict[str, Any]:
+    """What one needs to run it again; `what` is the subcommand."""
+    return {
+        "command": _command(what, recipe, list(seeds)),
+        "commit": git_revision(),
+        "recipe": recipe.name,
+        "seeds": list(seeds),
+        "hardware": hardware(device),
+        "minutes": sum(minutes(out / f"seed{seed}") for seed in seeds),
+    }
+
+
+def _command(what: str, recipe: Recipe, seeds: list[int]) -> str:
+    """Without the places where data and results lie on this machine."""
+    chosen = "".join(f" --seed {seed}" for seed in seeds)
+    return f"loupe-train {what} --recipe {recipe.name} --data DIR --out OUT{chosen}"
+
+
+def report_figures(lab: Lab, out: Path, *, sweeps: bool) -> list[Path]:
+    """Draw Figs. 1a, 4, 6, 7 and the frontier, with `sweeps` Fig. 5 too, and keep the JSON behind them."""
+    folder = out / "report"
+    folder.mkdir(parents=True, exist_ok=True)
+    data = data_name(lab.recipe)
+    networks = Networks(lab)
+    rows = {(row.method, row.stage): row for row in load_rows(rows_folder(lab.run.out, "2"))}
+    written = [_dropped(networks, data, folder)]
+    if curves := frontier(rows.values()):
+        title = f"{data}: accuracy against patches bought, seed {lab.run.seed}"
+        written.append(figures.draw_frontier(curves, title, folder / f"frontier-{data}.png"))
+        areas = {name: figures.area(curve) for name, curve in curves.items()}
+        kept_areas = {"between": figures.COMPARED, "mean_accuracy": areas}
+        _keep(folder / f"frontier-{data}.json", {"curves": curves, **kept_areas})
+    for (method, stage), row in rows.items():
+        if (method, stage) in (("patchdrop", "ft2"), ("product", "")):
+            written += _policy(lab, row, data, folder)
+    if sweeps:
+        written += _sweeps(lab, data, folder)
+    return written
+
+
+def report_ablation(lab: Lab, out: Path) -> Path:
+    """Write what each part of the product is worth on validation; returns the Markdown's path."""
+    folder = out / "report"
+    folder.mkdir(parents=True, exist_ok=True)
+    found = measure_ablation(Networks(lab))
+    data = data_name(lab.recipe)
+    facts = provenance("ablation", lab.recipe, out, {lab.run.seed: []}, lab.run.device)
+    path = folder / f"ablation-{data}.md"
+    _keep(path.with_suffix(".json"), {**facts, **found})
+    write_atomically(path, _ablation(found, facts, data).encode())
+    return path
+
+
+def _ablation(found: Mapping[str, Any], facts: Mapping[str, Any], data: str) -> str:
+    shipped = found["scores"][SHIPPED]["accuracy"]
+    gate = found["gate"]
+    lines = [
+        f"| {name} | {100 * score['accuracy']:.1f} | {100 * (score['accuracy'] - shipped):+.1f} "
+        f"| {score['confidence']:.3f} |"
+        for name, score in found["scores"].items()
+    ]
+    priced = [f"| {name} | {100 * score['accuracy']:.1f} | | |" for name, score in found["prices"].items()]
+    return f"""# What each part of the product is worth: {data}
+
+`{facts["command"]}`
+at commit `{facts["commit"][:12]}`, recipe `{facts["recipe"]}`,
+seed {facts["seeds"][0]}, on {facts["hardware"]}.
+Accuracy on the {found["images"]} validation images, mean over S = 2 to 6 at equal S;
+one part changed at a time.
+The networks were trained without these images; parts were adopted by such figures, so they flatter a little.
+
+| variant | accuracy % | against shipped | p(true label) |
+|---|---|---|---|
+{chr(10).join(lines)}
+
+At equal money, prices drawn per patch:
+
+| variant | accuracy % | | |
+|---|---|---|---|
+{chr(10).join(priced)}
+
+The gate buys nothing where the LR label's confidence reaches {gate["confidence"]:.3f}:
+certified to lose at most {100 * gate["epsilon"]:g} % of labels
+with probability {1 - gate["delta"]:g}, by {gate["tiles"]} tiles;
+it closes on {100 * gate["closed"]:.0f} % of them.
+"""
+
+
+def _dropped(networks: Networks, data: str, folder: Path) -> Path:
+    """Fig. 1a: HR-CNN, trained on full images, with patches dropped at random."""
+    lab = networks.lab
+    generator = torch.Generator().manual_seed(lab.run.seed)
+    order = torch.rand(len(lab.test.labels), PATCHES, generator=generator).argsort(1)
+    predictor = served("ft1", networks.streams)
+    points = []
+    for dropped in range(0, PATCHES, 2):
+        right = right_on(predictor, lab.test, order >= dropped, lab.run.device)
+        points.append((float(dropped), float(right.mean()), ""))
+    _keep(folder / f"fig1a-{data}.json", [[x, y] for x, y, _ in points])
+    title = f"Fig. 1a on {data}: HR-CNN, seed {lab.run.seed}"
+    return figures.draw_points(
+        points, title, "patches dropped at random, of 16", folder / f"fig1a-{data}.png"
+    )
+
+
+def _policy(lab: Lab, row: Row, data: str, folder: Path) -> list[Path]:
+    """Fig. 7 and Figs. 4/6 of one policy."""
+    name = f"{METHODS[row.method]} {STAGE_NAMES[row.stage]}".strip()
+    stem = f"{row.method}-{data}"
+    title = f"{name} on {data}, seed {lab.run.seed}: {100 * row.accuracy:.1f} % at S = {row.mean_patches:.2f}"
+    _keep(
+        folder / f"fig7-{stem}.json",
+        {
+            "by_patches": figures.by_patches(row.right, row.selected),
+            "by_patch": row.selected.float().mean(0).tolist(),
+        },
+    )
+    chosen = torch.linspace(0, len(row.right) - 1, GALLERY).long()
+    hr, lr = lab.test.pixels(chosen)
+    tiles = [
+        (
+            hr[place].cpu(),
+            lr[place].cpu(),
+            row.selected[index],
+            f"{lab.test.classes[int(lab.test.labels[index])]}\n{_judged(row, int(index))}",
+        )
+        for place, index in enumerate(chosen.tolist())
+    ]
+    return [
+        figures.draw_policy(row.right, row.selected, title, folder / f"fig7-{stem}.png"),
+        figures.draw_gallery(tiles, title, folder / f"fig4-{stem}.png"),
+    ]
+
+
+def _judged(row: Row, index: int) -> str:
+    bought = int(row.selected[index].sum())
+    return f"{'right' if float(row.right[index]) >= 0.5 else 'wrong'}, S = {bought}"
+
+
+def _sweeps(lab: Lab, data: str, folder: Path) -> list[Path]:
+    written = []
+    for name, points in (("ratio", sweep_ratios(lab)), ("sigma", sweep_sigmas(lab))):
+        measured = kept(lab, f"sweep-{name}", points)
+        _keep(folder / f"fig5-{name}-{data}.json", measured)
+        labelled = [(p["mean_patches"], p["accuracy"], f"{name} {p[name]:g}") for p in measured]
+        title = f"Fig. 5 on {data}: after Ft-2, by {name}, seed {lab.run.seed}"
+        path = folder / f"fig5-{name}-{data}.png"
+        xlabel = "S, mean number of patches bought of 16"
+        written.append(figures.draw_points(labelled, title, xlabel, path, joined=False))
+    return written
+
+
+def _keep(path: Path, content: Any) -> None:
+    write_atomically(path, json.dumps(content, indent=1, allow_nan=False).encode())

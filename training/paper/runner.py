@@ -1,0 +1,97 @@
+"""Which rows each table has, and measuring those that are not measured yet."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from training.paper import augmented, compared, timed
+from training.paper.measure_rows import Rows
+from training.paper.networks import Networks
+from training.paper.rows import load_rows, save_row
+from training.run import processes
+from training.run.lab import Lab
+
+Measure = Callable[[Networks], Rows]
+
+COMPARED: dict[str, Measure] = {
+    "lr_cnn": compared.lr_cnn,
+    "hr_cnn": compared.hr_cnn,
+    "patchdrop": compared.patchdrop,
+    "srgan": compared.srgan,
+    "kd": compared.kd,
+    "pcn": compared.pcn,
+    "fixed_h": compared.chooser("fixed_h"),
+    "fixed_v": compared.chooser("fixed_v"),
+    "stochastic": compared.chooser("stochastic"),
+    "stn": compared.chooser("stn"),
+    "product": compared.product,
+    "oracle": compared.oracle,
+}
+BAGNET: dict[str, Measure] = {
+    "hr_cnn": timed.hr_cnn,
+    "bagnet": timed.bagnet,
+    "bagnet_patchdrop": timed.bagnet_patchdrop,
+    "bagnet_fixed_h": timed.bagnet_chooser("fixed_h"),
+    "bagnet_fixed_v": timed.bagnet_chooser("fixed_v"),
+    "bagnet_stochastic": timed.bagnet_chooser("stochastic"),
+    "bagnet_stn": timed.bagnet_chooser("stn"),
+}
+AUGMENTED: dict[str, Measure] = {
+    "augment_none": augmented.augment_none,
+    "augment_cutout": augmented.augment_cutout,
+    "augment_patchdrop": augmented.augment_patchdrop,
+}
+TABLES: dict[str, dict[str, Measure]] = {"1": COMPARED, "2": COMPARED, "3": BAGNET, "4": AUGMENTED}
+
+NEEDS = {
+    "patchdrop": ("pt", "ft1", "ft2"),
+    "srgan": ("srgan",),
+    "kd": ("kd",),
+    "pcn": ("pcn",),
+    "fixed_h": ("pt", "ft1", "ft2"),
+    "fixed_v": ("pt", "ft1", "ft2"),
+    "stochastic": ("pt", "ft1", "ft2"),
+    "stn": ("pt", "ft1", "ft2", "stn"),
+    "product": ("filled", "values"),
+    "oracle": ("filled", "values"),
+    "bagnet": ("bagnet",),
+    "bagnet_patchdrop": ("bagnet", "pt", "ft1"),
+    "bagnet_fixed_h": ("bagnet", "ft1"),
+    "bagnet_fixed_v": ("bagnet", "ft1"),
+    "bagnet_stochastic": ("bagnet", "ft1"),
+    "bagnet_stn": ("bagnet", "ft1", "stn"),
+    "augment_patchdrop": ("pt", "ft1"),
+}
+"""Stages that a recipe must have for a row; rows without them stay empty."""
+
+
+def rows_folder(out: Path, number: str) -> Path:
+    """Where a table's rows lie; Table 3 times HR-CNN, so its rows are its own."""
+    return out / "rows" / ("timed" if number == "3" else "compared")
+
+
+def run_table(number: str, lab: Lab, only: Iterable[str] = ()) -> None:
+    """Measure every row of a table that is not in `<out>/rows` yet.
+
+    `only` names the rows wanted; the others stay as they are. ValueError if it names none of the table's.
+    """
+    folder = rows_folder(lab.run.out, number)
+    measures = TABLES[number]
+    if unknown := sorted(set(only) - measures.keys()):
+        raise ValueError(f"table {number} has no row {', '.join(unknown)}: it has {', '.join(measures)}")
+    done = {row.method for row in load_rows(folder)} if folder.is_dir() else set()
+    networks = Networks(lab)
+    for name, measure in measures.items():
+        if name in done or (only and name not in only):
+            continue
+        if missing := [stage for stage in NEEDS.get(name, ()) if getattr(lab.recipe, stage) is None]:
+            tqdm.write(f"{name}: not run, recipe {lab.recipe.name!r} has no [{'], ['.join(missing)}]")
+            continue
+        measured = list(measure(networks))
+        if processes.rank() == 0:
+            for row in measured:
+                save_row(folder, row)
+                tqdm.write(
+                    f"{row.method} {row.stage}: {100 * row.accuracy:.1f} % at S = {row.mean_patches:.2f}"
+                )

@@ -1,0 +1,76 @@
+"""The rows of Table 3: BagNet without and with PatchDrop, each with its run time."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from torch import Tensor
+
+from training.methods.bagnet import milliseconds_per_image
+from training.methods.crossfit import Classifier
+from training.methods.patchdrop import served
+from training.paper.measure_rows import (
+    Rows,
+    baseline_size,
+    chooser_row,
+    plain_row,
+    policy_row,
+    sharp_predictor,
+)
+from training.paper.networks import Networks
+from training.paper.rows import Row
+from training.run.evaluate import Predictor
+from training.run.lab import Lab
+
+SPEED_IMAGES = 64
+
+
+def hr_cnn(networks: Networks) -> Rows:
+    """HR-CNN."""
+    predictor = sharp_predictor(networks.hr)
+    row = plain_row(networks.lab, "hr_cnn", predictor, bought=True)
+    yield _timed(networks.lab, row, predictor)
+
+
+def bagnet(networks: Networks) -> Rows:
+    """BagNet on every patch."""
+    row = plain_row(networks.lab, "bagnet", networks.bagnet, bought=True)
+    yield _timed(networks.lab, row, networks.bagnet)
+
+
+def bagnet_patchdrop(networks: Networks) -> Rows:
+    """PatchDrop on BagNet."""
+    for stage, trained in networks.bagnet_patchdrop.items():
+        predictor = served(stage, trained.classifier)
+        row = policy_row(networks.lab, "bagnet_patchdrop", stage, trained.policy, predictor)
+        yield _timed(networks.lab, row, _after(trained.policy, predictor))
+
+
+def bagnet_chooser(name: str) -> Callable[[Networks], Rows]:
+    """Rows of one of CHOOSERS with BagNet in HR-CNN's place."""
+
+    def rows(networks: Networks) -> Rows:
+        classifier: Classifier = networks.bagnet
+        for stage, trained in networks.bagnet_patchdrop.items():
+            size = baseline_size(networks.lab, trained.policy)
+            if stage != "pt":
+                classifier = networks.tuned(name, size, stage, classifier, "bagnet_")
+            predictor = served(stage, classifier)
+            row = chooser_row(networks, f"bagnet_{name}", name, stage, size, predictor)
+            yield _timed(networks.lab, row, _after(networks.chooser(name, size), predictor))
+
+    return rows
+
+
+def _after(choose: Callable[[Tensor], Tensor], predictor: Predictor) -> Predictor:
+    """The same answers, but choosing is run first: its time counts."""
+
+    def both(hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:
+        choose(lr)
+        return predictor(hr, lr, selected)
+
+    return both
+
+
+def _timed(lab: Lab, row: Row, predictor: Predictor) -> Row:
+    times = milliseconds_per_image(predictor, lab.test, row.selected[:SPEED_IMAGES], lab.run.device)
+    return replace(row, facts=row.facts | {"milliseconds": times})

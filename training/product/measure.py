@@ -1,0 +1,105 @@
+"""How good a bundle is: greedy policy, its curve, and the baselines with the same classifier and S."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from models.bundle import Bundle
+from models.grid import PATCHES
+from models.policy import utilities
+from training.data.images import ImageSource
+from training.methods.fixed import FIXED_H, FIXED_V, fixed_masks
+from training.methods.stochastic import stochastic_masks
+from training.run.evaluate import paired_bootstrap, policy_logits, right_on
+
+STOCHASTIC_SEEDS = 5
+CURVE_PATCHES = (1, 2, 3, 4, 5, 6, 8, 12)
+TABLE_PATCHES = (1, 2, 4, 6, 8)
+
+
+def measure(bundle: Bundle, images: ImageSource) -> dict[str, Any]:
+    """Everything the card says about one split, JSON-serialisable."""
+    for network in (bundle.policy, bundle.classifier):
+        network.to(memory_format=torch.channels_last)
+    count = len(images.labels)
+    logits = policy_logits(bundle.policy, images, torch.arange(count), bundle.classifier.coarse)
+    utility = utilities(logits)
+    bought = utility >= bundle.manifest.threshold
+    patches = float(bought.double().sum(1).mean())
+    policy_right = _right(bundle, images, bought)
+    sizes = sorted({math.floor(patches), math.ceil(patches), *TABLE_PATCHES})
+    baselines = {
+        name: _baseline(bundle, images, name, sizes) for name in ("fixed_h", "fixed_v", "stochastic")
+    }
+    everything, nothing = torch.ones(count, PATCHES).bool(), torch.zeros(count, PATCHES).bool()
+    return {
+        "images": count,
+        "data_digest": images.digest,
+        "policy": {
+            **_summary(policy_right),
+            "mean_patches": patches,
+            "images_by_patches": torch.bincount(bought.sum(1), minlength=PATCHES + 1).tolist(),
+            "unique_choices": len(torch.unique(bought, dim=0)),
+        },
+        "lr_only": _summary(_right(bundle, images, nothing)),
+        "all_patches": _summary(_right(bundle, images, everything)),
+        "baselines": {name: _against(policy_right, right, patches) for name, right in baselines.items()},
+        "curve": _curve(bundle, images, utility),
+    }
+
+
+def _right(bundle: Bundle, images: ImageSource, selected: Tensor) -> Tensor:
+    return right_on(bundle.classifier, images, selected, bundle.policy.shift.device)
+
+
+def _summary(right: Tensor) -> dict[str, float]:
+    accuracy = float(right.mean())
+    return {"accuracy": accuracy, "standard_error": math.sqrt(accuracy * (1 - accuracy) / len(right))}
+
+
+def _baseline(bundle: Bundle, images: ImageSource, name: str, sizes: list[int]) -> dict[int, Tensor]:
+    """For each number of patches, how often each image is labelled rightly (N,)."""
+    count = len(images.labels)
+    result = {}
+    for size in tqdm(sizes, desc=f"measuring {name}", leave=False, mininterval=5):
+        draws = blind_choices(name, size, count)
+        result[size] = torch.stack([_right(bundle, images, draw) for draw in draws]).mean(0)
+    return result
+
+
+def blind_choices(name: str, size: int, count: int) -> list[Tensor]:
+    """What fixed_h, fixed_v or stochastic, blind to the tile, buy: bool (count, 16), a mask for each draw."""
+    if name == "stochastic":
+        return [stochastic_masks(size, count, seed) for seed in range(STOCHASTIC_SEEDS)]
+    return [fixed_masks(FIXED_H if name == "fixed_h" else FIXED_V, size, count)]
+
+
+def _against(policy_right: Tensor, right: dict[int, Tensor], patches: float) -> dict[str, Any]:
+    """The baseline at the policy's S, rounded up and interpolated, and the paired bootstrap of the gap."""
+    low, high = right[math.floor(patches)], right[math.ceil(patches)]
+    share = patches - math.floor(patches)
+    same = (1 - share) * low + share * high
+    return {
+        "accuracy_by_patches": {str(size): float(values.mean()) for size, values in right.items()},
+        "at_same_patches": float(same.mean()),
+        "at_patches_rounded_up": float(high.mean()),
+        "gain": paired_bootstrap(policy_right, same),
+        "gain_rounded_up": paired_bootstrap(policy_right, high),
+    }
+
+
+def _curve(bundle: Bundle, images: ImageSource, utility: Tensor) -> list[dict[str, float]]:
+    points = []
+    for point in tqdm(bundle.manifest.curve, desc="measuring the curve", leave=False, mininterval=5):
+        bought = utility >= point.threshold
+        points.append(
+            {
+                "threshold": point.threshold,
+                "mean_patches": float(bought.double().sum(1).mean()),
+                "accuracy": float(_right(bundle, images, bought).mean()),
+            }
+        )
+    return points

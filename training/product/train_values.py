@@ -1,0 +1,52 @@
+"""Value regression: the policy's first shape, fitted to the table of the jury's answers.
+
+For image i and choice k the table holds the loss L_ik = 1 - p(true label), calibrated. The policy's
+b and v are fitted so that b exp(-sum_p v_p m_kp) explains how L varies over the choices k of one image.
+Centring per image leaves out what no purchase can change. Off-policy, one cached table, no sampling
+noise. A linear fit was tried and dropped: blind to diminishing returns, it bought everything or nothing.
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from models.policy import PolicyNetwork
+from models.symmetry import dihedral_patches
+from training.methods.crossfit import Table
+from training.run.batches import Batch
+from training.run.lab import Lab
+from training.run.loop import train_stage
+from training.run.recipe import Stage
+
+
+def value_loss(log_saving: Tensor, reach: Tensor, masks: Tensor, losses: Tensor) -> Tensor:
+    """Mean squared error of b exp(-sum_p v_p m_kp), centred per image.
+
+    log_saving (B,), reach (B, 16), masks (B, K, 16), losses (B, K) -> ().
+    """
+    predicted = torch.exp(log_saving.unsqueeze(1) - torch.einsum("bp,bkp->bk", reach, masks))
+    error = (predicted - predicted.mean(1, keepdim=True)) - (losses - losses.mean(1, keepdim=True))
+    return error.square().mean()
+
+
+def train_values(
+    lab: Lab, stage: str, policy: PolicyNetwork, table: Table, exponent: float, config: Stage
+) -> None:
+    """Fit `policy` in place on the table's images; leaves it in evaluation mode."""
+    truth = table.labels.view(-1, 1, 1).expand(-1, table.masks.shape[1], 1)
+    losses = 1 - table.calibrated(exponent).gather(2, truth)[..., 0]  # (M, K)
+    row_of = torch.full((int(table.indices.max()) + 1,), -1)
+    row_of[table.indices] = torch.arange(len(table.indices))
+
+    def step(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        rows = row_of[batch.chosen]
+        masks = dihedral_patches(table.masks[rows].float(), batch.symmetry)
+        log_saving, reach = policy.saving_and_reach(batch.lr)
+        asked, left = (part.to(batch.lr.device, non_blocking=True) for part in (masks, losses[rows]))
+        loss = value_loss(log_saving, reach, asked, left)
+        return loss, {"value_loss": loss}
+
+    # The jury was asked about whole tiles: in a crop, a patch's worth would lie beside the patch.
+    whole = replace(lab, crops=None, recipe=replace(lab.recipe, pad=0, crop_from=0))
+    train_stage(whole, stage, {"policy": policy}, table.indices, config, step)

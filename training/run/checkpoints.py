@@ -1,0 +1,75 @@
+"""Checkpoints: one safetensors file with its JSON in the header, so that one rename replaces both."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from training.run import processes
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write beside, sync, rename: a reader sees the old file or the new one, never half of one.
+
+    Of several processes that train together the first one writes.
+    """
+    if processes.rank() > 0:
+        return
+    temporary = path.with_name(path.name + ".partial")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Tensors by name and JSON-serialisable facts, atomically."""
+    kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_atomically(path, save(kept, {"facts": json.dumps(facts, sort_keys=True)}))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """What `save_tensors` wrote."""
+    with safe_open(path, framework="pt") as file:
+        facts = json.loads(file.metadata()["facts"])
+        return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118 - not a dict
+
+
+def save_training(
+    path: Path, networks: Mapping[str, nn.Module], optimiser: torch.optim.Optimizer, facts: Mapping[str, Any]
+) -> None:
+    """Networks and optimiser moments; learning rates are a function of the step and need no saving."""
+    tensors = {
+        f"{name}/{key}": value
+        for name, network in networks.items()
+        for key, value in network.state_dict().items()
+    }
+    for number, moments in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser/{number}/{key}": value for key, value in moments.items()}
+    save_tensors(path, tensors, facts)
+
+
+def load_training(
+    path: Path, networks: Mapping[str, nn.Module], optimiser: torch.optim.Optimizer
+) -> dict[str, Any]:
+    """Restore in place what `save_training` wrote, strictly; returns the facts."""
+    tensors, facts = load_tensors(path)
+    for name, network in networks.items():
+        prefix = f"{name}/"
+        state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+        network.load_state_dict(state, strict=True)
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith("optimiser/"):
+            _, number, moment = key.split("/")
+            moments.setdefault(int(number), {})[moment] = value
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    return facts
