@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.grid import mask_image
+from models.grid import GRID, patch_side
 
 Fill = Literal["zero", "lr"]
 
@@ -33,6 +33,14 @@ def upsample(lr: Tensor, size: int) -> Tensor:
     if lr.shape[-2:] == (size, size):
         return lr
     return F.interpolate(lr, (size, size), mode="bilinear", align_corners=False)
+
+
+def mask_image(selected: Tensor, size: int) -> Tensor:
+    """Spread a choice of patches (B, 16) over the pixels of its tile: (B, 1, size, size), 1 = bought."""
+    step = patch_side(size)
+    values = selected if selected.is_floating_point() else selected.to(torch.float32)
+    grid = values.reshape(-1, 1, GRID, GRID).transpose(2, 3)  # (B, 1, col, row) -> (B, 1, row, col)
+    return grid.repeat_interleave(step, 2).repeat_interleave(step, 3)
 
 
 def compose(hr: Tensor, lr: Tensor, selected: Tensor, fill: Fill) -> Tensor:

@@ -29,7 +29,11 @@ def to_minor(amount: Decimal, currency: str) -> int:
 
 @dataclass(frozen=True)
 class Money:
-    """`minor` integer minor units of `currency` (ISO 4217, three capitals)."""
+    """`minor` integer minor units of `currency` (ISO 4217, three capitals).
+
+    Amounts of one currency add, subtract and compare; ValueError for two currencies. An amount of zero
+    is false.
+    """
 
     minor: int
     currency: str
@@ -48,6 +52,30 @@ class Money:
             raise InvalidInputError(f"{amount!r} has more decimals than {currency} ({places})", amount=amount)
         return cls(to_minor(major, currency), currency)
 
+    def __add__(self, other: "Money") -> "Money":
+        return Money(self.minor + self._same_currency(other).minor, self.currency)
+
+    def __sub__(self, other: "Money") -> "Money":
+        return Money(self.minor - self._same_currency(other).minor, self.currency)
+
+    def __neg__(self) -> "Money":
+        return Money(-self.minor, self.currency)
+
+    def __bool__(self) -> bool:
+        return self.minor != 0
+
+    def __lt__(self, other: "Money") -> bool:
+        return self.minor < self._same_currency(other).minor
+
+    def __le__(self, other: "Money") -> bool:
+        return self.minor <= self._same_currency(other).minor
+
+    def __gt__(self, other: "Money") -> bool:
+        return self.minor > self._same_currency(other).minor
+
+    def __ge__(self, other: "Money") -> bool:
+        return self.minor >= self._same_currency(other).minor
+
     @property
     def amount(self) -> str:
         """The amount in major units with exactly the currency's decimals, such as "12.50"."""
@@ -56,3 +84,8 @@ class Money:
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"
+
+    def _same_currency(self, other: "Money") -> "Money":
+        if other.currency != self.currency:
+            raise ValueError(f"{self} and {other} are in different currencies; money is never converted")
+        return other

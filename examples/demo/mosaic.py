@@ -8,7 +8,8 @@ from PIL import Image
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 
-GRID = 4
+from models.grid import GRID
+
 TILE_PX = 256
 """High-resolution pixels along a tile's edge."""
 

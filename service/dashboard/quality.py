@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from models.bundle import Manifest
-
-PATCHES = 16
+from models.grid import PATCHES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
+from models.grid import GRID
 from service.geotiff.errors import PatchMisplacedError, PatchTooCoarseError
 from service.geotiff.ground import offset_m, pixel_steps_m, to_wgs84, transform_points
 from service.imagery.radiometry import Imagery
-from service.imagery.tile_grid import GRID, TileGrid
+from service.imagery.tile_grid import TileGrid
 
 MIN_COVER = 0.98  # share of the patch's area that valid delivered pixels must cover
 MAX_COARSENESS = 2.0  # delivered pixel over ordered pixel

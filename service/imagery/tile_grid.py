@@ -13,11 +13,10 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
+from models.grid import GRID, PATCHES
 from service.geotiff.ground import to_wgs84
 from service.imagery.geojson import geometry, unwrap
 
-GRID = 4  # patches along a side of a tile
-PATCHES = GRID * GRID
 _EDGE_POINTS = 16  # along each side of the footprint
 # Ring of a cell, in (column, row) steps from its upper left corner: counter-clockwise in a north-up raster.
 _RING = np.array([(0, 0), (0, 1), (1, 1), (1, 0), (0, 0)], np.float64)

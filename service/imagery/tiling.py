@@ -14,11 +14,8 @@ from service.geotiff.errors import (
 )
 from service.geotiff.ground import pixel_steps_m
 from service.imagery.averaging import average_down, whole
-from service.imagery.placement import place_patch
 from service.imagery.radiometry import Imagery
-from service.imagery.tile_grid import GRID, PATCHES, TileGrid, quadrangle_area_m2
-
-__all__ = ["GRID", "PATCHES", "TileGrid", "Tiles", "cut_tiles", "place_patch"]
+from service.imagery.tile_grid import TileGrid, quadrangle_area_m2
 
 FINEST, COARSEST = 0.9, 1.5  # of the bundle's LR GSD: what is used as it is
 _SQUARE_DEGREES = 2.0  # how far from a right angle rows and columns may be on the ground

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-PATCHES = 16
+from models.grid import PATCHES
+
 Place = tuple[int, int]  # tile, patch
 
 

@@ -9,8 +9,8 @@ from models.grid import GRID
 from service.bundles.predictor import PredictorDep
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import read_geotiff
+from service.imagery.placement import place_patch
 from service.imagery.radiometry import to_imagery
-from service.imagery.tiling import place_patch
 from service.orders.deliveries import Decode, Placed, Upload
 from service.plans.reading import grid_of
 from service.plans.tables import Scene

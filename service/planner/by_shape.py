@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.grid import GRID, PATCHES
 from service.money import exponent
 from service.planner.bounds import Bound, measured
 from service.planner.decision import Decision, Purchase, conclude
@@ -24,8 +25,6 @@ from service.planner.tile_shapes import (
     BITS,
     CHOICES,
     EVERYTHING,
-    PATCHES,
-    SIDE,
     Choices,
     Cover,
     cover_with,
@@ -83,7 +82,7 @@ def order_choices(areas_m2: NDArray[np.float64], terms: Terms) -> TileOrders:
     patches = whole_cm2(areas_m2)[0]
     narrowest = _narrowest(patches, terms)
     areas = BITS @ patches
-    if narrowest > SIDE:
+    if narrowest > GRID:
         areas[EVERYTHING] = narrowest**2 * int(patches.sum()) // PATCHES
     cover = _cover(areas, terms, narrowest)
     return TileOrders(

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.grid import PATCHES
 from service.planner.by_shape import order_amounts, order_choices, shape_weights
 from service.planner.scene_orders import covered, lay_out, scene_orders
-from service.planner.tile_shapes import BITS, PATCHES
+from service.planner.tile_shapes import BITS
 from service.pricing.billing import Terms, tariff_of, whole_cm2
 
 Mask = NDArray[np.bool_]  # (T, 16)

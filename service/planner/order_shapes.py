@@ -12,12 +12,12 @@ import shapely
 from affine import Affine
 from numpy.typing import NDArray
 
+from models.grid import GRID
 from service.planner.by_shape import TileOrders, order_choices
 from service.planner.scene_orders import Layout, SceneOrders, lay_out, scene_orders
 from service.planner.tile_shapes import BITS
 from service.pricing.billing import CM2_PER_M2, Terms
 
-GRID = 4
 Points = NDArray[np.float64]  # (..., 2), x and y, or longitude and latitude
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.grid import GRID, PATCHES
 from service.planner.by_shape import TileOrders, order_amounts, order_choices, shape_weights
-from service.planner.tile_shapes import BITS, PATCHES, SIDE, is_legal
+from service.planner.tile_shapes import BITS, is_legal
 from service.pricing.billing import ANY_SHAPE, CM2_PER_M2, Bill, Terms, bill, whole_cm2
 
 Ints = NDArray[np.int64]
@@ -51,7 +52,7 @@ class Layout:
 def scene_orders(areas_m2: NDArray[np.float64], columns: int, terms: Terms) -> SceneOrders:
     """Prepare for the orders of a scene: areas (T, 16) in square metres, tiles row by row."""
     areas = whole_cm2(areas_m2)
-    cells = np.zeros((len(areas) // columns * SIDE, columns * SIDE), dtype=np.int64)
+    cells = np.zeros((len(areas) // columns * GRID, columns * GRID), dtype=np.int64)
     cells[cells_of(columns, *_every(len(areas)))] = areas.ravel()
     return SceneOrders(
         terms=terms, columns=columns, cells_cm2=cells, tile=_tile_orders(int(areas.min()), terms)
@@ -60,7 +61,7 @@ def scene_orders(areas_m2: NDArray[np.float64], columns: int, terms: Terms) -> S
 
 def cells_of(columns: int, tiles: NDArray[Any], patches: NDArray[Any]) -> tuple[Ints, Ints]:
     """Rows and columns on the lattice of patches (N,) of tiles (N,)."""
-    return tiles // columns * SIDE + patches % SIDE, tiles % columns * SIDE + patches // SIDE
+    return tiles // columns * GRID + patches % GRID, tiles % columns * GRID + patches // GRID
 
 
 def lay_out(orders: SceneOrders, selected: NDArray[np.bool_]) -> Layout:
@@ -125,7 +126,7 @@ def _span(at: Ints, narrowest: int, extent: int) -> tuple[int, int]:
 def _apart(orders: SceneOrders, selected: NDArray[np.bool_]) -> Layout | None:
     """Several shapes; none where the scene itself is too narrow for one."""
     narrowest = orders.tile.narrowest
-    if narrowest <= SIDE:
+    if narrowest <= GRID:
         rows, columns, owner = _in_tiles(orders, selected)
     elif narrowest <= min(orders.cells_cm2.shape):
         rows, columns, owner = _in_squares(orders, selected)

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from models.grid import GRID, PATCHES
 from service.pricing.billing import ShapeRules
 
-SIDE = 4
-PATCHES = SIDE * SIDE
 CHOICES = np.arange(1 << PATCHES, dtype=np.int64)
 BITS = (CHOICES[:, None] >> np.arange(PATCHES)) & 1  # (65536, 16)
 EVERYTHING = (1 << PATCHES) - 1
@@ -63,14 +62,14 @@ def forms() -> Forms:
         connected=(first_part == CHOICES) & (CHOICES > 0),
         first_part=first_part,
         hole=_flood(outside, outside & _BORDER) != outside,
-        vertices=corners(np.pad(BITS.reshape(-1, SIDE, SIDE), ((0, 0), (1, 1), (1, 1))) > 0),
+        vertices=corners(np.pad(BITS.reshape(-1, GRID, GRID), ((0, 0), (1, 1), (1, 1))) > 0),
     )
 
 
 def legal_shapes(rules: ShapeRules, narrowest: int) -> Choices:
     """The connected choices that a provider takes as one shape; `narrowest` patches wide everywhere."""
     form = forms()
-    legal = form.connected & _filled_by_squares(min(narrowest, SIDE))
+    legal = form.connected & _filled_by_squares(min(narrowest, GRID))
     if not rules.holes:
         legal &= ~form.hole
     if rules.convex:
@@ -136,8 +135,8 @@ def _flood(choices: Choices, seeds: Choices) -> Choices:
             & (
                 ((reached & ~_LAST_ROW) << 1)
                 | ((reached & ~_FIRST_ROW) >> 1)
-                | (reached << SIDE)
-                | (reached >> SIDE)
+                | (reached << GRID)
+                | (reached >> GRID)
             )
         )
         if (grown == reached).all():
@@ -175,8 +174,8 @@ def _reaches_all(cells: NDArray[np.bool_]) -> bool:
 
 def _filled_by_squares(side: int) -> NDArray[np.bool_]:
     """Whether squares of side x side patches fill the choice: else some part of it is thinner."""
-    corner = sum(((1 << side) - 1) << SIDE * column for column in range(side))
-    places = [SIDE * column + row for column in range(SIDE - side + 1) for row in range(SIDE - side + 1)]
+    corner = sum(((1 << side) - 1) << GRID * column for column in range(side))
+    places = [GRID * column + row for column in range(GRID - side + 1) for row in range(GRID - side + 1)]
     filled = np.zeros_like(CHOICES)
     for square in (corner << place for place in places):
         filled |= np.where((CHOICES & square) == square, square, 0)

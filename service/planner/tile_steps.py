@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.planner.tile_shapes import BITS, CHOICES, PATCHES
+from models.grid import PATCHES
+from service.planner.tile_shapes import BITS, CHOICES
 
 TILES_AT_ONCE = 64
 """Of whose choices 34 MB of sums are held."""

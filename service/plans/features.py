@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.grid import PATCHES, row_col
+from models.grid import GRID, PATCHES, row_col
 from service.geotiff.ground import to_wgs84
 from service.imagery.geojson import DECIMALS, POLE, Geometry, bounds, geometry
-from service.imagery.tiling import TileGrid
+from service.imagery.tile_grid import TileGrid
 from service.ledger.book import allocate
 from service.money import Money
 from service.planner.margins import margins
-from service.planner.order_shapes import GRID, Points, Shape, compile_order, move
+from service.planner.order_shapes import Points, Shape, compile_order, move
 from service.planner.reasons import patch_reasons
 from service.plans.arrays import PlanArrays
 from service.plans.reading import grid_of

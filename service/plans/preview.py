@@ -8,7 +8,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from service.imagery.tiling import TileGrid
+from service.imagery.tile_grid import TileGrid
 from service.planner.order_shapes import move
 
 SIDE = 1600

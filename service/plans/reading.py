@@ -8,7 +8,8 @@ from service import blobs as storage
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import read_geotiff
 from service.imagery.radiometry import Imagery, to_imagery
-from service.imagery.tiling import TileGrid, Tiles, cut_tiles
+from service.imagery.tile_grid import TileGrid
+from service.imagery.tiling import Tiles, cut_tiles
 from service.plans.options import PlanOptions
 from service.plans.tables import Scene
 from service.settings import Settings

@@ -8,9 +8,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from models.grid import GRID
 from service.client import Json
 
-GRID = 4
 TILES_SHOWN, TILES_ACROSS = 12, 6
 BUY, LEAVE = "#", "."
 

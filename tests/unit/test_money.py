@@ -1,5 +1,6 @@
 """Money: exact in, exact out."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -54,3 +55,33 @@ def test_rounds_halves_away_from_zero() -> None:
     halves = ["0.005", "0.015", "0.025", "-0.005"]
 
     assert [to_minor(Decimal(half), "USD") for half in halves] == [1, 2, 3, -1]
+
+
+def test_money_adds_subtracts_and_negates() -> None:
+    a, b = Money(1250, "USD"), Money(50, "USD")
+
+    assert (a + b, a - b, -a) == (Money(1300, "USD"), Money(1200, "USD"), Money(-1250, "USD"))
+
+
+def test_money_compares_by_amount() -> None:
+    small, large = Money(5, "USD"), Money(7, "USD")
+
+    assert small < large and large > small and small <= small and large >= large  # noqa: PT018
+    assert max(small, large) == large
+    assert not Money(0, "USD") and small  # noqa: PT018
+
+
+@pytest.mark.parametrize(
+    "combine",
+    [
+        lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a < b, lambda a, b: a <= b, lambda a, b: a > b,
+        lambda a, b: a >= b,
+    ],
+)  # fmt: skip
+def test_money_refuses_to_mix_currencies(combine: Callable[[Money, Money], object]) -> None:
+    with pytest.raises(ValueError, match=r"12\.50 USD and 1250 JPY are in different currencies"):
+        combine(Money(1250, "USD"), Money(1250, "JPY"))
+
+
+def test_money_of_two_currencies_is_not_equal() -> None:
+    assert Money(5, "USD") != Money(5, "EUR")

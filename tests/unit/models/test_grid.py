@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from models.grid import PATCHES, mask_image, patch_slices, row_col
+from models.grid import PATCHES, patch_slices, row_col
+from models.preprocess import mask_image
 
 FIGURE_3 = [
     [0, 4, 8, 12],

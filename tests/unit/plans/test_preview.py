@@ -8,7 +8,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from PIL import Image
 
-from service.imagery.tiling import TileGrid
+from service.imagery.tile_grid import TileGrid
 from service.plans.preview import FILLED, SIDE, WANTED, draw_preview
 
 Pixels = NDArray[np.uint8]

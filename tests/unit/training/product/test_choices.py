@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.grid import mask_image
+from models.preprocess import mask_image
 from models.symmetry import SYMMETRIES, dihedral, dihedral_patches
 from training.methods.crossfit import Table, fit_temperature
 from training.methods.fixed import FIXED_H, FIXED_V, fixed_masks, in_fixed_order

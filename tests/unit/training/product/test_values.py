@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from models.grid import mask_image
 from models.policy import PolicyConfig, PolicyNetwork
+from models.preprocess import mask_image
 from tests.support.lab import tiny_lab
 from training.methods.crossfit import Table
 from training.product import train_values as train_values_module
