@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 CIFAR_BLOCKS = {"resnet8": 1, "resnet32": 5}
-"""n of the [n, n, n] stages: depth = 6 n + 2."""
+"""Blocks per stage, n, of a network with stages [n, n, n]; its depth is 6 n + 2."""
 
 RESNETS: dict[str, tuple[type[BasicBlock | Bottleneck], list[int]]] = {
     "resnet10": (BasicBlock, [1, 1, 1, 1]),
@@ -18,15 +18,18 @@ RESNETS: dict[str, tuple[type[BasicBlock | Bottleneck], list[int]]] = {
 }
 
 HALF_RESNET18 = "resnet18_half"
-"""ResNet18 with half the channels after its stem: what two CPU cores can train."""
+"""ResNet18 with half the channels after its stem, small enough to train on two CPU cores."""
 
 
 def build_backbone(name: str, classes: int) -> nn.Module:
-    """A randomly initialised network (B, 3, H, H) -> logits (B, classes). ValueError if unknown."""
+    """Build a randomly initialised network that maps (B, 3, H, H) to logits (B, classes).
+
+    Raise ValueError if the name is unknown.
+    """
     if name in CIFAR_BLOCKS:
         return CifarResNet(CIFAR_BLOCKS[name], classes)
     if name == HALF_RESNET18:
-        block: Any = timm.models.resnet.BasicBlock  # annotated by timm as an instance of itself
+        block: Any = timm.models.resnet.BasicBlock  # timm annotates the parameter as an instance, not a class
         half: nn.Module = timm.models.resnet.ResNet(
             block, (2, 2, 2, 2), num_classes=classes, channels=(32, 64, 128, 256)
         )
@@ -35,12 +38,14 @@ def build_backbone(name: str, classes: int) -> nn.Module:
         kind, layers = RESNETS[name]
         resnet: nn.Module = ResNet(kind, layers, num_classes=classes)
         return resnet
-    # Only names in timm's own registry: "hf_hub:..." would reach for the network.
+    # Accept only names in timm's own registry: "hf_hub:..." would download from the network.
     if not timm.is_model(name):
-        raise ValueError(f"unknown backbone {name!r}")
+        raise ValueError(f"The backbone {name!r} is unknown.")
     network: nn.Module = timm.create_model(name, pretrained=False, num_classes=classes)
     if name.startswith("efficientnet_lite"):
-        _set_batch_norm_eps(network, 1e-3)  # the ImageNet weights were trained with TensorFlow's eps
+        _set_batch_norm_eps(
+            network, 1e-3
+        )  # the ImageNet weights were trained with TensorFlow's eps, not 1e-5
     return network
 
 
@@ -51,7 +56,7 @@ def _set_batch_norm_eps(network: nn.Module, eps: float) -> None:
 
 
 class CifarBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut, 1x1 where the shape changes."""
+    """Two 3x3 convolutions and a shortcut, which is a 1x1 convolution where the shape changes."""
 
     def __init__(self, width_in: int, width: int, stride: int) -> None:
         super().__init__()
@@ -66,13 +71,13 @@ class CifarBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, width, H / stride, W / stride)."""
+        """Map (B, C, H, W) to (B, width, H / stride, W / stride)."""
         inner: Tensor = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
         return F.relu(inner + self.shortcut(x))
 
 
 class CifarResNet(nn.Module):
-    """[n, n, n] blocks of 16, 32 and 64 channels behind a 3x3 stem (He et al. 2016, section 4.2)."""
+    """A 3x3 stem and three stages of n blocks with 16, 32 and 64 channels (He et al. 2016, section 4.2)."""
 
     def __init__(self, n: int, classes: int) -> None:
         super().__init__()
@@ -85,8 +90,8 @@ class CifarResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 3, H, H) -> logits (B, classes)."""
-        features = self.stages(self.stem(x)).mean((2, 3))  # (B, 64)
+        """Map (B, 3, H, H) to logits (B, classes)."""
+        features = self.stages(self.stem(x)).mean((2, 3))  # (B, 64, H / 4, H / 4) -> (B, 64)
         logits: Tensor = self.head(features)
         return logits
 

@@ -1,8 +1,7 @@
-"""A bundle: policy, two-stream classifier and manifest, to and from bytes. Nothing is ever unpickled.
+"""A bundle's policy, two-stream classifier and manifest, to and from bytes.
 
-Callers read and write the files; here there are only names and bytes. A bundle is `manifest.json`
-and one safetensors file per network. Matrices and kernels are stored in half precision; vectors
-(batch norm, biases) stay in single precision, for a variance may leave fp16's range.
+A bundle is `manifest.json` and one safetensors file per network; nothing is ever unpickled.
+This module maps file names to bytes, and its callers read and write the files.
 """
 
 import hashlib
@@ -46,7 +45,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Bundle:
-    """Networks in float32 and evaluation mode, and what they are."""
+    """Networks in float32 and evaluation mode, with their manifest."""
 
     manifest: Manifest
     policy: PolicyNetwork
@@ -54,17 +53,21 @@ class Bundle:
 
     @property
     def sha256(self) -> str:
-        """Digest of the manifest as dumped; it covers the weights, whose digests it holds."""
+        """The digest of the manifest as dumped; it covers the weights, whose digests the manifest holds."""
         return hashlib.sha256(manifest_to_json(self.manifest).encode()).hexdigest()
 
     def utilities(self, lr: Tensor) -> Tensor:
-        """What each patch is worth: normalised LR tiles (B, 3, h, h) -> (B, 16) in 0..1."""
-        coarse = self.classifier.coarse(lr) if self.policy.config.doubt_exponent else None
+        """Return the utilities (B, 16), each in 0..1, of normalised LR tiles (B, 3, h, h)."""
+        # An exponent of 0 needs no LR stream, whose pass would only cost time.
+        coarse = self.classifier.coarse(lr) if self.policy.config.uncertainty_exponent else None
         return utilities(self.policy(lr, coarse))
 
 
 def build_bundle(manifest: Manifest) -> Bundle:
-    """Random networks of the shape that the manifest describes. BundleError on an unknown backbone."""
+    """Build the networks that a manifest describes, with random weights.
+
+    Raise BundleError on an unknown backbone.
+    """
     classes = len(manifest.classes)
     try:
         policy = PolicyNetwork(
@@ -73,7 +76,7 @@ def build_bundle(manifest: Manifest) -> Bundle:
                 input_size=manifest.input_sizes["policy"],
                 views=manifest.policy_views,
                 head="independent" if manifest.mode == "paper" else "diminishing",
-                doubt_exponent=manifest.doubt_exponent,
+                uncertainty_exponent=manifest.uncertainty_exponent,
             )
         )
         hr = build_backbone(manifest.backbones["hr"], classes)
@@ -92,16 +95,17 @@ def build_bundle(manifest: Manifest) -> Bundle:
 
 
 def load_bundle(files: Mapping[str, bytes]) -> Bundle:
-    """Bundle from `manifest.json` and its `*.safetensors`, on the CPU in float32.
+    """Load a bundle from its files by name, on the CPU in float32.
 
-    Other files (a card, say) are ignored. BundleError if a file is missing, altered or malformed.
+    Files other than `manifest.json` and its `*.safetensors` are ignored.
+    Raise BundleError if a file is missing, altered or malformed.
     """
     if MANIFEST not in files:
-        raise BundleError(f"bundle lacks {MANIFEST}")
+        raise BundleError(f"The bundle lacks {MANIFEST}.")
     try:
         manifest = manifest_from_json(files[MANIFEST].decode())
     except UnicodeDecodeError as error:
-        raise BundleError(f"{MANIFEST} is not UTF-8") from error
+        raise BundleError(f"{MANIFEST} is not UTF-8.") from error
     bundle = build_bundle(manifest)
     for network, module in _modules(bundle).items():
         name = f"{network}.safetensors"
@@ -110,7 +114,10 @@ def load_bundle(files: Mapping[str, bytes]) -> Bundle:
 
 
 def dump_bundle(bundle: Bundle, **changes: Any) -> dict[str, bytes]:
-    """File name -> bytes of a bundle; `changes` replace fields of its manifest, digests are filled in."""
+    """Return the files of a bundle by name; `changes` replace fields of its manifest.
+
+    The manifest's digests of the weights are computed here.
+    """
     files = {
         f"{network}.safetensors": save_tensors(
             {key: _stored(value) for key, value in module.state_dict().items()}
@@ -130,31 +137,33 @@ def _modules(bundle: Bundle) -> dict[str, nn.Module]:
 def _stored(value: Tensor) -> Tensor:
     kept = value.detach().cpu()
     if kept.is_floating_point():
+        # Vectors (biases, batch norm) stay in fp32: a variance may leave the range of fp16.
         kept = kept.to(torch.float16 if kept.ndim > 1 else torch.float32)
-    return kept.contiguous()
+    return kept.contiguous()  # safetensors refuses strided views, such as channels_last kernels
 
 
 def _verified(files: Mapping[str, bytes], name: str, digest: str) -> bytes:
     if name not in files:
-        raise BundleError(f"bundle lacks {name}")
+        raise BundleError(f"The bundle lacks {name}.")
     if hashlib.sha256(files[name]).hexdigest() != digest:
-        raise BundleError(f"sha256 of {name} differs from the manifest's")
+        raise BundleError(f"The sha256 of {name} differs from the manifest's.")
     return files[name]
 
 
 def _fill(module: nn.Module, name: str, content: bytes) -> None:
     try:
-        stored = load_tensors(content)
+        stored = load_tensors(content)  # never torch.load: a pickle runs code when it is read
         state = {key: _loaded(value) for key, value in stored.items()}
         module.load_state_dict(state, strict=True)
     except (SafetensorError, ValueError, RuntimeError) as error:
-        raise BundleError(f"{name} does not hold this bundle's network: {error}") from error
+        raise BundleError(f"{name} does not hold the network that the manifest describes: {error}") from error
 
 
 def _loaded(value: Tensor) -> Tensor:
     if not value.is_floating_point():
         return value
     single = value.to(torch.float32)
+    # One NaN would make every utility NaN, and a comparison with NaN silently buys nothing.
     if not bool(torch.isfinite(single).all()):
-        raise ValueError("a weight is not finite")
+        raise ValueError("A weight is not finite.")
     return single

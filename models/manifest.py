@@ -1,4 +1,4 @@
-"""The manifest of a bundle: what the networks are, what they expect, and how well they were measured."""
+"""The manifest of a bundle: its networks, their inputs, and their measured accuracy."""
 
 import json
 import math
@@ -17,16 +17,18 @@ NETWORKS = ("policy", "hr", "lr")
 BANDS = ("red", "green", "blue")
 FORMAT = 1
 ADDED_LATER = {"doubt_exponent": 0.0}
-"""Fields that the first bundles of this format lack, and what their absence means."""
+"""JSON fields that the first bundles of this format lack, each with the value that its absence means."""
+JSON_NAMES = {"uncertainty_exponent": "doubt_exponent"}
+"""Fields whose JSON name is older than their name in Python; released manifests keep the JSON name."""
 
 
 class BundleError(ValueError):
-    """A bundle's manifest or weights are malformed, or do not belong together."""
+    """A manifest or a weights file that is malformed, or that does not belong to the others."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """What one threshold on the utilities buys, on average, and how accurate the labels then are."""
+    """One threshold on the utilities, the mean number of patches it buys, and the accuracy of the labels."""
 
     threshold: float
     mean_patches: float
@@ -35,7 +37,7 @@ class CurvePoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """Everything about a bundle except its weights. Sizes in pixels, lengths in metres."""
+    """Every property of a bundle except its weights. Sizes are in pixels, lengths in metres."""
 
     name: str
     version: str
@@ -53,9 +55,9 @@ class Manifest:
     input_sizes: Mapping[str, int]
     bands: tuple[str, ...] = BANDS
     policy_views: int = 1
-    """Symmetries of the tile that the policy averages over, 1 to 8."""
-    doubt_exponent: float = 0.0
-    """Of the LR stream's doubt in a patch's worth; 0, as in bundles from before it, leaves it out."""
+    """Number of symmetries of the tile that the policy averages over, 1 to 8."""
+    uncertainty_exponent: float = 0.0
+    """Exponent of the LR stream's label uncertainty in a patch's score; 0 ignores the uncertainty."""
     fusion_exponent: float = 1.0
     temperature: float = 1.0
     threshold: float = 0.5
@@ -65,55 +67,67 @@ class Manifest:
     data_digest: str
     git_revision: str
     weights: Mapping[str, str]
-    """sha256 of each weights file, by file name. Empty until the bundle is dumped."""
+    """sha256 of each weights file, by file name; empty until the bundle is dumped."""
     format: int = FORMAT
 
 
 def manifest_to_json(manifest: Manifest) -> str:
-    """One text for one manifest: sorted keys, floats that read back exactly."""
-    document = asdict(manifest)
+    """Return the canonical JSON text of a manifest: sorted keys, floats that read back exactly.
+
+    The text must not change for a released manifest: a bundle's identity is its sha256.
+    """
+    document = {JSON_NAMES.get(name, name): value for name, value in asdict(manifest).items()}
     for name, unused in ADDED_LATER.items():
         if document[name] == unused:
-            del document[name]  # so that a bundle from before keeps its digest
+            del document[name]  # a bundle released before this field existed keeps its digest
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def manifest_from_json(text: str) -> Manifest:
-    """Read and check a manifest. BundleError names the first field that is wrong."""
+    """Read and check a manifest. Raise BundleError, naming the first field that is wrong."""
     try:
         document = json.loads(text)
     except ValueError as error:
-        raise BundleError(f"manifest is not JSON: {error}") from error
+        raise BundleError(f"The manifest is not JSON: {error}.") from error
     if not isinstance(document, dict):
-        raise BundleError("manifest is not a JSON object")
+        raise BundleError("The manifest is not a JSON object.")
     _check_keys(document)
-    manifest = Manifest(**{name: _read(name, value) for name, value in document.items()})
+    values: dict[str, Any] = {name: _read(name, value) for name, value in document.items()}
+    for name, json_name in JSON_NAMES.items():
+        if json_name in values:
+            values[name] = values.pop(json_name)
+    manifest = Manifest(**values)
     _check_sizes(manifest)
     return manifest
 
 
 def _check_keys(document: dict[str, Any]) -> None:
-    known = {field.name for field in fields(Manifest)}
+    known = {JSON_NAMES.get(field.name, field.name) for field in fields(Manifest)}
     if missing := sorted(known - document.keys() - ADDED_LATER.keys()):
-        raise BundleError(f"manifest lacks {', '.join(missing)}")
+        raise BundleError(f"The manifest lacks the fields {', '.join(missing)}.")
+    # An unknown field may change what the networks mean, so a newer bundle is refused, not half understood.
     if unknown := sorted(document.keys() - known):
-        raise BundleError(f"manifest has unknown fields {', '.join(unknown)}")
+        raise BundleError(f"The manifest has the unknown fields {', '.join(unknown)}.")
 
 
 def _check_sizes(manifest: Manifest) -> None:
-    if manifest.hr_size % GRID:
-        raise BundleError(f"hr_size {manifest.hr_size} is not a multiple of {GRID}")
-    if manifest.input_sizes["hr"] != manifest.hr_size:
-        raise BundleError(f"input_sizes hr {manifest.input_sizes['hr']} is not hr_size {manifest.hr_size}")
-    if manifest.lr_size > manifest.hr_size:
-        raise BundleError(f"lr_size {manifest.lr_size} is larger than hr_size {manifest.hr_size}")
+    size = manifest.hr_size
+    if size % GRID:  # each of the 4 x 4 patches has a whole number of pixels
+        raise BundleError(f"The manifest's hr_size of {size} px is not a multiple of {GRID}.")
+    hr_input = manifest.input_sizes["hr"]
+    if hr_input != size:  # TwoStreamClassifier feeds the composed tile to the HR stream without resizing it
+        raise BundleError(f"The manifest's input_sizes hr of {hr_input} px differs from hr_size, {size} px.")
+    if manifest.lr_size > size:
+        raise BundleError(
+            f"The manifest's lr_size of {manifest.lr_size} px is larger than hr_size, {size} px."
+        )
 
 
 def _read(name: str, value: Any) -> Any:
     try:
         return READERS[name](value)
     except (ValueError, TypeError, KeyError) as error:
-        raise BundleError(f"manifest field {name}: {error}") from error
+        raise BundleError(f"The manifest field {name} is wrong: {error}.") from error
 
 
 def _text(value: Any) -> str:
@@ -133,6 +147,7 @@ def _one_of(*allowed: str) -> Callable[[Any], str]:
 
 def _integer(low: int, high: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
+        # bool is a subclass of int: isinstance would let `true` pass as 1.
         if type(value) is not int or not low <= value <= high:
             raise ValueError(f"{value!r} is not an integer in {low}..{high}")
         return value
@@ -162,7 +177,7 @@ def _list_of(read: Callable[[Any], Any], low: int, high: int) -> Callable[[Any],
 
 def _classes(value: Any) -> tuple[str, ...]:
     names = _list_of(_text, 2, 10_000)(value)
-    if len(set(names)) != len(names):
+    if len(set(names)) != len(names):  # two outputs of the classifier would report as one class
         raise ValueError("a class is named twice")
     return names
 
@@ -180,6 +195,7 @@ def _curve_point(value: Any) -> CurvePoint:
     if not isinstance(value, dict) or set(value) != {field.name for field in fields(CurvePoint)}:
         raise ValueError("a curve point has threshold, mean_patches and accuracy")
     return CurvePoint(
+        # 1.01 is the end of every curve: no utility reaches it, so nothing is bought.
         threshold=_number(0, 1.01)(value["threshold"]),
         mean_patches=_number(0, 16)(value["mean_patches"]),
         accuracy=_number(0, 1)(value["accuracy"]),

@@ -1,4 +1,4 @@
-"""The policy: 16 utilities of the patches of a tile, from its LR pixels alone."""
+"""The policy network, which maps a tile's LR pixels to the utilities of its 16 patches."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,36 +17,42 @@ Head = Literal["independent", "diminishing"]
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyConfig:
-    """How to build a PolicyNetwork, and how it answers. ValueError on an impossible number of views."""
+    """Settings of a PolicyNetwork. Raises ValueError on an impossible number of views."""
 
     backbone: str
     input_size: int
-    """The LR tile is upsampled to this many pixels a side first; its own size leaves it as it is."""
+    """Side in pixels to which the LR tile is upsampled before the backbone."""
     views: int = 1
-    """Average over the first 1 to 8 symmetries of the tile: with 8, turning the tile turns the choice."""
+    """Number of symmetries of the tile to average over, 1 to 8; with 8, turning the tile turns the choice."""
     head: Head = "diminishing"
-    """How the backbone's outputs become scores: the paper's are independent."""
-    doubt_exponent: float = 0.0
-    """How much the LR stream's doubt of its own label counts in what a patch is worth; 0: not at all."""
+    """Mapping from the backbone's outputs to scores; the paper's head is "independent"."""
+    uncertainty_exponent: float = 0.0
+    """Exponent of the LR stream's label uncertainty in a patch's score; 0 ignores the uncertainty."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.views <= SYMMETRIES:
-            raise ValueError(f"{self.views} views: a square has 1 to {SYMMETRIES}")
+            raise ValueError(
+                f"A policy can average over 1 to {SYMMETRIES} views of a tile, not {self.views}."
+            )
 
 
 class PolicyNetwork(nn.Module):
-    """f_p of the paper's eq. 6, up to the sigmoid: one logit per patch, all at once.
+    """The policy f_p of the paper's eq. 6 before its sigmoid: one logit per patch in one pass.
 
-    With the independent head the backbone's 16 outputs are the scores, as in the paper.
-    With the diminishing head the backbone says how much loss any purchase could save, b, and how far
-    each patch goes, v_p; buying patches a leaves b exp(-sum_p v_p a_p) of it. A patch's score is the
-    logarithm of the rate at which it starts to save, minus the derivative by a_p, once every better
-    patch is bought: log b + log v_p - sum of the v_q > v_p. Returns diminish, so a hopeful tile does
-    not buy everything, and a larger budget never un-buys.
-    A purchase saves nothing where the free label is right already, so a saving may be multiplied by
-    doubt ** doubt_exponent, the LR stream's own chance that it is wrong. That moves a tile's patches
-    together: it says which tiles to spend on, and leaves a tile's order as it is.
-    `shift` and `scale` place the operating point: a score equal to `shift` has utility 0.5.
+    The independent head uses the backbone's 16 outputs as scores, as in the paper.
+
+    The diminishing head predicts b, the largest loss that any purchase can save, and v_p, the reach of
+    each patch p. Buying the patches a leaves b exp(-sum_p v_p a_p) of that loss. The score of a patch is
+    the logarithm of its marginal saving, which is minus the derivative by a_p, after every patch of
+    larger reach is bought: log b + log v_p - (sum of all v_q > v_p). Returns diminish, so a tile with a
+    large b does not buy everything, and a larger budget only ever adds patches.
+
+    A purchase saves nothing where the free LR label is already correct. The saving may therefore be
+    multiplied by u ** uncertainty_exponent, where u is the LR stream's probability that its label is
+    wrong. This factor is the same for all patches of a tile: it changes which tiles are bought from,
+    never the order of a tile's patches.
+
+    `shift` and `scale` set the operating point: a score equal to `shift` has utility 0.5.
     """
 
     shift: Tensor
@@ -61,50 +67,54 @@ class PolicyNetwork(nn.Module):
         self.register_buffer("scale", torch.ones(()))
 
     def forward(self, lr: Tensor, coarse: Tensor | None = None) -> Tensor:
-        """Normalised LR tiles (B, 3, h, h) -> logits (B, 16).
+        """Map normalised LR tiles (B, 3, h, h) to logits (B, 16).
 
-        `coarse` (B, N), what the LR stream says of them. ValueError if doubt counts and it is not given.
+        `coarse` (B, N) holds the LR stream's probabilities for these tiles.
+        Raise ValueError if the uncertainty exponent is not 0 and `coarse` is None.
         """
         if self.config.head == "independent":
             scores = self._turned_back([self._raw(dihedral(lr, k)) for k in range(self.config.views)])
         else:
             scores = self._diminishing_scores(lr)
-        if self.config.doubt_exponent:
+        if self.config.uncertainty_exponent:
             if coarse is None:
-                raise ValueError("this policy weighs the LR stream's doubt: pass what that stream says")
-            scores = scores + self.config.doubt_exponent * log_doubt(coarse).unsqueeze(1)
+                raise ValueError("This policy weighs label uncertainty: pass the LR stream's probabilities.")
+            # (B,) -> (B, 1): one term per tile, added to the scores (B, 16) of all its patches.
+            scores = scores + self.config.uncertainty_exponent * log_label_uncertainty(coarse).unsqueeze(1)
         return (scores - self.shift) * self.scale
 
     def _diminishing_scores(self, lr: Tensor) -> Tensor:
         answers = [self.saving_and_reach(dihedral(lr, k)) for k in range(self.config.views)]
+        # log b does not depend on how the tile lies, so the views are averaged as they are.
         log_saving = torch.stack([saving for saving, _ in answers]).mean(0)
         reach = self._turned_back([reach for _, reach in answers])
-        better = reach.unsqueeze(1) > reach.unsqueeze(2)  # (B, p, q): q goes further than p
+        better = reach.unsqueeze(1) > reach.unsqueeze(2)  # (B, p, q): q has a larger reach than p
         bought_before = (better * reach.unsqueeze(1)).sum(2)  # (B, 16)
         return log_saving.unsqueeze(1) + reach.log() - bought_before
 
     def _turned_back(self, values: list[Tensor]) -> Tensor:
-        """Mean over the views of values (B, 16), each turned back to how the tile lies."""
+        """Average the values (B, 16) of all views, each turned back to the tile's own orientation."""
         return torch.stack([dihedral_patches(value, inverse(k)) for k, value in enumerate(values)]).mean(0)
 
     def _raw(self, lr: Tensor) -> Tensor:
-        raw: Tensor = self.backbone(upsample(lr, self.config.input_size)).float()
+        raw: Tensor = self.backbone(upsample(lr, self.config.input_size)).float()  # (B, 16) or (B, 17)
         return raw
 
     def saving_and_reach(self, lr: Tensor) -> tuple[Tensor, Tensor]:
-        """log b (B,), with b in 0..1, and v (B, 16), positive: what value regression fits."""
+        """Return log b (B,), b in 0..1, and v (B, 16), positive, which value regression fits."""
         raw = self._raw(lr)  # (B, 17)
-        reach = F.softplus(raw[:, :PATCHES] - 1.5) + 1e-4  # starts near 0.2
+        # softplus(-1.5) is near 0.2, the start of the reach; 1e-4 keeps its logarithm finite.
+        reach = F.softplus(raw[:, :PATCHES] - 1.5) + 1e-4
         return F.logsigmoid(raw[:, PATCHES]), reach
 
 
-def log_doubt(coarse: Tensor) -> Tensor:
-    """log(1 - confidence) of class probabilities (B, N) -> (B,), at least log 1e-12."""
-    # The other classes' sum: 1 - max would round to 0 where a network is very sure.
+def log_label_uncertainty(coarse: Tensor) -> Tensor:
+    """Map class probabilities (B, N) to log(1 - confidence) (B,), at least log 1e-12."""
+    # Sum the other classes: 1 - max would round to 0 where a network is very sure.
     others = coarse.sort(dim=1, descending=True).values[:, 1:]
     return others.sum(1).clamp_min(1e-12).log()
 
 
 def utilities(logits: Tensor) -> Tensor:
-    """s_p of eq. 6: sigmoid(logits), in [0, 1]. Buy iff utility >= threshold (0.5 unless moved)."""
+    """Map logits to the utilities s_p of eq. 6, sigmoid(logits). A patch is bought if s_p >= threshold."""
     return torch.sigmoid(logits)

@@ -1,4 +1,4 @@
-"""The two-stream classifier: an HR stream on bought pixels, an LR stream on the free ones."""
+"""The two-stream classifier: an HR stream on bought pixels and an LR stream on the free LR tile."""
 
 import torch
 from torch import Tensor, nn
@@ -8,26 +8,31 @@ from models.preprocess import Fill, compose, upsample
 
 
 def fuse(hr_probabilities: Tensor, lr_probabilities: Tensor, bought: Tensor, exponent: float = 1.0) -> Tensor:
-    """w p_hr + (1 - w) p_lr with w = (S / 16) ** exponent: (B, N), (B, N), (B,) -> (B, N).
+    """Mix two streams' probabilities (B, N) by the number of bought patches S (B,), to (B, N).
 
-    Exponent 1 is the paper's eq. 7. Any positive exponent keeps its two ends: S = 0 is the LR
-    stream, S = 16 the HR stream; below 1 the first patches count for more.
+    The HR stream weighs w = (S / 16) ** exponent and the LR stream 1 - w; exponent 1 is the paper's
+    eq. 7. With any positive exponent S = 0 gives the LR stream and S = 16 the HR stream; an exponent
+    below 1 gives the first patches more weight. Raise ValueError unless the exponent is positive.
     """
     if exponent <= 0:
-        raise ValueError(f"fusion exponent {exponent} is not positive")
+        raise ValueError(f"The fusion exponent {exponent} is not positive.")
     weight = (bought.to(hr_probabilities.dtype) / PATCHES).pow(exponent).unsqueeze(1)  # (B, 1)
     return weight * hr_probabilities + (1 - weight) * lr_probabilities
 
 
 def calibrate(probabilities: Tensor, temperature: float) -> Tensor:
-    """Temperature scaling of mixed probabilities, p ** (1 / T) / sum: never changes the argmax."""
+    """Scale mixed probabilities (B, N) by a temperature: p ** (1 / T), normalised.
+
+    The argmax never changes.
+    """
     if temperature == 1.0:
         return probabilities
+    # The clamp keeps log finite where a stream gives a class probability 0.
     return torch.softmax(probabilities.clamp_min(1e-12).log() / temperature, dim=1)
 
 
 class TwoStreamClassifier(nn.Module):
-    """f_cl of the paper (section 3), with the filling of not-bought pixels made explicit."""
+    """The classifier f_cl of the paper (section 3), with an explicit fill for pixels that are not bought."""
 
     def __init__(
         self,
@@ -47,31 +52,31 @@ class TwoStreamClassifier(nn.Module):
         self.temperature = temperature
 
     def hr_logits(self, hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:
-        """Logits (B, N) of the HR stream on the composed input."""
+        """Return the logits (B, N) of the HR stream on the composed input."""
         logits: Tensor = self.hr(compose(hr, lr, selected, self.fill))
         return logits
 
     def lr_logits(self, lr: Tensor) -> Tensor:
-        """Logits (B, N) of the LR stream on the upsampled LR tile."""
+        """Return the logits (B, N) of the LR stream on the upsampled LR tile."""
         logits: Tensor = self.lr(upsample(lr, self.lr_input_size))
         return logits
 
     def coarse(self, lr: Tensor) -> Tensor:
-        """Probabilities (B, N) of the LR stream alone."""
-        return torch.softmax(self.lr_logits(lr).float(), dim=1)
+        """Return the uncalibrated probabilities (B, N) of the LR stream."""
+        return torch.softmax(self.lr_logits(lr).float(), dim=1)  # in fp32: bf16 keeps under three digits
 
     def mixture(self, hr: Tensor, lr: Tensor, selected: Tensor, coarse: Tensor | None = None) -> Tensor:
-        """Uncalibrated probabilities (B, N), eq. 7: what training takes the likelihood of.
+        """Return the uncalibrated mixed probabilities (B, N) of eq. 7, whose likelihood training maximises.
 
-        Whoever asks about several choices for one tile passes what `coarse` said of it.
+        A caller that tries several choices for one tile passes the result of `coarse`, to compute it once.
         """
         sharp = torch.softmax(self.hr_logits(hr, lr, selected).float(), dim=1)
         coarse = self.coarse(lr) if coarse is None else coarse
         return fuse(sharp, coarse, selected.float().sum(1), self.fusion_exponent)
 
     def forward(self, hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:
-        """Calibrated probabilities (B, N) from hr (B, 3, H, H), lr (B, 3, h, h), selected (B, 16).
+        """Return calibrated probabilities (B, N) for hr (B, 3, H, H), lr (B, 3, h, h), selected (B, 16).
 
-        hr and lr are normalised; where a patch is not selected, hr may hold anything.
+        hr and lr are normalised; in patches that are not selected, hr may hold any value.
         """
         return calibrate(self.mixture(hr, lr, selected), self.temperature)

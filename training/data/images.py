@@ -60,7 +60,7 @@ class ImageSource(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled:
+class LabelledImages:
     """What is known of every image of a split, without its pixels."""
 
     labels: Tensor
@@ -82,7 +82,7 @@ class Labelled:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Images(Labelled):
+class Images(LabelledImages):
     """Resident in memory."""
 
     hr: Tensor
@@ -105,7 +105,7 @@ Decode = Callable[[Path, str], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class StreamedImages(Labelled):
+class StreamedImages(LabelledImages):
     """Too many for memory: files are decoded when asked for, by a bounded pool of threads.
 
     Of very many, digests are of names and sizes: reading every byte first would take as long as an epoch.

@@ -109,8 +109,8 @@ def _one_view(networks: Networks) -> Tensor:
 
 def _doubt_turned(networks: Networks) -> Tensor:
     """Without the LR stream's doubt; where validation left it out, with it."""
-    weighed = networks.product.policy.config.doubt_exponent > 0
-    return _shipped_but(networks, doubt_exponent=0.0 if weighed else 1.0)
+    weighed = networks.product.policy.config.uncertainty_exponent > 0
+    return _shipped_but(networks, uncertainty_exponent=0.0 if weighed else 1.0)
 
 
 def _cross_fitting_turned(networks: Networks) -> Tensor:
@@ -138,7 +138,9 @@ def _reinforce(networks: Networks) -> Tensor:
 def _beside_shipped(networks: Networks, policy: PolicyNetwork) -> Tensor:
     """Logits of a policy that differs from the shipped one in its training alone."""
     shipped = networks.product.policy.config
-    policy.config = replace(policy.config, views=shipped.views, doubt_exponent=shipped.doubt_exponent)
+    policy.config = replace(
+        policy.config, views=shipped.views, uncertainty_exponent=shipped.uncertainty_exponent
+    )
     return _logits(networks, policy)
 
 
@@ -161,7 +163,7 @@ CLASSIFIERS: dict[str, Callable[[Networks], Predictor]] = {
 
 
 def _preferences(networks: Networks) -> dict[str, Callable[[Networks], Tensor]]:
-    doubted = networks.product.policy.config.doubt_exponent > 0
+    doubted = networks.product.policy.config.uncertainty_exponent > 0
     crossed = networks.lab.recipe.folds > 1
     return {
         "one view instead of several symmetries": _one_view,
@@ -187,7 +189,7 @@ def _gate(networks: Networks) -> tuple[choose.Gate, choose.Score]:
     confidence = coarse.max(1).values
     gate = choose.calibrated_gate(confidence, lost)
     # At S = 6 a gate may leave too few tiles to spend on; the threshold then buys all of them.
-    undoubted = _shipped_but(networks, doubt_exponent=0.0)
+    undoubted = _shipped_but(networks, uncertainty_exponent=0.0)
     closed = undoubted.masked_fill((confidence >= gate.confidence).unsqueeze(1), -1e30)
     return gate, choose.score_logits(closed, classifier, lab)
 

@@ -95,7 +95,7 @@ def product(networks: Networks) -> Rows:
         "ends": ends,
         "chosen": made.chosen,
         "candidates": {name: score.accuracy for name, score in made.validation.items()},
-        "doubt_exponent": made.policy.config.doubt_exponent,
+        "doubt_exponent": made.policy.config.uncertainty_exponent,
         "doubt": {f"{exponent:g}": score.accuracy for exponent, score in made.doubt.items()},
         "without_doubt": _without_doubt(networks.lab, made),
     }
@@ -105,7 +105,7 @@ def product(networks: Networks) -> Rows:
 def _without_doubt(lab: Lab, made: Product) -> dict[str, Any]:
     """The same policy for the same target, its LR stream's doubt left out."""
     policy = copy.deepcopy(made.policy)
-    policy.config = replace(policy.config, doubt_exponent=0.0)
+    policy.config = replace(policy.config, uncertainty_exponent=0.0)
     choose.place_operating_point(policy, lab, lab.validation, lab.recipe.target_patches)
     row = policy_row(lab, "product", "", policy, made.classifier)
     return {"accuracy": row.accuracy, "mean_patches": row.mean_patches, **row.facts}

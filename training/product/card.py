@@ -70,7 +70,7 @@ at commit `{manifest.git_revision[:12]}`, seed {notes["seed"]}, on {notes["hardw
 every choice was made on them or on out-of-fold predictions, none on the test split.
 Data digest of the training split: `{manifest.data_digest[:16]}`.
 Not-bought pixels: {manifest.fill} fill.
-Fusion exponent {manifest.fusion_exponent:g}, doubt exponent {manifest.doubt_exponent:g},
+Fusion exponent {manifest.fusion_exponent:g}, doubt exponent {manifest.uncertainty_exponent:g},
 temperature {manifest.temperature:g}.
 """
 

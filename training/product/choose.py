@@ -80,10 +80,10 @@ def weigh_doubt(policy: PolicyNetwork, classifier: TwoStreamClassifier, lab: Lab
     """Scores by exponent of the LR stream's doubt; the policy is given the one that serves it best."""
     scores = {}
     for exponent in DOUBT_EXPONENTS:
-        policy.config = replace(policy.config, doubt_exponent=exponent)
+        policy.config = replace(policy.config, uncertainty_exponent=exponent)
         scores[exponent] = score(policy, classifier, lab, classifier.coarse)
     best = max(scores, key=lambda exponent: scores[exponent])
-    policy.config = replace(policy.config, doubt_exponent=best)
+    policy.config = replace(policy.config, uncertainty_exponent=best)
     return scores
 
 

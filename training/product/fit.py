@@ -115,7 +115,7 @@ def _manifest(lab: Lab, best: Candidate, version: str) -> Manifest:
         backbones={"policy": recipe.policy_backbone, "hr": recipe.hr_backbone, "lr": recipe.lr_backbone},
         input_sizes={"policy": recipe.policy_input, "hr": recipe.hr_size, "lr": recipe.lr_input},
         policy_views=best.policy.config.views,
-        doubt_exponent=best.policy.config.doubt_exponent,
+        uncertainty_exponent=best.policy.config.uncertainty_exponent,
         fusion_exponent=best.classifier.fusion_exponent,
         temperature=fit_temperature(probabilities, labels),
         curve=tuple(

@@ -31,7 +31,7 @@ def policy_logits(
     answers = []
     for part in torch.split(indices, ANSWERED_AT_ONCE):
         _, lr, _ = batch_of(images, part, policy.shift.device)
-        said = coarse(lr) if coarse and policy.config.doubt_exponent else None
+        said = coarse(lr) if coarse and policy.config.uncertainty_exponent else None
         answers.append(policy(lr, said).cpu())
     return torch.cat(answers)
 

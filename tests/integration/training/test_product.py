@@ -134,7 +134,7 @@ def test_each_image_is_asked_about_of_its_own_judge_however_few_at_once(tmp_path
 
 
 def test_the_exponent_of_doubt_is_shipped_and_told(lab, bundle):
-    assert bundle.manifest.doubt_exponent == bundle.policy.config.doubt_exponent == 2.0
+    assert bundle.manifest.uncertainty_exponent == bundle.policy.config.uncertainty_exponent == 2.0
     assert "doubt exponent 2" in (lab.run.out / "bundle" / "README.md").read_text()
 
 
@@ -160,8 +160,8 @@ def test_a_row_tells_what_the_same_policy_does_without_doubt(tmp_path, monkeypat
     networks = Networks(lab)
     (row,) = product(networks)
     policy = networks.product.policy
-    assert policy.config.doubt_exponent == row.facts["doubt_exponent"] == 2.0
-    policy.config = replace(policy.config, doubt_exponent=0.0)
+    assert policy.config.uncertainty_exponent == row.facts["doubt_exponent"] == 2.0
+    policy.config = replace(policy.config, uncertainty_exponent=0.0)
     placed = policy_logits(policy, lab.images, lab.validation)
     logits = policy_logits(policy, lab.test, torch.arange(len(lab.test.labels)))
     bought = [

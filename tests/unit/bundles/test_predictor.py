@@ -101,7 +101,9 @@ def test_a_tile_whose_free_label_is_sure_is_worth_less() -> None:
     """Odds of what is served with doubt, over those without, are each tile's doubt."""
     tiles, manifest = make_tiles(LR_SIZE), make_bundle().manifest
     without, weighed = (
-        Predictor(make_bundle(doubt_exponent=exponent), torch.device("cpu")).utilities(tiles).astype(float)
+        Predictor(make_bundle(uncertainty_exponent=exponent), torch.device("cpu"))
+        .utilities(tiles)
+        .astype(float)
         for exponent in (0.0, 1.0)
     )
     with torch.inference_mode():

@@ -17,22 +17,22 @@ def bundle() -> Bundle:
     return load_bundle(FILES)
 
 
-def test_fits_in_forty_megabytes():
+def test_starter_bundle_fits_in_forty_megabytes() -> None:
     assert sum(map(len, FILES.values())) <= 40e6
 
 
-def test_its_card_says_what_its_manifest_says(bundle):
+def test_starter_card_is_the_one_of_its_manifest(bundle: Bundle) -> None:
     size = sum(len(content) for name, content in FILES.items() if name != "README.md")
     assert FILES["README.md"].decode() == write_card(bundle.manifest, size)
 
 
-def test_its_operating_point_is_on_its_curve(bundle):
+def test_starter_operating_point_is_on_its_curve(bundle: Bundle) -> None:
     policy = bundle.manifest.evaluation["test"]["policy"]
     (point,) = [p for p in bundle.manifest.curve if p.threshold == bundle.manifest.threshold]
     assert (point.mean_patches, point.accuracy) == (policy["mean_patches"], policy["accuracy"])
 
 
-def test_its_curve_buys_less_as_the_threshold_rises(bundle):
+def test_starter_curve_buys_less_as_the_threshold_rises(bundle: Bundle) -> None:
     points = bundle.manifest.curve
     assert [p.threshold for p in points] == sorted(p.threshold for p in points)
     assert [p.mean_patches for p in points] == sorted((p.mean_patches for p in points), reverse=True)
@@ -40,7 +40,7 @@ def test_its_curve_buys_less_as_the_threshold_rises(bundle):
 
 
 @torch.inference_mode()
-def test_it_answers_a_tile(bundle):
+def test_starter_bundle_classifies_a_tile(bundle: Bundle) -> None:
     hr, lr = (torch.zeros(1, 3, size, size) for size in (bundle.manifest.hr_size, bundle.manifest.lr_size))
     utility = bundle.utilities(lr)
     assert utility.shape == (1, 16)

@@ -30,7 +30,9 @@ def run(tmp_path_factory):
     hr, lr, filled = (build_backbone("resnet8", 3).eval() for _ in range(3))
     for network in (hr, lr, filled):
         torch.nn.init.normal_(network.head.weight)  # else all tiles are answered nearly alike
-    policy = PolicyNetwork(PolicyConfig(backbone="resnet8", input_size=8, views=8, doubt_exponent=1.0)).eval()
+    policy = PolicyNetwork(
+        PolicyConfig(backbone="resnet8", input_size=8, views=8, uncertainty_exponent=1.0)
+    ).eval()
     classifier = streams(lab, filled, lr, fill="lr", exponent=0.35)
     product = SimpleNamespace(
         classifier=classifier,
@@ -135,7 +137,7 @@ def test_hr_cnn_as_it_is_reads_lr_filled_tiles(run):
     ("name", "changes"),
     [
         ("one view instead of several symmetries", {"views": 1}),
-        ("without the LR stream's doubt", {"doubt_exponent": 0.0}),
+        ("without the LR stream's doubt", {"uncertainty_exponent": 0.0}),
     ],
 )
 def test_another_setting_of_the_same_policy(run, name, changes):
@@ -165,7 +167,7 @@ def test_the_gate_closes_where_lr_is_sure_and_counts_what_that_loses(run):
         coarse, whole = (classifier(tiles.hr, tiles.lr, chosen) for chosen in (nothing, ~nothing))
     sure = coarse.amax(1) >= coarse.amax(1).median()
     assert 0 < sure.sum() < len(sure)
-    assert torch.equal(gated.logits[~sure], logits(run, doubt_exponent=0.0)[~sure])
+    assert torch.equal(gated.logits[~sure], logits(run, uncertainty_exponent=0.0)[~sure])
     assert (gated.logits[sure] < -1e29).all()
     loses = (coarse.argmax(1) != tiles.labels) & (whole.argmax(1) == tiles.labels)
     assert torch.equal(run.lost[0], loses)

@@ -49,7 +49,7 @@ def policy(monkeypatch):
 def test_honest_doubt_is_weighed(policy, lab):
     found = choose.weigh_doubt(policy, Streams(honest=True), lab)
     assert tuple(found) == choose.DOUBT_EXPONENTS
-    chosen = policy.config.doubt_exponent
+    chosen = policy.config.uncertainty_exponent
     assert chosen >= 1
     assert found[chosen] == max(found.values())
     assert found[chosen].accuracy == 1.0 > found[0.0].accuracy
@@ -58,12 +58,12 @@ def test_honest_doubt_is_weighed(policy, lab):
 
 def test_doubt_that_misleads_is_left_out(policy, lab):
     choose.weigh_doubt(policy, Streams(honest=False), lab)
-    assert policy.config.doubt_exponent == 0
+    assert policy.config.uncertainty_exponent == 0
 
 
 @pytest.mark.parametrize("patches", [3.0, 8.0])
 def test_the_operating_point_counts_doubt(policy, lab, patches):
-    policy.config = replace(policy.config, doubt_exponent=1.0)
+    policy.config = replace(policy.config, uncertainty_exponent=1.0)
     coarse = Streams(honest=True).coarse
     before = policy_logits(policy, lab.images, lab.validation, coarse)
     choose.place_operating_point(policy, lab, lab.validation, patches, coarse)
