@@ -13,7 +13,7 @@ from service.settings import Settings
 # Every module that declares tables: importing them makes `Base.metadata` complete.
 for module in (
     "service.access.tables",
-    "service.web.idempotency",
+    "service.web.tables",
     "service.pricing.tables",
     "service.plans.tables",
     "service.orders.tables",

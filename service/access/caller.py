@@ -1,19 +1,19 @@
 """The caller of a request, from its `Authorization: Bearer` header."""
 
-from typing import Annotated, cast
+from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from service.access.repository import Caller, authenticate
-from service.database.engine import Database
+from service.database.engine import DatabaseDep
 from service.errors import UnauthenticatedError
 
 _bearer = HTTPBearer(auto_error=False, description="an API key, as printed by the first start")
 
 
 def get_caller(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    database: DatabaseDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
     """Return who is calling; UnauthenticatedError (401) otherwise.
 
@@ -22,7 +22,6 @@ def get_caller(
     """
     if credentials is None:
         raise UnauthenticatedError
-    database = cast(Database, request.state.database)
     with database.sessions() as session:
         return authenticate(session, credentials.credentials)
 

@@ -111,12 +111,20 @@ def is_alive(database: Database) -> bool:
         return bool(connection.execute(text("SELECT 1")).scalar_one() == 1)
 
 
-def get_session(request: Request) -> Iterator[Session]:
-    """One request, one transaction: committed here, rolled back on any error."""
-    database = cast(Database, request.state.database)
+def get_database(request: Request) -> Database:
+    """Return the running app's database, for a route that opens short sessions of its own."""
+    return cast(Database, request.state.database)
+
+
+DatabaseDep = Annotated[Database, Depends(get_database)]
+
+
+def get_session(database: DatabaseDep) -> Iterator[Session]:
+    """Open one transaction for a request; commit it when the route returns, roll it back on any error."""
     with database.sessions.begin() as session:
         yield session
 
 
 # scope="function": with FastAPI's default a failing commit would already have answered 201.
 SessionDep = Annotated[Session, Depends(get_session, scope="function")]
+"""One transaction for a route that only asks the database. A route that computes uses DatabaseDep instead."""

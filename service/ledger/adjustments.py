@@ -5,16 +5,17 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy.orm import Session
 
 from service.access.caller import CallerDep
-from service.database.engine import SessionDep
+from service.access.repository import Caller
+from service.database.engine import DatabaseDep, SessionDep
 from service.ledger import repository, writer
 from service.ledger.book import Movement
 from service.ledger.repository import Adjustment
 from service.ledger.routes import seq_of
-from service.web.idempotency import RequiredKeyDep, fingerprint, remember, replay_or_claim
+from service.web.idempotency import Answer, KeyedRequest, RequiredKeyDep, fingerprint, store_once
 from service.web.openapi import problems
 from service.web.paging import Link, MoneyIn, MoneyOut, Page, encode_cursor, page_links
 
@@ -92,12 +93,15 @@ class AdjustmentOut(BaseModel):
     responses=problems(400, 402, 404, 409),
 )
 def post_adjustment(
-    wanted: AdjustmentIn, caller: CallerDep, session: SessionDep, key: RequiredKeyDep
+    wanted: AdjustmentIn, caller: CallerDep, database: DatabaseDep, key: RequiredKeyDep
 ) -> Response:
     """Enter a refund (never more than was paid and has not come back) or a later charge, with its reason."""
     request_print = fingerprint("POST /v1/ledger/adjustments", wanted.model_dump_json())
-    if stored := replay_or_claim(session, caller.workspace_id, key, request_print):
-        return stored.response()
+    request = KeyedRequest(database, caller.workspace_id, key, request_print)
+    return store_once(request, lambda session: _adjust(session, caller, wanted))
+
+
+def _adjust(session: Session, caller: Caller, wanted: AdjustmentIn) -> Answer:
     writer.adjust(
         session,
         caller.workspace_id,
@@ -111,9 +115,7 @@ def post_adjustment(
     (newest,), _ = repository.list_adjustments(
         session, caller.workspace_id, limit=1, before_seq=repository.NEWEST, order_id=wanted.order
     )
-    body = AdjustmentOut.of(newest).model_dump(mode="json", exclude_none=True)
-    remember(session, caller.workspace_id, key, 201, body)
-    return JSONResponse(body, 201)
+    return Answer(201, AdjustmentOut.of(newest).model_dump(mode="json", exclude_none=True))
 
 
 @router.get("", response_model_exclude_none=True)

@@ -5,9 +5,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
+from sqlalchemy.orm import Session
 
 from service.access.caller import CallerDep
-from service.database.engine import SessionDep
+from service.access.repository import Caller
+from service.database.engine import DatabaseDep, SessionDep
 from service.errors import InvalidInputError, LoupeError
 from service.ledger import repository, writer
 from service.ledger.changing import changed_terms, new_terms
@@ -20,7 +22,7 @@ from service.ledger.schemas import (
     UsageOut,
     row_of,
 )
-from service.web.idempotency import OptionalKeyDep, fingerprint, remember, replay_or_claim
+from service.web.idempotency import Answer, KeyedRequest, OptionalKeyDep, fingerprint, store_once
 from service.web.openapi import problems
 from service.web.paging import Page, PageDep, decode_cursor, encode_cursor, page_links
 from service.web.tabular import FILE_ROWS, FILES, FormDep, file_answer
@@ -38,21 +40,21 @@ class BudgetChangedError(LoupeError):
 
 @router.post("/budgets", status_code=201, response_model=BudgetOut, responses=problems(409))
 def open_budget(
-    budget: BudgetIn, caller: CallerDep, session: SessionDep, key: OptionalKeyDep = None
+    budget: BudgetIn, caller: CallerDep, database: DatabaseDep, key: OptionalKeyDep = None
 ) -> Response:
     """Open a budget: orders may hold and spend up to its limit, and never more unless its terms say so."""
-    if key is not None:
-        request_print = fingerprint("POST /v1/budgets", budget.model_dump_json())
-        if stored := replay_or_claim(session, caller.workspace_id, key, request_print):
-            return stored.response()
+    request_print = fingerprint("POST /v1/budgets", budget.model_dump_json())
+    request = KeyedRequest(database, caller.workspace_id, key, request_print)
+    return store_once(request, lambda session: _open_budget(session, caller, budget))
+
+
+def _open_budget(session: Session, caller: Caller, budget: BudgetIn) -> Answer:
     budget_id = writer.create_budget(
         session, caller.workspace_id, budget.name, budget.limit.money(), new_terms(budget), caller.key_id
     )
     opened = repository.get_budget(session, caller.workspace_id, budget_id)
     body = BudgetOut.of(opened).model_dump(mode="json", exclude_none=True)
-    if key is not None:
-        remember(session, caller.workspace_id, key, 201, body)
-    return JSONResponse(body, 201, headers={"Location": f"/v1/budgets/{budget_id}", "ETag": _etag(opened)})
+    return Answer(201, body, {"Location": f"/v1/budgets/{budget_id}", "ETag": _etag(opened)})
 
 
 @router.get("/budgets", response_model_exclude_none=True)

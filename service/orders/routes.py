@@ -5,10 +5,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
+from sqlalchemy.orm import Session
 
 from service import blobs as storage
 from service.access.caller import CallerDep
-from service.database.engine import Database, SessionDep
+from service.access.repository import Caller
+from service.database.engine import Database, DatabaseDep, SessionDep
 from service.errors import LoupeError
 from service.orders.approval import decide
 from service.orders.decoding import DecodeDep
@@ -20,7 +22,7 @@ from service.orders.repository import delivered_sha256, find_order, page_of_orde
 from service.orders.schemas import ApprovalIn, DeliveryOut, OrderIn, OrderOut, OrderSummary, StatusStep
 from service.orders.views import full, receipt, steps, summaries
 from service.settings import BlobsDep, SettingsDep
-from service.web.idempotency import RequiredKeyDep, fingerprint, remember, replay_or_claim
+from service.web.idempotency import Answer, KeyedRequest, RequiredKeyDep, fingerprint, store_once
 from service.web.openapi import problems
 from service.web.paging import Page, PageDep, page_links
 
@@ -89,19 +91,21 @@ UploadDep = Annotated[Upload, Depends(get_upload)]
     responses=problems(400, 402, 404, 409, 422),
 )
 def create_order(
-    order: OrderIn, caller: CallerDep, session: SessionDep, settings: SettingsDep, key: RequiredKeyDep
+    order: OrderIn, caller: CallerDep, database: DatabaseDep, settings: SettingsDep, key: RequiredKeyDep
 ) -> Response:
     """Needs an Idempotency-Key. 402 `budget-exceeded` says what is available and what is required.
 
     An order above its budget's `approval_above` is `held`: another key decides on it.
     """
     request_print = fingerprint("POST /v1/orders", order.model_dump_json())
-    if stored := replay_or_claim(session, caller.workspace_id, key, request_print):
-        return stored.response()
-    placed, warnings = place_order(session, caller, order.plan, order.budget, settings.order_days)
+    request = KeyedRequest(database, caller.workspace_id, key, request_print)
+    return store_once(request, lambda session: _place(session, caller, order, settings.order_days))
+
+
+def _place(session: Session, caller: Caller, order: OrderIn, days: int) -> Answer:
+    placed, warnings = place_order(session, caller, order.plan, order.budget, days)
     body = full(session, placed, warnings).model_dump(mode="json", exclude_none=True)
-    remember(session, caller.workspace_id, key, 201, body)
-    return JSONResponse(body, 201, headers={"Location": f"/v1/orders/{placed.id}"})
+    return Answer(201, body, {"Location": f"/v1/orders/{placed.id}"})
 
 
 @router.get(

@@ -1,27 +1,31 @@
-"""Idempotency keys: a request that spends money has one effect however often it is sent.
+"""Idempotency keys: a request has one effect, however often it is sent.
 
-The key is claimed in the transaction of its effect: a request that fails leaves no claim, and
-repeating it is a fresh attempt. After success the stored answer is replayed.
+An effect and its answer are stored in one transaction, so a key has an answer exactly if its request had its
+effect. `store_once` serves requests that are one short transaction; `compute_once` serves those that compute
+first. Decision record 15 gives the reasons.
 """
 
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Header
 from fastapi.responses import JSONResponse
 from psycopg.errors import LockNotAvailable
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, LargeBinary, func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Session
 
-from service.database.tables import Base
+from service.database.engine import Database
 from service.errors import ConflictError, InvalidInputError, LoupeError
+from service.web.claims import claim_key, keep_claim
+from service.web.tables import IdempotentAnswer
+
+Computed = TypeVar("Computed")
 
 
 class IdempotencyKeyMissingError(LoupeError):
@@ -53,41 +57,87 @@ class IdempotencyKeyInFlightError(ConflictError):
     headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}
 
 
-class IdempotentAnswer(Base):
-    """What a key was answered; `status` and `body` are set in the transaction that claims the key."""
-
-    __tablename__ = "idempotency"
-    __table_args__ = (CheckConstraint("length(key) BETWEEN 8 AND 255", name="key_length"),)
-
-    workspace_id: Mapped[UUID] = mapped_column(
-        ForeignKey("workspace.id", ondelete="RESTRICT"), primary_key=True
-    )
-    key: Mapped[str] = mapped_column(primary_key=True)
-    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)  # SHA-256 of the request
-    status: Mapped[int | None]
-    body: Mapped[Any | None] = mapped_column(JSON)  # text, so that a replay has the same order
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-
 @dataclass(frozen=True)
 class StoredAnswer:
-    """The answer that a key was given the first time."""
+    """The answer to the first request with a key."""
 
     status: int
     body: Any
 
     def response(self) -> JSONResponse:
-        """Send it again, marked as a replay."""
+        """Send the answer again, marked as a replay."""
         return JSONResponse(self.body, self.status, headers={"Idempotency-Replayed": "true"})
 
 
-def fingerprint(*parts: str | bytes) -> bytes:
-    """SHA-256 of the parts that make two requests the same: method, path, query, body."""
-    digest = hashlib.sha256()
-    for part in parts:
-        raw = part.encode() if isinstance(part, str) else part
-        digest.update(len(raw).to_bytes(8, "big") + raw)  # lengths keep ("a", "bc") from being ("ab", "c")
-    return digest.digest()
+@dataclass(frozen=True)
+class Answer:
+    """An answer to send and, under a key, to store. A replay repeats `status` and `body`."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def response(self) -> JSONResponse:
+        """Send the answer for the first time."""
+        return JSONResponse(self.body, self.status, headers=dict(self.headers))
+
+
+@dataclass(frozen=True)
+class KeyedRequest:
+    """A request with its Idempotency-Key, or None, and the SHA-256 that tells it from other requests."""
+
+    database: Database
+    workspace_id: UUID
+    key: str | None
+    fingerprint: bytes
+
+
+def store_once(request: KeyedRequest, store: Callable[[Session], Answer]) -> JSONResponse:
+    """Answer a request whose whole work is one short transaction.
+
+    A duplicate waits for the first request at most for the lock time-out (2 s).
+    Errors: IdempotencyKeyInFlightError, IdempotencyKeyReusedError, and those of `store`.
+    """
+    with request.database.sessions.begin() as session:
+        if request.key is None:
+            return store(session).response()
+        workspace_id, key = request.workspace_id, request.key
+        if stored := replay_or_claim(session, workspace_id, key, request.fingerprint):
+            return stored.response()
+        answer = store(session)
+        remember(session, workspace_id, key, answer.status, answer.body)
+    return answer.response()
+
+
+def compute_once(
+    request: KeyedRequest, compute: Callable[[], Computed], store: Callable[[Session, Computed], Answer]
+) -> JSONResponse:
+    """Answer a request that computes: `compute` runs without a session, `store` in one transaction.
+
+    A duplicate is refused at once while the first request computes. A request that fails gives up its claim,
+    so that a repeat is a fresh attempt. The claim of a killed server lapses within a minute.
+    Errors: IdempotencyKeyInFlightError, IdempotencyKeyReusedError, and those of `compute` and `store`.
+    """
+
+    def compute_and_store() -> JSONResponse:
+        computed = compute()
+        return store_once(request, lambda session: store(session, computed))
+
+    if request.key is None:
+        return compute_and_store()
+    if stored := _claim(request, request.key):
+        return stored.response()
+    with keep_claim(request.database, request.workspace_id, request.key):
+        return compute_and_store()
+
+
+def _claim(request: KeyedRequest, key: str) -> StoredAnswer | None:
+    """Return the stored answer, or claim the key until the computation has ended and return None."""
+    with request.database.sessions.begin() as session:
+        stored = _find_answer(session, request.workspace_id, key, request.fingerprint)
+        if stored is None and not claim_key(session, request.workspace_id, key):
+            raise _in_flight(key)
+        return stored
 
 
 def replay_or_claim(
@@ -105,24 +155,13 @@ def replay_or_claim(
         claimed = session.execute(claim.on_conflict_do_nothing().returning(IdempotentAnswer.key)).first()
     except OperationalError as error:
         if isinstance(error.orig, LockNotAvailable):
-            raise IdempotencyKeyInFlightError("Ask again in a moment.", key=key) from error
+            raise _in_flight(key) from error
         raise
-    return None if claimed else _stored(session, workspace_id, key, request_fingerprint)
-
-
-def _stored(session: Session, workspace_id: UUID, key: str, request_fingerprint: bytes) -> StoredAnswer:
-    row = session.execute(
-        select(IdempotentAnswer.fingerprint, IdempotentAnswer.status, IdempotentAnswer.body).where(
-            IdempotentAnswer.workspace_id == workspace_id, IdempotentAnswer.key == key
-        )
-    ).one()
-    if row.fingerprint != request_fingerprint:
-        raise IdempotencyKeyReusedError("Choose a new key for a new request.", key=key)
-    return StoredAnswer(row.status, row.body)
+    return None if claimed else _find_answer(session, workspace_id, key, request_fingerprint)
 
 
 def remember(session: Session, workspace_id: UUID, key: str, status: int, body: Any) -> None:
-    """Store the answer of a claimed key; `body` is JSON as it was sent."""
+    """Store the answer of a key that this transaction claimed; `body` is JSON as it was sent."""
     session.execute(
         update(IdempotentAnswer)
         .where(IdempotentAnswer.workspace_id == workspace_id, IdempotentAnswer.key == key)
@@ -130,20 +169,36 @@ def remember(session: Session, workspace_id: UUID, key: str, status: int, body: 
     )
 
 
+def fingerprint(*parts: str | bytes) -> bytes:
+    """Return the SHA-256 of the parts that make two requests the same: method, path, query, body."""
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        digest.update(len(raw).to_bytes(8, "big") + raw)  # lengths keep ("a", "bc") from being ("ab", "c")
+    return digest.digest()
+
+
 def parse_key(header: str) -> str:
     """Read an Idempotency-Key: a structured-field string ("abc...", quoted) or a bare token."""
     quoted = re.fullmatch(r'"((?:[^"\\]|\\["\\])*)"', header.strip())
     key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else header.strip()
     if not re.fullmatch(r"[\x20-\x7e]{8,255}", key):
-        raise IdempotencyKeyInvalidError("The key is 8 to 255 printable ASCII characters long.")
+        raise IdempotencyKeyInvalidError("The key must be 8 to 255 printable ASCII characters long.")
     return key
 
 
-_KeyHeader = Annotated[str | None, Header(alias="Idempotency-Key", description="8 to 255 characters")]
+_KeyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="A key of your choice, 8 to 255 printable ASCII characters. A repeated request with the "
+        "same key has no second effect and gets the first answer.",
+    ),
+]
 
 
 def optional_key(idempotency_key: _KeyHeader = None) -> str | None:
-    """Return the request's key, if it has one."""
+    """Return the request's key, or None without one."""
     return None if idempotency_key is None else parse_key(idempotency_key)
 
 
@@ -156,3 +211,22 @@ def required_key(idempotency_key: _KeyHeader = None) -> str:
 
 OptionalKeyDep = Annotated[str | None, Depends(optional_key)]
 RequiredKeyDep = Annotated[str, Depends(required_key)]
+
+
+def _find_answer(
+    session: Session, workspace_id: UUID, key: str, request_fingerprint: bytes
+) -> StoredAnswer | None:
+    row = session.execute(
+        select(IdempotentAnswer.fingerprint, IdempotentAnswer.status, IdempotentAnswer.body).where(
+            IdempotentAnswer.workspace_id == workspace_id, IdempotentAnswer.key == key
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    if row.fingerprint != request_fingerprint:
+        raise IdempotencyKeyReusedError("Choose a new key for a new request.", key=key)
+    return StoredAnswer(row.status, row.body)
+
+
+def _in_flight(key: str) -> IdempotencyKeyInFlightError:
+    return IdempotencyKeyInFlightError("Send the request again in a moment.", key=key)

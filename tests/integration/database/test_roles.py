@@ -33,7 +33,7 @@ TABLES = text("""
     WHERE relnamespace IN ('ledger'::regnamespace, 'public'::regnamespace) AND relkind = 'r' ORDER BY 1
 """)
 CHANGES = {("order", "status"), ("order", "hold_id"), ("idempotency", "status"), ("idempotency", "body"),
-           ("api_key", "revoked_at"), ("plan", "id")}  # fmt: skip
+           ("idempotency_claim", "claimed_until"), ("api_key", "revoked_at"), ("plan", "id")}  # fmt: skip
 
 
 @pytest.fixture
