@@ -1,11 +1,13 @@
 """What the server needs before it serves."""
 
+import asyncio
+import socket
 from pathlib import Path
 
 import pytest
 
 from service.errors import UnavailableError
-from service.serving import prepare
+from service.serving import listen, prepare
 from tests.support.bundles import make_settings
 from tests.support.databases import administer, url_of
 
@@ -31,3 +33,25 @@ def test_makes_no_key_of_its_own_where_the_operator_chose_one(database_url: str,
     settings = make_settings(tmp_path, database_url=database_url, api_key="an-operators-own-key")
 
     assert prepare(settings) is None
+
+
+def test_accepted_connections_send_at_once() -> None:
+    assert asyncio.run(nodelay_of_accepted_connection()) != 0
+
+
+async def nodelay_of_accepted_connection() -> int:
+    """Serve on the server's own socket as uvicorn does; return TCP_NODELAY of the connection it accepts."""
+    found = asyncio.get_running_loop().create_future()
+
+    async def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted = writer.get_extra_info("socket")
+        found.set_result(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        writer.close()
+
+    listener = listen("127.0.0.1", 0)
+    async with await asyncio.start_server(accept, sock=listener):
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        option = int(await asyncio.wait_for(found, 30))
+        writer.close()
+        await writer.wait_closed()
+    return option
