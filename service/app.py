@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
 from service.bundles.predictor import Predictor, load_predictor
+from service.bundles.routes import router as bundles
 from service.classification.routes import router as classification
 from service.dashboard.routes import router as dashboard
 from service.database.engine import Database, open_database
@@ -64,7 +65,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
     )
     # Before the ledger, whose path of one transfer would take "adjustments" for its name.
-    domains = (pricing, plans, orders, classification, adjustments, ledger, reports, dashboard)
+    domains = (pricing, plans, bundles, orders, classification, adjustments, ledger, reports, dashboard)
     for router in (health, reference, *domains):
         app.include_router(router)
     install_problem_handlers(app)

@@ -97,7 +97,7 @@ def verify_ledger(
     """
     from service.database.engine import open_database
     from service.ledger.audit import audit_ledger, heads, take_snapshot
-    from service.plans.audit import audit_plans
+    from service.plans.bills import audit_plans
 
     with open_database(read_settings()).sessions() as session, console(stderr=True).status("Verifying"):
         take_snapshot(session)

@@ -24,9 +24,9 @@ from service.database.engine import Database, SessionDep
 from service.ledger.repository import list_budgets
 from service.ledger.routes import list_ledger
 from service.ledger.schemas import BudgetOut
+from service.plans.preview import render_preview
 from service.plans.repository import find_plan, page_of_plans
 from service.plans.schemas import PlanSummary
-from service.plans.views import preview_png
 from service.reports.routes import get_savings
 from service.settings import BlobsDep, SettingsDep
 from service.web.paging import Page, PageRequest, page_links
@@ -131,7 +131,7 @@ def preview(
     database = cast(Database, request.state.database)
     with database.sessions() as session:
         plan, scene = find_plan(session, visitor.workspace_id, plan_id)
-    picture = preview_png(plan, scene, blobs, settings)
+    picture = render_preview(plan, scene, blobs, settings)
     return Response(picture, media_type="image/png", headers=FOR_ME)
 
 

@@ -25,7 +25,7 @@ from service.orders.schemas import (
 )
 from service.orders.tables import OPEN, Delivery, Order, OrderStatus
 from service.plans.arrays import PlanArrays
-from service.plans.features import outlines
+from service.plans.maps import outlines
 from service.plans.reading import grid_of
 from service.plans.tables import Scene
 from service.web.paging import Link, MoneyOut

@@ -1,4 +1,4 @@
-"""A stored plan's arrays as numpy reads them."""
+"""The arrays of a plan as numpy reads them: what the policy said of each tile, and what was decided."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,18 +7,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.grid import PATCHES
-from service.plans.reading import MIN_VALID_SHARE
 from service.plans.tables import Plan
+
+MIN_VALID_SHARE = 0.9
+"""Smallest share of valid area of a tile that is planned; the policy never saw tiles with less."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlanArrays:
-    """What a plan says of its T tiles; patch ids column-major."""
+class TileValues:
+    """Utilities and valid shares of the T tiles of a scene; patch ids column-major."""
 
-    utilities: NDArray[np.float32]  # (T, 16)
+    utilities: NDArray[np.float32]  # (T, 16); 0 where not eligible
+    valid_share: NDArray[np.float32]  # (T,)
+
+    @cached_property
+    def eligible(self) -> NDArray[np.bool_]:
+        """Tiles (T,) with enough valid pixels to be planned."""
+        return self.valid_share >= MIN_VALID_SHARE
+
+    def shown_utility(self, tile: int, patch: int) -> float:
+        """Round a utility to the six decimals that every document shows."""
+        return round(float(self.utilities[tile, patch]), 6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanArrays(TileValues):
+    """Values and decisions of the T tiles of a stored plan."""
+
     selected: NDArray[np.bool_]  # (T, 16)
     filled: NDArray[np.bool_]  # (T, 16)
-    valid_share: NDArray[np.float32]  # (T,)
 
     @classmethod
     def of(cls, plan: Plan) -> "PlanArrays":
@@ -29,12 +46,3 @@ class PlanArrays:
             filled=np.frombuffer(plan.filled, np.uint8).reshape(-1, PATCHES).astype(np.bool_),
             valid_share=np.frombuffer(plan.valid_share, "<f4"),
         )
-
-    def shown_utility(self, tile: int, patch: int) -> float:
-        """A utility as every document shows it: six decimals."""
-        return round(float(self.utilities[tile, patch]), 6)
-
-    @cached_property
-    def eligible(self) -> NDArray[np.bool_]:
-        """(T,): which tiles had enough valid pixels to be planned."""
-        return self.valid_share >= MIN_VALID_SHARE

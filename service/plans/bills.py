@@ -1,22 +1,30 @@
-"""What a plan's cost and savings were computed from, and the same arithmetic once more."""
+"""The money of a plan: savings, the areas and terms behind them, and the same arithmetic again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.plans.schemas import BILL_BASELINE, SavingsOut
+from service.ledger.audit import Finding
 from service.plans.tables import Plan
 from service.pricing.billing import bill, list_price, to_cm2
-from service.pricing.repository import find_price_list
 from service.pricing.schemas import PriceListTerms
+from service.pricing.tables import PriceList
 from service.web.paging import MoneyOut
+
+PAGE = 100
+"""Plans read from the database at a time."""
+
+
+LIST_BASELINE = "the area of every patch of the scene at the list price, minimums ignored"
+BILL_BASELINE = "the provider's bill for every patch of the scene, from the same price list"
 
 
 class Figures(NamedTuple):
-    """The money of a plan, minor units."""
+    """The money of a plan, in minor units."""
 
     cost: int
     baseline: int
@@ -24,40 +32,66 @@ class Figures(NamedTuple):
     billable_saving: int
 
 
-class LineOut(BaseModel):
-    """One billed area: what it covers, and what the minimum makes of it."""
+class PlanSaving(MoneyOut):
+    """A saving and the baseline that it is measured against."""
 
-    area_km2: str
-    billable_km2: str
-
-
-class BilledOut(LineOut):
-    """An order's billed areas and their sums."""
-
-    lines: list[LineOut]
+    baseline: str = Field(description="Cost that the saving is measured against.")
 
 
-class BillOut(BaseModel):
-    """Areas and terms, and the figures that follow from them alone."""
+class PlanSavings(BaseModel):
+    """Savings of a plan: three figures that are never mixed."""
 
-    chosen: BilledOut = Field(description="the bought patches")
-    everything: BilledOut = Field(description="every patch of the scene: the baseline")
-    terms: PriceListTerms = Field(description="of the price list, as they were when the plan was made")
-    cost: MoneyOut
-    baseline: MoneyOut = Field(description=BILL_BASELINE)
-    savings: SavingsOut
+    list: PlanSaving = Field(description="Baseline minus cost, minimums ignored.")
+    billable: PlanSaving = Field(description="Baseline minus cost, minimums included.")
+    realised: None = Field(
+        None, description="Always null in a plan. `/v1/reports/savings` has this figure for settled orders."
+    )
+
+    @classmethod
+    def of(cls, plan: Plan) -> "PlanSavings":
+        """Write a plan's savings."""
+        listed = MoneyOut.minor(plan.list_saving_minor, plan.currency).model_dump()
+        billable = MoneyOut.minor(plan.billable_saving_minor, plan.currency).model_dump()
+        return cls(
+            list=PlanSaving(**listed, baseline=LIST_BASELINE),
+            billable=PlanSaving(**billable, baseline=BILL_BASELINE),
+        )
 
 
-def bill_of(session: Session, plan: Plan) -> BillOut:
-    """Write a plan's bill; a plan made before terms were kept shows those of its price list."""
-    terms = plan.bill.get("terms") or find_price_list(session, plan.workspace_id, plan.price_list_id)
-    return BillOut(
+class BilledArea(BaseModel):
+    """One billed area, before and after minimum areas."""
+
+    area_km2: str = Field(description="Area covered, in square kilometres.")
+    billable_km2: str = Field(description="Area billed, minimum areas included, in square kilometres.")
+
+
+class BilledAreas(BilledArea):
+    """The billed areas of an order and their sums."""
+
+    lines: list[BilledArea] = Field(description="Each billed area: the whole order, or each of its shapes.")
+
+
+class PlanBill(BaseModel):
+    """Areas and terms, and the figures that follow from them."""
+
+    chosen: BilledAreas = Field(description="Areas of the bought patches.")
+    everything: BilledAreas = Field(description="Areas of every patch of the scene: the baseline.")
+    terms: PriceListTerms = Field(description="Terms of the price list when the plan was made.")
+    cost: MoneyOut = Field(description="Bill for the bought patches.")
+    baseline: MoneyOut = Field(description=f"Cost of buying everything: {BILL_BASELINE}.")
+    savings: PlanSavings = Field(description="Savings against the baseline.")
+
+
+def bill_of(plan: Plan, price_list: PriceList) -> PlanBill:
+    """Write a plan's bill; a plan made before terms were kept in its row shows those of its price list."""
+    terms = plan.bill.get("terms") or price_list
+    return PlanBill(
         chosen=plan.bill["chosen"],
         everything=plan.bill["everything"],
         terms=PriceListTerms.model_validate(terms, from_attributes=True),
         cost=MoneyOut.minor(plan.cost_minor, plan.currency),
         baseline=MoneyOut.minor(plan.baseline_minor, plan.currency),
-        savings=SavingsOut.of(plan),
+        savings=PlanSavings.of(plan),
     )
 
 
@@ -67,7 +101,7 @@ def figures_of(plan: Plan) -> Figures:
 
 
 def recompute(billed: Mapping[str, Any]) -> Figures:
-    """Compute a plan's figures again from `chosen`, `everything` and `terms` as a bill holds them."""
+    """Compute a plan's figures again from the `chosen`, `everything` and `terms` of its bill."""
     terms = PriceListTerms.model_validate(billed["terms"]).terms()
     chosen, everything = (_areas(billed[name]) for name in ("chosen", "everything"))
     cost, baseline = (bill(areas, terms).amount.minor for areas in (chosen, everything))
@@ -77,3 +111,16 @@ def recompute(billed: Mapping[str, Any]) -> Figures:
 
 def _areas(billed: Mapping[str, Any]) -> list[int]:
     return [to_cm2(Decimal(line["area_km2"])) for line in billed["lines"]]
+
+
+def audit_plans(session: Session) -> Iterator[Finding]:
+    """Yield the plans whose figures do not follow from their areas, or whose terms are not their list's."""
+    query = select(Plan, PriceList).join(PriceList, PriceList.id == Plan.price_list_id).order_by(Plan.id)
+    for plan, price_list in session.execute(query.execution_options(yield_per=PAGE)):
+        published = PriceListTerms.model_validate(price_list, from_attributes=True).model_dump(mode="json")
+        # A plan made before terms were kept in its row is priced by its list's.
+        frozen = plan.bill.get("terms", published)
+        if figures_of(plan) != recompute(plan.bill | {"terms": frozen}):
+            yield Finding(rule="P1 a plan's money recomputes from its row", subject=str(plan.id))
+        if frozen != published:
+            yield Finding(rule="P2 a plan's terms are its price list's", subject=str(plan.id))

@@ -1,8 +1,8 @@
-"""What the OpenAPI document shows of planning: how to send a scene, and an answer."""
+"""Examples in the OpenAPI document: how to send a scene, and a plan."""
 
 from typing import Any
 
-from service.plans.schemas import BILL_BASELINE, LIST_BASELINE
+from service.plans.bills import BILL_BASELINE, LIST_BASELINE
 
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 
@@ -21,7 +21,7 @@ REQUEST_BODY: dict[str, Any] = {
                     "params": {
                         "type": "string",
                         "contentMediaType": "application/json",
-                        "description": "the query's options as JSON; they win over the query",
+                        "description": "The options of the query as JSON. They override the query.",
                         "examples": ['{"max_cost": "50.00"}'],
                     },
                 },
@@ -88,24 +88,10 @@ PLAN: dict[str, Any] = {
             "cloud_share": 0.0,
             "buy": [0, 1, 5, 10],
             "utilities": [
-                0.97,
-                0.81,
-                0.22,
-                0.15,
-                0.4,
-                0.74,
-                0.31,
-                0.12,
-                0.28,
-                0.48,
-                0.55,
-                0.09,
-                0.07,
-                0.05,
-                0.03,
-                0.01,
+                0.97, 0.81, 0.22, 0.15, 0.4, 0.74, 0.31, 0.12,
+                0.28, 0.48, 0.55, 0.09, 0.07, 0.05, 0.03, 0.01,
             ],
         }
     ],
-}
-"""The worked example of `docs/planning.md`, whose patches lie anywhere in the tile."""
+}  # fmt: skip
+"""The worked example of `docs/planning.md`; which patch has which utility is arbitrary."""

@@ -1,95 +1,198 @@
-"""From an uploaded scene to a stored plan: read, cut, predict, decide, keep."""
+"""Plans made and replaced in three steps: read the prices, decide without a session, store the row."""
 
-from dataclasses import dataclass
-from pathlib import Path
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import numpy as np
-from numpy.typing import NDArray
+from sqlalchemy import SQLColumnExpression, func
 from sqlalchemy.orm import Session
 
-from models.grid import PATCHES
-from service import blobs as storage
+from models.manifest import Manifest
+from service.bundles.card import check_same_bundle
 from service.bundles.predictor import Predictor
-from service.errors import InvalidInputError
-from service.imagery.tiling import Tiles
 from service.planner import plan_purchases
+from service.planner.bounds import Bound
+from service.planner.decision import Decision
+from service.planner.objectives import MaxCost, Objective, objective_from_json, objective_to_json
 from service.plans import repository
-from service.plans.freezing import Values, bundle_served, freeze
-from service.plans.options import PlanOptions
-from service.plans.reading import MIN_VALID_SHARE, cut_scene, describe_reading, read_scene
+from service.plans.arrays import PlanArrays, TileValues
+from service.plans.objective_options import ObjectiveError
+from service.plans.options import PlanOptions, ReplanIn
+from service.plans.reading import JudgedScene, grid_of
 from service.plans.tables import Plan, Scene
+from service.pricing.billing import Bill
 from service.pricing.repository import resolve_price_list, terms_of
-from service.settings import Settings
+from service.pricing.schemas import PriceListTerms
+from service.pricing.tables import PriceList
+from service.version import code_version
 
 
-class BundleUnknownError(InvalidInputError):
-    """The request insists on a bundle that this server does not serve."""
+def find_prices(
+    session: Session, workspace_id: UUID, options: PlanOptions, manifest: Manifest
+) -> tuple[PriceList, Objective]:
+    """Return the price list and the objective that a new plan is made with; commit afterwards.
 
-    code = "bundle-unknown"
-    title = "This bundle is not served here"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Judged:
-    """A scene cut into T tiles, with what each patch is worth."""
-
-    tiles: Tiles
-    reading: dict[str, Any]
-    eligible: NDArray[np.bool_]  # (T,)
-    utilities: NDArray[np.float32]  # (T, 16); 0 where not eligible
-
-
-def judge_scene(body: bytes, options: PlanOptions, predictor: Predictor, settings: Settings) -> Judged:
-    """Read a scene and ask the policy; touches no database. 4xx in words when it cannot be planned."""
-    _check_bundle(options.bundle, predictor)
-    imagery = read_scene(body, options.bands, options.radiometry, settings)
-    tiles = cut_scene(imagery, predictor.manifest)
-    eligible = tiles.valid_share >= MIN_VALID_SHARE
-    utilities = np.zeros((len(eligible), PATCHES), dtype=np.float32)
-    utilities[eligible] = predictor.utilities(tiles.pixels[eligible])
-    reading = describe_reading(imagery, tiles, options, predictor.manifest)
-    return Judged(tiles=tiles, reading=reading, eligible=eligible, utilities=utilities)
-
-
-def make_plan(
-    session: Session,
-    workspace_id: UUID,
-    body: bytes,
-    options: PlanOptions,
-    predictor: Predictor,
-    settings: Settings,
-    blobs: Path,
-) -> tuple[Plan, Scene]:
-    """Plan a scene and keep scene, bytes and plan; nothing is kept when anything is refused."""
-    # Before the first query: no connection waits while the networks work.
-    judged = judge_scene(body, options, predictor, settings)
+    Errors: price-list-unknown, price-list-not-valid, objective-unclear, accuracy-unreachable.
+    """
     price_list = resolve_price_list(session, workspace_id, options.price_list)
-    objective = options.objective_in(price_list.currency, predictor.manifest)
-    grid = judged.tiles.grid
+    return price_list, options.objective_in(price_list.currency, manifest)
+
+
+def decide_plan(judged: JudgedScene, price_list: PriceList, objective: Objective, quote_days: int) -> Plan:
+    """Choose what to buy of a new scene; return the plan's row, not yet stored. Opens no session."""
+    return _decide(judged.scene, judged.values, judged.bundle, price_list, objective, quote_days)
+
+
+def store_plan(session: Session, plan: Plan, scene: Scene) -> tuple[Plan, Scene]:
+    """Store a new plan with its scene, unless the workspace has that scene; return both as stored."""
+    stored = repository.keep_scene(session, plan.workspace_id, scene)
+    plan.scene_id = stored.id
+    return repository.keep_plan(session, plan), stored
+
+
+def find_new_prices(
+    session: Session, old: Plan, wanted: ReplanIn, predictor: Predictor
+) -> tuple[PriceList, Objective]:
+    """Return the price list and the objective that a plan is made again with; commit afterwards.
+
+    Errors: bundle-changed, price-list-unknown, price-list-not-valid, objective-unclear,
+    accuracy-unreachable.
+    """
+    name = wanted.price_list or old.provenance["price_list"]["name"]
+    price_list = resolve_price_list(session, old.workspace_id, name)
+    return price_list, _new_objective(old, wanted, price_list.currency, predictor)
+
+
+def decide_replan(
+    old: Plan, scene: Scene, price_list: PriceList, objective: Objective, quote_days: int
+) -> Plan:
+    """Choose again what to buy of a planned scene; return the new plan's row. Opens no session.
+
+    The plan's own utilities are used, whichever bundle is served now: the networks do not run again.
+    """
+    bundle = old.provenance["bundle"]
+    new = _decide(scene, PlanArrays.of(old), bundle, price_list, objective, quote_days)
+    new.scene_id, new.supersedes = old.scene_id, old.id
+    return new
+
+
+def store_replan(session: Session, new: Plan, old: Plan) -> Plan:
+    """Store the plan that supersedes `old`. Ordering `old` and superseding it take turns on its row."""
+    repository.lock_plan(session, old.workspace_id, old.id)
+    # now() is the start of the transaction, possibly before that of an order that was placed first.
+    new.created_at = func.clock_timestamp()
+    return repository.keep_plan(session, new)
+
+
+def _new_objective(old: Plan, wanted: ReplanIn, currency: str, predictor: Predictor) -> Objective:
+    if wanted.has_objective:
+        if wanted.needs_evaluation:
+            check_same_bundle(old.provenance, predictor)
+        return wanted.objective_in(currency, predictor.manifest)
+    objective = objective_from_json(old.objective)
+    if isinstance(objective, MaxCost) and objective.limit.currency != currency:
+        raise ObjectiveError(
+            f"The plan's limit is in {objective.limit.currency}, the price list in {currency}. "
+            "Give a max_cost, or another objective.",
+            max_cost={"amount": objective.limit.amount, "currency": objective.limit.currency},
+            currency=currency,
+        )
+    return objective
+
+
+def _decide(
+    scene: Scene,
+    values: TileValues,
+    bundle: dict[str, Any],
+    price_list: PriceList,
+    objective: Objective,
+    quote_days: int,
+) -> Plan:
+    """Return a plan's row; it may be ordered for `quote_days`, but no longer than its price list applies."""
+    grid = grid_of(scene)
     decision = plan_purchases(
-        judged.utilities,
-        judged.eligible,
+        values.utilities,
+        values.eligible,
         grid.patch_areas_m2(),
         terms_of(price_list),
         objective,
         grid.columns,
     )
-    sha256 = storage.put(blobs, body)
-    scene = repository.keep_scene(session, workspace_id, sha256, len(body), judged.reading)
-    values = Values(utilities=judged.utilities, valid_share=judged.tiles.valid_share)
-    bundle = bundle_served(predictor)
-    plan = freeze(values, decision, objective, price_list, scene, bundle, quote_days=settings.quote_days)
-    return repository.keep_plan(session, plan), scene
+    return Plan(
+        expires_at=_expiry(price_list, quote_days),
+        workspace_id=price_list.workspace_id,
+        price_list_id=price_list.id,
+        objective=objective_to_json(objective),
+        provenance=_provenance(price_list, scene, bundle),
+        tiles=len(values.utilities),
+        utilities=values.utilities.astype("<f4").tobytes(),
+        selected=decision.selected.astype(np.uint8).tobytes(),
+        filled=decision.filled.astype(np.uint8).tobytes(),
+        valid_share=values.valid_share.astype("<f4").tobytes(),
+        patches_bought=int(decision.selected.sum()),
+        currency=price_list.currency,
+        cost_minor=decision.bill.amount.minor,
+        baseline_minor=decision.everything.amount.minor,
+        list_saving_minor=decision.list_saving.minor,
+        billable_saving_minor=decision.billable_saving.minor,
+        bill=_bill(values, decision, price_list),
+    )
 
 
-def _check_bundle(wanted: str | None, predictor: Predictor) -> None:
-    manifest = predictor.manifest
-    served = (manifest.name, f"{manifest.name}@{manifest.version}", predictor.sha256)
-    if wanted is not None and wanted not in served:
-        raise BundleUnknownError(
-            f"bundle {wanted!r} was asked for; this server serves {served[1]}",
-            bundle=wanted,
-            served={"name": manifest.name, "version": manifest.version, "sha256": predictor.sha256},
-        )
+def _expiry(price_list: PriceList, quote_days: int) -> SQLColumnExpression[datetime]:
+    """Return a moment by the database's clock, computed when the row is written."""
+    ends = func.now() + timedelta(days=quote_days)
+    if price_list.valid_to is None:
+        return ends
+    after = datetime.combine(price_list.valid_to, time(), UTC) + timedelta(days=1)
+    return func.least(ends, after)
+
+
+def _provenance(price_list: PriceList, scene: Scene, bundle: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "bundle": bundle,
+        "price_list": {
+            "id": str(price_list.id),
+            "name": price_list.name,
+            "version": price_list.version,
+            "example": price_list.example,
+        },
+        "input_sha256": scene.sha256,
+        "code_version": code_version(),
+    }
+
+
+def _bill(values: TileValues, decision: Decision, price_list: PriceList) -> dict[str, Any]:
+    terms = PriceListTerms.model_validate(price_list, from_attributes=True)
+    return {
+        "reason": decision.reason,
+        "wanted": decision.wanted,
+        "eligible_tiles": int(values.eligible.sum()),
+        "chosen": _bill_json(decision.bill),
+        "everything": _bill_json(decision.everything),
+        "bound": _bound_json(decision.bound),
+        "terms": terms.model_dump(mode="json"),  # so that the row's own values say what it costs
+    }
+
+
+def _bound_json(bound: Bound) -> dict[str, Any]:
+    numbers = {"reached": bound.reached, "bound": bound.bound, "gap": bound.gap}
+    return {"measure": bound.measure} | {name: round(number, 6) for name, number in numbers.items()}
+
+
+def _bill_json(bill: Bill) -> dict[str, Any]:
+    return {
+        "area_km2": _plain(bill.area_km2),
+        "billable_km2": _plain(bill.billable_km2),
+        "lines": [
+            {"area_km2": _plain(line.area_km2), "billable_km2": _plain(line.billable_km2)}
+            for line in bill.lines
+        ],
+    }
+
+
+def _plain(number: Decimal) -> str:
+    """Write a number without exponent or trailing zeros."""
+    return f"{number.normalize():f}"

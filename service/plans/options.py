@@ -1,4 +1,4 @@
-"""What a client may ask of a plan: options in the query, the scene in the body."""
+"""What a client sends to plan or replan: options in the query, a scene in the body."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
@@ -26,21 +26,51 @@ class MediaTypeError(LoupeError):
 
 
 class PlanOptions(ObjectiveOptions):
-    """How to plan a scene."""
+    """Options of a new plan."""
 
-    price_list: str = Field(NO_MINIMUM, max_length=64, description="name (its newest version) or id")
+    price_list: str = Field(
+        NO_MINIMUM, max_length=64, description="Price list: its id, or its name for the newest version."
+    )
     bands: str | None = Field(
-        None, max_length=50, examples=["4,3,2"], description="red, green, blue, counted from 1"
+        None,
+        max_length=50,
+        examples=["4,3,2"],
+        description="Numbers of the red, green and blue bands, counted from 1. "
+        "By default Loupe finds them: see `docs/inputs.md`.",
     )
-    radiometry: str | None = Field(None, max_length=50, description="how values become colours")
+    radiometry: str | None = Field(
+        None,
+        max_length=50,
+        description="How pixel values become colours: `auto` (default), `uint8`, `reflectance`, "
+        "`reflectance-1e4` or `reflectance-1e4-offset1000`.",
+    )
     bundle: str | None = Field(
-        None, max_length=200, description="refuse unless this bundle is served: name, name@version or sha256"
+        None,
+        max_length=200,
+        description="Bundle that must be served, as name, name@version or sha256. "
+        "The request is refused if another one is.",
     )
+
+
+class ReplanIn(ObjectiveOptions):
+    """Options to change; omitted options keep their previous value."""
+
+    price_list: str | None = Field(
+        None,
+        max_length=64,
+        description="Price list: its id, or its name for the newest version. "
+        "By default the newest version of the plan's own price list.",
+    )
+
+    @property
+    def has_objective(self) -> bool:
+        """Whether any part of an objective was given."""
+        return bool(self.model_fields_set - {"price_list"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Upload:
-    """A scene as it came, and the options of a form's `params` part, if any."""
+class SceneUpload:
+    """The bytes of a scene, and the JSON of a form's `params` part if there is one."""
 
     body: bytes
     params: str | None = None
@@ -57,24 +87,25 @@ class Upload:
         return PlanOptions.model_validate(both[0] | both[1])
 
 
-async def read_upload(request: Request) -> Upload:
-    """Read the body, which the body cap bounds: raw, or a form with `scene` and perhaps `params`."""
+async def read_scene_upload(request: Request) -> SceneUpload:
+    """Read the body, raw or a form with `scene` and optionally `params`; the body cap limits its size."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type in RAW:
-        return Upload(body=await request.body())
+        return SceneUpload(body=await request.body())
     if media_type != MULTIPART:
         raise MediaTypeError(
-            f"the body's type is {media_type or 'not given'}; send the GeoTIFF itself as image/tiff, "
-            "or a form with a file 'scene'"
+            f"The body's media type is {media_type or 'missing'}. Send the GeoTIFF itself as image/tiff, "
+            "or a form with a file 'scene'."
         )
     async with request.form(max_files=1, max_fields=1) as form:
         scene, params = form.get("scene"), form.get("params")
         if not isinstance(scene, UploadFile):
-            raise RequestValidationError([_fault(("body", "scene"), "missing", "A file 'scene' is needed.")])
-        return Upload(body=await scene.read(), params=params if isinstance(params, str) else None)
+            fault = _fault(("body", "scene"), "missing", "The form needs a file 'scene'.")
+            raise RequestValidationError([fault])
+        return SceneUpload(body=await scene.read(), params=params if isinstance(params, str) else None)
 
 
-UploadDep = Annotated[Upload, Depends(read_upload)]
+SceneUploadDep = Annotated[SceneUpload, Depends(read_scene_upload)]
 
 
 def _in_params(error: ValidationError) -> RequestValidationError:

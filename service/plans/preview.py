@@ -1,7 +1,8 @@
-"""A plan as a picture: the low-resolution scene, its tile grid, and the bought patches outlined. Pure."""
+"""A plan as a picture: the low-resolution scene, its tile grid, and the bought patches outlined."""
 
 import io
 import math
+from pathlib import Path
 
 import numpy as np
 from affine import Affine
@@ -10,20 +11,30 @@ from PIL import Image, ImageDraw
 
 from service.imagery.tile_grid import TileGrid
 from service.planner.order_shapes import move
+from service.plans.arrays import PlanArrays
+from service.plans.reading import grid_of, read_again
+from service.plans.tables import Plan, Scene
+from service.settings import Settings
 
 SIDE = 1600
-"""Longest side of a preview, pixels."""
+"""Longest side of a preview in pixels."""
 
 GRID_LINE = (255, 255, 255, 170)
 CASING = (20, 20, 20, 255)
 WANTED = (255, 196, 0, 255)
 FILLED = (64, 200, 255, 255)
-"""Bought patches that came free."""
+"""Colour of bought patches that came free."""
 
 SMALL = 10.0
-"""Patches narrower than this, in preview pixels, get a thin outline without casing."""
+"""Width in preview pixels below which a patch gets a thin outline without casing."""
 
 Corners = NDArray[np.float64]  # (N, 5, 2) preview pixels
+
+
+def render_preview(plan: Plan, scene: Scene, blobs: Path, settings: Settings) -> bytes:
+    """Read the stored bytes of a plan's scene again and draw the plan on it. Opens no database session."""
+    imagery, arrays = read_again(scene, blobs, settings), PlanArrays.of(plan)
+    return draw_preview(imagery.rgb, imagery.transform, grid_of(scene), arrays.selected, arrays.filled)
 
 
 def draw_preview(
@@ -33,7 +44,7 @@ def draw_preview(
     selected: NDArray[np.bool_],
     filled: NDArray[np.bool_],
 ) -> bytes:
-    """PNG of a scene: rgb (3, H, W) whose pixels `transform` places in the grid's CRS; masks (T, 16)."""
+    """Draw a plan as PNG: rgb (3, H, W) placed by `transform` in the grid's CRS, and masks (T, 16)."""
     picture, scale = _scaled(rgb)
     draw = ImageDraw.Draw(picture, "RGBA")
     to_picture = Affine.scale(*scale) @ ~transform
@@ -46,7 +57,7 @@ def draw_preview(
 
 
 def _scaled(rgb: NDArray[np.uint8]) -> tuple[Image.Image, tuple[float, float]]:
-    """The scene enlarged by a whole factor (sharp pixels) or reduced, and pixels per scene pixel."""
+    """Enlarge the scene by a whole factor (sharp pixels) or reduce it; also return pixels per scene pixel."""
     picture = Image.fromarray(np.ascontiguousarray(rgb.transpose(1, 2, 0)))
     width, height = picture.size
     ratio = SIDE / max(width, height)
@@ -70,7 +81,7 @@ def _corners(grid: TileGrid, mask: NDArray[np.bool_], to_picture: Affine) -> Cor
 
 
 def _outline(draw: ImageDraw.ImageDraw, corners: Corners, colour: tuple[int, int, int, int]) -> None:
-    """Strong outlines just inside each patch, so that neighbours do not cover one another's."""
+    """Draw strong outlines just inside each patch, so that neighbours do not cover each other's."""
     if not len(corners):
         return
     side = float(np.linalg.norm(corners[0, 1] - corners[0, 0]))

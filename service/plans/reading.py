@@ -1,31 +1,64 @@
-"""A scene's bytes as a bundle reads them, once when it is planned and again, identically, later."""
+"""Scenes read from their bytes, when they are planned and identically later. Opens no database session."""
 
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from models.grid import PATCHES
 from models.manifest import Manifest
 from service import blobs as storage
+from service.bundles.card import check_served, identify
+from service.bundles.predictor import Predictor
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import read_geotiff
 from service.imagery.radiometry import Imagery, to_imagery
 from service.imagery.tile_grid import TileGrid
 from service.imagery.tiling import Tiles, cut_tiles
+from service.plans.arrays import MIN_VALID_SHARE, TileValues
 from service.plans.options import PlanOptions
 from service.plans.tables import Scene
 from service.settings import Settings
 
-MIN_VALID_SHARE = 0.9
-"""A tile with less valid area than this is not planned: the policy never saw such tiles."""
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedScene:
+    """A scene that is not stored yet, with the utility of each of its patches."""
+
+    scene: Scene  # without a workspace or an id
+    values: TileValues
+    bundle: dict[str, Any]  # name, version and sha256 of the bundle that gave the utilities
+
+
+def judge_scene(body: bytes, options: PlanOptions, predictor: Predictor, settings: Settings) -> JudgedScene:
+    """Read a scene and ask the policy for its utilities.
+
+    Errors: `bundle-unknown` and every refusal of an upload (4xx); `decoder-unavailable` (503).
+    """
+    check_served(options.bundle, predictor)
+    imagery = read_scene(body, options.bands, options.radiometry, settings)
+    tiles = cut_scene(imagery, predictor.manifest)
+    eligible = tiles.valid_share >= MIN_VALID_SHARE
+    utilities = np.zeros((len(eligible), PATCHES), dtype=np.float32)
+    utilities[eligible] = predictor.utilities(tiles.pixels[eligible])
+    reading = _describe(imagery, tiles, options, predictor.manifest)
+    return JudgedScene(
+        scene=Scene(sha256=hashlib.sha256(body).hexdigest(), size=len(body), reading=reading),
+        values=TileValues(utilities=utilities, valid_share=tiles.valid_share),
+        bundle=identify(predictor),
+    )
 
 
 def read_scene(body: bytes, bands: str | None, radiometry: str | None, settings: Settings) -> Imagery:
-    """Decode an uploaded scene into a colour image; 4xx in words when it cannot be used."""
+    """Decode an uploaded scene into a colour image; 4xx when it cannot be used."""
     limits = Limits(body_bytes=settings.scene_body_limit, decode_seconds=settings.decode_seconds)
     return to_imagery(read_geotiff(body, limits), bands, radiometry)
 
 
 def cut_scene(imagery: Imagery, manifest: Manifest) -> Tiles:
-    """Cut an image into the tiles of a bundle; 422 in words when its resolution or size do not fit."""
+    """Cut an image into the tiles of a bundle; 422 when its resolution or size does not fit."""
     return cut_tiles(imagery, manifest.lr_size, manifest.lr_gsd_m, manifest.hr_gsd_m)
 
 
@@ -36,14 +69,12 @@ def read_again(scene: Scene, blobs: Path, settings: Settings) -> Imagery:
 
 
 def grid_of(scene: Scene) -> TileGrid:
-    """Return where a stored scene's tiles lie."""
+    """Return the grid on which a scene's tiles lie."""
     return TileGrid.from_json(scene.reading["grid"])
 
 
-def describe_reading(
-    imagery: Imagery, tiles: Tiles, options: PlanOptions, manifest: Manifest
-) -> dict[str, Any]:
-    """What `scene.reading` keeps: what was asked, what was understood, where the tiles lie."""
+def _describe(imagery: Imagery, tiles: Tiles, options: PlanOptions, manifest: Manifest) -> dict[str, Any]:
+    """Write `scene.reading`: the options given, what was understood, and where the tiles lie."""
     return {
         "asked": {"bands": options.bands, "radiometry": options.radiometry},
         "bands": list(imagery.bands),

@@ -1,7 +1,6 @@
 """Plans and their scenes in the database. Rows are only ever added."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -9,28 +8,30 @@ from sqlalchemy.orm import Session, defer
 
 from service.errors import NotFoundError
 from service.plans.tables import Plan, Scene
+from service.pricing.repository import find_price_list
+from service.pricing.tables import PriceList
 from service.web.paging import Cursor, PageRequest, fetch_page
 
 ARRAYS = (Plan.utilities, Plan.selected, Plan.filled, Plan.valid_share)
+"""Columns that a list of plans leaves in the database."""
 
 
-def keep_scene(
-    session: Session, workspace_id: UUID, sha256: str, size: int, reading: dict[str, Any]
-) -> Scene:
-    """Return the workspace's row for these bytes read this way, adding it if there is none."""
+def keep_scene(session: Session, workspace_id: UUID, scene: Scene) -> Scene:
+    """Return the workspace's row for these bytes and this reading; add `scene` if there is none."""
     query = select(Scene).where(
-        Scene.workspace_id == workspace_id, Scene.sha256 == sha256, Scene.reading == reading
+        Scene.workspace_id == workspace_id, Scene.sha256 == scene.sha256, Scene.reading == scene.reading
     )
-    scene = session.scalars(query.order_by(Scene.created_at, Scene.id).limit(1)).one_or_none()
-    if scene is None:
-        scene = Scene(workspace_id=workspace_id, sha256=sha256, size=size, reading=reading)
-        session.add(scene)
-        session.flush()
+    stored = session.scalars(query.order_by(Scene.created_at, Scene.id).limit(1)).one_or_none()
+    if stored is not None:
+        return stored
+    scene.workspace_id = workspace_id
+    session.add(scene)
+    session.flush()
     return scene
 
 
 def keep_plan(session: Session, plan: Plan) -> Plan:
-    """Store a new plan; returns it with the database's times."""
+    """Store a new plan; return it with the database's times."""
     session.add(plan)
     session.flush()
     session.refresh(plan, ["created_at", "expires_at"])
@@ -43,7 +44,7 @@ def lock_plan(session: Session, workspace_id: UUID, plan_id: UUID) -> Plan:
     # NO KEY UPDATE: a new order's own foreign key to the plan must still pass in other sessions.
     plan = session.scalars(query.with_for_update(key_share=True)).one_or_none()
     if plan is None:
-        raise NotFoundError(f"there is no plan {plan_id}", plan=str(plan_id))
+        raise NotFoundError(f"There is no plan {plan_id}.", plan=str(plan_id))
     return plan
 
 
@@ -58,8 +59,14 @@ def find_plan(session: Session, workspace_id: UUID, plan_id: UUID) -> tuple[Plan
     query = select(Plan).where(Plan.id == plan_id, Plan.workspace_id == workspace_id)
     plan = session.scalars(query).one_or_none()
     if plan is None:
-        raise NotFoundError(f"there is no plan {plan_id}", plan=str(plan_id))
+        raise NotFoundError(f"There is no plan {plan_id}.", plan=str(plan_id))
     return plan, session.get_one(Scene, plan.scene_id)
+
+
+def find_priced_plan(session: Session, workspace_id: UUID, plan_id: UUID) -> tuple[Plan, Scene, PriceList]:
+    """Return a plan of the workspace with its scene and price list; NotFoundError otherwise."""
+    plan, scene = find_plan(session, workspace_id, plan_id)
+    return plan, scene, find_price_list(session, workspace_id, plan.price_list_id)
 
 
 def page_of_plans(

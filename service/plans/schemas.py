@@ -1,4 +1,4 @@
-"""Plans as JSON."""
+"""Plans as JSON documents."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -11,38 +11,43 @@ from pydantic import BaseModel, Field
 from models.grid import PATCHES
 from service.planner.bounds import Measure
 from service.plans.arrays import PlanArrays
+from service.plans.bills import BILL_BASELINE, PlanSavings
 from service.plans.tables import Plan, Scene
 from service.web.paging import Link, MoneyOut
 
 TILES_INLINE = 4096
-"""A plan of more tiles gives a link to them instead."""
+"""Most tiles that a plan lists itself; a larger plan links to them."""
 
 PATCHES_INLINE = 1000
-"""Of more patches that change, the number alone is given."""
-
-LIST_BASELINE = "the area of every patch of the scene at the list price, minimums ignored"
-BILL_BASELINE = "the provider's bill for every patch of the scene, from the same price list"
+"""Most changed patches that a replan lists; beyond it, only their number is given."""
 
 
-class SceneOut(BaseModel):
-    """What was understood of the upload."""
+class PlanScene(BaseModel):
+    """The uploaded scene as it was read."""
 
-    sha256: str
-    columns: int = Field(description="tiles from west to east")
-    rows: int = Field(description="tiles from north to south")
-    tile_m: float = Field(description="width of a tile by the bundle, metres")
-    gsd_m: tuple[float, float] = Field(description="pixel of the upload on the ground, metres, at its centre")
-    crs: str
-    bands: list[int] = Field(description="red, green and blue, counted from 1")
-    bands_from: str
-    radiometry: str
-    planned_km2: float
-    left_out_km2: float = Field(description="the margin that fills no tile")
-    tiles_without_data: int = Field(description="tiles with less than 90 % valid area; they are not planned")
+    sha256: str = Field(description="SHA-256 of the uploaded file.")
+    columns: int = Field(description="Number of tiles from west to east.")
+    rows: int = Field(description="Number of tiles from north to south.")
+    tile_m: float = Field(description="Side of a tile of the bundle, in metres.")
+    gsd_m: tuple[float, float] = Field(
+        description="Pixel size of the upload on the ground, in metres: along rows and down columns, "
+        "measured at its centre."
+    )
+    crs: str = Field(description="Coordinate reference system of the upload.", examples=["EPSG:32632"])
+    bands: list[int] = Field(description="Numbers of the red, green and blue bands, counted from 1.")
+    bands_from: str = Field(description="How the bands were found.")
+    radiometry: str = Field(description="How pixel values became colours.")
+    planned_km2: float = Field(description="Area of all tiles, in square kilometres.")
+    left_out_km2: float = Field(
+        description="Area at the right and bottom edges that fills no tile, in square kilometres."
+    )
+    tiles_without_data: int = Field(
+        description="Number of tiles with less than 90 % valid area. They are not planned."
+    )
 
     @classmethod
-    def of(cls, scene: Scene, plan: Plan) -> "SceneOut":
-        """Write a stored scene as one of its plans saw it."""
+    def of(cls, scene: Scene, plan: Plan) -> "PlanScene":
+        """Write a stored scene together with the counts of one of its plans."""
         reading, grid = scene.reading, scene.reading["grid"]
         same = ("tile_m", "gsd_m", "bands", "bands_from", "radiometry", "planned_km2", "left_out_km2")
         return cls(
@@ -55,86 +60,78 @@ class SceneOut(BaseModel):
         )
 
 
-class PatchCount(BaseModel):
-    """How many patches of the tiles that can be planned."""
+class PlanPatches(BaseModel):
+    """Patch counts of the tiles that can be planned."""
 
-    bought: int
-    filled: int = Field(description="of those bought, the ones that came free")
-    total: int
-
-
-class SavingOut(MoneyOut):
-    """A saving with what it is measured against."""
-
-    baseline: str
+    bought: int = Field(description="Number of patches that the plan buys.")
+    filled: int = Field(description="Number of bought patches that came free: they do not raise the bill.")
+    total: int = Field(description="Number of patches that could be bought.")
 
 
-class SavingsOut(BaseModel):
-    """Three figures, never mixed."""
-
-    list: SavingOut = Field(description="baseline minus cost, minimums ignored")
-    billable: SavingOut = Field(description="baseline minus cost, minimums included")
-    realised: None = Field(None, description="known once the order is settled: see /v1/reports/savings")
-
-    @classmethod
-    def of(cls, plan: Plan) -> "SavingsOut":
-        """Write a plan's savings."""
-        listed = MoneyOut.minor(plan.list_saving_minor, plan.currency).model_dump()
-        billable = MoneyOut.minor(plan.billable_saving_minor, plan.currency).model_dump()
-        return cls(
-            list=SavingOut(**listed, baseline=LIST_BASELINE),
-            billable=SavingOut(**billable, baseline=BILL_BASELINE),
-        )
-
-
-class BoundOut(BaseModel):
-    """How good the plan is by its objective, beside what no plan of the scene can surpass."""
+class PlanBound(BaseModel):
+    """Quality of the plan by its objective, beside a bound that no plan of the scene can pass."""
 
     measure: Measure = Field(
-        description="`utility`: the sum bought, for max_cost and max_patches; `score`: that minus lambda "
-        "times the bill; `cost`: the bill, of which less is better, for policy and target_accuracy"
+        description="`utility`: the sum of the bought utilities, for max_cost and max_patches; `score`: that "
+        "sum minus lambda times the bill, for lambda; `cost`: the bill (lower is better), for policy and "
+        "target_accuracy."
     )
-    reached: float
-    bound: float = Field(description="proven: no order that the price list allows is better")
-    gap: float = Field(description="between the two; 0: the plan is the best there is")
+    reached: float = Field(description="Value that the plan reaches.")
+    bound: float = Field(description="Proven bound: no order that the price list allows is better.")
+    gap: float = Field(description="Difference between the two. 0 means that no plan is better.")
 
 
-class TileOut(BaseModel):
-    """One tile's decision. Patch indices are column-major: row = index % 4, column = index // 4."""
+class PlanTile(BaseModel):
+    """Decision for one tile. Patch indices are column-major: row = index % 4, column = index // 4."""
 
-    tile: int
-    row: int
-    column: int
-    status: Literal["planned", "no-data"]
-    valid_share: float
-    cloud_share: float = Field(description="a hint: bright, colourless pixels; snow counts too")
-    buy: list[int]
-    utilities: list[float] | None = Field(description="16, by patch index; null where nothing was planned")
+    tile: int = Field(description="Index of the tile: row * columns + column.")
+    row: int = Field(description="Row of the tile, counted from 0 in the north.")
+    column: int = Field(description="Column of the tile, counted from 0 in the west.")
+    status: Literal["planned", "no-data"] = Field(
+        description="`no-data` if less than 90 % of the tile's area is valid: nothing is bought there."
+    )
+    valid_share: float = Field(description="Share of the tile's area with valid pixels, 0 to 1.")
+    cloud_share: float = Field(
+        description="Share of bright, colourless pixels, 0 to 1: a hint of clouds. Snow counts too."
+    )
+    buy: list[int] = Field(description="Indices of the patches to buy.")
+    utilities: list[float] | None = Field(
+        description="Utility of each of the 16 patches, by index. Null if the tile is not planned."
+    )
 
 
 class PlanSummary(BaseModel):
     """A plan without its tiles."""
 
-    id: UUID
-    created_at: datetime
-    expires_at: datetime = Field(description="the prices are a quote until then; afterwards: replan")
-    supersedes: UUID | None = Field(description="the plan in whose place this one is")
-    scene: SceneOut
-    objective: dict[str, Any] = Field(examples=[{"kind": "policy", "threshold": 0.5}])
+    id: UUID = Field(description="Id of the plan.")
+    created_at: datetime = Field(description="Time at which the plan was made.")
+    expires_at: datetime = Field(
+        description="Time until which the prices hold and the plan can be ordered. Replan it afterwards."
+    )
+    supersedes: UUID | None = Field(description="Id of the plan that this one replaces, if any.")
+    scene: PlanScene = Field(description="Scene that was planned.")
+    objective: dict[str, Any] = Field(
+        description="Objective and its number.", examples=[{"kind": "policy", "threshold": 0.5}]
+    )
     decision: str = Field(
-        examples=["Buys 37 of 320 patches: utility of at least 0.5."], description="in words"
+        examples=["Buys 37 of 320 patches: utility of at least 0.5."],
+        description="Summary of the decision and its reason.",
     )
-    patches: PatchCount
-    cost: MoneyOut = Field(description="the whole order's bill, rounded once")
-    baseline: MoneyOut = Field(description=f"what everything would cost: {BILL_BASELINE}")
-    area_km2: str = Field(description="of the bought patches, on the ellipsoid")
-    billable_km2: str = Field(description="what the bill counts, minimum areas included")
-    savings: SavingsOut
-    bound: BoundOut | None = Field(description="null in plans of a version that did not reckon it")
+    patches: PlanPatches = Field(description="Number of patches, bought and in all.")
+    cost: MoneyOut = Field(description="Bill for the whole order, rounded once.")
+    baseline: MoneyOut = Field(description=f"Cost of buying everything: {BILL_BASELINE}.")
+    area_km2: str = Field(description="Area of the bought patches on the ellipsoid, in square kilometres.")
+    billable_km2: str = Field(
+        description="Area that is billed, minimum areas included, in square kilometres."
+    )
+    savings: PlanSavings = Field(description="Savings against the baseline.")
+    bound: PlanBound | None = Field(
+        description="Bound on the objective. Null for plans created before bounds were computed."
+    )
     provenance: dict[str, Any] = Field(
-        description="bundle, price list, sha256 of the input, version of the code"
+        description="Bundle, price list, SHA-256 of the input and version of the code."
     )
-    links: list[Link]
+    links: list[Link] = Field(description="Links to the plan's views and to what can be done with it.")
 
     @classmethod
     def fields_of(cls, plan: Plan, scene: Scene) -> dict[str, Any]:
@@ -145,10 +142,10 @@ class PlanSummary(BaseModel):
             "created_at": plan.created_at,
             "expires_at": plan.expires_at,
             "supersedes": plan.supersedes,
-            "scene": SceneOut.of(scene, plan),
+            "scene": PlanScene.of(scene, plan),
             "objective": plan.objective,
             "decision": plan.bill["reason"],
-            "patches": PatchCount(
+            "patches": PlanPatches(
                 bought=bought,
                 filled=bought - plan.bill["wanted"],
                 total=plan.bill["eligible_tiles"] * PATCHES,
@@ -157,7 +154,7 @@ class PlanSummary(BaseModel):
             "baseline": MoneyOut.minor(plan.baseline_minor, plan.currency),
             "area_km2": plan.bill["chosen"]["area_km2"],
             "billable_km2": plan.bill["chosen"]["billable_km2"],
-            "savings": SavingsOut.of(plan),
+            "savings": PlanSavings.of(plan),
             "bound": plan.bill.get("bound"),
             "provenance": plan.provenance,
             "links": plan_links(plan),
@@ -172,8 +169,9 @@ class PlanSummary(BaseModel):
 class PlanOut(PlanSummary):
     """A plan: what to buy of every tile, what it costs, and what that saves."""
 
-    tiles: list[TileOut] | None = Field(
-        description=f"row by row; null beyond {TILES_INLINE} tiles, where the link `patches` has them"
+    tiles: list[PlanTile] | None = Field(
+        description=f"Decision for each tile, row by row. Null for a plan of more than {TILES_INLINE:,} "
+        "tiles: follow the link `patches`."
     )
 
     @classmethod
@@ -183,26 +181,30 @@ class PlanOut(PlanSummary):
         return cls(**cls.fields_of(plan, scene), tiles=tiles)
 
 
-class Place(BaseModel):
-    """One patch of a scene."""
+class PlannedPatch(BaseModel):
+    """A patch of a scene."""
 
-    tile: int
-    patch: int
+    tile: int = Field(description="Index of the tile.")
+    patch: int = Field(description="Index of the patch in the tile, 0 to 15, column-major.")
 
 
-class ChangesOut(BaseModel):
-    """What a new plan does otherwise than the one it supersedes."""
+class PlanChanges(BaseModel):
+    """Differences between a new plan and the one it supersedes."""
 
-    added: int = Field(description="patches bought now and not before")
-    dropped: int = Field(description="patches bought before and not now")
-    kept: int
-    cost_before: MoneyOut
-    cost_now: MoneyOut
-    added_patches: list[Place] | None = Field(description=f"null beyond {PATCHES_INLINE}")
-    dropped_patches: list[Place] | None = Field(description=f"null beyond {PATCHES_INLINE}")
+    added: int = Field(description="Number of patches that only the new plan buys.")
+    dropped: int = Field(description="Number of patches that only the old plan bought.")
+    kept: int = Field(description="Number of patches that both plans buy.")
+    cost_before: MoneyOut = Field(description="Cost of the old plan.")
+    cost_now: MoneyOut = Field(description="Cost of the new plan.")
+    added_patches: list[PlannedPatch] | None = Field(
+        description=f"Patches that only the new plan buys. Null if there are more than {PATCHES_INLINE:,}."
+    )
+    dropped_patches: list[PlannedPatch] | None = Field(
+        description=f"Patches that only the old plan bought. Null if there are more than {PATCHES_INLINE:,}."
+    )
 
     @classmethod
-    def between(cls, old: Plan, new: Plan) -> "ChangesOut":
+    def between(cls, old: Plan, new: Plan) -> "PlanChanges":
         """Compare two plans of one scene."""
         before, now = PlanArrays.of(old).selected, PlanArrays.of(new).selected
         added, dropped = now & ~before, before & ~now
@@ -217,20 +219,25 @@ class ChangesOut(BaseModel):
         )
 
 
-def _places(patches: NDArray[np.bool_]) -> list[Place] | None:
+def _places(patches: NDArray[np.bool_]) -> list[PlannedPatch] | None:
     if patches.sum() > PATCHES_INLINE:
         return None
-    return [Place(tile=int(tile), patch=int(patch)) for tile, patch in np.argwhere(patches)]
+    return [PlannedPatch(tile=int(tile), patch=int(patch)) for tile, patch in np.argwhere(patches)]
 
 
 class ReplanOut(PlanOut):
-    """A plan in the place of another, and what it changes."""
+    """A plan that supersedes another one, and its changes."""
 
-    changes: ChangesOut
+    changes: PlanChanges = Field(description="Differences from the superseded plan.")
+
+    @classmethod
+    def replacing(cls, old: Plan, new: Plan, scene: Scene) -> "ReplanOut":
+        """Write a new plan with its differences from the old one."""
+        return cls(**dict(PlanOut.of(new, scene)), changes=PlanChanges.between(old, new))
 
 
 def plan_links(plan: Plan) -> list[Link]:
-    """Return where a plan's views are, and where to go on."""
+    """Return links to a plan's views and to what can be done with it."""
     path = f"/v1/plans/{plan.id}"
     superseded = [Link(rel="supersedes", href=f"/v1/plans/{plan.supersedes}")] if plan.supersedes else []
     return [
@@ -243,18 +250,18 @@ def plan_links(plan: Plan) -> list[Link]:
         Link(rel="curve", href=f"{path}/curve", type="application/json"),
         Link(rel="preview", href=f"{path}/preview.png", type="image/png"),
         Link(rel="price-list", href=f"/v1/price-lists/{plan.price_list_id}"),
-        Link(rel="replan", href=f"{path}/replan", title="POST other prices or another objective"),
+        Link(rel="replan", href=f"{path}/replan", title="POST another price list or objective"),
         Link(rel="create-order", href="/v1/orders", title=f'POST {{"plan": "{plan.id}"}}'),
     ]
 
 
-def tiles_of(plan: Plan, scene: Scene) -> list[TileOut]:
+def tiles_of(plan: Plan, scene: Scene) -> list[PlanTile]:
     """Write every tile of a plan, row by row."""
     arrays = PlanArrays.of(plan)
     columns = scene.reading["grid"]["columns"]
     eligible = arrays.eligible.tolist()
     return [
-        TileOut(
+        PlanTile(
             tile=tile,
             row=tile // columns,
             column=tile % columns,

@@ -1,4 +1,4 @@
-"""Scenes that clients sent, and the plans made for them."""
+"""Tables of the scenes that clients sent and of the plans made for them."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from service.database.tables import Base
 
 
 class Scene(Base):
-    """One uploaded raster as it was read; its bytes lie in the blob store under `sha256`."""
+    """Row of an uploaded raster as it was read; the blob store holds its bytes under `sha256`."""
 
     __tablename__ = "scene"
 
@@ -20,14 +20,14 @@ class Scene(Base):
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspace.id", ondelete="RESTRICT"), index=True)
     sha256: Mapped[str]  # hex digest of the bytes as uploaded
     size: Mapped[int] = mapped_column(BigInteger)  # bytes
-    # What was understood: grid (crs, transform, columns, rows, tile_px), gsd_m, bands, radiometry,
-    # planned and left-out km2. The plan depends on nothing else of the file but its pixels.
+    # The file as it was read: grid (crs, transform, columns, rows, tile_px), gsd_m, bands, radiometry,
+    # planned and left-out km2. Apart from the pixels, a plan depends on nothing else in the file.
     reading: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Plan(Base):
-    """One decision per patch of a scene under one bundle, one price list and one objective.
+    """Row of a plan: one decision per patch of a scene, under one bundle, price list and objective.
 
     Arrays are raw little-endian bytes, tile-major, patch ids column-major inside a tile:
     `utilities` float32 (T, 16), `selected` and `filled` uint8 0/1 (T, 16), `valid_share` float32 (T,).
@@ -55,7 +55,7 @@ class Plan(Base):
     baseline_minor: Mapped[int] = mapped_column(BigInteger)  # billable cost of every patch of the scene
     list_saving_minor: Mapped[int] = mapped_column(BigInteger)
     billable_saving_minor: Mapped[int] = mapped_column(BigInteger)
-    # Billable area, lines, alternatives (nothing, everything) and the words that explain the choice.
+    # Areas, bill lines, the baseline, the terms of the price list, the bound and the reason in a sentence.
     bill: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    expires_at: Mapped[datetime]  # by the database's clock; afterwards it is not ordered
+    expires_at: Mapped[datetime]  # by the database's clock; the plan cannot be ordered afterwards

@@ -12,7 +12,7 @@ from service.ledger import writer
 from service.ledger.audit import Finding, Head, audit_ledger, heads, take_snapshot
 from service.ledger.repository import violations
 from service.money import Money
-from service.plans.audit import audit_plans
+from service.plans.bills import audit_plans
 from service.plans.tables import Plan
 from tests.proofs.tampering import REHASH
 from tests.support.bundles import make_geotiff

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from service.bundles.predictor import Predictor
 from service.database.engine import Database
-from service.plans.audit import audit_plans
+from service.plans.bills import audit_plans
 from service.pricing.billing import bill, whole_cm2
 from service.pricing.repository import terms_of
 from service.pricing.tables import PriceList

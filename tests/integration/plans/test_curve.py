@@ -44,7 +44,7 @@ def test_the_curve_sets_cost_beside_measured_accuracy_and_marks_the_plan(evaluat
     assert chosen["interval"] == pytest.approx([0.7754, 0.9029], abs=1e-4)  # 102 of 120
     assert curve["source"] == (
         "Accuracy is what the bundle tiny 1 reached on 120 held-out tiles when only patches above the "
-        "threshold were bought; it is no promise for this scene."
+        "threshold were bought. It is no promise for this scene."
     )
 
 

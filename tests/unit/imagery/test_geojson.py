@@ -12,7 +12,7 @@ from pyproj import Geod, Transformer
 from service.geotiff.ground import to_wgs84
 from service.imagery.geojson import bounds, geometry
 from service.imagery.tile_grid import TileGrid
-from service.plans.features import outlines
+from service.plans.maps import outlines
 
 GEOD = Geod(ellps="WGS84")
 SQUARE = np.array([(0, 0), (4, 0), (4, 4), (0, 4), (0, 0)], np.float64)

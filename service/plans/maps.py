@@ -1,12 +1,15 @@
-"""A plan's patches and order shapes as GeoJSON: RFC 7946, longitude and latitude on WGS 84."""
+"""Patches and order shapes of a plan as GeoJSON (RFC 7946): longitude and latitude on WGS 84."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
+from fastapi import Depends, Query, Request
 from numpy.typing import NDArray
 
 from models.grid import GRID, PATCHES, row_col
+from service.errors import InvalidInputError
 from service.geotiff.ground import to_wgs84
 from service.imagery.geojson import DECIMALS, POLE, Geometry, bounds, geometry
 from service.imagery.tile_grid import TileGrid
@@ -14,20 +17,73 @@ from service.ledger.book import allocate
 from service.money import Money
 from service.planner.margins import margins
 from service.planner.order_shapes import Points, Shape, compile_order, move
-from service.planner.reasons import patch_reasons
+from service.planner.reasons import PATCH_REASONS, patch_reasons
 from service.plans.arrays import PlanArrays
 from service.plans.reading import grid_of
+from service.plans.schemas import TILES_INLINE
 from service.plans.tables import Plan, Scene
 from service.pricing.billing import Terms, to_km2, whole_cm2
+from service.web.paging import MoneyOut, decode_cursor, encode_cursor, page_links
 
 Feature = dict[str, Any]
 
 
-def patch_features(plan: Plan, scene: Scene, tiles: range, terms: Terms) -> list[Feature]:
-    """Every patch of some tiles of a plan, by tile and index: its decision, and why.
+@dataclass(frozen=True)
+class TilePage:
+    """A page of a plan's tiles: `limit` tiles from number `first`."""
 
-    A bought patch's `cost` is its share of the bill; the shares of all patches sum to the bill exactly.
-    Its `marginal_cost` is what leaving it out would save; another's, what adding it would cost.
+    first: int
+    limit: int
+
+
+def tile_page(
+    limit: Annotated[int, Query(ge=1, le=TILES_INLINE, description="Most tiles in a page.")] = TILES_INLINE,
+    cursor: Annotated[
+        str | None, Query(max_length=200, description="Cursor from the link `next` of the previous page.")
+    ] = None,
+) -> TilePage:
+    """Read `limit` and `cursor` from the query; 422 when the cursor belongs to another list."""
+    if cursor is None:
+        return TilePage(0, limit)
+    try:
+        (word, first) = decode_cursor(cursor)
+        if word != "tile" or not first.isascii() or not first.isdigit():
+            raise ValueError("a cursor of another list")
+        return TilePage(int(first), limit)
+    except ValueError as error:
+        raise InvalidInputError("This cursor does not belong to this list.", cursor=cursor) from error
+
+
+TilePageDep = Annotated[TilePage, Depends(tile_page)]
+
+
+def patches_document(
+    request: Request, plan: Plan, scene: Scene, terms: Terms, page: TilePage
+) -> dict[str, Any]:
+    """Write the patches of a page of tiles as a FeatureCollection with links and a key to the reasons."""
+    end = min(page.first + page.limit, plan.tiles)
+    following = encode_cursor("tile", str(end)) if end < plan.tiles else None
+    links = [link.model_dump(exclude_none=True) for link in page_links(request, following)]
+    features = patch_features(plan, scene, range(min(page.first, end), end), terms)
+    return collection(features, links=links, reasons=PATCH_REASONS)
+
+
+def shapes_document(plan: Plan, scene: Scene, terms: Terms) -> dict[str, Any]:
+    """Write the order shapes of a plan as a FeatureCollection with the provider's bill for them."""
+    chosen = plan.bill["chosen"]
+    return collection(
+        shape_features(plan, scene, terms),
+        area_km2=chosen["area_km2"],
+        billable_km2=chosen["billable_km2"],
+        cost=MoneyOut.minor(plan.cost_minor, plan.currency).model_dump(),
+    )
+
+
+def patch_features(plan: Plan, scene: Scene, tiles: range, terms: Terms) -> list[Feature]:
+    """Write every patch of a range of tiles, by tile and index, with its decision and the reason.
+
+    The `cost` of a bought patch is its share of the bill; the shares of all patches sum to the bill exactly.
+    Its `marginal_cost` is the saving from leaving it out; for another patch, the cost of adding it.
     """
     grid, arrays = grid_of(scene), PlanArrays.of(plan)
     areas = grid.patch_areas_m2()
@@ -56,9 +112,10 @@ def patch_features(plan: Plan, scene: Scene, tiles: range, terms: Terms) -> list
 
 
 def outlines(grid: TileGrid, tiles: NDArray[np.intp], patches: NDArray[np.intp]) -> list[Geometry]:
-    """Geometries of patches (N,) of tiles (N,); most cross no antimeridian and are written as they are."""
+    """Return the geometries of patches (N,) of tiles (N,)."""
     rings = grid.patch_rings_wgs84(tiles, patches)
     within = np.all(np.abs(rings) < (180, POLE), axis=(1, 2)).tolist()
+    # Most patches cross no antimeridian: writing their rings directly saves a call of shapely for each.
     plain: list[Any] = rings.round(DECIMALS).tolist()
     return [
         {"type": "Polygon", "coordinates": [plain[at]]} if inside else geometry([rings[at]])
@@ -67,7 +124,7 @@ def outlines(grid: TileGrid, tiles: NDArray[np.intp], patches: NDArray[np.intp])
 
 
 def patch_costs(plan: Plan, selected: NDArray[np.bool_], tiles: range) -> list[int]:
-    """Shares of the bill, minor units, of every patch of some tiles; 0 where not bought."""
+    """Split the bill among the patches of a range of tiles, in minor units; 0 where not bought."""
     before = int(selected[: tiles.start].sum())
     chosen = selected[tiles.start : tiles.stop].ravel()
     ranks = before + np.cumsum(chosen) - 1
@@ -78,7 +135,7 @@ def patch_costs(plan: Plan, selected: NDArray[np.bool_], tiles: range) -> list[i
 
 
 def _patch_feature(
-    arrays: PlanArrays, tile: int, index: int, place: Geometry, **reckoned: str | float
+    arrays: PlanArrays, tile: int, index: int, place: Geometry, **computed: str | float
 ) -> Feature:
     row, col = row_col(index)
     planned = bool(arrays.eligible[tile])
@@ -93,12 +150,12 @@ def _patch_feature(
         selected=bool(arrays.selected[tile, index]),
         filled=bool(arrays.filled[tile, index]),
         utility=arrays.shown_utility(tile, index) if planned else None,
-        **reckoned,
+        **computed,
     )
 
 
 def shape_features(plan: Plan, scene: Scene, terms: Terms) -> list[Feature]:
-    """The polygons to order: bought patches that share an edge are one, or as the price list's rules say."""
+    """Write the polygons to order: bought patches that share an edge form one, unless a rule splits them."""
     grid, selected = grid_of(scene), PlanArrays.of(plan).selected
     shapes = compile_order(selected, grid.patch_areas_m2(), grid.columns, terms)
     return [_shape_feature(grid, number, shape) for number, shape in enumerate(shapes)]
@@ -117,12 +174,12 @@ def _shape_feature(grid: TileGrid, number: int, shape: Shape) -> Feature:
 
 
 def lattice_to_wgs84(grid: TileGrid, points: Points) -> Points:
-    """Lattice points (N, 2), counted in patches, as longitude and latitude."""
+    """Convert lattice points (N, 2), counted in patches, to longitude and latitude."""
     return to_wgs84(grid.crs, move(grid.transform, points * (grid.tile_px / GRID)))
 
 
 def collection(features: Sequence[Feature], **members: Any) -> dict[str, Any]:
-    """A FeatureCollection with its bounding box; `members` are foreign members."""
+    """Return a FeatureCollection with its bounding box; `members` are foreign members."""
     document: dict[str, Any] = {"type": "FeatureCollection"}
     if features:
         document["bbox"] = bounds([feature["geometry"] for feature in features])
