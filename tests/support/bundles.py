@@ -1,4 +1,4 @@
-"""Small valid things with keyword overrides, made by code: no binary file is kept in the repository."""
+"""Small valid settings, bundles and GeoTIFFs made by code, so that the repository keeps no binary file."""
 
 from pathlib import Path
 from typing import Any
@@ -19,18 +19,24 @@ UTM_32N = "EPSG:32632"
 
 
 def usd(amount: str, **more: str) -> dict[str, str]:
-    """An amount as the API says it, with what is said beside it."""
+    """Return an amount as the API writes it, with further fields."""
     return {"amount": amount, "currency": "USD", **more}
 
 
 def make_settings(home: Path, **overrides: Any) -> Settings:
-    """Settings that read no file and use the CPU; `home` holds the state."""
-    values = {"home": home, "device": "cpu", "threads": 1, "port": 0, "bundle": home / "no-bundle"}
-    return Settings(_env_file=None, **(values | overrides))  # type: ignore[call-arg]  # pydantic-settings
+    """Make settings that read no file and use the CPU; `home` holds the state."""
+    values: dict[str, Any] = {
+        "home": home,
+        "device": "cpu",
+        "threads": 1,
+        "port": 0,
+        "bundle": home / "no-bundle",
+    }
+    return Settings(_env_file=None, **(values | overrides))
 
 
 def make_manifest(**overrides: Any) -> Manifest:
-    """The manifest of a tiny bundle: tiles of 8 x 8 LR and 32 x 32 HR pixels, 80 m wide, three classes."""
+    """Make a tiny bundle's manifest: three classes, tiles of 80 m with 8 x 8 LR and 32 x 32 HR pixels."""
     values: dict[str, Any] = {
         "name": "tiny", "version": "1", "mode": "product", "classes": ("farm", "forest", "harbour"),
         "hr_size": HR_SIZE, "lr_size": LR_SIZE, "tile_m": TILE_M, "lr_gsd_m": LR_GSD_M, "hr_gsd_m": HR_GSD_M,
@@ -43,7 +49,7 @@ def make_manifest(**overrides: Any) -> Manifest:
 
 
 def make_bundle(seed: int = 0, **overrides: Any) -> Bundle:
-    """A bundle with random weights that depend on `seed` alone."""
+    """Make a bundle with random weights that depend only on `seed`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_bundle(make_manifest(**overrides))
@@ -57,7 +63,7 @@ def write_bundle(folder: Path, **overrides: Any) -> Path:
 
 
 def make_pixels(bands: int = 3, height: int = 16, width: int = 24, seed: int = 0) -> NDArray[np.uint8]:
-    """Random uint8 (bands, height, width)."""
+    """Make random pixels as uint8 (bands, height, width)."""
     return np.random.default_rng(seed).integers(0, 256, (bands, height, width), dtype=np.uint8)
 
 
@@ -70,7 +76,7 @@ def make_geotiff(
     crs: str = UTM_32N,
     **profile: Any,
 ) -> bytes:
-    """GeoTIFF bytes, by default 3 bands of 16 x 24 pixels of 10 m (2 x 3 tiles) in UTM zone 32 north."""
+    """Make GeoTIFF bytes, by default 3 bands of 16 x 24 pixels of 10 m (2 x 3 tiles) in UTM zone 32 north."""
     pixels = make_pixels() if pixels is None else pixels
     bands, height, width = pixels.shape
     place = {"transform": Affine(gsd_m, 0, west, 0, -gsd_m, north), "crs": crs}

@@ -1,4 +1,4 @@
-"""Stand-ins for real imagery archives, made by code."""
+"""Substitutes for real imagery archives, made by code."""
 
 import io
 import tarfile
@@ -10,7 +10,7 @@ CLASSES = [f"class{number:02d}" for number in range(21)]
 
 
 def make_uc_merced(folder: Path) -> Path:
-    """A stand-in for uc-merced.tar; the grey of an image is the number of its class, train is white."""
+    """Write a substitute for uc-merced.tar: a test image's grey is ten times its class, train is white."""
     path = folder / "uc-merced.tar"
     with tarfile.open(path, "w") as tar:
         for part in ("train", "test"):

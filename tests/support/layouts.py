@@ -1,20 +1,23 @@
-"""Tiny trees of the data sets' real layouts."""
+"""Writers of tiny data sets in their real layouts."""
 
 import csv
 import hashlib
 import json
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
 from affine import Affine
+from numpy.typing import NDArray
 from PIL import Image
 from torchvision.datasets import CIFAR10
 
 
 def write_cifar(root: Path, *, train: int = 12, test: int = 6) -> type[CIFAR10]:
-    """CIFAR-10's files with a few images, and torchvision's reader told their MD5."""
+    """Write CIFAR-10's files with a few images, and return torchvision's reader with their MD5."""
     folder = root / CIFAR10.base_folder
     folder.mkdir(parents=True)
     rng = np.random.default_rng(0)
@@ -30,8 +33,8 @@ def write_cifar(root: Path, *, train: int = 12, test: int = 6) -> type[CIFAR10]:
         write(name, {"data": pixels, "labels": [number % 2 for number in range(count)]})
     write("batches.meta", {"label_names": ["cat", "dog"]})
 
-    class Tiny(CIFAR10):
-        """Two classes, one training file."""
+    class Tiny(CIFAR10):  # type: ignore[misc]  # torchvision has no types
+        """CIFAR-10 with two classes and one training file."""
 
     Tiny.train_list = [["data_batch_1", md5["data_batch_1"]]]
     Tiny.test_list = [["test_batch", md5["test_batch"]]]
@@ -40,7 +43,7 @@ def write_cifar(root: Path, *, train: int = 12, test: int = 6) -> type[CIFAR10]:
 
 
 def write_fmow(root: Path) -> Path:
-    """fMoW-rgb: a picture and its JSON per object, one false detection."""
+    """Write fMoW-rgb with a picture and its JSON per object, some of them false detections."""
     rng = np.random.default_rng(0)
     for split, places in (("train", 3), ("val", 2)):
         for category in ("airport", "zoo", "false_detection"):
@@ -57,9 +60,9 @@ def write_fmow(root: Path) -> Path:
 
 
 def write_raster(
-    path: Path, pixels: np.ndarray, *, gsd: float, left: float = 500_000.0, crs: str = "EPSG:32633"
+    path: Path, pixels: NDArray[Any], *, gsd: float, left: float = 500_000.0, crs: str = "EPSG:32633"
 ) -> Path:
-    """(bands, H, W) as a GeoTIFF whose upper left corner is at `left`, 5,000,000."""
+    """Write (bands, H, W) as a GeoTIFF of `gsd` metres whose upper left corner is at `left`, 5,000,000."""
     path.parent.mkdir(parents=True, exist_ok=True)
     bands, height, width = pixels.shape
     with rasterio.open(
@@ -78,19 +81,19 @@ def write_raster(
 
 
 def write_pairs(root: Path, *, count: int = 6) -> Path:
-    """LR of 8 px and HR of 32 px over the same 80 m, reflectance times 10,000 against uint8."""
+    """Write pairs over the same 80 m: LR of 8 px in reflectance times 10,000, HR of 32 px in uint8."""
     rng = np.random.default_rng(0)
-    rows = []
+    rows: list[Sequence[object]] = []
     for number in range(count):
         lr, hr = f"lr/{number}.tif", f"hr/{number}.tif"
         write_raster(root / lr, rng.integers(0, 4000, (3, 8, 8)).astype(np.uint16), gsd=10.0)
         write_raster(root / hr, rng.integers(0, 256, (3, 32, 32)).astype(np.uint8), gsd=2.5)
         rows.append([lr, hr, ("farm", "port")[number % 2], "train" if number < 4 else "test"])
-    return write_table(root / "pairs.csv", rows)
+    return write_csv(root / "pairs.csv", rows)
 
 
-def write_table(path: Path, rows: list[list[str]], header: str = "lr,hr,label,split") -> Path:
-    """A CSV."""
+def write_csv(path: Path, rows: Sequence[Sequence[object]], header: str = "lr,hr,label,split") -> Path:
+    """Write a CSV."""
     with path.open("w", newline="") as target:
         writer = csv.writer(target)
         writer.writerow(header.split(","))

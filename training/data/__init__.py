@@ -1,1 +1,1 @@
-"""Data sets as they lie on disk, read into images at the two resolutions of a recipe."""
+"""Readers that turn data sets on disk into images at the two resolutions of a recipe."""

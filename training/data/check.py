@@ -1,4 +1,4 @@
-"""What is in a data set, and what is wrong with it, found before hours are spent on it."""
+"""The report of `loupe-train data check`: the contents of a data set and every problem found in it."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -13,30 +13,32 @@ from training.data.images import DataError
 from training.data.pictures import open_picture
 
 FEW = 5
-"""A class with fewer images can hardly be learnt and held out from."""
+"""Fewest training images per class that leave enough to learn from after some are held out."""
 SHOWN = 20
+"""Problems printed in full; the others are only counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """What one split holds."""
+    """The contents of one split."""
 
     name: str
     by_class: dict[str, int]
+    """Number of images of each class."""
     sides: tuple[int, int, int] | None
-    """Smallest, median and largest side of its pictures, in pixels; None if none could be read."""
+    """Smallest, median and largest side of its pictures in pixels; None if no picture could be read."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What a data set holds, and every file or class with something wrong, a sentence each."""
+    """The contents of a data set, and one sentence for each problem with a file or a class."""
 
     splits: tuple[Split, ...]
     wrong: tuple[str, ...]
 
 
 def check(path: Path, layout: str) -> Findings:
-    """Read every file once. DataError only if there is nothing to look at."""
+    """Read every file once and report all problems. Raise DataError only if no data set is found."""
     if layout == "pairs":
         return _check_pairs(path)
     with folders.unpacked(path) as place:
@@ -46,28 +48,30 @@ def check(path: Path, layout: str) -> Findings:
             return _check_fmow(place)
         if layout in ("folders", "imagenet"):
             return _check_folders(place)
-    raise DataError(f"unknown layout {layout!r}: folders, imagenet, cifar10, cifar100, fmow or pairs")
+    raise DataError(
+        f"The layout {layout!r} is unknown: choose folders, imagenet, cifar10, cifar100, fmow or pairs."
+    )
 
 
 def describe(findings: Findings) -> str:
-    """For the terminal."""
+    """Return the findings as text for the terminal."""
     lines = []
     for split in findings.splits:
         counts = split.by_class.values()
         total = sum(counts)
         text = f"{split.name}: {total:,} images, {len(counts)} classes"
         if counts:
-            text += f", {min(counts):,} to {max(counts):,} in each"
+            text += f", {min(counts):,} to {max(counts):,} images in each"
         if split.sides:
             smallest, median, largest = split.sides
-            text += f"; sides {smallest} to {largest} px, median {median}"
-        lines.append(text)
+            text += f"; sides {smallest} to {largest} px, median {median} px"
+        lines.append(f"{text}.")
     if not findings.wrong:
-        return "\n".join([*lines, "Nothing is wrong with it."])
+        return "\n".join([*lines, "No problems were found."])
     more = len(findings.wrong) - SHOWN
-    lines.append(f"{len(findings.wrong)} thing(s) are wrong:")
+    lines.append(f"Problems found: {len(findings.wrong)}.")
     lines += [f"  {sentence}" for sentence in findings.wrong[:SHOWN]]
-    return "\n".join(lines + ([f"  ... and {more} more"] if more > 0 else []))
+    return "\n".join(lines + ([f"  {more} more problems are not shown."] if more > 0 else []))
 
 
 def _check_folders(place: Path) -> Findings:
@@ -80,53 +84,56 @@ def _check_folders(place: Path) -> Findings:
         for name in folders.class_folders(folder):
             try:
                 inside = folders.pictures_in(folder / name)
+            # A reader would stop here; the check goes on, to report every problem in one run.
             except DataError as error:
                 wrong.append(str(error))
                 continue
             others = len(list((folder / name).iterdir())) - len(inside)
             if others:
-                wrong.append(
-                    f"{folder / name} holds {others} file(s) that are no pictures: they are not read"
-                )
-            by_class[name] = len(inside)
+                wrong.append(f"{folder / name} holds other files than pictures, which are ignored: {others}.")
+            by_class[name] = len(inside)  # unreadable files count too: they are listed by themselves
             files += inside
         sides = _sides(_sizes(files, wrong).values())
         splits.append(Split(name=folder.name, by_class=by_class, sides=sides))
+        # Always by content: the readers fall back to names and sizes on large data sets and miss copies.
         content[folder.name] = {file: folders.content_digest(file) for file in files}
     wrong += _in_both(content[train.name], content[test.name])
     return Findings(splits=tuple(splits), wrong=tuple(wrong + _classes(splits)))
 
 
 def _sizes(files: list[Path], wrong: list[str]) -> dict[Path, tuple[int, int]]:
-    """Width and height of every picture; what cannot be decoded is added to `wrong`."""
+    """Return the width and height of every picture, and add those that cannot be decoded to `wrong`."""
     sizes = {}
     for file in tqdm(files, desc="reading", unit="file", mininterval=1.0, leave=False):
         try:
-            sizes[file] = open_picture(file).size
+            sizes[file] = open_picture(file).size  # decodes in full: a header alone hides a cut-off file
         except DataError as error:
             wrong.append(str(error))
     return sizes
 
 
 def _sides(sizes: Iterable[tuple[int, int]]) -> tuple[int, int, int] | None:
-    sides = [side for size in sizes for side in size]
+    sides = [side for size in sizes for side in size]  # widths and heights alike
     return (min(sides), int(np.median(sides)), max(sides)) if sides else None
 
 
 def _in_both(train: dict[Path, str], test: dict[Path, str]) -> list[str]:
-    """Test images that can also be learnt by heart."""
+    """Return a sentence for each test image that is also in train, where it could be memorised."""
     learnt = {digest: file for file, digest in train.items()}
-    return [f"{file} is also in train: {learnt[digest]}" for file, digest in test.items() if digest in learnt]
+    return [
+        f"{file} is also in train, as {learnt[digest]}." for file, digest in test.items() if digest in learnt
+    ]
 
 
 def _classes(splits: list[Split]) -> list[str]:
     first, second = splits
     wrong = [
-        f"class {name} is in {(first if name in first.by_class else second).name} only"
+        f"The class {name} is only in {(first if name in first.by_class else second).name}."
+        # A class that is in one split only cannot be both learnt and measured.
         for name in sorted(first.by_class.keys() ^ second.by_class.keys())
     ]
     return wrong + [
-        f"class {name} has only {count} training images"
+        f"The class {name} has {count} training image(s); provide at least {FEW}."
         for name, count in first.by_class.items()
         if count < FEW
     ]
@@ -135,13 +142,13 @@ def _classes(splits: list[Split]) -> list[str]:
 def _check_cifar(place: Path, layout: str) -> Findings:
     kind = cifar.DATA_SETS[layout]
     root = cifar.find_root(place, kind)
-    if wrong := cifar.problems(root, kind):
+    if wrong := cifar.problems(root, kind):  # torchvision must not unpickle a file that differs
         return Findings(splits=(), wrong=tuple(wrong))
     splits = []
     for name, train in (("train", True), ("test", False)):
         data = kind(str(root), train=train, download=False)
         counts = Counter(data.classes[label] for label in data.targets)
-        side = data.data.shape[1]
+        side = data.data.shape[1]  # data is (N, H, W, 3) with H = W
         splits.append(Split(name=name, by_class=dict(counts), sides=(side, side, side)))
     return Findings(splits=tuple(splits), wrong=())
 
@@ -151,11 +158,12 @@ def _check_fmow(place: Path) -> Findings:
     splits = []
     for name, train in (("train", True), ("test", False)):
         objects, broken = fmow.list_objects(place, train=train)
-        wrong += broken
+        wrong += broken  # files that name no usable box; the loop below needs a box
         counts = Counter(item.category for item in objects)
+        # A set: a picture with several boxes is decoded once.
         sizes = _sizes(sorted({item.picture for item in objects if item.picture.is_file()}), wrong)
         wrong += [
-            f"{item.picture}: its box {item.box} reaches outside the picture"
+            f"The box {item.box} of {item.picture} reaches outside the picture."
             for item in objects
             if item.picture in sizes and fmow.reaches_outside(item.box, *sizes[item.picture])
         ]
@@ -164,22 +172,22 @@ def _check_fmow(place: Path) -> Findings:
 
 
 def _check_pairs(path: Path) -> Findings:
-    from training.data import pairs  # noqa: PLC0415  (GDAL is not on every machine that trains)
+    from training.data import pairs  # noqa: PLC0415  # GDAL is not on every machine that trains
 
     file = pairs.find_csv(path)
     rows, wrong = pairs.list_rows(file)
-    for number, row in enumerate(rows, start=2):
+    for number, row in enumerate(rows, start=2):  # line 1 is the header
         lr, hr = file.parent / row["lr"], file.parent / row["hr"]
-        if lr.is_file() and hr.is_file():
+        if lr.is_file() and hr.is_file():  # list_rows already reported those that are missing
             try:
                 pairs.check_pair(lr, hr)
             except DataError as error:
-                wrong.append(f"{file} line {number}: {error}")
+                wrong.append(f"{file}, line {number}: {error}")
     splits = [
         Split(
             name=name,
             by_class=dict(Counter(row["label"] for row in rows if row["split"] == name)),
-            sides=None,
+            sides=None,  # GeoTIFF pairs may differ in size: check_pair compares their ground instead
         )
         for name in pairs.SPLITS
     ]

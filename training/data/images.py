@@ -1,4 +1,4 @@
-"""One split of a data set: in memory, or decoded from its files when asked for."""
+"""One split of a data set, in memory or decoded from its files batch by batch."""
 
 import hashlib
 from collections import defaultdict
@@ -14,127 +14,137 @@ from torch import Tensor
 from models.preprocess import downsample
 
 NORMALISED = ((127.0, 127.0, 127.0), (128.0, 128.0, 128.0))
+"""Default mean and standard deviation per band, which map 0..255 to about -1..1."""
 DECODERS = 16
+"""Most threads that decode one batch."""
 
 
 class DataError(ValueError):
-    """The data set is missing, incomplete or unreadable; the message names the file."""
+    """A data set that is missing, incomplete or unreadable; the message names the file."""
 
 
 class ImageSource(Protocol):
-    """What the training loop reads from."""
+    """The interface of a split that the training loop reads."""
 
     @property
     def labels(self) -> Tensor:
-        """int64 (N,), on the CPU."""
+        """Labels as int64 (N,), on the CPU."""
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names, in the order of the labels."""
+        """Class names, in the order of the labels."""
 
     @property
     def digests(self) -> tuple[str, ...]:
-        """One for each image, of what its loader could look at; equal ones are taken for the same image."""
+        """One digest per image, made by its reader; images with equal digests count as the same image."""
 
     @property
     def sites(self) -> tuple[str, ...]:
-        """Where each image was taken, as far as the data set says; empty where it does not."""
+        """The place where each image was taken; empty if the data set does not record it."""
 
     @property
     def mean(self) -> Sequence[float]:
-        """Of the networks' input, per band, in 0..255."""
+        """Mean per band that the networks' input is normalised with, in 0..255."""
 
     @property
     def std(self) -> Sequence[float]:
-        """Of the networks' input, per band, in 0..255."""
+        """Standard deviation per band that the networks' input is normalised with, in 0..255."""
 
     @property
     def digest(self) -> str:
-        """sha256 over labels and digests: which data a bundle was trained on."""
+        """The sha256 over labels and digests, which identifies the data a bundle was trained on."""
 
     def pixels(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """uint8 hr (B, 3, L, L) and lr (B, 3, h, h) of int64 indices (B,)."""
+        """Return uint8 hr (B, 3, L, L) and lr (B, 3, h, h) of the images with int64 indices (B,)."""
 
     def to(self, device: torch.device) -> Self:
-        """The same with its pixels on a device, if it holds them."""
+        """Return the same split with its pixels, if it holds any, on a device."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledImages:
-    """What is known of every image of a split, without its pixels."""
+    """The labels, classes and digests of a split, without its pixels."""
 
     labels: Tensor
-    """int64 (N,), on the CPU."""
+    """Labels as int64 (N,), on the CPU."""
     classes: tuple[str, ...]
     digests: tuple[str, ...]
-    """One for each image, of what its loader could look at; equal ones are taken for the same image."""
+    """One digest per image, made by its reader; images with equal digests count as the same image."""
     sites: tuple[str, ...] = ()
-    """Where each was taken; empty where the data set does not say."""
+    """The place where each image was taken; empty if the data set does not record it."""
     mean: Sequence[float] = NORMALISED[0]
     std: Sequence[float] = NORMALISED[1]
 
     @property
     def digest(self) -> str:
-        """sha256 over labels and digests: which data a bundle was trained on."""
+        """The sha256 over labels and digests, which identifies the data a bundle was trained on."""
         pairs = zip(self.labels.tolist(), self.digests, strict=True)
+        # In the order of the data set: another order of the same images is another digest.
         lines = (f"{label} {digest}\n" for label, digest in pairs)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Images(LabelledImages):
-    """Resident in memory."""
+    """A split whose pixels are in memory."""
 
     hr: Tensor
-    """uint8 (N, 3, L, L)"""
+    """Pixels as uint8 (N, 3, L, L)."""
     lr: Tensor
-    """uint8 (N, 3, h, h)"""
+    """Pixels as uint8 (N, 3, h, h)."""
 
     def pixels(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """uint8 hr (B, 3, L, L) and lr (B, 3, h, h) of int64 indices (B,)."""
+        """Return uint8 hr (B, 3, L, L) and lr (B, 3, h, h) of the images with int64 indices (B,)."""
+        # The copy runs beside the computation: the indices are on the CPU, the pixels may be on a GPU.
         where = chosen.to(self.hr.device, non_blocking=True)
         return self.hr[where], self.lr[where]
 
     def to(self, device: torch.device) -> "Images":
-        """The same with its pixels on a device."""
+        """Return the same split with its pixels on a device."""
         return replace(self, hr=self.hr.to(device), lr=self.lr.to(device))
 
 
 Decode = Callable[[Path, str], tuple[Tensor, Tensor]]
-"""A file, and what of it (its name in a table, or ""), to uint8 hr (3, L, L) and lr (3, h, h)."""
+"""Function from a file and the named part of it ("" for the whole) to uint8 hr (3, L, L), lr (3, h, h)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StreamedImages(LabelledImages):
-    """Too many for memory: files are decoded when asked for, by a bounded pool of threads.
+    """A split too large for memory, whose files a bounded pool of threads decodes batch by batch.
 
-    Of very many, digests are of names and sizes: reading every byte first would take as long as an epoch.
+    Digests of a very large split cover names and sizes only: reading every byte would take as long as an
+    epoch.
     """
 
     files: tuple[tuple[Path, str], ...]
     decode: Decode
 
     def pixels(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """uint8 hr (B, 3, L, L) and lr (B, 3, h, h) of int64 indices (B,). DataError names a broken file."""
+        """Return uint8 hr (B, 3, L, L) and lr (B, 3, h, h) of the images with int64 indices (B,).
+
+        Raise DataError naming a broken file.
+        """
+        # Threads suffice: Pillow, GDAL and torch release Python's lock while they decode.
         with ThreadPoolExecutor(min(DECODERS, max(1, len(chosen)))) as pool:
             pairs = list(pool.map(lambda index: self.decode(*self.files[index]), chosen.tolist()))
         return torch.stack([hr for hr, _ in pairs]), torch.stack([lr for _, lr in pairs])
 
     def to(self, _device: torch.device) -> "StreamedImages":
-        """Itself: it holds no pixels."""
+        """Return the split itself, which holds no pixels."""
         return self
 
 
 def read_now(source: StreamedImages) -> Images:
-    """Decode everything into memory. DataError lists the files that cannot be read, and how many they are."""
+    """Decode a whole split into memory. Raise DataError listing and counting the unreadable files."""
     broken: list[str] = []
     size = None
     for index in range(len(source.files)):
         try:
             hr, lr = source.decode(*source.files[index])
         except DataError as error:
-            broken.append(str(error))
+            broken.append(str(error))  # go on: one run should name every broken file, not only the first
             continue
+        # Allocate once, when the shape is known: stacking a list at the end would need twice the memory.
         if size is None:
             size = len(source.files)
             all_hr, all_lr = hr.new_empty((size, *hr.shape)), lr.new_empty((size, *lr.shape))
@@ -156,9 +166,9 @@ def read_now(source: StreamedImages) -> Images:
 def centred(
     source: Images | StreamedImages, read_at: int, hr_size: int, lr_size: int
 ) -> Images | StreamedImages:
-    """The middle hr_size pixels of images that were read larger, LR averaged from them to lr_size.
+    """Cut the middle hr_size pixels of images that were read larger, and average them to lr_size for LR.
 
-    Images read at hr_size are left as they are: their LR is from the file's own pixels.
+    Images that were read at hr_size are returned unchanged: their LR comes from the file's own pixels.
     """
     if read_at == hr_size:
         return source
@@ -167,38 +177,42 @@ def centred(
         return replace(source, hr=hr, lr=_coarse(hr, lr_size))
 
     def decode(file: Path, part: str) -> tuple[Tensor, Tensor]:
-        larger, _ = source.decode(file, part)
+        larger, _ = source.decode(file, part)  # its LR covers the rim too, which HR no longer shows
         hr = _middle(larger, hr_size)
-        return hr, _coarse(hr.unsqueeze(0), lr_size)[0]
+        return hr, _coarse(hr.unsqueeze(0), lr_size)[0]  # through (1, 3, L, L), which pooling expects
 
     return replace(source, decode=decode)
 
 
 def _middle(pixels: Tensor, size: int) -> Tensor:
-    """(..., L, L) -> (..., size, size)."""
+    """Cut the middle of (..., L, L) to (..., size, size)."""
+    # An odd difference leaves one pixel more at the lower right.
     start = (pixels.shape[-1] - size) // 2
     return pixels[..., start : start + size, start : start + size].contiguous()
 
 
 def _coarse(hr: Tensor, size: int) -> Tensor:
-    return downsample(hr, size).round().to(torch.uint8)
+    return downsample(hr, size).round().to(torch.uint8)  # a cast without round would darken every pixel
 
 
 def listed(problems: Sequence[str], shown: int = 20) -> str:
-    """The first problems, a line each, how many more there are, and where to see them all."""
-    more = f"\n... and {len(problems) - shown} more" if len(problems) > shown else ""
+    """Return the first problems, one a line, the number of others, and the command that lists them all."""
+    more = f"\n{len(problems) - shown} more are not shown." if len(problems) > shown else ""
     count = f"{len(problems)} files cannot be used:\n" if len(problems) > 1 else ""
-    return f"{count}{chr(10).join(problems[:shown])}{more}\n`loupe-train data check` lists what is wrong."
+    return (
+        f"{count}{chr(10).join(problems[:shown])}{more}\nRun `loupe-train data check` to list every problem."
+    )
 
 
 def prefetched(
     source: ImageSource, order: Iterable[Tensor]
 ) -> Iterator[tuple[Tensor, tuple[Tensor, Tensor]]]:
-    """(chosen, pixels) of each batch; a streamed source decodes one batch ahead of the one in use."""
-    if not isinstance(source, StreamedImages):
+    """Yield (chosen, pixels) of each batch in order; a streamed source decodes one batch ahead."""
+    if not isinstance(source, StreamedImages):  # resident pixels need no thread
         for chosen in order:
             yield chosen, source.pixels(chosen)
         return
+    # One batch ahead hides decoding behind the training step; more would only hold memory.
     with ThreadPoolExecutor(1) as ahead:
         waiting = None
         for chosen in order:
@@ -211,39 +225,42 @@ def prefetched(
 
 
 def split_groups(images: ImageSource, per_class: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Indices (rest, held out), `per_class` or a few more held out of each class.
+    """Return the indices (rest, held out), with at least `per_class` images of each class held out.
 
-    Images of one site, or of equal digests, go to the same side, else one would be judged on what it has
-    learnt by heart.
+    Images of one site, or of equal digests, go to the same side, so that no held-out image has been
+    memorised. A class may therefore have a few more images held out than `per_class`.
     """
     held: list[int] = []
     for groups in _shuffled_groups(images, range(len(images.labels)), seed):
         taken: list[int] = []
         for group in groups:
-            if len(taken) < per_class:
+            if len(taken) < per_class:  # whole groups only, so the last one may overshoot
                 taken += group
         held += taken
     mask = torch.zeros(len(images.labels), dtype=torch.bool)
     mask[held] = True
+    # Through a mask (N,), both index lists come out ascending, in the order of the data set.
     return (~mask).nonzero()[:, 0], mask.nonzero()[:, 0]
 
 
 def fold_of(images: ImageSource, indices: Tensor, folds: int, seed: int) -> Tensor:
-    """Fold number of every image, int64 (N,), stratified; -1 for images outside `indices`."""
+    """Return the fold of every image as int64 (N,), stratified by class; -1 for images outside `indices`."""
     numbers = torch.full((len(images.labels),), -1)
     for groups in _shuffled_groups(images, indices.tolist(), seed):
         for position, group in enumerate(groups):
-            numbers[group] = position % folds
+            numbers[group] = position % folds  # groups are in random order, so dealing them out is a draw
     return numbers
 
 
 def _shuffled_groups(images: ImageSource, indices: Sequence[int], seed: int) -> Iterator[list[list[int]]]:
-    """For each class, its groups of one site, or else of equal digests, in random order."""
+    """Yield for each class its groups of one site, or else of equal digests, in random order."""
+    # A generator of its own: the split must not depend on random numbers that were drawn before.
     generator = torch.Generator().manual_seed(seed)
+    # A site groups several images of one place; without sites only exact copies are grouped.
     alike = images.sites or images.digests
     by_class: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index in indices:
         by_class[int(images.labels[index])][alike[index]].append(index)
-    for label in sorted(by_class):
+    for label in sorted(by_class):  # by label, or the order of `indices` would change the draws
         groups = list(by_class[label].values())
         yield [groups[i] for i in torch.randperm(len(groups), generator=generator).tolist()]

@@ -1,4 +1,4 @@
-"""Which reader a recipe's `data` means."""
+"""The choice of a reader by the `data` key of a recipe."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from training.data.folders import find_splits, read_folders, unpacked
 from training.data.images import NORMALISED, DataError, Images, StreamedImages, read_now
 
 RESIDENT = 8 * 2**30
-"""Bytes of pixels that may stay in memory; a larger split is decoded when asked for."""
+"""Bytes of HR pixels that may stay in memory; a larger split is decoded batch by batch."""
 
 
 @contextmanager
@@ -24,16 +24,17 @@ def open_splits(
     mean: Sequence[float] = NORMALISED[0],
     std: Sequence[float] = NORMALISED[1],
 ) -> Iterator[tuple[Images | StreamedImages, Images | StreamedImages]]:
-    """The training and the test split.
+    """Yield the training and the test split; a tar stays unpacked until the block ends.
 
-    DataError names what is missing or broken. A tar stays unpacked for the while.
+    Raise DataError naming each missing or broken file.
     """
+    # Pairs may be given as the path of their CSV, which is neither a folder nor a tar.
     with unpacked(path) if path.is_dir() or layout != "pairs" else _as_is(path) as place:
         train = _read(layout, place, train=True, hr_size=hr_size, lr_size=lr_size)
         test = _read(layout, place, train=False, hr_size=hr_size, lr_size=lr_size)
-        if train.classes != test.classes:
+        if train.classes != test.classes:  # labels are indices: in one split they would mean other classes
             only = sorted(set(train.classes) ^ set(test.classes))
-            raise DataError(f"classes in one split only: {', '.join(only)}")
+            raise DataError(f"These classes are in one split only: {', '.join(only)}.")
         train, test = (_ready(split, hr_size=hr_size, mean=mean, std=std) for split in (train, test))
         yield train, test
 
@@ -51,11 +52,11 @@ def _read(layout: str, place: Path, *, train: bool, hr_size: int, lr_size: int) 
     if layout == "fmow":
         return read_fmow(place, train=train, hr_size=hr_size, lr_size=lr_size)
     if layout == "pairs":
-        # GDAL is not on every machine that trains, and nothing else needs it.
-        from training.data.pairs import read_pairs  # noqa: PLC0415  (as just said)
+        # GDAL is not on every machine that trains, and only this reader needs it.
+        from training.data.pairs import read_pairs  # noqa: PLC0415
 
         return read_pairs(place, train=train, hr_size=hr_size, lr_size=lr_size)
-    raise DataError(f"unknown layout {layout!r}")
+    raise DataError(f"The layout {layout!r} is unknown.")
 
 
 def _ready(
@@ -64,5 +65,6 @@ def _ready(
     placed = replace(split, mean=tuple(mean), std=tuple(std))
     if isinstance(placed, Images):
         return placed
+    # 3 bytes per HR pixel; LR pixels are few beside them.
     resident = 3 * hr_size * hr_size * len(placed.files) <= RESIDENT
     return read_now(placed) if resident else placed

@@ -15,7 +15,7 @@ ABSENT = (
 )
 
 
-def test_the_command_line_needs_nothing_that_only_the_service_needs():
+def test_command_line_imports_nothing_that_only_the_service_needs() -> None:
     hidden = "; ".join(f"sys.modules[{name!r}] = None" for name in ABSENT)
     code = f"import sys; {hidden}; import training.cli"
     done = subprocess.run(

@@ -1,6 +1,7 @@
 import shutil
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,16 +15,16 @@ from training.run.lab import Run, open_lab
 from training.run.recipe import RECIPES, load_recipe, recipe_names
 
 
-def read_split(folder, hr_size, lr_size) -> Images:
+def read_split(folder: Path, hr_size: int, lr_size: int) -> Images:
     return read_now(read_folders(folder, hr_size, lr_size))
 
 
 @pytest.fixture
-def data(tmp_path):
+def data(tmp_path: Path) -> Path:
     return write_data(tmp_path / "tiny")
 
 
-def test_reads_both_resolutions_in_order(data):
+def test_read_folders_gives_both_resolutions_in_order(data: Path) -> None:
     images = read_split(data / "train", 16, 4)
     assert (images.hr.shape, images.lr.shape) == ((24, 3, 16, 16), (24, 3, 4, 4))
     assert images.hr.dtype == images.lr.dtype == torch.uint8
@@ -32,14 +33,14 @@ def test_reads_both_resolutions_in_order(data):
     assert images.lr.float().mean((0, 2, 3)) == pytest.approx(images.hr.float().mean((0, 2, 3)), abs=1)
 
 
-def test_digest_names_the_data(data):
+def test_digest_identifies_the_data_at_any_size(data: Path) -> None:
     before = read_split(data / "test", 8, 4).digest
     assert read_split(data / "test", 16, 8).digest == before
     shutil.copy(data / "test/class0/00.png", data / "test/class0/01.png")
     assert read_split(data / "test", 8, 4).digest != before
 
 
-def test_reads_a_tar_as_it_reads_the_folder(data, tmp_path):
+def test_unpacked_tar_equals_its_folder(data: Path, tmp_path: Path) -> None:
     archive = tmp_path / "tiny.tar"
     with tarfile.open(archive, "w") as tar:
         tar.add(data, "tiny")
@@ -49,7 +50,7 @@ def test_reads_a_tar_as_it_reads_the_folder(data, tmp_path):
     assert not folder.exists()
 
 
-def test_a_tar_cannot_write_outside_its_folder(data, tmp_path):
+def test_unpacked_refuses_a_tar_that_writes_outside_its_folder(data: Path, tmp_path: Path) -> None:
     archive = tmp_path / "evil.tar"
     with tarfile.open(archive, "w") as tar:
         tar.add(data, "tiny")
@@ -58,27 +59,27 @@ def test_a_tar_cannot_write_outside_its_folder(data, tmp_path):
         pass
 
 
-def test_names_a_corrupt_file(data):
+def test_read_now_names_a_corrupt_file(data: Path) -> None:
     (data / "train/class1/03.png").write_bytes(b"not an image")
     with pytest.raises(DataError, match=r"class1/03\.png is not a readable image"):
         read_split(data / "train", 16, 4)
 
 
-def test_names_a_truncated_file(data):
+def test_read_now_names_a_truncated_file(data: Path) -> None:
     file = data / "train/class1/03.png"
     file.write_bytes(file.read_bytes()[:200])
     with pytest.raises(DataError, match=r"class1/03\.png is not a readable image"):
         read_split(data / "train", 16, 4)
 
 
-def test_names_an_empty_class(data):
+def test_read_folders_names_an_empty_class(data: Path) -> None:
     shutil.rmtree(data / "train/class1")
     (data / "train/class1").mkdir()
     with pytest.raises(DataError, match="class1 holds no images"):
         read_split(data / "train", 16, 4)
 
 
-def test_names_what_is_missing(tmp_path):
+def test_open_splits_names_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="neither a folder nor a tar"), unpacked(tmp_path / "nowhere"):
         pass
     with (
@@ -88,7 +89,7 @@ def test_names_what_is_missing(tmp_path):
         pass
 
 
-def test_validation_is_stratified_disjoint_and_repeatable(data):
+def test_split_groups_is_stratified_disjoint_and_repeatable(data: Path) -> None:
     images = read_split(data / "train", 8, 4)
     rest, held = split_groups(images, 2, seed=0)
     assert torch.bincount(images.labels[held]).tolist() == [2, 2, 2]
@@ -98,7 +99,7 @@ def test_validation_is_stratified_disjoint_and_repeatable(data):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_identical_files_stay_on_one_side_and_in_one_fold(data, seed):
+def test_identical_files_share_a_side_and_a_fold(data: Path, seed: int) -> None:
     shutil.copy(data / "train/class0/00.png", data / "train/class0/05.png")
     images = read_split(data / "train", 8, 4)
     rest, held = split_groups(images, 3, seed)
@@ -110,11 +111,11 @@ def test_identical_files_stay_on_one_side_and_in_one_fold(data, seed):
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_shipped_recipes_load_by_name(name):
+def test_load_recipe_finds_shipped_recipes_by_name(name: str) -> None:
     assert load_recipe(name).name == name
 
 
-def test_a_recipe_says_what_is_wrong_with_it(tmp_path):
+def test_load_recipe_names_the_wrong_key(tmp_path: Path) -> None:
     recipe = tmp_path / "mine.toml"
     with pytest.raises(ValueError, match="neither a file nor one of cifar10"):
         load_recipe("absent")
@@ -155,7 +156,9 @@ def test_a_recipe_says_what_is_wrong_with_it(tmp_path):
         ("seed = 0", "seed =", r"mine\.toml: Invalid value"),
     ],
 )
-def test_what_would_end_a_run_late_is_refused_at_its_start(tmp_path, old, new, words):
+def test_load_recipe_refuses_what_would_end_a_run_late(
+    tmp_path: Path, old: str, new: str, words: str
+) -> None:
     recipe = tmp_path / "mine.toml"
     whole = (RECIPES / "smoke.toml").read_text()
     assert old in whole
@@ -164,7 +167,7 @@ def test_what_would_end_a_run_late_is_refused_at_its_start(tmp_path, old, new, w
         load_recipe(str(recipe))
 
 
-def test_every_broken_file_is_named_and_counted(data):
+def test_read_now_names_and_counts_every_broken_file(data: Path) -> None:
     for number in range(3):
         (data / f"train/class1/0{number}.png").write_bytes(b"")
     with pytest.raises(DataError, match="3 files cannot be used") as error:
@@ -173,7 +176,7 @@ def test_every_broken_file_is_named_and_counted(data):
     assert "loupe-train data check" in str(error.value)
 
 
-def test_streamed_pixels_are_the_resident_ones_and_come_in_order(data):
+def test_prefetched_streams_the_resident_pixels_in_order(data: Path) -> None:
     streamed = read_folders(data / "train", 16, 4)
     resident = read_now(streamed)
     order = [torch.tensor([3, 0]), torch.tensor([23]), torch.tensor([7, 9, 11])]
@@ -185,38 +188,41 @@ def test_streamed_pixels_are_the_resident_ones_and_come_in_order(data):
         assert torch.equal(lr, other_lr)
 
 
-def test_a_file_broken_while_streaming_is_named(data):
+def test_prefetched_names_a_file_broken_while_streaming(data: Path) -> None:
     streamed = read_folders(data / "train", 16, 4)
     (data / "train/class0/02.png").write_bytes(b"gone")
     with pytest.raises(DataError, match=r"class0/02\.png"):
         list(prefetched(streamed, [torch.tensor([0]), torch.tensor([2])]))
 
 
-def test_classes_must_agree_between_splits(data):
+def test_open_splits_refuses_classes_of_one_split(data: Path) -> None:
     shutil.rmtree(data / "test/class1")
     with pytest.raises(DataError, match="in one split only: class1"), open_splits("folders", data, 16, 4):
         pass
 
 
 @pytest.mark.parametrize("resident", [True, False])
-def test_of_images_read_larger_the_middle_is_looked_at_and_only_crops_see_the_rim(
-    data, resident, monkeypatch
-):
+def test_images_read_larger_show_their_middle_and_only_crops_see_the_rim(
+    data: Path, resident: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not resident:
         monkeypatch.setattr(layouts, "RESIDENT", 0)
     recipe = replace(load_recipe("smoke"), crop_from=20)
     run = Run(out=data.parent / "out", seed=0, device=torch.device("cpu"))
     first = torch.tensor([0])
     with open_lab(recipe, data, run) as lab:
+        assert lab.crops is not None
         larger, _ = lab.crops.pixels(first)
         hr, lr = lab.images.pixels(first)
         assert [lab.test.pixels(first)[0].shape, larger.shape] == [(1, 3, 16, 16), (1, 3, 20, 20)]
     assert torch.equal(hr, larger[..., 2:18, 2:18])
-    blocks = hr.float().unflatten(2, (4, 4)).unflatten(4, (4, 4)).mean((3, 5))
+    blocks = hr.float().reshape(1, 3, 4, 4, 4, 4).mean((3, 5))  # (1, 3, row, 4 px, col, 4 px)
     assert torch.equal(lr.float(), blocks.round())
 
 
-def test_images_read_at_their_size_keep_the_lr_of_their_files(data):
+def test_centred_keeps_the_lr_of_images_read_at_their_size(data: Path) -> None:
     images = read_split(data / "train", 16, 4)
     apart = replace(images, lr=255 - images.lr)
-    assert torch.equal(centred(apart, 16, 16, 4).lr, apart.lr)
+    kept = centred(apart, 16, 16, 4)
+    assert isinstance(kept, Images)
+    assert torch.equal(kept.lr, apart.lr)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from service.imagery import radiometry as imagery
-from tests.support.layouts import write_cifar, write_fmow, write_pairs, write_raster, write_table
+from tests.support.layouts import write_cifar, write_csv, write_fmow, write_pairs, write_raster
 from tests.support.training import write_data
 from training.cli import app
 from training.data import cifar, folders, pairs
@@ -20,19 +22,19 @@ from training.data.fmow import list_objects, read_fmow, with_context
 from training.data.images import DataError, StreamedImages, read_now, split_groups
 from training.data.layouts import open_splits
 from training.data.pairs import read_pairs, to_uint8
-from training.data.pictures import centre_box
+from training.data.pictures import Box, centre_box
 
 RUNNER = CliRunner()
 
 
 @pytest.fixture
-def tiny_cifar(tmp_path, monkeypatch):
+def tiny_cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setitem(cifar.DATA_SETS, "cifar10", write_cifar(tmp_path / "c"))
     return tmp_path / "c"
 
 
 @pytest.mark.parametrize("inside", ["", "cifar-10-batches-py"])
-def test_cifar_is_read_from_its_folder_or_the_one_around_it(tiny_cifar, inside):
+def test_read_cifar_accepts_its_folder_or_the_one_around_it(tiny_cifar: Path, inside: str) -> None:
     with open_splits("cifar10", tiny_cifar / inside, 32, 8) as (train, test):
         assert (len(train.labels), len(test.labels)) == (12, 6)
         assert train.classes == ("cat", "dog")
@@ -41,23 +43,25 @@ def test_cifar_is_read_from_its_folder_or_the_one_around_it(tiny_cifar, inside):
         assert lr[0, 0, 0, 0] == hr[0, 0, :4, :4].float().mean().round()
 
 
-def test_cifar_that_is_not_the_published_file_is_never_unpickled(tiny_cifar, monkeypatch):
+def test_read_cifar_never_unpickles_an_unpublished_file(
+    tiny_cifar: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("pickle.load", lambda *_a, **_k: pytest.fail("unpickled"))
     batch = tiny_cifar / "cifar-10-batches-py" / "data_batch_1"
     batch.write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(DataError, match="data_batch_1 is not the published file"):
         read_cifar(tiny_cifar, cifar.DATA_SETS["cifar10"], train=True, hr_size=32, lr_size=8)
     batch.unlink()
-    assert check(tiny_cifar, "cifar10").wrong == (f"{batch} is missing",)
+    assert check(tiny_cifar, "cifar10").wrong == (f"{batch} is missing.",)
 
 
-def test_cifar_can_be_enlarged(tiny_cifar):
+def test_read_cifar_resizes_hr(tiny_cifar: Path) -> None:
     kind = cifar.DATA_SETS["cifar10"]
     images = read_cifar(tiny_cifar, kind, train=False, hr_size=64, lr_size=8)
     assert images.hr.shape == (6, 3, 64, 64)
 
 
-def test_fmow_crops_each_box_with_its_context(tmp_path):
+def test_read_fmow_gives_one_image_per_box_and_no_false_detections(tmp_path: Path) -> None:
     images = read_now(read_fmow(write_fmow(tmp_path), train=True, hr_size=16, lr_size=4))
     assert images.classes == ("airport", "zoo")  # false detections are left out
     assert len(images.labels) == 6
@@ -67,25 +71,25 @@ def test_fmow_crops_each_box_with_its_context(tmp_path):
 @pytest.mark.parametrize(
     ("box", "expected"),
     [
-        ((450, 450, 100, 100), (400, 400, 600, 600)),  # a tenth of the picture: as much again, 1.0
-        ((480, 480, 40, 40), (440, 440, 560, 560)),  # smaller than a tenth: twice as much, 2.0
-        ((200, 200, 600, 600), (155, 155, 845, 845)),  # 0.15
+        ((450, 450, 100, 100), (400, 400, 600, 600)),  # a tenth of the picture: context 1.0
+        ((480, 480, 40, 40), (440, 440, 560, 560)),  # smaller than a tenth: context 2.0
+        ((200, 200, 600, 600), (155, 155, 845, 845)),  # context 0.15
         ((0, 450, 100, 100), (0, 400, 200, 600)),  # kept inside
         ((400, 450, 200, 100), (350, 350, 650, 650)),  # squared: 200 * 1.5 wide, 100 * 2 high
     ],
 )
-def test_context_of_a_box(box, expected):
+def test_with_context_widens_small_boxes_more_and_stays_inside(box: Box, expected: Box) -> None:
     assert with_context(box, 1000, 1000) == pytest.approx(expected)
 
 
-def test_fmow_from_a_csv(tmp_path):
+def test_read_fmow_prefers_a_csv_and_names_its_broken_rows(tmp_path: Path) -> None:
     write_fmow(tmp_path)
     header = "image,category,x,y,width,height"
     picture = "train/zoo/zoo_0/zoo_0_0_rgb.jpg"
     rows = [[picture, "zoo", 1, 2, 30, 20], [picture, "airport", 1, 2, 30, 20]]
-    write_table(tmp_path / "train.csv", rows, header)
+    write_csv(tmp_path / "train.csv", rows, header)
     assert len(read_fmow(tmp_path, train=True, hr_size=16, lr_size=4).labels) == 2
-    write_table(
+    write_csv(
         tmp_path / "train.csv", [["gone.jpg", "zoo", 1, 2, 30, 20], [picture, "zoo", 1, 2, 0, "x"]], header
     )
     with pytest.raises(DataError, match="2 files cannot be used") as error:
@@ -102,7 +106,7 @@ def test_fmow_from_a_csv(tmp_path):
         (lambda f: f.with_suffix(".jpg").unlink(), "has no picture"),
     ],
 )
-def test_damaged_fmow_is_named(tmp_path, damage, words):
+def test_read_fmow_names_damaged_files(tmp_path: Path, damage: Callable[[Path], object], words: str) -> None:
     write_fmow(tmp_path)
     damage(tmp_path / "train/zoo/zoo_1/zoo_1_0_rgb.json")
     with pytest.raises(DataError, match=words):
@@ -110,17 +114,18 @@ def test_damaged_fmow_is_named(tmp_path, damage, words):
     assert [sentence for sentence in check(tmp_path, "fmow").wrong if "zoo_1_0_rgb" in sentence]
 
 
-def test_a_box_outside_its_picture_is_named(tmp_path):
+def test_read_fmow_names_a_box_outside_its_picture(tmp_path: Path) -> None:
     write_fmow(tmp_path)
     file = tmp_path / "train/zoo/zoo_1/zoo_1_0_rgb.json"
     file.write_text(json.dumps({"bounding_boxes": [{"category": "zoo", "box": [70, 1, 30, 30]}]}))
-    with pytest.raises(DataError, match=r"zoo_1_0_rgb\.jpg: its box .* reaches outside"):
+    with pytest.raises(DataError, match=r"The box .* of .*zoo_1_0_rgb\.jpg reaches outside"):
         read_now(read_fmow(tmp_path, train=True, hr_size=16, lr_size=4))
     (sentence,) = check(tmp_path, "fmow").wrong[:1]
-    assert "zoo_1_0_rgb.jpg: its box (70.0, 1.0, 30.0, 30.0) reaches outside" in sentence
+    assert sentence.startswith("The box (70.0, 1.0, 30.0, 30.0) of ")
+    assert "zoo_1_0_rgb.jpg reaches outside" in sentence
 
 
-def test_boxes_too_small_to_show_anything_are_left_out(tmp_path):
+def test_list_objects_leaves_out_boxes_of_two_pixels(tmp_path: Path) -> None:
     write_fmow(tmp_path)
     file = tmp_path / "train/zoo/zoo_1/zoo_1_0_rgb.json"
     boxes = [{"category": "zoo", "box": [1, 1, side, 9]} for side in (2, 3)]
@@ -131,7 +136,7 @@ def test_boxes_too_small_to_show_anything_are_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("labelled", [True, False])
-def test_a_test_split_without_categories_gives_way_to_val(tmp_path, labelled):
+def test_read_fmow_tests_on_val_if_test_has_no_categories(tmp_path: Path, labelled: bool) -> None:
     write_fmow(tmp_path)
     (tmp_path / "val").rename(tmp_path / "test")
     shutil.copytree(tmp_path / "train", tmp_path / "val")
@@ -146,7 +151,7 @@ def test_a_test_split_without_categories_gives_way_to_val(tmp_path, labelled):
     }
 
 
-def test_the_dates_of_one_place_are_not_split_apart(tmp_path):
+def test_the_dates_of_one_place_are_not_split_apart(tmp_path: Path) -> None:
     write_fmow(tmp_path)
     for place in (tmp_path / "train").glob("*/*"):
         for file in place.glob("*_0_rgb.*"):
@@ -158,14 +163,14 @@ def test_the_dates_of_one_place_are_not_split_apart(tmp_path):
     assert len({file.parent for file, _ in images.files}) == len(set(images.sites)) == 6
 
 
-def test_pairs_are_read_at_both_resolutions(tmp_path):
+def test_read_pairs_gives_both_resolutions(tmp_path: Path) -> None:
     images = read_now(read_pairs(write_pairs(tmp_path), train=True, hr_size=16, lr_size=8))
     assert (images.hr.shape, images.lr.shape) == ((4, 3, 16, 16), (4, 3, 8, 8))
     assert images.classes == ("farm", "port")
     assert images.labels.tolist() == [0, 1, 0, 1]
 
 
-def test_pixels_become_what_the_service_makes_of_them():
+def test_to_uint8_scales_as_the_service_does() -> None:
     assert (pairs.WHITE_REFLECTANCE, pairs.QUANTIFICATION) == (
         imagery.WHITE_REFLECTANCE,
         imagery.QUANTIFICATION,
@@ -185,13 +190,13 @@ def test_pixels_become_what_the_service_makes_of_them():
         ),
         (
             lambda f: write_raster(f, np.zeros((1, 32, 32), np.uint8), gsd=2.5),
-            r"1 band\(s\), not red, green and blue",
+            r"1 band\(s\); red, green and blue are needed",
         ),
         (lambda f: Image.new("RGB", (32, 32)).save(f), "not georeferenced"),
         (lambda f: f.write_bytes(b"gone"), "not a readable raster"),
     ],
 )
-def test_damaged_pairs_are_named(tmp_path, damage, words):
+def test_read_pairs_names_damaged_files(tmp_path: Path, damage: Callable[[Path], object], words: str) -> None:
     file = write_pairs(tmp_path)
     damage(tmp_path / "hr/2.tif")
     with pytest.raises(DataError, match=words):
@@ -201,21 +206,19 @@ def test_damaged_pairs_are_named(tmp_path, damage, words):
     assert "hr/2.tif" in sentence
 
 
-def test_a_csv_of_pairs_says_what_is_wrong_with_it(tmp_path):
+def test_read_pairs_names_broken_csv_rows(tmp_path: Path) -> None:
     file = write_pairs(tmp_path)
-    write_table(
-        file, [["lr/0.tif", "hr/9.tif", "farm", "train"], ["lr/1.tif", "hr/1.tif", "port", "validate"]]
-    )
+    write_csv(file, [["lr/0.tif", "hr/9.tif", "farm", "train"], ["lr/1.tif", "hr/1.tif", "port", "validate"]])
     with pytest.raises(DataError, match="2 files cannot be used") as error:
         read_pairs(file, train=True, hr_size=16, lr_size=8)
     assert "hr/9.tif is missing" in str(error.value)
-    assert "split 'validate' is neither train nor test" in str(error.value)
-    write_table(file, [], "lr,hr,class,split")
+    assert "the split 'validate' is neither train nor test" in str(error.value)
+    write_csv(file, [], "lr,hr,class,split")
     with pytest.raises(DataError, match="does not have the columns lr,hr,label,split"):
         read_pairs(file, train=True, hr_size=16, lr_size=8)
 
 
-def test_pairs_in_other_projections_are_compared_on_the_ground(tmp_path):
+def test_check_pair_compares_projections_on_the_ground(tmp_path: Path) -> None:
     lr = write_raster(tmp_path / "lr.tif", np.zeros((3, 8, 8), np.uint8), gsd=10.0)
     with pytest.raises(DataError, match="do not cover the same ground"):
         pairs.check_pair(
@@ -223,7 +226,7 @@ def test_pairs_in_other_projections_are_compared_on_the_ground(tmp_path):
         )
 
 
-def test_large_splits_are_streamed(tmp_path, monkeypatch):
+def test_open_splits_streams_large_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.data.layouts.RESIDENT", 1000)
     write_data(tmp_path / "d")
     with open_splits("imagenet", tmp_path / "d", 16, 4, mean=(1.0, 2.0, 3.0)) as (train, _):
@@ -236,22 +239,22 @@ def test_large_splits_are_streamed(tmp_path, monkeypatch):
     ("size", "box"),
     [((256, 242), (0, 0, 256, 242)), ((500, 375), (62.5, 0, 437.5, 375)), ((100, 300), (0, 100, 100, 200))],
 )
-def test_only_nearly_square_pictures_are_stretched(size, box):
+def test_centre_box_keeps_only_nearly_square_pictures_whole(size: tuple[int, int], box: Box) -> None:
     assert centre_box(*size) == box
 
 
-def test_check_tells_a_whole_data_set(tmp_path):
+def test_describe_reports_a_sound_data_set(tmp_path: Path) -> None:
     write_data(tmp_path / "d")
     findings = check(tmp_path / "d", "folders")
     assert findings.wrong == ()
     assert describe(findings) == (
-        "train: 24 images, 3 classes, 8 to 8 in each; sides 20 to 20 px, median 20\n"
-        "test: 12 images, 3 classes, 4 to 4 in each; sides 20 to 20 px, median 20\n"
-        "Nothing is wrong with it."
+        "train: 24 images, 3 classes, 8 to 8 images in each; sides 20 to 20 px, median 20 px.\n"
+        "test: 12 images, 3 classes, 4 to 4 images in each; sides 20 to 20 px, median 20 px.\n"
+        "No problems were found."
     )
 
 
-def test_check_tells_copies_from_namesakes_however_large_the_splits_are(tmp_path, monkeypatch):
+def test_check_compares_large_splits_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folders, "READ_WHOLE", 0)
     data = write_data(tmp_path / "d")
     for split, colour in (("train", "red"), ("test", "blue")):
@@ -262,7 +265,7 @@ def test_check_tells_copies_from_namesakes_however_large_the_splits_are(tmp_path
     assert "class0/copy.bmp is also in train" in sentence
 
 
-def test_check_finds_everything_at_once(tmp_path):
+def test_check_reports_every_problem_at_once(tmp_path: Path) -> None:
     data = write_data(tmp_path / "d")
     (data / "train/class0/00.png").write_bytes(b"")
     (data / "train/class0/01.png").write_bytes((data / "train/class0/01.png").read_bytes()[:100])
@@ -275,21 +278,21 @@ def test_check_finds_everything_at_once(tmp_path):
     for words in (
         "class0/00.png is empty",
         "class0/01.png is not a readable image",
-        "class1 holds 1 file(s) that are no pictures",
+        "class1 holds other files than pictures, which are ignored: 1.",
         "test/class2/00.png is also in train",
         "test/extra holds no images",
-        "class few is in train only",
-        "class few has only 1 training images",
+        "The class few is only in train.",
+        "The class few has 1 training image(s); provide at least 5.",
     ):
         assert words in wrong
 
 
-def test_the_command_exits_with_one_when_anything_is_wrong(tmp_path):
+def test_check_command_exits_with_1_on_any_problem(tmp_path: Path) -> None:
     data = write_data(tmp_path / "d")
     assert RUNNER.invoke(app, ["data", "check", str(data)]).exit_code == 0
     (data / "train/class0/00.png").write_bytes(b"")
     result = RUNNER.invoke(app, ["data", "check", str(data)])
     assert result.exit_code == 1
-    assert "1 thing(s) are wrong" in result.output
+    assert "Problems found: 1." in result.output
     assert "class0/00.png is empty" in " ".join(result.output.split())
     assert RUNNER.invoke(app, ["data", "check", str(data), "--layout", "magic"]).exit_code == 2
