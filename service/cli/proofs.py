@@ -41,8 +41,7 @@ def transfer_of(line: Json) -> Transfer:
         budget_id=UUID(line["budget_id"]),
         from_account=line["from_account_id"],
         to_account=line["to_account_id"],
-        currency=line["amount"]["currency"],
-        amount_minor=_minor(line["amount"]),
+        amount=_money(line["amount"]),
         hold_id=None if line["hold_id"] is None else UUID(line["hold_id"]),
         at=datetime.fromisoformat(line["at"]),
         reference=line["reference"],
@@ -89,4 +88,8 @@ def _is(file: bytes, sha256: str) -> bool:
 
 
 def _minor(amount: Json) -> int:
-    return Money.parse(str(Decimal(amount["amount"])), amount["currency"]).minor
+    return _money(amount).minor
+
+
+def _money(amount: Json) -> Money:
+    return Money.parse(str(Decimal(amount["amount"])), amount["currency"])

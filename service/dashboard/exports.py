@@ -5,7 +5,6 @@ import io
 from collections.abc import Iterable, Sequence
 
 from service.ledger.repository import Budget
-from service.money import Money
 from service.plans.schemas import PlanSummary
 from service.web.tabular import harmless
 
@@ -28,8 +27,8 @@ def plans_csv(plans: Iterable[PlanSummary]) -> str:
 
 
 def _budget_row(budget: Budget) -> Sequence[object]:
-    balances = (budget.limit_minor, budget.spent_minor, budget.held_minor, budget.available_minor)
-    amounts = (Money(minor, budget.currency).amount for minor in balances)
+    balances = (budget.limit, budget.spent, budget.held, budget.available)
+    amounts = (balance.amount for balance in balances)
     return (budget.id, harmless(budget.name), budget.currency, *amounts, budget.created_at.isoformat())
 
 

@@ -74,22 +74,19 @@ def read_page(session: Session, workspace_id: UUID) -> dict[str, Any]:
 def budget_bar(budget: Budget) -> BudgetBar:
     """Write a budget's balances as a bar."""
 
-    def money(minor: int) -> MoneyOut:
-        return MoneyOut.of(Money(minor, budget.currency))
-
-    def percent(minor: int) -> float:
+    def percent(part: Money) -> float:
         # Beyond a limit that does not block, the bar is full.
-        whole = max(budget.limit_minor, budget.used_minor)
-        return round(100 * max(0, minor) / whole, 2) if whole else 0.0
+        whole = max(budget.limit, budget.used)
+        return round(100 * max(0, part.minor) / whole.minor, 2) if whole else 0.0
 
     return BudgetBar(
         name=budget.name,
-        limit=money(budget.limit_minor),
-        spent=money(budget.spent_minor),
-        held=money(budget.held_minor),
-        available=money(budget.available_minor),
-        spent_percent=percent(budget.spent_minor),
-        held_percent=percent(budget.held_minor),
+        limit=MoneyOut.of(budget.limit),
+        spent=MoneyOut.of(budget.spent),
+        held=MoneyOut.of(budget.held),
+        available=MoneyOut.of(budget.available),
+        spent_percent=percent(budget.spent),
+        held_percent=percent(budget.held),
     )
 
 

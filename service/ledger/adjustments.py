@@ -75,7 +75,7 @@ class AdjustmentOut(BaseModel):
             kind=adjustment.kind,
             tile=adjustment.tile,
             patch=adjustment.patch,
-            amount=MoneyOut.minor(adjustment.amount_minor, adjustment.currency),
+            amount=MoneyOut.of(adjustment.amount),
             reason=adjustment.reason,
             by=adjustment.key_id,
             at=adjustment.at,

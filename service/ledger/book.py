@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from service.money import Money
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 GENESIS = bytes(32)
 """What the first transfer of a workspace takes for its predecessor's hash."""
@@ -73,8 +75,7 @@ class Transfer:
     budget_id: UUID
     from_account: int
     to_account: int
-    currency: str
-    amount_minor: int
+    amount: Money
     hold_id: UUID | None
     at: datetime  # data, never an order: clocks jump
     reference: str
@@ -96,8 +97,8 @@ def transfer_hash(transfer: Transfer) -> bytes:
         transfer.budget_id,
         transfer.from_account,
         transfer.to_account,
-        transfer.currency,
-        transfer.amount_minor,
+        transfer.amount.currency,
+        transfer.amount.minor,
         transfer.hold_id or "-",
         (transfer.at - EPOCH) // timedelta(microseconds=1),
         transfer.reference,
@@ -121,11 +122,13 @@ def first_break(transfers: Iterable[Transfer]) -> int | None:
     return None
 
 
-def allocate(total_minor: int, patches: int, index: int) -> int:
-    """Return the share of patch `index` (0-based) of `patches` in a total, in minor units.
+def allocate(total: Money, patches: int, index: int) -> Money:
+    """Return the share of patch `index` (0-based) of `patches` in a total.
 
-    Cumulative rounding: shares differ by at most one unit and sum to the total exactly.
+    Rounding is cumulative: shares differ by at most one minor unit and sum to the total exactly.
+    ValueError for a negative total or an index outside 0..patches-1.
     """
-    if total_minor < 0 or not 0 <= index < patches:
-        raise ValueError(f"no share {index} of {patches} in {total_minor}")
-    return total_minor * (index + 1) // patches - total_minor * index // patches
+    if total.minor < 0 or not 0 <= index < patches:
+        raise ValueError(f"{total} in {patches} shares has no share {index}")
+    share = total.minor * (index + 1) // patches - total.minor * index // patches
+    return Money(share, total.currency)

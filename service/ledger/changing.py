@@ -7,10 +7,11 @@ from typing import Any
 from service.errors import InvalidInputError
 from service.ledger.repository import Budget
 from service.ledger.schemas import BudgetChange, BudgetIn, TermsIn
-from service.ledger.terms import Terms
+from service.ledger.terms import BudgetTerms
+from service.money import Money
 from service.web.paging import MoneyIn
 
-FRESH = Terms()
+FRESH = BudgetTerms()
 PLAIN = ("period", "starts_on", "ends_on", "enforcement", "thresholds")
 """Members that a change replaces whole; null makes them what they are of a new budget."""
 
@@ -22,22 +23,22 @@ class BudgetTermsError(InvalidInputError):
     title = "These terms cannot be kept"
 
 
-def new_terms(wanted: BudgetIn) -> Terms:
+def new_terms(wanted: BudgetIn) -> BudgetTerms:
     """Return the terms of a budget to be opened. BudgetTermsError (422) when they contradict each other."""
     return _changed(FRESH, wanted, wanted.limit.currency)
 
 
-def changed_terms(budget: Budget, wanted: BudgetChange) -> tuple[int, Terms]:
+def changed_terms(budget: Budget, wanted: BudgetChange) -> tuple[Money, BudgetTerms]:
     """Return limit and terms that a merge patch makes of those in force. BudgetTermsError (422)."""
-    limit = budget.limit_minor
+    limit = budget.limit
     if "limit" in wanted.model_fields_set:
         if wanted.limit is None:
             raise BudgetTermsError("A budget has a limit; set it to 0.00 to spend nothing.")
-        limit = _minor(wanted.limit, budget.currency)
+        limit = _amount(wanted.limit, budget.currency)
     return limit, _changed(budget.terms, wanted, budget.currency)
 
 
-def _changed(terms: Terms, wanted: TermsIn, currency: str) -> Terms:
+def _changed(terms: BudgetTerms, wanted: TermsIn, currency: str) -> BudgetTerms:
     given = {name: getattr(wanted, name) for name in PLAIN if name in wanted.model_fields_set}
     changes: dict[str, Any] = {
         name: getattr(FRESH, name) if value is None else value for name, value in given.items()
@@ -48,7 +49,7 @@ def _changed(terms: Terms, wanted: TermsIn, currency: str) -> Terms:
         changes["tags"] = {} if wanted.tags is None else _merged(terms.tags, wanted.tags)
     if "approval_above" in wanted.model_fields_set:
         above = wanted.approval_above
-        changes["approval_above_minor"] = None if above is None else _minor(above, currency)
+        changes["approval_above"] = None if above is None else _amount(above, currency)
     return _checked(replace(terms, **changes))
 
 
@@ -57,15 +58,15 @@ def _merged(tags: Mapping[str, str], changes: Mapping[str, str | None]) -> dict[
     return {name: value for name, value in {**tags, **changes}.items() if value is not None}
 
 
-def _minor(money: MoneyIn, currency: str) -> int:
+def _amount(money: MoneyIn, currency: str) -> Money:
     if money.currency != currency:
         raise BudgetTermsError(
             f"The budget is in {currency}, this amount in {money.currency}.", currency=currency
         )
-    return money.money().minor
+    return money.money()
 
 
-def _checked(terms: Terms) -> Terms:
+def _checked(terms: BudgetTerms) -> BudgetTerms:
     if terms.starts_on is not None and terms.ends_on is not None and terms.ends_on < terms.starts_on:
         raise BudgetTermsError(
             f"It would end on {terms.ends_on}, before it starts on {terms.starts_on}.",

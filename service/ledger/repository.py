@@ -11,45 +11,50 @@ from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
 from service.ledger.book import Movement, Transfer
-from service.ledger.terms import Enforcement, Period, Terms, crossed
+from service.ledger.terms import BudgetTerms, Enforcement, Period, crossed
+from service.money import Money
 from service.web.paging import Cursor, PageRequest
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """A budget with its terms in force and where its money is, in minor units of its currency."""
+    """A budget with its terms in force and where its money is."""
 
     id: UUID
     workspace_id: UUID
     name: str
-    currency: str
     created_at: datetime
     version: int  # of its terms
-    terms: Terms
-    limit_minor: int  # of one period, where there are any
+    terms: BudgetTerms
+    limit: Money  # of one period, where there are any
     period_starts_on: date
-    available_minor: int
-    held_minor: int
-    spent_minor: int  # in this period; below zero when more came back than was paid
+    available: Money
+    held: Money
+    spent: Money  # in this period; below zero when more was refunded than paid
 
     @property
-    def used_minor(self) -> int:
-        """What is held or spent."""
-        return self.held_minor + self.spent_minor
+    def currency(self) -> str:
+        """ISO 4217 code of all its amounts."""
+        return self.limit.currency
 
     @property
-    def beyond_minor(self) -> int:
-        """What was let through beyond the limit."""
-        return max(0, self.used_minor - self.limit_minor)
+    def used(self) -> Money:
+        """Held plus spent money."""
+        return self.held + self.spent
+
+    @property
+    def beyond(self) -> Money:
+        """Use above the limit, which `warn` and `off` allow."""
+        return max(Money(0, self.currency), self.used - self.limit)
 
     def reaches(self, percent: int) -> bool:
-        """Whether this much of the limit is held or spent."""
-        return bool(crossed([percent], self.limit_minor, 0, self.used_minor))
+        """Say whether this percentage of the limit is held or spent."""
+        return bool(crossed([percent], self.limit, Money(0, self.currency), self.used))
 
     @property
     def used_percent(self) -> float:
         """Share of the limit that is held or spent; 0 for a budget without money."""
-        return round(100 * self.used_minor / self.limit_minor, 2) if self.limit_minor else 0.0
+        return round(100 * self.used.minor / self.limit.minor, 2) if self.limit else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,40 +99,49 @@ def list_budgets(
 
 
 def _budget(row: Row[Any]) -> Budget:
-    fields = dict(row._mapping)
-    terms = Terms(
+    fields = _in_money(row)
+    terms = BudgetTerms(
         period=Period(fields.pop("period")),
         starts_on=fields.pop("starts_on"),
         ends_on=fields.pop("ends_on"),
         enforcement=Enforcement(fields.pop("enforcement")),
         thresholds=tuple(fields.pop("thresholds")),
         tags=fields.pop("tags"),
-        approval_above_minor=fields.pop("approval_above_minor"),
+        approval_above=fields.pop("approval_above"),
     )
     return Budget(terms=terms, **fields)
 
 
+def _in_money(row: Row[Any]) -> dict[str, Any]:
+    """Return a row's values with each column `NAME_minor` as Money NAME in the row's currency."""
+    values = dict(row._mapping)
+    currency = values.pop("currency")
+    for name in [name for name in values if name.endswith("_minor")]:
+        minor = values.pop(name)
+        values[name.removesuffix("_minor")] = None if minor is None else Money(minor, currency)
+    return values
+
+
 @dataclass(frozen=True, kw_only=True)
 class OrderMoney:
-    """Where the money of an order is, in minor units: total = held + settled + released."""
+    """Where the money of an order is: total = held + settled + released."""
 
     budget_id: UUID
-    currency: str
-    total_minor: int
-    settled_minor: int
-    released_minor: int
-    refunded_minor: int
-    charged_minor: int
+    total: Money
+    settled: Money
+    released: Money
+    refunded: Money
+    charged: Money
 
     @property
-    def held_minor(self) -> int:
-        """What its hold has left."""
-        return self.total_minor - self.settled_minor - self.released_minor
+    def held(self) -> Money:
+        """Money that its hold has left."""
+        return self.total - self.settled - self.released
 
     @property
-    def net_minor(self) -> int:
-        """What it cost in the end: settled, less what came back, plus what was charged later."""
-        return self.settled_minor - self.refunded_minor + self.charged_minor
+    def net(self) -> Money:
+        """Final cost: settled, minus refunds, plus later charges."""
+        return self.settled - self.refunded + self.charged
 
 
 _ORDER_MONEY = """
@@ -143,7 +157,7 @@ def money_of_orders(
 ) -> dict[UUID, OrderMoney]:
     """Return where the money of each order is, of one workspace if it is given."""
     values = {"orders": list(order_ids), "workspace": workspace_id}
-    found = [dict(row._mapping) for row in session.execute(text(_ORDER_MONEY), values)]
+    found = [_in_money(row) for row in session.execute(text(_ORDER_MONEY), values)]
     return {row.pop("order_id"): OrderMoney(**row) for row in found}
 
 
@@ -164,8 +178,7 @@ class Adjustment:
     kind: Movement
     tile: int | None  # with `patch`: the delivery that was refunded
     patch: int | None
-    amount_minor: int
-    currency: str
+    amount: Money
     reason: str
     key_id: str | None
     at: datetime
@@ -188,7 +201,7 @@ def list_adjustments(
 ) -> tuple[list[Adjustment], int | None]:
     """Return up to `limit` adjustments, newest first, before a seq; and the seq to go on before."""
     values = {"workspace": workspace_id, "before": before_seq, "order": order_id, "limit": limit + 1}
-    rows = [dict(row._mapping) for row in session.execute(text(_ADJUSTMENTS), values)]
+    rows = [_in_money(row) for row in session.execute(text(_ADJUSTMENTS), values)]
     found = [Adjustment(**row | {"kind": Movement(row["kind"])}) for row in rows[:limit]]
     return found, found[-1].seq if len(rows) > limit else None
 
@@ -258,6 +271,6 @@ def _values(workspace_id: UUID, **given: object) -> dict[str, object]:
 
 
 def _line(row: Row[Any]) -> LedgerLine:
-    fields = dict(row._mapping)
+    fields = _in_money(row)
     budget = fields.pop("name")
-    return LedgerLine(transfer=Transfer(**(fields | {"kind": Movement(fields["kind"])})), budget=budget)
+    return LedgerLine(transfer=Transfer(**fields | {"kind": Movement(fields["kind"])}), budget=budget)

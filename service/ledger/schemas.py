@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.ledger.book import ROUTES, Account, Movement
 from service.ledger.repository import Budget, LedgerLine
 from service.ledger.terms import Enforcement, Period
-from service.money import Money
 from service.web.paging import Link, MoneyIn, MoneyOut
 from service.web.tabular import Columns, Row
 
@@ -76,20 +75,20 @@ class BudgetOut(TermsOut):
     def of(cls, budget: Budget) -> "BudgetOut":
         """Write a budget for JSON."""
         path = f"/v1/budgets/{budget.id}"
-        terms, above = budget.terms, budget.terms.approval_above_minor
+        terms, above = budget.terms, budget.terms.approval_above
         return cls(
             id=budget.id,
             name=budget.name,
             version=budget.version,
-            limit=MoneyOut.minor(budget.limit_minor, budget.currency),
-            available=MoneyOut.minor(budget.available_minor, budget.currency),
+            limit=MoneyOut.of(budget.limit),
+            available=MoneyOut.of(budget.available),
             period=terms.period,
             starts_on=terms.starts_on,
             ends_on=terms.ends_on,
             enforcement=terms.enforcement,
             thresholds=list(terms.thresholds),
             tags=dict(terms.tags),
-            approval_above=None if above is None else MoneyOut.minor(above, budget.currency),
+            approval_above=None if above is None else MoneyOut.of(above),
             created_at=budget.created_at,
             links=[
                 Link(rel="self", href=path),
@@ -121,16 +120,12 @@ class UsageOut(BaseModel):
     @classmethod
     def of(cls, budget: Budget) -> "UsageOut":
         """Write a budget's balances for JSON."""
-
-        def money(minor: int) -> MoneyOut:
-            return MoneyOut.minor(minor, budget.currency)
-
         return cls(
-            limit=money(budget.limit_minor),
-            beyond=money(budget.beyond_minor),
-            held=money(budget.held_minor),
-            spent=money(budget.spent_minor),
-            available=money(budget.available_minor),
+            limit=MoneyOut.of(budget.limit),
+            beyond=MoneyOut.of(budget.beyond),
+            held=MoneyOut.of(budget.held),
+            spent=MoneyOut.of(budget.spent),
+            available=MoneyOut.of(budget.available),
             percent=budget.used_percent,
             thresholds=[
                 ThresholdOut(percent=percent, reached=budget.reaches(percent))
@@ -174,7 +169,7 @@ class LedgerLineOut(BaseModel):
             from_account_id=transfer.from_account,
             to_account_id=transfer.to_account,
             workspace_id=transfer.workspace_id,
-            amount=MoneyOut.minor(transfer.amount_minor, transfer.currency),
+            amount=MoneyOut.of(transfer.amount),
             budget_id=transfer.budget_id,
             budget=line.budget,
             hold_id=transfer.hold_id,
@@ -196,7 +191,7 @@ def row_of(line: LedgerLine) -> Row:
     """Write a transfer as a row of COLUMNS."""
     transfer = line.transfer
     source, target = ROUTES[transfer.kind]
-    money = Money(transfer.amount_minor, transfer.currency)
+    money = transfer.amount
     return (
         transfer.seq, transfer.at, transfer.kind.value, source.value, target.value, Decimal(money.amount),
         money.currency, transfer.budget_id, line.budget, transfer.hold_id, transfer.reference, transfer.id,

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from service.money import Money
+
 
 class Period(StrEnum):
     """How often a budget's limit is granted anew."""
@@ -27,7 +29,7 @@ class Enforcement(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
+class BudgetTerms:
     """What a budget allows beside its limit; every member's default is that of a new budget."""
 
     period: Period = Period.NONE
@@ -36,13 +38,15 @@ class Terms:
     enforcement: Enforcement = Enforcement.BLOCK
     thresholds: tuple[int, ...] = ()  # percent of the limit
     tags: Mapping[str, str] = field(default_factory=dict)
-    approval_above_minor: int | None = None  # dearer orders wait for a second key
+    approval_above: Money | None = None  # dearer orders wait for a second key
 
 
-def crossed(thresholds: Iterable[int], limit_minor: int, before_minor: int, after_minor: int) -> list[int]:
-    """Return which percentages of a limit lie above what was used before and not above what is used now."""
+def crossed(thresholds: Iterable[int], limit: Money, before: Money, after: Money) -> list[int]:
+    """Return the percentages of a limit that use reached when it went from `before` to `after`."""
+    if not before.currency == after.currency == limit.currency:
+        raise ValueError(f"{before} and {after} are not shares of {limit}")
     return [
         percent
         for percent in sorted(thresholds)
-        if 100 * before_minor < percent * limit_minor <= 100 * after_minor
+        if 100 * before.minor < percent * limit.minor <= 100 * after.minor
     ]

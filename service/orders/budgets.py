@@ -69,22 +69,21 @@ def _only_budget(session: Session, workspace_id: UUID, currency: str) -> UUID:
     return fitting[0].id
 
 
-def needs_approval(budget: Budget, amount_minor: int) -> bool:
+def needs_approval(budget: Budget, amount: Money) -> bool:
     """Whether an order of this amount waits for a second key."""
-    above = budget.terms.approval_above_minor
-    return above is not None and amount_minor > above
+    above = budget.terms.approval_above
+    return above is not None and amount > above
 
 
-def warnings_of(budget: Budget, amount_minor: int) -> list[OrderWarning]:
-    """Say what holding `amount_minor` brought the budget to; `budget` is as it stands after that."""
-    before = budget.used_minor - amount_minor
+def warnings_of(budget: Budget, held: Money) -> list[OrderWarning]:
+    """Say what holding `held` brought the budget to; `budget` is as it stands after that."""
+    before = budget.used - held
     said = [
         OrderWarning(code="threshold-reached", detail=f"{percent} % of the budget {budget.name!r} is in use.")
-        for percent in crossed(budget.terms.thresholds, budget.limit_minor, before, budget.used_minor)
+        for percent in crossed(budget.terms.thresholds, budget.limit, before, budget.used)
     ]
-    beyond = min(amount_minor, budget.beyond_minor)
+    beyond = min(held, budget.beyond)
     if beyond and budget.terms.enforcement == Enforcement.WARN:
-        amount, limit = Money(beyond, budget.currency), Money(budget.limit_minor, budget.currency)
-        detail = f"{amount} of this goes beyond the limit of {limit} of the budget {budget.name!r}."
+        detail = f"{beyond} of this goes beyond the limit of {budget.limit} of the budget {budget.name!r}."
         said.append(OrderWarning(code="limit-exceeded", detail=detail))
     return said

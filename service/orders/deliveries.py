@@ -162,7 +162,7 @@ def _check_same_price(order: Order, before: Delivery, price: Price) -> None:
 
 
 def _record(
-    session: Session, order: Order, upload: Upload, placed: Placed, sha256: str, paid_minor: int
+    session: Session, order: Order, upload: Upload, placed: Placed, sha256: str, paid: Money
 ) -> Delivery:
     delivery = Delivery(
         order_id=order.id,
@@ -172,9 +172,9 @@ def _record(
         size=len(upload.body),
         pixels=placed.pixels.tobytes(),
         checks=placed.checks,
-        settled_minor=paid_minor,
+        settled_minor=paid.minor,
     )
     session.add(delivery)
     session.flush()
-    settle(session, order.hold_id, paid_minor, f"delivery:{order.id}/{upload.tile}/{upload.patch}")
+    settle(session, order.hold_id, paid, f"delivery:{order.id}/{upload.tile}/{upload.patch}")
     return delivery

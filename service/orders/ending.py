@@ -47,7 +47,7 @@ def end_order(
     note: str | None = None,
 ) -> None:
     """Give back what the order's hold has left and set its last status; the caller holds its lock."""
-    left = money_of_orders(session, [order.id])[order.id].held_minor
+    left = money_of_orders(session, [order.id])[order.id].held
     release(session, order.hold_id, left, f"{RELEASES[status]}:{order.id}")
     record_status(session, order, status, reason_code, key_id, note)
 

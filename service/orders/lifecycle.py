@@ -10,6 +10,7 @@ from service.access.repository import Caller
 from service.errors import ConflictError
 from service.ledger.repository import get_budget
 from service.ledger.writer import reserve
+from service.money import Money
 from service.orders.budgets import choose_budget, needs_approval, warnings_of
 from service.orders.ending import end_order, expire_if_overdue
 from service.orders.repository import delivered_counts, record_status, standing_order_of
@@ -62,13 +63,14 @@ def place_order(
     order = _new_order(plan, paying, caller, days)
     session.add(order)
     session.flush()
-    order.hold_id = reserve(session, caller.workspace_id, paying, plan.cost_minor, f"order:{order.id}")
+    cost = Money(plan.cost_minor, plan.currency)
+    order.hold_id = reserve(session, caller.workspace_id, paying, cost, f"order:{order.id}")
     budget = get_budget(session, caller.workspace_id, paying)  # locked by the hold: nobody else moves it
-    if needs_approval(budget, plan.cost_minor):
+    if needs_approval(budget, cost):
         record_status(session, order, OrderStatus.HELD, "approval_required", caller.key_id)
     else:
         record_status(session, order, OrderStatus.ACCEPTED, "hold_taken", caller.key_id)
-    return order, warnings_of(budget, plan.cost_minor)
+    return order, warnings_of(budget, cost)
 
 
 def advance(session: Session, order: Order, key_id: str) -> None:

@@ -34,50 +34,54 @@ class Price:
 
 def price_of(
     session: Session, caller: Caller, order: Order, checklist: Checklist, place: Place, price: Price | None
-) -> int:
-    """Return what to settle for a patch, in minor units; what the hold lacks for it is held first.
+) -> Money:
+    """Return what to settle for a patch; what the hold lacks for it is held first.
 
     Errors: price-exceeds-hold, and if that was accepted budget-exceeded, budget-not-valid, self-approval.
     """
-    share = allocate(order.amount_minor, order.patches, checklist.rank(*place))
+    share = allocate(_planned(order), order.patches, checklist.rank(*place))
     if price is None:
         return share
-    asked = Money.parse(price.amount, order.currency).minor
-    missing = asked - _free_minor(session, order, checklist, place) if asked > share else 0
-    if missing > 0 and not price.accepted:
+    asked, nothing = Money.parse(price.amount, order.currency), Money(0, order.currency)
+    missing = asked - _free(session, order, checklist, place) if asked > share else nothing
+    if missing > nothing and not price.accepted:
         raise _beyond_the_hold(order, place, share, asked, missing)
-    if missing > 0:
+    if missing > nothing:
         _hold_more(session, caller, order, missing, f"price:{order.id}/{place[0]}/{place[1]}")
     return asked
 
 
-def _free_minor(session: Session, order: Order, checklist: Checklist, place: Place) -> int:
+def _free(session: Session, order: Order, checklist: Checklist, place: Place) -> Money:
     """What the hold has left beyond the shares of the other awaited patches."""
     came = [(one.tile, one.patch) for one in delivered_patches(session, order.id)]
-    others = order.amount_minor - _shares(order, checklist, [*came, place])
-    return money_of_orders(session, [order.id])[order.id].held_minor - others
+    others = _planned(order) - _shares(order, checklist, [*came, place])
+    return money_of_orders(session, [order.id])[order.id].held - others
 
 
-def _shares(order: Order, checklist: Checklist, places: Iterable[Place]) -> int:
+def _shares(order: Order, checklist: Checklist, places: Iterable[Place]) -> Money:
     ranks = checklist.ranks()
-    return sum(allocate(order.amount_minor, order.patches, int(ranks[place])) for place in places)
+    shares = (allocate(_planned(order), order.patches, int(ranks[place])) for place in places)
+    return sum(shares, start=Money(0, order.currency))
+
+
+def _planned(order: Order) -> Money:
+    return Money(order.amount_minor, order.currency)
 
 
 def _beyond_the_hold(
-    order: Order, place: Place, share: int, asked: int, missing: int
+    order: Order, place: Place, share: Money, asked: Money, missing: Money
 ) -> PriceExceedsHoldError:
-    planned, price, lacking = (Money(minor, order.currency) for minor in (share, asked, missing))
     return PriceExceedsHoldError(
-        f"{planned} was planned for it and it costs {price}; the order's hold lacks {lacking}. "
+        f"{share} was planned for it and it costs {asked}; the order's hold lacks {missing}. "
         "Send it with accept_price=true to hold that as well.",
-        order=str(order.id), tile=place[0], patch=place[1], share=planned.amount, price=price.amount,
-        missing=lacking.amount, currency=order.currency,
+        order=str(order.id), tile=place[0], patch=place[1], share=share.amount, price=asked.amount,
+        missing=missing.amount, currency=order.currency,
     )  # fmt: skip
 
 
-def _hold_more(session: Session, caller: Caller, order: Order, missing: int, reference: str) -> None:
+def _hold_more(session: Session, caller: Caller, order: Order, missing: Money, reference: str) -> None:
     """Make the hold larger. What a new order would need a second key for, this needs one for as well."""
     order.hold_id = reserve(session, caller.workspace_id, order.budget_id, missing, reference, order.hold_id)
-    above = get_budget(session, caller.workspace_id, order.budget_id).terms.approval_above_minor
-    if above is not None and money_of_orders(session, [order.id])[order.id].total_minor > above:
+    above = get_budget(session, caller.workspace_id, order.budget_id).terms.approval_above
+    if above is not None and money_of_orders(session, [order.id])[order.id].total > above:
         check_other_key(order, caller)

@@ -108,13 +108,13 @@ def _summary(order: Order, delivered: int, money: OrderMoney) -> OrderSummary:
 
 def _amounts(money: OrderMoney) -> Amounts:
     return Amounts(
-        total=MoneyOut.minor(money.total_minor, money.currency),
-        held=MoneyOut.minor(money.held_minor, money.currency),
-        settled=MoneyOut.minor(money.settled_minor, money.currency),
-        released=MoneyOut.minor(money.released_minor, money.currency),
-        refunded=MoneyOut.minor(money.refunded_minor, money.currency),
-        charged=MoneyOut.minor(money.charged_minor, money.currency),
-        net=MoneyOut.minor(money.net_minor, money.currency),
+        total=MoneyOut.of(money.total),
+        held=MoneyOut.of(money.held),
+        settled=MoneyOut.of(money.settled),
+        released=MoneyOut.of(money.released),
+        refunded=MoneyOut.of(money.refunded),
+        charged=MoneyOut.of(money.charged),
+        net=MoneyOut.of(money.net),
     )
 
 

@@ -128,8 +128,9 @@ def patch_costs(plan: Plan, selected: NDArray[np.bool_], tiles: range) -> list[i
     before = int(selected[: tiles.start].sum())
     chosen = selected[tiles.start : tiles.stop].ravel()
     ranks = before + np.cumsum(chosen) - 1
+    cost = Money(plan.cost_minor, plan.currency)
     return [
-        allocate(plan.cost_minor, plan.patches_bought, int(rank)) if bought else 0
+        allocate(cost, plan.patches_bought, int(rank)).minor if bought else 0
         for bought, rank in zip(chosen, ranks, strict=True)
     ]
 

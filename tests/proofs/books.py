@@ -14,11 +14,11 @@ from service.database.engine import Database
 from service.errors import LoupeError
 from service.ledger import writer
 from service.ledger.book import Account, Movement
-from service.money import Money
 from service.orders.repository import record_status
 from service.orders.tables import Delivery, Order, OrderStatus
 from service.web.idempotency import fingerprint, remember, replay_or_claim
 from tests.proofs.model import ACCEPTED, Answer, Call
+from tests.support.money import cents
 from tests.support.orders import make_plan
 
 
@@ -53,7 +53,7 @@ def open_books(database: Database, name: str) -> Books:
 
 def open_budget(session: Session, workspace: UUID, name: str, limit: int) -> UUID:
     """Open a budget of `limit` US cents."""
-    return writer.create_budget(session, workspace, name, Money(limit, "USD"))
+    return writer.create_budget(session, workspace, name, cents(limit))
 
 
 def perform(database: Database, books: Books, call: Call, key: str | None = None) -> Answer:
@@ -76,11 +76,11 @@ def _once(session: Session, books: Books, call: Call, key: str) -> Answer:
 
 def _move(session: Session, books: Books, call: Call) -> UUID | None:
     if call.kind is Movement.RESERVE:
-        return writer.reserve(session, books.workspace, call.budget, call.minor, call.reference)
+        return writer.reserve(session, books.workspace, call.budget, cents(call.minor), call.reference)
     if call.kind is Movement.RELEASE:
-        writer.release(session, call.hold, call.minor, call.reference)
+        writer.release(session, call.hold, cents(call.minor), call.reference)
     else:
-        writer.settle(session, call.hold, call.minor, call.reference)
+        writer.settle(session, call.hold, cents(call.minor), call.reference)
         _record_delivery(session, call)
     return call.hold
 

@@ -145,7 +145,7 @@ def explain(events: Sequence[Event], ledger: Sequence[Transfer]) -> list[str]:
 def replay(model: Model, transfer: Transfer, event: Event | None) -> list[str]:
     """Take the model past one transfer; what it had refused, or what no client asked for, in words."""
     if transfer.kind is Movement.FUND:
-        model.open(transfer.budget_id, transfer.amount_minor)
+        model.open(transfer.budget_id, transfer.amount.minor)
         return []
     if event is None:
         return [f"nobody was told of transfer {transfer.seq}"]
@@ -183,7 +183,7 @@ def compare_balances(session: Session, ledger: Sequence[Transfer]) -> list[str]:
     against = []
     for transfer in ledger:
         for account, change in zip(ROUTES[transfer.kind], (-1, 1), strict=True):
-            place, amount = (transfer.budget_id, account), change * transfer.amount_minor
+            place, amount = (transfer.budget_id, account), change * transfer.amount.minor
             running[place] = running.get(place, 0) + amount
             if stored.get((transfer.id, amount)) != running[place]:
                 against.append(f"the balance of {account} after transfer {transfer.seq}")

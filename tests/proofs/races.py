@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 from service.database.engine import Database
 from service.ledger import writer
 from service.ledger.book import Movement
-from service.ledger.terms import Enforcement, Terms
-from service.money import Money
+from service.ledger.terms import BudgetTerms, Enforcement
 from tests.proofs.books import Books
+from tests.support.money import cents
 
 Turn = Callable[[Session, int], object]
 """What one connection does in one transaction; the number is its own."""
@@ -18,37 +18,37 @@ Turn = Callable[[Session, int], object]
 
 def reserves_beyond_a_limit(session: Session, books: Books) -> Turn:
     """Each is let through by exactly what is missing, so each is accepted."""
-    warns = Terms(enforcement=Enforcement.WARN)
-    budget = writer.create_budget(session, books.workspace, "race", Money(10, "USD"), warns)
-    return lambda own, number: writer.reserve(own, books.workspace, budget, 1, f"order:{number}")
+    warns = BudgetTerms(enforcement=Enforcement.WARN)
+    budget = writer.create_budget(session, books.workspace, "race", cents(10), warns)
+    return lambda own, number: writer.reserve(own, books.workspace, budget, cents(1), f"order:{number}")
 
 
 def posts_of_the_one_writer(session: Session, books: Books) -> Turn:
     """The function that all others call is safe by itself."""
-    budget = writer.create_budget(session, books.workspace, "race", Money(10, "USD"))
+    budget = writer.create_budget(session, books.workspace, "race", cents(10))
     post = text("SELECT ledger.post('fund', :budget, 1, NULL, :reference)")
     return lambda own, number: own.execute(post, {"budget": budget, "reference": f"x:{number}"})
 
 
 def openings_of_budgets(_session: Session, books: Books) -> Turn:
     """They share the row of the chain, and lock it."""
-    return lambda own, number: writer.create_budget(own, books.workspace, f"{number}", Money(1, "USD"))
+    return lambda own, number: writer.create_budget(own, books.workspace, f"{number}", cents(1))
 
 
 def deliveries_beside_charges(session: Session, books: Books) -> Turn:
     """A delivery locks its order, then the chain; a charge must not do it the other way round."""
-    budget = writer.create_budget(session, books.workspace, "race", Money(10_000, "USD"))
-    hold = writer.reserve(session, books.workspace, budget, 5_000, f"order:{books.order}")
+    budget = writer.create_budget(session, books.workspace, "race", cents(10_000))
+    hold = writer.reserve(session, books.workspace, budget, cents(5_000), f"order:{books.order}")
     pay = text('UPDATE "order" SET budget_id = :budget WHERE id = :order')
     session.execute(pay, {"budget": budget, "order": books.order})
     lock = text('SELECT id FROM "order" WHERE id = :order FOR UPDATE')
 
     def turn(own: Session, number: int) -> None:
         if number % 2:
-            writer.adjust(own, books.workspace, books.order, Movement.CHARGE, Money(1, "USD"), "x")
+            writer.adjust(own, books.workspace, books.order, Movement.CHARGE, cents(1), "x")
         else:
             own.execute(lock, {"order": books.order})
-            writer.release(own, hold, 1, f"part:{number}")
+            writer.release(own, hold, cents(1), f"part:{number}")
 
     return turn
 

@@ -16,11 +16,18 @@ from service.access.repository import create_workspace
 from service.errors import NotFoundError
 from service.ledger import writer
 from service.ledger.book import Account, Movement
+from service.ledger.refusals import (
+    BudgetExceededError,
+    BudgetNotValidError,
+    HoldExceededError,
+    LimitBelowUseError,
+    RefundExceedsPaymentError,
+)
 from service.ledger.repository import violations
-from service.ledger.terms import Enforcement, Period, Terms
-from service.money import Money
+from service.ledger.terms import BudgetTerms, Enforcement, Period
 from tests.proofs.attacks import reason
 from tests.proofs.books import balances, open_budget
+from tests.support.money import cents
 
 LIMIT = 1_000
 
@@ -40,9 +47,9 @@ class Scene:
             available, reserved, spent,
         )  # fmt: skip
 
-    def open(self, terms: Terms) -> UUID:
+    def open(self, terms: BudgetTerms) -> UUID:
         """Another budget of the same limit."""
-        return writer.create_budget(self.session, self.workspace, str(uuid4()), Money(LIMIT, "USD"), terms)
+        return writer.create_budget(self.session, self.workspace, str(uuid4()), cents(LIMIT), terms)
 
     def versions(self, budget: UUID) -> int:
         """How many versions a budget's terms have."""
@@ -71,31 +78,32 @@ class Scene:
 def set_scene(session: Session) -> Scene:
     workspace = create_workspace(session, str(uuid4())).id
     budget = open_budget(session, workspace, "scene", LIMIT)
-    return Scene(session, workspace, budget, writer.reserve(session, workspace, budget, 400, "order:1"))
+    hold = writer.reserve(session, workspace, budget, cents(400), "order:1")
+    return Scene(session, workspace, budget, hold)
 
 
 def refuses_what_a_budget_has_not(scene: Scene) -> None:
-    with pytest.raises(writer.BudgetExceededError, match=r"has 6\.00 USD available and this needs 6\.01 USD"):
-        writer.reserve(scene.session, scene.workspace, scene.budget, 601, "order:2")
+    with pytest.raises(BudgetExceededError, match=r"has 6\.00 USD available; 6\.01 USD is needed"):
+        writer.reserve(scene.session, scene.workspace, scene.budget, cents(601), "order:2")
     assert scene.has(600, 400, 0)
 
 
 def holds_all_that_a_budget_has(scene: Scene) -> None:
-    writer.reserve(scene.session, scene.workspace, scene.budget, 600, "order:2")
+    writer.reserve(scene.session, scene.workspace, scene.budget, cents(600), "order:2")
     assert scene.has(0, 1_000, 0)
 
 
 def refuses_what_a_hold_has_not(scene: Scene) -> None:
-    writer.settle(scene.session, scene.hold, 300, "delivery:1")
+    writer.settle(scene.session, scene.hold, cents(300), "delivery:1")
     for use in (writer.settle, writer.release):
-        with pytest.raises(writer.HoldExceededError, match="has 100 minor units left, not 101"):
-            use(scene.session, scene.hold, 101, "delivery:2")
+        with pytest.raises(HoldExceededError, match=r"has 1\.00 USD left; 1\.01 USD was requested"):
+            use(scene.session, scene.hold, cents(101), "delivery:2")
     assert scene.has(600, 100, 300)
 
 
 def uses_all_that_a_hold_has(scene: Scene) -> None:
-    writer.settle(scene.session, scene.hold, 150, "delivery:1")
-    writer.release(scene.session, scene.hold, 250, "order:1")
+    writer.settle(scene.session, scene.hold, cents(150), "delivery:1")
+    writer.release(scene.session, scene.hold, cents(250), "order:1")
     assert scene.has(850, 0, 150)
 
 
@@ -103,14 +111,14 @@ def knows_no_budget_of_another_workspace(scene: Scene) -> None:
     elsewhere = create_workspace(scene.session, str(uuid4())).id
     for workspace, budget in ((elsewhere, scene.budget), (scene.workspace, uuid4())):
         with pytest.raises(NotFoundError):
-            writer.reserve(scene.session, workspace, budget, 1, "order:2")
+            writer.reserve(scene.session, workspace, budget, cents(1), "order:2")
 
 
 def knows_no_hold_that_was_never_made(scene: Scene) -> None:
     with pytest.raises(DBAPIError, match="no hold"), scene.session.begin_nested():
         scene.call("use_hold", kind="settle", hold=uuid4(), amount=1, reference="delivery:1")
     with pytest.raises(NotFoundError):
-        writer.settle(scene.session, uuid4(), 1, "delivery:1")
+        writer.settle(scene.session, uuid4(), cents(1), "delivery:1")
 
 
 def uses_a_hold_in_two_ways_only(scene: Scene) -> None:
@@ -139,9 +147,9 @@ def opens_a_budget_of_nothing(scene: Scene) -> None:
 
 
 def refuses_a_limit_below_what_is_used(scene: Scene) -> None:
-    with pytest.raises(writer.LimitBelowUseError, match=r"4\.00 USD of the budget is held"):
-        writer.change_budget(scene.session, scene.workspace, scene.budget, 399, Terms())
-    writer.change_budget(scene.session, scene.workspace, scene.budget, 400, Terms())
+    with pytest.raises(LimitBelowUseError, match=r"4\.00 USD of the budget is held"):
+        writer.change_budget(scene.session, scene.workspace, scene.budget, cents(399), BudgetTerms())
+    writer.change_budget(scene.session, scene.workspace, scene.budget, cents(400), BudgetTerms())
     assert scene.has(0, 400, 0)
 
 
@@ -149,23 +157,23 @@ def pays_from_its_first_day_to_its_last(scene: Scene) -> None:
     today = scene.session.execute(text("SELECT ledger.today()")).scalar_one()
     day = timedelta(days=1)
     for first, last, pays in ((today, today, True), (today + day, None, False), (None, today - day, False)):
-        budget = scene.open(Terms(starts_on=first, ends_on=last))
-        with nullcontext() if pays else pytest.raises(writer.BudgetNotValidError):
-            writer.reserve(scene.session, scene.workspace, budget, 1, f"order:{budget}")
+        budget = scene.open(BudgetTerms(starts_on=first, ends_on=last))
+        with nullcontext() if pays else pytest.raises(BudgetNotValidError):
+            writer.reserve(scene.session, scene.workspace, budget, cents(1), f"order:{budget}")
 
 
 def lets_through_no_more_than_is_missing(scene: Scene) -> None:
     for minor, granted in ((LIMIT - 1, LIMIT), (LIMIT, LIMIT), (LIMIT + 1, LIMIT + 1)):
-        budget = scene.open(Terms(enforcement=Enforcement.WARN))
-        writer.reserve(scene.session, scene.workspace, budget, minor, f"order:{budget}")
+        budget = scene.open(BudgetTerms(enforcement=Enforcement.WARN))
+        writer.reserve(scene.session, scene.workspace, budget, cents(minor), f"order:{budget}")
         found = balances(scene.session, scene.workspace)[budget]
         assert (found[Account.FUNDING], found[Account.RESERVED]) == (-granted, minor)
 
 
 def begins_a_period_once(scene: Scene) -> None:
-    budget = scene.open(Terms(period=Period.MONTH))
+    budget = scene.open(BudgetTerms(period=Period.MONTH))
     for number in range(2):
-        writer.reserve(scene.session, scene.workspace, budget, LIMIT // 2, f"order:{budget}/{number}")
+        writer.reserve(scene.session, scene.workspace, budget, cents(LIMIT // 2), f"order:{budget}/{number}")
     assert scene.versions(budget) == 1
     scene.session.execute(text("SET LOCAL session_replication_role = replica"))
     scene.session.execute(text("UPDATE ledger.budget_terms SET period_starts_on = '2000-01-01'"))
@@ -200,14 +208,10 @@ def gives_back_no_more_than_was_paid(scene: Scene) -> None:
     for place, paid in ((None, 280), ((0, 0), 250), ((1, 0), 20), ((0, 1), 10)):
         tile, patch = place or (None, None)
         assert scene.call("refundable", order=order, tile=tile, patch=patch) == paid
-        with pytest.raises(writer.RefundExceedsPaymentError), scene.session.begin_nested():
-            writer.adjust(
-                scene.session, workspace, order, Movement.REFUND, Money(paid + 1, "USD"), "x", place=place
-            )
+        with pytest.raises(RefundExceedsPaymentError), scene.session.begin_nested():
+            writer.adjust(scene.session, workspace, order, Movement.REFUND, cents(paid + 1), "x", place=place)
         with scene.session.begin_nested() as undone:
-            writer.adjust(
-                scene.session, workspace, order, Movement.REFUND, Money(paid, "USD"), "x", place=place
-            )
+            writer.adjust(scene.session, workspace, order, Movement.REFUND, cents(paid), "x", place=place)
             undone.rollback()
     with pytest.raises(DBAPIError, match="no delivery of patch 5"), scene.session.begin_nested():
         scene.call("refundable", order=order, tile=0, patch=5)
@@ -242,15 +246,15 @@ def finds_its_tables_from_wherever_it_is_called(scene: Scene) -> None:
     scene.call(
         "change_budget", workspace=scene.workspace, budget=scene.budget, limit=800, terms="{}", key=None
     )
-    hold = writer.reserve(scene.session, scene.workspace, scene.budget, 200, "order:2")
-    writer.release(scene.session, hold, 50, "order:2")
+    hold = writer.reserve(scene.session, scene.workspace, scene.budget, cents(200), "order:2")
+    writer.release(scene.session, hold, cents(50), "order:2")
     assert scene.call("refundable", order=order, tile=None, patch=None) == 280
     scene.adjust(workspace, order, "charge")
     assert scene.has(650, 150, 0)
 
 
 def leaves_no_violation(scene: Scene) -> None:
-    writer.release(scene.session, scene.hold, 100, "order:1")
+    writer.release(scene.session, scene.hold, cents(100), "order:1")
     assert violations(scene.session) == []
 
 

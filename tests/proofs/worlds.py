@@ -16,7 +16,7 @@ from service.classification.tables import Classification
 from service.database.engine import Database
 from service.ledger import writer
 from service.ledger.book import Movement
-from service.ledger.terms import Enforcement, Terms
+from service.ledger.terms import BudgetTerms, Enforcement
 from service.money import Money
 from service.orders.lifecycle import place_order
 from service.orders.tables import Order
@@ -24,6 +24,7 @@ from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
 from tests.proofs.books import Books, open_books, open_budget, perform
 from tests.proofs.model import ACCEPTED, Call
+from tests.support.money import cents
 from tests.support.orders import make_plan
 
 
@@ -83,13 +84,13 @@ def _order_and_plans(session: Session, workspace: UUID, budget: UUID) -> Order:
 def _every_other_movement(session: Session, workspace: UUID, budget: UUID, order: UUID) -> None:
     """Refund, charge, defund, and what a limit that only warns lets through and takes back."""
     for kind, place in ((Movement.REFUND, None), (Movement.REFUND, (0, 0)), (Movement.CHARGE, None)):
-        writer.adjust(session, workspace, order, kind, Money(50, "USD"), "a correction", place=place)
-    terms = Terms(starts_on=date(2026, 1, 1), ends_on=date(2099, 12, 31), approval_above_minor=5_000)
-    writer.change_budget(session, workspace, budget, 9_000, terms)
-    warns = Terms(enforcement=Enforcement.WARN, thresholds=(50, 90))
-    lenient = writer.create_budget(session, workspace, "lenient", Money(100, "USD"), warns)
-    hold = writer.reserve(session, workspace, lenient, 300, "order:2")
-    writer.release(session, hold, 300, "order:2")
+        writer.adjust(session, workspace, order, kind, cents(50), "a correction", place=place)
+    terms = BudgetTerms(starts_on=date(2026, 1, 1), ends_on=date(2099, 12, 31), approval_above=cents(5_000))
+    writer.change_budget(session, workspace, budget, cents(9_000), terms)
+    warns = BudgetTerms(enforcement=Enforcement.WARN, thresholds=(50, 90))
+    lenient = writer.create_budget(session, workspace, "lenient", cents(100), warns)
+    hold = writer.reserve(session, workspace, lenient, cents(300), "order:2")
+    writer.release(session, hold, cents(300), "order:2")
 
 
 def _price_lists(session: Session, workspace: UUID) -> None:

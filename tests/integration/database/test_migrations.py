@@ -11,8 +11,9 @@ from sqlalchemy import text
 
 from service.database.engine import Database, alembic_config, is_migrated, upgrade
 from service.ledger.repository import list_budgets, violations
-from service.ledger.terms import Terms
+from service.ledger.terms import BudgetTerms
 from service.web.paging import PageRequest
+from tests.support.money import cents
 
 BOOKS_OF_0003 = """
     SET LOCAL session_replication_role = replica;
@@ -78,8 +79,8 @@ def test_books_from_before_budgets_had_terms_stay_whole(database_url: str, datab
             session, session.scalar(text("SELECT id FROM workspace")), PageRequest(10, None)
         )
         days = session.scalar(text("""SELECT expires_at > now() + interval '29 days' FROM "order" """))
-    assert (budget.terms, budget.version) == (Terms(), 1)
-    assert (budget.limit_minor, budget.available_minor, budget.held_minor) == (10_000, 6_000, 4_000)
+    assert (budget.terms, budget.version) == (BudgetTerms(), 1)
+    assert (budget.limit, budget.available, budget.held) == (cents(10_000), cents(6_000), cents(4_000))
     assert days
 
 

@@ -24,9 +24,9 @@ from service.database.roles import APP, SERVER, check_role, let_serve, serve_as,
 from service.errors import UnavailableError
 from service.ledger import writer
 from service.ledger.repository import violations
-from service.money import Money
 from service.settings import RoleCheck, Settings
 from tests.support.databases import administer, url_of
+from tests.support.money import cents
 
 TABLES = text("""
     SELECT oid::regclass::text FROM pg_class
@@ -48,8 +48,8 @@ def served(serving_url: str) -> Iterator[Database]:
 def budget(served: Database, workspace_id: UUID) -> UUID:
     """A budget with a hold of 10 of its 100, opened by the role that serves."""
     with served.sessions.begin() as session:
-        opened = writer.create_budget(session, workspace_id, "guarded", Money(100, "USD"))
-        writer.reserve(session, workspace_id, opened, 10, "order:1")
+        opened = writer.create_budget(session, workspace_id, "guarded", cents(100))
+        writer.reserve(session, workspace_id, opened, cents(10), "order:1")
     return opened
 
 
@@ -224,7 +224,7 @@ def test_an_owner_that_is_no_superuser_migrates_and_lets_another_serve(cluster: 
     assert [way.split(" ledger.")[0] for way in ways_round(owner.engine)] == ["it may make roles", "it owns"]
     with served.sessions.begin() as session:
         workspace = create_workspace(session, "theirs")
-        writer.create_budget(session, workspace.id, "books", Money(100, "USD"))
+        writer.create_budget(session, workspace.id, "books", cents(100))
         assert violations(session) == []
     with owner.sessions() as session:
         kept = text("SELECT rolpassword IS NULL FROM pg_roles WHERE rolname = 'server'")

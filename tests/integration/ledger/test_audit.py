@@ -11,11 +11,11 @@ from service.database.engine import Database
 from service.ledger import writer
 from service.ledger.audit import Finding, Head, audit_ledger, heads, take_snapshot
 from service.ledger.repository import violations
-from service.money import Money
 from service.plans.bills import audit_plans
 from service.plans.tables import Plan
 from tests.proofs.tampering import REHASH
 from tests.support.bundles import make_geotiff
+from tests.support.money import cents
 
 WITHOUT_TRIGGERS = text("SET LOCAL session_replication_role = replica")
 REWRITE = text(REHASH)
@@ -25,9 +25,9 @@ REWRITE = text(REHASH)
 def books(database: Database, workspace_id: UUID) -> Database:
     """Three transfers: funded, held, partly released."""
     with database.sessions.begin() as session:
-        budget = writer.create_budget(session, workspace_id, "audited", Money(10_000, "USD"))
-        hold = writer.reserve(session, workspace_id, budget, 5_000, "order:1")
-        writer.release(session, hold, 1_000, "order:1")
+        budget = writer.create_budget(session, workspace_id, "audited", cents(10_000))
+        hold = writer.reserve(session, workspace_id, budget, cents(5_000), "order:1")
+        writer.release(session, hold, cents(1_000), "order:1")
     return database
 
 

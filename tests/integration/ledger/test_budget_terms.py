@@ -203,11 +203,11 @@ def test_reaching_a_threshold_is_told_once(
 @pytest.mark.parametrize(
     ("days", "words"),
     [
-        ({"ends_on": YESTERDAY.isoformat()}, f"It pays until {YESTERDAY} alone."),
-        ({"starts_on": TOMORROW.isoformat()}, f"It pays from {TOMORROW} alone."),
+        ({"ends_on": YESTERDAY.isoformat()}, f"The budget is only valid until {YESTERDAY}."),
+        ({"starts_on": TOMORROW.isoformat()}, f"The budget is only valid from {TOMORROW} on."),
         (
             {"starts_on": "2020-01-01", "ends_on": YESTERDAY.isoformat()},
-            f"It pays from 2020-01-01 until {YESTERDAY} alone.",
+            f"The budget is only valid from 2020-01-01 to {YESTERDAY}.",
         ),
     ],
 )

@@ -13,8 +13,10 @@ from service.database.engine import Database
 from service.errors import ConflictError, NotFoundError
 from service.ledger import repository, writer
 from service.ledger.book import ROUTES, first_break
-from service.ledger.writer import BudgetExceededError, HoldExceededError
+from service.ledger.refusals import BudgetExceededError, HoldExceededError
+from service.ledger.terms import BudgetTerms
 from service.money import Money
+from tests.support.money import cents
 
 
 @dataclass(frozen=True)
@@ -27,24 +29,24 @@ class Books:
 
     def reserve(self, minor: int, order: str = "1") -> UUID | None:
         with self.database.sessions.begin() as session:
-            return writer.reserve(session, self.workspace_id, self.budget_id, minor, f"order:{order}")
+            return writer.reserve(session, self.workspace_id, self.budget_id, cents(minor), f"order:{order}")
 
     def settle(self, hold_id: UUID | None, minor: int, patch: int = 0, order: UUID | None = None) -> None:
         """Settle a delivery and record it, as delivering a patch does."""
         order = order or uuid4()
         with self.database.sessions.begin() as session:
-            writer.settle(session, hold_id, minor, f"delivery:{order}/0/{patch}")
+            writer.settle(session, hold_id, cents(minor), f"delivery:{order}/0/{patch}")
             record_delivery(session, order, patch, minor)
 
     def release(self, hold_id: UUID | None, minor: int) -> None:
         with self.database.sessions.begin() as session:
-            writer.release(session, hold_id, minor, "order:1")
+            writer.release(session, hold_id, cents(minor), "order:1")
 
     def balances(self) -> tuple[int, int, int]:
         """Available, held and spent, in minor units."""
         with self.database.sessions() as session:
             budget = repository.get_budget(session, self.workspace_id, self.budget_id)
-        return budget.available_minor, budget.held_minor, budget.spent_minor
+        return budget.available.minor, budget.held.minor, budget.spent.minor
 
     def transfers(self) -> int:
         with self.database.sessions() as session:
@@ -65,7 +67,7 @@ def record_delivery(session: Session, order: UUID, patch: int, minor: int) -> No
 @pytest.fixture
 def books(database: Database, workspace_id: UUID) -> Books:
     with database.sessions.begin() as session:
-        budget_id = writer.create_budget(session, workspace_id, "test", Money(10_000, "USD"))
+        budget_id = writer.create_budget(session, workspace_id, "test", cents(10_000))
     return Books(database, workspace_id, budget_id)
 
 
@@ -138,10 +140,29 @@ def test_money_does_not_move_backwards(books: Books) -> None:
             move(-1)
 
 
+def test_writer_refuses_another_currency_and_moves_nothing(books: Books) -> None:
+    hold = books.reserve(100)
+    euro = Money(1, "EUR")
+    before = (books.balances(), books.transfers())
+
+    for move in (
+        lambda own: writer.reserve(own, books.workspace_id, books.budget_id, euro, "order:2"),
+        lambda own: writer.settle(own, hold, euro, "delivery:2"),
+        lambda own: writer.release(own, hold, euro, "order:1"),
+        lambda own: writer.change_budget(
+            own, books.workspace_id, books.budget_id, Money(10_000, "EUR"), BudgetTerms()
+        ),
+    ):
+        with books.database.sessions.begin() as session, pytest.raises(ValueError, match="never converted"):
+            move(session)
+
+    assert (books.balances(), books.transfers()) == before
+
+
 def test_an_order_is_held_for_once(books: Books) -> None:
     books.reserve(100, order="1")
 
-    with pytest.raises(ConflictError, match="order:1 is in the ledger already"):
+    with pytest.raises(ConflictError, match="The ledger already has order:1"):
         books.reserve(100, order="1")
 
 
@@ -149,17 +170,17 @@ def test_a_patch_is_paid_once(books: Books) -> None:
     hold, order = books.reserve(100), uuid4()
     books.settle(hold, 10, patch=3, order=order)
 
-    with pytest.raises(ConflictError, match=f"delivery:{order}/0/3 is in the ledger already"):
+    with pytest.raises(ConflictError, match=f"The ledger already has delivery:{order}/0/3"):
         books.settle(hold, 10, patch=3, order=order)
 
 
 def test_a_name_is_taken_once_in_a_workspace(books: Books) -> None:
     with books.database.sessions.begin() as session:
         elsewhere = create_workspace(session, "elsewhere").id
-        writer.create_budget(session, elsewhere, "test", Money(1, "USD"))
+        writer.create_budget(session, elsewhere, "test", cents(1))
 
     with books.database.sessions.begin() as session, pytest.raises(ConflictError, match="'test'"):
-        writer.create_budget(session, books.workspace_id, "test", Money(1, "USD"))
+        writer.create_budget(session, books.workspace_id, "test", cents(1))
 
 
 def test_another_workspace_cannot_hold_this_budget(books: Books) -> None:
@@ -167,7 +188,7 @@ def test_another_workspace_cannot_hold_this_budget(books: Books) -> None:
         elsewhere = create_workspace(session, "elsewhere").id
 
     with books.database.sessions.begin() as session, pytest.raises(NotFoundError):
-        writer.reserve(session, elsewhere, books.budget_id, 1, "order:1")
+        writer.reserve(session, elsewhere, books.budget_id, cents(1), "order:1")
 
 
 def test_an_unknown_hold_is_not_found(books: Books) -> None:

@@ -10,8 +10,8 @@ from sqlalchemy.orm import sessionmaker
 
 from service.database.engine import Database
 from service.ledger import repository, writer
-from service.ledger.writer import BudgetExceededError
-from service.money import Money
+from service.ledger.refusals import BudgetExceededError, HoldExceededError
+from tests.support.money import cents
 
 CONNECTIONS, ROUNDS, PRICE, LIMIT = 16, 4, 100, 5_000  # 64 attempts, money for 50
 
@@ -37,12 +37,12 @@ def wide(database_url: str) -> Database:
 def test_racing_reserves_accept_exactly_what_fits(database_url: str, workspace_id: UUID) -> None:
     database = wide(database_url)
     with database.sessions.begin() as session:
-        budget = writer.create_budget(session, workspace_id, "race", Money(LIMIT, "USD"))
+        budget = writer.create_budget(session, workspace_id, "race", cents(LIMIT))
 
     def attempt(number: int) -> bool:
         try:
             with database.sessions.begin() as session:
-                writer.reserve(session, workspace_id, budget, PRICE, f"order:{number}")
+                writer.reserve(session, workspace_id, budget, cents(PRICE), f"order:{number}")
         except BudgetExceededError:
             return False
         return True
@@ -53,7 +53,7 @@ def test_racing_reserves_accept_exactly_what_fits(database_url: str, workspace_i
         found = repository.get_budget(session, workspace_id, budget)
     database.engine.dispose()
     assert accepted == LIMIT // PRICE
-    assert (found.available_minor, found.held_minor) == (0, LIMIT)
+    assert (found.available, found.held) == (cents(0), cents(LIMIT))
 
 
 def test_the_same_race_overspends_when_checking_before_writing(database_url: str) -> None:
@@ -87,14 +87,14 @@ def test_the_same_race_overspends_when_checking_before_writing(database_url: str
 def test_racing_releases_give_back_a_hold_once(database_url: str, workspace_id: UUID) -> None:
     database = wide(database_url)
     with database.sessions.begin() as session:
-        budget = writer.create_budget(session, workspace_id, "race", Money(LIMIT, "USD"))
-        hold = writer.reserve(session, workspace_id, budget, PRICE, "order:1")
+        budget = writer.create_budget(session, workspace_id, "race", cents(LIMIT))
+        hold = writer.reserve(session, workspace_id, budget, cents(PRICE), "order:1")
 
     def attempt(_number: int) -> bool:
         try:
             with database.sessions.begin() as session:
-                writer.release(session, hold, PRICE, "order:1")
-        except writer.HoldExceededError:
+                writer.release(session, hold, cents(PRICE), "order:1")
+        except HoldExceededError:
             return False
         return True
 
@@ -108,14 +108,12 @@ def test_budgets_of_one_workspace_do_not_deadlock(database_url: str, workspace_i
     """Transactions that hold two budgets in opposite orders wait for each other, and all end."""
     database = wide(database_url)
     with database.sessions.begin() as session:
-        budgets = [
-            writer.create_budget(session, workspace_id, name, Money(1_000_000, "USD")) for name in ("a", "b")
-        ]
+        budgets = [writer.create_budget(session, workspace_id, name, cents(1_000_000)) for name in ("a", "b")]
 
     def attempt(number: int) -> bool:
         with database.sessions.begin() as session:
             for budget in budgets if number % 2 else reversed(budgets):
-                writer.reserve(session, workspace_id, budget, PRICE, f"order:{number}/{budget}")
+                writer.reserve(session, workspace_id, budget, cents(PRICE), f"order:{number}/{budget}")
         return True
 
     accepted = race(attempt)
@@ -130,7 +128,7 @@ def test_budgets_opened_at_once_do_not_wait_for_each_other(database_url: str, wo
 
     def attempt(number: int) -> bool:
         with database.sessions.begin() as session:
-            writer.create_budget(session, workspace_id, f"budget {number}", Money(LIMIT, "USD"))
+            writer.create_budget(session, workspace_id, f"budget {number}", cents(LIMIT))
         return True
 
     accepted = race(attempt)

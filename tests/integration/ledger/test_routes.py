@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from service.access.repository import create_key, create_workspace
 from service.database.engine import Database
 from service.ledger import writer
+from tests.support.money import cents
 
 USD_500 = {"amount": "500.00", "currency": "USD"}
 
@@ -24,7 +25,7 @@ def open_budget(client: TestClient, name: str = "Harvest", **limit: str) -> dict
 
 def hold(database: Database, workspace_id: UUID, budget: dict[str, str], minor: int) -> None:
     with database.sessions.begin() as session:
-        writer.reserve(session, workspace_id, UUID(budget["id"]), minor, f"order:{minor}")
+        writer.reserve(session, workspace_id, UUID(budget["id"]), cents(minor), f"order:{minor}")
 
 
 def test_a_new_budget_says_where_it_is(client: TestClient) -> None:

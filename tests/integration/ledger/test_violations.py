@@ -14,6 +14,7 @@ from service.ledger import writer
 from service.ledger.repository import violations
 from service.money import Money
 from service.settings import Settings
+from tests.support.money import cents
 from tests.support.ordering import buy, open_budget
 from tests.support.orders import make_plan
 
@@ -22,10 +23,10 @@ from tests.support.orders import make_plan
 def session(database: Database, workspace_id: UUID) -> Iterator[Session]:
     """Books with four transfers, in a session that may break every rule; all is rolled back."""
     with database.sessions() as session:
-        budget = writer.create_budget(session, workspace_id, "tampered", Money(10_000, "USD"))
-        hold = writer.reserve(session, workspace_id, budget, 5_000, "order:1")
+        budget = writer.create_budget(session, workspace_id, "tampered", cents(10_000))
+        hold = writer.reserve(session, workspace_id, budget, cents(5_000), "order:1")
         for amount in (1_000, 2_000):
-            writer.release(session, hold, amount, "order:1")
+            writer.release(session, hold, cents(amount), "order:1")
         session.execute(text("SET LOCAL session_replication_role = replica"))  # no trigger, no foreign key
         yield session
         session.rollback()
@@ -84,7 +85,7 @@ def test_sees_two_transfers_swapped(session: Session) -> None:
 def test_sees_a_payment_of_another_amount_than_its_delivery(session: Session) -> None:
     hold = session.execute(text("SELECT id FROM ledger.hold")).scalar_one()
     order = uuid4()
-    writer.settle(session, hold, 7, f"delivery:{order}/0/0")
+    writer.settle(session, hold, cents(7), f"delivery:{order}/0/0")
     session.execute(
         text("""INSERT INTO delivery (order_id, tile, patch, sha256, size, pixels, checks, settled_minor)
                 VALUES (:order, 0, 0, '', 0, '', '{}', 8)"""),

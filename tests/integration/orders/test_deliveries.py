@@ -15,6 +15,7 @@ from service.geotiff.raster import Raster, read_geotiff
 from service.ledger.book import allocate
 from service.orders import decoding
 from service.settings import Settings
+from tests.support.money import cents
 from tests.support.ordering import TIFF, code, deliver, place, race, status, usage, waiting_connections
 from tests.support.orders import BOUGHT, make_patch, make_plan
 
@@ -213,7 +214,7 @@ def test_what_a_patch_costs_does_not_depend_on_when_it_comes(
     delivered = client.get(f"/v1/orders/{order}").json()["patches"]["delivered"]
     assert [(one["tile"], one["patch"]) for one in delivered] == list(BOUGHT)
     shares = [round(100 * float(one["settled"]["amount"])) for one in delivered]
-    assert shares == [allocate(10_00, 3, rank) for rank in range(3)]
+    assert shares == [allocate(cents(10_00), 3, rank).minor for rank in range(3)]
 
 
 def test_every_payment_names_its_delivery(client: TestClient, order: str, database: Database) -> None:

@@ -18,6 +18,8 @@ from service.ledger.book import (
     first_break,
     transfer_hash,
 )
+from service.money import Money
+from tests.support.money import cents
 
 
 def make_chain(length: int = 3) -> list[Transfer]:
@@ -32,8 +34,7 @@ def make_chain(length: int = 3) -> list[Transfer]:
             budget_id=UUID(int=200),
             from_account=1,
             to_account=2,
-            currency="USD",
-            amount_minor=100 * seq,
+            amount=cents(100 * seq),
             hold_id=None,
             at=datetime(2026, 11, 22, 17, 0, seq, tzinfo=UTC),
             reference="budget:1",
@@ -46,7 +47,7 @@ def make_chain(length: int = 3) -> list[Transfer]:
 
 @given(total=st.integers(0, 10**12), patches=st.integers(1, 300))
 def test_shares_sum_to_the_total_and_differ_by_one_unit_at_most(total: int, patches: int) -> None:
-    shares = [allocate(total, patches, index) for index in range(patches)]
+    shares = [allocate(cents(total), patches, index).minor for index in range(patches)]
 
     assert sum(shares) == total
     assert max(shares) - min(shares) <= 1
@@ -55,7 +56,7 @@ def test_shares_sum_to_the_total_and_differ_by_one_unit_at_most(total: int, patc
 @pytest.mark.parametrize(("total", "patches", "index"), [(-1, 4, 0), (10, 4, 4), (10, 4, -1), (10, 0, 0)])
 def test_refuses_a_share_that_does_not_exist(total: int, patches: int, index: int) -> None:
     with pytest.raises(ValueError, match="no share"):
-        allocate(total, patches, index)
+        allocate(cents(total), patches, index)
 
 
 def test_a_whole_chain_has_no_break() -> None:
@@ -71,8 +72,8 @@ def test_a_whole_chain_has_no_break() -> None:
         {"budget_id": UUID(int=9)},
         {"from_account": 3},
         {"to_account": 3},
-        {"currency": "EUR"},
-        {"amount_minor": 1},
+        {"amount": Money(200, "EUR")},
+        {"amount": cents(1)},
         {"hold_id": UUID(int=9)},
         {"at": datetime(2026, 11, 22, 17, 0, 2, 1, tzinfo=UTC)},  # one microsecond
         {"reference": "budget:2"},
@@ -97,7 +98,7 @@ def test_a_lost_or_swapped_transfer_breaks_the_chain() -> None:
 
 def test_a_forged_hash_is_found_at_the_next_transfer() -> None:
     chain = make_chain()
-    forged = replace(chain[1], amount_minor=1)
+    forged = replace(chain[1], amount=cents(1))
     chain[1] = replace(forged, hash=transfer_hash(forged))
 
     assert first_break(chain) == 3

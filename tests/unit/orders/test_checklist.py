@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from service.ledger.book import allocate
 from service.orders.checklist import Checklist
+from tests.support.money import cents
 
 masks = hnp.arrays(np.bool_, st.tuples(st.integers(1, 6), st.just(16)))
 
@@ -51,7 +52,7 @@ def test_ranks_are_the_places_in_plan_order(selected: NDArray[np.bool_]) -> None
 def test_shares_by_rank_add_up_to_the_whole_amount(selected: NDArray[np.bool_], amount: int) -> None:
     checklist = Checklist(selected=selected)
     places = checklist.awaited([])
-    shares = [allocate(amount, checklist.total, checklist.rank(*place)) for place in places]
+    shares = [allocate(cents(amount), checklist.total, checklist.rank(*place)).minor for place in places]
 
     assert sum(shares) == (amount if places else 0)
 

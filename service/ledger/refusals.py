@@ -1,0 +1,114 @@
+"""Refusals of the ledger: an error with a sentence for each code that the SQL functions raise."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, cast
+from uuid import UUID
+
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import Session
+
+from service.errors import ConflictError, LoupeError, NotFoundError
+from service.money import Money
+
+
+class BudgetExceededError(LoupeError):
+    """Less money available than the order or charge needs."""
+
+    status: ClassVar[int] = 402
+    code = "budget-exceeded"
+    title = "The budget cannot pay for this"
+
+
+class HoldExceededError(ConflictError):
+    """A payment or release of more than the hold has left."""
+
+    code = "hold-exceeded"
+    title = "The hold has less money left"
+
+
+class BudgetNotValidError(ConflictError):
+    """A budget outside its days of validity."""
+
+    code = "budget-not-valid"
+    title = "The budget is not valid today"
+
+
+class LimitBelowUseError(ConflictError):
+    """A new limit below held plus spent money."""
+
+    code = "limit-below-use"
+    title = "The limit is less than what is held and spent"
+
+
+class RefundExceedsPaymentError(ConflictError):
+    """A refund of more than was paid and not refunded before."""
+
+    code = "refund-exceeds-payment"
+    title = "The refund is more than what was paid"
+
+
+@contextmanager
+def refusals(
+    session: Session, amount: Money | None = None, *, budget_id: UUID | None = None, reference: str = ""
+) -> Iterator[None]:
+    """Raise the domain's error for a code that an SQL function of the ledger raises.
+
+    `amount` is the requested amount; its currency is that of the budget.
+    """
+    try:
+        # After a refusal the savepoint leaves the session usable.
+        with session.begin_nested():
+            yield
+    except IntegrityError as error:
+        if "transfer_reserved_once" in str(error.orig) or "transfer_settled_once" in str(error.orig):
+            raise ConflictError(f"The ledger already has {reference}.", reference=reference) from error
+        raise
+    except DBAPIError as error:
+        raise _domain_error(error, amount, budget_id) from error
+
+
+def _domain_error(error: DBAPIError, amount: Money | None, budget_id: UUID | None) -> Exception:
+    refusal = cast(Any, error.orig)  # psycopg's error: sqlstate, MESSAGE and DETAIL of RAISE
+    state = getattr(refusal, "sqlstate", None)
+    if state == "LP404":
+        return NotFoundError(f"There is {refusal.diag.message_primary}.")
+    if state == "LP410":
+        return _not_valid(refusal.diag.message_detail, budget_id)
+    if state in {"LP402", "LP409", "LP411", "LP412"} and amount is not None:
+        return _shortage(state, Money(int(refusal.diag.message_detail), amount.currency), amount)
+    return error
+
+
+def _not_valid(valid: str, budget_id: UUID | None) -> BudgetNotValidError:
+    """Write the days of validity, `FIRST/LAST`; an open end is two dots."""
+    first, last = valid.split("/")
+    if first == "..":
+        days = f"until {last}"
+    else:
+        days = f"from {first} on" if last == ".." else f"from {first} to {last}"
+    return BudgetNotValidError(f"The budget is only valid {days}.", budget=str(budget_id), valid=valid)
+
+
+def _shortage(state: str, there_is: Money, wanted: Money) -> LoupeError:
+    """Return the error that compares the money of a budget, hold, limit or payment with the request."""
+    if state == "LP402":
+        return BudgetExceededError(
+            f"The budget has {there_is} available; {wanted} is needed. Raise its limit, or cancel an order "
+            "that it pays for.",
+            available=there_is.amount, required=wanted.amount, currency=wanted.currency,
+        )  # fmt: skip
+    if state == "LP409":
+        return HoldExceededError(
+            f"The hold has {there_is} left; {wanted} was requested.",
+            left_minor=there_is.minor, required_minor=wanted.minor,
+        )  # fmt: skip
+    if state == "LP412":
+        return RefundExceedsPaymentError(
+            f"Only {there_is} can still be refunded; {wanted} was requested.",
+            refundable=there_is.amount, refund=wanted.amount, currency=wanted.currency,
+        )  # fmt: skip
+    return LimitBelowUseError(
+        f"{there_is} of the budget is held or spent, so its limit cannot be {wanted}.",
+        in_use=there_is.amount, limit=wanted.amount, currency=wanted.currency,
+    )  # fmt: skip
