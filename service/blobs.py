@@ -1,4 +1,4 @@
-"""Blobs in a folder, each named by the sha256 of its bytes."""
+"""Blobs in a folder, each named by the SHA-256 of its bytes."""
 
 import hashlib
 import os
@@ -12,37 +12,37 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class StorageFailedError(UnavailableError):
-    """The folder of stored files takes no more."""
+    """The folder of stored files is full or refuses writes."""
 
     code = "storage-failed"
     title = "The file cannot be stored"
 
 
 class BlobMissingError(UnavailableError):
-    """A stored file is gone."""
+    """A stored file no longer exists."""
 
     code = "blob-missing"
     title = "A stored file is missing"
 
 
 class BlobDamagedError(UnavailableError):
-    """A stored file no longer has the digest it was stored under."""
+    """A stored file no longer has the digest that it was stored under."""
 
     code = "blob-damaged"
     title = "A stored file is damaged"
 
 
 def put(root: Path, body: bytes) -> str:
-    """Store `body` under `root` and return its sha256 in hex; storing it twice changes nothing.
+    """Store `body` under `root` and return its SHA-256 in hex; storing it twice changes nothing.
 
-    Once this returns, the blob survives a power cut: file and folder are synced before and after
-    the rename, and a crash leaves either the whole blob or none. Raises `StorageFailedError` when the
-    disk is full or refuses.
+    After this returns, the blob survives a power cut: the file is synced before the rename and its folder
+    after it. A crash leaves either the whole blob or none. Raises `StorageFailedError` when the disk is
+    full or refuses the write.
     """
     sha256 = hashlib.sha256(body).hexdigest()
     path = _path(root, sha256)
     if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
-        return sha256  # a damaged copy, on the other hand, is written anew
+        return sha256  # a damaged copy is replaced below
     try:
         _write(path, body)
         _sync_folder(root)
@@ -66,22 +66,28 @@ def _write(path: Path, body: bytes) -> None:
 
 
 def get(root: Path, sha256: str) -> bytes:
-    """Return the blob stored under `sha256`, its digest verified.
+    """Return the blob stored under `sha256` after verifying its digest.
 
     Raises `BlobMissingError` when there is none and `BlobDamagedError` when its bytes have changed.
     """
     try:
         body = _path(root, sha256).read_bytes()
     except FileNotFoundError as error:
-        raise BlobMissingError(f"The stored file {sha256} is missing.", sha256=sha256) from error
+        raise BlobMissingError(
+            f"The stored file {sha256} is missing. The operator can restore it from a backup.", sha256=sha256
+        ) from error
     if hashlib.sha256(body).hexdigest() != sha256:
-        raise BlobDamagedError(f"The stored file {sha256} has changed since it was stored.", sha256=sha256)
+        raise BlobDamagedError(
+            f"The stored file {sha256} has changed since it was stored. The operator can restore it "
+            "from a backup.",
+            sha256=sha256,
+        )
     return body
 
 
 def _path(root: Path, sha256: str) -> Path:
     if not _SHA256.fullmatch(sha256):
-        raise BlobMissingError("That is not a sha256 digest in lower-case hex.")
+        raise BlobMissingError("The name of a stored file must be a SHA-256 digest in lower-case hex.")
     return root / sha256[:2] / sha256
 
 

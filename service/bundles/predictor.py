@@ -1,4 +1,4 @@
-"""A bundle made ready to answer: utilities and labels for arrays of tiles, on CPU or GPU."""
+"""A bundle loaded for use: utilities and labels for arrays of tiles, on CPU or GPU."""
 
 import os
 import threading
@@ -20,9 +20,9 @@ from service.errors import UnavailableError
 Pixels = NDArray[np.uint8]
 Device = Literal["auto", "cpu", "cuda"]
 BATCHES = {"cpu": 64, "cuda": 512}
-"""Tiles in one pass. Larger batches gain nothing on a CPU and cost memory."""
+"""Tiles in one pass, by device. Larger batches gain nothing on a CPU and cost memory."""
 MOST_THREADS = 8
-"""Small networks stop gaining beyond this, and other requests need cores too."""
+"""Most CPU threads by default: small networks gain nothing from more, and other requests need cores."""
 
 
 class Predictor:
@@ -36,11 +36,11 @@ class Predictor:
         self._bundle = bundle
         for network in (bundle.policy, bundle.classifier):
             network.to(device).to(memory_format=torch.channels_last)
-        # One batch at a time: two would share the same cores, or overrun the same GPU memory.
+        # One batch at a time: two would compete for the same cores, or overrun the same GPU memory.
         self._turn = threading.Lock()
 
     def utilities(self, lr: Pixels) -> NDArray[np.float32]:
-        """What each patch is worth: LR tiles uint8 (T, 3, h, h) -> float32 (T, 16) in 0..1."""
+        """Return the utility of each patch, float32 (T, 16) in 0..1, of LR tiles uint8 (T, 3, h, h)."""
         self._check(lr, self.manifest.lr_size)
 
         def one_batch(part: slice) -> Tensor:
@@ -51,9 +51,10 @@ class Predictor:
     def classify(
         self, lr: Pixels, hr: Pixels, selected: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Probabilities (T, N) from both streams, and (T, N) from the LR stream alone, calibrated.
+        """Return calibrated probabilities (T, N) from both streams, and (T, N) from the LR stream only.
 
-        lr uint8 (T, 3, h, h); hr uint8 (T, 3, H, H), anything where not bought; selected (T, 16).
+        lr is uint8 (T, 3, h, h); hr is uint8 (T, 3, H, H), with any values where a patch was not bought;
+        selected is (T, 16).
         """
         self._check(lr, self.manifest.lr_size)
         self._check(hr, self.manifest.hr_size)
@@ -82,7 +83,7 @@ class Predictor:
     def _in_batches(
         self, tiles: int, width: int, one_batch: Callable[[slice], Tensor]
     ) -> NDArray[np.float32]:
-        """Fill (tiles, width) batch by batch; a GPU that runs out of memory gets half as much."""
+        """Fill (tiles, width) batch by batch; halve the batch when the GPU runs out of memory."""
         answer = np.empty((tiles, width), np.float32)
         start, size = 0, self.batch
         while start < tiles:
@@ -92,7 +93,9 @@ class Predictor:
                     answer[part] = one_batch(part).float().cpu().numpy()
             except torch.OutOfMemoryError as error:
                 if size == 1:
-                    raise UnavailableError("The device has no memory for one tile.") from error
+                    raise UnavailableError(
+                        "The device has no memory for one tile. Try again later."
+                    ) from error
                 torch.cuda.empty_cache()
                 size //= 2
             else:
@@ -103,8 +106,9 @@ class Predictor:
 def load_predictor(folder: Path, device: Device = "auto", threads: int = 0) -> Predictor:
     """Read the bundle in `folder` and put its networks on `device`.
 
-    Errors: BundleError when a file is missing, altered or malformed; RuntimeError when `device` is
-    cuda and there is none. `threads` bounds torch's CPU threads in this process.
+    `threads` limits torch's CPU threads in this process; 0 means every core, at most MOST_THREADS.
+    Errors: BundleError when a file is missing, altered or malformed; RuntimeError when `device` is cuda
+    and there is none.
     """
     names = [path for path in sorted(folder.iterdir()) if path.suffix in {".json", ".safetensors"}]
     bundle = load_bundle({path.name: path.read_bytes() for path in names})
@@ -113,10 +117,10 @@ def load_predictor(folder: Path, device: Device = "auto", threads: int = 0) -> P
 
 
 def choose_device(device: Device) -> torch.device:
-    """Resolve "auto" to cuda where there is one; RuntimeError when cuda is asked for in vain."""
+    """Resolve "auto" to cuda if there is one, else to cpu; RuntimeError when "cuda" is not available."""
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
-        raise RuntimeError("LOUPE_DEVICE is cuda, but torch finds no CUDA device")
+        raise RuntimeError("LOUPE_DEVICE is cuda, but torch finds no CUDA device.")
     return torch.device("cuda" if device != "cpu" and available else "cpu")
 
 
@@ -124,7 +128,9 @@ def get_predictor(request: Request) -> Predictor:
     """Return the loaded bundle; UnavailableError (503) when the server was started without one."""
     predictor = cast(Predictor | None, request.state.predictor)
     if predictor is None:
-        raise UnavailableError("This server has no bundle; set LOUPE_BUNDLE to a bundle's folder.")
+        raise UnavailableError(
+            "This server has no bundle. Set LOUPE_BUNDLE to the folder of a bundle and restart the server."
+        )
     return predictor
 
 

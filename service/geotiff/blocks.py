@@ -1,29 +1,48 @@
-"""Where the strips and tiles of each image lie, and how much they would decode to."""
+"""Checks of the strips and tiles of each image: their place in the file and their decoded size."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.geotiff.errors import DamagedTiffError, ExpansionError, RasterTooLargeError, UnsupportedTiffError
-from service.geotiff.limits import MIB, Limits
 from service.geotiff.tiff import Directory
 
 SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 STRIP_OFFSETS, BANDS, STRIP_ROWS, STRIP_BYTES, PLANAR, PREDICTOR = 273, 277, 278, 279, 284, 317
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, SAMPLE_FORMAT = 322, 323, 324, 325, 339
 
+MIB = 1024 * 1024
+
 _COMPRESSIONS = {1: "none", 5: "LZW", 7: "JPEG", 8: "DEFLATE", 32773: "PackBits", 32946: "DEFLATE"}
 _COMPRESSIONS |= {34887: "LERC", 50000: "ZSTD"}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Limits of one file. The defaults take a whole Sentinel-2 granule (10,980 x 10,980 x 4 x 16 bit)."""
+
+    body_bytes: int = 32 * MIB
+    side: int = 16_384  # pixels
+    pixels: int = 134_217_728
+    decoded_bytes: int = 1024 * MIB
+    bands: int = 32
+    images: int = 40  # image, mask and their overviews
+    blocks: int = 262_144
+    block_side: int = 8_192  # pixels of a tile, which may be larger than the image
+    expansion: int = 400  # decoded bytes per stored byte, above 4 MiB
+    decode_seconds: float = 20.0
+
+
 def check_size(directory: Directory, limits: Limits) -> tuple[int, int]:
-    """Width and height in pixels; refuses an empty image and one too large."""
+    """Return width and height in pixels; refuse an empty image and one that is too large."""
     width, height = directory.number(WIDTH, 0), directory.number(HEIGHT, 0)
     if not width or not height:
         raise DamagedTiffError(f"The raster is {width} x {height} pixels: it is empty.")
     if width > limits.side or height > limits.side or width * height > limits.pixels:
         raise RasterTooLargeError(
-            f"The raster is {width} x {height} pixels; at most {limits.side} a side and "
-            f"{limits.pixels} in all are taken. Cut it into smaller scenes.",
+            f"The raster is {width} x {height} pixels. A side may have at most {limits.side} pixels and the "
+            f"raster at most {limits.pixels}. Cut it into smaller scenes.",
             width=width,
             height=height,
         )
@@ -31,7 +50,10 @@ def check_size(directory: Directory, limits: Limits) -> tuple[int, int]:
 
 
 def check_blocks(directory: Directory, limits: Limits) -> NDArray[np.uint64]:
-    """Spans (N, 2) [start, end) of a directory's strips or tiles, each inside the file, none huge."""
+    """Return the spans (N, 2) [start, end) of a directory's strips or tiles.
+
+    Refuses blocks outside the file, and more blocks or decoded bytes than `limits` allows.
+    """
     width, height = check_size(directory, limits)
     _check_compression(directory)
     columns, rows, offset_tag, bytes_tag = _block_shape(directory, width, height, limits)
@@ -40,12 +62,13 @@ def check_blocks(directory: Directory, limits: Limits) -> NDArray[np.uint64]:
     wanted = -(-width // columns) * -(-height // rows) * planes
     if wanted > limits.blocks:
         raise RasterTooLargeError(
-            f"The raster is cut into {wanted} blocks; at most {limits.blocks} are read."
+            f"The raster has {wanted} strips or tiles. At most {limits.blocks} are read: use larger ones."
         )
     offsets, sizes = directory.numbers(offset_tag), directory.numbers(bytes_tag)
     if not len(offsets) == len(sizes) == wanted:
         raise DamagedTiffError(
-            f"The raster needs {wanted} blocks and lists {len(offsets)}, {len(sizes)} sizes."
+            f"The raster needs {wanted} strips or tiles, but lists {len(offsets)} offsets and "
+            f"{len(sizes)} sizes."
         )
     spans = _inside(offsets, sizes, len(directory.body))
     bits = max(per_band(directory, BITS, bands, 1))
@@ -58,13 +81,13 @@ def _check_compression(directory: Directory) -> None:
     codec = directory.number(COMPRESSION, 1)
     if codec not in _COMPRESSIONS:
         names = ", ".join(dict.fromkeys(_COMPRESSIONS.values()))
-        raise UnsupportedTiffError(f"The raster is compressed by method {codec}; these are read: {names}.")
+        raise UnsupportedTiffError(f"The raster is compressed with TIFF method {codec}. Loupe reads {names}.")
     if directory.number(PREDICTOR, 1) not in (1, 2, 3) or directory.number(PLANAR, 1) not in (1, 2):
         raise UnsupportedTiffError("The raster's predictor or planar configuration is unknown.")
 
 
 def _block_shape(directory: Directory, width: int, height: int, limits: Limits) -> tuple[int, int, int, int]:
-    """Columns and rows of a block, and the tags of the blocks' offsets and byte counts."""
+    """Return the columns and rows of a block, and the tags of the blocks' offsets and byte counts."""
     if not directory.find(TILE_WIDTH):
         rows = min(directory.number(STRIP_ROWS, height), height)
         columns, tags = width, (STRIP_OFFSETS, STRIP_BYTES)
@@ -73,7 +96,8 @@ def _block_shape(directory: Directory, width: int, height: int, limits: Limits) 
         tags = (TILE_OFFSETS, TILE_BYTES)
         if columns > limits.block_side or rows > limits.block_side:
             raise UnsupportedTiffError(
-                f"The raster's tiles are {columns} x {rows} pixels, which is too large."
+                f"The raster's TIFF tiles are {columns} x {rows} pixels. At most {limits.block_side} pixels "
+                "a side are read."
             )
     if not columns or not rows:
         raise DamagedTiffError("The raster's strips or tiles have no pixels.")
@@ -83,25 +107,27 @@ def _block_shape(directory: Directory, width: int, height: int, limits: Limits) 
 def _inside(offsets: NDArray[np.uint64], sizes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
     if not sizes.all() or not offsets.all():
         raise UnsupportedTiffError(
-            "Some blocks are left out of the file (sparse GeoTIFF). "
-            "Write it in full: gdal_translate without SPARSE_OK=TRUE."
+            "Some strips or tiles are missing from the file (sparse GeoTIFF). "
+            "Write the whole file: gdal_translate without SPARSE_OK=TRUE."
         )
-    # offsets > length - sizes, so that nothing can wrap around at 64 bits
+    # Not offsets + sizes > length: that sum can wrap around at 64 bits.
     if int(sizes.max()) > length or bool((offsets > np.uint64(length) - sizes).any()):
-        raise DamagedTiffError("Some blocks of pixels lie outside the file: the upload may be cut off.")
+        raise DamagedTiffError("Some strips or tiles lie outside the file. The upload may be cut off.")
     return np.stack([offsets, offsets + sizes], axis=1)
 
 
 def _check_expansion(decoded: int, stored: int, bits: int, limits: Limits) -> None:
     if decoded > limits.decoded_bytes:
         raise RasterTooLargeError(
-            f"The raster decodes to {decoded} bytes; at most {limits.decoded_bytes} are taken.",
+            f"The raster decodes to {decoded} bytes. At most {limits.decoded_bytes} are read: cut it into "
+            "smaller scenes.",
             decoded=decoded,
         )
-    # A mask of 1 bit honestly packs a thousandfold and is bounded by its pixels.
+    # A sound mask of 1 bit can pack a thousandfold; the limit on pixels bounds it.
     if bits > 1 and decoded > 4 * MIB and decoded > limits.expansion * stored:
         raise ExpansionError(
-            f"{stored} stored bytes would decode to {decoded}, more than {limits.expansion} times as many.",
+            f"{stored} stored bytes would decode to {decoded}, more than {limits.expansion} times as many. "
+            "Write the file with weaker compression.",
             decoded=decoded,
             stored=stored,
         )
@@ -112,12 +138,12 @@ def check_overlaps(spans: NDArray[np.uint64]) -> None:
     ordered = spans[np.argsort(spans[:, 0], kind="stable")]
     if bool((ordered[1:, 0] < ordered[:-1, 1]).any()) or int(ordered[0, 0]) < 8:
         raise DamagedTiffError(
-            "Blocks of the file overlap: the same bytes stand for several parts of the raster."
+            "Strips or tiles of the file overlap: the same bytes stand for several parts of the raster."
         )
 
 
 def per_band(directory: Directory, tag: int, bands: int, default: int) -> list[int]:
-    """Values of a tag that has one for each band, or one for all of them."""
+    """Return the values of a tag that has one for each band, or one for all bands."""
     values = [int(value) for value in directory.numbers(tag)] or [default]
     if len(values) not in (1, bands):
         raise DamagedTiffError(f"TIFF tag {tag} has {len(values)} values for {bands} bands.", tag=tag)

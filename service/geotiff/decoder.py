@@ -1,9 +1,9 @@
-"""The decoding process: reads one TIFF from its standard input, answers with pixels, and again.
+"""The decoding process: read a TIFF from standard input, answer with its pixels, and repeat.
 
-It is started by `service.geotiff.quarantine`, never imported: it holds no secret and reaches no network,
-its memory, CPU time and files are limited, and it ends when its standard input does, which is when the
-server ends, however it ends. Messages both ways: a length (4 bytes, little-endian), that much JSON, then
-the raw bytes the JSON announces. No pickle: the server would have to trust this process.
+`service.geotiff.quarantine` starts it; nothing imports it. It holds no secret and reaches no network. Its
+memory, CPU time and files are limited. It ends when its standard input does, so that it never outlives the
+server. A message in either direction is a length (4 bytes, little-endian), that many bytes of JSON, and the
+raw bytes that the JSON announces. Pickle is not used: the server would have to trust this process.
 """
 
 import ctypes
@@ -24,19 +24,19 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
-MEMORY_BYTES = 3 * 1024**3
-ALLOWED_DRIVERS = {"GTiff", "MEM", "Memory"}
+_MEMORY_BYTES = 3 * 1024**3
+_ALLOWED_DRIVERS = {"GTiff", "MEM", "Memory"}
 _NEW_USER, _NEW_NET = 0x1000_0000, 0x4000_0000  # flags of unshare(2)
 
 
 def main() -> None:
-    """Limit this process, then answer until standard input ends."""
+    """Limit this process, then answer requests until standard input ends."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     silence = os.open(os.devnull, os.O_RDWR)
     os.dup2(silence, 0)
     os.dup2(silence, 1)
     with rasterio.Env() as env:
-        extra = set(env.drivers()) - ALLOWED_DRIVERS
+        extra = set(env.drivers()) - _ALLOWED_DRIVERS
     confine()
     send(answers, {"error": "drivers"} if extra else {"ready": True})
     while not extra and (head := requests.read(4)):
@@ -50,17 +50,17 @@ def main() -> None:
 def confine() -> None:
     """Give up the network, files, further processes and all but 3 GiB of memory."""
     libc = ctypes.CDLL(None, use_errno=True)
-    # Without a network of its own where the kernel allows it; the locked GDAL is the first line anyway.
+    # A network namespace of its own, if the kernel allows it. The locked GDAL is the first line of defence.
     if libc.unshare(_NEW_NET) != 0:
         libc.unshare(_NEW_USER | _NEW_NET)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
     for none in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE, resource.RLIMIT_NPROC):
         resource.setrlimit(none, (0, 0))
 
 
 def start_clock(seconds: float) -> None:
-    """End this process when the next decode takes longer, even if the server is gone by then."""
+    """End this process when the next decode takes longer than `seconds`, even if the server is gone."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     cpu = int(used.ru_utime + used.ru_stime + seconds) + 2
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, resource.RLIM_INFINITY))
@@ -68,7 +68,7 @@ def start_clock(seconds: float) -> None:
 
 
 def decode(body: bytes) -> tuple[dict[str, Any], bytes | memoryview, bytes | memoryview]:
-    """Answer for one file: facts, pixels (bands, H, W), mask (H, W) if the file has one."""
+    """Return the answer for one file: facts, pixels (bands, H, W), and mask (H, W) if the file has one."""
     try:
         return read(body)
     except MemoryError:
@@ -78,7 +78,7 @@ def decode(body: bytes) -> tuple[dict[str, Any], bytes | memoryview, bytes | mem
 
 
 def read(body: bytes) -> tuple[dict[str, Any], bytes | memoryview, bytes | memoryview]:
-    """Decode at full resolution only: overviews are the door to other files."""
+    """Decode a file at full resolution only: overviews can make GDAL open other files."""
     with MemoryFile(body) as memory, memory.open(driver="GTiff", OVERVIEW_LEVEL="NONE") as file:
         pixels: NDArray[Any] = np.ascontiguousarray(file.read())
         mask: bytes = b""
@@ -99,7 +99,7 @@ def read(body: bytes) -> tuple[dict[str, Any], bytes | memoryview, bytes | memor
 
 @lru_cache(maxsize=64)
 def describe(wkt: str) -> dict[str, Any]:
-    """EPSG code of a CRS, or None with the name it gives itself."""
+    """Return the EPSG code of a CRS, or None, and the name that the CRS states."""
     crs = CRS.from_wkt(wkt)
     name = wkt.split('"')[1] if '"' in wkt else "unnamed"
     return {"epsg": crs.to_epsg(confidence_threshold=70), "name": name}

@@ -1,10 +1,10 @@
-"""What can be wrong with an uploaded raster or a delivered patch, one class per stable code."""
+"""Errors of an upload that cannot be read as a placed raster, one class per stable code."""
 
-from service.errors import ConflictError, InvalidInputError, LoupeError, UnavailableError
+from service.errors import InvalidInputError, LoupeError, UnavailableError
 
 
 class NotGeoTiffError(LoupeError):
-    """The bytes are something else than a TIFF."""
+    """The bytes are not a TIFF."""
 
     status = 415
     code = "not-a-geotiff"
@@ -12,7 +12,7 @@ class NotGeoTiffError(LoupeError):
 
 
 class RasterTooLargeError(LoupeError):
-    """More bytes or pixels than the service takes in one file."""
+    """The file has more bytes or pixels than the service reads."""
 
     status = 413
     code = "raster-too-large"
@@ -27,7 +27,7 @@ class DamagedTiffError(InvalidInputError):
 
 
 class UnsupportedTiffError(InvalidInputError):
-    """A sound TIFF of a kind that is not read here."""
+    """The TIFF is sound, but of a kind that the service does not read."""
 
     code = "unsupported-tiff"
     title = "This kind of TIFF is not supported"
@@ -41,80 +41,17 @@ class ExpansionError(InvalidInputError):
 
 
 class DecodeOverrunError(InvalidInputError):
-    """Decoding took more time or memory than a raster of its size may take."""
+    """Decoding took more time or memory than one raster may use."""
 
     code = "decode-overrun"
     title = "The raster takes too long or too much memory to decode"
 
 
 class GeoreferenceError(InvalidInputError):
-    """The raster does not say where on Earth it lies, or not in a usable way."""
+    """The raster's place on Earth is missing or unusable."""
 
     code = "georeference-unusable"
     title = "The raster's georeference cannot be used"
-
-
-class BandsAmbiguousError(InvalidInputError):
-    """Red, green and blue cannot be told from the file."""
-
-    code = "bands-ambiguous"
-    title = "Which bands are red, green and blue?"
-
-
-class BandsMissingError(InvalidInputError):
-    """The file has no three bands to make a colour image of."""
-
-    code = "bands-missing"
-    title = "The raster has too few bands"
-
-
-class RadiometryError(InvalidInputError):
-    """The `radiometry` asked for is unknown."""
-
-    code = "radiometry-unknown"
-    title = "This radiometry is not known"
-
-
-class NoValidPixelsError(InvalidInputError):
-    """Every pixel is nodata, transparent or not a number."""
-
-    code = "no-valid-pixels"
-    title = "The raster has no valid pixel"
-
-
-class GsdTooCoarseError(InvalidInputError):
-    """The raster's pixels are larger than the bundle's low resolution allows."""
-
-    code = "gsd-too-coarse"
-    title = "The raster is too coarse"
-
-
-class AlreadyHighResolutionError(InvalidInputError):
-    """The raster is already as fine as what would be bought."""
-
-    code = "already-high-resolution"
-    title = "The raster is already high-resolution"
-
-
-class SceneTooSmallError(InvalidInputError):
-    """Not one whole tile fits into the raster."""
-
-    code = "scene-smaller-than-a-tile"
-    title = "The scene is smaller than one tile"
-
-
-class PatchMisplacedError(ConflictError):
-    """The delivered file does not cover the patch it was delivered for."""
-
-    code = "patch-misplaced"
-    title = "The delivered file does not cover this patch"
-
-
-class PatchTooCoarseError(InvalidInputError):
-    """The delivered file is coarser than the patch that was ordered."""
-
-    code = "patch-too-coarse"
-    title = "The delivered file is too coarse"
 
 
 class DecoderUnavailableError(UnavailableError):

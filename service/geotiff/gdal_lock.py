@@ -1,17 +1,17 @@
 """Lock GDAL before rasterio is first imported: GeoTIFF only, no network, no sidecar files, no Python.
 
-GDAL reads these variables once, when its drivers register, which rasterio does on import; setting
-them later (`rasterio.Env(GDAL_SKIP=...)`) changes nothing. Hence `service.geotiff` imports this module
-first, and the server asks `assert_locked` before it answers a request.
-Why each line is here: docs/decisions/0007-geotiff-quarantine.md.
+GDAL reads these variables once, when its drivers register, which happens when rasterio is imported. Setting
+them later (`rasterio.Env(GDAL_SKIP=...)`) has no effect. Therefore `service.geotiff` imports this module
+first, and the server calls `assert_locked` before it answers a request.
+docs/decisions/0007-geotiff-quarantine.md gives the reason for each line.
 """
 
 import os
 
 ALLOWED_DRIVERS = frozenset({"GTiff", "MEM", "Memory"})
 
-# Every driver that GDAL 3.10.3 of the rasterio 1.4.4 wheels registers, but for the allowed ones.
-# GDAL has no allow-list, so a newer wheel with a new driver is caught by `assert_locked`.
+# Every driver that GDAL 3.10.3 in the rasterio 1.4.4 wheels registers, except the allowed ones.
+# GDAL has no allow-list; `assert_locked` catches a newer wheel with a new driver.
 SKIPPED_DRIVERS = (
     "AAIGrid,ACE2,ADRG,AIG,AVCBin,AVCE00,AirSAR,BAG,BIGGIF,BLX,BMP,BSB,BT,BYN,CALS,CEOS,COASP,COG,COSAR,"
     "CPG,CTG,CTable2,DAAS,DERIVED,DIMAP,DIPEx,DOQ1,DOQ2,DTED,ECRGTOC,EEDA,EEDAI,EHdr,EIR,ELAS,ENVI,ERS,"
@@ -26,7 +26,7 @@ SKIPPED_DRIVERS = (
 
 ENVIRONMENT = {
     "GDAL_SKIP": SKIPPED_DRIVERS,
-    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",  # no URL ends so: /vsicurl opens nothing
+    "CPL_VSIL_CURL_ALLOWED_EXTENSIONS": ".none",  # no URL ends like this, so /vsicurl opens nothing
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",  # no .ovr, .msk, .aux.xml beside a file
     "GDAL_PAM_ENABLED": "NO",
     "GDAL_NUM_THREADS": "1",
@@ -41,16 +41,16 @@ ENVIRONMENT = {
 
 
 class GdalNotLockedError(RuntimeError):
-    """GDAL was loaded with more than it may have; the server must not start."""
+    """GDAL was loaded with drivers that it may not have; the server must not start."""
 
 
 def lock() -> None:
-    """Set the environment GDAL will read; only effective before the first `import rasterio`."""
+    """Set the environment that GDAL reads; this only works before the first `import rasterio`."""
     os.environ.update(ENVIRONMENT)
 
 
 def extra_drivers() -> frozenset[str]:
-    """Names of registered drivers that are not allowed."""
+    """Return the names of registered drivers that are not allowed."""
     import rasterio  # noqa: PLC0415 - importing this module must not import GDAL
 
     with rasterio.Env() as env:
@@ -65,7 +65,7 @@ def assert_locked() -> None:
         return
     names = ", ".join(sorted(extra)[:5]) + (" ..." if len(extra) > 5 else "")
     raise GdalNotLockedError(
-        f"GDAL has registered {len(extra)} drivers besides GeoTIFF and memory ({names}): rasterio was "
+        f"GDAL has registered {len(extra)} drivers besides GeoTIFF and memory ({names}). Either rasterio was "
         "imported before service.geotiff, or this GDAL is newer than the list in `service.geotiff.gdal_lock`."
     )
 

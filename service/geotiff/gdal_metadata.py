@@ -1,7 +1,7 @@
-"""GDAL's own XML tag (42112), read by us so that GDAL never sees it.
+"""GDAL's own XML tag (42112), parsed here so that GDAL never sees it.
 
 Through this tag a genuine GeoTIFF can make GDAL open other files and URLs (OVERVIEW_FILE, GEOLOCATION).
-Four harmless facts are taken from it, per band: description, scale, offset and colour interpretation.
+Loupe takes four harmless facts per band from it: description, scale, offset and colour interpretation.
 """
 
 import math
@@ -19,7 +19,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 
 @dataclass(frozen=True)
 class BandMetadata:
-    """What the XML says of single bands, by band number counted from 0; absent when it says nothing."""
+    """Facts that the XML states about single bands, by band number counted from 0."""
 
     descriptions: dict[int, str] = field(default_factory=dict)
     scales: dict[int, float] = field(default_factory=dict)
@@ -28,11 +28,11 @@ class BandMetadata:
 
 
 def read_metadata(raw: bytes) -> BandMetadata:
-    """Parse tag 42112; raises 422 when it is over 64 KiB, declares entities or is no XML."""
+    """Parse tag 42112; raise 422 when it is over 64 KiB, declares a document type or is not XML."""
     if len(raw) > MAX_BYTES:
         raise UnsupportedTiffError(
-            f"The file's GDAL metadata takes {len(raw)} bytes; at most {MAX_BYTES} are read. "
-            "Write the file again without it (gdal_translate -nomd).",
+            f"The file's GDAL metadata (TIFF tag 42112) has {len(raw)} bytes. At most {MAX_BYTES} are read. "
+            "Write the file without it (gdal_translate -nomd).",
             metadata_bytes=len(raw),
         )
     text = _CONTROL.sub("\ufffd", raw.rstrip(b"\0").decode("utf-8", errors="replace"))
@@ -43,7 +43,7 @@ def read_metadata(raw: bytes) -> BandMetadata:
 
 
 class _Items:
-    """Collects the `Item` elements that describe a band."""
+    """Collector of the `Item` elements that describe a band."""
 
     def __init__(self, metadata: BandMetadata) -> None:
         self._metadata = metadata
@@ -98,4 +98,7 @@ def _parse(text: str, items: _Items) -> None:
 
 
 def _refuse_doctype(*_declaration: object) -> None:
-    raise DamagedTiffError("The GDAL metadata (TIFF tag 42112) declares a document type, which is not read.")
+    raise DamagedTiffError(
+        "The GDAL metadata (TIFF tag 42112) declares a document type. "
+        "Write the file without it (gdal_translate -nomd)."
+    )

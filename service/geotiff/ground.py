@@ -1,4 +1,4 @@
-"""Coordinates to WGS 84 and lengths on the ground: PROJ through pyproj, never over the network."""
+"""Coordinates in WGS 84 and lengths on the ground, by PROJ through pyproj, without the network."""
 
 import math
 from functools import lru_cache
@@ -10,23 +10,25 @@ from pyproj import Geod, Transformer
 
 WGS84 = Geod(ellps="WGS84")
 
+Floats = NDArray[np.float64]
 
-def to_wgs84(crs: str, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points (..., 2) of `crs` ("EPSG:n", x then y) as longitude, latitude; infinite where undefined."""
+
+def to_wgs84(crs: str, points: Floats) -> Floats:
+    """Convert points (..., 2) of `crs` ("EPSG:n", x then y) to longitude, latitude; infinite if undefined."""
     return transform_points(crs, "EPSG:4326", points)
 
 
-def transform_points(source: str, target: str, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points (..., 2) from one CRS to another, both x (east) first; infinite where undefined."""
+def transform_points(source: str, target: str, points: Floats) -> Floats:
+    """Convert points (..., 2) from one CRS to another, both x (east) first; infinite if undefined."""
     x, y = _transformer(source, target).transform(points[..., 0], points[..., 1])
     return np.stack([np.asarray(x), np.asarray(y)], axis=-1)
 
 
 def pixel_steps_m(transform: Affine, crs: str, width: int, height: int) -> tuple[float, float, float]:
-    """Ground length in metres of a step along a row and down a column, and the angle between, in degrees.
+    """Return a pixel's ground length in metres along a row and down a column, and their angle in degrees.
 
-    Measured with geodesics on WGS 84 at the raster's centre, so that Web Mercator's and geographic
-    pixels are what they are on the ground.
+    Measured with geodesics on WGS 84 at the raster's centre, so that pixels of Web Mercator and of
+    geographic systems have their true size on the ground.
     """
     column, row = width / 2, height / 2
     points = np.array([transform @ at for at in ((column, row), (column + 1, row), (column, row + 1))])
@@ -36,8 +38,8 @@ def pixel_steps_m(transform: Affine, crs: str, width: int, height: int) -> tuple
     return float(lengths[0]), float(lengths[1]), float(angle)
 
 
-def offset_m(start: NDArray[np.float64], end: NDArray[np.float64]) -> tuple[float, float]:
-    """Metres east and north from one (longitude, latitude) to another, along the geodesic."""
+def offset_m(start: Floats, end: Floats) -> tuple[float, float]:
+    """Return the metres east and north from one (longitude, latitude) to another, along the geodesic."""
     azimuth, _, length = WGS84.inv(*start, *end)
     return length * math.sin(math.radians(azimuth)), length * math.cos(math.radians(azimuth))
 

@@ -1,7 +1,7 @@
-"""Judge a TIFF's structure before any decoder sees it, and make the copy that the decoder may see.
+"""Check a TIFF's structure before any decoder sees it, and make the copy that the decoder may see.
 
-Every directory is checked: overviews and masks as much as the image itself. What passes is described
-by a `Structure`; `neutralise` then keeps, of the image and its mask, only the tags that decoding needs.
+Every directory is checked, those of overviews and masks too. `Structure` describes a file that passes;
+`neutralise` then keeps only the tags of the image and its mask that decoding needs.
 """
 
 import struct
@@ -10,17 +10,25 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from service.geotiff import blocks
-from service.geotiff.blocks import BANDS, BITS, HEIGHT, PHOTOMETRIC, SAMPLE_FORMAT, SUBFILE, WIDTH
+from service.geotiff.blocks import (
+    BANDS,
+    BITS,
+    HEIGHT,
+    PHOTOMETRIC,
+    SAMPLE_FORMAT,
+    SUBFILE,
+    WIDTH,
+    Limits,
+)
 from service.geotiff.errors import DamagedTiffError, RasterTooLargeError, UnsupportedTiffError
 from service.geotiff.gdal_metadata import BandMetadata, read_metadata
-from service.geotiff.limits import Limits
 from service.geotiff.tiff import Directory, read_directories
 
 __all__ = ["Limits", "Structure", "check_structure", "neutralise"]
 
 GDAL_METADATA = 42112
 
-# What decoding needs. Everything else (GDAL and XMP metadata, EXIF, ICC, RPC, ...) is cut from our copy.
+# Tags that decoding needs. All others (GDAL and XMP metadata, EXIF, ICC, RPC, ...) are cut from the copy.
 _NEEDED = frozenset(
     {SUBFILE, WIDTH, HEIGHT, BITS, blocks.COMPRESSION, PHOTOMETRIC, BANDS, SAMPLE_FORMAT}
     | {blocks.PLANAR, blocks.PREDICTOR, blocks.STRIP_ROWS, blocks.TILE_WIDTH, blocks.TILE_HEIGHT}
@@ -44,7 +52,7 @@ _REDUCED, _MASK = 1, 4  # bits of SUBFILE
 
 @dataclass(frozen=True, kw_only=True)
 class Structure:
-    """A TIFF that may be decoded: its image, the internal mask if any, and what its XML says of the bands."""
+    """A TIFF that may be decoded: its image, its internal mask if any, and facts about its bands."""
 
     width: int  # pixels
     height: int  # pixels
@@ -56,12 +64,12 @@ class Structure:
 
 
 def check_structure(body: bytes, limits: Limits) -> Structure:
-    """Walk a (Big)TIFF and return what it is; raise 413, 415 or 422 in words when it may not be decoded."""
+    """Walk a TIFF or BigTIFF and describe it; raise 413, 415 or 422 when it may not be decoded."""
     if not body:
         raise DamagedTiffError("The upload is empty.")
     if len(body) > limits.body_bytes:
         raise RasterTooLargeError(
-            f"The file has {len(body)} bytes; at most {limits.body_bytes} are taken.", limit=limits.body_bytes
+            f"The file has {len(body)} bytes. At most {limits.body_bytes} are read.", limit=limits.body_bytes
         )
     directories = read_directories(body, limits.images)
     image = directories[0]
@@ -82,9 +90,9 @@ def check_structure(body: bytes, limits: Limits) -> Structure:
 
 
 def neutralise(body: bytes, structure: Structure) -> bytes:
-    """Our copy of the file: one image, its mask if it has one, and no tag that decoding does not need.
+    """Return a copy of the file with its image and mask, and without tags that decoding does not need.
 
-    Overviews, further metadata and everything GDAL could follow elsewhere are out of its reach.
+    Overviews, other metadata and everything that could lead GDAL elsewhere are out of its reach.
     """
     copy = bytearray(body)
     _blank_layout_hint(copy, structure.image)
@@ -96,19 +104,19 @@ def neutralise(body: bytes, structure: Structure) -> bytes:
 
 
 def _check_samples(image: Directory, limits: Limits) -> tuple[int, str]:
-    """Bands and dtype of the image, or 422 for what is not read: palettes, 12 bit, complex, odd codecs."""
+    """Return the bands and dtype of the image; 422 for palettes, 12 bit, complex and others not read."""
     bands = image.number(BANDS, 1)
     if not 1 <= bands <= limits.bands:
         raise UnsupportedTiffError(
-            f"The raster has {bands} bands; 1 to {limits.bands} are read.", bands=bands
+            f"The raster has {bands} bands. Loupe reads 1 to {limits.bands}.", bands=bands
         )
     photometric = image.number(PHOTOMETRIC, 1)
     if photometric not in _PHOTOMETRICS:
         kind = _REFUSED_PHOTOMETRICS.get(photometric, f"photometric interpretation {photometric}")
-        raise UnsupportedTiffError(f"The pixels are stored as {kind}; gray, RGB and YCbCr are read.")
+        raise UnsupportedTiffError(f"The pixels are stored as {kind}. Loupe reads gray, RGB and YCbCr.")
     if image.number(266, 1) != 1:
         raise UnsupportedTiffError(
-            "The file stores its bits in reverse order (FillOrder 2), which is not read."
+            "The file stores its bits in reverse order (FillOrder 2), which Loupe does not read."
         )
     return bands, _dtype(image, bands)
 
@@ -123,8 +131,8 @@ def _dtype(image: Directory, bands: int) -> str:
     words = {1: "unsigned", 2: "signed", 3: "floating-point", 4: "undefined", 5: "complex", 6: "complex"}
     kinds = " and ".join(words.get(f, f"format {f}") for f in sorted(formats))
     raise UnsupportedTiffError(
-        f"The pixels are {kinds} numbers of {' and '.join(map(str, sorted(bits)))} bits; "
-        f"{', '.join(_DTYPES.values())} are read, all bands alike."
+        f"The pixels are {kinds} numbers of {' and '.join(map(str, sorted(bits)))} bits. "
+        f"Loupe reads {', '.join(_DTYPES.values())}, the same type for all bands."
     )
 
 
@@ -134,14 +142,16 @@ def _find_mask(directories: tuple[Directory, ...], size: tuple[int, int]) -> Dir
     for directory in directories[1:]:
         kind = directory.number(SUBFILE, 0)
         if not kind & (_REDUCED | _MASK):
-            raise UnsupportedTiffError(f"The file holds {len(directories)} pages; send one image a file.")
+            raise UnsupportedTiffError(
+                f"The file holds {len(directories)} pages. Send one image in each file."
+            )
         if kind == _MASK and (directory.number(WIDTH, 0), directory.number(HEIGHT, 0)) == size:
             mask = directory
     return mask
 
 
 def _rewrite(copy: bytearray, directory: Directory, next_offset: int) -> None:
-    """Write the directory anew at its place with the needed entries only; it can only shrink."""
+    """Rewrite the directory in place with only the needed entries, so that it can only shrink."""
     layout = directory.layout
     start = directory.offset + layout.count_bytes
     places = range(start, directory.end - layout.offset_bytes, layout.entry_bytes)
@@ -156,7 +166,7 @@ def _rewrite(copy: bytearray, directory: Directory, next_offset: int) -> None:
 
 
 def _blank_layout_hint(copy: bytearray, image: Directory) -> None:
-    """Hide GDAL's own layout hint behind the header: the copy no longer has the layout it promises."""
+    """Hide GDAL's layout hint after the header: the copy no longer has the layout that it promises."""
     start = 16 if image.layout.big else 8
     hint = b"GDAL_STRUCTURAL_METADATA_SIZE="
     if copy[start : start + len(hint)] == hint:

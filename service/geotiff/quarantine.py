@@ -1,8 +1,8 @@
-"""Where hostile files are decoded: a few child processes that can hurt nobody but themselves.
+"""The decoding of hostile files in a few child processes that can harm only themselves.
 
-A child is started once and decodes many files, so a small file costs a pipe's round trip. One that
-overruns its time is killed and replaced. What it answers is checked against what the pre-flight found:
-the server allocates for the size it knows, never for a size it is told.
+A child starts once and decodes many files, so that a small file costs one round trip through a pipe. A child
+that overruns its time is killed and replaced. Its answer is checked against the result of the pre-flight:
+the server allocates memory for the size that it knows, never for a size that the child states.
 """
 
 import atexit
@@ -38,7 +38,7 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Decoded:
-    """What the child answers, its sizes checked: pixels (bands, H, W), mask (H, W) uint8 or None."""
+    """Answer of a child with checked sizes: pixels (bands, H, W), and mask (H, W) uint8 or None."""
 
     pixels: NDArray[Any]
     mask: NDArray[np.uint8] | None
@@ -46,11 +46,11 @@ class Decoded:
 
 
 class _LostError(Exception):
-    """The child fell silent or answered something else than it was asked."""
+    """The child fell silent or gave an answer that does not match the request."""
 
 
 class _Worker:
-    """One child process; whoever holds it may talk to it."""
+    """A child process, used by one thread at a time."""
 
     def __init__(self) -> None:
         self._process = _start()
@@ -96,20 +96,22 @@ class _Worker:
         return Decoded(pixels=pixels, mask=mask, facts=facts)
 
     def _explain_loss(self, overran: threading.Event, seconds: float) -> LoupeError:
-        """Bury the child and say what its death means for the file it held."""
+        """Reap the child and map its exit code to an error."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=1)
         code = self._process.poll()
         self.end()
         if overran.is_set() or code in (-signal.SIGXCPU, -signal.SIGALRM):
-            return DecodeOverrunError(f"Decoding the raster took more than {seconds:g} s and was stopped.")
+            return DecodeOverrunError(
+                f"Decoding the raster took more than {seconds:g} s and was stopped. Send a smaller scene."
+            )
         if code == -signal.SIGKILL:
             return DecoderUnavailableError("The decoding process was ended from outside. Try again.")
-        return DamagedTiffError("The raster's pixels cannot be decoded: they bring the decoder down.")
+        return DamagedTiffError("The raster's pixels cannot be decoded: they crash the decoder.")
 
     @contextlib.contextmanager
     def _clock(self, seconds: float) -> Iterator[threading.Event]:
-        """Kill the child after `seconds`, which ends any read or write; the event says so."""
+        """Kill the child after `seconds`, which ends any read or write, and set the event."""
         overran = threading.Event()
 
         def kill() -> None:
@@ -126,7 +128,7 @@ class _Worker:
 
 
 class Quarantine:
-    """A fixed number of places for children, each started when first needed; safe from any thread."""
+    """Fixed number of children, each started when it is first needed. Safe to use from any thread."""
 
     def __init__(self, workers: int = WORKERS) -> None:
         self._workers = workers
@@ -137,7 +139,7 @@ class Quarantine:
     def decode(self, body: bytes, shape: Shape, dtype: str, seconds: float) -> Decoded:
         """Decode a neutralised TIFF known to be (bands, H, W) of `dtype` within `seconds` of wall time.
 
-        Raises 422 when the pixels are damaged or overrun, 503 when no child is free in time.
+        Raises 422 when the pixels are damaged or decoding overruns, 503 when no child is free in time.
         """
         try:
             worker = self._places.get(timeout=seconds)
@@ -147,7 +149,7 @@ class Quarantine:
             if worker is None or not worker.alive:
                 if worker is not None:
                     worker.end()
-                worker = None  # nothing to put back should the start fail
+                worker = None  # so that nothing is put back if the start fails
                 worker = _Worker()
             return worker.decode(body, shape, dtype, seconds)
         finally:
@@ -177,7 +179,7 @@ def _start() -> subprocess.Popen[bytes]:
 
 
 def _environment() -> dict[str, str]:
-    """Everything the child is told: GDAL's lock, where its modules lie, and no secret."""
+    """Return the child's environment: GDAL's lock, the path of its modules, and no secret."""
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     modules = os.pathsep.join(path for path in sys.path if path)
     return kept | ENVIRONMENT | {"PYTHONPATH": modules, "OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C.UTF-8"}
@@ -206,9 +208,14 @@ def _receive(pipe: IO[bytes]) -> dict[str, Any]:
 
 def _raise_reported(error: object) -> None:
     if error == "memory":
-        raise DecodeOverrunError("The raster takes more memory to decode than one raster may take.")
+        raise DecodeOverrunError(
+            "Decoding the raster takes more than the 3 GiB of memory that one raster may use. "
+            "Send a smaller scene."
+        )
     if error is not None:
-        raise DamagedTiffError("The raster's pixels cannot be decoded: blocks are damaged or cut off.")
+        raise DamagedTiffError(
+            "The raster's pixels cannot be decoded: strips or tiles are damaged or cut off."
+        )
 
 
 def _read_array(pipe: IO[bytes], shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
@@ -222,12 +229,12 @@ _quarantine = Quarantine()
 
 
 def decode(body: bytes, shape: Shape, dtype: str, seconds: float) -> Decoded:
-    """Decode in the process-wide quarantine; see `Quarantine.decode`."""
+    """Decode a file in the process-wide quarantine; see `Quarantine.decode`."""
     return _quarantine.decode(body, shape, dtype, seconds)
 
 
 def close_quarantine() -> None:
-    """End the process-wide quarantine's children; called when the server shuts down."""
+    """End the children of the process-wide quarantine; called when the server shuts down."""
     _quarantine.close()
 
 

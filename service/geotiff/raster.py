@@ -1,4 +1,4 @@
-"""Uploaded bytes to pixels on the ground: the only way a GeoTIFF comes in."""
+"""The only way from uploaded bytes to pixels on the ground."""
 
 import math
 from collections.abc import Mapping
@@ -21,13 +21,13 @@ from service.geotiff.preflight import Limits, check_structure, neutralise
 
 @dataclass(frozen=True, kw_only=True)
 class Raster:
-    """Pixels with their place on Earth; rows run north to south unless the raster is rotated."""
+    """Pixels with their place on Earth. Rows run from north to south unless the raster is rotated."""
 
     pixels: NDArray[Any] = field(repr=False)  # (bands, H, W) as stored
     valid: NDArray[np.bool_] = field(repr=False)  # (H, W); False: nodata, transparent or masked
     transform: Affine  # pixel corner (column, row) -> CRS
     crs: str  # "EPSG:n"
-    descriptions: tuple[str | None, ...]  # one a band, as the three below
+    descriptions: tuple[str | None, ...]  # one per band, like the three fields below
     colours: tuple[str, ...]  # GDAL's colour interpretation, lower case
     scales: tuple[float, ...]  # physical value = scale * stored + offset
     offsets: tuple[float, ...]
@@ -36,7 +36,7 @@ class Raster:
 def read_geotiff(body: bytes, limits: Limits) -> Raster:
     """Check, neutralise and decode an uploaded GeoTIFF; GDAL sees it only in the quarantine.
 
-    Raises 413, 415 or 422 saying in words what is wrong with the file, 503 when no decoder is free.
+    Raises 413, 415 or 422 when the file cannot be used, 503 when no decoder is free.
     """
     structure = check_structure(body, limits)
     shape = (structure.bands, structure.height, structure.width)
@@ -64,14 +64,14 @@ def read_geotiff(body: bytes, limits: Limits) -> Raster:
 def _crs(description: object) -> str:
     if not isinstance(description, Mapping):
         raise GeoreferenceError(
-            "The raster names no coordinate reference system. Assign one (gdal_edit -a_srs)."
+            "The raster has no coordinate reference system. Assign one (gdal_edit -a_srs)."
         )
     epsg = description.get("epsg")
     if not isinstance(epsg, int) or not _usable(epsg):
         name = str(description.get("name"))[:100]
         raise GeoreferenceError(
             f"The raster's coordinate reference system ({name!r}, EPSG code {epsg}) is not a two-dimensional "
-            "one of the EPSG register. Reproject it, for instance to its UTM zone.",
+            "system of the EPSG register. Reproject the raster, for example to its UTM zone.",
             crs=name,
         )
     return f"EPSG:{epsg}"
@@ -89,12 +89,10 @@ def _usable(epsg: int) -> bool:
 def _transform(facts: Mapping[str, Any]) -> Affine:
     transform = Affine(*(float(value) for value in facts["transform"]))
     if transform.is_identity:
-        how = "only by ground control points" if facts.get("control_points") else "nowhere"
-        raise GeoreferenceError(
-            f"The raster is placed {how}; an affine geotransform is needed (gdalwarp makes one)."
-        )
+        has = "only ground control points" if facts.get("control_points") else "no geotransform"
+        raise GeoreferenceError(f"The raster has {has}. Give it an affine geotransform (gdalwarp makes one).")
     if not all(map(math.isfinite, transform[:6])) or not abs(transform.determinant) > 0:
-        raise GeoreferenceError("The raster's geotransform is not a number or gives its pixels no area.")
+        raise GeoreferenceError("The raster's geotransform is not finite, or gives its pixels no area.")
     return transform
 
 
@@ -103,21 +101,21 @@ def _check_place(transform: Affine, crs: str, width: int, height: int) -> None:
     lon, lat = to_wgs84(crs, corners).T
     if not (np.isfinite(lon).all() and (np.abs(lon) <= 180).all() and (np.abs(lat) <= 90).all()):
         raise GeoreferenceError(
-            f"The raster's corners lie outside the area of {crs}: its geotransform is wrong."
+            f"The raster's corners lie outside the area of {crs}. Correct its geotransform or its CRS."
         )
     if np.ptp(lon) > 180:
         raise GeoreferenceError("The raster crosses the 180th meridian. Cut it there into two scenes.")
 
 
 def _colours(facts: Mapping[str, Any], metadata: BandMetadata, bands: int) -> tuple[str, ...]:
-    """Colour interpretation of each band; what the file's XML says wins over the TIFF's tags, as in GDAL."""
+    """Return the colour interpretation of each band; the file's XML overrides the TIFF tags, as in GDAL."""
     found = [str(colour) for colour in facts.get("colours", [])][:bands]
     found += ["undefined"] * (bands - len(found))
     return tuple(metadata.colours.get(band, colour) for band, colour in enumerate(found))
 
 
 def _valid(decoded: quarantine.Decoded, colours: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Pixels (H, W) that are not transparent, masked, or nodata (or not a number) in every colour band."""
+    """Mark the pixels (H, W) that are not transparent, masked, or nodata (or NaN) in every colour band."""
     pixels, nodata = decoded.pixels, decoded.facts.get("nodata")
     valid: NDArray[np.bool_] = np.ones(pixels.shape[1:], np.bool_)
     if decoded.mask is not None:
@@ -126,8 +124,8 @@ def _valid(decoded: quarantine.Decoded, colours: tuple[str, ...]) -> NDArray[np.
         valid &= pixels[colours.index("alpha")] > 0
     bands = [band for band, colour in enumerate(colours) if colour != "alpha"]
     if pixels.dtype.kind == "f":
-        # In floating point nodata is never a dark pixel, so one band without data is enough to drop a
-        # pixel where that band is used: it becomes NaN there.
+        # In floating point nodata is never a dark pixel, so one used band without data is enough to drop a
+        # pixel. It becomes NaN here, because the bands in use are not known yet.
         if nodata is not None:
             pixels[pixels == pixels.dtype.type(nodata)] = np.nan
         valid &= ~np.logical_and.reduce([np.isnan(pixels[band]) for band in bands])
@@ -139,7 +137,7 @@ def _valid(decoded: quarantine.Decoded, colours: tuple[str, ...]) -> NDArray[np.
 def _north_up(
     pixels: NDArray[Any], valid: NDArray[np.bool_], transform: Affine
 ) -> tuple[NDArray[Any], NDArray[np.bool_], Affine]:
-    """Turn a south-up raster over, exactly; rotated ones stay as they are."""
+    """Flip a south-up raster exactly; leave rotated rasters as they are."""
     if not (transform.is_rectilinear and transform.e > 0):
         return pixels, valid, transform
     flip = Affine.translation(0, valid.shape[0]) @ Affine.scale(1, -1)

@@ -1,7 +1,7 @@
-"""The container: header, directories (IFDs) and entries of a classic TIFF or BigTIFF, nothing trusted.
+"""The container: header, directories (IFDs) and entries of an untrusted classic TIFF or BigTIFF.
 
-Sources: TIFF 6.0 (Adobe, 1992), BigTIFF (libtiff design notes). Nothing is allocated from a declared
-size before that size has been checked against the file's own.
+Sources: TIFF 6.0 (Adobe, 1992), BigTIFF (libtiff design notes). A declared size is checked against the
+file's own size before anything is allocated for it.
 """
 
 import struct
@@ -22,8 +22,8 @@ _UNSIGNED = {1: "u1", 3: "u2", 4: "u4", 16: "u8"}
 
 
 @dataclass(frozen=True)
-class Layout:
-    """How this file writes numbers: byte order and the sizes BigTIFF doubles."""
+class TiffLayout:
+    """Number formats of a file: its byte order, and the sizes that are larger in BigTIFF."""
 
     order: Literal["<", ">"]
     big: bool
@@ -40,28 +40,28 @@ class Layout:
 
     @property
     def entry_format(self) -> str:
-        """Struct format of an entry's tag, type and count; its value or position follows."""
+        """Struct format of an entry's tag, type and count, which its value or position follows."""
         return self.order + ("HHQ" if self.big else "HHI")
 
     @property
     def count_bytes(self) -> int:
-        """Bytes of a directory's number of entries."""
+        """Size in bytes of a directory's number of entries."""
         return 8 if self.big else 2
 
     @property
     def entry_bytes(self) -> int:
-        """Bytes of one entry."""
+        """Size in bytes of one entry."""
         return 20 if self.big else 12
 
     @property
     def offset_bytes(self) -> int:
-        """Bytes of a position in the file, also the most an entry holds without pointing elsewhere."""
+        """Size in bytes of a position in the file, and of the longest value that an entry holds itself."""
         return 8 if self.big else 4
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One tag: where its values lie (checked to be inside the file), their type and count."""
+    """A tag with the type, count and position of its values, which lie inside the file."""
 
     tag: int
     type: int
@@ -70,23 +70,23 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """Bytes of the values."""
+        """Size in bytes of the values."""
         return _TYPE_BYTES[self.type] * self.count
 
 
 @dataclass(frozen=True)
 class Directory:
-    """One IFD: its position, its entries in file order and the position of the next one (0: none)."""
+    """An IFD: its position, its entries in file order and the position of the next IFD (0: none)."""
 
     body: bytes
-    layout: Layout
+    layout: TiffLayout
     offset: int
     entries: tuple[Entry, ...]
     next_offset: int
 
     @property
     def end(self) -> int:
-        """Position just after the directory."""
+        """Position of the first byte after the directory."""
         layout = self.layout
         return self.offset + layout.count_bytes + len(self.entries) * layout.entry_bytes + layout.offset_bytes
 
@@ -95,29 +95,31 @@ class Directory:
         return next((entry for entry in self.entries if entry.tag == tag), None)
 
     def numbers(self, tag: int) -> NDArray[np.uint64]:
-        """Values of an unsigned integer tag, empty when absent; refuses another type."""
+        """Return the values of an unsigned integer tag, empty when absent; refuse another type."""
         entry = self.find(tag)
         if entry is None:
             return np.empty(0, np.uint64)
         if entry.type not in _UNSIGNED:
-            raise DamagedTiffError(f"TIFF tag {tag} must hold whole numbers, not type {entry.type}.", tag=tag)
+            raise DamagedTiffError(
+                f"TIFF tag {tag} must hold whole numbers, but has type {entry.type}.", tag=tag
+            )
         dtype = np.dtype(_UNSIGNED[entry.type]).newbyteorder(self.layout.order)
         values = np.frombuffer(self.body, dtype, entry.count, entry.position)
         return values.astype(np.uint64)
 
     def number(self, tag: int, default: int) -> int:
-        """First value of an unsigned integer tag, or `default` when absent or empty."""
+        """Return the first value of an unsigned integer tag, or `default` when absent or empty."""
         values = self.numbers(tag)
         return int(values[0]) if values.size else default
 
     def raw(self, tag: int) -> bytes:
-        """Bytes of the values of `tag`, empty when absent."""
+        """Return the bytes of the values of `tag`, empty when absent."""
         entry = self.find(tag)
         return self.body[entry.position : entry.position + entry.size] if entry else b""
 
 
-def read_layout(body: bytes) -> tuple[Layout, int]:
-    """Layout and position of the first directory; raises 415 unless `body` starts like a TIFF."""
+def read_layout(body: bytes) -> tuple[TiffLayout, int]:
+    """Return the layout and the position of the first directory; 415 unless `body` starts like a TIFF."""
     if body[:2] not in (b"II", b"MM"):
         raise NotGeoTiffError("The file does not start like a TIFF. Send the GeoTIFF itself, not an archive.")
     order: Literal["<", ">"] = "<" if body[:2] == b"II" else ">"
@@ -125,14 +127,14 @@ def read_layout(body: bytes) -> tuple[Layout, int]:
         raise DamagedTiffError(f"The file ends after {len(body)} bytes, inside its header.")
     version = struct.unpack_from(order + "H", body, 2)[0]
     if version == 42:
-        return Layout(order, big=False), struct.unpack_from(order + "I", body, 4)[0]
+        return TiffLayout(order, big=False), struct.unpack_from(order + "I", body, 4)[0]
     if version == 43 and len(body) >= 16 and struct.unpack_from(order + "HH", body, 4) == (8, 0):
-        return Layout(order, big=True), struct.unpack_from(order + "Q", body, 8)[0]
-    raise NotGeoTiffError(f"The file's version number is {version}; a TIFF has 42, a BigTIFF 43.")
+        return TiffLayout(order, big=True), struct.unpack_from(order + "Q", body, 8)[0]
+    raise NotGeoTiffError(f"The file's version number is {version}. A TIFF has 42, a BigTIFF 43.")
 
 
 def read_directories(body: bytes, most: int) -> tuple[Directory, ...]:
-    """Follow the chain of directories, at most `most` of them, refusing loops."""
+    """Follow the chain of directories; refuse loops and more than `most` directories."""
     layout, offset = read_layout(body)
     directories: list[Directory] = []
     seen: set[int] = set()
@@ -149,7 +151,7 @@ def read_directories(body: bytes, most: int) -> tuple[Directory, ...]:
     return tuple(directories)
 
 
-def _read_directory(body: bytes, layout: Layout, offset: int) -> Directory:
+def _read_directory(body: bytes, layout: TiffLayout, offset: int) -> Directory:
     first = offset + layout.count_bytes
     if first > len(body):
         raise DamagedTiffError(
@@ -157,10 +159,10 @@ def _read_directory(body: bytes, layout: Layout, offset: int) -> Directory:
         )
     count = struct.unpack_from(layout.count_format, body, offset)[0]
     if not 0 < count <= MAX_TAGS:
-        raise DamagedTiffError(f"A TIFF directory declares {count} tags; 1 to {MAX_TAGS} are read.")
+        raise DamagedTiffError(f"A TIFF directory declares {count} tags. Loupe reads 1 to {MAX_TAGS}.")
     after = first + count * layout.entry_bytes
     if after + layout.offset_bytes > len(body):
-        raise DamagedTiffError("A TIFF directory runs past the end of the file: the upload may be cut off.")
+        raise DamagedTiffError("A TIFF directory runs past the end of the file. The upload may be cut off.")
     entries = tuple(_read_entry(body, layout, first + i * layout.entry_bytes) for i in range(count))
     if len({entry.tag for entry in entries}) < count:
         raise DamagedTiffError("A TIFF directory holds the same tag twice.")
@@ -168,18 +170,18 @@ def _read_directory(body: bytes, layout: Layout, offset: int) -> Directory:
     return Directory(body, layout, offset, entries, next_offset)
 
 
-def _read_entry(body: bytes, layout: Layout, at: int) -> Entry:
+def _read_entry(body: bytes, layout: TiffLayout, at: int) -> Entry:
     tag, kind, count = struct.unpack_from(layout.entry_format, body, at)
     if kind not in _TYPE_BYTES:
         raise DamagedTiffError(f"TIFF tag {tag} has the unknown type {kind}.", tag=tag)
     size = _TYPE_BYTES[kind] * count
     if size > MAX_TAG_BYTES:
         raise DamagedTiffError(
-            f"TIFF tag {tag} declares {size} bytes; at most {MAX_TAG_BYTES} are read.", tag=tag
+            f"TIFF tag {tag} declares {size} bytes. At most {MAX_TAG_BYTES} are read.", tag=tag
         )
     position = at + layout.entry_bytes - layout.offset_bytes
     if size > layout.offset_bytes:
         position = struct.unpack_from(layout.offset_format, body, position)[0]
     if position + size > len(body):
-        raise DamagedTiffError(f"TIFF tag {tag} points outside the file: the upload may be cut off.", tag=tag)
+        raise DamagedTiffError(f"TIFF tag {tag} points outside the file. The upload may be cut off.", tag=tag)
     return Entry(tag, kind, count, position)

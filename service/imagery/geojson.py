@@ -1,34 +1,35 @@
-"""Rings of longitude and latitude as RFC 7946 geometries: split at the antimeridian, closed over a pole."""
+"""RFC 7946 geometries from rings of longitude and latitude: split at the antimeridian, closed at a pole."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from shapely.affinity import translate
 
+from service.geotiff.ground import Floats
+
 DECIMALS = 8
-"""Of a degree: about a millimetre."""
+"""Decimals of a degree in documents: about a millimetre."""
 
 POLE = 90 - 1e-9
-"""A point nearer to a pole than this, a tenth of a millimetre, has no longitude of its own."""
+"""Latitude from which a point counts as a pole, without a longitude: a tenth of a millimetre from it."""
 
-Floats = NDArray[np.float64]
 Geometry = dict[str, Any]
 
 
 def unwrap(rings: Floats) -> Floats:
-    """Rings (..., P, 2) whose longitudes go on beyond 180 degrees where a ring crosses the antimeridian."""
+    """Let longitudes of rings (..., P, 2) continue beyond 180 degrees without a jump at the antimeridian."""
     rings = rings.copy()
     rings[..., 0] = np.unwrap(rings[..., 0], period=360, axis=-1)
     return rings
 
 
 def geometry(rings: Sequence[Floats]) -> Geometry:
-    """A Polygon, or a MultiPolygon where it crosses the antimeridian (section 3.1.9): first the outer ring.
+    """Write rings, the outer one first, as a Polygon, or a MultiPolygon across the antimeridian.
 
-    Outer rings run counter-clockwise, holes clockwise (section 3.1.6), whichever way they came.
+    RFC 7946, sections 3.1.6 and 3.1.9: outer rings run counter-clockwise and holes clockwise, whatever
+    their direction was.
     """
     outer, *holes = (_closed(unwrap(_spread(ring))) for ring in rings)
     polygon = shapely.Polygon(outer, [_beside(hole, outer) for hole in holes])
@@ -41,15 +42,15 @@ def geometry(rings: Sequence[Floats]) -> Geometry:
         translate(shapely.intersection(polygon, strip), -360 * turn)
         for turn, strip in zip(turns, strips, strict=True)
     ]
-    # Slivers narrower than what is written vanish.
+    # Slivers narrower than the written decimals vanish.
     pieces = shapely.get_parts(shapely.set_precision(parts, 10.0**-DECIMALS))
     return _document([piece for piece in pieces if isinstance(piece, shapely.Polygon) and not piece.is_empty])
 
 
 def bounds(geometries: Sequence[Geometry]) -> list[float]:
-    """West, south, east, north of some geometries: of all ways round the Earth the shortest.
+    """Return west, south, east and north of some geometries, by the shortest way round the Earth.
 
-    West is more than east where that crosses the antimeridian (section 5.2).
+    West is greater than east if that way crosses the antimeridian (RFC 7946, section 5.2).
     """
     outer = [np.asarray(polygon[0]) for one in geometries for polygon in _polygons(one)]
     low, high = (np.array([pick(ring, axis=0) for ring in outer]) for pick in (np.min, np.max))
@@ -71,7 +72,7 @@ def _polygons(one: Geometry) -> list[Any]:
 
 
 def _spread(ring: Floats) -> Floats:
-    """Every corner at a pole as two: on the meridian that leads to it, and on the one that leads away."""
+    """Replace a corner at a pole by two: on the meridian that leads to it and on the one that leads away."""
     open_ring, points = ring[:-1], []
     for at, point in enumerate(open_ring):
         if abs(point[1]) < POLE:
@@ -83,15 +84,15 @@ def _spread(ring: Floats) -> Floats:
 
 
 def _closed(ring: Floats) -> Floats:
-    """A ring that runs once around a pole, led along the antimeridian's two sides to hold it."""
+    """Close a ring; lead one that runs around a pole along both sides of the antimeridian to enclose it."""
     if abs(ring[-1, 0] - ring[0, 0]) < 180:
-        return np.concatenate([ring[:-1], ring[:1]])  # a turn and back leaves its rounding behind
+        return np.concatenate([ring[:-1], ring[:1]])  # unwrapping left a rounding error in the closing point
     pole = np.copysign(90, ring[:, 1].mean())
     return np.concatenate([ring, [(ring[-1, 0], pole), (ring[0, 0], pole)], ring[:1]])
 
 
 def _beside(hole: Floats, outer: Floats) -> Floats:
-    """A hole as many turns around the Earth as its outer ring."""
+    """Shift a hole by whole turns around the Earth to lie beside its outer ring."""
     turns = np.round((outer[:, 0].mean() - hole[:, 0].mean()) / 360)
     return np.asarray(hole + np.array([360 * turns, 0]))
 

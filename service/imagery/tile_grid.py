@@ -1,4 +1,4 @@
-"""Where the tiles and patches of a scene lie: indices to rings on the ground and to square metres.
+"""The tiles and patches of a scene: from indices to rings on the ground and to areas in square metres.
 
 Tile t = row * columns + column. Patch i of a tile is column-major, as in the paper: row i % 4, column i // 4.
 """
@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from models.grid import GRID, PATCHES
-from service.geotiff.ground import to_wgs84
+from service.geotiff.ground import Floats, to_wgs84
 from service.imagery.geojson import geometry, unwrap
 
-_EDGE_POINTS = 16  # along each side of the footprint
+_EDGE_POINTS = 16  # points along each side of the footprint
 # Ring of a cell, in (column, row) steps from its upper left corner: counter-clockwise in a north-up raster.
 _RING = np.array([(0, 0), (0, 1), (1, 1), (1, 0), (0, 0)], np.float64)
 
-Floats = NDArray[np.float64]
 Indices = NDArray[np.integer[Any]]
 
 
@@ -41,31 +40,31 @@ class TileGrid:
         return self.columns * self.rows
 
     def patch_corners(self, tiles: Indices, patches: Indices) -> Floats:
-        """Closed rings (N, 5, 2) of N patches in the grid's CRS, where their edges are straight."""
+        """Return closed rings (N, 5, 2) of N patches in the grid's CRS, in which their edges are straight."""
         tiles, patches = self._checked(tiles, patches)
         column = tiles % self.columns * GRID + patches // GRID
         row = tiles // self.columns * GRID + patches % GRID
         return self._rings(column, row, self.tile_px / GRID)
 
     def patch_rings_wgs84(self, tiles: Indices, patches: Indices) -> Floats:
-        """Closed rings (N, 5, 2) of N patches, longitude and latitude, counter-clockwise.
+        """Return closed rings (N, 5, 2) of N patches, longitude and latitude, counter-clockwise.
 
-        Longitudes go on beyond 180 degrees where a ring crosses the antimeridian; a ring around a pole ends
-        a turn from where it began. `geojson.geometry` makes either an RFC 7946 geometry.
+        Longitudes continue beyond 180 degrees if a ring crosses the antimeridian; a ring around a pole ends
+        360 degrees from its start. `geojson.geometry` makes either an RFC 7946 geometry.
         """
         return _counter_clockwise(to_wgs84(self.crs, self.patch_corners(tiles, patches)))
 
     def tile_rings_wgs84(self, tiles: Indices) -> Floats:
-        """Closed rings (N, 5, 2) of N tiles, as patch_rings_wgs84."""
+        """Return closed rings (N, 5, 2) of N tiles, like patch_rings_wgs84."""
         tiles, _ = self._checked(tiles, np.zeros_like(tiles))
         rings = self._rings(tiles % self.columns, tiles // self.columns, self.tile_px)
         return _counter_clockwise(to_wgs84(self.crs, rings))
 
     def patch_areas_m2(self) -> Floats:
-        """Area (T, 16) of every patch on the WGS 84 ellipsoid, in square metres.
+        """Return the area (T, 16) of every patch on the WGS 84 ellipsoid, in square metres.
 
-        The corners are projected to Lambert's azimuthal equal-area projection centred on the scene
-        (Snyder 1987, chapter 24) and each quadrangle measured there by the shoelace formula.
+        The corners are projected with Lambert's azimuthal equal-area projection centred on the scene
+        (Snyder 1987, chapter 24), and each quadrangle is measured there by the shoelace formula.
         """
         return (
             self._areas(GRID)
@@ -75,14 +74,14 @@ class TileGrid:
         )
 
     def footprint_wgs84(self) -> dict[str, Any]:
-        """Outline of all tiles as an RFC 7946 geometry."""
+        """Return the outline of all tiles as an RFC 7946 geometry."""
         along = np.linspace(0, 1, _EDGE_POINTS, endpoint=False)[:, None]
         sides = [start + (end - start) * along for start, end in pairwise(_RING)]
         outline = np.concatenate([*sides, _RING[:1]]) * (self.columns, self.rows) * self.tile_px
         return geometry([to_wgs84(self.crs, _apply(self.transform, outline))])
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values; `from_json` takes them back."""
+        """Return plain values that `from_json` reads back."""
         return {
             "columns": self.columns,
             "rows": self.rows,
@@ -93,7 +92,7 @@ class TileGrid:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "TileGrid":
-        """The grid that `to_json` wrote."""
+        """Read a grid that `to_json` wrote."""
         return cls(
             columns=values["columns"],
             rows=values["rows"],
@@ -113,7 +112,7 @@ class TileGrid:
         return _apply(self.transform, (start[:, None] + _RING) * step)
 
     def _areas(self, split: int) -> Floats:
-        """Areas (rows * split, columns * split) of the cells of each tile cut split x split."""
+        """Return areas (rows * split, columns * split) of the cells of each tile cut split x split."""
         column = np.arange(self.columns * split + 1) * (self.tile_px / split)
         row = np.arange(self.rows * split + 1) * (self.tile_px / split)
         nodes = _apply(self.transform, np.stack(np.meshgrid(column, row), axis=-1))
@@ -127,7 +126,7 @@ class TileGrid:
 
 
 def quadrangle_area_m2(transform: Affine, crs: str, width: float, height: float) -> float:
-    """Area in square metres of a raster of width x height pixels, however large or warped."""
+    """Return the area in square metres of a raster of width x height pixels, however large or warped."""
     pieces = TileGrid(
         columns=16, rows=16, tile_px=1, transform=transform @ Affine.scale(width / 16, height / 16), crs=crs
     )
@@ -135,7 +134,7 @@ def quadrangle_area_m2(transform: Affine, crs: str, width: float, height: float)
 
 
 def _apply(transform: Affine, points: NDArray[Any]) -> Floats:
-    """Affine of points (..., 2)."""
+    """Apply an affine transform to points (..., 2)."""
     linear = np.array([[transform.a, transform.d], [transform.b, transform.e]])
     return np.asarray(points @ linear + (transform.c, transform.f), np.float64)
 
@@ -149,7 +148,7 @@ def _equal_area(crs: str, points: Floats, centre: Floats) -> Floats:
 
 
 def _counter_clockwise(rings: Floats) -> Floats:
-    """Turn round the rings (N, 5, 2) that run clockwise, once their longitudes are unwrapped."""
+    """Unwrap the longitudes of rings (N, 5, 2) and reverse the rings that run clockwise."""
     rings = unwrap(rings)
     x, y = rings[..., 0] - rings[:, :1, 0], rings[..., 1] - rings[:, :1, 1]
     twice = (x[:, :-1] * y[:, 1:] - x[:, 1:] * y[:, :-1]).sum(axis=1)

@@ -1,4 +1,4 @@
-"""What a client may ask a plan to optimise."""
+"""The objective that a client chooses for a plan, as options."""
 
 from typing import Literal
 
@@ -28,7 +28,7 @@ class ObjectiveError(InvalidInputError):
 
 
 class AccuracyUnreachableError(InvalidInputError):
-    """The bundle never reached the accuracy asked for where it was evaluated."""
+    """The bundle did not reach the requested accuracy in its evaluation."""
 
     code = "accuracy-unreachable"
     title = "The bundle does not reach this accuracy"
@@ -41,8 +41,8 @@ class ObjectiveOptions(BaseModel):
 
     objective: Kind | None = Field(
         None,
-        description="what to optimise; without it, what the number given says, else `policy`: the patches "
-        "whose utility reaches the bundle's threshold",
+        description="Objective to optimise. By default the one whose number is given, otherwise `policy`: "
+        "buy the patches whose utility reaches the bundle's threshold.",
     )
     cost_weight: float | None = Field(
         None,
@@ -50,32 +50,35 @@ class ObjectiveOptions(BaseModel):
         ge=0,
         le=1e9,
         allow_inf_nan=False,
-        description="utility that one unit of money must bring: maximises the sum of utilities minus "
-        "lambda times the bill",
+        description="Utility that one unit of money must bring: maximises the sum of utilities minus "
+        "lambda times the bill.",
     )
     max_cost: str | None = Field(
         None,
         pattern=r"^\d{1,12}(\.\d{1,3})?$",
         examples=["50.00"],
-        description="the most to spend, in the price list's currency",
+        description="Most to spend, in the currency of the price list.",
     )
-    max_patches: int | None = Field(None, ge=0, le=10**9, description="the most patches to buy")
+    max_patches: int | None = Field(None, ge=0, le=10**9, description="Most patches to buy.")
     target_accuracy: float | None = Field(
         None,
         gt=0,
         le=1,
         allow_inf_nan=False,
-        description="the least accuracy to expect, as measured where the bundle was evaluated; buys no more "
-        "than that took",
+        description="Accuracy to reach, 0 to 1, as measured in the bundle's evaluation. Buys no more than "
+        "that needed there.",
     )
 
     @property
     def needs_evaluation(self) -> bool:
-        """Whether the objective depends on the bundle, not on utilities alone."""
+        """Whether the objective depends on the bundle's evaluation or threshold, not only on utilities."""
         return self._kind() in {"policy", "target_accuracy"}
 
     def objective_in(self, currency: str, manifest: Manifest) -> Objective:
-        """Return the objective for a bundle. ObjectiveError, AccuracyUnreachableError."""
+        """Return the objective for a bundle.
+
+        Errors: objective-unclear, accuracy-unreachable, invalid-input (too many decimals of money).
+        """
         wanted = self._kind()
         if wanted == "policy":
             return Policy(threshold=manifest.threshold)
@@ -87,7 +90,7 @@ class ObjectiveOptions(BaseModel):
             return MaxPatches(patches=self.max_patches)
         if self.target_accuracy is not None:
             return _reaching(self.target_accuracy, manifest)
-        raise ObjectiveError(f"the objective {wanted} needs a number: {wanted}=...", objective=wanted)
+        raise ObjectiveError(f"The objective {wanted} needs a number. Add {wanted}=...", objective=wanted)
 
     def _kind(self) -> Kind:
         numbers: dict[Kind, object] = {
@@ -100,7 +103,7 @@ class ObjectiveOptions(BaseModel):
         wanted: Kind = self.objective or (given[0] if given else "policy")
         if extra := [kind for kind in given if kind != wanted]:
             raise ObjectiveError(
-                f"a plan has one objective: {wanted} was asked for, but {', '.join(extra)} is given too",
+                f"A plan has one objective. Choose between {wanted} and {', '.join(extra)}: both were given.",
                 objective=wanted,
                 given=given,
             )
@@ -115,7 +118,8 @@ def _reaching(accuracy: float, manifest: Manifest) -> TargetAccuracy:
             "was released without an evaluation" if best is None else f"reached {100 * best:.1f} % at best"
         )
         raise AccuracyUnreachableError(
-            f"{100 * accuracy:g} % was asked for; the bundle {manifest.name} {manifest.version} {reached}",
+            f"An accuracy of {100 * accuracy:g} % was requested, but the bundle {manifest.name} "
+            f"{manifest.version} {reached}.",
             target_accuracy=accuracy,
             best_accuracy=best,
         )

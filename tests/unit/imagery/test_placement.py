@@ -6,9 +6,8 @@ from affine import Affine
 from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
-from service.geotiff.errors import PatchMisplacedError, PatchTooCoarseError
 from service.geotiff.ground import transform_points
-from service.imagery.placement import place_patch
+from service.imagery.placement import PatchMisplacedError, PatchTooCoarseError, place_patch
 from service.imagery.radiometry import Imagery
 from service.imagery.tile_grid import TileGrid
 from tests.support import rasters as make

@@ -7,10 +7,10 @@ import pytest
 from affine import Affine
 
 from service.errors import LoupeError
-from service.geotiff.errors import BandsAmbiguousError, BandsMissingError, NoValidPixelsError, RadiometryError
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import Raster, read_geotiff
-from service.imagery.radiometry import RADIOMETRIES, to_imagery
+from service.imagery.bands import BandsAmbiguousError, BandsMissingError
+from service.imagery.radiometry import RADIOMETRIES, NoValidPixelsError, RadiometryError, to_imagery
 from tests.support import rasters as make
 
 

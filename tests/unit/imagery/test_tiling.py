@@ -8,15 +8,16 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.geotiff.errors import (
-    AlreadyHighResolutionError,
-    GeoreferenceError,
-    GsdTooCoarseError,
-    SceneTooSmallError,
-)
+from service.geotiff.errors import GeoreferenceError
 from service.geotiff.ground import pixel_steps_m
 from service.imagery.averaging import average_down
-from service.imagery.tiling import Tiles, cut_tiles
+from service.imagery.tiling import (
+    AlreadyHighResolutionError,
+    GsdTooCoarseError,
+    SceneTooSmallError,
+    Tiles,
+    cut_tiles,
+)
 from tests.support import rasters as make
 
 LR_PX, LR_GSD, HR_GSD = 8, 9.75, 0.348
@@ -121,7 +122,7 @@ def test_as_fine_as_what_would_be_bought_is_refused() -> None:
 
 
 def test_smaller_than_a_tile_is_refused_in_metres() -> None:
-    with pytest.raises(SceneTooSmallError, match="70 x 640 m; one tile of this bundle takes 80 x 80 m"):
+    with pytest.raises(SceneTooSmallError, match="70 x 640 m, but one tile of this bundle is 80 x 80 m"):
         cut(10, 10, 64, 7)
 
 
