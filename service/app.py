@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TypedDict
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 
 from service.bundles.predictor import Predictor, load_predictor
@@ -18,6 +18,7 @@ from service.geotiff import gdal_lock
 from service.health import router as health
 from service.ledger.adjustments import router as adjustments
 from service.ledger.routes import router as ledger
+from service.orders.expiry import expire_before_writing, expiring_orders
 from service.orders.routes import router as orders
 from service.plans.routes import router as plans
 from service.pricing.routes import router as pricing
@@ -64,10 +65,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,  # the framework's pages load scripts from elsewhere; service.web.reference has ours
         redoc_url=None,
     )
-    # Before the ledger, whose path of one transfer would take "adjustments" for its name.
-    domains = (pricing, plans, bundles, orders, classification, adjustments, ledger, reports, dashboard)
-    for router in (health, reference, *domains):
+    for router in (health, reference, pricing, plans, bundles, orders, classification, reports, dashboard):
         app.include_router(router)
+    # The path of one transfer would take "adjustments" for its name, so adjustments come first.
+    for router in (adjustments, ledger):
+        app.include_router(router, dependencies=[Depends(expire_before_writing)])
     install_problem_handlers(app)
     app.add_middleware(BodyCapMiddleware, limits=body_limits(settings), default=settings.body_limit)
     app.add_middleware(EnvelopeMiddleware)
@@ -90,7 +92,8 @@ def lifespan_of(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextM
         gdal_lock.assert_locked()
         state = await run_in_threadpool(open_state, settings)
         try:
-            yield state
+            async with expiring_orders(state["database"], settings.expiry_seconds):
+                yield state
         finally:
             state["database"].engine.dispose()
 

@@ -14,7 +14,8 @@ from service.database.embedded import stop_embedded
 from service.database.engine import check_ready, open_database
 from service.database.roles import check_role
 from service.errors import UnavailableError
-from service.orders.ending import expire_orders
+from service.orders.expiry import expire_orders
+from service.pricing.repository import ensure_examples_everywhere
 from service.settings import Settings
 
 DRAIN_SECONDS = 20
@@ -70,7 +71,9 @@ def prepare(settings: Settings) -> str | None:
         chosen = settings.api_key.get_secret_value() if settings.api_key else None
         expire_orders(database)
         with database.sessions.begin() as session:
-            return ensure_first_key(session, chosen)
+            key = ensure_first_key(session, chosen)
+            ensure_examples_everywhere(session)
+            return key
     finally:
         database.engine.dispose()
 

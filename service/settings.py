@@ -38,6 +38,9 @@ class Settings(BaseSettings):
 
     quote_days: int = Field(30, ge=1, le=366, description="days for which a plan may be ordered")
     order_days: int = Field(30, ge=1, le=366, description="days for which an order awaits its patches")
+    expiry_seconds: float = Field(
+        60.0, gt=0, description="seconds between two searches for overdue orders, whose holds are released"
+    )
 
     @field_validator("api_key")
     @classmethod

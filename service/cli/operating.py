@@ -57,7 +57,7 @@ def create_key(name: Annotated[str, typer.Argument(metavar="NAME", help="What th
 def expire_overdue_orders() -> None:
     """End every order whose time is up and RELEASE what it holds. Worth running every day."""
     from service.database.engine import open_database
-    from service.orders.ending import expire_orders
+    from service.orders.expiry import expire_orders
 
     database = open_database(read_settings())
     try:

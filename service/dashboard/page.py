@@ -12,7 +12,7 @@ from service.access.tables import Workspace
 from service.ledger.repository import Budget, list_budgets, list_lines
 from service.ledger.schemas import LedgerLineOut
 from service.money import Money
-from service.orders.tables import Order
+from service.orders.tables import STATUS_NOW, Order
 from service.plans.repository import page_of_plans
 from service.plans.schemas import PlanSummary
 from service.pricing.tables import PriceList
@@ -94,8 +94,9 @@ def plan_cards(session: Session, workspace_id: UUID) -> list[PlanCard]:
     """Return the newest plans with their last orders' status and their price lists."""
     rows, _ = page_of_plans(session, workspace_id, PageRequest(PLANS, None))
     plans = [plan for plan, _ in rows]
-    query = select(Order).where(Order.plan_id.in_([plan.id for plan in plans])).order_by(Order.created_at)
-    standing = {order.plan_id: order.status for order in session.scalars(query)}
+    ordered = Order.plan_id.in_([plan.id for plan in plans])
+    query = select(Order.plan_id, STATUS_NOW).where(ordered).order_by(Order.created_at)
+    standing = dict(session.execute(query).all())
     prices_query = select(PriceList).where(PriceList.id.in_([plan.price_list_id for plan in plans]))
     prices = {price_list.id: price_list for price_list in session.scalars(prices_query)}
     return [

@@ -1,7 +1,7 @@
 """What the ledger says: budgets with their balances, transfers in order, and what is wrong with it."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -65,11 +65,22 @@ class LedgerLine:
     budget: str
 
 
+# Holds of overdue orders count as released, before the entry that releases them is made. What is then
+# available is what the limit leaves of held and spent, as in `budget_now`.
 _BUDGETS = """
     SELECT id, workspace_id, name, currency, created_at, version, limit_minor, period_starts_on,
-        available_minor, held_minor, spent_minor,
+        available_minor + greatest(0, limit_minor - held_minor + overdue.minor - spent_minor) - room_minor
+            AS available_minor,
+        held_minor - overdue.minor AS held_minor, spent_minor,
         period, starts_on, ends_on, enforcement, thresholds, tags, approval_above_minor
-    FROM ledger.budget_now WHERE workspace_id = :workspace {filter}
+    FROM ledger.budget_now
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(h.amount - h.settled - h.released), 0)::bigint AS minor
+        FROM public."order" o JOIN ledger.hold h ON h.id = o.hold_id
+        WHERE o.budget_id = budget_now.id AND o.status IN ('held', 'accepted', 'processing')
+            AND o.expires_at <= now()
+    ) AS overdue
+    WHERE workspace_id = :workspace {filter}
     ORDER BY created_at DESC, id DESC LIMIT :limit
 """
 
@@ -142,6 +153,10 @@ class OrderMoney:
     def net(self) -> Money:
         """Final cost: settled, minus refunds, plus later charges."""
         return self.settled - self.refunded + self.charged
+
+    def once_ended(self) -> "OrderMoney":
+        """Return the same money after the order's end has released what its hold has left."""
+        return replace(self, released=self.total - self.settled)
 
 
 _ORDER_MONEY = """

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from service.access.repository import Caller
 from service.errors import ConflictError, LoupeError
-from service.orders.ending import check_in_time, end_order
+from service.orders.ending import end_order
+from service.orders.expiry import check_in_time
 from service.orders.repository import find_order, record_status
 from service.orders.schemas import ApprovalIn
 from service.orders.tables import Order, OrderStatus
@@ -46,7 +47,9 @@ def decide(session: Session, caller: Caller, order_id: UUID, wanted: ApprovalIn)
         raise OrderNotHeldError(f"It is {order.status}.", order=str(order.id), order_status=order.status)
     check_other_key(order, caller)
     if wanted.decision == "approve":
-        record_status(session, order, OrderStatus.ACCEPTED, "approved", caller.key_id, wanted.note)
+        record_status(
+            session, order, OrderStatus.ACCEPTED, "approved", key_id=caller.key_id, note=wanted.note
+        )
     else:
         end_order(session, order, OrderStatus.REJECTED, "approval_refused", caller.key_id, wanted.note)
     return order

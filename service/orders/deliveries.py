@@ -19,7 +19,7 @@ from service.ledger.writer import settle
 from service.money import Money
 from service.orders.approval import ApprovalRequiredError
 from service.orders.checklist import Checklist, Place
-from service.orders.ending import check_in_time
+from service.orders.expiry import check_in_time
 from service.orders.lifecycle import advance
 from service.orders.paying import Price, price_of
 from service.orders.repository import find_delivery, find_order, plan_of

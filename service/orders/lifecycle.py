@@ -12,7 +12,7 @@ from service.ledger.repository import get_budget
 from service.ledger.writer import reserve
 from service.money import Money
 from service.orders.budgets import choose_budget, needs_approval, warnings_of
-from service.orders.ending import end_order, expire_if_overdue
+from service.orders.ending import end_order
 from service.orders.repository import delivered_counts, record_status, standing_order_of
 from service.orders.schemas import OrderWarning
 from service.orders.tables import Order, OrderStatus
@@ -67,9 +67,9 @@ def place_order(
     order.hold_id = reserve(session, caller.workspace_id, paying, cost, f"order:{order.id}")
     budget = get_budget(session, caller.workspace_id, paying)  # locked by the hold: nobody else moves it
     if needs_approval(budget, cost):
-        record_status(session, order, OrderStatus.HELD, "approval_required", caller.key_id)
+        record_status(session, order, OrderStatus.HELD, "approval_required", key_id=caller.key_id)
     else:
-        record_status(session, order, OrderStatus.ACCEPTED, "hold_taken", caller.key_id)
+        record_status(session, order, OrderStatus.ACCEPTED, "hold_taken", key_id=caller.key_id)
     return order, warnings_of(budget, cost)
 
 
@@ -82,7 +82,7 @@ def advance(session: Session, order: Order, key_id: str) -> None:
     if delivered == order.patches:
         end_order(session, order, OrderStatus.COMPLETED, "all_delivered", key_id)
     elif order.status == OrderStatus.ACCEPTED:
-        record_status(session, order, OrderStatus.PROCESSING, "partial_delivery", key_id)
+        record_status(session, order, OrderStatus.PROCESSING, "partial_delivery", key_id=key_id)
 
 
 def _check_orderable(session: Session, plan: Plan) -> None:
@@ -101,7 +101,7 @@ def _check_orderable(session: Session, plan: Plan) -> None:
             f"Plan {newer} takes its place; order that one.", plan=str(plan.id), superseded_by=str(newer)
         )
     standing = standing_order_of(session, plan.id)
-    if standing is not None and not expire_if_overdue(session, standing.id):
+    if standing is not None:
         raise PlanAlreadyOrderedError(
             f"Order {standing.id} buys this plan; cancel it first to order the plan again.",
             plan=str(plan.id),

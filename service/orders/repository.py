@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
-from service.orders.tables import GIVEN_UP, Delivery, Order, OrderStatus, OrderStatusChange
+from service.orders.tables import GIVEN_UP, STATUS_NOW, Delivery, Order, OrderStatus, OrderStatusChange
 from service.plans.tables import Plan
 from service.web.paging import Cursor, PageRequest, fetch_page
 
@@ -53,6 +53,12 @@ def page_of_orders(
     """Return one page of the workspace's orders, newest first."""
     query = select(Order).where(Order.workspace_id == workspace_id)
     return fetch_page(session, query, Order, page)
+
+
+def statuses_now(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, OrderStatus]:
+    """Return the status of each order as readers see it: overdue orders count as expired."""
+    query = select(Order.id, STATUS_NOW).where(Order.id.in_(order_ids))
+    return {order_id: OrderStatus(status) for order_id, status in session.execute(query)}
 
 
 def find_delivery(session: Session, order_id: UUID, tile: int, patch: int) -> Delivery | None:
@@ -117,12 +123,14 @@ def record_status(
     order: Order,
     status: OrderStatus,
     reason_code: str,
+    *,
     key_id: str | None = None,
     note: str | None = None,
+    at: datetime | None = None,
 ) -> None:
     """Set the order's status and append it to the history; the caller holds the order's lock.
 
-    `key_id` says by whose key; None where the clock did it.
+    `key_id` names the key that caused it, None when the clock did; `at` defaults to now.
     """
     query = select(func.coalesce(func.max(OrderStatusChange.seq), 0))
     last = session.scalar(query.where(OrderStatusChange.order_id == order.id)) or 0
@@ -135,6 +143,7 @@ def record_status(
             reason_code=reason_code,
             key_id=key_id,
             note=note,
+            **({} if at is None else {"at": at}),
         )
     )
     session.flush()

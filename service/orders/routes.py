@@ -15,7 +15,8 @@ from service.errors import LoupeError
 from service.orders.approval import decide
 from service.orders.decoding import DecodeDep
 from service.orders.deliveries import Upload, deliver
-from service.orders.ending import cancel_order, expire_order
+from service.orders.ending import cancel_order
+from service.orders.expiry import expire_before_writing
 from service.orders.lifecycle import place_order
 from service.orders.paying import Price
 from service.orders.repository import delivered_sha256, find_order, page_of_orders
@@ -74,16 +75,12 @@ async def get_upload(
     )
 
 
-def end_if_overdue(request: Request, order_id: UUID, _caller: CallerDep) -> None:
-    """End the order if its time is up: whatever is asked of it then meets an expired order."""
-    expire_order(cast(Database, request.state.database), order_id)
-
-
 UploadDep = Annotated[Upload, Depends(get_upload)]
 
 
 @router.post(
     "",
+    dependencies=[Depends(expire_before_writing)],
     status_code=201,
     response_model=OrderOut,
     summary="Order a plan's patches: its cost is held on a budget",
@@ -121,7 +118,6 @@ def list_orders(
 
 @router.get(
     "/{order_id}",
-    dependencies=[Depends(end_if_overdue)],
     response_model_exclude_none=True,
     summary="Show an order: what it awaits, where to send it, what was paid",
     responses=problems(404, 422),
@@ -133,7 +129,7 @@ def get_order(order_id: UUID, caller: CallerDep, session: SessionDep) -> OrderOu
 
 @router.post(
     "/{order_id}/cancel",
-    dependencies=[Depends(end_if_overdue)],
+    dependencies=[Depends(expire_before_writing)],
     response_model_exclude_none=True,
     summary="Cancel an order: what was not delivered is released",
     responses=problems(404, 409, 422),
@@ -145,7 +141,6 @@ def cancel(order_id: UUID, caller: CallerDep, session: SessionDep) -> OrderOut:
 
 @router.get(
     "/{order_id}/statuses",
-    dependencies=[Depends(end_if_overdue)],
     response_model_exclude_none=True,
     summary="Show where an order stood, when, why and by whose key",
     responses=problems(404, 422),
@@ -160,7 +155,7 @@ def list_statuses(
 
 @router.post(
     "/{order_id}/approval",
-    dependencies=[Depends(end_if_overdue)],
+    dependencies=[Depends(expire_before_writing)],
     response_model_exclude_none=True,
     summary="Approve or reject a held order, with another key than it was placed with",
     responses=problems(403, 404, 409, 422),
@@ -172,7 +167,7 @@ def approve(order_id: UUID, wanted: ApprovalIn, caller: CallerDep, session: Sess
 
 @router.put(
     "/{order_id}/tiles/{tile}/patches/{patch}",
-    dependencies=[Depends(end_if_overdue)],
+    dependencies=[Depends(expire_before_writing)],
     status_code=201,
     response_model=DeliveryOut,
     summary="Deliver a bought patch: the GeoTIFF itself, paid from the hold once",

@@ -5,7 +5,17 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    case,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -35,6 +45,8 @@ OPEN = (OrderStatus.HELD, OrderStatus.ACCEPTED, OrderStatus.PROCESSING)
 """Patches are awaited, money is held."""
 GIVEN_UP = (OrderStatus.USER_CANCELLED, OrderStatus.REJECTED, OrderStatus.EXPIRED)
 """The rest is not bought; its plan may be ordered again."""
+NOT_DELIVERED_IN_TIME = "not_delivered_in_time"
+"""Reason of the step that ends an overdue order."""
 
 
 class Order(Base):
@@ -72,6 +84,18 @@ class Order(Base):
     key_id: Mapped[str | None] = mapped_column(ForeignKey("api_key.id", ondelete="RESTRICT"))  # who ordered
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
+
+
+def overdue_at(moment: ColumnElement[datetime]) -> ColumnElement[bool]:
+    """Return the condition that an order awaits patches although its time was up at `moment`."""
+    return Order.status.in_(OPEN) & (Order.expires_at <= moment)
+
+
+STATUS_NOW: ColumnElement[str] = case((overdue_at(func.now()), OrderStatus.EXPIRED), else_=Order.status)
+"""Status that every reader shows: an overdue order counts as expired before its hold is released.
+
+`now()` is the time at which the reading transaction began, so that one answer never contradicts itself.
+"""
 
 
 class OrderStatusChange(Base):

@@ -9,7 +9,14 @@ from models.grid import row_col
 from service.imagery.geojson import Geometry
 from service.ledger.repository import OrderMoney, money_of_orders
 from service.orders.checklist import Checklist, Place
-from service.orders.repository import Delivered, delivered_counts, delivered_patches, history, plan_of
+from service.orders.repository import (
+    Delivered,
+    delivered_counts,
+    delivered_patches,
+    history,
+    plan_of,
+    statuses_now,
+)
 from service.orders.schemas import (
     Amounts,
     AwaitedPatch,
@@ -23,7 +30,7 @@ from service.orders.schemas import (
     PatchCounts,
     StatusStep,
 )
-from service.orders.tables import OPEN, Delivery, Order, OrderStatus
+from service.orders.tables import NOT_DELIVERED_IN_TIME, OPEN, Delivery, Order, OrderStatus
 from service.plans.arrays import PlanArrays
 from service.plans.maps import outlines
 from service.plans.reading import grid_of
@@ -37,27 +44,31 @@ MOST_PATCHES = 4_096
 def summaries(session: Session, orders: Sequence[Order]) -> list[OrderSummary]:
     """Write a page of orders, with one query for all their deliveries."""
     ids = [order.id for order in orders]
-    delivered, money = delivered_counts(session, ids), money_of_orders(session, ids)
-    return [_summary(order, delivered.get(order.id, 0), money[order.id]) for order in orders]
+    statuses, delivered = statuses_now(session, ids), delivered_counts(session, ids)
+    money = money_of_orders(session, ids)
+    return [
+        _summary(order, statuses[order.id], delivered.get(order.id, 0), money[order.id]) for order in orders
+    ]
 
 
 def full(session: Session, order: Order, warnings: list[OrderWarning] | None = None) -> OrderOut:
     """Write one order with its history and patches."""
+    status = statuses_now(session, [order.id])[order.id]
     delivered = delivered_patches(session, order.id)
     money = money_of_orders(session, [order.id])[order.id]
     patches = OrderPatches(
-        awaited=_awaited(session, order, delivered),
+        awaited=_awaited(session, order, delivered) if status in OPEN else [],
         delivered=[_delivered(order, one) for one in delivered[:MOST_PATCHES]],
     )
-    summary = _summary(order, len(delivered), money)
+    summary = _summary(order, status, len(delivered), money)
     return OrderOut(
         **dict(summary), statuses=steps(session, order), patches=patches, warnings=warnings or None
     )
 
 
 def steps(session: Session, order: Order) -> list[StatusStep]:
-    """Write an order's history, oldest first."""
-    return [
+    """Write an order's history, oldest first; an overdue order's ends with the step that expires it."""
+    recorded = [
         StatusStep(
             status=OrderStatus(step.status),
             reason_code=step.reason_code,
@@ -67,6 +78,10 @@ def steps(session: Session, order: Order) -> list[StatusStep]:
         )
         for step in history(session, order.id)
     ]
+    status = statuses_now(session, [order.id])[order.id]
+    if status == OrderStatus.EXPIRED and recorded[-1].status != status:
+        recorded.append(StatusStep(status=status, reason_code=NOT_DELIVERED_IN_TIME, at=order.expires_at))
+    return recorded
 
 
 def receipt(order: Order, delivery: Delivery) -> DeliveryOut:
@@ -88,21 +103,21 @@ def receipt(order: Order, delivery: Delivery) -> DeliveryOut:
     )
 
 
-def _summary(order: Order, delivered: int, money: OrderMoney) -> OrderSummary:
+def _summary(order: Order, status: OrderStatus, delivered: int, money: OrderMoney) -> OrderSummary:
     return OrderSummary(
         id=order.id,
         plan=order.plan_id,
         budget=order.budget_id,
-        status=OrderStatus(order.status),
+        status=status,
         created_at=order.created_at,
         expires_at=order.expires_at,
-        amounts=_amounts(money),
+        amounts=_amounts(money if status in OPEN else money.once_ended()),
         counts=PatchCounts(
             bought=order.patches,
             delivered=delivered,
-            awaited=order.patches - delivered if order.status in OPEN else 0,
+            awaited=order.patches - delivered if status in OPEN else 0,
         ),
-        links=_links(order),
+        links=_links(order, status),
     )
 
 
@@ -118,7 +133,7 @@ def _amounts(money: OrderMoney) -> Amounts:
     )
 
 
-def _links(order: Order) -> list[Link]:
+def _links(order: Order, status: OrderStatus) -> list[Link]:
     path = f"/v1/orders/{order.id}"
     links = [
         Link(rel="self", href=path),
@@ -129,16 +144,14 @@ def _links(order: Order) -> list[Link]:
     ]
     if order.hold_id is not None:
         links.append(Link(rel="ledger", href=f"/v1/ledger?hold={order.hold_id}"))
-    if order.status == OrderStatus.HELD:
+    if status == OrderStatus.HELD:
         links.append(Link(rel="approval", href=f"{path}/approval", title="POST"))
-    if order.status in OPEN:
+    if status in OPEN:
         links.append(Link(rel="cancel", href=f"{path}/cancel", title="POST"))
     return links
 
 
 def _awaited(session: Session, order: Order, delivered: Sequence[Delivered]) -> list[AwaitedPatch]:
-    if order.status not in OPEN:
-        return []
     plan = plan_of(session, order)
     checklist = Checklist(selected=PlanArrays.of(plan).selected)
     waiting = checklist.awaited((one.tile, one.patch) for one in delivered)

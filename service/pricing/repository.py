@@ -9,6 +9,7 @@ from sqlalchemy import Select, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from service.access.tables import Workspace
 from service.errors import InvalidInputError, NotFoundError
 from service.pricing.billing import Terms
 from service.pricing.examples import EXAMPLES
@@ -41,6 +42,12 @@ def ensure_examples(session: Session, workspace_id: UUID) -> None:
     same = {"workspace_id": workspace_id, "version": 1, "example": True}
     rows = [terms.columns() | same | {"name": name} for name, terms in EXAMPLES.items()]
     session.execute(insert(PriceList).values(rows).on_conflict_do_nothing())
+
+
+def ensure_examples_everywhere(session: Session) -> None:
+    """Give every workspace the example price lists, unless it has them."""
+    for workspace_id in session.scalars(select(Workspace.id)):
+        ensure_examples(session, workspace_id)
 
 
 def publish(session: Session, workspace_id: UUID, fields: Mapping[str, Any]) -> tuple[PriceList, bool]:

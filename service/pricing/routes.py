@@ -66,7 +66,6 @@ def list_price_lists(
     request: Request, caller: CallerDep, session: SessionDep, page: PageDep
 ) -> Page[PriceListOut]:
     """Every version of every price list of the workspace, the shipped examples included."""
-    repository.ensure_examples(session, caller.workspace_id)
     rows, following = repository.page_of_price_lists(session, caller.workspace_id, page)
     return Page(items=[PriceListOut.of(row) for row in rows], links=page_links(request, following))
 

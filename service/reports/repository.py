@@ -8,7 +8,7 @@ from sqlalchemy import RowMapping, Select, column, select, table, tuple_
 from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
-from service.orders.tables import Order
+from service.orders.tables import STATUS_NOW, Order
 from service.plans.tables import Plan
 from service.reports.savings import OrderFigures
 from service.web.paging import Cursor, PageRequest
@@ -54,7 +54,7 @@ def _figures(workspace_id: UUID) -> Select[*tuple[Any, ...]]:
             Order.id.label("order_id"),
             Order.plan_id,
             Order.created_at,
-            Order.status,
+            STATUS_NOW.label("status"),
             Order.currency,
             Plan.patches_bought,
             Plan.baseline_minor,

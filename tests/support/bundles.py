@@ -31,6 +31,7 @@ def make_settings(home: Path, **overrides: Any) -> Settings:
         "threads": 1,
         "port": 0,
         "bundle": home / "no-bundle",
+        "expiry_seconds": 86_400,  # no sweep unless a test asks for one
     }
     return Settings(_env_file=None, **(values | overrides))
 

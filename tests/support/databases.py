@@ -9,6 +9,7 @@ from sqlalchemy.pool import NullPool
 
 from service.access.repository import ensure_first_key
 from service.database.engine import Database, connect, upgrade
+from service.pricing.repository import ensure_examples_everywhere
 
 KEY = "a-key-for-tests-only"
 NUMBERS = count(1)
@@ -28,13 +29,14 @@ def url_of(server: str, name: str) -> str:
 
 
 def make_template(server: str, name: str) -> str:
-    """Make a database at the newest migration with one workspace, which KEY opens; returns its name."""
+    """Make a database as a started server leaves it, with one workspace that KEY opens; return its name."""
     administer(server, f"CREATE DATABASE {name}")
     url = url_of(server, name)
     upgrade(url)
     database = connect(url)
     with database.sessions.begin() as session:
         ensure_first_key(session, KEY)
+        ensure_examples_everywhere(session)
     database.engine.dispose()
     return name
 

@@ -72,6 +72,19 @@ def deliver(client: TestClient, order: str, tile: int, patch: int, body: bytes |
     return client.put(path, content=make_patch(tile, patch) if body is None else body, headers=TIFF)
 
 
+def let_time_pass(database: Database, order: str) -> None:
+    """Make an order overdue from now on."""
+    with database.sessions.begin() as session:
+        session.execute(text('UPDATE "order" SET expires_at = now() WHERE id = :id'), {"id": order})
+
+
+def recorded_status(database: Database, order: str) -> str:
+    """Return the status that is written in the order's row."""
+    with database.sessions() as session:
+        query = text('SELECT status FROM "order" WHERE id = :id')
+        return str(session.execute(query, {"id": order}).scalar_one())
+
+
 def usage(client: TestClient, budget: str) -> Json:
     """Amounts of a budget: held, spent, available."""
     answer = client.get(f"/v1/budgets/{budget}/usage").json()

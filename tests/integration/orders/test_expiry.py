@@ -5,7 +5,6 @@ from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import text
 from typer.testing import CliRunner
 
 from service.access.repository import create_key
@@ -15,23 +14,21 @@ from service.database.engine import Database
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import Raster, read_geotiff
 from service.orders import decoding
-from service.orders.ending import expire_order, expire_orders
+from service.orders.expiry import expire_order, expire_orders
 from service.serving import prepare
 from service.settings import Settings
-from tests.support.ordering import code, deliver, open_budget, place, race, status, usage
+from tests.support.ordering import (
+    code,
+    deliver,
+    let_time_pass,
+    open_budget,
+    place,
+    race,
+    recorded_status,
+    status,
+    usage,
+)
 from tests.support.orders import BOUGHT, Planned, make_plan
-
-
-def let_time_pass(database: Database, order: str) -> None:
-    """Make an order as old as one whose time is up."""
-    with database.sessions.begin() as session:
-        session.execute(text('UPDATE "order" SET expires_at = now() WHERE id = :id'), {"id": order})
-
-
-def status_in_database(database: Database, order: str) -> str:
-    with database.sessions() as session:
-        query = text('SELECT status FROM "order" WHERE id = :id')
-        return str(session.execute(query, {"id": order}).scalar_one())
 
 
 def test_an_order_says_until_when_it_waits(client: TestClient, order: str, settings: Settings) -> None:
@@ -67,7 +64,7 @@ def test_a_late_delivery_is_refused_and_releases_the_money(
 
     assert code(answer) == (409, "order-expired")
     assert answer.json()["order"] == order
-    assert status_in_database(database, order) == "expired"
+    assert recorded_status(database, order) == "expired"
     assert usage(client, budget) == {"held": "0.00", "spent": "0.00", "available": "100.00"}
 
 
@@ -117,7 +114,7 @@ def test_a_held_order_expires_before_it_is_approved(
     )
 
     assert code(answer) == (409, "order-expired")
-    assert status_in_database(database, order) == "expired"
+    assert recorded_status(database, order) == "expired"
 
 
 def test_a_plan_may_be_ordered_again_once_its_order_expired(
@@ -126,19 +123,19 @@ def test_a_plan_may_be_ordered_again_once_its_order_expired(
     let_time_pass(database, order)
 
     assert place(client, plan).status_code == 201
-    assert status_in_database(database, order) == "expired"
+    assert recorded_status(database, order) == "expired"
     assert usage(client, budget)["held"] == "10.00"
 
 
-def test_an_order_refused_for_money_leaves_the_overdue_one_as_it_was(
+def test_refused_order_still_expires_the_overdue_one(
     client: TestClient, plan: Planned, order: str, database: Database
 ) -> None:
-    """Everything or nothing: the expiry was part of the refused request."""
+    """An expiry is a fact of its own: it does not depend on the request that came first."""
     poor = open_budget(client, "1.00", name="poor")
     let_time_pass(database, order)
 
     assert place(client, plan, budget=poor).status_code == 402
-    assert status_in_database(database, order) == "accepted"
+    assert recorded_status(database, order) == "expired"
 
 
 def test_the_sweep_ends_every_overdue_order_and_no_other(
@@ -152,7 +149,7 @@ def test_the_sweep_ends_every_overdue_order_and_no_other(
 
     assert expire_orders(database) == 2
     assert expire_orders(database) == 0
-    assert [status_in_database(database, order) for order in overdue] == ["expired"] * 2
+    assert [recorded_status(database, order) for order in overdue] == ["expired"] * 2
     assert usage(client, budget)["held"] == "10.00"
 
 
@@ -196,7 +193,7 @@ def test_the_server_ends_overdue_orders_when_it_starts(
 
     prepare(settings)
 
-    assert status_in_database(database, order) == "expired"
+    assert recorded_status(database, order) == "expired"
 
 
 def test_an_operator_ends_overdue_orders_by_a_command(
@@ -209,4 +206,4 @@ def test_an_operator_ends_overdue_orders_by_a_command(
     said = [CliRunner().invoke(app, ["orders", "expire"]).stdout for _ in range(2)]
 
     assert said == ["1 order expired.\n", "0 orders expired.\n"]
-    assert status_in_database(database, order) == "expired"
+    assert recorded_status(database, order) == "expired"

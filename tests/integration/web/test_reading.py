@@ -1,0 +1,70 @@
+"""Reading never writes: every GET is answered by a database that refuses to write."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from sqlalchemy import make_url
+
+from service.app import create_app
+from service.dashboard.routes import router as dashboard
+from service.database.engine import Database
+from service.settings import Settings
+from tests.support.databases import KEY, administer
+from tests.support.ordering import buy, let_time_pass, open_budget, plan_scene, publish_prices
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def existing(client: TestClient, database: Database) -> Json:
+    """One of everything there is to read, with an overdue order, by the name of its path parameter."""
+    publish_prices(client)
+    budget = open_budget(client)
+    plan = plan_scene(client, max_patches=4)
+    order = buy(client, plan, patches=1)
+    charge = {"kind": "charge", "order": order, "reason": "late fee"}
+    charge |= {"amount": {"amount": "1.00", "currency": "USD"}}
+    key = {"Idempotency-Key": str(uuid4())}
+    client.post("/v1/ledger/adjustments", json=charge, headers=key).raise_for_status()
+    labels = client.post(f"/v1/orders/{order}/classification", json={"allow_partial": True})
+    let_time_pass(database, order)
+    tile, patch = plan.bought[0]
+    return {
+        "order_id": order, "plan_id": plan.id, "budget_id": budget, "tile": tile, "patch": patch,
+        "classification_id": labels.json()["id"], "transfer": 1, "kind": "csv", "name": "dashboard.css",
+        "price_list_id": client.get("/v1/price-lists").json()["items"][0]["id"],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def reader(client: TestClient, existing: Json, database_url: str, settings: Settings) -> Iterator[TestClient]:
+    """A client of a server whose database takes nothing more, signed in to the dashboard."""
+    assert existing  # before the database is closed
+    client.post("/dashboard/login", data={"key": KEY})
+    name = make_url(database_url).database
+    administer(database_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    app = create_app(settings)
+    with TestClient(app, headers=client.headers, cookies=client.cookies, raise_server_exceptions=False) as it:
+        yield it
+
+
+def test_no_get_writes(reader: TestClient, existing: Json) -> None:
+    described = reader.get("/openapi.json").json()["paths"]
+    paths = [path for path, operations in described.items() if "get" in operations]
+    pages = [
+        route.path for route in dashboard.routes if isinstance(route, APIRoute) and "GET" in route.methods
+    ]
+
+    answers = {path: reader.get(path.format(**existing)) for path in paths + pages}
+
+    assert len(paths) > 25
+    assert len(pages) > 5
+    assert {path: answer.text for path, answer in answers.items() if answer.status_code != 200} == {}
+    assert answers["/v1/orders/{order_id}"].json()["status"] == "expired"
+    assert reader.post(
+        "/v1/budgets", json={"name": "x", "limit": {"amount": "1", "currency": "USD"}}
+    ).is_error
