@@ -9,6 +9,7 @@ from typing import TypedDict
 from fastapi import Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 
+from service.access.routes import router as keys
 from service.bundles.predictor import Predictor, load_predictor
 from service.bundles.routes import router as bundles
 from service.classification.routes import router as classification
@@ -65,7 +66,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,  # the framework's pages load scripts from elsewhere; service.web.reference has ours
         redoc_url=None,
     )
-    for router in (health, reference, pricing, plans, bundles, orders, classification, reports, dashboard):
+    domains = (pricing, plans, bundles, orders, classification, reports, keys, dashboard)
+    for router in (health, reference, *domains):
         app.include_router(router)
     # The path of one transfer would take "adjustments" for its name, so adjustments come first.
     for router in (adjustments, ledger):

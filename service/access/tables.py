@@ -10,7 +10,7 @@ from service.database.tables import Base
 
 
 class Workspace(Base):
-    """Whose money, scenes and plans: every other row belongs to one."""
+    """The owner of money, scenes and plans: every other row belongs to one workspace."""
 
     __tablename__ = "workspace"
 
@@ -28,5 +28,8 @@ class ApiKey(Base):
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspace.id", ondelete="RESTRICT"))
     name: Mapped[str]
     digest: Mapped[bytes] = mapped_column(unique=True)  # SHA-256 of the whole key
+    # Id of the key that this one descends from: a key made with another key has the same holder, and two keys
+    # of one holder cannot approve each other's orders. A key made on the server's machine is its own holder.
+    holder: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     revoked_at: Mapped[datetime | None]

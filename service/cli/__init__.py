@@ -6,7 +6,8 @@ from service.cli.accounts import budget, savings
 from service.cli.bookkeeping import ledger
 from service.cli.buying import approve, classify, deliver, order
 from service.cli.connection import Commands
-from service.cli.operating import db, keys, orders, serve
+from service.cli.keys import keys
+from service.cli.operating import db, orders, serve
 from service.cli.planning import plan, replan
 from service.cli.prices import prices
 from service.cli.tracing import trace

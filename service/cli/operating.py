@@ -1,4 +1,4 @@
-"""`loupe serve`, `loupe keys`, `loupe orders`, `loupe db`: run on the server's machine."""
+"""`loupe serve`, `loupe orders`, `loupe db`: run on the server's machine."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 # The server's code takes seconds to import (torch, GDAL): only the commands that need it pay for it.
 # ruff: noqa: PLC0415
 
-keys = typer.Typer(cls=Commands, no_args_is_help=True, help="Make API keys (on the server's machine).")
 orders = typer.Typer(cls=Commands, no_args_is_help=True, help="Look after orders (on the server's machine).")
 db = typer.Typer(cls=Commands, no_args_is_help=True, help="Look after the database.")
 
@@ -35,22 +34,6 @@ def serve() -> None:
     from service.serving import run
 
     raise typer.Exit(run(read_settings()))
-
-
-@keys.command("create")
-def create_key(name: Annotated[str, typer.Argument(metavar="NAME", help="What the key is for.")]) -> None:
-    """Make an API key and print it, once: only its digest is kept."""
-    from sqlalchemy import select
-
-    from service.access import repository
-    from service.access.tables import Workspace
-    from service.database.engine import open_database
-
-    with open_database(read_settings()).sessions.begin() as session:
-        found = select(Workspace).where(Workspace.name == repository.FIRST_WORKSPACE)
-        workspace = session.scalar(found) or repository.create_workspace(session, repository.FIRST_WORKSPACE)
-        key = repository.create_key(session, workspace, name)
-    typer.echo(key)
 
 
 @orders.command("expire")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from service.access.repository import Caller
+from service.access.repository import Caller, holder_of
 from service.errors import ConflictError, LoupeError
 from service.orders.ending import end_order
 from service.orders.expiry import check_in_time
@@ -45,7 +45,7 @@ def decide(session: Session, caller: Caller, order_id: UUID, wanted: ApprovalIn)
     check_in_time(session, order)
     if order.status != OrderStatus.HELD:
         raise OrderNotHeldError(f"It is {order.status}.", order=str(order.id), order_status=order.status)
-    check_other_key(order, caller)
+    check_other_key(session, order, caller)
     if wanted.decision == "approve":
         record_status(
             session, order, OrderStatus.ACCEPTED, "approved", key_id=caller.key_id, note=wanted.note
@@ -55,9 +55,9 @@ def decide(session: Session, caller: Caller, order_id: UUID, wanted: ApprovalIn)
     return order
 
 
-def check_other_key(order: Order, caller: Caller) -> None:
-    """Raise SelfApprovalError when the caller's key is the one that ordered."""
-    if order.key_id == caller.key_id:
+def check_other_key(session: Session, order: Order, caller: Caller) -> None:
+    """Raise SelfApprovalError when the caller's key is the one that ordered, or made with it."""
+    if order.key_id is not None and holder_of(session, order.key_id) == caller.holder:
         raise SelfApprovalError(
             f"Key {caller.key_id} placed this order; ask somebody with another key of the workspace.",
             order=str(order.id),

@@ -84,4 +84,4 @@ def _hold_more(session: Session, caller: Caller, order: Order, missing: Money, r
     order.hold_id = reserve(session, caller.workspace_id, order.budget_id, missing, reference, order.hold_id)
     above = get_budget(session, caller.workspace_id, order.budget_id).terms.approval_above
     if above is not None and money_of_orders(session, [order.id])[order.id].total > above:
-        check_other_key(order, caller)
+        check_other_key(session, order, caller)

@@ -1,6 +1,5 @@
 """The application as a whole: what every request meets, and what happens when something is away."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,9 @@ from service.bundles.predictor import load_predictor
 from service.database.engine import Database
 from service.settings import Settings
 from tests.support.bundles import make_settings
+from tests.support.operations import NOBODY, versioned_operations
 
 BUDGET = {"name": "Harvest", "limit": {"amount": "500.00", "currency": "USD"}}
-NOBODY = "00000000-0000-0000-0000-000000000000"
-IDS = {"{tile}": "0", "{patch}": "0", "{t}": "0", "{p}": "0"}
 
 
 def test_is_ready_when_everything_is_there(client: TestClient) -> None:
@@ -62,22 +60,11 @@ def test_errors_are_problem_documents(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def versioned_routes() -> list[tuple[str, str]]:
-    """Every method and path under /v1, with nobody's ids filled in."""
-    paths = create_app(make_settings(Path("/nowhere"))).openapi()["paths"]
-    return [
-        (method.upper(), re.sub(r"{\w+}", lambda name: IDS.get(name[0], NOBODY), path))
-        for path, methods in paths.items()
-        if path.startswith("/v1/")
-        for method in methods
-    ]
-
-
 def test_there_are_routes_to_protect() -> None:
-    assert ("POST", "/v1/budgets") in versioned_routes()
+    assert ("POST", "/v1/budgets") in versioned_operations()
 
 
-@pytest.mark.parametrize(("method", "path"), versioned_routes())
+@pytest.mark.parametrize(("method", "path"), versioned_operations())
 def test_no_route_answers_without_a_key(client: TestClient, method: str, path: str) -> None:
     """A new route is tested here the moment it is added."""
     del client.headers["Authorization"]

@@ -1,0 +1,85 @@
+"""`loupe keys`: run on the server's machine, directly on its database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from service.cli.connection import Commands, console
+from service.cli.operating import read_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+# The server's code takes seconds to import (torch, GDAL): only the commands that need it pay for it.
+# ruff: noqa: PLC0415
+
+keys = typer.Typer(cls=Commands, no_args_is_help=True, help="Manage API keys (on the server's machine).")
+KeyId = Annotated[
+    str, typer.Argument(metavar="ID", help="The eight letters after loupe_, as `loupe keys list` shows them.")
+]
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """List the API keys, without their secrets."""
+    from service.access import repository
+
+    table = Table("ID", "Name", "Holder", "Created", "Revoked", box=None)
+    with _opened() as session:
+        for row in repository.list_keys(session, repository.first_workspace(session).id):
+            revoked = f"{row.revoked_at:%Y-%m-%d %H:%M}" if row.revoked_at else "no"
+            table.add_row(row.id, row.name, row.holder, f"{row.created_at:%Y-%m-%d %H:%M}", revoked)
+    console().print(table)
+
+
+@keys.command("create")
+def create_key(name: Annotated[str, typer.Argument(metavar="NAME", help="What the key is for.")]) -> None:
+    """Make an API key for a new holder and print it, once: only its digest is kept."""
+    from service.access import repository
+
+    with _opened() as session:
+        key = repository.create_key(session, repository.first_workspace(session), name)
+    typer.echo(key)
+
+
+@keys.command("rotate")
+def rotate_key(key_id: KeyId) -> None:
+    """Replace a key: print a new one with the same name, once, and revoke the old one."""
+    from service.access import repository
+
+    with _opened() as session:
+        workspace = repository.first_workspace(session)
+        key, _ = repository.rotate_key(session, workspace.id, key_id, holder=None)
+    typer.echo(key)
+
+
+@keys.command("revoke")
+def revoke_key(
+    key_id: KeyId,
+    last: Annotated[
+        bool, typer.Option("--last", help="Revoke the key even if it is the last one in use.")
+    ] = False,
+) -> None:
+    """Close a key for good. Requests and dashboard sessions with it are refused from now on."""
+    from service.access import repository
+
+    with _opened() as session:
+        workspace = repository.first_workspace(session)
+        repository.revoke_key(session, workspace.id, key_id, allow_last=last)
+    console().print(f"The key {key_id} is revoked.")
+
+
+@contextmanager
+def _opened() -> "Iterator[Session]":
+    """Open one transaction on the server's database."""
+    from service.database.engine import open_database
+
+    database = open_database(read_settings())
+    try:
+        with database.sessions.begin() as session:
+            yield session
+    finally:
+        database.engine.dispose()
