@@ -12,7 +12,7 @@ SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259
 STRIP_OFFSETS, BANDS, STRIP_ROWS, STRIP_BYTES, PLANAR, PREDICTOR = 273, 277, 278, 279, 284, 317
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, SAMPLE_FORMAT = 322, 323, 324, 325, 339
 
-MIB = 1024 * 1024
+_MIB = 1024 * 1024
 
 _COMPRESSIONS = {1: "none", 5: "LZW", 7: "JPEG", 8: "DEFLATE", 32773: "PackBits", 32946: "DEFLATE"}
 _COMPRESSIONS |= {34887: "LERC", 50000: "ZSTD"}
@@ -22,10 +22,10 @@ _COMPRESSIONS |= {34887: "LERC", 50000: "ZSTD"}
 class Limits:
     """Limits of one file. The defaults take a whole Sentinel-2 granule (10,980 x 10,980 x 4 x 16 bit)."""
 
-    body_bytes: int = 32 * MIB
+    body_bytes: int = 32 * _MIB
     side: int = 16_384  # pixels
     pixels: int = 134_217_728
-    decoded_bytes: int = 1024 * MIB
+    decoded_bytes: int = 1024 * _MIB
     bands: int = 32
     images: int = 40  # image, mask and their overviews
     blocks: int = 262_144
@@ -124,7 +124,7 @@ def _check_expansion(decoded: int, stored: int, bits: int, limits: Limits) -> No
             decoded=decoded,
         )
     # A sound mask of 1 bit can pack a thousandfold; the limit on pixels bounds it.
-    if bits > 1 and decoded > 4 * MIB and decoded > limits.expansion * stored:
+    if bits > 1 and decoded > 4 * _MIB and decoded > limits.expansion * stored:
         raise ExpansionError(
             f"{stored} stored bytes would decode to {decoded}, more than {limits.expansion} times as many. "
             "Write the file with weaker compression.",

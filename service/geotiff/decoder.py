@@ -43,7 +43,7 @@ def main() -> None:
         request = json.loads(requests.read(struct.unpack("<I", head)[0]))
         body = requests.read(request["bytes"])
         start_clock(request["seconds"])
-        send(answers, *decode(body))
+        send(answers, *answer_for(body))
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 
@@ -67,17 +67,17 @@ def start_clock(seconds: float) -> None:
     signal.setitimer(signal.ITIMER_REAL, seconds + 1)
 
 
-def decode(body: bytes) -> tuple[dict[str, Any], bytes | memoryview, bytes | memoryview]:
+def answer_for(body: bytes) -> tuple[dict[str, Any], bytes | memoryview, bytes | memoryview]:
     """Return the answer for one file: facts, pixels (bands, H, W), and mask (H, W) if the file has one."""
     try:
-        return read(body)
+        return read_pixels(body)
     except MemoryError:
         return {"error": "memory"}, b"", b""
     except (RasterioError, ValueError, TypeError, OverflowError):
         return {"error": "undecodable"}, b"", b""
 
 
-def read(body: bytes) -> tuple[dict[str, Any], bytes | memoryview, bytes | memoryview]:
+def read_pixels(body: bytes) -> tuple[dict[str, Any], bytes | memoryview, bytes | memoryview]:
     """Decode a file at full resolution only: overviews can make GDAL open other files."""
     with MemoryFile(body) as memory, memory.open(driver="GTiff", OVERVIEW_LEVEL="NONE") as file:
         pixels: NDArray[Any] = np.ascontiguousarray(file.read())
@@ -89,7 +89,7 @@ def read(body: bytes) -> tuple[dict[str, Any], bytes | memoryview, bytes | memor
             "dtype": str(pixels.dtype),
             "transform": tuple(file.transform)[:6],
             "control_points": len(file.gcps[0]),
-            "crs": describe(file.crs.to_wkt()) if file.crs else None,
+            "crs": describe_crs(file.crs.to_wkt()) if file.crs else None,
             "nodata": file.nodata,
             "colours": [colour.name for colour in file.colorinterp],
             "mask": len(mask),
@@ -98,7 +98,7 @@ def read(body: bytes) -> tuple[dict[str, Any], bytes | memoryview, bytes | memor
 
 
 @lru_cache(maxsize=64)
-def describe(wkt: str) -> dict[str, Any]:
+def describe_crs(wkt: str) -> dict[str, Any]:
     """Return the EPSG code of a CRS, or None, and the name that the CRS states."""
     crs = CRS.from_wkt(wkt)
     name = wkt.split('"')[1] if '"' in wkt else "unnamed"

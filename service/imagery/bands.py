@@ -11,7 +11,7 @@ import numpy as np
 from service.errors import InvalidInputError
 from service.geotiff.raster import Raster
 
-Bands = tuple[int, int, int]
+BandNumbers = tuple[int, int, int]
 
 _NAMES = (
     frozenset({"red", "b4", "b04", "r"}),
@@ -36,12 +36,12 @@ class BandsMissingError(InvalidInputError):
     title = "The raster has too few bands"
 
 
-def choose_bands(raster: Raster, asked: str | None) -> tuple[Bands, str]:
+def choose_bands(raster: Raster, asked: str | None) -> tuple[BandNumbers, str]:
     """Return red, green and blue, counted from 1, and how they were found; `asked` is "R,G,B" or None."""
     return _parse_bands(asked, len(raster.pixels)) if asked else _find_bands(raster)
 
 
-def _parse_bands(text: str, count: int) -> tuple[Bands, str]:
+def _parse_bands(text: str, count: int) -> tuple[BandNumbers, str]:
     numbers = [int(part) for part in re.findall(r"\d{1,5}", text)]
     if not re.fullmatch(r"\s*\d{1,5}\s*,\s*\d{1,5}\s*,\s*\d{1,5}\s*", text, re.ASCII) or not all(
         1 <= number <= count for number in numbers
@@ -54,7 +54,7 @@ def _parse_bands(text: str, count: int) -> tuple[Bands, str]:
     return (numbers[0], numbers[1], numbers[2]), "as asked for (bands=)"
 
 
-def _find_bands(raster: Raster) -> tuple[Bands, str]:
+def _find_bands(raster: Raster) -> tuple[BandNumbers, str]:
     spectral = [band for band, colour in enumerate(raster.colours, 1) if colour != "alpha"]
     if len(spectral) < 3:
         raise BandsMissingError(
@@ -65,7 +65,7 @@ def _find_bands(raster: Raster) -> tuple[Bands, str]:
     return _by_description(raster) or _by_colour(raster) or _by_order(raster, len(spectral))
 
 
-def _by_description(raster: Raster) -> tuple[Bands, str] | None:
+def _by_description(raster: Raster) -> tuple[BandNumbers, str] | None:
     """Find red, green and blue by description; 422 when descriptions name bands but not those three."""
     words = [frozenset(re.findall(r"[a-z0-9]+", (text or "").lower())) for text in raster.descriptions]
     found = [
@@ -81,16 +81,16 @@ def _by_description(raster: Raster) -> tuple[Bands, str] | None:
     return None
 
 
-def _by_colour(raster: Raster) -> tuple[Bands, str] | None:
+def _by_colour(raster: Raster) -> tuple[BandNumbers, str] | None:
     if any(raster.colours.count(colour) != 1 for colour in ("red", "green", "blue")):
         return None
     red, green, blue = (raster.colours.index(colour) + 1 for colour in ("red", "green", "blue"))
     return (red, green, blue), "by the file's colour interpretation"
 
 
-def _by_order(raster: Raster, count: int) -> tuple[Bands, str]:
+def _by_order(raster: Raster, count: int) -> tuple[BandNumbers, str]:
     """Return the bands by the documented order of files with `count` bands (docs/inputs.md)."""
-    orders: dict[int, tuple[Bands, str]] = {
+    orders: dict[int, tuple[BandNumbers, str]] = {
         3: ((1, 2, 3), "red, green, blue"),
         10: ((3, 2, 1), "Sentinel-2 B02, B03, B04, ... (the 10 and 20 m bands)"),
         12: ((4, 3, 2), "Sentinel-2 B01, B02, B03, B04, ... (Level-2A)"),

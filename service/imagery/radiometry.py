@@ -7,14 +7,11 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
+from models.reflectance import QUANTIFICATION, WHITE_REFLECTANCE
 from service.errors import InvalidInputError
 from service.geotiff.raster import Raster
-from service.imagery.bands import Bands, choose_bands
+from service.imagery.bands import BandNumbers, choose_bands
 
-# ESA's true-colour image: 255 at DN 3558 of reflectance x 10,000
-# (Sentinel-2 Products Specification Document, S2-PDGS-TAS-DI-PSD, TCI of Level-1C).
-WHITE_REFLECTANCE = 0.3558
-QUANTIFICATION = 1e-4  # reflectance of one digital number, Sentinel-2 L1C and L2A
 BASELINE_0400_OFFSET = -1000.0  # BOA_ADD_OFFSET, digital numbers, processing baseline 04.00 and later
 RADIOMETRIES = ("auto", "uint8", "reflectance", "reflectance-1e4", "reflectance-1e4-offset1000")
 
@@ -43,7 +40,7 @@ class Imagery:
     valid: NDArray[np.bool_] = field(repr=False)  # (H, W)
     transform: Affine  # pixel corner (column, row) -> CRS
     crs: str  # "EPSG:n"
-    bands: Bands  # red, green, blue, counted from 1
+    bands: BandNumbers  # red, green, blue, counted from 1
     bands_from: str  # how the bands were found
     radiometry: str  # how values became 8 bit
 
@@ -93,7 +90,7 @@ def _finite(valid: NDArray[np.bool_], picked: list[NDArray[Any]]) -> NDArray[np.
     return valid
 
 
-def _find_scaling(raster: Raster, bands: Bands, asked: str, valid: NDArray[np.bool_]) -> _Scaling:
+def _find_scaling(raster: Raster, bands: BandNumbers, asked: str, valid: NDArray[np.bool_]) -> _Scaling:
     if asked not in RADIOMETRIES:
         raise RadiometryError(
             f"The radiometry {asked[:50]!r} is not known. Use one of {', '.join(RADIOMETRIES)}."
@@ -117,7 +114,7 @@ def _find_scaling(raster: Raster, bands: Bands, asked: str, valid: NDArray[np.bo
     }[asked]
 
 
-def _guess(raster: Raster, bands: Bands, valid: NDArray[np.bool_]) -> str:
+def _guess(raster: Raster, bands: BandNumbers, valid: NDArray[np.bool_]) -> str:
     if raster.pixels.dtype == np.uint8:
         return "uint8"
     if raster.pixels.dtype.kind != "f":

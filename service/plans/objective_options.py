@@ -17,7 +17,7 @@ from service.planner.objectives import (
     threshold_for,
 )
 
-Kind = Literal["policy", "lambda", "max_cost", "max_patches", "target_accuracy"]
+ObjectiveKind = Literal["policy", "lambda", "max_cost", "max_patches", "target_accuracy"]
 
 
 class ObjectiveError(InvalidInputError):
@@ -39,7 +39,7 @@ class ObjectiveOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    objective: Kind | None = Field(
+    objective: ObjectiveKind | None = Field(
         None,
         description="Objective to optimise. By default the one whose number is given, otherwise `policy`: "
         "buy the patches whose utility reaches the bundle's threshold.",
@@ -92,15 +92,15 @@ class ObjectiveOptions(BaseModel):
             return _reaching(self.target_accuracy, manifest)
         raise ObjectiveError(f"The objective {wanted} needs a number. Add {wanted}=...", objective=wanted)
 
-    def _kind(self) -> Kind:
-        numbers: dict[Kind, object] = {
+    def _kind(self) -> ObjectiveKind:
+        numbers: dict[ObjectiveKind, object] = {
             "lambda": self.cost_weight,
             "max_cost": self.max_cost,
             "max_patches": self.max_patches,
             "target_accuracy": self.target_accuracy,
         }
         given = [kind for kind, number in numbers.items() if number is not None]
-        wanted: Kind = self.objective or (given[0] if given else "policy")
+        wanted: ObjectiveKind = self.objective or (given[0] if given else "policy")
         if extra := [kind for kind in given if kind != wanted]:
             raise ObjectiveError(
                 f"A plan has one objective. Choose between {wanted} and {', '.join(extra)}: both were given.",

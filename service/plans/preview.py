@@ -16,7 +16,7 @@ from service.plans.reading import grid_of, read_again
 from service.plans.tables import Plan, Scene
 from service.settings import Settings
 
-SIDE = 1600
+PREVIEW_SIDE = 1600
 """Longest side of a preview in pixels."""
 
 GRID_LINE = (255, 255, 255, 170)
@@ -60,7 +60,7 @@ def _scaled(rgb: NDArray[np.uint8]) -> tuple[Image.Image, tuple[float, float]]:
     """Enlarge the scene by a whole factor (sharp pixels) or reduce it; also return pixels per scene pixel."""
     picture = Image.fromarray(np.ascontiguousarray(rgb.transpose(1, 2, 0)))
     width, height = picture.size
-    ratio = SIDE / max(width, height)
+    ratio = PREVIEW_SIDE / max(width, height)
     factor = float(math.floor(ratio)) if ratio >= 1 else ratio
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     how = Image.Resampling.NEAREST if ratio >= 1 else Image.Resampling.BOX

@@ -22,13 +22,11 @@ from rasterio.warp import transform_bounds
 from torch import Tensor
 
 from models.preprocess import downsample
+from models.reflectance import QUANTIFICATION, WHITE_REFLECTANCE
 from training.data.images import DataError, StreamedImages, listed
 
 COLUMNS = ("lr", "hr", "label", "split")
 SPLITS = ("train", "test")
-WHITE_REFLECTANCE = 0.3558
-QUANTIFICATION = 1e-4
-"""Reflectance of one digital number."""
 LARGEST_REFLECTANCE = 2.0
 """Largest value of a file that holds reflectance itself; larger values are reflectance times 10,000."""
 LEAST_VALID = 0.9

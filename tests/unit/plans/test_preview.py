@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.imagery.tile_grid import TileGrid
-from service.plans.preview import FILLED, SIDE, WANTED, draw_preview
+from service.plans.preview import FILLED, PREVIEW_SIDE, WANTED, draw_preview
 
 Pixels = NDArray[np.uint8]
 
@@ -75,7 +75,7 @@ def test_small_scenes_are_enlarged_by_a_whole_factor_so_that_pixels_stay_square(
 def test_large_scenes_are_reduced_and_still_outlined() -> None:
     grid = make_grid(columns=300, rows=100)
     pixels = draw(grid, (0, 0))
-    assert pixels.shape == (533, SIDE, 3)
+    assert pixels.shape == (533, PREVIEW_SIDE, 3)
     assert has(pixels[:4, :4], WANTED)
     assert not has(pixels[4:, 4:], WANTED)
 

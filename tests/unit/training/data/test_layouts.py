@@ -11,7 +11,6 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from service.imagery import radiometry as imagery
 from tests.support.layouts import write_cifar, write_csv, write_fmow, write_pairs, write_raster
 from tests.support.training import write_data
 from training.cli import app
@@ -171,10 +170,6 @@ def test_read_pairs_gives_both_resolutions(tmp_path: Path) -> None:
 
 
 def test_to_uint8_scales_as_the_service_does() -> None:
-    assert (pairs.WHITE_REFLECTANCE, pairs.QUANTIFICATION) == (
-        imagery.WHITE_REFLECTANCE,
-        imagery.QUANTIFICATION,
-    )
     times = np.array([[0, 1779, 3558, 9000]], dtype=np.uint16)
     assert to_uint8(times).tolist() == [[0, 128, 255, 255]]
     assert to_uint8((times * 1e-4).astype(np.float32)).tolist() == [[0, 128, 255, 255]]
