@@ -20,7 +20,7 @@ from service.database.roles import SERVER, let_serve, serve_as
 from service.ledger.repository import violations
 from service.settings import Settings
 from tests.support.bundles import make_settings
-from tests.support.databases import KEY, administer, copied, make_template
+from tests.support.databases import KEY, SharedDatabase, administer, make_template
 from tests.support.ordering import open_budget, place
 from tests.support.orders import Planned, make_plan
 
@@ -42,13 +42,21 @@ def template(server: str) -> str:
     return make_template(server, "loupe_template")
 
 
+@pytest.fixture(scope="session")
+def shared_database(server: str, template: str) -> SharedDatabase:
+    """The database that the tests of this process use in turn; the server's end is its end too."""
+    return SharedDatabase(server, template)
+
+
 @pytest.fixture
-def database_url(server: str, template: str) -> Iterator[str]:
-    """URL of a fresh copy of the template; after the test its books must be right."""
-    with copied(server, template) as url:
+def database_url(shared_database: SharedDatabase) -> Iterator[str]:
+    """URL of a database as the template left it; after the test its books must be right."""
+    url = shared_database.url()
+    try:
         yield url
-        found = broken_invariants(url)
-    assert found == []
+        assert broken_invariants(url) == []
+    finally:
+        shared_database.put_back()
 
 
 def broken_invariants(url: str) -> list[tuple[str, str]]:
