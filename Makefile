@@ -3,9 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+WORKERS ?= logical
+# A file's tests stay in one process, which makes its fixtures once.
+PYTEST := $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile
 export LOUPE_DATA ?= ../shared/data
 
-.PHONY: help setup demo serve test lint types contracts unit integration acceptance prove-ledger format lock clean
+.PHONY: help setup demo serve check test lint types contracts unit unit-fast integration acceptance coverage prove-ledger format lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -24,8 +27,12 @@ demo: $(READY) ## Run the main job on real imagery and print what it bought, sav
 serve: $(READY) ## Start the server; prints its address and, the first time, an API key
 	$(BIN)/loupe serve
 
-test: $(READY) lint types contracts ## Run every check: lint, types, contracts, unit, integration, acceptance
-	$(BIN)/pytest
+check: $(READY) ## Run the fast loop: lint, types, import contracts, unit tests without training
+	@$(MAKE) --no-print-directory --output-sync=target -j2 lint types contracts unit-fast
+
+test: $(READY) ## Run every check: lint, types, import contracts, unit, integration, acceptance
+	@$(MAKE) --no-print-directory --output-sync=target -j2 lint types contracts
+	$(PYTEST)
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -38,16 +45,22 @@ contracts: $(READY)
 	$(BIN)/lint-imports
 
 unit: $(READY) ## Run the tests that need no database, network or GPU
-	$(BIN)/pytest tests/unit
+	$(PYTEST) tests/unit
+
+unit-fast: $(READY)
+	$(PYTEST) tests/unit --ignore=tests/unit/training
 
 integration: $(READY) ## Run the tests on a real PostgreSQL
-	$(BIN)/pytest tests/integration
+	$(PYTEST) tests/integration
 
 acceptance: $(READY) ## Run the tests through the real server process and a browser
-	$(BIN)/pytest tests/acceptance
+	$(PYTEST) tests/acceptance
 
 prove-ledger: $(READY) ## Prove the ledger on a fresh PostgreSQL; ARGS="--seed 7 --json FILE" (minutes)
 	$(BIN)/python -m tests.proofs $(ARGS)
+
+coverage: $(READY) ## Run every test with branch coverage, server and decoding processes included
+	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=json:reports/coverage.json
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .

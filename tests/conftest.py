@@ -3,6 +3,10 @@
 import os
 from pathlib import Path
 
+# Before torch is imported: tests run in as many processes as there are cores, and a thread pool each would
+# make them wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 
 import service.geotiff  # noqa: F401  (first, for it locks GDAL and factories import rasterio)
