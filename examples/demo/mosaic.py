@@ -1,4 +1,4 @@
-"""Real photographs laid out as a scene: its low-resolution GeoTIFF, and its high-resolution patches."""
+"""Photographs laid out as a scene: its low-resolution GeoTIFF and its high-resolution patches."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from rasterio.transform import Affine
 from models.grid import GRID
 
 TILE_PX = 256
-"""High-resolution pixels along a tile's edge."""
+"""Edge of a tile in high-resolution pixels."""
 
 Pixels = NDArray[np.uint8]
 
@@ -20,8 +20,9 @@ Pixels = NDArray[np.uint8]
 class Mosaic:
     """A scene whose high-resolution pixels are known.
 
-    `pixels` is RGB (256 x rows, 256 x columns, 3), north up; `left` and `top` are metres in `crs`,
-    `tile_m` is the edge of a tile in metres. `truth` names the class of each tile, row by row, where known.
+    `pixels` is RGB (256 x rows, 256 x columns, 3), north up. `left` and `top` are metres in `crs`, and
+    `tile_m` is the edge of a tile in metres. `truth` is the class of each tile, row by row, or None if
+    unknown. `words` describes the imagery to the reader.
     """
 
     pixels: Pixels
@@ -34,23 +35,23 @@ class Mosaic:
 
     @property
     def columns(self) -> int:
-        """Tiles from west to east."""
+        """Number of tiles from west to east."""
         return int(self.pixels.shape[1]) // TILE_PX
 
     @property
     def rows(self) -> int:
-        """Tiles from north to south."""
+        """Number of tiles from north to south."""
         return int(self.pixels.shape[0]) // TILE_PX
 
     def scene(self, lr_px: int) -> bytes:
-        """What a coarse sensor sees: every tile averaged to `lr_px` x `lr_px` pixels, as GeoTIFF."""
+        """Average every tile to `lr_px` x `lr_px` pixels, as a coarse sensor does, and write a GeoTIFF."""
         size = (self.columns * lr_px, self.rows * lr_px)
         averaged = Image.fromarray(self.pixels).resize(size, Image.Resampling.BOX)
         edge = self.tile_m / lr_px
         return geotiff(np.asarray(averaged), self.crs, Affine(edge, 0, self.left, 0, -edge, self.top))
 
     def patch(self, tile: int, patch: int) -> bytes:
-        """One bought patch at full resolution, as GeoTIFF. Patch ids run down the columns of a tile."""
+        """Cut one patch at full resolution and write a GeoTIFF. Patch ids are column-major."""
         step = TILE_PX // GRID
         tile_row, tile_column = divmod(tile, self.columns)
         column, row = divmod(patch, GRID)
@@ -72,6 +73,6 @@ def geotiff(pixels: Pixels, crs: str, transform: Affine) -> bytes:
 
 
 def lay_out(tiles: list[Pixels], columns: int) -> Pixels:
-    """Set tiles (256, 256, 3) side by side, row by row."""
+    """Join tiles (256, 256, 3) side by side, row by row."""
     rows = [np.concatenate(tiles[start : start + columns], 1) for start in range(0, len(tiles), columns)]
     return np.concatenate(rows, 0)

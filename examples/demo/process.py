@@ -1,4 +1,4 @@
-"""A real server process for the demo: free port, empty state, ended when the block ends."""
+"""A temporary server process for the demo, on a free port and with an empty database."""
 
 import os
 import re
@@ -20,12 +20,12 @@ STOP_SECONDS = 30
 
 
 class ServerError(Exception):
-    """The server did not start; the message holds the end of its log."""
+    """A server that did not start; the message contains the end of its log."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where the demo's server answers, and the key that opens it."""
+    """The address of the demo's server and its API key."""
 
     url: str
     key: str
@@ -33,17 +33,20 @@ class Server:
 
 @contextmanager
 def running_server(home: Path) -> Iterator[Server]:
-    """Start the server on `home`; wait until it is ready; stop it at the end. ServerError if it fails."""
+    """Start a server with its state in `home`, wait until it is ready, and stop it at the end.
+
+    Raises ServerError when it does not start.
+    """
     key, log = secrets.token_urlsafe(24), home / "server.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
             [sys.executable, "-m", "service", "serve"],
             env=_environment(home, key),
-            cwd=home,  # where no .env of the operator is read
+            cwd=home,  # no .env of the operator is read here
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C ends the demo, and the demo ends the server
+            start_new_session=True,  # Ctrl-C reaches only the demo, which then stops the server
         )
     try:
         server = Server(_await_address(process, log), key)
@@ -70,13 +73,13 @@ def _await_address(process: subprocess.Popen[bytes], log: Path) -> str:
 
 
 def _await_ready(server: Server) -> None:
-    """Wait for the bundle to load; the server already listens and answers when it has."""
+    """Wait until the bundle is loaded: the listening server answers only then."""
     with Client(server.url, server.key) as client:
         try:
             client.get("/readyz")
         except ProblemError as error:
             missing = [name for name, good in error.problem.get("checks", {}).items() if not good]
-            raise ServerError(f"The server is not ready: {', '.join(missing)} missing.") from error
+            raise ServerError(f"The server is not ready. Failed checks: {', '.join(missing)}.") from error
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""The main job on real imagery, through the public HTTP API alone: budget, plan, order, deliver, label."""
+"""The main job on real imagery, through the public HTTP API: plan, order, deliver, classify, save."""
 
 import signal
 import sys
@@ -22,34 +22,34 @@ BUDGET = ("demo", "5.00", "USD")
 WITH_MINIMUM = "example-30cm-minimum"
 
 
-def run_demo(data: Path, *, keep: bool, out: Console) -> None:
-    """Run the whole job on a server of its own and print every step.
+def run_demo(data: Path | None, *, keep: bool, out: Console) -> None:
+    """Run the whole job on a temporary server and print every step.
 
-    `data` may hold uc-merced.tar and rasters/. With `keep` the server stays up until Enter, or until
-    Ctrl-C where nobody types. Errors: ImageryError, ServerError, ClientError.
+    `data` may contain uc-merced.tar and rasters/. With `keep` the server runs until Enter is pressed, or
+    until Ctrl-C without a terminal. Raises ImageryError, ServerError and ClientError.
     """
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is ended too
-    out.print("Starting a server of its own, with an empty database ...")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped too
+    out.print("Starting a temporary server with an empty database ...")
     with (
         tempfile.TemporaryDirectory(prefix="loupe-demo-", ignore_cleanup_errors=True) as home,
         running_server(Path(home)) as server,
         Client(server.url, server.key) as client,
     ):
-        out.print(f"It answers at {server.url}. What follows uses its public HTTP API and nothing else.")
+        out.print(f"The server listens on {server.url}. Every step below uses its public HTTP API.")
         _main_job(client, data, out)
-        _sentinel_2(client, data / SENTINEL_2, out)
+        _sentinel_2(client, data, out)
         _farewell(server, keep, out)
 
 
-def _main_job(client: Client, data: Path, out: Console) -> None:
+def _main_job(client: Client, data: Path | None, out: Console) -> None:
     bundle = client.get("/v1/bundles")["items"][0]
     mosaic = find_mosaic(data, CACHE, bundle["tile_m"])
     scene = mosaic.scene(bundle["lr_size"])
     _heading(out, "The imagery")
-    out.print(f"{len(scene):,} bytes of low-resolution GeoTIFF, made from {mosaic.words}")
+    out.print(f"A low-resolution GeoTIFF of {len(scene):,} bytes, made from {mosaic.words}")
     planned = _plan(client, scene, out)
     if not planned["patches"]["bought"]:
-        out.print("\nNothing is worth buying here, so there is nothing to order, deliver or pay.")
+        out.print("\nNo patch is worth its price here, so the demo orders nothing.")
         return
     placed = _order(client, planned, out)
     _deliver(client, placed, mosaic, out)
@@ -59,7 +59,7 @@ def _main_job(client: Client, data: Path, out: Console) -> None:
 
 
 def _plan(client: Client, scene: bytes, out: Console) -> Json:
-    _heading(out, "1. Plan: which patches are worth buying?")
+    _heading(out, "1. Plan: choose the patches worth buying")
     started = time.perf_counter()
     planned = client.plan_scene(scene)
     seconds = time.perf_counter() - started
@@ -70,18 +70,18 @@ def _plan(client: Client, scene: bytes, out: Console) -> Json:
 
 
 def _order(client: Client, planned: Json, out: Console) -> Json:
-    _heading(out, "2. Order: the money is held")
+    _heading(out, "2. Order: hold the money")
     budget = client.create_budget(*BUDGET)
     placed = client.create_order(planned["id"], budget["id"])
     out.print(
-        f'{money(placed["amounts"]["held"])} of budget "{budget["name"]}" ({money(budget["limit"])}) held.'
+        f'Budget "{budget["name"]}" of {money(budget["limit"])} now holds {money(placed["amounts"]["held"])}.'
     )
     return placed
 
 
 def _deliver(client: Client, placed: Json, mosaic: Mosaic, out: Console) -> None:
-    """Upload every awaited patch; the list names at most 4,096, so it is asked for until it is empty."""
-    _heading(out, "3. Deliver: each bought patch is uploaded, checked and paid for")
+    """Upload every awaited patch. The list has at most 4,096 entries, so read it until it is empty."""
+    _heading(out, "3. Deliver: upload, check and pay for each bought patch")
     order = placed
     while awaited := order["patches"]["awaited"]:
         for item in track(awaited, "Uploading", console=out, transient=True, disable=not out.is_terminal):
@@ -93,12 +93,12 @@ def _deliver(client: Client, placed: Json, mosaic: Mosaic, out: Console) -> None
 
 
 def _classify(client: Client, placed: Json, mosaic: Mosaic, out: Console) -> None:
-    _heading(out, "4. Classify: what is on the ground?")
+    _heading(out, "4. Classify: label every tile")
     labelled = client.classify(placed["id"])
     out.print(indent(classification_view(labelled, mosaic.truth)))
     if mosaic.truth is None:
         out.print(
-            "\nNo truth is known for this image, so nothing can be said about how right these labels are."
+            "\nThe true classes of this image are unknown, so the accuracy of these labels is unknown too."
         )
         return
     right = {
@@ -107,9 +107,9 @@ def _classify(client: Client, placed: Json, mosaic: Mosaic, out: Console) -> Non
     }
     count = len(mosaic.truth)
     out.print(
-        f"\nRight: {right['label']} of {count} with the bought patches, {right['lr_label']} of {count} from "
-        f"low resolution alone. {count} tiles show the job, they do not measure it: the bundle's card "
-        "reports the accuracy over the whole test part.",
+        f"\nCorrect: {right['label']} of {count} with the bought patches, {right['lr_label']} of {count} from "
+        f"low resolution only. {count} tiles are too few to measure accuracy; the bundle's card reports it "
+        "for the whole test split.",
     )
 
 
@@ -119,7 +119,7 @@ def _savings(client: Client, out: Console) -> None:
 
 
 def _minimum_area(client: Client, scene: bytes, out: Console) -> None:
-    """The honest part: the same scene under a price list with a minimum area."""
+    """Plan the same scene under a price list with a minimum area, which can undo the saving."""
     planned = client.plan_scene(scene, price_list=WITH_MINIMUM)
     out.print(
         f"\nThe same scene under the price list {WITH_MINIMUM} would cost {money(planned['cost'])} and save "
@@ -127,10 +127,10 @@ def _minimum_area(client: Client, scene: bytes, out: Console) -> None:
     )
 
 
-def _sentinel_2(client: Client, path: Path, out: Console) -> None:
-    _heading(out, "A true Sentinel-2 scene")
-    if not path.is_file():
-        out.print(f"Left out: {path} is not there (set LOUPE_DATA to the folder that holds rasters/).")
+def _sentinel_2(client: Client, data: Path | None, out: Console) -> None:
+    _heading(out, "A real Sentinel-2 scene")
+    if data is None or not (path := data / SENTINEL_2).is_file():
+        out.print(f"Skipped: there is no {SENTINEL_2}. Set LOUPE_DATA to the folder that holds it.")
         return
     started = time.perf_counter()
     try:
@@ -144,9 +144,10 @@ def _sentinel_2(client: Client, path: Path, out: Console) -> None:
     out.print(
         f"{path.name} (fields near Demmin, Germany): {tiles}, {patches['total']:,} patch decisions in "
         f"{seconds:.1f} s. {planned['decision']} Cost {money(planned['cost'])} instead of "
-        f"{money(planned['baseline'])}, so {money(planned['savings']['billable'])} less. Nothing is ordered, "
-        "for no high-resolution image of the place is at hand. The starter bundle learnt from simulated "
-        "low resolution: this shows that a true file is read and priced, not that the choice is a good one."
+        f"{money(planned['baseline'])}, a saving of {money(planned['savings']['billable'])}. Nothing is ordered, "
+        "because the demo has no high-resolution image of this place. The starter bundle was trained on "
+        "simulated low resolution, so this shows that a real file is read and priced, not that the choice "
+        "of patches is good."
     )
 
 
@@ -154,14 +155,14 @@ def _farewell(server: Server, keep: bool, out: Console) -> None:
     _heading(out, "The dashboard")
     out.print(indent(facts([("Address", f"{server.url}/dashboard"), ("API key", server.key)])))
     if not keep:
-        out.print("\nThe server ends now, and its data with it. With --keep it stays up.")
+        out.print("\nThe server stops now and deletes its data. Use --keep to keep it running.")
         return
     try:
         if sys.stdin.isatty():
-            out.print("\nOpen it now. Enter ends the server, and its data with it.")
+            out.print("\nOpen it now. Press Enter to stop the server and delete its data.")
             input()
         else:
-            out.print("\nOpen it now. Ctrl-C ends the server, and its data with it.")
+            out.print("\nOpen it now. Press Ctrl-C to stop the server and delete its data.")
             threading.Event().wait()
     except (KeyboardInterrupt, EOFError):
         out.print()

@@ -2,14 +2,14 @@
 
 import typer
 
-from service.cli.accounts import budget, savings
-from service.cli.bookkeeping import ledger
-from service.cli.buying import approve, classify, deliver, order
+from service.cli.budgets import budget_commands, savings
 from service.cli.connection import Commands
 from service.cli.keys import keys
-from service.cli.operating import db, orders, serve
-from service.cli.planning import plan, replan
-from service.cli.prices import prices
+from service.cli.ledger import ledger_commands
+from service.cli.operating import db_commands, order_commands, serve
+from service.cli.orders import approve, classify, deliver, order
+from service.cli.plans import plan, replan
+from service.cli.prices import price_commands
 from service.cli.tracing import trace
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Decides which high-resolution satellite patches are worth buying, and accounts for every dollar.",
+    help="Decide which high-resolution satellite patches to buy, and account for every dollar.",
 )
 for panel, commands in {
     "Start": (serve,),
@@ -26,9 +26,9 @@ for panel, commands in {
 }.items():
     for command in commands:
         app.command(rich_help_panel=panel)(command)
-app.add_typer(ledger, name="ledger", rich_help_panel="Money")
-app.add_typer(prices, name="prices", rich_help_panel="Money")
-app.add_typer(budget, name="budget", rich_help_panel="Money")
+app.add_typer(ledger_commands, name="ledger", rich_help_panel="Money")
+app.add_typer(price_commands, name="prices", rich_help_panel="Money")
+app.add_typer(budget_commands, name="budget", rich_help_panel="Money")
 app.add_typer(keys, name="keys", rich_help_panel="Operate")
-app.add_typer(orders, name="orders", rich_help_panel="Operate")
-app.add_typer(db, name="db", rich_help_panel="Operate")
+app.add_typer(order_commands, name="orders", rich_help_panel="Operate")
+app.add_typer(db_commands, name="db", rich_help_panel="Operate")

@@ -1,4 +1,4 @@
-"""What every command shares: where the server is, the key, two consoles, and how errors are said."""
+"""Options, consoles and error handling that all commands share."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from service.errors import LoupeError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 WIDE = 120
-"""Columns of output that goes to a file or a pipe."""
+"""Width in columns of output that goes to a file or a pipe."""
 
 Url = Annotated[
     str, typer.Option("--url", envvar="LOUPE_URL", help="Address of the server.", rich_help_panel="Server")
@@ -23,45 +23,50 @@ ApiKey = Annotated[
     typer.Option(
         "--api-key",
         envvar="LOUPE_API_KEY",
-        help="Your API key; `loupe serve` prints the first one once.",
+        help="Your API key; `loupe serve` prints the first key once.",
         rich_help_panel="Server",
         show_envvar=True,
     ),
 ]
 Bands = Annotated[
-    str | None, typer.Option(help='Which bands are red, green and blue, from 1: "4,3,2" for Sentinel-2.')
+    str | None,
+    typer.Option(help='Numbers of the red, green and blue band, counted from 1: "4,3,2" for Sentinel-2.'),
 ]
 Radiometry = Annotated[
-    str | None, typer.Option(help="How to read the values, where the file does not say it.")
+    str | None,
+    typer.Option(
+        help="Meaning of the pixel values: auto (the default), uint8, reflectance, reflectance-1e4 "
+        "or reflectance-1e4-offset1000."
+    ),
 ]
 
 
 class UsageError(Exception):
-    """The command cannot be carried out as given; the message says why."""
+    """A command that cannot be carried out as given; the message says why."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that prints text as it is, wide enough for tables when nobody watches."""
+    """Return a console that prints text unchanged, and 120 columns wide when it is not a terminal."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
     return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
 def connect(url: str, api_key: str | None) -> Client:
-    """A client of the server at `url`. UsageError without a key."""
+    """Return a client of the server at `url`. UsageError without a key."""
     if not api_key:
         raise UsageError(
             "No API key. Set LOUPE_API_KEY or pass --api-key.\n"
-            "`loupe serve` prints the first key once; `loupe keys create NAME` makes another."
+            "`loupe serve` prints the first key once; `loupe keys create NAME` makes another one."
         )
     return Client(url, api_key)
 
 
 class Commands(TyperGroup):
-    """Commands whose failures are said in one or two lines, never as a traceback."""
+    """A command group that reports failures in one or two lines instead of a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; exit code 1 and the reason on stderr when it fails."""
+        """Run the command. When it fails, print the reason on stderr and exit with code 1."""
         try:
             return super().invoke(ctx)
         except (ClientError, UsageError) as error:

@@ -1,4 +1,4 @@
-"""`loupe serve`, `loupe orders`, `loupe db`: run on the server's machine."""
+"""`loupe serve`, `loupe orders` and `loupe db`: commands for the machine of the server."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,34 +11,41 @@ from service.terminal.blocks import plural
 if TYPE_CHECKING:
     from service.settings import Settings
 
-# The server's code takes seconds to import (torch, GDAL): only the commands that need it pay for it.
+# The server code takes seconds to import (torch, GDAL), so each command imports only what it needs.
 # ruff: noqa: PLC0415
 
-orders = typer.Typer(cls=Commands, no_args_is_help=True, help="Look after orders (on the server's machine).")
-db = typer.Typer(cls=Commands, no_args_is_help=True, help="Look after the database.")
+order_commands = typer.Typer(
+    cls=Commands, no_args_is_help=True, help="Expire overdue orders (on the machine of the server)."
+)
+db_commands = typer.Typer(cls=Commands, no_args_is_help=True, help="Upgrade the database and grant roles.")
 
 
 def read_settings() -> "Settings":
-    """Settings of the environment. UsageError that names the variables when some are wrong."""
+    """Read the settings from the environment. UsageError that names the wrong variables."""
     from service.settings import Settings
 
     try:
         return Settings()
     except ValidationError as error:
         faults = [f"LOUPE_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
-        raise UsageError("\n".join(["Settings are wrong.", *faults])) from error
+        raise UsageError(
+            "\n".join(["Some settings are wrong. Correct these environment variables:", *faults])
+        ) from error
 
 
 def serve() -> None:
-    """Start the server. Prints its address and, the first time, an API key. Settings: LOUPE_*."""
+    """Start the server and print its address. The first start also prints an API key.
+
+    Settings are environment variables that begin with LOUPE_; .env.example lists them.
+    """
     from service.serving import run
 
     raise typer.Exit(run(read_settings()))
 
 
-@orders.command("expire")
+@order_commands.command("expire")
 def expire_overdue_orders() -> None:
-    """End every order whose time is up and RELEASE what it holds. Worth running every day."""
+    """Expire every overdue order and RELEASE its held money. The server does this by itself."""
     from service.database.engine import open_database
     from service.orders.expiry import expire_orders
 
@@ -50,29 +57,30 @@ def expire_overdue_orders() -> None:
     console().print(f"{plural(expired, 'order')} expired.")
 
 
-@db.command("upgrade")
+@db_commands.command("upgrade")
 def upgrade_database() -> None:
-    """Bring the database's schema to this version. `loupe serve` does it itself for the embedded one."""
+    """Upgrade the database schema to this version. `loupe serve` does so for the embedded database."""
     from service.database.engine import database_url, upgrade
 
     settings = read_settings()
     upgrade(database_url(settings))
     console().print("The database is up to date.")
     if settings.database_url is not None:
-        console().print("Serve as a role that cannot get round the ledger: loupe db grant ROLE")
+        console().print("Next, create the role for the server: loupe db grant ROLE")
 
 
-@db.command("grant")
+@db_commands.command("grant")
 def grant_serving(
-    role: Annotated[str, typer.Argument(metavar="ROLE", help="Login role; made if there is none.")],
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="Login role; created if it does not exist.")],
     password: Annotated[
         str | None,
-        typer.Option(
-            envvar="LOUPE_SERVER_PASSWORD", help="Its password from now on. Default: left as it is."
-        ),
+        typer.Option(envvar="LOUPE_SERVER_PASSWORD", help="New password of the role. Default: unchanged."),
     ] = None,
 ) -> None:
-    """Let a role serve: it reads, and moves money by the ledger's functions alone. Run as the owner."""
+    """Grant a role what the server needs. Run it as the owner of the database.
+
+    The role can read, and can move money only through the functions of the ledger.
+    """
     from service.database.engine import connect, database_url
     from service.database.roles import let_serve, ways_round
 
@@ -82,5 +90,7 @@ def grant_serving(
     found = ways_round(engine, role)
     engine.dispose()
     if found:
-        raise UsageError(f"{role} may serve now, but can get round the ledger: {'; '.join(found)}.")
-    console().print(f"{role} may serve: put it into the server's LOUPE_DATABASE_URL.")
+        raise UsageError(
+            f"{role} can serve now, but it can also bypass the ledger: {'; '.join(found)}. Use another role."
+        )
+    console().print(f"{role} can serve now. Use it in the LOUPE_DATABASE_URL of the server.")

@@ -1,24 +1,150 @@
-"""What the documents of a trace must say of each other, computed again on the reader's machine. Pure."""
+"""Follow a payment through the documents of the API, and recompute whatever can be recomputed.
+
+Everything is computed on the reader's machine, from public documents and downloaded files. It relies on no
+figure of the server that it can derive itself.
+"""
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
-from service.client import Json
+from service.cli.connection import UsageError
+from service.client import Client, Json, ProblemError
 from service.ledger.book import Movement, Transfer, transfer_hash
 from service.money import Money
 from service.plans.bills import Figures, recompute
 
+ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+SEQ = re.compile(r"\d{1,18}")
+ORDER = re.compile(rf"(?:order:|cancel:)?({ID})")
+DELIVERY = re.compile(rf"(?:delivery:)?(({ID})/\d+/\d+)")
+ABOUT_AN_ORDER = re.compile(rf"(?!budget:|limit:|period:)\w+:({ID})(?:[/#].*)?")
+
+
+class Subject(NamedTuple):
+    """The thing to trace: a whole order, one ledger reference of an order, or one transfer."""
+
+    order: str | None
+    reference: str | None = None
+    transfer: Json | None = None
+
+
+def follow(client: Client, what: str) -> Json:
+    """Collect every document from the report to the scene and, under `proofs`, the checks between them.
+
+    `what` is an order id, ORDER/TILE/PATCH, or the seq or id of a transfer. A transfer that belongs to no
+    order yields its ledger line only. UsageError when `what` is none of these; ProblemError when it is
+    not found.
+    """
+    subject = _find_subject(client, what)
+    if subject.order is None:
+        lines = [subject.transfer] if subject.transfer else []
+        return {"ledger": lines, "proofs": [hash_proof(line) for line in lines]}
+    report = client.get(f"/v1/reports/savings/orders/{subject.order}")
+    order = client.get(f"/v1/orders/{subject.order}")
+    every_line = _order_lines(client, order)
+    lines = [line for line in every_line if _concerns(line, subject)]
+    if subject.transfer is not None and subject.transfer not in lines:
+        lines.append(subject.transfer)  # refunds and later charges belong to no hold
+    deliveries = [one for one in order["patches"]["delivered"] if _concerns_delivery(one, subject)]
+    found = [report_proof(report, every_line), *map(hash_proof, lines)]
+    payments = {line["reference"]: line for line in lines}
+    for one in deliveries:
+        reference, path = _delivery_names(subject.order, one)
+        found += delivery_proofs(one, client.download(path), payments.get(reference))
+    planned = _follow_plan(client, order["plan"])
+    found += planned.pop("proofs")
+    return {
+        "report": report,
+        "ledger": lines,
+        "order": {name: order[name] for name in ("id", "status", "amounts", "counts", "statuses")},
+        "deliveries": deliveries,
+        **planned,
+        "proofs": found,
+    }
+
+
+def _follow_plan(client: Client, plan_id: str) -> Json:
+    path = f"/v1/plans/{plan_id}"
+    plan, bill = client.get(path), client.get(f"{path}/bill")
+    provenance = plan["provenance"]
+    price_list = client.get(f"/v1/price-lists/{provenance['price_list']['id']}")
+    scene = client.download(f"{path}/scene.tif")
+    return {
+        "plan": {name: value for name, value in plan.items() if name != "tiles"},
+        "bill": bill,
+        "price_list": price_list,
+        "bundle": provenance["bundle"],
+        "input": {"sha256": provenance["input_sha256"], "size": len(scene)},
+        "proofs": [
+            *plan_proofs(bill, price_list),
+            *bundle_proofs(provenance["bundle"], client.items("/v1/bundles")),
+            input_proof(provenance["input_sha256"], scene),
+        ],
+    }
+
+
+def _find_subject(client: Client, what: str) -> Subject:
+    if one := DELIVERY.fullmatch(what):
+        return Subject(one[2], f"delivery:{one[1]}")
+    if SEQ.fullmatch(what):
+        return _find_transfer(client, what)
+    if one := ORDER.fullmatch(what):
+        return _find_order_or_transfer(client, one[1])
+    raise UsageError(
+        f'"{what}" cannot be traced. Give an order id, a delivery as ORDER/TILE/PATCH, '
+        "or the seq or id of a transfer: `loupe ledger` lists them."
+    )
+
+
+def _find_order_or_transfer(client: Client, identity: str) -> Subject:
+    try:
+        return Subject(client.get(f"/v1/orders/{identity}")["id"])
+    except ProblemError as error:
+        if error.code != "not-found":
+            raise
+    return _find_transfer(client, identity)
+
+
+def _find_transfer(client: Client, name: str) -> Subject:
+    line = client.get(f"/v1/ledger/{name}")
+    about = ABOUT_AN_ORDER.fullmatch(line["reference"])
+    return Subject(about[1] if about else None, line["reference"], line)
+
+
+def _order_lines(client: Client, order: Json) -> list[Json]:
+    """Return every transfer of the order's hold, oldest first; an order that costs nothing has none."""
+    paths = [link["href"] for link in order["links"] if link["rel"] == "ledger"]
+    found = [line for path in paths for page in client.pages(path) for line in page["items"]]
+    return sorted(found, key=lambda line: int(line["seq"]))
+
+
+def _concerns(line: Json, subject: Subject) -> bool:
+    """Return whether to show a line: a single payment is shown together with the hold that paid it."""
+    return subject.reference in (None, line["reference"]) or line["kind"] == Movement.RESERVE
+
+
+def _concerns_delivery(delivery: Json, subject: Subject) -> bool:
+    return subject.reference in (None, _delivery_names(str(subject.order), delivery)[0])
+
+
+def _delivery_names(order: str, delivery: Json) -> tuple[str, str]:
+    """Return a delivery's reference in the ledger, and its path in the API."""
+    tile, patch = delivery["tile"], delivery["patch"]
+    return f"delivery:{order}/{tile}/{patch}", f"/v1/orders/{order}/tiles/{tile}/patches/{patch}"
+
 
 def proof(step: str, rule: str, *, holds: bool) -> Json:
-    """One rule of a step of the trace, and whether it holds."""
+    """Return one rule that a step of the trace must keep, and whether it does."""
     return {"step": step, "rule": rule, "holds": holds}
 
 
 def report_proof(report: Json, lines: Sequence[Json]) -> Json:
-    """What the report says was settled is what the ledger paid for the order."""
+    """Check that the amount settled in the report is the sum of the order's payments in the ledger."""
     currency = report["settled"]["currency"]
     paid = sum(_minor(line["amount"]) for line in lines if line["kind"] == Movement.SETTLE)
     rule = f"the ledger's payments for this order sum to {Money(paid, currency)}"
@@ -26,13 +152,13 @@ def report_proof(report: Json, lines: Sequence[Json]) -> Json:
 
 
 def hash_proof(line: Json) -> Json:
-    """The hash of a transfer is of its predecessor's and all its fields."""
+    """Check that a transfer's hash covers its own fields and the hash before it."""
     holds = transfer_hash(transfer_of(line)).hex() == line["hash"]
     return proof("ledger", f"the hash of transfer {line['seq']} recomputes from its fields", holds=holds)
 
 
 def transfer_of(line: Json) -> Transfer:
-    """Read a line of the ledger as the API writes it."""
+    """Read a ledger line of the API as a Transfer."""
     return Transfer(
         id=UUID(line["id"]),
         workspace_id=UUID(line["workspace_id"]),
@@ -51,35 +177,36 @@ def transfer_of(line: Json) -> Transfer:
 
 
 def delivery_proofs(delivery: Json, file: bytes, payment: Json | None) -> Iterator[Json]:
-    """The delivered file has its digest, and was paid what its receipt says; a free one has no payment."""
+    """Check a delivered file's digest, and that the ledger paid its price; a free one has no payment."""
     place = f"tile {delivery['tile']} patch {delivery['patch']}"
     yield proof(
         "delivery", f"the stored file of {place} has this SHA-256", holds=_is(file, delivery["sha256"])
     )
     paid = 0 if payment is None else _minor(payment["amount"])
-    yield proof("delivery", f"{place} was paid in the ledger", holds=paid == _minor(delivery["settled"]))
+    yield proof("delivery", f"the ledger paid for {place}", holds=paid == _minor(delivery["settled"]))
 
 
 def plan_proofs(bill: Json, price_list: Json) -> Iterator[Json]:
-    """The plan's figures follow from its areas and terms, and the terms are the published price list's."""
+    """Check a plan's figures against its areas and terms, and its terms against the published price list."""
     savings = bill["savings"]
     stated = (bill["cost"], bill["baseline"], savings["list"], savings["billable"])
     figures = recompute(bill)
     rule = f"cost and savings recompute from {bill['chosen']['billable_km2']} km2 under the price list"
     yield proof("plan", rule, holds=figures == Figures(*map(_minor, stated)))
     published = {name: price_list[name] for name in bill["terms"]}
-    yield proof("price list", "the plan's terms are those published", holds=bill["terms"] == published)
+    yield proof("price list", "the plan used the published terms", holds=bill["terms"] == published)
 
 
 def bundle_proofs(bundle: Json, served: Sequence[Json]) -> Iterator[Json]:
-    """A served bundle of the same name and version is the one that decided; another says nothing."""
+    """Check the plan's bundle against the served one of the same name and version, if there is one."""
     for one in served:
         if (one["name"], one["version"]) == (bundle["name"], bundle["version"]):
-            yield proof("bundle", "the served one is the same", holds=one["sha256"] == bundle["sha256"])
+            rule = "the server still serves the same bundle"
+            yield proof("bundle", rule, holds=one["sha256"] == bundle["sha256"])
 
 
 def input_proof(sha256: str, file: bytes) -> Json:
-    """The stored scene has the digest that the plan was made from."""
+    """Check that the stored scene has the digest that the plan recorded."""
     return proof("input", "the stored scene has this SHA-256", holds=_is(file, sha256))
 
 

@@ -1,30 +1,19 @@
-"""`loupe trace`: one dollar, from the report to the bytes it was decided on."""
+"""`loupe trace`: follow one payment from the savings report down to the scene it was decided on."""
 
 import json
-import re
-from typing import Annotated, NamedTuple
+from collections.abc import Iterable
+from typing import Annotated
 
 import typer
+from rich.console import RenderableType
+from rich.text import Text
+from rich.tree import Tree
 
 from service.cli.connection import DEFAULT_URL, ApiKey, Url, UsageError, connect, console
-from service.client import Client, Json, ProblemError
-from service.terminal.trace import trace_view
-
-UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-SEQ = re.compile(r"\d{1,18}")
-ORDER = re.compile(rf"(?:order:|cancel:)?({UUID})")
-DELIVERY = re.compile(rf"(?:delivery:)?(({UUID})/\d+/\d+)")
-ABOUT_AN_ORDER = re.compile(rf"(?!budget:|limit:|period:)\w+:({UUID})(?:[/#].*)?")
+from service.client import Json
+from service.terminal.blocks import area, columns, money, plural
 
 # ruff: noqa: PLC0415  (what recomputes the money takes a second to import)
-
-
-class Subject(NamedTuple):
-    """What is traced: an order, one reference of it in the ledger, one transfer."""
-
-    order: str | None
-    reference: str | None = None
-    transfer: Json | None = None
 
 
 def trace(
@@ -32,123 +21,134 @@ def trace(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="An order's id, a delivery as ORDER/TILE/PATCH, or a transfer's seq or id in the ledger.",
+            help="An order id, a delivery as ORDER/TILE/PATCH, or the seq or id of a transfer in the ledger.",
         ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was followed as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print every document and check as JSON.")] = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Follow money from the report to ledger, order, delivery, plan, prices, networks and scene.
+    """Follow a payment from the savings report to the ledger, order, plan, price list and scene.
 
-    Whatever can be computed again is, on this machine; exit code 1 if anything disagrees.
+    Recomputes hashes, costs and savings on this machine. The exit code is 1 if any check fails.
     """
-    with connect(url, api_key) as client, console(stderr=True).status("Following"):
-        followed = follow(client, _subject(client, what))
+    from service.cli.proofs import follow
+
+    with connect(url, api_key) as client, console(stderr=True).status("Tracing"):
+        followed = follow(client, what)
     if as_json:
         typer.echo(json.dumps(followed, indent=2))
     else:
         console().print(trace_view(followed))
     broken = [proof["rule"] for proof in followed["proofs"] if not proof["holds"]]
     if broken:
-        raise UsageError("\n".join(["This does not hold:", *broken]))
+        raise UsageError("\n".join([f"{plural(len(broken), 'check')} failed:", *broken]))
 
 
-def follow(client: Client, subject: Subject) -> Json:
-    """Every document on the way and, under `proofs`, what they must say of each other."""
-    from service.cli import proofs
-
-    if subject.order is None:
-        lines = [subject.transfer] if subject.transfer else []
-        return {"ledger": lines, "proofs": [proofs.hash_proof(line) for line in lines]}
-    report = client.get(f"/v1/reports/savings/orders/{subject.order}")
-    order = client.get(f"/v1/orders/{subject.order}")
-    every_line = _lines_of(client, order)
-    lines = [line for line in every_line if _concerns(line, subject)]
-    if subject.transfer is not None and subject.transfer not in lines:
-        lines.append(subject.transfer)  # what came back or was asked for later is of no hold
-    deliveries = [one for one in order["patches"]["delivered"] if _concerns_delivery(one, subject)]
-    found = [proofs.report_proof(report, every_line), *map(proofs.hash_proof, lines)]
-    payments = {line["reference"]: line for line in lines}
-    for one in deliveries:
-        reference, path = _names(subject.order, one)
-        found += proofs.delivery_proofs(one, client.download(path), payments.get(reference))
-    planned = _follow_plan(client, order["plan"])
-    found += planned.pop("proofs")
-    return {
-        "report": report,
-        "ledger": lines,
-        "order": {name: order[name] for name in ("id", "status", "amounts", "counts", "statuses")},
-        "deliveries": deliveries,
-        **planned,
-        "proofs": found,
-    }
+def trace_view(trace: Json) -> Tree:
+    """Return a tree with one branch per step: its document, then its checks as "holds" or "BROKEN"."""
+    tree = Tree(Text(_title(trace), "bold"), guide_style="dim")
+    for step, shown in _steps(trace):
+        branch = tree.add(Text(step, "bold"))
+        for one in shown:
+            branch.add(one)
+        for proof in trace["proofs"]:
+            if proof["step"] == step:
+                branch.add(_verdict(proof))
+    return tree
 
 
-def _follow_plan(client: Client, plan_id: str) -> Json:
-    from service.cli import proofs
-
-    path = f"/v1/plans/{plan_id}"
-    plan, bill = client.get(path), client.get(f"{path}/bill")
-    provenance = plan["provenance"]
-    price_list = client.get(f"/v1/price-lists/{provenance['price_list']['id']}")
-    scene = client.download(f"{path}/scene.tif")
-    return {
-        "plan": {name: value for name, value in plan.items() if name != "tiles"},
-        "bill": bill,
-        "price_list": price_list,
-        "bundle": provenance["bundle"],
-        "input": {"sha256": provenance["input_sha256"], "size": len(scene)},
-        "proofs": [
-            *proofs.plan_proofs(bill, price_list),
-            *proofs.bundle_proofs(provenance["bundle"], client.items("/v1/bundles")),
-            proofs.input_proof(provenance["input_sha256"], scene),
-        ],
-    }
+def _title(trace: Json) -> str:
+    if "order" not in trace:
+        (line,) = trace["ledger"]
+        return (
+            f"{money(line['amount'])}: {line['kind']} of budget {line['budget']}, which belongs to no order"
+        )
+    if len(trace["deliveries"]) == 1:
+        (delivery,) = trace["deliveries"]
+        return f"{money(delivery['settled'])} for patch {delivery['patch']} of tile {delivery['tile']}"
+    return f"Order {trace['order']['id']}"
 
 
-def _subject(client: Client, what: str) -> Subject:
-    if one := DELIVERY.fullmatch(what):
-        return Subject(one[2], f"delivery:{one[1]}")
-    if SEQ.fullmatch(what):
-        return _transfer(client, what)
-    if one := ORDER.fullmatch(what):
-        return _order_or_transfer(client, one[1])
-    raise UsageError(f'"{what}" is no order, no delivery (ORDER/TILE/PATCH) and no seq or id of a transfer.')
+def _verdict(proof: Json) -> Text:
+    word, style = ("holds", "green") if proof["holds"] else ("BROKEN", "bold red")
+    return Text.assemble((word, style), f": {proof['rule']}")
 
 
-def _order_or_transfer(client: Client, identity: str) -> Subject:
-    try:
-        return Subject(client.get(f"/v1/orders/{identity}")["id"])
-    except ProblemError as error:
-        if error.code != "not-found":
-            raise
-    return _transfer(client, identity)
+def _steps(trace: Json) -> Iterable[tuple[str, list[RenderableType]]]:
+    if "order" not in trace:
+        yield "ledger", [_ledger(trace)]
+        return
+    yield "report", [_report(trace["report"]), *_savings(trace["report"])]
+    yield "ledger", [_ledger(trace)]
+    yield "order", [_order(trace["order"])]
+    yield "delivery", [_deliveries(trace)] if trace["deliveries"] else [Text("nothing delivered yet")]
+    yield "plan", [_plan(trace["plan"], trace["bill"])]
+    yield "price list", [_price_list(trace["price_list"])]
+    yield "bundle", [_bundle(trace["bundle"])]
+    yield "input", [Text(f"{trace['input']['size']:,} bytes, SHA-256 {trace['input']['sha256']}")]
 
 
-def _transfer(client: Client, name: str) -> Subject:
-    line = client.get(f"/v1/ledger/{name}")
-    about = ABOUT_AN_ORDER.fullmatch(line["reference"])
-    return Subject(about[1] if about else None, line["reference"], line)
+def _report(report: Json) -> Text:
+    return Text(
+        f"{money(report['settled'])} settled of {money(report['cost'])}; "
+        f"buying every patch would cost {money(report['baseline'])}"
+    )
 
 
-def _lines_of(client: Client, order: Json) -> list[Json]:
-    """Every transfer of the order's hold, oldest first; an order that costs nothing has none."""
-    paths = [link["href"] for link in order["links"] if link["rel"] == "ledger"]
-    found = [line for path in paths for page in client.pages(path) for line in page["items"]]
-    return sorted(found, key=lambda line: int(line["seq"]))
+def _savings(report: Json) -> list[RenderableType]:
+    found = {kind: report["savings"][kind] for kind in ("list", "billable", "realised")}
+    return [
+        Text(f"{kind} saving {money(saving)}, against {saving['baseline']}")
+        for kind, saving in found.items()
+        if saving
+    ]
 
 
-def _concerns(line: Json, subject: Subject) -> bool:
-    """One dollar is shown with the hold it was paid from."""
-    return subject.reference in (None, line["reference"]) or line["kind"] == "reserve"
+def _ledger(trace: Json) -> RenderableType:
+    rows = [
+        (
+            str(line["seq"]),
+            line["at"][:19].replace("T", " "),
+            line["kind"],
+            money(line["amount"]),
+            f"{line['reference']}\n{line['hash']}",
+        )
+        for line in trace["ledger"]
+    ]
+    titles = ("Seq", "When (UTC)", "Movement", "Amount", "Reference and hash")
+    return (
+        columns(titles, rows, right={"Seq", "Amount"})
+        if rows
+        else Text("no transfer: the order was free of charge")
+    )
 
 
-def _concerns_delivery(delivery: Json, subject: Subject) -> bool:
-    return subject.reference in (None, _names(str(subject.order), delivery)[0])
+def _order(order: Json) -> Text:
+    counts = order["counts"]
+    came = f"{counts['delivered']:,} of {plural(counts['bought'], 'patch')} delivered"
+    return Text(f"{order['id']} {order['status'].replace('_', ' ')}: {came}")
 
 
-def _names(order: str, delivery: Json) -> tuple[str, str]:
-    """A delivery's reference in the ledger, and its path."""
-    tile, patch = delivery["tile"], delivery["patch"]
-    return f"delivery:{order}/{tile}/{patch}", f"/v1/orders/{order}/tiles/{tile}/patches/{patch}"
+def _deliveries(trace: Json) -> RenderableType:
+    rows = [
+        (str(one["tile"]), str(one["patch"]), money(one["settled"]), one["sha256"])
+        for one in trace["deliveries"]
+    ]
+    return columns(("Tile", "Patch", "Settled", "SHA-256"), rows, right={"Tile", "Patch", "Settled"})
+
+
+def _plan(plan: Json, bill: Json) -> Text:
+    billed = area(bill["chosen"]["billable_km2"])
+    return Text(f"{plan['id']}: {plan['decision']} {money(plan['cost'])} for {billed} billed")
+
+
+def _price_list(prices: Json) -> Text:
+    kind = ", an example" if prices["example"] else ""
+    return Text(
+        f"{prices['name']} version {prices['version']}{kind}: {prices['product']}, from {prices['source']}"
+    )
+
+
+def _bundle(bundle: Json) -> Text:
+    return Text(f"{bundle['name']} {bundle['version']}, SHA-256 {bundle['sha256']}")

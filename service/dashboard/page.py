@@ -1,4 +1,4 @@
-"""What the page shows, read in one transaction."""
+"""The values of the dashboard page: savings, accuracy, budgets, plans and ledger entries."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +8,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from models.bundle import Manifest
+from models.grid import PATCHES
 from service.access.tables import Workspace
 from service.ledger.repository import Budget, list_budgets, list_lines
 from service.ledger.schemas import LedgerLineOut
@@ -21,12 +23,12 @@ from service.reports.routes import report_on
 from service.web.paging import MoneyOut, PageRequest
 
 PLANS, BUDGETS, ENTRIES = 6, 20, 12
-"""How many of each the page shows; the links lead to all of them."""
+"""Number of plans, budgets and ledger entries on the page; its links lead to all of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetBar:
-    """A budget as a bar of 0..100: spent, then held, then free."""
+    """A budget as a bar of 0 to 100: spent, then held, then available."""
 
     name: str
     limit: MoneyOut
@@ -38,13 +40,13 @@ class BudgetBar:
 
     @property
     def words(self) -> str:
-        """The bar for those who do not see it."""
+        """The text that screen readers read for the bar."""
         return f"{self.spent_percent:g} % spent, {self.held_percent:g} % held"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanCard:
-    """A plan, what became of it, and from whose prices it was made."""
+    """A plan with the status of its latest order and its price list."""
 
     id: UUID
     created_at: datetime
@@ -59,7 +61,7 @@ class PlanCard:
 
 
 def read_page(session: Session, workspace_id: UUID) -> dict[str, Any]:
-    """Return the values of the template `dashboard.html`."""
+    """Return the values of the template `dashboard.html`, read in one transaction."""
     budgets, _ = list_budgets(session, workspace_id, PageRequest(BUDGETS, None))
     lines, _ = list_lines(session, workspace_id, limit=ENTRIES)
     return {
@@ -72,10 +74,10 @@ def read_page(session: Session, workspace_id: UUID) -> dict[str, Any]:
 
 
 def budget_bar(budget: Budget) -> BudgetBar:
-    """Write a budget's balances as a bar."""
+    """Return a budget's balances as a bar."""
 
     def percent(part: Money) -> float:
-        # Beyond a limit that does not block, the bar is full.
+        # A budget that only warns can be used beyond its limit; its bar is then full.
         whole = max(budget.limit, budget.used)
         return round(100 * max(0, part.minor) / whole.minor, 2) if whole else 0.0
 
@@ -91,7 +93,7 @@ def budget_bar(budget: Budget) -> BudgetBar:
 
 
 def plan_cards(session: Session, workspace_id: UUID) -> list[PlanCard]:
-    """Return the newest plans with their last orders' status and their price lists."""
+    """Return the newest plans, each with the status of its latest order and its price list."""
     rows, _ = page_of_plans(session, workspace_id, PageRequest(PLANS, None))
     plans = [plan for plan, _ in rows]
     ordered = Order.plan_id.in_([plan.id for plan in plans])
@@ -121,4 +123,34 @@ def _card(plan: PlanSummary, order_status: str | None, price_list: PriceList) ->
             amount=plan.savings.billable.amount, currency=plan.savings.billable.currency
         ),
         price_list=prices + (" (an example, not an offer)" if price_list.example else ""),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleAccuracy:
+    """Accuracies from 0 to 1 on the bundle's evaluation split; None if the curve has no such point."""
+
+    bundle: str
+    split: str
+    accuracy: float
+    mean_patches: float
+    none: float | None
+    """Accuracy with no patch bought, from low resolution only."""
+    all: float | None
+    """Accuracy with all 16 patches bought."""
+
+
+def bundle_accuracy(manifest: Manifest) -> BundleAccuracy | None:
+    """Read a bundle's evaluation curve at its threshold and at both ends. Return None without a curve."""
+    if not manifest.curve:
+        return None
+    chosen = min(manifest.curve, key=lambda point: abs(point.threshold - manifest.threshold))
+    accuracy_at = {point.mean_patches: point.accuracy for point in manifest.curve}
+    return BundleAccuracy(
+        bundle=f"{manifest.name} {manifest.version}",
+        split=manifest.curve_split or "an unnamed split",
+        accuracy=chosen.accuracy,
+        mean_patches=chosen.mean_patches,
+        none=accuracy_at.get(0),
+        all=accuracy_at.get(PATCHES),
     )

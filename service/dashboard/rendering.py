@@ -1,17 +1,24 @@
-"""Templates and assets: everything the pages are made of comes from this package."""
+"""Pages, assets and CSV files of the dashboard, and the formats of the figures in them."""
 
+import csv
 import hashlib
+import io
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from fastapi import Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from service.errors import NotFoundError
+from service.ledger.repository import Budget
+from service.plans.schemas import PlanSummary
 from service.web.paging import MoneyOut
+from service.web.tabular import harmless
 
 HERE = Path(__file__).parent
 ASSETS = {"dashboard.css": "text/css; charset=utf-8", "loupe.svg": "image/svg+xml"}
@@ -22,41 +29,83 @@ CONTENT_POLICY = (
 HEADERS = {
     "Content-Security-Policy": CONTENT_POLICY,
     "Cache-Control": "no-store",
-    # Without it browsers would send the sign-in form with `Origin: null`, like a hostile page's.
+    # Without it browsers send the sign-in form with `Origin: null`, as they do for a hostile page.
     "Referrer-Policy": "same-origin",
 }
 
+BUDGET_COLUMNS = ("id", "name", "currency", "limit", "spent", "held", "available", "created_at")
+PLAN_COLUMNS = (
+    "id", "created_at", "decision", "patches_bought", "patches", "currency", "cost", "baseline",
+    "list_saving", "billable_saving", "area_km2", "billable_km2", "bundle", "price_list",
+    "price_list_version", "input_sha256",
+)  # fmt: skip
+
 
 def render(template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """Fill a template, every value escaped, into a page that runs nothing and loads from here only."""
+    """Return a template as a page. Values are escaped; the page runs no script and loads only from here."""
     page = _environment().get_template(template).render(**values)
     return HTMLResponse(page, status, headers=HEADERS)
 
 
 def read_asset(name: str) -> tuple[bytes, str]:
-    """Return an asset's bytes and media type; NotFoundError for any other name."""
+    """Return an asset's bytes and media type. NotFoundError for an unknown name."""
     if name not in ASSETS:
-        raise NotFoundError("There is no such asset.", asset=name)
+        raise NotFoundError("The dashboard has no asset of this name.", asset=name)
     return _bytes_of(name), ASSETS[name]
 
 
 def asset_url(name: str) -> str:
-    """Address an asset by its content, so that browsers may keep it for ever."""
+    """Return a URL that changes with the asset's content, so that browsers can cache it for ever."""
     return f"/dashboard/assets/{name}?v={hashlib.sha256(_bytes_of(name)).hexdigest()[:12]}"
 
 
+def budgets_csv(budgets: Iterable[Budget]) -> Response:
+    """Return a CSV file with one row per budget, amounts in major units."""
+    return _csv_file("budgets", BUDGET_COLUMNS, (_budget_row(budget) for budget in budgets))
+
+
+def plans_csv(plans: Iterable[PlanSummary]) -> Response:
+    """Return a CSV file with one row per plan, amounts in major units."""
+    return _csv_file("plans", PLAN_COLUMNS, (_plan_row(plan) for plan in plans))
+
+
+def _budget_row(budget: Budget) -> Sequence[object]:
+    balances = (budget.limit, budget.spent, budget.held, budget.available)
+    amounts = (balance.amount for balance in balances)
+    return (budget.id, harmless(budget.name), budget.currency, *amounts, budget.created_at.isoformat())
+
+
+def _plan_row(plan: PlanSummary) -> Sequence[object]:
+    bundle, prices = plan.provenance["bundle"], plan.provenance["price_list"]
+    return (
+        plan.id, plan.created_at.isoformat(), harmless(plan.decision), plan.patches.bought,
+        plan.patches.total, plan.cost.currency, plan.cost.amount, plan.baseline.amount,
+        plan.savings.list.amount, plan.savings.billable.amount, plan.area_km2, plan.billable_km2,
+        bundle["sha256"], harmless(prices["name"]), prices["version"], plan.provenance["input_sha256"],
+    )  # fmt: skip
+
+
+def _csv_file(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(columns)
+    writer.writerows(rows)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(out.getvalue(), media_type="text/csv", headers=headers)
+
+
 def amount(money: MoneyOut) -> str:
-    """Write 1234567.50 as 1,234,567.50."""
+    """Format 1234567.50 as 1,234,567.50."""
     return f"{Decimal(money.amount):,}"
 
 
 def percent(share: float) -> str:
-    """Write 0.8125 as 81.2 %."""
+    """Format 0.8125 as 81.2 %."""
     return f"{100 * share:.1f}\u202f%"
 
 
 def share_of(part: MoneyOut, whole: MoneyOut) -> str:
-    """Say how much of `whole` a saving is, in words."""
+    """Format a saving as its share of `whole`: "2.5 % of 1,000.00 USD"."""
     total = Decimal(whole.amount)
     if not total:
         return f"of {amount(whole)} {whole.currency}"
@@ -64,17 +113,17 @@ def share_of(part: MoneyOut, whole: MoneyOut) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Write "1 order", "2 orders"."""
+    """Format a count and a noun: "1 order", "2 orders"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def when(moment: datetime) -> str:
-    """Write a time for people, in UTC."""
+    """Format a time in UTC for people: "2 Nov 2026, 23:30"."""
     return f"{moment.astimezone(UTC):%-d %b %Y, %H:%M}"
 
 
 def iso(moment: datetime) -> str:
-    """Write a time for machines (RFC 3339, UTC)."""
+    """Format a time in UTC as RFC 3339."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

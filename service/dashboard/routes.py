@@ -1,4 +1,7 @@
-"""The dashboard: one page, the door to it, and the files behind its figures. All of it only reads."""
+"""Routes of the dashboard: the page, the sign-in form, and the exports behind its figures.
+
+Every route only reads, except for the cookie that signing in and out changes.
+"""
 
 from typing import Annotated, Literal, cast
 from uuid import UUID
@@ -7,10 +10,8 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from service.bundles.predictor import Predictor
-from service.dashboard.exports import budgets_csv, plans_csv
-from service.dashboard.page import read_page
-from service.dashboard.quality import quality_of
-from service.dashboard.rendering import read_asset, render
+from service.dashboard.page import bundle_accuracy, read_page
+from service.dashboard.rendering import budgets_csv, plans_csv, read_asset, render
 from service.dashboard.session import (
     PATH,
     OptionalVisitorDep,
@@ -31,10 +32,10 @@ from service.reports.routes import get_savings
 from service.settings import BlobsDep, SettingsDep
 from service.web.paging import Page, PageRequest, page_links
 
-# The pages are for people: the OpenAPI document leaves them out.
+# The pages are for people, so the OpenAPI document leaves them out.
 router = APIRouter(prefix=PATH, include_in_schema=False)
 EXPORTED = 1_000
-"""Rows of one exported list; the API's own lists go on from there."""
+"""Most rows of one exported list; the lists of the API continue from there."""
 Kind = Literal["csv", "json"]
 FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 FOR_ME = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -42,23 +43,23 @@ FOR_ME = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 @router.get("")
 def dashboard(request: Request, visitor: OptionalVisitorDep, session: SessionDep) -> Response:
-    """Show the page, or the door to it."""
+    """Show the page, or redirect to the sign-in form."""
     if visitor is None:
         return RedirectResponse(f"{PATH}/login", 303)
     predictor = cast(Predictor | None, request.state.predictor)
-    quality = quality_of(predictor.manifest) if predictor else None
+    quality = bundle_accuracy(predictor.manifest) if predictor else None
     return render("dashboard.html", quality=quality, **read_page(session, visitor.workspace_id))
 
 
 @router.get("/login")
 def show_login() -> Response:
-    """Show the form that takes an API key."""
+    """Show the sign-in form, which takes an API key."""
     return render("login.html", refused=False)
 
 
 @router.post("/login", dependencies=[Depends(check_same_site)])
 def login(request: Request, key: Annotated[str, Form(max_length=500)]) -> Response:
-    """Keep a valid key in a cookie of these pages and go to the page."""
+    """Store a valid key in a cookie of these pages and redirect to the page."""
     if holder_of(request, key.strip()) is None:
         return render("login.html", 401, refused=True)
     answer = RedirectResponse(PATH, 303)
@@ -68,7 +69,7 @@ def login(request: Request, key: Annotated[str, Form(max_length=500)]) -> Respon
 
 @router.post("/logout", dependencies=[Depends(check_same_site)])
 def logout() -> Response:
-    """Forget the key."""
+    """Delete the cookie and redirect to the sign-in form."""
     answer = RedirectResponse(f"{PATH}/login", 303)
     sign_out(answer)
     return answer
@@ -76,7 +77,7 @@ def logout() -> Response:
 
 @router.get("/assets/{name}")
 def asset(name: str) -> Response:
-    """Send a style sheet or picture of this package; its address changes with its content."""
+    """Send a style sheet or picture of this package."""
     content, media_type = read_asset(name)
     return Response(content, media_type=media_type, headers=FOR_EVER)
 
@@ -95,7 +96,7 @@ def ledger(
     kind: Kind,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> Response:
-    """Send the newest ledger entries; the link `next` goes on."""
+    """Send the newest ledger entries; the `next` link leads to older ones."""
     return list_ledger(request, visitor, session, limit=EXPORTED, cursor=cursor, form=kind)
 
 
@@ -104,7 +105,7 @@ def budgets(request: Request, visitor: VisitorDep, session: SessionDep, kind: Ki
     """Send the newest budgets."""
     rows, _ = list_budgets(session, visitor.workspace_id, PageRequest(EXPORTED, None))
     if kind == "csv":
-        return csv_file("budgets", budgets_csv(rows))
+        return budgets_csv(rows)
     page = Page[BudgetOut](items=[BudgetOut.of(budget) for budget in rows], links=page_links(request, None))
     return JSONResponse(page.model_dump(mode="json", exclude_none=True))
 
@@ -115,7 +116,7 @@ def plans(request: Request, visitor: VisitorDep, session: SessionDep, kind: Kind
     rows, _ = page_of_plans(session, visitor.workspace_id, PageRequest(EXPORTED, None))
     items = [PlanSummary.summarise(plan, scene) for plan, scene in rows]
     if kind == "csv":
-        return csv_file("plans", plans_csv(items))
+        return plans_csv(items)
     page = Page[PlanSummary](items=items, links=page_links(request, None))
     return JSONResponse(page.model_dump(mode="json", exclude_none=True))
 
@@ -124,18 +125,12 @@ def plans(request: Request, visitor: VisitorDep, session: SessionDep, kind: Kind
 def preview(
     request: Request, plan_id: UUID, visitor: VisitorDep, settings: SettingsDep, blobs: BlobsDep
 ) -> Response:
-    """Show a plan's scene with its bought patches outlined.
+    """Send a picture of a plan's scene with its bought patches outlined.
 
-    A page asks for several at once, so no connection is held while they are drawn.
+    The page loads several at once, so no database connection is held while they are drawn.
     """
     database = cast(Database, request.state.database)
     with database.sessions() as session:
         plan, scene = find_plan(session, visitor.workspace_id, plan_id)
     picture = render_preview(plan, scene, blobs, settings)
     return Response(picture, media_type="image/png", headers=FOR_ME)
-
-
-def csv_file(name: str, text: str) -> Response:
-    """Send a table as a file to keep."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return Response(text, media_type="text/csv", headers=headers)

@@ -1,7 +1,7 @@
-"""Who looks at the dashboard: an API key in a cookie that only the dashboard's own paths receive.
+"""Sign-in to the dashboard: an API key in a cookie that browsers send only to the dashboard's paths.
 
-No route under /v1 ever sees the cookie, and no route under /dashboard changes anything but the cookie
-itself; so a page elsewhere cannot make a visitor's browser spend money (ADR 0010).
+Routes under /v1 never read the cookie, and routes under /dashboard change nothing but the cookie. A page of
+another site therefore cannot make a visitor's browser spend money (decision record 0010).
 """
 
 from typing import Annotated, cast
@@ -19,7 +19,7 @@ SECONDS = 12 * 60 * 60
 
 
 class CrossSiteError(LoupeError):
-    """Another site's page tried to sign the visitor in or out."""
+    """An attempt of another site's page to sign the visitor in or out."""
 
     status = 403
     code = "cross-site-request"
@@ -27,7 +27,7 @@ class CrossSiteError(LoupeError):
 
 
 def sign_in(request: Request, response: Response, key: str) -> None:
-    """Keep `key` in the browser: unreadable by scripts, never sent from other sites."""
+    """Store `key` in a cookie that scripts cannot read and other sites cannot send."""
     response.set_cookie(
         COOKIE,
         key,
@@ -40,15 +40,15 @@ def sign_in(request: Request, response: Response, key: str) -> None:
 
 
 def sign_out(response: Response) -> None:
-    """Forget the key."""
+    """Delete the cookie that holds the key."""
     response.delete_cookie(COOKIE, path=PATH, httponly=True, samesite="strict")
 
 
 def check_same_site(request: Request) -> None:
-    """Refuse a form that another site's page sent: it would sign the visitor in as somebody else.
+    """Refuse a form that another site's page sent, which would sign the visitor in as somebody else.
 
-    Browsers say where a request comes from; over plain HTTP only `Origin` does. A tool that says
-    nothing is no browser, and has no visitor to mislead.
+    Browsers send `Sec-Fetch-Site` over HTTPS and only `Origin` over plain HTTP. A client that sends
+    neither is not a browser, so it has no visitor to mislead. Raises CrossSiteError.
     """
     headers = request.headers
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
@@ -57,11 +57,11 @@ def check_same_site(request: Request) -> None:
     else:
         ours = origin is None or urlsplit(origin).netloc == headers.get("host")
     if not ours:
-        raise CrossSiteError("Open the dashboard itself and sign in there.")
+        raise CrossSiteError("Open the dashboard in your browser and sign in or out there.")
 
 
 def holder_of(request: Request, key: str) -> Caller | None:
-    """Return whose key this is, or None."""
+    """Return the caller that owns this key, or None."""
     database = cast(Database, request.state.database)
     try:
         with database.sessions() as session:
@@ -71,13 +71,13 @@ def holder_of(request: Request, key: str) -> Caller | None:
 
 
 def optional_visitor(request: Request) -> Caller | None:
-    """Return whose dashboard this is; None when nobody is signed in or the key was revoked."""
+    """Return the signed-in caller, or None when nobody is signed in or the key was revoked."""
     key = request.cookies.get(COOKIE)
     return None if key is None else holder_of(request, key)
 
 
 def visitor(found: Annotated[Caller | None, Depends(optional_visitor)]) -> Caller:
-    """Return whose dashboard this is; UnauthenticatedError (401) when nobody is signed in."""
+    """Return the signed-in caller. UnauthenticatedError (401) when nobody is signed in."""
     if found is None:
         raise UnauthenticatedError
     return found

@@ -1,4 +1,4 @@
-"""Plans, labels and money as a terminal shows them. Documents of the HTTP API in, rich renderables out."""
+"""Building blocks of terminal output: amounts, areas, tile grids and tables, as rich renderables."""
 
 import math
 from collections.abc import Collection, Iterable, Sequence
@@ -16,25 +16,25 @@ BUY, LEAVE = "#", "."
 
 
 def money(value: Json | None) -> str:
-    """Write {"amount", "currency"} as "12.50 USD"; a dash where there is none yet."""
+    """Format {"amount", "currency"} as "12.50 USD", and None as a dash."""
     return "-" if value is None else f"{value['amount']} {value['currency']}"
 
 
 def area(km2: str | float) -> str:
-    """Write square kilometres with four significant digits, such as "0.03427 km2" or "1,204 km2"."""
+    """Format square kilometres with four significant digits, such as "0.03427 km2" or "1,204 km2"."""
     value = float(km2)
     places = 0 if value == 0 else max(0, 3 - math.floor(math.log10(value)))
     return f"{value:,.{places}f} km2"
 
 
 def plural(count: int, noun: str) -> str:
-    """Write "1 patch", "2 patches", "1,380 tiles"."""
+    """Format a count and a noun: "1 patch", "2 patches", "1,380 tiles"."""
     ending = "es" if noun.endswith("ch") else "s"
     return f"{count:,} {noun}{'' if count == 1 else ending}"
 
 
 def grid_rows(buy: Collection[int]) -> list[str]:
-    """Four lines of a tile seen from above; patch ids run down the columns (id = 4 x column + row)."""
+    """Return the four lines of a tile's grid, north up. Patch id = 4 x column + row."""
     return [
         " ".join(BUY if GRID * column + row in buy else LEAVE for column in range(GRID))
         for row in range(GRID)
@@ -42,7 +42,7 @@ def grid_rows(buy: Collection[int]) -> list[str]:
 
 
 def tile_block(tile: Json) -> Text:
-    """One tile: its number over its 4 x 4 grid."""
+    """Return a tile's number above its 4 x 4 grid."""
     block = Text(f"tile {tile['tile']}", no_wrap=True)
     if tile["status"] == "no-data":
         return block.append("\nno data", "dim")
@@ -54,7 +54,7 @@ def tile_block(tile: Json) -> Text:
 
 
 def tile_blocks(tiles: Sequence[Json], columns: int, shown: int = TILES_SHOWN) -> RenderableType:
-    """The first tiles, as they lie in a scene of so many columns where that fits; how many more there are."""
+    """Return the first `shown` tiles of a scene `columns` tiles wide, at most six per line, and a summary."""
     blocks = Table.grid(padding=(0, 4, 0, 0))
     across = min(columns, TILES_ACROSS)
     for start in range(0, min(len(tiles), shown), across):
@@ -68,16 +68,16 @@ def tile_blocks(tiles: Sequence[Json], columns: int, shown: int = TILES_SHOWN) -
 
 
 def spread(tiles: Iterable[Json]) -> Text:
-    """How many tiles buy none, few or all of their patches, in a line."""
+    """Summarise in one line how many tiles buy none, few or all of their patches."""
     bought = [len(tile["buy"]) for tile in tiles if tile["status"] != "no-data"]
     ranges = {"none": (0, 0), "1 to 4": (1, 4), "5 to 8": (5, 8), "9 to 15": (9, 15), "all 16": (16, 16)}
     counts = {name: sum(low <= count <= high for count in bought) for name, (low, high) in ranges.items()}
     words = ", ".join(f"{name} in {plural(count, 'tile')}" for name, count in counts.items() if count)
-    return Text(f"Patches bought: {words}." if words else "No tile holds data.")
+    return Text(f"Patches bought: {words}." if words else "No tile contains data.")
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> Table:
-    """Names beside values, without rules."""
+    """Return a table of names and values without borders."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -87,7 +87,7 @@ def facts(rows: Iterable[tuple[str, str]]) -> Table:
 
 
 def columns(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[str] = ()) -> Table:
-    """A table; the columns named in `right` are right-aligned. No cell is cut short."""
+    """Return a table. Columns named in `right` are right-aligned; long cells wrap instead of being cut."""
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     for title in titles:
         table.add_column(title, justify="right" if title in right else "left", overflow="fold")
@@ -97,5 +97,5 @@ def columns(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Collect
 
 
 def indent(content: RenderableType) -> Padding:
-    """Set a block in by two spaces."""
+    """Indent a block by two spaces."""
     return Padding(content, (0, 0, 0, 2), expand=False)

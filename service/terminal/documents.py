@@ -1,4 +1,4 @@
-"""The documents of the HTTP API as a terminal shows them: plan, order, labels, savings, budgets, ledger."""
+"""Terminal views of the documents of the HTTP API: plans, orders, labels, savings, budgets, ledger."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ LABELS_SHOWN = 40
 
 
 def plan_view(plan: Json) -> Group:
-    """The grids, what they cost, and what that saves against which baseline."""
+    """Return a plan's tile grids, cost and savings."""
     parts: list[RenderableType] = []
     if plan.get("tiles"):
         parts += [tile_blocks(plan["tiles"], plan["scene"]["columns"]), Text()]
@@ -20,7 +20,7 @@ def plan_view(plan: Json) -> Group:
 
 
 def plan_figures(plan: Json) -> RenderableType:
-    """A plan's decision and money, without the grids."""
+    """Return a plan's decision, cost and savings, without the tile grids."""
     scene, patches, prices = plan["scene"], plan["patches"], plan["provenance"]["price_list"]
     tiles = plural(scene["columns"] * scene["rows"], "tile")
     rows = [
@@ -35,11 +35,11 @@ def plan_figures(plan: Json) -> RenderableType:
 
 
 def _bound_rows(bound: Json | None) -> list[tuple[str, str]]:
-    """How far the plan may be from the best there is; no row where it is the best."""
+    """Return how far the plan may be from the optimum; no row when it is optimal."""
     if not bound or not bound["gap"]:
         return []
-    limit = "no plan can have less" if bound["measure"] == "cost" else "no plan reaches more"
-    return [("Bound", f"{bound['measure']} {bound['reached']:.6g}; {limit} than {bound['bound']:.6g}")]
+    limit = "no plan can go below" if bound["measure"] == "cost" else "no plan can exceed"
+    return [("Bound", f"{bound['measure']} {bound['reached']:.6g}; {limit} {bound['bound']:.6g}")]
 
 
 def _no_data(scene: Json) -> str:
@@ -48,17 +48,17 @@ def _no_data(scene: Json) -> str:
 
 
 def savings_table(savings: Json) -> RenderableType:
-    """The three savings, each with the baseline it is measured against."""
+    """Return the three savings, each with its baseline."""
     rows = []
     for kind in ("list", "billable", "realised"):
         saving = savings.get(kind)
-        against = "known when every patch is delivered" if saving is None else saving["baseline"]
+        against = "known once every patch is delivered" if saving is None else saving["baseline"]
         rows.append((f"{kind} saving", money(saving), against))
     return columns(("Saving", "Amount", "Against"), rows, right={"Amount"})
 
 
 def price_lists_view(lists: Sequence[Json]) -> RenderableType:
-    """Price lists with what decides a bill."""
+    """Return price lists with their prices and rules."""
     rows = [
         (f"{one['name']} v{one['version']}", _price(one), ", ".join(_rules(one)) or "none") for one in lists
     ]
@@ -67,33 +67,33 @@ def price_lists_view(lists: Sequence[Json]) -> RenderableType:
 
 def _price(prices: Json) -> str:
     if prices["price_per_scene"]:
-        return f"{prices['price_per_scene']} {prices['currency']} a scene"
+        return f"{prices['price_per_scene']} {prices['currency']} per scene"
     tiers = "".join(f", {one['price_per_km2']} beyond {one['above_km2']} km2" for one in prices["tiers"])
     return f"{prices['price_per_km2']} {prices['currency']} per km2{tiers}"
 
 
 def _rules(prices: Json) -> list[str]:
-    """What a bill or a shape must keep to, in words."""
+    """Return the rules for bills and shapes as short phrases."""
     rules = []
     if prices["minimum_km2"] != "0":
         rules.append(f"at least {prices['minimum_km2']} km2 per {prices['minimum_applies_to']}")
     if prices["minimum_charge"] != "0":
         rules.append(f"at least {prices['minimum_charge']} {prices['currency']}")
     if not prices["areas_summed"]:
-        rules.append("each shape an order")
+        rules.append("one order per shape")
     if prices["minimum_width_m"] != "0":
-        rules.append(f"{prices['minimum_width_m']} m wide")
+        rules.append(f"at least {prices['minimum_width_m']} m wide")
     if prices["convex"]:
         rules.append("convex")
     if prices["max_vertices"]:
-        rules.append(f"{prices['max_vertices']} vertices")
+        rules.append(f"at most {prices['max_vertices']} vertices")
     if not prices["holes"]:
         rules.append("no holes")
     return rules
 
 
 def order_view(order: Json) -> RenderableType:
-    """Where an order stands, and where its money is."""
+    """Return an order's status, money and warnings."""
     counts, amounts = order["counts"], order["amounts"]
     came = f"{counts['delivered']:,} of {plural(counts['bought'], 'patch')} delivered"
     held, settled, released = (money(amounts[name]) for name in ("held", "settled", "released"))
@@ -107,22 +107,22 @@ def order_view(order: Json) -> RenderableType:
 
 
 def classification_view(labelled: Json, truth: Sequence[str] | None = None) -> RenderableType:
-    """The tiles' labels beside what low resolution alone says, and the truth where it is known."""
+    """Return each tile's label beside the label from low resolution only, and the truth if it is given."""
     tiles, summary = labelled["tiles"], labelled["summary"]
-    titles = ["Tile", "Label", "Confidence", "LR alone says", "Confidence", "Patches"]
+    titles = ["Tile", "Label", "Confidence", "LR-only label", "Confidence", "Patches"]
     rows = [_label_row(tile) for tile in tiles[:LABELS_SHOWN]]
     if truth is not None:
         titles.insert(1, "Truth")
         rows = [[row[0], truth[tile["tile"]], *row[1:]] for row, tile in zip(rows, tiles, strict=False)]
     parts: list[RenderableType] = [columns(titles, rows, right={"Tile", "Confidence", "Patches"})]
     if len(tiles) > LABELS_SHOWN:
-        parts.append(Text(f"... {len(tiles) - LABELS_SHOWN:,} more, with --json", "dim"))
+        parts.append(Text(f"... {len(tiles) - LABELS_SHOWN:,} more; --json prints them all.", "dim"))
     if truth is None:
         counts = ", ".join(f"{entry['label']} {entry['tiles']:,}" for entry in summary["labels"])
         parts.append(Text(f"\n{plural(summary['tiles'], 'tile')}: {counts}."))
     parts.append(Text(f"The patches changed the label of {plural(summary['changed'], 'tile')}."))
     if not labelled["complete"]:
-        parts.append(Text("Not every bought patch has arrived: these labels may change."))
+        parts.append(Text("Some bought patches are not delivered yet, so these labels may change."))
     return Group(*parts)
 
 
@@ -133,9 +133,9 @@ def _label_row(tile: Json) -> list[str]:
 
 
 def savings_view(report: Json) -> RenderableType:
-    """What was saved so far, per currency."""
+    """Return the savings so far per currency."""
     if not report["currencies"]:
-        return Text("Nothing was ordered yet, so nothing was saved.")
+        return Text("Nothing has been ordered yet, so nothing has been saved.")
     parts: list[RenderableType] = []
     for entry in report["currencies"]:
         orders = f"{plural(entry['orders'], 'order')}, {entry['completed']} completed"
@@ -145,7 +145,7 @@ def savings_view(report: Json) -> RenderableType:
 
 
 def order_savings_view(orders: Sequence[Json]) -> RenderableType:
-    """The report's lines, newest first: one order each, to be traced by its id."""
+    """Return one line per order, newest first; `loupe trace` takes the id."""
     rows = [
         (
             one["order"],
@@ -161,31 +161,40 @@ def order_savings_view(orders: Sequence[Json]) -> RenderableType:
 
 
 def budgets_view(budgets: Sequence[Json]) -> RenderableType:
-    """Budgets with where their money is."""
+    """Return budgets with their limit, spent, held and available money."""
     names = ("limit", "spent", "held", "available")
     rows = [(item["name"], *(money(item[name]) for name in names), item["id"]) for item in budgets]
     return columns(("Budget", "Limit", "Spent", "Held", "Available", "Id"), rows, set(map(str.title, names)))
 
 
 def terms_view(budget: Json) -> RenderableType:
-    """A budget's limit and terms in force."""
-    days = f"{budget.get('starts_on', '..')} to {budget.get('ends_on', '..')}"
+    """Return a budget's limit and current terms."""
+    days = _validity(budget.get("starts_on"), budget.get("ends_on"))
     tags = ", ".join(f"{name}={value}" for name, value in budget["tags"].items())
     above = budget.get("approval_above")
     rows = [
-        ("Budget", f"{budget['name']}, version {budget['version']} of its terms"),
-        ("Limit", f"{money(budget['limit'])}, granted anew every: {budget['period']}"),
-        ("Beyond it", str(budget["enforcement"])),
-        ("Pays", days),
-        ("Told at", ", ".join(f"{percent} %" for percent in budget["thresholds"]) or "no share of it"),
-        ("Second key", f"for orders above {money(above)}" if above else "never"),
+        ("Budget", f"{budget['name']}, terms version {budget['version']}"),
+        ("Limit", f"{money(budget['limit'])}, {_renewal(budget['period'])}"),
+        ("Beyond the limit", str(budget["enforcement"])),
+        ("Valid", days),
+        ("Warnings at", ", ".join(f"{percent} %" for percent in budget["thresholds"]) or "none"),
+        ("Approval", f"by a second key for orders above {money(above)}" if above else "not required"),
         ("Tags", tags or "none"),
     ]
     return facts(rows)
 
 
+def _renewal(period: str) -> str:
+    return "never renewed" if period == "none" else f"renewed every {period}"
+
+
+def _validity(starts_on: str | None, ends_on: str | None) -> str:
+    parts = [f"from {starts_on}" if starts_on else "", f"until {ends_on}" if ends_on else ""]
+    return " ".join(filter(None, parts)) or "always"
+
+
 def ledger_view(entries: Sequence[Json]) -> RenderableType:
-    """Movements of money, newest first."""
+    """Return ledger entries, newest first."""
     rows = [
         (
             str(entry["seq"]),
@@ -197,5 +206,5 @@ def ledger_view(entries: Sequence[Json]) -> RenderableType:
         )
         for entry in entries
     ]
-    titles = ("Seq", "When (UTC)", "Movement", "Amount", "Budget", "For")
+    titles = ("Seq", "When (UTC)", "Movement", "Amount", "Budget", "Reference")
     return columns(titles, rows, right={"Seq", "Amount"})

@@ -1,4 +1,4 @@
-"""`loupe ledger`: every movement of money, and whether it is all true."""
+"""`loupe ledger`: list, correct and verify ledger entries."""
 
 import json
 from datetime import UTC, datetime
@@ -16,20 +16,20 @@ from service.terminal.documents import ledger_view
 if TYPE_CHECKING:
     from service.ledger.audit import Head
 
-# ruff: noqa: PLC0415  (the database's code takes a second to import)
+# ruff: noqa: PLC0415  (importing the database code takes a second)
 
-ledger = typer.Typer(cls=Commands, help="Show, correct and verify the ledger; note its heads elsewhere.")
+ledger_commands = typer.Typer(cls=Commands, help="List, correct and verify ledger entries.")
 
 
-@ledger.callback(invoke_without_command=True)
+@ledger_commands.callback(invoke_without_command=True)
 def show_ledger(
     context: typer.Context,
-    csv: Annotated[bool, typer.Option("--csv", help="Print every entry as CSV.")] = False,
-    limit: Annotated[int, typer.Option(help="Newest entries to show.", min=1, max=100)] = 20,
+    csv: Annotated[bool, typer.Option("--csv", help="Print all entries as CSV.")] = False,
+    limit: Annotated[int, typer.Option(help="Number of entries to show, newest first.", min=1, max=100)] = 20,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Show the ledger: every movement of money, newest first."""
+    """List every movement of money, newest first."""
     if context.invoked_subcommand is not None:
         return
     with connect(url, api_key) as client:
@@ -39,39 +39,48 @@ def show_ledger(
             return
         page = client.get("/v1/ledger", limit=limit)
     if not page["items"]:
-        console().print("The ledger is empty: no budget was created yet.")
+        console().print("The ledger is empty. Its first entry is made when you create a budget.")
         return
     console().print(ledger_view(page["items"]))
     if any(link["rel"] == "next" for link in page["links"]):
-        console().print("... more: --limit 100, or --csv for all of it")
+        console().print("There are more entries: use --limit 100, or --csv for all of them.")
 
 
-@ledger.command("adjust")
+@ledger_commands.command("adjust")
 def adjust(
     order_id: Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order.")],
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="refund (money came back) or charge.")],
-    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help='Such as "12.50".')],
-    reason: Annotated[str, typer.Option(help="Why: the credit note or invoice.")],
-    tile: Annotated[int | None, typer.Option(help="With --patch: the delivery refunded.", min=0)] = None,
-    patch: Annotated[int | None, typer.Option(help="Patch, 4 x column + row.", min=0, max=15)] = None,
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="refund (money came back) or charge (more was billed).")
+    ],
+    amount: Annotated[str, typer.Argument(metavar="AMOUNT", help='Amount of money, such as "12.50".')],
+    reason: Annotated[
+        str, typer.Option(help="The reason, such as the number of the credit note or invoice.")
+    ],
+    tile: Annotated[
+        int | None, typer.Option(help="Tile of the refunded delivery; use with --patch.", min=0)
+    ] = None,
+    patch: Annotated[
+        int | None, typer.Option(help="Patch of the refunded delivery: 4 x column + row.", min=0, max=15)
+    ] = None,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Enter a refund or a later charge of an order. MOVES money, as a new entry."""
+    """Record a refund or a later charge of an order. MOVES money, as a new ledger entry."""
     place = {name: value for name, value in (("tile", tile), ("patch", patch)) if value is not None}
     with connect(url, api_key) as client:
         currency = client.get(f"/v1/orders/{order_id}")["amounts"]["total"]["currency"]
         money_moved = {"amount": amount, "currency": currency}
         body = {"kind": kind, "order": order_id, "amount": money_moved, "reason": reason} | place
         made = client.post("/v1/ledger/adjustments", body)
-    console().print(f"{made['kind'].capitalize()} of {money(made['amount'])}: {made['reference']}")
+    console().print(f"{made['kind'].capitalize()} of {money(made['amount'])}: {made['reference']}.")
 
 
-@ledger.command("heads")
+@ledger_commands.command("heads")
 def print_heads() -> None:
-    """Print the newest hash of every chain as JSON, to keep away from the database (on its machine).
+    """Print the newest hash of every chain as JSON. Run it on the machine of the database.
 
-    As long as `loupe ledger verify --noted FILE` finds these again, nothing before them was changed.
+    Store the output away from the database. While `loupe ledger verify --noted FILE` still finds these
+    hashes, no earlier entry was changed.
     """
     from service.database.engine import open_database
     from service.ledger.audit import heads
@@ -84,16 +93,16 @@ def print_heads() -> None:
     typer.echo(json.dumps({"at": datetime.now(UTC).isoformat(), "heads": found}, indent=2))
 
 
-@ledger.command("verify")
+@ledger_commands.command("verify")
 def verify_ledger(
     noted: Annotated[
         Path | None,
-        typer.Option(help="Heads noted before, by `loupe ledger heads`.", exists=True, dir_okay=False),
+        typer.Option(help="File written earlier by `loupe ledger heads`.", exists=True, dir_okay=False),
     ] = None,
 ) -> None:
-    """Recompute every hash, every invariant and every plan's money (on the database's machine).
+    """Recompute every hash, every invariant and the money of every plan.
 
-    Exit code 1, with the rows that break a rule, if any does.
+    Run it on the machine of the database. If a rule is broken, it lists the rows and exits with code 1.
     """
     from service.database.engine import open_database
     from service.ledger.audit import audit_ledger, heads, take_snapshot
@@ -106,10 +115,10 @@ def verify_ledger(
     transfers = sum(head.seq for head in chains)
     scope = f"{plural(transfers, 'transfer')} in {plural(len(chains), 'chain')}"
     if not findings:
-        console().print(f"{scope}: every rule holds.")
+        console().print(f"Verified {scope}: every rule holds.")
         return
-    console().print(columns(("Broken", "Where"), [(one.rule, one.subject) for one in findings]))
-    raise UsageError(f"{scope}; rows that break a rule: {len(findings)}.")
+    console().print(columns(("Broken rule", "Row"), [(one.rule, one.subject) for one in findings]))
+    raise UsageError(f"Verified {scope}: {plural(len(findings), 'row')} broke a rule.")
 
 
 def _read_heads(path: Path | None) -> "list[Head]":
@@ -124,4 +133,4 @@ def _read_heads(path: Path | None) -> "list[Head]":
             for one in noted
         ]
     except (ValueError, TypeError, KeyError) as error:
-        raise UsageError(f"{path} was not written by `loupe ledger heads`") from error
+        raise UsageError(f"{path} was not written by `loupe ledger heads`. Give a file that was.") from error

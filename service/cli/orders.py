@@ -1,4 +1,4 @@
-"""`loupe order`, `loupe approve`, `loupe deliver`, `loupe classify`: from a plan to labels."""
+"""`loupe order`, `loupe approve`, `loupe deliver` and `loupe classify`: from a plan to labels."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
-from service.cli.accounts import find_budget
+from service.cli.budgets import find_budget
 from service.cli.connection import DEFAULT_URL, ApiKey, Bands, Radiometry, Url, UsageError, connect, console
 from service.client import Client, ClientError
 from service.terminal.blocks import money, plural
@@ -18,46 +18,51 @@ from service.terminal.documents import classification_view, order_view
 PATCH_FILE = re.compile(r"tile-(\d+)-patch-(\d+)\.tiff?", re.IGNORECASE)
 
 OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer of the server as JSON.")]
 
 
 def order(
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan.")],
     budget: Annotated[
-        str | None, typer.Option(help="Budget, by name or id. Default: the only one in the plan's currency.")
+        str | None,
+        typer.Option(help="Budget, by name or id. Default: the only budget in the currency of the plan."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Order the patches of a plan. HOLDS their money in a budget; asks first."""
+    """Order the patches of a plan. HOLDS their cost in a budget, after asking for confirmation."""
     with connect(url, api_key) as client:
         budget_id = None if budget is None else find_budget(client, budget)["id"]
         if not yes:
             planned = client.get(f"/v1/plans/{plan}")
             what = f"{plural(planned['patches']['bought'], 'patch')} for {money(planned['cost'])}"
-            purse = f'budget "{budget}"' if budget else "the budget"
-            typer.confirm(f"Order {what}? The amount is held in {purse}.", abort=True, err=True)
+            payer = f'budget "{budget}"' if budget else f"the only {planned['cost']['currency']} budget"
+            typer.confirm(f"Order {what}? The amount will be held in {payer}.", abort=True, err=True)
         placed = client.create_order(plan, budget_id)
     if as_json:
         typer.echo(json.dumps(placed, indent=2))
         return
     console().print(order_view(placed))
     if placed["status"] == "held":
-        console().print(f"\nIt waits for another key: loupe approve {placed['id']}")
+        console().print(f"\nThe order waits for approval by a second key: loupe approve {placed['id']}")
     elif placed["counts"]["awaited"]:
-        console().print(f"\nDeliver what you bought: loupe deliver {placed['id']} --folder DIR")
+        console().print(f"\nTo upload the bought patches: loupe deliver {placed['id']} --folder DIR")
 
 
 def approve(
     order_id: OrderId,
-    reject: Annotated[bool, typer.Option("--reject", help="Reject it: its money is RELEASED.")] = False,
-    note: Annotated[str | None, typer.Option(help="Why; kept in the order's history.")] = None,
+    reject: Annotated[
+        bool, typer.Option("--reject", help="Reject the order and RELEASE its held money.")
+    ] = False,
+    note: Annotated[
+        str | None, typer.Option(help="Reason for the decision; kept in the history of the order.")
+    ] = None,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Approve an order that waits for a second key, or reject it. The key that ordered cannot."""
+    """Approve or reject an order that needs a second key. The key that ordered cannot decide."""
     with connect(url, api_key) as client:
         decided = client.decide(order_id, "reject" if reject else "approve", note)
     console().print(order_view(decided))
@@ -67,25 +72,27 @@ def deliver(  # noqa: PLR0913  (a command's parameters are its options)
     order_id: OrderId,
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="One patch as GeoTIFF; say which with --tile and --patch."),
+        typer.Argument(metavar="[FILE]", help="One patch as GeoTIFF; needs --tile and --patch."),
     ] = None,
-    tile: Annotated[int | None, typer.Option(help="Tile of FILE.", min=0)] = None,
-    patch: Annotated[int | None, typer.Option(help="Patch of FILE, 4 x column + row.", min=0, max=15)] = None,
+    tile: Annotated[int | None, typer.Option(help="Number of the tile that FILE belongs to.", min=0)] = None,
+    patch: Annotated[
+        int | None, typer.Option(help="Number of the patch in its tile: 4 x column + row.", min=0, max=15)
+    ] = None,
     folder: Annotated[
-        Path | None, typer.Option(help="Folder of files named tile-<t>-patch-<p>.tif.", file_okay=False)
+        Path | None, typer.Option(help="Folder with files named tile-<t>-patch-<p>.tif.", file_okay=False)
     ] = None,
     price: Annotated[
-        str | None, typer.Option(metavar="AMOUNT", help="What a patch costs, where that is not as planned.")
+        str | None, typer.Option(metavar="AMOUNT", help="Price of each patch, if it differs from the plan.")
     ] = None,
     accept_price: Annotated[
-        bool, typer.Option("--accept-price", help="HOLD more for it where the order holds too little.")
+        bool, typer.Option("--accept-price", help="HOLD more money if --price exceeds what the order holds.")
     ] = False,
     bands: Bands = None,
     radiometry: Radiometry = None,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Upload bought patches. SETTLES each one's share of the held money, or --price. Safe to run again."""
+    """Upload bought patches. SETTLES the share of each from the held money, or --price. Safe to repeat."""
     files = _files(file, tile, patch, folder)
     options: dict[str, str | None] = {"bands": bands, "radiometry": radiometry, "price": price}
     options["accept_price"] = "true" if accept_price else None
@@ -110,14 +117,16 @@ def _files(
 def _folder_files(folder: Path) -> list[tuple[int, int, Path]]:
     found = [(match, path) for path in folder.iterdir() if (match := PATCH_FILE.fullmatch(path.name))]
     if not found:
-        raise UsageError(f"No file in {folder} is named like tile-0-patch-5.tif.")
+        raise UsageError(
+            f"No file in {folder} is named like tile-0-patch-5.tif. Rename the files and try again."
+        )
     return sorted((int(match[1]), int(match[2]), path) for match, path in found)
 
 
 def _send_all(
     client: Client, order_id: str, files: Sequence[tuple[int, int, Path]], **options: str | None
 ) -> list[str]:
-    """Send every file; return what was refused, and why. One file's fault does not stop the others."""
+    """Send every file and return one line per refused file; a refusal does not stop the others."""
     refused = []
     err = console(stderr=True)
     watched = track(files, "Delivering", console=err, transient=True, disable=not err.is_terminal)
@@ -132,13 +141,13 @@ def _send_all(
 def classify(
     order_id: OrderId,
     allow_partial: Annotated[
-        bool, typer.Option("--allow-partial", help="Label with what has arrived so far.")
+        bool, typer.Option("--allow-partial", help="Classify with the patches delivered so far.")
     ] = False,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Label every tile of an order, with what low resolution alone would have said beside it."""
+    """Classify every tile of an order, beside the label from low resolution only."""
     with connect(url, api_key) as client:
         labelled = client.classify(order_id, allow_partial=allow_partial)
     if as_json:

@@ -1,4 +1,4 @@
-"""`loupe budget`, `loupe savings`: the money."""
+"""`loupe budget` and `loupe savings`: set limits on spending, and report what was saved."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -10,28 +10,36 @@ from service.client import Client, Json
 from service.terminal.blocks import money
 from service.terminal.documents import budgets_view, order_savings_view, savings_view, terms_view
 
-budget = typer.Typer(cls=Commands, no_args_is_help=True, help="Create, change and list budgets.")
+budget_commands = typer.Typer(cls=Commands, no_args_is_help=True, help="Create, change and list budgets.")
 
-Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help='How much, such as "500.00".')]
+Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help='Amount of money, such as "500.00".')]
 Name = Annotated[str, typer.Argument(metavar="BUDGET", help="Name or id of the budget.")]
 Period = Annotated[
-    str | None, typer.Option(help="Grant the limit anew every month, quarter or year; or none.")
+    str | None, typer.Option(help="Renew the limit every month, quarter or year, or never (none).")
 ]
-StartsOn = Annotated[str | None, typer.Option(help="First day on which it pays, such as 2026-01-01.")]
-EndsOn = Annotated[str | None, typer.Option(help="Last day on which it pays.")]
-Enforcement = Annotated[str | None, typer.Option(help="Beyond the limit: block (the default), warn, or off.")]
+StartsOn = Annotated[str | None, typer.Option(help="First day of validity, such as 2026-01-01.")]
+EndsOn = Annotated[str | None, typer.Option(help="Last day of validity, such as 2026-12-31.")]
+Enforcement = Annotated[
+    str | None,
+    typer.Option(
+        help="An order beyond the limit: block it (the default), warn about it, or accept it (off)."
+    ),
+]
 Threshold = Annotated[
-    list[int] | None, typer.Option(help="Percent of the limit to be told of; may be given again.")
+    list[int] | None,
+    typer.Option(help="Warn when this percentage of the limit is in use. Repeat for several."),
 ]
-Tag = Annotated[list[str] | None, typer.Option(metavar="NAME=VALUE", help="May be given again.")]
+Tag = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=VALUE", help="Label the budget. Repeat for several.")
+]
 ApprovalAbove = Annotated[
-    str | None, typer.Option(metavar="AMOUNT", help="Orders above it wait for a second key.")
+    str | None, typer.Option(metavar="AMOUNT", help="Orders above this amount need approval by a second key.")
 ]
 
 
-@budget.command("create")
+@budget_commands.command("create")
 def create_budget(  # noqa: PLR0913  (a command's parameters are its options)
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What you call it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new budget.")],
     amount: Amount,
     currency: Annotated[str, typer.Argument(metavar="CURRENCY", help="ISO 4217 code, such as USD.")],
     period: Period = None,
@@ -44,7 +52,7 @@ def create_budget(  # noqa: PLR0913  (a command's parameters are its options)
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Create a budget: the most that orders drawing on it may hold and spend."""
+    """Create a budget. Its limit is the most that its orders may hold and spend."""
     code = currency.upper()
     terms = _terms(
         period=period, starts_on=starts_on, ends_on=ends_on, enforcement=enforcement,
@@ -55,17 +63,19 @@ def create_budget(  # noqa: PLR0913  (a command's parameters are its options)
     console().print(f'Budget "{made["name"]}" of {money(made["limit"])}: {made["id"]}')
 
 
-@budget.command("limit")
+@budget_commands.command("limit")
 def set_limit(name: Name, amount: Amount, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
-    """Raise or lower a budget's limit, never below what is held and spent."""
+    """Change the limit of a budget. It cannot go below what is held and spent."""
     with connect(url, api_key) as client:
         found = find_budget(client, name)
         limit = _amount(amount, found["limit"]["currency"])
         changed = client.change_budget(found["id"], {"limit": limit})
-    console().print(f"Limit {money(changed['limit'])}, {money(changed['available'])} of it available.")
+    console().print(
+        f"The limit is now {money(changed['limit'])}; {money(changed['available'])} is available."
+    )
 
 
-@budget.command("terms")
+@budget_commands.command("terms")
 def set_terms(  # noqa: PLR0913  (a command's parameters are its options)
     name: Name,
     period: Period = None,
@@ -78,7 +88,7 @@ def set_terms(  # noqa: PLR0913  (a command's parameters are its options)
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Change the terms that are named and print all of them. Earlier terms stay on record."""
+    """Change the given terms of a budget and print all its terms. Earlier versions are kept."""
     with connect(url, api_key) as client:
         found = find_budget(client, name)
         changes = _terms(
@@ -91,15 +101,15 @@ def set_terms(  # noqa: PLR0913  (a command's parameters are its options)
 
 
 def _terms(**given: Any) -> Json:
-    """What was given on the command line."""
+    """Return the options that were given on the command line."""
     return {name: value for name, value in given.items() if value}
 
 
 def _tags(pairs: Sequence[str] | None) -> dict[str, str]:
-    """Read NAME=VALUE pairs. UsageError for anything else."""
+    """Read NAME=VALUE pairs. UsageError when a name or a value is missing."""
     split = [pair.partition("=") for pair in pairs or ()]
     if not all(name and equals for name, equals, _ in split):
-        raise UsageError("A tag is given as NAME=VALUE.")
+        raise UsageError("A tag needs a name and a value: --tag NAME=VALUE.")
     return {name: value for name, _, value in split}
 
 
@@ -107,36 +117,38 @@ def _amount(amount: str | None, currency: str) -> Json | None:
     return None if amount is None else {"amount": amount, "currency": currency}
 
 
-@budget.command("list")
+@budget_commands.command("list")
 def list_budgets(url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
-    """List budgets: limit, spent, held by open orders, available."""
+    """List the budgets with their limit and what is spent, held by open orders, and available."""
     with connect(url, api_key) as client:
         found = [item | client.get(f"/v1/budgets/{item['id']}/usage") for item in client.items("/v1/budgets")]
     if not found:
-        console().print("No budget yet. Create one: loupe budget create NAME AMOUNT CURRENCY")
+        console().print("There is no budget yet. Create one with `loupe budget create NAME AMOUNT CURRENCY`.")
         return
     console().print(budgets_view(found))
 
 
 def find_budget(client: Client, name: str) -> Json:
-    """The budget of this name or id. UsageError when there is none, or more than one of the name."""
+    """Return the budget of this name or id. UsageError when none or several match."""
     budgets = client.items("/v1/budgets")
     found = [item for item in budgets if name in (item["id"], item["name"])]
     if len(found) == 1:
         return found[0]
     if found:
-        raise UsageError(f'{len(found)} budgets are called "{name}"; give the id: loupe budget list')
-    raise UsageError(f'There is no budget "{name}". List them: loupe budget list')
+        raise UsageError(
+            f'{len(found)} budgets are called "{name}". Give the id instead: `loupe budget list` shows it.'
+        )
+    raise UsageError(f'There is no budget "{name}". `loupe budget list` shows the budgets.')
 
 
 def savings(
     orders: Annotated[
-        bool, typer.Option("--orders", help="One line an order, as `loupe trace` takes it.")
+        bool, typer.Option("--orders", help="Print one line per order, with the id for `loupe trace`.")
     ] = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Show what was saved: three figures, each with the baseline it is measured against."""
+    """Show the list, billable and realised saving, each with its baseline."""
     with connect(url, api_key) as client:
         if orders:
             console().print(order_savings_view(client.items("/v1/reports/savings/orders")))

@@ -1,4 +1,4 @@
-"""`loupe plan`, `loupe replan`: which patches of a scene to buy, and what that costs."""
+"""`loupe plan` and `loupe replan`: choose the patches of a scene to buy, and price them."""
 
 import json
 from enum import StrEnum
@@ -14,7 +14,7 @@ from service.terminal.documents import plan_view
 
 
 class ObjectiveKind(StrEnum):
-    """What a plan optimises."""
+    """The objectives that a plan can optimise."""
 
     POLICY = "policy"
     LAMBDA = "lambda"
@@ -24,32 +24,35 @@ class ObjectiveKind(StrEnum):
 
 
 PriceList = Annotated[
-    str | None, typer.Option(help="Price list, by name or id. Default: example-no-minimum, an example.")
+    str | None, typer.Option(help="Price list, by name or id. Default: example-no-minimum, an example list.")
 ]
 Kind = Annotated[
     ObjectiveKind | None,
-    typer.Option(help="What to optimise. Default: policy, or the one whose number is given."),
+    typer.Option(help="Objective. Default: the one whose option is given, else policy."),
 ]
 CostWeight = Annotated[
-    float | None, typer.Option("--lambda", help="Utility that one unit of money must bring.", min=0)
+    float | None, typer.Option("--lambda", help="Utility that each unit of money must bring.", min=0)
 ]
 MaxCost = Annotated[
-    str | None, typer.Option(help='The most to spend, such as "12.50", in the price list\'s currency.')
+    str | None, typer.Option(help='Most to spend, such as "12.50", in the currency of the price list.')
 ]
-MaxPatches = Annotated[int | None, typer.Option(help="The most patches to buy.", min=0)]
+MaxPatches = Annotated[int | None, typer.Option(help="Most patches to buy.", min=0)]
 TargetAccuracy = Annotated[
     float | None,
-    typer.Option(
-        help="The least accuracy to expect, such as 0.95, by the bundle's evaluation.", min=0, max=1
-    ),
+    typer.Option(help="Accuracy to reach in the evaluation of the bundle, such as 0.95.", min=0, max=1),
 ]
-GeoJson = Annotated[Path | None, typer.Option(help="Write every patch with its decision as GeoJSON (QGIS).")]
-Picture = Annotated[Path | None, typer.Option(help="Write a picture: the scene, bought patches outlined.")]
+GeoJson = Annotated[
+    Path | None, typer.Option(help="Write every patch and its decision to this GeoJSON file, for QGIS.")
+]
+Picture = Annotated[
+    Path | None, typer.Option(help="Write the scene with the bought patches outlined to this PNG file.")
+]
 
 
 def plan(  # noqa: PLR0913  (a command's parameters are its options)
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Low-resolution GeoTIFF.", exists=True, dir_okay=False)
+        Path,
+        typer.Argument(metavar="FILE", help="Scene as low-resolution GeoTIFF.", exists=True, dir_okay=False),
     ],
     price_list: PriceList = None,
     objective: Kind = None,
@@ -85,14 +88,14 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
         return
     out = console()
     out.print(plan_view(planned))
-    out.print(f"\nPlan {planned['id']}. To buy: loupe order {planned['id']}")
+    out.print(f"\nTo order this plan: loupe order {planned['id']}")
 
 
 def replan(  # noqa: PLR0913  (a command's parameters are its options)
-    plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan to decide anew.")],
+    plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan to replace.")],
     price_list: Annotated[
         str | None,
-        typer.Option(help="Price list, by name or id. Default: the newest version of the plan's own."),
+        typer.Option(help="Price list, by name or id. Default: the newest version of the plan's price list."),
     ] = None,
     objective: Kind = None,
     cost_weight: CostWeight = None,
@@ -102,7 +105,7 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Decide a plan anew with other prices or another objective. The new plan takes the old one's place."""
+    """Re-plan a scene with another price list or objective. The new plan replaces the old one."""
     wanted = {
         "price_list": price_list,
         "objective": None if objective is None else objective.value,
@@ -118,10 +121,11 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
     out = console()
     out.print(plan_view(planned))
     out.print(
-        f"\nAgainst plan {plan_id}: {plural(changes['added'], 'patch')} added, {changes['dropped']} dropped, "
-        f"{changes['kept']} kept; {money(changes['cost_before'])} became {money(changes['cost_now'])}."
+        f"\nCompared with plan {plan_id}: {plural(changes['added'], 'patch')} added, "
+        f"{changes['dropped']} dropped, {changes['kept']} kept; "
+        f"the cost went from {money(changes['cost_before'])} to {money(changes['cost_now'])}."
     )
-    out.print(f"Plan {planned['id']}. To buy: loupe order {planned['id']}")
+    out.print(f"To order the new plan: loupe order {planned['id']}")
 
 
 def _write_files(client: Client, planned: Json, geojson: Path | None, png: Path | None) -> None:
