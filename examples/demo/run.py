@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from examples.demo.imagery import SENTINEL_2, find_mosaic
+from examples.demo.imagery import SENTINEL_2, UC_MERCED, find_mosaic
 from examples.demo.mosaic import Mosaic
 from examples.demo.process import Server, running_server
 from service.client import Client, Json, ProblemError
@@ -46,6 +46,8 @@ def _main_job(client: Client, data: Path | None, out: Console) -> None:
     mosaic = find_mosaic(data, CACHE, bundle["tile_m"])
     scene = mosaic.scene(bundle["lr_size"])
     _heading(out, "The imagery")
+    if mosaic.truth is None:
+        out.print(f"{UC_MERCED} was not found: set LOUPE_DATA to its folder. Using one photograph instead.")
     out.print(f"A low-resolution GeoTIFF of {len(scene):,} bytes, made from {mosaic.words}")
     planned = _plan(client, scene, out)
     if not planned["patches"]["bought"]:
@@ -107,8 +109,8 @@ def _classify(client: Client, placed: Json, mosaic: Mosaic, out: Console) -> Non
     }
     count = len(mosaic.truth)
     out.print(
-        f"\nCorrect: {right['label']} of {count} with the bought patches, {right['lr_label']} of {count} from "
-        f"low resolution only. {count} tiles are too few to measure accuracy; the bundle's card reports it "
+        f"\nCorrect: {right['label']} of {count} with the bought patches, {right['lr_label']} of {count} "
+        f"from low resolution only. {count} tiles are too few to measure accuracy; the bundle's card reports it "
         "for the whole test split.",
     )
 
@@ -144,8 +146,8 @@ def _sentinel_2(client: Client, data: Path | None, out: Console) -> None:
     out.print(
         f"{path.name} (fields near Demmin, Germany): {tiles}, {patches['total']:,} patch decisions in "
         f"{seconds:.1f} s. {planned['decision']} Cost {money(planned['cost'])} instead of "
-        f"{money(planned['baseline'])}, a saving of {money(planned['savings']['billable'])}. Nothing is ordered, "
-        "because the demo has no high-resolution image of this place. The starter bundle was trained on "
+        f"{money(planned['baseline'])}, a saving of {money(planned['savings']['billable'])}. Nothing is "
+        "ordered, because the demo has no high-resolution image of this place. The starter bundle was trained on "
         "simulated low resolution, so this shows that a real file is read and priced, not that the choice "
         "of patches is good."
     )

@@ -1,4 +1,4 @@
-"""The command line as a user runs it: a process of its own, against a real server."""
+"""The command line as a user runs it, in its own process against a real server."""
 
 import json
 import re
@@ -28,7 +28,7 @@ def shell(server: ServerProcess, tmp_path: Path) -> Shell:
     return Shell(server, tmp_path)
 
 
-def test_from_a_scene_to_savings_on_the_command_line(shell: Shell) -> None:
+def test_cli_goes_from_a_scene_to_savings(shell: Shell) -> None:
     assert 'Budget "harvest" of 5.00 USD' in shell.loupe("budget", "create", "harvest", "5", "USD")
 
     planned = shell.loupe(
@@ -52,7 +52,7 @@ def test_from_a_scene_to_savings_on_the_command_line(shell: Shell) -> None:
     assert "completed: 5 of 5 patches delivered" in shell.loupe("deliver", order, "--folder", ".")
 
     labels = shell.loupe("classify", order)
-    assert "LR alone says" in labels
+    assert "LR-only label" in labels
     assert "6 tiles:" in labels
 
     assert "USD: 1 order, 1 completed, 0.02 USD spent" in shell.loupe("savings")
@@ -62,7 +62,7 @@ def test_from_a_scene_to_savings_on_the_command_line(shell: Shell) -> None:
     assert sum(",settle," in row for row in rows) == sum(",settle," in row for row in set(rows)) > 0
 
 
-def test_a_refusal_is_two_lines_and_exit_code_1(shell: Shell) -> None:
+def test_plan_refusal_prints_two_lines_and_exits_with_1(shell: Shell) -> None:
     (shell.folder / "notes.tif").write_text("no raster at all")
 
     done = shell.run("plan", "notes.tif")
@@ -74,21 +74,21 @@ def test_a_refusal_is_two_lines_and_exit_code_1(shell: Shell) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_key_made_on_the_servers_machine_opens_the_server(server: ServerProcess, shell: Shell) -> None:
+def test_keys_create_makes_a_key_that_the_running_server_accepts(server: ServerProcess, shell: Shell) -> None:
     key = shell.loupe("keys", "create", "colleague").strip()
 
     with server.client(key) as colleague:
         assert colleague.get("/v1/budgets")["links"]
 
-    # The command joined the server's own database, and left it running.
+    # The command used the database of the running server and left it running.
     assert server.query("SELECT count(*) FROM api_key WHERE name = 'colleague'") == [(1,)]
 
 
-def test_upgrading_an_upgraded_database_changes_nothing(shell: Shell) -> None:
+def test_db_upgrade_of_a_current_database_changes_nothing(shell: Shell) -> None:
     assert shell.loupe("db", "upgrade") == "The database is up to date.\n"
 
 
-def test_price_lists_come_from_a_spreadsheet(shell: Shell) -> None:
+def test_prices_import_publishes_a_csv_file_once(shell: Shell) -> None:
     (shell.folder / "prices.csv").write_text(CSV_EXAMPLE)
     imported = shell.loupe("prices", "import", "prices.csv")
     assert "acme-30cm v1" in imported
@@ -96,7 +96,7 @@ def test_price_lists_come_from_a_spreadsheet(shell: Shell) -> None:
     assert "1 published, 0 unchanged." in imported
     assert "0 published, 1 unchanged." in shell.loupe("prices", "import", "prices.csv")
     listed = " ".join(shell.loupe("prices", "list").split())
-    assert "at least 25 km2 per shape, each shape an order, 2000 m wide" in listed
+    assert "at least 25 km2 per shape, one order per shape, at least 2000 m wide" in listed
 
     (shell.folder / "wrong.csv").write_text(CSV_EXAMPLE.replace("EUR", "euro"))
     refused = shell.run("prices", "import", "wrong.csv")
@@ -104,7 +104,7 @@ def test_price_lists_come_from_a_spreadsheet(shell: Shell) -> None:
     assert "/rows/2/currency" in refused.stderr
 
 
-def test_the_operator_verifies_the_ledger_and_notes_its_heads(shell: Shell) -> None:
+def test_ledger_verify_finds_a_changed_head(shell: Shell) -> None:
     shell.loupe("budget", "create", "verified", "7", "USD")
     heads = shell.loupe("ledger", "heads")
     (shell.folder / "heads.json").write_text(heads)
@@ -116,7 +116,7 @@ def test_the_operator_verifies_the_ledger_and_notes_its_heads(shell: Shell) -> N
     refused = shell.run("ledger", "verify", "--noted", "heads.json")
     assert refused.returncode == 1
     assert "C2 a noted head is found again" in refused.stdout
-    assert "rows that break a rule: 1." in refused.stderr
+    assert "1 row broke a rule." in refused.stderr
 
     (shell.folder / "heads.json").write_text("{}")
     assert (
@@ -125,10 +125,10 @@ def test_the_operator_verifies_the_ledger_and_notes_its_heads(shell: Shell) -> N
     )
 
 
-def test_a_plan_is_decided_anew_and_the_old_one_is_not_ordered(shell: Shell) -> None:
+def test_replan_replaces_the_plan_and_order_refuses_the_old_one(shell: Shell) -> None:
     old = UUID.findall(shell.loupe("plan", "scene.tif", "--max-patches", "5"))[0]
     again = shell.loupe("replan", old, "--max-patches", "2")
-    assert f"Against plan {old}: 0 patches added, 3 dropped, 2 kept" in " ".join(again.split())
+    assert f"Compared with plan {old}: 0 patches added, 3 dropped, 2 kept" in " ".join(again.split())
     refused = shell.run("order", old, "--yes")
     assert refused.returncode == 1
     assert "takes its place; order that one" in " ".join(refused.stderr.split())

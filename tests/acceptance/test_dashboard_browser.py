@@ -1,4 +1,4 @@
-"""The dashboard as a visitor sees it: a real server process and headless Chromium."""
+"""The dashboard in headless Chromium, against a real server process."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ WIDTHS = {"laptop": 1366, "phone": 390}
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server with a measured bundle, a complete order and one that awaits patches."""
+    """Start a server with a measured bundle, a completed order and an incomplete one."""
     home = tmp_path_factory.mktemp("dashboard")
     (home / "bundle").mkdir()
     bundle = write_bundle(home / "bundle", curve=CURVE, curve_split="a held-out split")
@@ -38,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 def fill(process: ServerProcess) -> None:
-    """Spend some money, all of it in the open."""
+    """Place one completed and one incomplete order."""
     prices = {
         "name": "acme", "provider": ATTACK, "product": "0.5 m archive", "gsd_m": "0.5", "currency": "USD",
         "price_per_km2": "100000",
@@ -55,15 +55,15 @@ def fill(process: ServerProcess) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; without it the look of the page goes unchecked, which only a laptop may accept."""
+    """Start Chromium. Without it the tests fail in CI and are skipped elsewhere."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
-        reason = "NO CHROMIUM: the dashboard was not looked at (apt-get install chromium)"
+        reason = "Chromium is missing, so the dashboard was not checked (apt-get install chromium)."
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_playwright() as playwright:
-        # Without a sandbox of its own: these tests also run as root in a container, and see only our pages.
+        # No sandbox: these tests also run as root in a container, and load only our pages.
         chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield chromium
         chromium.close()
@@ -76,17 +76,17 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def sign_in(page: Page, server: ServerProcess, key: str = KEY) -> None:
-    """Send the form and wait for the page that answers it: a click alone returns before."""
+    """Send the form and wait for the next page; a click returns before it has loaded."""
     page.goto(f"{server.url}/dashboard")
     page.get_by_label("API key").fill(key)
     with page.expect_navigation():
         page.get_by_role("button", name="Sign in").click()
 
 
-def test_a_visitor_signs_in_reads_and_signs_out(page: Page, server: ServerProcess) -> None:
+def test_visitor_can_sign_in_read_and_sign_out(page: Page, server: ServerProcess) -> None:
     sign_in(page, server)
 
-    page.get_by_role("heading", name="Savings, and the accuracy they cost").wait_for()
+    page.get_by_role("heading", name="Savings and their accuracy").wait_for()
     assert page.url == f"{server.url}/dashboard"
     assert page.get_by_text("91.0").first.is_visible()
     assert page.get_by_role("cell", name="settle", exact=True).count() == 6
@@ -97,13 +97,13 @@ def test_a_visitor_signs_in_reads_and_signs_out(page: Page, server: ServerProces
     assert page.url == f"{server.url}/dashboard/login"
 
 
-def test_a_wrong_key_is_told_so(page: Page, server: ServerProcess) -> None:
+def test_login_explains_a_wrong_key(page: Page, server: ServerProcess) -> None:
     sign_in(page, server, "not-a-key-of-anybody")
 
-    assert page.get_by_role("alert").inner_text() == "This key opens no workspace."
+    assert page.get_by_role("alert").inner_text().startswith("This key is not valid.")
 
 
-def test_the_page_obeys_its_own_policy_and_asks_nobody_else(page: Page, server: ServerProcess) -> None:
+def test_page_obeys_its_policy_and_loads_from_its_server_only(page: Page, server: ServerProcess) -> None:
     complaints: list[str] = []
     asked: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -116,24 +116,24 @@ def test_the_page_obeys_its_own_policy_and_asks_nobody_else(page: Page, server: 
     assert [url for url in asked if not url.startswith(server.url)] == []
 
 
-def test_what_users_write_is_text(page: Page, server: ServerProcess) -> None:
+def test_page_shows_user_input_as_text(page: Page, server: ServerProcess) -> None:
     sign_in(page, server)
 
     page.get_by_text(ATTACK).first.wait_for()
     assert page.title() == "default - Loupe"
 
 
-def test_previews_are_shown(page: Page, server: ServerProcess) -> None:
+def test_page_shows_previews(page: Page, server: ServerProcess) -> None:
     sign_in(page, server)
     picture = page.locator(".plan img").first
     picture.scroll_into_view_if_needed()
-    # Not wait_for_function: its polling is a script in the page, which the page's policy forbids.
+    # wait_for_function would poll with a script in the page, which the page's policy forbids.
     picture.evaluate("image => image.decode()")
 
     assert picture.evaluate("image => image.naturalWidth") > 100
 
 
-def test_a_bar_is_as_long_as_what_it_stands_for(page: Page, server: ServerProcess) -> None:
+def test_budget_bar_is_proportional_to_its_share(page: Page, server: ServerProcess) -> None:
     sign_in(page, server)
     with server.client() as client:
         (budget,) = client.items("/v1/budgets")
@@ -148,7 +148,7 @@ def test_a_bar_is_as_long_as_what_it_stands_for(page: Page, server: ServerProces
 
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS.keys())
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_fits_the_screen_in_both_colour_schemes(
+def test_page_fits_the_screen_in_both_colour_schemes(
     browser: Browser, server: ServerProcess, scheme: Any, width: int
 ) -> None:
     with browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800}) as context:
@@ -162,7 +162,7 @@ def test_fits_the_screen_in_both_colour_schemes(
         assert lowest_contrast(page) >= 4.5  # WCAG 2.2, level AA, text of ordinary size
 
 
-def test_every_control_can_be_reached_with_the_keyboard(page: Page, server: ServerProcess) -> None:
+def test_page_controls_are_reachable_with_the_keyboard(page: Page, server: ServerProcess) -> None:
     sign_in(page, server)
     wanted = page.locator("a, button").count()
     reached = set()
@@ -175,7 +175,7 @@ def test_every_control_can_be_reached_with_the_keyboard(page: Page, server: Serv
     assert reached - {-1} == set(range(wanted))
 
 
-def test_a_csv_link_downloads_the_rows(page: Page, server: ServerProcess) -> None:
+def test_csv_link_downloads_the_rows(page: Page, server: ServerProcess) -> None:
     sign_in(page, server)
     with page.expect_download() as downloading:
         page.get_by_role("link", name="Orders as CSV").click()
@@ -190,7 +190,7 @@ def width_of(page: Page, selector: str) -> float:
 
 
 def lowest_contrast(page: Page) -> float:
-    """The lowest contrast ratio (WCAG 2.2, 1.4.3) of any visible text to the colour behind it."""
+    """Return the lowest contrast ratio (WCAG 2.2, 1.4.3) of any visible text to its background."""
     return float(
         page.evaluate(
             """() => {

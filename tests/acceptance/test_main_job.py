@@ -1,4 +1,4 @@
-"""The whole job through a real server process: scene in, decisions, money, patches, labels, savings."""
+"""The main job through a real server process, from the scene to labels and savings."""
 
 import subprocess
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def client(server: ServerProcess) -> Iterator[Client]:
         yield client
 
 
-def test_the_main_job(server: ServerProcess, client: Client) -> None:
+def test_main_job_plans_orders_delivers_classifies_and_reports(server: ServerProcess, client: Client) -> None:
     budget = client.create_budget("main job", "5.00", "USD")
 
     plan = client.plan_scene(SCENE, max_patches=7)
@@ -56,7 +56,7 @@ def test_the_main_job(server: ServerProcess, client: Client) -> None:
     assert (usage["held"]["amount"], usage["spent"]) == ("0.00", plan["cost"])
 
 
-def test_an_order_beyond_the_budget_takes_nothing(client: Client) -> None:
+def test_order_beyond_the_budget_holds_nothing(client: Client) -> None:
     budget = client.create_budget("too small", "0.01", "USD")
     plan = client.plan_scene(SCENE, max_patches=20)
 
@@ -68,7 +68,7 @@ def test_an_order_beyond_the_budget_takes_nothing(client: Client) -> None:
     assert client.get(f"/v1/budgets/{budget['id']}/usage")["held"]["amount"] == "0.00"
 
 
-def test_a_patch_that_was_not_bought_or_lies_elsewhere_is_refused(client: Client) -> None:
+def test_deliver_refuses_an_unordered_or_misplaced_patch(client: Client) -> None:
     budget = client.create_budget("refusals", "5.00", "USD")
     plan = client.plan_scene(SCENE, max_patches=1)
     order = client.create_order(plan["id"], budget["id"])
@@ -86,8 +86,7 @@ def test_a_patch_that_was_not_bought_or_lies_elsewhere_is_refused(client: Client
     assert client.get(f"/v1/orders/{order['id']}")["amounts"]["settled"]["amount"] == "0.00"
 
 
-def test_the_curl_line_of_the_readme(server: ServerProcess, tmp_path: Path) -> None:
-    """What a stranger types first: the raw file, its type, a key."""
+def test_curl_command_of_the_readme_makes_a_plan(server: ServerProcess, tmp_path: Path) -> None:
     (tmp_path / "scene.tif").write_bytes(SCENE)
     upload = ["--data-binary", "@scene.tif", "-H", "Content-Type: image/tiff"]
     command = ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", *upload]
@@ -98,7 +97,7 @@ def test_the_curl_line_of_the_readme(server: ServerProcess, tmp_path: Path) -> N
     assert done.stdout == b"201"
 
 
-def test_without_a_key_nothing_is_planned(server: ServerProcess) -> None:
+def test_plan_without_a_valid_key_is_refused(server: ServerProcess) -> None:
     with server.client("not-a-key-of-this-server") as stranger, pytest.raises(ProblemError) as caught:
         stranger.plan_scene(SCENE)
 

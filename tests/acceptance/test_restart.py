@@ -1,4 +1,4 @@
-"""The server is killed between any two steps, and during one; the job goes on where it was."""
+"""The main job while the server is killed between its steps and during one."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ def server(bundle_folder: Path) -> Iterator[ServerProcess]:
 
 
 class Job:
-    """The main job as steps that may each be repeated: the keys and the bytes stay the same."""
+    """The main job as repeatable steps: each repeat sends the same keys and bytes."""
 
     def __init__(self) -> None:
         self.known: dict[str, Any] = {}
@@ -66,12 +66,12 @@ class Job:
         return self._keep(name, client.send("POST", path, json=body, headers=headers).json())
 
     def _keep(self, name: str, answer: Any) -> Any:
-        assert self.known.setdefault(name, answer) == answer, f"{name} was done twice"
+        assert self.known.setdefault(name, answer) == answer, f"{name} was repeated"
         return answer
 
 
 def assert_books_are_right(server: ServerProcess, job: Job) -> None:
-    """Every cent of the plan is settled once, the report says so, and no invariant is broken."""
+    """Assert that the plan's cost is settled once and reported, and that no invariant is broken."""
     with server.client() as client:
         order = client.get(f"/v1/orders/{job.known['order']['id']}")
         (report,) = client.get("/v1/reports/savings")["currencies"]
@@ -81,10 +81,10 @@ def assert_books_are_right(server: ServerProcess, job: Job) -> None:
     assert server.query("SELECT * FROM ledger.violations") == []
 
 
-def test_nothing_is_lost_between_any_two_steps(server: ServerProcess) -> None:
-    """After each step the server dies, comes back, and the client repeats what it had done.
+def test_repeated_step_after_kill_gives_the_same_answer(server: ServerProcess) -> None:
+    """Kill the server after each step, restart it and repeat the step.
 
-    Every other time the database dies with it, as in a power cut.
+    Every second kill includes the database, as in a power cut.
     """
     job = Job()
     for number, step in enumerate(job.steps()):
@@ -100,8 +100,8 @@ def test_nothing_is_lost_between_any_two_steps(server: ServerProcess) -> None:
     assert_books_are_right(server, job)
 
 
-def test_nothing_is_lost_during_a_delivery(server: ServerProcess) -> None:
-    """The server dies while patches arrive; the client does not know which were paid, and asks again."""
+def test_kill_during_deliveries_neither_loses_nor_repeats_a_payment(server: ServerProcess) -> None:
+    """Kill the server while patches arrive, then let the client repeat every delivery."""
     job = Job()
     with server.client() as client:
         for step in job.steps()[:3]:
@@ -129,9 +129,9 @@ def deliver_until_it_fails(job: Job, client: Client) -> None:
             for number in range(PATCHES):
                 job.deliver(number)(client)
         except ClientError:
-            return  # the answer is lost, as it should be
+            return  # the kill loses the answer, as intended
 
 
 def paid(client: Client, job: Job) -> str:
-    """What the order says was paid, in dollars."""
+    """Return the amount that the order reports as settled, in dollars."""
     return str(client.get(f"/v1/orders/{job.known['order']['id']}")["amounts"]["settled"]["amount"])

@@ -1,4 +1,4 @@
-"""One settled dollar followed by a stranger who has the command line and a key, and nothing else."""
+"""`loupe trace`, with a key and the public API only, against a real server."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ def shell(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Sh
 
 @pytest.fixture(scope="module")
 def bought(shell: Shell) -> Json:
-    """A plan of which everything was ordered and delivered, and the digests of what was sent."""
+    """Order and deliver a whole plan; return it with the digests of the files sent."""
     scene = MOSAIC.scene(8)
     (shell.folder / "scene.tif").write_bytes(scene)
     (shell.folder / "prices.csv").write_text(PRICES)
@@ -57,12 +57,12 @@ def bought(shell: Shell) -> Json:
 
 @pytest.fixture(scope="module")
 def traced(shell: Shell, bought: Json) -> Json:
-    """The whole order followed, as JSON."""
+    """Trace the whole order as JSON."""
     document: Json = json.loads(shell.loupe("trace", bought["order"], "--json"))
     return document
 
 
-def test_a_dollar_is_followed_from_the_report_to_the_bytes_of_the_scene(shell: Shell, bought: Json) -> None:
+def test_trace_follows_a_payment_from_the_report_to_the_scene(shell: Shell, bought: Json) -> None:
     assert shell.loupe("savings", "--orders").split().count(bought["order"]) == 1
     paid = re.search(
         r"^ *(\d+) .* settle .* delivery:(\S+)/(\d+)/(\d+) *$", shell.loupe("ledger"), re.MULTILINE
@@ -83,7 +83,7 @@ def test_a_dollar_is_followed_from_the_report_to_the_bytes_of_the_scene(shell: S
     assert shown == " ".join(shell.loupe("trace", f"{order}/{tile}/{patch}").split())
 
 
-def test_everything_that_can_be_computed_again_is(traced: Json, bought: Json) -> None:
+def test_trace_of_an_order_recomputes_every_check(traced: Json, bought: Json) -> None:
     proved = [(proof["step"], proof["holds"]) for proof in traced["proofs"]]
 
     steps = ["report", *["ledger"] * (1 + PATCHES), *["delivery"] * 2 * PATCHES]
@@ -101,19 +101,19 @@ FORGED = {
 
 
 @pytest.mark.parametrize("field", FORGED)
-def test_a_forged_field_of_a_transfer_is_seen(traced: Json, field: str) -> None:
+def test_hash_proof_fails_for_any_forged_field(traced: Json, field: str) -> None:
     line = traced["ledger"][-1]
 
     assert hash_proof(line)["holds"]
     assert not hash_proof(line | {field: FORGED[field]})["holds"]
 
 
-def test_a_report_that_is_not_the_ledgers_sum_is_seen(traced: Json) -> None:
+def test_report_proof_fails_when_the_ledger_has_another_sum(traced: Json) -> None:
     assert not report_proof(traced["report"], traced["ledger"][:-1])["holds"]
 
 
 @pytest.mark.parametrize("figure", ["cost", "baseline"])
-def test_a_cost_that_does_not_follow_from_areas_and_terms_is_seen(traced: Json, figure: str) -> None:
+def test_plan_proofs_fail_for_a_forged_figure_or_term(traced: Json, figure: str) -> None:
     forged = traced["bill"] | {figure: {"amount": "0.01", "currency": "USD"}}
     dearer = traced["bill"] | {"terms": traced["bill"]["terms"] | {"price_per_km2": "2600"}}
 
@@ -121,32 +121,30 @@ def test_a_cost_that_does_not_follow_from_areas_and_terms_is_seen(traced: Json, 
     assert [one["holds"] for one in plan_proofs(dearer, traced["price_list"])] == [False, False]
 
 
-def test_money_that_no_order_spent_ends_at_its_budget(shell: Shell, bought: Json) -> None:
+def test_trace_of_a_transfer_without_order_ends_at_its_budget(shell: Shell, bought: Json) -> None:
     assert bought
     shown = shell.loupe("trace", "1")
 
-    assert shown.startswith("5.00 USD: fund of budget harvest; no order spent it")
+    assert shown.startswith("5.00 USD: fund of budget harvest, which belongs to no order")
     assert "holds: the hash of transfer 1 recomputes" in shown
 
 
 @pytest.mark.parametrize(
     ("what", "reason"),
     [
-        ("nonsense", '"nonsense" is no order'),
+        ("nonsense", '"nonsense" cannot be traced'),
         ("9999", "There is no transfer 9999"),
         (NOBODY, "There is no transfer 0000"),
     ],
 )
-def test_what_is_not_there_is_said(shell: Shell, what: str, reason: str) -> None:
+def test_trace_refuses_an_unknown_subject(shell: Shell, what: str, reason: str) -> None:
     done = shell.run("trace", what)
 
     assert (done.returncode, done.stdout) == (1, "")
     assert reason in done.stderr
 
 
-def test_bytes_that_changed_on_the_disk_are_not_passed_on(
-    server: ServerProcess, shell: Shell, bought: Json
-) -> None:
+def test_trace_stops_at_a_damaged_scene_file(server: ServerProcess, shell: Shell, bought: Json) -> None:
     blob = server.home / "blobs" / bought["scene"][:2] / bought["scene"]
     whole = blob.read_bytes()
     blob.write_bytes(whole[:-1] + b"?")

@@ -1,4 +1,4 @@
-"""The command line against a server that is played by the test."""
+"""Run the command line against a fake server whose answers the test sets."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ Answer = tuple[int, Any] | Callable[[httpx.Request], httpx.Response]
 
 
 class PlayedServer:
-    """Answers the routes it is given; remembers what it was asked."""
+    """A fake server that answers the given routes and records every request."""
 
     def __init__(self) -> None:
         self.routes: dict[str, Answer] = {}

@@ -1,4 +1,4 @@
-"""A real server process on loopback, bounded in time and ended by its own process id."""
+"""A real server process on loopback, with time limits, stopped by its process id."""
 
 import os
 import re
@@ -28,7 +28,7 @@ STOP_SECONDS = 60
 
 
 class ServerProcess:
-    """The server on one LOUPE_HOME: start it, stop it, or kill it, as often as a test likes."""
+    """A server with one LOUPE_HOME that a test can start, stop and kill repeatedly."""
 
     def __init__(self, home: Path, bundle: Path) -> None:
         self.home, self.bundle = home, bundle
@@ -37,7 +37,7 @@ class ServerProcess:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Nothing of this machine's own settings, a free port, one CPU thread."""
+        """Environment without the machine's own settings, with a free port and one CPU thread."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOUPE_")}
         own = {
             "LOUPE_HOME": str(self.home),
@@ -51,7 +51,7 @@ class ServerProcess:
         return inherited | own
 
     def start(self) -> None:
-        """Start, and wait until it is ready."""
+        """Start the server and wait until it is ready."""
         log = self.home / "server.log"
         with log.open("wb") as sink:
             self._process = subprocess.Popen(
@@ -77,7 +77,7 @@ class ServerProcess:
             ) from error
 
     def stop(self) -> int:
-        """End it as an operator would, and return its exit status."""
+        """Stop the server with SIGTERM and return its exit status."""
         assert self._process is not None
         self._process.terminate()
         try:
@@ -87,38 +87,38 @@ class ServerProcess:
             self._process.wait()
 
     def close(self) -> None:
-        """Leave nothing running, whatever happened before."""
+        """Stop the server and its database if they still run."""
         if self._process is not None and self._process.poll() is None:
             self.stop()
         if (self.home / "postgres" / "postmaster.pid").exists():
             os.kill(int(self._postmaster()[0]), signal.SIGINT)
 
     def kill(self) -> None:
-        """kill -9: no warning, no cleaning up."""
+        """Kill the server with SIGKILL."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
 
     def kill_database(self) -> None:
-        """kill -9 of the embedded PostgreSQL as well: what a power cut does."""
+        """Kill the embedded PostgreSQL with SIGKILL, as a power cut does."""
         os.kill(int(self._postmaster()[0]), signal.SIGKILL)
 
     def client(self, key: str = KEY) -> Client:
-        """A client of this server."""
+        """Return a client of this server."""
         return Client(self.url, key)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Ask the embedded database directly."""
+        """Run a query on the embedded database."""
         with self.connect() as database:
             return database.execute(sql.encode()).fetchall()
 
     def connect(self) -> psycopg.Connection[tuple[Any, ...]]:
-        """A connection of the embedded database, as its superuser."""
+        """Connect to the embedded database as its superuser."""
         lines = self._postmaster()
         return psycopg.connect(host=lines[4], port=int(lines[3]), user="postgres", dbname="postgres")
 
     def settled_usd(self) -> Decimal:
-        """The sum of all settled transfers, in dollars."""
+        """Return the sum of all settled transfers in dollars."""
         sql = "SELECT coalesce(sum(amount), 0)::bigint FROM ledger.transfer WHERE kind = 'settle'"
         ((minor,),) = self.query(sql)
         return Decimal(minor).scaleb(-2)
@@ -129,10 +129,10 @@ class ServerProcess:
 
 @contextmanager
 def running_server(bundle: Path) -> Iterator[ServerProcess]:
-    """A server on an empty state.
+    """Run a server with an empty state.
 
-    Not in pytest's own folder: another session closes that to others, and PostgreSQL, which runs as
-    another user when the tests run as root, would lose its files.
+    The state is not in pytest's folder, which is closed to other users: when the tests run as root,
+    PostgreSQL runs as another user and could not reach its files.
     """
     with TemporaryDirectory(prefix="loupe-acceptance-", ignore_cleanup_errors=True) as home:
         process = ServerProcess(Path(home), bundle)
@@ -144,7 +144,7 @@ def running_server(bundle: Path) -> Iterator[ServerProcess]:
 
 
 def make_mosaic(columns: int = 3, rows: int = 2) -> Mosaic:
-    """A scene of random patches for the tiny bundle: tiles of 80 m in UTM zone 32 north."""
+    """Make a scene of random patches for the tiny bundle: 80 m tiles in UTM zone 32 north."""
     coarse = np.random.default_rng(0).integers(0, 256, (rows * 8, columns * 8, 3), dtype=np.uint8)
     pixels = coarse.repeat(TILE_PX // 8, axis=0).repeat(TILE_PX // 8, axis=1)
     return Mosaic(pixels, TILE_M, UTM_32N, 500_000, 5_300_000, None, "")

@@ -1,4 +1,4 @@
-"""The command line as a user runs it, in a process of its own."""
+"""Run the command line as a user does, in its own process."""
 
 import re
 import subprocess
@@ -11,14 +11,14 @@ UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Shell:
-    """Runs `loupe` in a folder, with what a user would have set."""
+    """A folder and the environment in which a user runs `loupe`."""
 
     def __init__(self, server: ServerProcess, folder: Path) -> None:
         self.folder = folder
         self.environment = server.environment | {"LOUPE_URL": server.url, "LOUPE_API_KEY": KEY}
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """The finished process, whatever its exit status."""
+        """Run `loupe` and return the finished process."""
         command = [sys.executable, "-c", "from service.cli import app; app()", *words]
         return subprocess.run(
             command,
@@ -31,7 +31,7 @@ class Shell:
         )
 
     def loupe(self, *words: str) -> str:
-        """What a command that succeeds prints."""
+        """Run `loupe`, require success and return its output."""
         done = self.run(*words)
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -1,4 +1,4 @@
-"""The dashboard over HTTP: who may see it, what it may run, and that its figures are the API's."""
+"""The dashboard over HTTP: access, content policy, and figures equal to the API's."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from service.app import create_app
 from service.dashboard import routes
 from service.database.engine import Database
 from service.settings import Settings
-from tests.integration.conftest import KEY
+from tests.support.databases import KEY
 from tests.support.ordering import buy, open_budget, plan_scene, publish_prices, waiting_connections
 
 EXPORTS = ("savings", "ledger", "budgets", "plans")
@@ -23,7 +23,7 @@ EXPORTS = ("savings", "ledger", "budgets", "plans")
 
 @pytest.fixture
 def browser(settings: Settings) -> Iterator[TestClient]:
-    """Somebody without an Authorization header, who follows no redirect unseen."""
+    """Return a client without an Authorization header that does not follow redirects."""
     with TestClient(create_app(settings), follow_redirects=False) as browser:
         yield browser
 
@@ -32,30 +32,30 @@ def sign_in(browser: TestClient, key: str = KEY, **headers: str) -> Any:
     return browser.post("/dashboard/login", data={"key": key}, headers=headers)
 
 
-def test_a_stranger_is_led_to_the_door(browser: TestClient) -> None:
+def test_dashboard_redirects_a_stranger_to_login(browser: TestClient) -> None:
     answer = browser.get("/dashboard")
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/dashboard/login")
     assert 'name="key"' in browser.get("/dashboard/login").text
 
 
-def test_a_key_opens_the_page(browser: TestClient) -> None:
+def test_login_with_a_key_opens_the_page(browser: TestClient) -> None:
     answer = sign_in(browser)
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/dashboard")
-    assert "Last ledger entries" in browser.get("/dashboard").text
+    assert "Latest ledger entries" in browser.get("/dashboard").text
 
 
-def test_the_cookie_is_for_these_pages_alone(browser: TestClient) -> None:
+def test_cookie_is_limited_to_the_dashboard(browser: TestClient) -> None:
     cookie = sign_in(browser).headers["set-cookie"]
 
     assert {"HttpOnly", "Path=/dashboard", "SameSite=strict"} <= set(cookie.split("; "))
-    # Even a client that sends it elsewhere gets nothing for it.
+    # The API ignores the cookie even when a client sends it.
     value = cookie.split(";")[0]
     assert browser.get("/v1/budgets", headers={"Cookie": value}).status_code == 401
 
 
-def test_over_https_the_cookie_is_secure(settings: Settings) -> None:
+def test_cookie_is_secure_over_https(settings: Settings) -> None:
     with TestClient(
         create_app(settings), base_url="https://loupe.example", follow_redirects=False
     ) as browser:
@@ -63,16 +63,16 @@ def test_over_https_the_cookie_is_secure(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("key", ["not-a-key-of-anybody", "loupe_abcdefgh_" + "x" * 43, " "])
-def test_a_wrong_key_opens_nothing(browser: TestClient, key: str) -> None:
+def test_login_refuses_a_wrong_key(browser: TestClient, key: str) -> None:
     answer = sign_in(browser, key)
 
     assert answer.status_code == 401
-    assert "This key opens no workspace." in answer.text
+    assert "This key is not valid." in answer.text
     assert "set-cookie" not in answer.headers
     assert browser.get("/dashboard").status_code == 303
 
 
-def test_signing_out_closes_the_page(browser: TestClient) -> None:
+def test_logout_closes_the_page(browser: TestClient) -> None:
     sign_in(browser)
     answer = browser.post("/dashboard/logout")
 
@@ -89,18 +89,18 @@ def test_signing_out_closes_the_page(browser: TestClient) -> None:
         {"Origin": "null"},
     ],
 )
-def test_another_sites_form_signs_nobody_in_or_out(browser: TestClient, headers: dict[str, str]) -> None:
+def test_login_and_logout_refuse_a_form_of_another_site(browser: TestClient, headers: dict[str, str]) -> None:
     assert sign_in(browser, **headers).status_code == 403
     assert browser.post("/dashboard/logout", headers=headers).status_code == 403
 
 
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://testserver"}])
-def test_our_own_form_signs_in(browser: TestClient, headers: dict[str, str]) -> None:
+def test_login_accepts_the_form_of_this_site(browser: TestClient, headers: dict[str, str]) -> None:
     assert sign_in(browser, **headers).status_code == 303
 
 
 @pytest.mark.parametrize("path", ["/dashboard/login", "/dashboard"])
-def test_the_pages_may_run_nothing(browser: TestClient, path: str) -> None:
+def test_page_forbids_scripts_and_foreign_content(browser: TestClient, path: str) -> None:
     sign_in(browser)
     answer = browser.get(path)
 
@@ -112,7 +112,7 @@ def test_the_pages_may_run_nothing(browser: TestClient, path: str) -> None:
     assert not re.search(r"<script|style=|\son\w+=|https?://", answer.text)
 
 
-def test_only_signing_in_and_out_is_not_a_get() -> None:
+def test_only_login_and_logout_are_not_get_routes() -> None:
     ours = [route for route in routes.router.routes if isinstance(route, APIRoute)]
 
     assert {route.path for route in ours if route.methods != {"GET"}} == {
@@ -121,7 +121,7 @@ def test_only_signing_in_and_out_is_not_a_get() -> None:
     }
 
 
-def test_the_assets_come_from_the_package(browser: TestClient) -> None:
+def test_assets_are_served_and_cached_for_ever(browser: TestClient) -> None:
     links = re.findall(r'(?:href|src)="(/dashboard/assets/[^"]+)"', browser.get("/dashboard/login").text)
 
     assert len(set(links)) == 2
@@ -132,24 +132,24 @@ def test_the_assets_come_from_the_package(browser: TestClient) -> None:
 
 
 @pytest.mark.parametrize("name", ["frame.html", "..%2Frouting.py", "nothing.css"])
-def test_nothing_else_is_an_asset(browser: TestClient, name: str) -> None:
+def test_asset_route_refuses_unknown_names(browser: TestClient, name: str) -> None:
     assert browser.get(f"/dashboard/assets/{name}").status_code == 404
 
 
-def test_an_empty_workspace_is_told_what_to_do(browser: TestClient) -> None:
+def test_page_of_an_empty_workspace_explains_the_first_steps(browser: TestClient) -> None:
     sign_in(browser)
     page = browser.get("/dashboard").text
 
     for words in (
-        "Nothing was ordered yet",
-        "No budget yet",
-        "No scene was planned yet",
+        "Nothing has been ordered yet",
+        "There is no budget yet",
+        "No scene has been planned yet",
         "The ledger is empty",
     ):
         assert words in page
 
 
-def test_what_users_write_is_shown_and_never_run(client: TestClient, browser: TestClient) -> None:
+def test_page_escapes_user_input(client: TestClient, browser: TestClient) -> None:
     attack = "<script>alert(1)</script>"
     publish_prices(client, provider=attack)
     open_budget(client, name='"><img src=x onerror=alert(1)>')
@@ -164,7 +164,7 @@ def test_what_users_write_is_shown_and_never_run(client: TestClient, browser: Te
     assert "<img src=x" not in page
 
 
-def test_the_figures_are_those_of_the_api(client: TestClient, browser: TestClient) -> None:
+def test_page_figures_equal_those_of_the_api(client: TestClient, browser: TestClient) -> None:
     publish_prices(client)
     budget = open_budget(client, "12345.00")
     plan = plan_scene(client)
@@ -184,7 +184,7 @@ def test_the_figures_are_those_of_the_api(client: TestClient, browser: TestClien
     assert "completed" in page
 
 
-def test_every_section_has_its_rows_as_csv_and_json(client: TestClient, browser: TestClient) -> None:
+def test_each_section_exports_its_rows_as_csv_and_json(client: TestClient, browser: TestClient) -> None:
     publish_prices(client)
     open_budget(client, name="=1+1")
     buy(client, plan_scene(client))
@@ -197,10 +197,10 @@ def test_every_section_has_its_rows_as_csv_and_json(client: TestClient, browser:
         assert rows
         assert browser.get(f"/dashboard/{name}.json").json()
     (budget,) = csv.DictReader(io.StringIO(browser.get("/dashboard/budgets.csv").text))
-    assert budget["name"] == "'=1+1"  # a spreadsheet would have computed it
+    assert budget["name"] == "'=1+1"  # a spreadsheet would run it as a formula
 
 
-def test_the_previews_are_pictures(client: TestClient, browser: TestClient) -> None:
+def test_preview_is_a_png(client: TestClient, browser: TestClient) -> None:
     plan = plan_scene(client, price_list="example-no-minimum")
     sign_in(browser)
 
@@ -210,7 +210,7 @@ def test_the_previews_are_pictures(client: TestClient, browser: TestClient) -> N
     assert answer.content.startswith(b"\x89PNG")
 
 
-def test_no_connection_waits_for_a_picture_to_be_drawn(
+def test_preview_holds_no_connection_while_drawing(
     client: TestClient, browser: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_scene(client, price_list="example-no-minimum")
@@ -227,7 +227,7 @@ def test_no_connection_waits_for_a_picture_to_be_drawn(
     assert seen == [0]
 
 
-def test_nothing_behind_the_door_is_shown_to_strangers(client: TestClient, browser: TestClient) -> None:
+def test_exports_and_previews_refuse_a_stranger(client: TestClient, browser: TestClient) -> None:
     plan = plan_scene(client, price_list="example-no-minimum")
 
     paths = [f"/dashboard/{name}.{kind}" for name in EXPORTS for kind in ("csv", "json")]
@@ -235,7 +235,7 @@ def test_nothing_behind_the_door_is_shown_to_strangers(client: TestClient, brows
         assert browser.get(path).status_code == 401
 
 
-def test_a_visitor_sees_no_other_workspace(
+def test_visitor_sees_only_its_own_workspace(
     client: TestClient, browser: TestClient, database: Database
 ) -> None:
     publish_prices(client)

@@ -1,4 +1,4 @@
-"""Budgets and the ledger at the command line."""
+"""`loupe budget` and `loupe ledger`."""
 
 import json
 
@@ -8,7 +8,7 @@ from tests.support.bundles import usd
 from tests.support.command_line import BUDGET, BUDGET_ID, ORDER, ORDER_ID, PlayedServer, loupe
 
 
-def test_budgets_are_listed_with_where_their_money_is(server: PlayedServer) -> None:
+def test_budget_list_shows_limit_spent_held_and_available(server: PlayedServer) -> None:
     usage = {"limit": usd("5.00"), "spent": usd("1.00"), "held": usd("0.50"), "available": usd("3.50")}
     server.lists("/v1/budgets", BUDGET)
     server.routes[f"GET /v1/budgets/{BUDGET_ID}/usage"] = (200, usage)
@@ -19,7 +19,7 @@ def test_budgets_are_listed_with_where_their_money_is(server: PlayedServer) -> N
     assert line.split() == ["harvest", "5.00", "USD", "1.00", "USD", "0.50", "USD", "3.50", "USD", BUDGET_ID]
 
 
-def test_a_budget_is_created_on_its_terms(server: PlayedServer) -> None:
+def test_budget_create_sends_every_given_term(server: PlayedServer) -> None:
     server.routes["POST /v1/budgets"] = (201, BUDGET)
 
     done = loupe(
@@ -34,13 +34,13 @@ def test_a_budget_is_created_on_its_terms(server: PlayedServer) -> None:
     }  # fmt: skip
 
 
-def test_a_tag_without_a_value_is_said() -> None:
+def test_budget_create_refuses_a_tag_without_a_value() -> None:
     done = loupe("budget", "create", "harvest", "5.00", "usd", "--tag", "north", "--api-key", "a-key")
 
-    assert (done.exit_code, done.stderr) == (1, "Error: A tag is given as NAME=VALUE.\n")
+    assert (done.exit_code, done.stderr) == (1, "Error: A tag needs a name and a value: --tag NAME=VALUE.\n")
 
 
-def test_a_limit_is_changed_by_a_merge_patch(server: PlayedServer) -> None:
+def test_budget_limit_sends_only_the_limit(server: PlayedServer) -> None:
     server.lists("/v1/budgets", BUDGET)
     changed = BUDGET | {"limit": usd("7.00"), "available": usd("6.00")}
     server.routes[f"PATCH /v1/budgets/{BUDGET_ID}"] = (200, changed)
@@ -48,10 +48,10 @@ def test_a_limit_is_changed_by_a_merge_patch(server: PlayedServer) -> None:
     done = loupe("budget", "limit", "harvest", "7.00")
 
     assert json.loads(server.asked[-1].content) == {"limit": usd("7.00")}
-    assert done.stdout == "Limit 7.00 USD, 6.00 USD of it available.\n"
+    assert done.stdout == "The limit is now 7.00 USD; 6.00 USD is available.\n"
 
 
-def test_terms_are_changed_and_shown(server: PlayedServer) -> None:
+def test_budget_terms_sends_the_given_terms_and_prints_all(server: PlayedServer) -> None:
     server.lists("/v1/budgets", BUDGET)
     terms = {"version": 2, "period": "none", "enforcement": "warn", "thresholds": [50], "tags": {}}
     server.routes[f"PATCH /v1/budgets/{BUDGET_ID}"] = (200, BUDGET | terms | {"ends_on": "2026-12-31"})
@@ -59,11 +59,11 @@ def test_terms_are_changed_and_shown(server: PlayedServer) -> None:
     done = loupe("budget", "terms", "harvest", "--enforcement", "warn", "--ends-on", "2026-12-31")
 
     assert json.loads(server.asked[-1].content) == {"enforcement": "warn", "ends_on": "2026-12-31"}
-    assert ".. to 2026-12-31" in done.stdout
+    assert "until 2026-12-31" in done.stdout
     assert "50 %" in done.stdout
 
 
-def test_the_ledger_is_printed_as_csv_with_one_row_of_names(server: PlayedServer) -> None:
+def test_ledger_csv_prints_column_names_once_over_all_pages(server: PlayedServer) -> None:
     def ledger(request: httpx.Request) -> httpx.Response:
         assert request.headers["Accept"] == "text/csv"
         if "cursor" in request.url.params:
@@ -78,14 +78,14 @@ def test_the_ledger_is_printed_as_csv_with_one_row_of_names(server: PlayedServer
     assert done.stdout.splitlines() == ["seq,kind", "2,reserve", "1,fund"]
 
 
-def test_an_adjustment_is_in_the_orders_currency(server: PlayedServer) -> None:
+def test_ledger_adjust_uses_the_currency_of_the_order(server: PlayedServer) -> None:
     server.routes[f"GET /v1/orders/{ORDER_ID}"] = (200, ORDER)
     made = {"kind": "refund", "amount": usd("0.10"), "reference": f"refund:{ORDER_ID}#1"}
     server.routes["POST /v1/ledger/adjustments"] = (201, made)
 
     done = loupe("ledger", "adjust", ORDER_ID, "refund", "0.10", "--reason", "credit note 4711")
 
-    assert done.stdout == f"Refund of 0.10 USD: refund:{ORDER_ID}#1\n"
+    assert done.stdout == f"Refund of 0.10 USD: refund:{ORDER_ID}#1.\n"
     assert json.loads(server.asked[-1].content) == {
         "kind": "refund", "order": ORDER_ID, "reason": "credit note 4711", "amount": usd("0.10"),
     }  # fmt: skip

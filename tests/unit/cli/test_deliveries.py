@@ -1,4 +1,4 @@
-"""Patches delivered from the command line: a folder of them, or one with its place and price."""
+"""`loupe deliver`: a folder of patches, or one patch with its place and price."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from tests.support.command_line import ORDER, ORDER_ID, PlayedServer, loupe
 
 
-def test_a_folder_is_delivered_by_the_names_of_its_files(server: PlayedServer, tmp_path: Path) -> None:
+def test_deliver_folder_reads_tile_and_patch_from_file_names(server: PlayedServer, tmp_path: Path) -> None:
     for name in ("tile-0-patch-5.tif", "tile-12-patch-15.TIFF", "notes.txt"):
         (tmp_path / name).write_bytes(name.encode())
     path = f"/v1/orders/{ORDER_ID}"
@@ -26,7 +26,7 @@ def test_a_folder_is_delivered_by_the_names_of_its_files(server: PlayedServer, t
     ]
 
 
-def test_one_refused_file_does_not_stop_the_others(server: PlayedServer, tmp_path: Path) -> None:
+def test_deliver_folder_continues_after_a_refused_file(server: PlayedServer, tmp_path: Path) -> None:
     for patch in (1, 2):
         (tmp_path / f"tile-0-patch-{patch}.tif").write_bytes(b"pixels")
     path = f"/v1/orders/{ORDER_ID}"
@@ -52,14 +52,14 @@ def test_one_refused_file_does_not_stop_the_others(server: PlayedServer, tmp_pat
         ["patch.tif", "--folder", "somewhere"],  # both ways at once
     ],
 )
-def test_a_delivery_needs_a_folder_or_a_file_with_its_place(words: list[str]) -> None:
+def test_deliver_refuses_anything_but_a_folder_or_a_file_with_its_place(words: list[str]) -> None:
     done = loupe("deliver", ORDER_ID, *words, "--api-key", "a-key")
 
     assert done.exit_code == 1
     assert "Give either --folder DIR, or FILE with --tile and --patch." in done.stderr
 
 
-def test_a_price_is_sent_with_its_patch(server: PlayedServer, tmp_path: Path) -> None:
+def test_deliver_sends_the_price_with_the_patch(server: PlayedServer, tmp_path: Path) -> None:
     (tmp_path / "patch.tif").write_bytes(b"pixels")
     path = f"/v1/orders/{ORDER_ID}"
     server.routes |= {f"PUT {path}/tiles/0/patches/1": (201, {}), f"GET {path}": (200, ORDER)}

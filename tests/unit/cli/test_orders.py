@@ -1,4 +1,4 @@
-"""Plans and orders at the command line: what is sent, what is asked, and who approves."""
+"""`loupe plan`, `loupe order` and `loupe approve`."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ def scene(folder: Path) -> Path:
     return path
 
 
-def test_the_scene_is_posted_as_it_is_with_the_options_as_query(server: PlayedServer, tmp_path: Path) -> None:
+def test_plan_posts_the_scene_unchanged_with_options_as_query(server: PlayedServer, tmp_path: Path) -> None:
     server.routes["POST /v1/plans"] = (201, PLAN)
 
     done = loupe("plan", str(scene(tmp_path)), "--max-cost", "12.50", "--bands", "4,3,2", "--json")
@@ -29,7 +29,7 @@ def test_the_scene_is_posted_as_it_is_with_the_options_as_query(server: PlayedSe
     assert dict(request.url.params) == {"max_cost": "12.50", "bands": "4,3,2"}
 
 
-def test_geojson_is_collected_from_all_pages(server: PlayedServer, tmp_path: Path) -> None:
+def test_plan_geojson_collects_all_pages(server: PlayedServer, tmp_path: Path) -> None:
     path = f"/v1/plans/{PLAN_ID}/patches"
     onward = {"rel": "next", "href": f"{path}?cursor=two"}
 
@@ -48,7 +48,7 @@ def test_geojson_is_collected_from_all_pages(server: PlayedServer, tmp_path: Pat
     assert written == {"type": "FeatureCollection", "features": ["a", "b"]}
 
 
-def test_ordering_says_the_amount_and_asks(server: PlayedServer) -> None:
+def test_order_asks_for_confirmation_with_the_amount(server: PlayedServer) -> None:
     server.routes[f"GET /v1/plans/{PLAN_ID}"] = (200, PLAN)
 
     done = loupe("order", PLAN_ID, typed="n\n")
@@ -58,7 +58,7 @@ def test_ordering_says_the_amount_and_asks(server: PlayedServer) -> None:
     assert [request.method for request in server.asked] == ["GET"]
 
 
-def test_an_order_names_its_budget_and_carries_a_key(server: PlayedServer) -> None:
+def test_order_sends_the_budget_id_and_an_idempotency_key(server: PlayedServer) -> None:
     server.lists("/v1/budgets", BUDGET, {**BUDGET, "id": "other", "name": "other"})
     server.routes["POST /v1/orders"] = (201, ORDER)
 
@@ -71,7 +71,7 @@ def test_an_order_names_its_budget_and_carries_a_key(server: PlayedServer) -> No
     assert len(request.headers["Idempotency-Key"]) > 30
 
 
-def test_a_lost_answer_is_asked_for_again_under_the_same_key(server: PlayedServer) -> None:
+def test_order_retries_a_lost_answer_under_the_same_key(server: PlayedServer) -> None:
     def lost_once(request: httpx.Request) -> httpx.Response:
         if len(server.asked) == 1:
             raise httpx.ReadError("connection reset", request=request)
@@ -86,19 +86,21 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_key(server: PlayedServe
     assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
 
 
-def test_an_unknown_budget_is_said(server: PlayedServer) -> None:
+def test_order_refuses_an_unknown_budget(server: PlayedServer) -> None:
     server.lists("/v1/budgets", BUDGET)
 
     done = loupe("order", PLAN_ID, "--budget", "autumn", "--yes")
 
     assert (done.exit_code, done.stderr) == (
         1,
-        'Error: There is no budget "autumn". List them: loupe budget list\n',
+        'Error: There is no budget "autumn". `loupe budget list` shows the budgets.\n',
     )
 
 
 @pytest.mark.parametrize(("words", "decision"), [([], "approve"), (["--reject"], "reject")])
-def test_an_order_is_approved_or_rejected(server: PlayedServer, words: list[str], decision: str) -> None:
+def test_approve_sends_the_decision_and_the_note(
+    server: PlayedServer, words: list[str], decision: str
+) -> None:
     server.routes[f"POST /v1/orders/{ORDER_ID}/approval"] = (200, ORDER)
 
     done = loupe("approve", ORDER_ID, "--note", "as agreed", *words)
@@ -107,7 +109,7 @@ def test_an_order_is_approved_or_rejected(server: PlayedServer, words: list[str]
     assert json.loads(server.asked[0].content) == {"decision": decision, "note": "as agreed"}
 
 
-def test_a_held_order_says_how_it_goes_on_and_what_the_budget_says(server: PlayedServer) -> None:
+def test_order_held_for_approval_prints_the_next_command_and_warnings(server: PlayedServer) -> None:
     warning = {"code": "threshold-reached", "detail": "50 % of the budget 'harvest' is in use."}
     server.routes["POST /v1/orders"] = (201, ORDER | {"status": "held", "warnings": [warning]})
 

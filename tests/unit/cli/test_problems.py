@@ -1,4 +1,4 @@
-"""What the command line says when the server refuses, is not there, or was never asked."""
+"""Error messages of the command line."""
 
 import json
 
@@ -8,7 +8,7 @@ import pytest
 from tests.support.command_line import PLAN_ID, PlayedServer, loupe
 
 
-def test_a_problem_is_printed_in_two_lines(server: PlayedServer) -> None:
+def test_problem_prints_title_and_detail(server: PlayedServer) -> None:
     problem = {
         "title": "The budget cannot pay for this",
         "detail": "The budget has 1.00 USD available and this needs 2.00 USD.",
@@ -23,7 +23,7 @@ def test_a_problem_is_printed_in_two_lines(server: PlayedServer) -> None:
     assert done.stdout == ""
 
 
-def test_a_validation_problem_names_the_field(server: PlayedServer) -> None:
+def test_validation_problem_names_the_field(server: PlayedServer) -> None:
     problem = {
         "title": "The request is malformed",
         "detail": "1 field is wrong.",
@@ -37,15 +37,15 @@ def test_a_validation_problem_names_the_field(server: PlayedServer) -> None:
     assert json.loads(server.asked[0].content)["limit"] == {"amount": "12,50", "currency": "USD"}
 
 
-def test_a_page_that_is_no_problem_document_is_an_error_all_the_same(server: PlayedServer) -> None:
+def test_error_answer_without_problem_document_prints_its_status(server: PlayedServer) -> None:
     server.routes["GET /v1/ledger"] = lambda _: httpx.Response(502, text="<html>bad gateway</html>")
 
     done = loupe("ledger")
 
-    assert (done.exit_code, done.stderr) == (1, "Error: The server answered 502\n")
+    assert (done.exit_code, done.stderr) == (1, "Error: The server answered with status 502.\n")
 
 
-def test_without_a_key_it_says_where_keys_come_from(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_key_explains_how_to_set_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LOUPE_API_KEY", raising=False)
 
     done = loupe("savings")
@@ -54,17 +54,17 @@ def test_without_a_key_it_says_where_keys_come_from(monkeypatch: pytest.MonkeyPa
     assert "No API key. Set LOUPE_API_KEY or pass --api-key." in done.stderr
 
 
-def test_where_no_server_answers_it_says_how_to_start_one() -> None:
+def test_unreachable_server_explains_how_to_start_one() -> None:
     done = loupe("savings", "--url", "http://127.0.0.1:1", "--api-key", "a-key")
 
     assert done.exit_code == 1
     assert done.stderr == (
         "Error: No Loupe server answers at http://127.0.0.1:1.\n"
-        "Start one with `loupe serve`, or name another with --url.\n"
+        "Start one with `loupe serve`, or give another address with --url.\n"
     )
 
 
-def test_wrong_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_setting_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOUPE_PORT", "eighty")
 
     done = loupe("db", "upgrade")

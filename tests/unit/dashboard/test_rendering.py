@@ -1,4 +1,4 @@
-"""How the dashboard writes figures for people."""
+"""Formats of the figures on the dashboard."""
 
 from datetime import datetime, timedelta, timezone
 
@@ -21,24 +21,24 @@ def money(text: str, currency: str = "USD") -> MoneyOut:
         ("-12.30", "-12.30"),
     ],
 )
-def test_amounts_keep_every_decimal(text: str, written: str) -> None:
+def test_amount_keeps_every_decimal(text: str, written: str) -> None:
     assert amount(money(text)) == written
 
 
-def test_a_share_names_its_whole() -> None:
+def test_share_of_names_the_whole() -> None:
     assert share_of(money("25.00"), money("1000.00")) == f"{percent(0.025)} of 1,000.00 USD"
 
 
-def test_a_share_of_nothing_is_no_percentage() -> None:
+def test_share_of_zero_has_no_percentage() -> None:
     assert share_of(money("0.00"), money("0.00")) == "of 0.00 USD"
 
 
 @pytest.mark.parametrize(("number", "words"), [(0, "0 orders"), (1, "1 order"), (1200, "1,200 orders")])
-def test_counts_speak_properly(number: int, words: str) -> None:
+def test_count_agrees_with_its_noun(number: int, words: str) -> None:
     assert count(number, "order") == words
 
 
-def test_times_are_utc_whatever_zone_they_come_in() -> None:
+def test_when_and_iso_convert_to_utc() -> None:
     moment = datetime(2026, 11, 2, 1, 30, tzinfo=timezone(timedelta(hours=2)))
 
     assert when(moment) == "1 Nov 2026, 23:30"

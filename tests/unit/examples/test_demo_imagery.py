@@ -1,5 +1,6 @@
-"""The demo's imagery: laid out right, and cut right."""
+"""Layout and cutting of the demo's imagery."""
 
+import hashlib
 import io
 import zipfile
 from pathlib import Path
@@ -31,7 +32,7 @@ def read(geotiff: bytes) -> tuple[Pixels, tuple[float, float, float, float], str
         return file.read(), tuple(file.bounds), str(file.crs)
 
 
-def test_the_scene_averages_each_tile_to_the_asked_pixels() -> None:
+def test_scene_averages_each_tile_to_the_requested_pixels() -> None:
     pixels, bounds, crs = read(two_tiles().scene(8))
 
     assert pixels.shape == (3, 8, 16)
@@ -50,7 +51,7 @@ def test_the_scene_averages_each_tile_to_the_asked_pixels() -> None:
         (15, 3, 3),
     ],
 )
-def test_a_patch_is_cut_where_its_id_says(patch: int, row: int, column: int) -> None:
+def test_patch_is_cut_at_its_column_major_place(patch: int, row: int, column: int) -> None:
     pixels, bounds, _ = read(two_tiles().patch(0, patch))
     step = TILE_M / 4
 
@@ -60,13 +61,13 @@ def test_a_patch_is_cut_where_its_id_says(patch: int, row: int, column: int) -> 
     assert bounds[3] == pytest.approx(3_700_000 - row * step)
 
 
-def test_a_patch_of_the_second_tile_lies_one_tile_further_east() -> None:
+def test_patch_of_the_second_tile_is_one_tile_further_east() -> None:
     _, bounds, _ = read(two_tiles().patch(1, 0))
 
     assert bounds[0] == pytest.approx(400_000 + TILE_M)
 
 
-def test_twelve_classes_are_drawn_from_the_test_part_and_their_truth_is_kept(tmp_path: Path) -> None:
+def test_uc_merced_draws_twelve_test_classes_and_keeps_their_truth(tmp_path: Path) -> None:
     mosaic = uc_merced(make_uc_merced(tmp_path), TILE_M)
 
     assert (mosaic.columns, mosaic.rows) == (4, 3)
@@ -78,13 +79,13 @@ def test_twelve_classes_are_drawn_from_the_test_part_and_their_truth_is_kept(tmp
     assert greys == [CLASSES.index(name) * 10 for name in mosaic.truth]
 
 
-def test_the_same_images_are_drawn_every_time(tmp_path: Path) -> None:
+def test_uc_merced_draws_the_same_images_every_time(tmp_path: Path) -> None:
     path = make_uc_merced(tmp_path)
 
     assert uc_merced(path, TILE_M).truth == uc_merced(path, TILE_M).truth
 
 
-def test_images_that_show_a_training_site_are_never_drawn() -> None:
+def test_choose_skips_images_of_a_training_site() -> None:
     names = [f"uc-merced/test/beach/{stem}.jpg" for stem in ("beach13", "beach07")]
 
     assert imagery._choose(names) == ["uc-merced/test/beach/beach07.jpg"]
@@ -96,25 +97,26 @@ def wheel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = folder / imagery.WHEEL_FILE
     with zipfile.ZipFile(path, "w") as file:
         file.writestr(imagery.NEON_IMAGE, content.getvalue())
-    monkeypatch.setattr(imagery, "WHEEL_SHA256", imagery.hashlib.sha256(path.read_bytes()).hexdigest())
+    monkeypatch.setattr(imagery, "WHEEL_SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def test_without_the_data_folder_whole_tiles_of_one_photograph_are_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("data", [None, Path("nowhere")])
+def test_find_mosaic_without_data_uses_one_photograph(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: Path | None
 ) -> None:
     wheel(tmp_path, monkeypatch)
 
-    mosaic = find_mosaic(tmp_path / "nowhere", tmp_path, TILE_M)
+    mosaic = find_mosaic(data, tmp_path, TILE_M)
 
     assert (mosaic.columns, mosaic.rows, mosaic.truth) == (2, 3, None)
-    assert "No label ships with this image" in mosaic.words
+    assert "The image has no labels" in mosaic.words
 
 
-def test_an_altered_wheel_is_refused_and_removed(tmp_path: Path) -> None:
+def test_neon_refuses_and_removes_an_altered_wheel(tmp_path: Path) -> None:
     path = tmp_path / imagery.WHEEL_FILE
     path.write_bytes(b"altered")
 
-    with pytest.raises(ImageryError, match="not the file this demo knows"):
+    with pytest.raises(ImageryError, match="has an unexpected digest"):
         neon(tmp_path, TILE_M)
 
     assert not path.exists()

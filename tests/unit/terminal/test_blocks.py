@@ -1,4 +1,4 @@
-"""What a terminal shows of plans, orders, labels and money."""
+"""Amounts, areas, counts and tile grids on a terminal."""
 
 import io
 
@@ -19,7 +19,7 @@ def tile(number: int, buy: tuple[int, ...] = (), status: str = "planned") -> dic
     return {"tile": number, "row": 0, "column": number, "status": status, "buy": list(buy)}
 
 
-def test_patch_ids_run_down_the_columns() -> None:
+def test_grid_rows_place_patch_ids_column_major() -> None:
     assert grid_rows({1, 4, 15}) == [
         ". # . .",
         "# . . .",
@@ -28,7 +28,7 @@ def test_patch_ids_run_down_the_columns() -> None:
     ]
 
 
-def test_tiles_stand_as_they_lie_in_the_scene() -> None:
+def test_tile_blocks_follow_the_layout_of_the_scene() -> None:
     text = shown(tile_blocks([tile(0, (0,)), tile(1, (3,)), tile(2), tile(3)], columns=2))
 
     assert text.splitlines()[:7] == [
@@ -43,14 +43,14 @@ def test_tiles_stand_as_they_lie_in_the_scene() -> None:
     assert "\n\ntile 2     tile 3\n" in text
 
 
-def test_a_tile_without_data_shows_no_grid() -> None:
+def test_tile_blocks_show_no_grid_without_data() -> None:
     text = shown(tile_blocks([tile(7, status="no-data")], columns=1))
 
     assert "tile 7\nno data" in text
     assert ". . . ." not in text
 
 
-def test_many_tiles_are_cut_short_and_counted() -> None:
+def test_tile_blocks_show_the_first_tiles_and_count_the_rest() -> None:
     tiles = [tile(number, tuple(range(number % 3))) for number in range(1380)]
 
     text = shown(tile_blocks(tiles, columns=60, shown=4))
@@ -61,7 +61,7 @@ def test_many_tiles_are_cut_short_and_counted() -> None:
     assert "none in 460 tiles, 1 to 4 in 920 tiles" in text
 
 
-def test_the_spread_leaves_out_tiles_without_data() -> None:
+def test_spread_ignores_tiles_without_data() -> None:
     tiles = [tile(0, tuple(range(16))), tile(1, status="no-data")]
 
     assert str(spread(tiles)) == "Patches bought: all 16 in 1 tile."
@@ -76,7 +76,7 @@ def test_the_spread_leaves_out_tiles_without_data() -> None:
         (1380, "tile", "1,380 tiles"),
     ],
 )
-def test_counts_are_written_as_people_say_them(count: int, noun: str, words: str) -> None:
+def test_plural_agrees_with_its_count(count: int, noun: str, words: str) -> None:
     assert plural(count, noun) == words
 
 
@@ -89,10 +89,10 @@ def test_counts_are_written_as_people_say_them(count: int, noun: str, words: str
         ("0", "0 km2"),
     ],
 )
-def test_areas_have_four_digits(km2: str | float, words: str) -> None:
+def test_area_has_four_significant_digits(km2: str | float, words: str) -> None:
     assert area(km2) == words
 
 
-def test_money_names_its_currency_and_absent_money_is_a_dash() -> None:
+def test_money_has_its_currency_or_is_a_dash() -> None:
     assert money({"amount": "12.50", "currency": "USD"}) == "12.50 USD"
     assert money(None) == "-"

@@ -1,4 +1,4 @@
-"""The API's documents as a terminal shows them: every figure with its name, nothing cut short."""
+"""Documents of the API on a terminal: every figure is named, and no cell is cut."""
 
 import io
 from typing import Any
@@ -47,13 +47,13 @@ def make_plan(**overrides: Any) -> dict[str, Any]:
     return plan | overrides
 
 
-def test_a_plan_that_may_not_be_the_best_says_how_good_one_could_be() -> None:
-    for measure, words in (("utility", "no plan reaches more"), ("cost", "no plan can have less")):
+def test_plan_view_shows_the_bound_of_a_plan_with_a_gap() -> None:
+    for measure, words in (("utility", "no plan can exceed"), ("cost", "no plan can go below")):
         bound = {"measure": measure, "reached": 12.5, "bound": 13.25, "gap": 0.75}
-        assert f"Bound       {measure} 12.5; {words} than 13.25" in shown(plan_view(make_plan(bound=bound)))
+        assert f"Bound       {measure} 12.5; {words} 13.25" in shown(plan_view(make_plan(bound=bound)))
 
 
-def test_a_plan_shows_its_grid_its_words_and_its_money() -> None:
+def test_plan_view_shows_grid_decision_cost_and_savings() -> None:
     assert shown(plan_view(make_plan())) == [
         "# buy   . leave",
         "",
@@ -72,24 +72,24 @@ def test_a_plan_shows_its_grid_its_words_and_its_money() -> None:
         "Saving             Amount  Against",
         "list saving      0.50 USD  the area of every patch at the list price",
         "billable saving  0.48 USD  the bill for every patch",
-        "realised saving         -  known when every patch is delivered",
+        "realised saving         -  known once every patch is delivered",
     ]
 
 
-def test_a_plan_too_large_to_list_its_tiles_still_shows_its_money() -> None:
+def test_plan_view_without_tiles_shows_the_figures() -> None:
     lines = shown(plan_view(make_plan(tiles=None)))
 
     assert lines[0].startswith("Scene")
     assert "Cost        0.25 USD for 0.02500 km2 billed" in lines
 
 
-def test_tiles_without_data_are_said() -> None:
+def test_plan_view_counts_tiles_without_data() -> None:
     scene = make_plan()["scene"] | {"tiles_without_data": 3}
 
     assert "; 3 tiles without data, not planned" in "\n".join(shown(plan_view(make_plan(scene=scene))))
 
 
-def test_an_order_says_where_its_money_is() -> None:
+def test_order_view_shows_status_and_money() -> None:
     amounts = {"total": usd("0.25"), "held": usd("0.10"), "settled": usd("0.15"), "released": usd("0.00")}
     counts = {"bought": 3, "delivered": 2, "awaited": 1}
     order = {"id": "an-id", "status": "user_cancelled", "amounts": amounts, "counts": counts}
@@ -111,32 +111,32 @@ def make_labels(tiles: int = 1, **overrides: Any) -> dict[str, Any]:
     return {"complete": True, "summary": summary, "tiles": labelled} | overrides
 
 
-def test_a_label_stands_beside_the_truth_and_what_low_resolution_alone_says() -> None:
+def test_classification_view_shows_truth_label_and_lr_only_label() -> None:
     assert shown(classification_view(make_labels(), ["beach"])) == [
-        "Tile  Truth  Label    Confidence  LR alone says  Confidence  Patches",
+        "Tile  Truth  Label    Confidence  LR-only label  Confidence  Patches",
         "   0  beach  harbour         91%  river                 40%   5 of 6",
         "The patches changed the label of 1 tile.",
     ]
 
 
-def test_labels_are_counted() -> None:
+def test_classification_view_counts_labels() -> None:
     assert "2 tiles: harbour 2." in shown(classification_view(make_labels(tiles=2)))
 
 
-def test_labels_made_from_part_of_an_order_say_so() -> None:
+def test_classification_view_marks_an_incomplete_order() -> None:
     lines = shown(classification_view(make_labels(complete=False)))
 
-    assert lines[-1] == "Not every bought patch has arrived: these labels may change."
+    assert lines[-1] == "Some bought patches are not delivered yet, so these labels may change."
 
 
-def test_many_labels_are_cut_short_and_counted() -> None:
+def test_classification_view_shows_the_first_labels_and_counts_the_rest() -> None:
     lines = shown(classification_view(make_labels(tiles=1380)))
 
-    assert "... 1,340 more, with --json" in lines
+    assert "... 1,340 more; --json prints them all." in lines
     assert "1,380 tiles: harbour 1,380." in lines
 
 
-def test_savings_name_their_baseline_per_currency() -> None:
+def test_savings_view_names_each_baseline_per_currency() -> None:
     entry = {"currency": "USD", "orders": 1, "completed": 0, "settled": usd("0.00"), "savings": SAVINGS}
 
     lines = shown(savings_view({"currencies": [entry]}))
@@ -145,14 +145,21 @@ def test_savings_name_their_baseline_per_currency() -> None:
     assert "  billable saving  0.48 USD  the bill for every patch" in lines
 
 
-def test_without_orders_nothing_was_saved() -> None:
-    assert shown(savings_view({"currencies": []})) == ["Nothing was ordered yet, so nothing was saved."]
+def test_savings_view_without_orders_says_so() -> None:
+    assert shown(savings_view({"currencies": []})) == [
+        "Nothing has been ordered yet, so nothing has been saved."
+    ]
 
 
-def test_budgets_and_ledger_lines_are_never_cut_short() -> None:
-    budget = {"name": "harvest", "id": "c1a5e7a0-1111-4222-8333-444455556666"}
+def test_budgets_view_and_ledger_view_never_cut_a_cell() -> None:
+    budget: dict[str, Any] = {"name": "harvest", "id": "c1a5e7a0-1111-4222-8333-444455556666"}
     budget |= {name: usd("1234567.89") for name in ("limit", "spent", "held", "available")}
-    entry = {"at": "2026-11-22T17:00:00.123Z", "kind": "settle", "amount": usd("0.01"), "budget": "harvest"}
+    entry: dict[str, Any] = {
+        "at": "2026-11-22T17:00:00.123Z",
+        "kind": "settle",
+        "amount": usd("0.01"),
+        "budget": "harvest",
+    }
     entry |= {"seq": 7, "reference": "delivery:7d9f0a52-3a1c-4bb5-8a0e-2a7f3f1f9c11/1379/15"}
 
     (_, budget_line) = shown(budgets_view([budget]), 120)
