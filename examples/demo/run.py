@@ -110,8 +110,8 @@ def _classify(client: Client, placed: Json, mosaic: Mosaic, out: Console) -> Non
     count = len(mosaic.truth)
     out.print(
         f"\nCorrect: {right['label']} of {count} with the bought patches, {right['lr_label']} of {count} "
-        f"from low resolution only. {count} tiles are too few to measure accuracy; the bundle's card reports it "
-        "for the whole test split.",
+        f"from low resolution only. {count} tiles are too few to measure accuracy; the bundle's card "
+        "reports it for the whole test split.",
     )
 
 
@@ -147,9 +147,9 @@ def _sentinel_2(client: Client, data: Path | None, out: Console) -> None:
         f"{path.name} (fields near Demmin, Germany): {tiles}, {patches['total']:,} patch decisions in "
         f"{seconds:.1f} s. {planned['decision']} Cost {money(planned['cost'])} instead of "
         f"{money(planned['baseline'])}, a saving of {money(planned['savings']['billable'])}. Nothing is "
-        "ordered, because the demo has no high-resolution image of this place. The starter bundle was trained on "
-        "simulated low resolution, so this shows that a real file is read and priced, not that the choice "
-        "of patches is good."
+        "ordered, because the demo has no high-resolution image of this place. The starter bundle was "
+        "trained on simulated low resolution, so this shows that a real file is read and priced, not that "
+        "the choice of patches is good."
     )
 
 

@@ -145,10 +145,12 @@ def proof(step: str, rule: str, *, holds: bool) -> Json:
 
 def report_proof(report: Json, lines: Sequence[Json]) -> Json:
     """Check that the amount settled in the report is the sum of the order's payments in the ledger."""
-    currency = report["settled"]["currency"]
-    paid = sum(_minor(line["amount"]) for line in lines if line["kind"] == Movement.SETTLE)
-    rule = f"the ledger's payments for this order sum to {Money(paid, currency)}"
-    return proof("report", rule, holds=paid == _minor(report["settled"]))
+    settled = _money(report["settled"])
+    payments = [_money(line["amount"]) for line in lines if line["kind"] == Movement.SETTLE]
+    ours = [payment for payment in payments if payment.currency == settled.currency]
+    paid = sum(ours, Money(0, settled.currency))
+    rule = f"the ledger's payments for this order sum to {paid}"
+    return proof("report", rule, holds=paid == settled and ours == payments)
 
 
 def hash_proof(line: Json) -> Json:
@@ -182,8 +184,9 @@ def delivery_proofs(delivery: Json, file: bytes, payment: Json | None) -> Iterat
     yield proof(
         "delivery", f"the stored file of {place} has this SHA-256", holds=_is(file, delivery["sha256"])
     )
-    paid = 0 if payment is None else _minor(payment["amount"])
-    yield proof("delivery", f"the ledger paid for {place}", holds=paid == _minor(delivery["settled"]))
+    settled = _money(delivery["settled"])
+    paid = Money(0, settled.currency) if payment is None else _money(payment["amount"])
+    yield proof("delivery", f"the ledger paid for {place}", holds=paid == settled)
 
 
 def plan_proofs(bill: Json, price_list: Json) -> Iterator[Json]:
@@ -192,7 +195,7 @@ def plan_proofs(bill: Json, price_list: Json) -> Iterator[Json]:
     stated = (bill["cost"], bill["baseline"], savings["list"], savings["billable"])
     figures = recompute(bill)
     rule = f"cost and savings recompute from {bill['chosen']['billable_km2']} km2 under the price list"
-    yield proof("plan", rule, holds=figures == Figures(*map(_minor, stated)))
+    yield proof("plan", rule, holds=figures == Figures(*(_money(amount).minor for amount in stated)))
     published = {name: price_list[name] for name in bill["terms"]}
     yield proof("price list", "the plan used the published terms", holds=bill["terms"] == published)
 
@@ -212,10 +215,6 @@ def input_proof(sha256: str, file: bytes) -> Json:
 
 def _is(file: bytes, sha256: str) -> bool:
     return hashlib.sha256(file).hexdigest() == sha256
-
-
-def _minor(amount: Json) -> int:
-    return _money(amount).minor
 
 
 def _money(amount: Json) -> Money:
