@@ -1,1 +1,1 @@
-"""The paper's tables and figures, measured: rows, their networks, and how they are shown."""
+"""The paper's tables and figures: measured rows, the networks behind them, and their rendering."""

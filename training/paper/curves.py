@@ -1,4 +1,4 @@
-"""Accuracy by the number of patches bought: what a table's cells, one point each, leave out. Pure."""
+"""Curves of accuracy by the number of patches bought, beside the single points of a table. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,11 +10,11 @@ from training.paper.published import METHODS, STAGE_NAMES
 from training.paper.rows import Row
 
 OWN_SIZE = 0.2
-"""How far a policy's S on the test split may be from the one asked for before it is told."""
+"""Largest difference between a policy's S on test and the S of its column that is not printed."""
 
 
 def frontier(rows: Iterable[Row]) -> dict[str, Curve]:
-    """Every curve that was measured, by name, ends last; methods without one are their single point."""
+    """Return every measured curve by name, with its ends last; a method without a curve is one point."""
     curves: dict[str, Curve] = {}
     for row in filter(_on_the_frontier, rows):
         ends = [[float(size), accuracy] for size, accuracy in row.facts.get("ends", {}).items()]
@@ -24,6 +24,7 @@ def frontier(rows: Iterable[Row]) -> dict[str, Curve]:
 
 
 def _on_the_frontier(row: Row) -> bool:
+    # Pt and Ft-1 are steps on the way to Ft-2, not choices to compare.
     return row.stage not in ("pt", "ft1") and row.method in METHODS
 
 
@@ -36,12 +37,13 @@ def _under_the_same_classifier(row: Row) -> dict[str, Curve]:
     return {f"{METHODS[chooser]}, our classifier": curve for chooser, curve in same.items()}
 
 
-def curves_in_words(seeds: Seeds) -> str:
-    """Markdown: for every seed a table of the curves by CURVE_SIZES, and how the product was chosen."""
+def curves_markdown(seeds: Seeds) -> str:
+    """Return Markdown with a table of the curves by CURVE_SIZES per seed, and the choice of the product."""
     parts = []
     for seed, rows in sorted(seeds.items()):
         curved = [row for row in rows if "curve" in row.facts and _on_the_frontier(row)]
         curved.sort(key=lambda row: list(METHODS).index(row.method))
+        # "without_doubt" is the key in saved rows; it stays, so that older rows can still be reported.
         products = [row for row in curved if "without_doubt" in row.facts]
         if lines := [line for row in curved for line in _lines(row)]:
             parts += [f"### Seed {seed}", "\n".join([_HEAD + _RULE, *lines]), *map(_product, products)]
@@ -51,20 +53,21 @@ def curves_in_words(seeds: Seeds) -> str:
 def _lines(row: Row) -> list[str]:
     curves = {_name(row): row.facts["curve"]} | _under_the_same_classifier(row)
     if "without_doubt" in row.facts:
-        curves["Loupe without doubt"] = row.facts["without_doubt"]["curve"]
+        curves["Loupe without label uncertainty"] = row.facts["without_doubt"]["curve"]
     return [_line(name, curve) for name, curve in curves.items()]
 
 
 _TITLE = f"""## Accuracy % by S
 
-Thresholds that buy S patches a tile are placed on validation;
-in brackets what a policy buys on the test split where that is more than {OWN_SIZE:g} away."""
+Thresholds that buy S patches per tile are placed on validation.
+Brackets hold a policy's own S on the test split where it differs by more than {OWN_SIZE:g}."""
 
 _HEAD = "| choices by | " + " | ".join(f"S = {size}" for size in CURVE_SIZES) + " |\n"
 _RULE = "|" + "---|" * (1 + len(CURVE_SIZES))
 
 
 def _line(name: str, curve: Sequence[Sequence[float]]) -> str:
+    # strict=False: the oracle is measured at fewer sizes than the columns; the rest stays empty.
     points = [_point(size, *point) for size, point in zip(CURVE_SIZES, curve, strict=False)]
     return f"| {name} | {' | '.join(points + [''] * (len(CURVE_SIZES) - len(points)))} |"
 
@@ -77,12 +80,12 @@ def _point(size: int, bought: float, accuracy: float) -> str:
 def _product(row: Row) -> str:
     facts, without = row.facts, row.facts["without_doubt"]
     return (
-        f"Loupe with nothing bought {100 * facts['ends']['0']:.1f}, with everything "
-        f"{100 * facts['ends']['16']:.1f}; at its operating point {100 * row.accuracy:.1f} at "
-        f"S = {row.mean_patches:.2f}, without doubt {100 * without['accuracy']:.1f} at "
-        f"S = {without['mean_patches']:.2f}.\n"
-        f"On validation, mean over S = 2 to 6: by candidate {_scores(facts['candidates'])} "
-        f"(chosen: {facts['chosen']}); by exponent of doubt {_scores(facts['doubt'])} "
+        f"Loupe reaches {100 * facts['ends']['0']:.1f} % with nothing bought and "
+        f"{100 * facts['ends']['16']:.1f} % with everything bought. Its operating point is "
+        f"{100 * row.accuracy:.1f} % at S = {row.mean_patches:.2f}; without label uncertainty it is "
+        f"{100 * without['accuracy']:.1f} % at S = {without['mean_patches']:.2f}.\n"
+        f"Accuracy % on validation, mean over S = 2 to 6: by candidate {_scores(facts['candidates'])} "
+        f"(chosen: {facts['chosen']}); by uncertainty exponent {_scores(facts['doubt'])} "
         f"(chosen: {facts['doubt_exponent']:g})."
     )
 

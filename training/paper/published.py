@@ -1,6 +1,6 @@
-"""The numbers that the paper prints (Uzkent and Ermon, CVPR 2020, Tables 1 to 4); typed nowhere else.
+"""The numbers of the paper (Uzkent and Ermon, CVPR 2020, Tables 1 to 4), which no other file repeats.
 
-A cell is (accuracy in %, S). Table 2 gives S once for each data set and stage; the five methods without
+A cell is (accuracy in %, S). Table 2 gives S once per data set and stage; the five methods without
 stages repeat one accuracy in every column.
 """
 
@@ -10,23 +10,25 @@ STAGES = ("pt", "ft1", "ft2")
 STAGE_NAMES = {"": "", "pt": "Pt", "ft1": "Ft-1", "ft2": "Ft-2"}
 
 Cells = dict[str, tuple[float, float]]
-"""By stage; "" where a method has none."""
+"""(accuracy in %, S) by stage; the stage is "" for a method without stages."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
-    """A table's methods, in order, and the paper's cells by data set."""
+class PublishedTable:
+    """A table of the paper: its methods in order, and its cells by data set."""
 
     title: str
     methods: dict[str, str]
-    """Key to printed name."""
+    """Printed name of each method, by key."""
     stages: tuple[str, ...]
     cells: dict[str, dict[str, Cells]]
+    """Cells by data set and method."""
     reference: str
-    """The method that the others are compared with."""
+    """Key of the method that the others are compared with."""
     notes: tuple[str, ...] = ()
 
 
+# Dictionaries keep their order: rows are printed in it, and the last two are not in the paper.
 METHODS = {
     "lr_cnn": "LR-CNN",
     "srgan": "SRGAN",
@@ -46,17 +48,24 @@ METHODS = {
 def _compared(
     lr: tuple[float, ...], columns: dict[str, tuple[float, ...]], sizes: dict[str, tuple[float, ...]]
 ) -> dict[str, Cells]:
-    """`lr` are LR-CNN, SRGAN, KD, PCN and HR-CNN; `columns` by method, and `sizes`, by stage."""
+    """Return the cells of a data set in Tables 1 and 2.
+
+    `lr` holds the accuracies of LR-CNN, SRGAN, KD, PCN and HR-CNN. `columns` holds those of Pt, Ft-1 and
+    Ft-2 by method, and `sizes` the S of these stages.
+    """
     alone = zip(("lr_cnn", "srgan", "kd", "pcn", "hr_cnn"), lr, strict=True)
+    # Methods without stages buy nothing, except HR-CNN, which buys all 16 patches.
     cells: dict[str, Cells] = {
         name: {"": (value, 16.0 if name == "hr_cnn" else 0.0)} for name, value in alone
     }
     for method, values in columns.items():
+        # The baselines share one S per stage, near that of PatchDrop.
         bought = sizes["patchdrop" if method == "patchdrop" else "baselines"]
         cells[method] = dict(zip(STAGES, zip(values, bought, strict=True), strict=True))
     return cells
 
 
+# Table 1.
 FMOW = _compared(
     (61.4, 62.3, 63.1, 63.5, 67.3),
     {
@@ -68,6 +77,7 @@ FMOW = _compared(
     },
     {"baselines": (7, 6, 6), "patchdrop": (7, 5.9, 5.2)},
 )
+# Table 2, first block.
 CIFAR10 = _compared(
     (75.8, 78.8, 81.8, 83.3, 92.3),
     {
@@ -79,6 +89,7 @@ CIFAR10 = _compared(
     },
     {"baselines": (9, 8, 7), "patchdrop": (8.5, 7.9, 6.9)},
 )
+# Table 2, second block.
 CIFAR100 = _compared(
     (55.1, 56.1, 61.1, 62.6, 69.3),
     {
@@ -90,6 +101,7 @@ CIFAR100 = _compared(
     },
     {"baselines": (9, 10, 10), "patchdrop": (9, 9.9, 9.1)},
 )
+# Table 2, third block.
 IMAGENET = _compared(
     (58.1, 63.1, 62.4, 63.9, 76.5),
     {
@@ -101,6 +113,7 @@ IMAGENET = _compared(
     },
     {"baselines": (10, 9, 8), "patchdrop": (10.1, 9.1, 7.9)},
 )
+# Table 3. BagNet has no LR stream, so it has no Ft-2.
 BAGNET: dict[str, Cells] = {
     "bagnet": {"": (85.6, 16)},
     "hr_cnn": {"": (92.3, 16)},
@@ -119,10 +132,11 @@ BAGNET_MILLISECONDS = {
     "bagnet_stn": 112,
     "bagnet_patchdrop": 98,
 }
-"""On an i7-7700K."""
+"""Milliseconds per image in Table 3, which the paper measured on an i7-7700K."""
 
 
 def _augmented(none: float, cutout: float, patchdrop: float) -> dict[str, Cells]:
+    # Table 4 tests on full images: S is 16 in every cell.
     return {
         "augment_none": {"": (none, 16)},
         "augment_cutout": {"": (cutout, 16)},
@@ -132,18 +146,21 @@ def _augmented(none: float, cutout: float, patchdrop: float) -> dict[str, Cells]
 
 _NOTES = (
     "The paper states no seeds and no error bars.",
-    "CIFAR-10's Ft-1 (91.9 at S = 7.9) and Ft-2 (91.5 at 6.9) are two points of one trade-off.",
+    "Ft-1 (91.9 % at S = 7.9) and Ft-2 (91.5 % at S = 6.9) of CIFAR-10 are two points of one trade-off.",
 )
-TABLES: dict[str, Table] = {
-    "1": Table(
+TABLES: dict[str, PublishedTable] = {
+    "1": PublishedTable(
         title="Table 1: overhead images",
         methods=METHODS,
         stages=STAGES,
         cells={"fmow": FMOW},
         reference="patchdrop",
-        notes=(*_NOTES[:1], "Its text says about 40 % of the patches; its table says 5.2 of 16, 32.5 %."),
+        notes=(
+            *_NOTES[:1],
+            "The paper's text states about 40 % of the patches; its table states 5.2 of 16, which is 32.5 %.",
+        ),
     ),
-    "2": Table(
+    "2": PublishedTable(
         title="Table 2: natural images",
         methods=METHODS,
         stages=STAGES,
@@ -151,7 +168,7 @@ TABLES: dict[str, Table] = {
         reference="patchdrop",
         notes=_NOTES,
     ),
-    "3": Table(
+    "3": PublishedTable(
         title="Table 3: BagNet",
         methods={
             "bagnet": "BagNet, no drop",
@@ -166,8 +183,8 @@ TABLES: dict[str, Table] = {
         cells={"cifar10": BAGNET},
         reference="bagnet_patchdrop",
     ),
-    "4": Table(
-        title="Table 4: what hiding patches does for HR-CNN, tested on full images",
+    "4": PublishedTable(
+        title="Table 4: HR-CNN trained with hidden patches, tested on full images",
         methods={
             "augment_none": "no augmentation",
             "augment_cutout": "CutOut",
@@ -181,6 +198,6 @@ TABLES: dict[str, Table] = {
             "fmow": _augmented(67.3, 67.6, 69.6),
         },
         reference="augment_patchdrop",
-        notes=("Its text says 2 to 3 points on ImageNet and fMoW; its table says 1.6 and 2.3.",),
+        notes=("Its text states gains of 2 to 3 points on ImageNet and fMoW; its table states 1.6 and 2.3.",),
     ),
 }

@@ -1,4 +1,4 @@
-"""Rows: what one method did on every test image, kept so that any two can be compared image by image."""
+"""Measured rows, stored with one result per test image so that any two can be compared image by image."""
 
 import math
 from dataclasses import dataclass
@@ -12,46 +12,48 @@ from training.run.checkpoints import load_tensors, save_tensors
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One measured line of a table, for one seed."""
+    """A measured line of a table for one seed."""
 
     method: str
-    """A key of published.METHODS."""
+    """Key of the method in the table's `methods`."""
     stage: str
-    """pt, ft1 or ft2; empty where a method has no stages."""
+    """Stage pt, ft1 or ft2; empty for a method without stages."""
     right: Tensor
-    """float32 (N,): 1 where the label is right, a mean where several draws were made."""
+    """Correctness as float32 (N,): 1 for a correct label; the mean over draws if there were several."""
     selected: Tensor
-    """bool (N, 16): what was bought; the first draw where several were made."""
+    """Bought patches as bool (N, 16); those of the first draw if there were several."""
     facts: dict[str, Any]
-    """JSON-serialisable: `curve` [[S, accuracy], ...], `milliseconds`, and what else a method tells."""
+    """Further JSON-serialisable results by method, such as `curve` [[S, accuracy], ...], `milliseconds`."""
 
     @property
     def accuracy(self) -> float:
-        """Share of right labels."""
-        return float(self.right.double().mean())
+        """Share of correct labels."""
+        return float(self.right.double().mean())  # float32 would round the sum over many images
 
     @property
     def mean_patches(self) -> float:
-        """S."""
+        """S, the mean number of patches bought."""
         return float(self.selected.double().sum(1).mean())
 
     @property
     def standard_error(self) -> float:
-        """Of the accuracy, over images."""
+        """Standard error of the accuracy over images."""
+        # Binomial, which is an upper bound where `right` is a mean over draws.
         return math.sqrt(self.accuracy * (1 - self.accuracy) / len(self.right))
 
 
 def save_row(folder: Path, row: Row) -> None:
-    """As <folder>/<method>[-<stage>].safetensors."""
+    """Save a row as <folder>/<method>[-<stage>].safetensors."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{row.method}-{row.stage}" if row.stage else row.method
+    # The name is repeated inside: "bagnet_stn-ft1" could not be split back without knowing the methods.
     facts = {"method": row.method, "stage": row.stage, "facts": row.facts}
     tensors = {"right": row.right.float(), "selected": row.selected.bool()}
     save_tensors(folder / f"{name}.safetensors", tensors, facts)
 
 
 def load_rows(folder: Path) -> list[Row]:
-    """Every row saved in a folder, by name; none if it does not exist."""
+    """Load every row of a folder, sorted by file name; none if the folder does not exist."""
     rows = []
     for path in sorted(folder.glob("*.safetensors")):
         tensors, facts = load_tensors(path)

@@ -135,7 +135,7 @@ def test_each_image_is_asked_about_of_its_own_judge_however_few_at_once(tmp_path
 
 def test_the_exponent_of_doubt_is_shipped_and_told(lab, bundle):
     assert bundle.manifest.uncertainty_exponent == bundle.policy.config.uncertainty_exponent == 2.0
-    assert "doubt exponent 2" in (lab.run.out / "bundle" / "README.md").read_text()
+    assert "| label-uncertainty exponent | 2 |" in (lab.run.out / "bundle" / "README.md").read_text()
 
 
 def test_the_card_measures_what_is_served(lab, bundle):

@@ -1,7 +1,9 @@
-"""From rows to what is printed: every number here can be followed by hand."""
+"""Tables from rows, with numbers that can be computed by hand."""
 
 import json
 import math
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,12 +11,12 @@ import torch
 from PIL import Image
 
 from training.paper import figures
-from training.paper.cells import cells
+from training.paper.cells import Cell, Seeds, cells
 from training.paper.published import BAGNET_MILLISECONDS, TABLES
 from training.paper.render import write_table
 from training.paper.rows import Row, load_rows, save_row
 
-FACTS = {
+FACTS: dict[str, Any] = {
     "command": "loupe-train table 2",
     "commit": "abc",
     "recipe": "toy",
@@ -24,23 +26,23 @@ FACTS = {
 }
 
 
-def row(method, stage, right, bought=4, **facts):
+def row(method: str, stage: str, right: list[float], bought: int = 4, **facts: Any) -> Row:
     selected = torch.zeros(len(right), 16).bool()
     selected[:, :bought] = True
     return Row(method=method, stage=stage, right=torch.tensor(right), selected=selected, facts=facts)
 
 
-SEEDS = {
+SEEDS: Seeds = {
     0: [row("patchdrop", "pt", [1.0, 1.0, 1.0, 0.0]), row("fixed_h", "pt", [0.0, 1.0, 0.0, 0.0], 5)],
     1: [row("patchdrop", "pt", [1.0, 1.0, 1.0, 1.0], 6), row("fixed_h", "pt", [0.0, 1.0, 1.0, 1.0], 5)],
 }
 
 
-def cell(method, stage, data="cifar10", seeds=SEEDS):
+def cell(method: str, stage: str, data: str = "cifar10", seeds: Seeds = SEEDS) -> Cell:
     return next(c for c in cells("2", seeds, data) if (c.method, c.stage) == (method, stage))
 
 
-def test_a_row_comes_back(tmp_path):
+def test_save_row_and_load_rows_round_trip(tmp_path: Path) -> None:
     saved = row("kd", "", [1.0, 0.0], 0, curve=[[0.0, 0.5]])
     save_row(tmp_path / "rows", saved)
     (loaded,) = load_rows(tmp_path / "rows")
@@ -51,7 +53,7 @@ def test_a_row_comes_back(tmp_path):
     assert load_rows(tmp_path / "absent") == []
 
 
-def test_cells_are_means_over_seeds_with_their_standard_error():
+def test_cells_are_means_over_seeds_with_their_standard_error() -> None:
     ours = cell("patchdrop", "pt")
     assert (ours.accuracy, ours.patches, ours.seeds) == (0.875, 5.0, 2)
     assert ours.error == pytest.approx(0.125)  # of 0.75 and 1: sd 0.1768 / sqrt 2
@@ -59,19 +61,19 @@ def test_cells_are_means_over_seeds_with_their_standard_error():
     assert one.error == pytest.approx(math.sqrt(0.75 * 0.25 / 4))
 
 
-def test_what_was_not_run_stays_empty_beside_the_papers_number(tmp_path):
+def test_write_table_leaves_rows_not_run_empty_beside_the_paper(tmp_path: Path) -> None:
     empty = cell("patchdrop", "ft2")
     assert (empty.accuracy, empty.patches, empty.gain) == (None, None, None)
     assert empty.published == (91.5, 6.9)
     text = write_table("2", SEEDS, "cifar10", FACTS, tmp_path).read_text()
     assert "| PatchDrop | Ft-2 |  |  |  | 91.5 | 6.9 |  |" in text
     assert "| PatchDrop | Pt | 87.5 | 12.5 | 5.0 | 80.6 | 8.5 |  |" in text
-    assert "Not run: LR-CNN, SRGAN" in text
+    assert "These rows were not run and are empty: LR-CNN, SRGAN" in text
     stages = [line.split("|")[2].strip() for line in text.splitlines() if line.startswith("| PatchDrop |")]
     assert stages == ["Pt", "Ft-1", "Ft-2"]
 
 
-def test_a_data_set_unknown_to_the_paper_has_no_paper_numbers(tmp_path):
+def test_cells_of_a_data_set_the_paper_lacks_have_no_published_numbers(tmp_path: Path) -> None:
     made = cells("1", SEEDS, "ucmerced")
     assert {c.published for c in made} == {None}
     assert (
@@ -80,26 +82,29 @@ def test_a_data_set_unknown_to_the_paper_has_no_paper_numbers(tmp_path):
     )
 
 
-def test_the_reference_is_compared_image_by_image_over_all_seeds():
+def test_gain_compares_image_by_image_over_all_seeds() -> None:
     gain = cell("fixed_h", "pt").gain
+    assert gain is not None
     # PatchDrop right where Fixed-H is wrong: 2 images of seed 0, 1 of seed 1, of 8.
     assert gain["mean"] == pytest.approx(3 / 8)
     assert cell("patchdrop", "pt").gain is None
 
 
-def test_only_seeds_that_both_have_are_compared():
+def test_gain_compares_only_seeds_that_both_have() -> None:
     gain = cell("fixed_h", "pt", seeds={0: SEEDS[0][:1], 1: SEEDS[1]}).gain
+    assert gain is not None
     assert gain["mean"] == pytest.approx(1 / 4)
     gain = cell("fixed_h", "pt", seeds={0: SEEDS[0], 1: SEEDS[1][1:]}).gain
+    assert gain is not None
     assert gain["mean"] == pytest.approx(2 / 4)
 
 
-def test_the_same_images_under_more_seeds_are_no_more_images():
+def test_gain_counts_an_image_once_under_several_seeds() -> None:
     several = dict.fromkeys(range(9), SEEDS[0])
     assert cell("fixed_h", "pt", seeds=several).gain == cell("fixed_h", "pt", seeds={0: SEEDS[0]}).gain
 
 
-def test_json_and_picture_lie_beside_the_markdown(tmp_path):
+def test_write_table_puts_json_and_picture_beside_the_markdown(tmp_path: Path) -> None:
     path = write_table("2", SEEDS, "cifar10", FACTS, tmp_path)
     document = json.loads(path.with_suffix(".json").read_text())
     assert document["recipe"] == "toy"
@@ -122,18 +127,20 @@ def test_json_and_picture_lie_beside_the_markdown(tmp_path):
         ("4", "fmow", "augment_patchdrop", "", (69.6, 16)),
     ],
 )
-def test_published_numbers(number, data, method, stage, expected):
+def test_published_cells_are_those_of_the_paper(
+    number: str, data: str, method: str, stage: str, expected: tuple[float, float]
+) -> None:
     assert TABLES[number].cells[data][method][stage] == expected
 
 
-def test_every_published_method_is_named():
+def test_published_tables_name_every_method() -> None:
     for table in TABLES.values():
         for columns in table.cells.values():
             assert columns.keys() <= table.methods.keys()
     assert BAGNET_MILLISECONDS.keys() == TABLES["3"].methods.keys()
 
 
-def test_area_is_the_mean_height_where_all_are_measured():
+def test_area_is_the_mean_accuracy_over_the_compared_range() -> None:
     flat = [[1, 0.5], [4.5, 0.7], [8, 0.7]]
     assert figures.area(flat) == pytest.approx((0.6 + 0.7) / 2)
     assert figures.area([[0, 0.1], *flat, [16, 1.0]]) == pytest.approx(0.65)  # the ends do not count
@@ -143,20 +150,20 @@ def test_area_is_the_mean_height_where_all_are_measured():
     assert figures.area([[16, 0.9]]) is None
 
 
-def test_the_heat_map_lies_as_the_patches_do():
+def test_patch_grid_places_ids_down_the_columns() -> None:
     grid = figures.patch_grid(torch.arange(16.0))
     assert grid[:, 0].tolist() == [0, 1, 2, 3]
     assert grid[0, 1] == 4
 
 
-def test_images_are_grouped_by_what_they_bought():
+def test_by_patches_groups_images_by_their_number_of_patches() -> None:
     selected = torch.zeros(4, 16).bool()
     selected[:3, 0] = True
     groups = figures.by_patches(torch.tensor([1.0, 0.0, 1.0, 1.0]), selected)
     assert groups == [(0, 0.25, 1.0), (1, 0.75, pytest.approx(2 / 3))]
 
 
-def test_bought_patches_are_bright_and_in_place(tmp_path):
+def test_draw_gallery_shows_bought_patches_bright_and_in_place(tmp_path: Path) -> None:
     hr = torch.full((3, 32, 32), 200, dtype=torch.uint8)
     selected = torch.zeros(16).bool()
     selected[12] = True  # top right
@@ -169,7 +176,7 @@ def test_bought_patches_are_bright_and_in_place(tmp_path):
     assert rows[lowest].mean() < dim[0].mean()
 
 
-PRODUCT = {
+PRODUCT: dict[str, Any] = {
     "curve": [[1.0, 0.5], [2.3, 0.625]],
     "same_classifier": {"fixed_h": [[1.0, 0.25], [2.0, 0.5]]},
     "ends": {"0": 0.25, "16": 0.875},
@@ -181,7 +188,7 @@ PRODUCT = {
 }
 
 
-def test_every_seed_has_its_curves_under_a_table(tmp_path):
+def test_write_table_adds_the_curves_of_every_seed(tmp_path: Path) -> None:
     seeds = {
         1: [row("product", "", [1.0, 0.0], 3, **PRODUCT), row("lr_cnn", "", [0.0, 0.0], 0)],
         2: [row("patchdrop", "pt", [1.0, 0.0], curve=[[1.0, 0.5]] * 2), row("kd", "", [1.0, 0.0])],
@@ -189,15 +196,18 @@ def test_every_seed_has_its_curves_under_a_table(tmp_path):
     path = write_table("2", seeds, "cifar10", FACTS, tmp_path)
     curves = path.read_text().split("## Accuracy % by S")[1]
     assert "### Seed 1" in curves
-    assert "### Seed 2" not in curves  # Pt and what buys nothing have no place on a frontier
+    assert "### Seed 2" not in curves  # neither Pt nor a method that buys nothing is on a frontier
     assert "| choices by | S = 1 | S = 2 | S = 4 |" in curves
     assert "| Loupe (product mode) | 50.0 | 62.5 (2.3) |  |" in curves
     assert "| Fixed-H, our classifier | 25.0 | 50.0 |  |" in curves
-    assert "| Loupe without doubt | 37.5 | 50.0 |  |" in curves
+    assert "| Loupe without label uncertainty | 37.5 | 50.0 |  |" in curves
     words = " ".join(curves.split())
-    assert "nothing bought 25.0, with everything 87.5; at its operating point 50.0 at S = 3.00" in words
-    assert "without doubt 55.0 at S = 3.90" in words
-    assert "values 60.0, polish 70.0 (chosen: polish); by exponent of doubt 0 65.0, 0.5 70.0" in words
+    assert (
+        "25.0 % with nothing bought and 87.5 % with everything bought. Its operating point is 50.0 % at S = 3.00"
+        in words
+    )
+    assert "without label uncertainty it is 55.0 % at S = 3.90" in words
+    assert "values 60.0, polish 70.0 (chosen: polish); by uncertainty exponent 0 65.0, 0.5 70.0" in words
     document = json.loads(path.with_suffix(".json").read_text())
     assert document["curves"]["1"]["Loupe (product mode)"] == [
         [1.0, 0.5],
@@ -209,7 +219,7 @@ def test_every_seed_has_its_curves_under_a_table(tmp_path):
 
 
 @pytest.mark.parametrize("draw", ["frontier", "points", "policy"])
-def test_figures_are_pictures(tmp_path, draw):
+def test_draw_functions_write_png_pictures(tmp_path: Path, draw: str) -> None:
     path = tmp_path / "figure.png"
     if draw == "frontier":
         figures.draw_frontier({"a": [[1, 0.5], [8, 0.9]], "Oracle": [[1, 0.7], [8, 1]]}, "t", path)

@@ -12,6 +12,6 @@ from training.product.card import _verdict
         (-0.05, -0.01, "loses to"),
     ],
 )
-def test_the_card_claims_only_what_the_interval_allows(low, high, words):
+def test_card_claims_only_what_the_interval_allows(low: float, high: float, words: str) -> None:
     test = {"baselines": {"fixed_h": {"gain": {"low": low, "high": high}}}}
     assert _verdict(test) == f"- The policy {words} Fixed-H.\n\n"
