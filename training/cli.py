@@ -19,21 +19,22 @@ from training.paper.reports import report_ablation, report_figures, report_table
 from training.paper.runner import TABLES, run_table
 from training.product.fit import fit, remeasure
 from training.run import processes
-from training.run.lab import Lab, Run, open_lab
-from training.run.memory import keep_freed_memory
-from training.run.recipe import load_recipe, recipe_names
+from training.run.folder import Run
+from training.run.machine import keep_freed_memory
+from training.run.recipe import Recipe, load_recipe, recipe_names
+from training.run.splits import Splits, open_run
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Train and evaluate bundles, and reproduce the paper's tables and figures.",
-    epilog=f"Recipes that ship: {', '.join(recipe_names())}.",
+    epilog=f"Recipes that ship with Loupe: {', '.join(recipe_names())}.",
 )
-data_app = typer.Typer(no_args_is_help=True, help="Look at data before hours are spent on it.")
+data_app = typer.Typer(no_args_is_help=True, help="Check a data set before training on it.")
 app.add_typer(data_app, name="data")
 
 
 class Device(StrEnum):
-    """Where to train."""
+    """Device to train on."""
 
     auto = "auto"
     cpu = "cpu"
@@ -41,18 +42,25 @@ class Device(StrEnum):
 
 
 class SplitName(StrEnum):
-    """What to measure on."""
+    """Split to measure on."""
 
     test = "test"
     train = "train"
 
 
-RecipeArgument = Annotated[str, typer.Argument(help="Name of a recipe, or a path to one.")]
-DataOption = Annotated[Path, typer.Option(help="A folder, or a tar of it; of pairs, the CSV or its folder.")]
-OutOption = Annotated[Path, typer.Option(help="Folder for checkpoints, metrics, rows and reports.")]
-DeviceOption = Annotated[Device, typer.Option(help="auto takes a GPU if there is one.")]
-CompileOption = Annotated[bool, typer.Option("--compile", help="torch.compile: costs each stage a minute.")]
-SeedsOption = Annotated[list[int] | None, typer.Option("--seed", help="Repeat for several; 0 by default.")]
+DATA_HELP = "Folder of the data set, or a tar of it. For pairs: the CSV, or its folder."
+
+RecipeArgument = Annotated[str, typer.Argument(help="Name of a shipped recipe, or path to a recipe file.")]
+RecipeOption = Annotated[str, typer.Option(help="Name of a shipped recipe, or path to a recipe file.")]
+DataOption = Annotated[Path, typer.Option(help=DATA_HELP)]
+OutOption = Annotated[Path, typer.Option(help="Folder for checkpoints, metrics and results.")]
+DeviceOption = Annotated[Device, typer.Option(help="Device to train on. 'auto' uses a GPU if there is one.")]
+CompileOption = Annotated[
+    bool, typer.Option("--compile", help="Use torch.compile. It costs about a minute in each stage.")
+]
+SeedsOption = Annotated[
+    list[int] | None, typer.Option("--seed", help="Seed to use. Repeat the option for several. Default: 0.")
+]
 
 
 @app.callback()
@@ -66,28 +74,33 @@ def fit_command(
     recipe: RecipeArgument,
     data: DataOption,
     out: OutOption,
-    resume: Annotated[bool, typer.Option(help="Go on after the last saved epoch in OUT.")] = False,
-    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
-    version: Annotated[str, typer.Option(help="Of the bundle; every plan made with it says so.")] = "1.0.0",
+    resume: Annotated[bool, typer.Option(help="Continue after the last epoch saved in OUT.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Seed to use instead of the recipe's.")] = None,
+    version: Annotated[
+        str, typer.Option(help="Version of the bundle. Every plan made with it carries it.")
+    ] = "1.0.0",
     device: DeviceOption = Device.auto,
     compiled: CompileOption = False,
 ) -> None:
-    """Train every stage that a recipe ships and write OUT/bundle with its card."""
-    with _in_words(), _lab(recipe, data, out, seed, device, compiled=compiled, resume=resume) as lab:
-        bundle = fit(lab, version)
-    typer.echo(f"wrote {bundle}")
+    """Train every stage of a recipe and write the bundle with its card to OUT/bundle."""
+    with _user_errors(), _opened(recipe, data, out, seed, device, compiled, resume=resume) as parts:
+        bundle = fit(*parts, version)
+    typer.echo(f"Wrote {bundle}")
 
 
 @app.command("evaluate")
 def evaluate_command(
-    bundle: Annotated[Path, typer.Argument(help="Folder of a bundle.")],
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle.")],
     data: DataOption,
-    split: Annotated[SplitName, typer.Option(help="Which split to measure on.")] = SplitName.test,
-    layout: Annotated[str, typer.Option(help="How DATA is laid out, as in a recipe's `data`.")] = "folders",
-    out: Annotated[Path | None, typer.Option(help="Write the JSON here too.")] = None,
+    split: Annotated[SplitName, typer.Option(help="Split to measure on.")] = SplitName.test,
+    layout: Annotated[str, typer.Option(help="Layout of DATA, as in a recipe's `data`.")] = "folders",
+    out: Annotated[Path | None, typer.Option(help="File to write the JSON to as well.")] = None,
 ) -> None:
-    """Measure a bundle as shipped, on the CPU in fp32; prints JSON and whether its card says the same."""
-    with _in_words():
+    """Measure a bundle as shipped, on the CPU in fp32, and compare the result with its card.
+
+    Prints the measurement as JSON. The exit status is 1 if the card says something else.
+    """
+    with _user_errors():
         loaded = load_bundle({p.name: p.read_bytes() for p in bundle.iterdir() if p.is_file()})
         manifest = loaded.manifest
         read_at = manifest.evaluation.get("crop_from") or manifest.hr_size
@@ -101,117 +114,125 @@ def evaluate_command(
     typer.echo(text)
     if out is not None:
         out.write_text(text + "\n")
+    # The card holds the test split only: other splits have nothing to be compared with.
     if split in manifest.evaluation:
         same = json.loads(text) == manifest.evaluation[split]
-        typer.echo("equals the card" if same else "DIFFERS from the card", err=True)
+        typer.echo(
+            "The measurement equals the card." if same else "The measurement DIFFERS from the card.", err=True
+        )
         raise typer.Exit(0 if same else 1)
 
 
 @app.command("table")
 def table_command(
     number: Annotated[str, typer.Argument(help="1 or 2 (every method), 3 (BagNet) or 4 (augmentation).")],
-    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a path to one.")],
+    recipe: RecipeOption,
     data: DataOption,
     out: OutOption,
     seed: SeedsOption = None,
-    row: Annotated[list[str] | None, typer.Option(help="Measure only this row; repeat for several.")] = None,
+    row: Annotated[
+        list[str] | None, typer.Option(help="Row to measure. Repeat the option for several. Default: all.")
+    ] = None,
     device: DeviceOption = Device.auto,
     compiled: CompileOption = False,
 ) -> None:
-    """Measure a table's rows and write OUT/report/table<N>-<data>.{md,json,png}.
+    """Measure the rows of a table of the paper and write OUT/report/table<N>-<data>.{md,json,png}.
 
-    Goes on where an earlier call in OUT stopped; the tables of one OUT share their networks.
+    Rows that an earlier call measured in OUT are kept. The tables of one OUT share their networks.
     """
-    with _in_words():
+    with _user_errors():
         if number not in TABLES:
-            raise ValueError(f"there is no table {number!r}: choose one of {', '.join(TABLES)}")
+            raise ValueError(f"There is no table {number!r}: choose one of {', '.join(TABLES)}.")
         for one in seed or [0]:
             place = out / f"seed{one}"
-            with _lab(recipe, data, place, one, device, compiled=compiled, resume=True) as lab:
-                run_table(number, lab, row or ())
+            with _opened(recipe, data, place, one, device, compiled, resume=True) as parts:
+                run_table(number, *parts, row or ())
         written = report_table(number, load_recipe(recipe), out, _device(device))
-    typer.echo(f"wrote {written}")
+    typer.echo(f"Wrote {written}")
 
 
 @app.command("ablation")
 def ablation_command(
-    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a path to one.")],
+    recipe: RecipeOption,
     data: DataOption,
     out: OutOption,
-    seed: Annotated[int, typer.Option(help="Which seed's networks.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed whose networks are measured.")] = 0,
     device: DeviceOption = Device.auto,
     compiled: CompileOption = False,
 ) -> None:
-    """Say what each part of the product is worth on validation: OUT/report/ablation-<data>.{md,json}."""
-    with _in_words():
+    """Measure what each part of the product is worth on validation: OUT/report/ablation-<data>.{md,json}."""
+    with _user_errors():
         place = out / f"seed{seed}"
-        with _lab(recipe, data, place, seed, device, compiled=compiled, resume=True) as lab:
-            written = report_ablation(lab, out)
-    typer.echo(f"wrote {written}")
+        with _opened(recipe, data, place, seed, device, compiled, resume=True) as parts:
+            written = report_ablation(*parts, out)
+    typer.echo(f"Wrote {written}")
 
 
 @app.command("figures")
 def figures_command(
-    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a path to one.")],
+    recipe: RecipeOption,
     data: DataOption,
     out: OutOption,
     seed: SeedsOption = None,
     sweeps: Annotated[
-        bool, typer.Option(help="Also train for Fig. 5: other ratios of HR to LR, other sigmas. Hours.")
+        bool,
+        typer.Option(help="Also train for Fig. 5: other ratios of HR to LR, other sigmas. Takes hours."),
     ] = False,
     device: DeviceOption = Device.auto,
     compiled: CompileOption = False,
 ) -> None:
-    """Draw what the rows in OUT show, and the paper's figures, into OUT/report.
+    """Draw the paper's figures, and the frontier of the rows measured in OUT, into OUT/report.
 
-    Trains what is missing for them: HR-CNN, LR-CNN and PatchDrop's stages.
+    Trains the networks that are missing for them: HR-CNN, LR-CNN and PatchDrop's stages. Only the first
+    seed is drawn.
     """
-    with _in_words():
+    with _user_errors():
         chosen = (seed or [0])[0]
         place = out / f"seed{chosen}"
-        with _lab(recipe, data, place, chosen, device, compiled=compiled, resume=True) as lab:
-            written = report_figures(lab, out, sweeps=sweeps)
+        with _opened(recipe, data, place, chosen, device, compiled, resume=True) as parts:
+            written = report_figures(*parts, out, sweeps=sweeps)
     for path in written:
-        typer.echo(f"wrote {path}")
+        typer.echo(f"Wrote {path}")
 
 
 @data_app.command("check")
 def check_command(
-    data: Annotated[Path, typer.Argument(help="A folder, or a tar of it; of pairs, the CSV or its folder.")],
+    data: Annotated[Path, typer.Argument(help=DATA_HELP)],
     layout: Annotated[
-        str, typer.Option(help="folders, cifar10, cifar100, imagenet, fmow or pairs.")
+        str, typer.Option(help="Layout of DATA: folders, cifar10, cifar100, imagenet, fmow or pairs.")
     ] = "folders",
 ) -> None:
-    """Say what is in a data set and what is wrong with it; exit status 1 if anything is."""
-    with _in_words():
+    """Describe a data set and list what is wrong with it. The exit status is 1 if anything is."""
+    with _user_errors():
         findings = check(data, layout)
     typer.echo(describe(findings))
     raise typer.Exit(1 if findings.wrong else 0)
 
 
 @contextmanager
-def _lab(
-    recipe: str,
-    data: Path,
-    out: Path,
-    seed: int | None,
-    device: Device,
-    *,
-    compiled: bool,
-    resume: bool,
-) -> Iterator[Lab]:
+def _opened(
+    recipe: str, data: Path, out: Path, seed: int | None, device: Device, compiled: bool, *, resume: bool
+) -> Iterator[tuple[Run, Splits, Recipe]]:
+    """Open the run's folder and its data; yields what training functions take."""
     chosen = load_recipe(recipe)
     if seed is not None:
         chosen = replace(chosen, seed=seed)
     with processes.joined(_device(device)) as place:
-        run = Run(out=out, seed=chosen.seed, device=place, resume=resume, compile=compiled)
-        with open_lab(chosen, data, run) as lab:
-            yield lab
+        run = Run(
+            out=out,
+            seed=chosen.seed,
+            device=place,
+            resume=resume,
+            compile=compiled,
+            bf16_on_cpu=chosen.bf16_on_cpu,
+        )
+        with open_run(chosen, data, run) as splits:
+            yield run, splits, chosen
 
 
 @contextmanager
-def _in_words() -> Iterator[None]:
-    """Errors of the user's making as one sentence, not as a traceback."""
+def _user_errors() -> Iterator[None]:
+    """Show errors that the user can mend as one sentence instead of a traceback."""
     try:
         yield
     except (OSError, ValueError) as error:

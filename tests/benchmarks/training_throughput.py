@@ -32,13 +32,14 @@ from torch.utils.data import DataLoader, Subset
 from models.backbones import build_backbone
 from models.policy import PolicyConfig, PolicyNetwork
 from models.two_stream import TwoStreamClassifier
-from training.methods.crossfit import sole_judge
-from training.methods.train_jointly import train_jointly
-from training.methods.train_policy import train_policy
-from training.run.lab import Lab, Run, open_lab
-from training.run.memory import keep_freed_memory
+from training.methods.fine_tune import train_jointly
+from training.methods.out_of_fold import in_sample_ensemble
+from training.methods.reinforce import train_policy
+from training.run.folder import Run
+from training.run.machine import keep_freed_memory
 from training.run.provenance import git_revision, hardware
 from training.run.recipe import Recipe, load_recipe
+from training.run.splits import Splits, open_run
 
 REPAIRS = {
     "pretrain.py": [(".cuda(async=True)", ".to(DEVICE)"), (".cuda()", ".to(DEVICE)")],
@@ -114,7 +115,7 @@ def their_loader(authors: Path, data: Path, images: int, batch: int, workers: in
     return DataLoader(Subset(whole, range(images)), batch, shuffle=True, num_workers=workers)
 
 
-def our_stage(lab: Lab, step: str, recipe: Recipe, out: Path):
+def our_stage(device: torch.device, splits: Splits, step: str, recipe: Recipe, out: Path):
     """One epoch of our own stage, checkpoint, batch-norm retake and all."""
     count = 0
 
@@ -123,19 +124,15 @@ def our_stage(lab: Lab, step: str, recipe: Recipe, out: Path):
         count += 1
         place = out / f"{step}{count}"
         place.mkdir()
-        here = Lab(
-            recipe=recipe, run=Run(out=place, seed=0, device=lab.run.device), images=lab.images,
-            learnt=lab.learnt, validation=lab.validation, test=lab.test,
-        )  # fmt: skip
+        here = Run(out=place, seed=0, device=device, bf16_on_cpu=recipe.bf16_on_cpu)
         policy = PolicyNetwork(PolicyConfig(backbone="resnet8", input_size=8, head="independent"))
         hr, lr = (build_backbone("resnet32", 10).eval().requires_grad_(False) for _ in range(2))
-        streams = TwoStreamClassifier(hr, lr, lr_input_size=8, fill="zero").to(lab.run.device).eval()
+        streams = TwoStreamClassifier(hr, lr, lr_input_size=8, fill="zero").to(device).eval()
         if step == "pt":
-            train_policy(
-                here, step, policy, sole_judge(streams, lab.images), recipe.stage(step), hr_only=True
-            )
+            ensemble = in_sample_ensemble(streams, splits.images)
+            train_policy(here, step, policy, ensemble, splits, recipe.stage(step), hr_only=True)
         else:
-            train_jointly(here, step, policy, streams, recipe.stage(step), one_stream=False)
+            train_jointly(here, step, policy, streams, splits, recipe.stage(step), one_stream=False)
 
     return run
 
@@ -149,10 +146,11 @@ def seconds(run) -> float:
     return time.perf_counter() - begun
 
 
-def compare(options: argparse.Namespace, step: str, lab: Lab, recipe: Recipe, out: Path) -> dict:
+def compare(
+    options: argparse.Namespace, device: torch.device, step: str, splits: Splits, recipe: Recipe, out: Path
+) -> dict:
     """Median images/s of both sides, and the ratio."""
     batch = recipe.stage(step).batch
-    device = lab.run.device
     loader = their_loader(options.authors, options.data, options.images, batch, options.workers)
     ready = list(loader)
     networks = {
@@ -168,7 +166,7 @@ def compare(options: argparse.Namespace, step: str, lab: Lab, recipe: Recipe, ou
     sides = {
         "theirs": their_epoch(options.authors, name, networks, loader, settings),
         "theirs, images ready": their_epoch(options.authors, name, networks, ready, settings),
-        "ours": our_stage(lab, step, recipe, out),
+        "ours": our_stage(device, splits, step, recipe, out),
     }
     times = {side: [] for side in sides}
     for repeat in range(options.repeats + 1):
@@ -181,11 +179,11 @@ def compare(options: argparse.Namespace, step: str, lab: Lab, recipe: Recipe, ou
     return {"batch": batch, "images_per_second": speeds, **ratios}
 
 
-def same_share_of_each_class(lab: Lab, images: int) -> torch.Tensor:
-    """Indices of so many images of the learnt ones."""
-    labels = lab.images.labels[lab.learnt]
-    each = images // len(lab.images.classes)
-    return torch.cat([lab.learnt[labels == label][:each] for label in range(len(lab.images.classes))])
+def same_share_of_each_class(splits: Splits, images: int) -> torch.Tensor:
+    """Indices of this many learnt images, as many of each class."""
+    learnt, classes = splits.learnt, len(splits.images.classes)
+    labels = splits.images.labels[learnt]
+    return torch.cat([learnt[labels == label][: images // classes] for label in range(classes)])
 
 
 def main() -> None:
@@ -213,10 +211,10 @@ def main() -> None:
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
-        run = Run(out=out / "lab", seed=0, device=device)
-        with open_lab(recipe, options.data, run) as lab:
-            few = replace(lab, learnt=same_share_of_each_class(lab, options.images))
-            found = {step: compare(options, step, few, recipe, out) for step in ("pt", "ft2")}
+        run = Run(out=out / "data", seed=0, device=device)
+        with open_run(recipe, options.data, run) as splits:
+            few = replace(splits, learnt=same_share_of_each_class(splits, options.images))
+            found = {step: compare(options, device, step, few, recipe, out) for step in ("pt", "ft2")}
     facts = {
         "hardware": hardware(device),
         "torch": torch.__version__,

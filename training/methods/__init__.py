@@ -1,0 +1,1 @@
+"""The paper's training stages, and the methods that the paper compares them with."""

@@ -13,16 +13,21 @@ from torch import Tensor, nn
 from models.grid import GRID, PATCHES
 from models.preprocess import Fill
 from training.data.images import ImageSource
-from training.run.batches import Batch, batch_of
+from training.run.batches import Batch, TrainingImages, batch_of
 from training.run.evaluate import Predictor
-from training.run.lab import Lab, new_network
+from training.run.folder import Run
+from training.run.initial_weights import new_network
 from training.run.loop import train_stage
+from training.run.recipe import Stage
 
 REPEATS, WARM_UP = 5, 1
 
 
 class BagNet(nn.Module):
-    """Takes TwoStreamClassifier's place in Pt and Ft-1; there is no LR stream, so `mixture` is its own."""
+    """A classifier of bought patches that takes TwoStreamClassifier's place in Pt and Ft-1.
+
+    It has no LR stream: `mixture` is its own answer.
+    """
 
     fill: Fill = "zero"
     fusion_exponent = 1.0
@@ -33,41 +38,43 @@ class BagNet(nn.Module):
         self.classes = classes
 
     def hr_logits(self, hr: Tensor, _lr: Tensor, selected: Tensor) -> Tensor:
-        """Sum over bought patches of their logits, over 16: (B, N). With nothing bought all are 0."""
-        image, patch = selected.bool().nonzero(as_tuple=True)
+        """Return the sum of the bought patches' logits over 16: (B, N); 0 where nothing is bought."""
+        image, patch = selected.bool().nonzero(as_tuple=True)  # (K,) each, K patches bought in the batch
         evidence = hr.new_zeros(len(hr), self.classes, dtype=torch.float32)
         if len(image) == 0:
             return evidence
+        # (B, 16, 3, s, s) -> (K, 3, s, s): the network runs on bought patches only.
         computed = self.hr(cut(hr)[image, patch].contiguous(memory_format=torch.channels_last)).float()
+        # Divided by 16 and not by S: more evidence makes surer, and logits keep one scale over all S.
         return evidence.index_add(0, image, computed) / PATCHES
 
     def coarse(self, lr: Tensor) -> Tensor:
-        """No opinion: even over the classes (B, N)."""
+        """Return equal probabilities (B, N): there is no LR stream."""
         return lr.new_full((len(lr), self.classes), 1 / self.classes)
 
     def mixture(self, hr: Tensor, lr: Tensor, selected: Tensor, _coarse: Tensor | None = None) -> Tensor:
-        """Probabilities (B, N); even over the classes where nothing is bought."""
+        """Return probabilities (B, N), equal for all classes where nothing is bought."""
         return torch.softmax(self.hr_logits(hr, lr, selected), dim=1)
 
     def forward(self, hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:
-        """The same."""
+        """Return the same as `mixture`."""
         return self.mixture(hr, lr, selected)
 
 
 def cut(hr: Tensor) -> Tensor:
-    """Tiles (B, 3, H, H) into their patches, column-major: (B, 16, 3, H / 4, H / 4)."""
+    """Cut tiles (B, 3, H, H) into their patches, column-major: (B, 16, 3, H / 4, H / 4)."""
     count, bands, side, _ = hr.shape
     step = side // GRID
     grid = hr.reshape(count, bands, GRID, step, GRID, step)  # (B, 3, row, y, col, x)
+    # (B, col, row, 3, y, x): the column comes first, so that patch id = 4 col + row.
     return grid.permute(0, 4, 2, 1, 3, 5).reshape(count, PATCHES, bands, step, step)
 
 
-def train_bagnet(lab: Lab) -> BagNet:
+def train_bagnet(run: Run, data: TrainingImages, backbone: str, config: Stage) -> BagNet:
     """Train on every patch by cross-entropy of the summed evidence; returns it frozen."""
-    config = lab.recipe.stage("bagnet")
-    classes = len(lab.images.classes)
-    network = BagNet(new_network(lab, "bagnet", lab.recipe.hr_backbone, classes), classes)
-    every = torch.ones(1, PATCHES, dtype=torch.bool, device=lab.run.device)
+    classes = len(data.images.classes)
+    network = BagNet(new_network(run, "bagnet", backbone, classes), classes)
+    every = torch.ones(1, PATCHES, dtype=torch.bool, device=run.device)
 
     def step(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         logits = network.hr_logits(batch.hr, batch.lr, every.expand(len(batch.hr), -1))
@@ -75,7 +82,7 @@ def train_bagnet(lab: Lab) -> BagNet:
         right = (logits.argmax(1) == batch.labels).float().mean()
         return loss, {"loss": loss, "train_accuracy": right}
 
-    train_stage(lab, "bagnet", {"network": network}, lab.learnt, config, step)
+    train_stage(run, "bagnet", {"network": network}, data, config, step)
     network.eval().requires_grad_(False)
     return network
 
@@ -84,7 +91,7 @@ def train_bagnet(lab: Lab) -> BagNet:
 def milliseconds_per_image(
     predictor: Predictor, images: ImageSource, selected: Tensor, device: torch.device
 ) -> float:
-    """Median over repeats of the time to label the first len(selected) images in one batch, per image."""
+    """Return the median time to classify the first len(selected) images in one batch, per image."""
     hr, lr, _ = batch_of(images, torch.arange(len(selected)), device)
     chosen = selected.to(device)
     times = []
@@ -93,11 +100,13 @@ def milliseconds_per_image(
         begun = time.perf_counter()
         predictor(hr, lr, chosen)
         _finish(device)
+        # The first call pays for memory and kernel selection.
         if repeat >= WARM_UP:
             times.append(time.perf_counter() - begun)
     return 1000 * median(times) / len(selected)
 
 
 def _finish(device: torch.device) -> None:
+    # CUDA calls return before the work is done: without this only their launch would be timed.
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -1,9 +1,9 @@
 """PCN: partially coupled networks for very low resolutions (Wang et al., CVPR 2016).
 
-Two networks, one for HR and one for LR, share part of the filters of every convolution and keep the rest
-to themselves; trained together, the shared part carries what HR teaches over to LR, and the LR network is
-used alone afterwards. The share is 3/4 here, and batch norms and the last layer stay with each network:
-the paper's text does not settle either for residual networks. Its super-resolution pre-training is left out.
+Two networks, one for HR and one for LR, share part of the filters of every convolution and keep the rest to
+themselves. Trained together, the shared part carries what HR teaches over to LR; afterwards the LR network
+is used alone. The share is 3/4 here, and batch norms and the last layer stay with each network: the paper's
+text does not settle either for residual networks. Its super-resolution pre-training is left out.
 """
 
 import math
@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from models.preprocess import upsample
-from training.methods.train_classifier import frozen
-from training.run.batches import Batch
-from training.run.lab import Lab, new_network
+from training.methods.classifiers import frozen
+from training.run.batches import Batch, TrainingImages
+from training.run.folder import Run
+from training.run.initial_weights import new_network
 from training.run.loop import train_stage
+from training.run.recipe import Stage
 
 SHARED = 0.75
 
@@ -32,16 +34,20 @@ class SharedFilters(nn.Module):
         self.shared = shared
 
     def forward(self, own: Tensor) -> Tensor:
-        """(out, in, k, k) -> the same shape, filters 0 .. shared - 1 replaced."""
+        """Replace filters 0 .. shared - 1 of `own` (out, in, k, k); same shape."""
+        # Read in every pass, not copied once: gradients of both networks reach the shared filters.
         return torch.cat((self.other[0].weight[: self.shared], own[self.shared :]))
 
 
 def couple(hr: nn.Module, lr: nn.Module, share: float = SHARED) -> None:
-    """Let the first `share` of the filters of each convolution of `lr` be those of `hr`, of the same kind."""
+    """Make the first `share` of the filters of each convolution of `lr` those of `hr`.
+
+    ValueError if the networks differ in shape.
+    """
     pairs = zip(_convolutions(hr), _convolutions(lr), strict=True)
     for sharp, coarse in pairs:
         if sharp.weight.shape != coarse.weight.shape:
-            raise ValueError("only networks of the same shape can be coupled")
+            raise ValueError("Only networks of the same shape can be coupled.")
         shared = math.floor(share * coarse.out_channels)
         parametrize.register_parametrization(coarse, "weight", SharedFilters(sharp, shared))
 
@@ -52,16 +58,21 @@ def decouple(lr: nn.Module) -> None:
         parametrize.remove_parametrizations(coarse, "weight")
 
 
-def train_coupling(lab: Lab) -> nn.Module:
-    """Train both networks on labels; returns the LR one, plain and frozen. Its input is LR at lr_input."""
-    recipe, classes = lab.recipe, len(lab.images.classes)
-    sharp = new_network(lab, "pcn_hr", recipe.lr_backbone, classes, pretrained=recipe.pretrained)
-    coarse = new_network(lab, "pcn", recipe.lr_backbone, classes, pretrained=recipe.pretrained)
+def train_coupling(
+    run: Run, data: TrainingImages, backbone: str, input_size: int, config: Stage, *, pretrained: bool
+) -> nn.Module:
+    """Train both networks on labels; returns the LR one, plain and frozen.
+
+    Its input is LR upsampled to `input_size`.
+    """
+    classes = len(data.images.classes)
+    sharp = new_network(run, "pcn_hr", backbone, classes, pretrained=pretrained)
+    coarse = new_network(run, "pcn", backbone, classes, pretrained=pretrained)
     couple(sharp, coarse)
-    config = recipe.stage("pcn")
 
     def step(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        logits = coarse(upsample(batch.lr, recipe.lr_input)).float()
+        logits = coarse(upsample(batch.lr, input_size)).float()
+        # One step for both networks: the shared filters must serve HR and LR at once.
         losses = [
             F.cross_entropy(answer, batch.labels, label_smoothing=config.label_smoothing)
             for answer in (sharp(batch.hr).float(), logits)
@@ -70,7 +81,7 @@ def train_coupling(lab: Lab) -> nn.Module:
         right = (logits.argmax(1) == batch.labels).float().mean()
         return loss, {"loss": loss, "train_accuracy": right}
 
-    train_stage(lab, "pcn", {"hr": sharp, "network": coarse}, lab.learnt, config, step)
+    train_stage(run, "pcn", {"hr": sharp, "network": coarse}, data, config, step)
     decouple(coarse)
     return frozen(coarse)
 

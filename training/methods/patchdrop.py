@@ -1,4 +1,4 @@
-"""The paper, stage by stage: HR-CNN, LR-CNN, then PatchDrop's Pt, Ft-1 and Ft-2 (section 3.4)."""
+"""PatchDrop, the paper's method: its two-stream classifier and the stages Pt, Ft-1 and Ft-2 (section 3.4)."""
 
 import copy
 from collections.abc import Iterator
@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from models.policy import PolicyConfig, PolicyNetwork
 from models.preprocess import Fill
 from models.two_stream import TwoStreamClassifier
-from training.methods.crossfit import Classifier, sole_judge
-from training.methods.train_classifier import coarse_view, full_view, train_classifier
-from training.methods.train_jointly import train_jointly
-from training.methods.train_policy import train_policy
+from training.methods.fine_tune import train_jointly
+from training.methods.out_of_fold import Classifier, in_sample_ensemble
+from training.methods.reinforce import train_policy
 from training.run.evaluate import Predictor
-from training.run.initial_weights import copy_matching
-from training.run.lab import Lab, new_network, seed_start
+from training.run.folder import Run
+from training.run.recipe import Recipe
+from training.run.seeds import seed_start
+from training.run.splits import Splits
 
 STAGES = ("pt", "ft1", "ft2")
 
@@ -29,74 +30,55 @@ class Trained:
     classifier: Classifier
 
 
-def train_hr_cnn(lab: Lab) -> nn.Module:
-    """HR-CNN: whole sharp tiles."""
-    recipe = lab.recipe
-    network = new_network(
-        lab, "hr", recipe.hr_backbone, len(lab.images.classes), pretrained=recipe.pretrained
-    )
-    return train_classifier(lab, "hr", network, full_view, lab.learnt, recipe.hr)
+def two_stream(hr: nn.Module, lr: nn.Module, lr_input: int) -> TwoStreamClassifier:
+    """Build the paper's classifier: eq. 7 on zero-filled tiles, around a copy of `hr`."""
+    # A copy: Ft changes the HR stream, and HR-CNN itself is measured and taught with afterwards.
+    return mixed_streams(copy.deepcopy(hr), lr, lr_input, fill="zero", exponent=1.0)
 
 
-def train_lr_cnn(lab: Lab, hr: nn.Module) -> nn.Module:
-    """LR-CNN: the upsampled LR tile, from the weights that the recipe's `lr_start` names."""
-    recipe = lab.recipe
-    network = new_lr_network(lab, "lr", hr)
-    return train_classifier(lab, "lr", network, coarse_view(recipe.lr_input), lab.learnt, recipe.lr)
+def mixed_streams(
+    hr: nn.Module, lr: nn.Module, lr_input: int, *, fill: Fill, exponent: float
+) -> TwoStreamClassifier:
+    """Build a classifier around both networks, the HR stream weighted by (S/16)^exponent."""
+    made = TwoStreamClassifier(hr, lr, lr_input_size=lr_input, fill=fill, fusion_exponent=exponent)
+    return made.eval()
 
 
-def new_lr_network(lab: Lab, stage: str, hr: nn.Module) -> nn.Module:
-    """Where an LR classifier starts: HR weights as in the paper, ImageNet, or nothing."""
-    recipe = lab.recipe
-    pretrained = recipe.lr_start == "imagenet"
-    network = new_network(lab, stage, recipe.lr_backbone, len(lab.images.classes), pretrained=pretrained)
-    if recipe.lr_start == "hr":
-        copy_matching(hr, network)
-    return network
-
-
-def two_stream(lab: Lab, hr: nn.Module, lr: nn.Module) -> TwoStreamClassifier:
-    """Eq. 7 on zero-filled tiles: the paper's classifier, around a copy of `hr` that Ft may change."""
-    return streams(lab, copy.deepcopy(hr), lr, fill="zero", exponent=1.0)
-
-
-def streams(lab: Lab, hr: nn.Module, lr: nn.Module, *, fill: Fill, exponent: float) -> TwoStreamClassifier:
-    """Both streams, around networks as they are, mixed with the HR stream's weight (S/16)^exponent."""
-    size = lab.recipe.lr_input
-    made = TwoStreamClassifier(hr, lr, lr_input_size=size, fill=fill, fusion_exponent=exponent)
-    return made.to(lab.run.device).eval()
-
-
-def new_policy(lab: Lab, stage: str) -> PolicyNetwork:
-    """The paper's policy, untrained: 16 independent sigmoids on the LR tile."""
-    recipe = lab.recipe
-    seed_start(lab, stage)
-    config = PolicyConfig(backbone=recipe.policy_backbone, input_size=recipe.policy_input, head="independent")
-    return PolicyNetwork(config).to(memory_format=torch.channels_last).to(lab.run.device)
+def new_policy(run: Run, stage: str, backbone: str, input_size: int) -> PolicyNetwork:
+    """Build the paper's policy, untrained: 16 independent sigmoids on the LR tile (eq. 6)."""
+    seed_start(run.seed, stage)
+    config = PolicyConfig(backbone=backbone, input_size=input_size, head="independent")
+    return PolicyNetwork(config).to(memory_format=torch.channels_last).to(run.device)
 
 
 def train_patchdrop(
-    lab: Lab, classifier: Classifier, stages: tuple[str, ...] = STAGES, prefix: str = ""
+    run: Run,
+    splits: Splits,
+    recipe: Recipe,
+    classifier: Classifier,
+    stages: tuple[str, ...] = STAGES,
+    prefix: str = "",
 ) -> Iterator[tuple[str, Trained]]:
-    """Yield (stage, trained) after each stage; each goes on from copies of the one before.
+    """Train the stages one after the other and yield (stage, trained) after each.
 
-    Pt and Ft-1 are rewarded by the HR stream alone, Ft-2 by eq. 7. `prefix` keeps the checkpoints of
-    several such trainings in one run apart.
+    `prefix` keeps the checkpoints of several such trainings in one run apart.
     """
-    policy = new_policy(lab, f"{prefix}pt")
+    policy = new_policy(run, f"{prefix}pt", recipe.policy_backbone, recipe.policy_input)
     for stage in stages:
+        # Copies: what was yielded for the stage before is measured too and must stay as it is.
         policy, classifier = copy.deepcopy(policy), copy.deepcopy(classifier)
-        config = lab.recipe.stage(stage)
+        config, name = recipe.stage(stage), f"{prefix}{stage}"
         if stage == "pt":
-            judge = sole_judge(classifier, lab.images)
-            train_policy(lab, f"{prefix}{stage}", policy, judge, config, hr_only=True)
+            ensemble = in_sample_ensemble(classifier, splits.images)
+            train_policy(run, name, policy, ensemble, splits, config, hr_only=True)
         else:
-            train_jointly(lab, f"{prefix}{stage}", policy, classifier, config, one_stream=stage == "ft1")
+            # Ft-1 is rewarded by the HR stream alone, Ft-2 by eq. 7.
+            train_jointly(run, name, policy, classifier, splits, config, one_stream=stage == "ft1")
         yield stage, Trained(policy, classifier)
 
 
 def served(stage: str, classifier: Classifier) -> Predictor:
-    """How a stage's classifier answers: Pt and Ft-1 by the HR stream alone, Ft-2 by both."""
+    """Return how a stage's classifier answers: Pt and Ft-1 by the HR stream alone, Ft-2 by both."""
 
     def hr_alone(hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:
         return torch.softmax(classifier.hr_logits(hr, lr, selected).float(), dim=1)

@@ -1,15 +1,13 @@
-"""SRGAN: super-resolve the LR tile, then classify what comes out (Ledig et al., CVPR 2017).
+"""SRGAN: super-resolve the LR tile, then classify the result (Ledig et al., CVPR 2017).
 
 The paper uses "the SR images in the downstream tasks" (section 5.2): a copy of HR-CNN is trained on them,
-as LR-CNN is on the LR ones. HR-CNN itself cannot read them: at CPU scale on CIFAR-10 it had 37.9 % right,
-LR-CNN 69.0 %.
+as LR-CNN is on the LR ones. HR-CNN itself cannot read them: at CPU scale on CIFAR-10 its accuracy was 37.9 %
+and LR-CNN's 69.0 %.
 
 Generator: SRResNet (16 residual blocks of 64 channels in the paper; fewer here by default). Losses: content
 (mean squared error of pixels), perceptual (mean squared error of features) and adversarial, weighted as in
 their eq. 3. The features are those of our own HR-CNN before its last layer, where they took VGG's: no VGG
-comes with the project, and what matters here is what HR-CNN sees. A first third of the stage trains by
-content alone, as their SRResNet initialisation does. Batch norm is left out of the generator: with few
-steps it colours the pictures.
+comes with the project, and what matters here is what HR-CNN sees.
 """
 
 import copy
@@ -23,11 +21,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.preprocess import upsample
-from training.methods.train_classifier import frozen, train_classifier
-from training.run.batches import Batch
+from training.methods.classifiers import frozen, train_classifier
+from training.run.batches import Batch, TrainingImages
 from training.run.evaluate import Predictor
-from training.run.lab import Lab, seed_start
+from training.run.folder import Run
 from training.run.loop import train_stage
+from training.run.recipe import Stage
+from training.run.seeds import seed_start
 
 CHANNELS, BLOCKS = 48, 6
 ADVERSARIAL = 1e-3
@@ -37,9 +37,10 @@ CONTENT_ONLY = 1 / 3
 
 
 class SuperResolver(nn.Module):
-    """LR (B, 3, h, h) -> HR (B, 3, size, size): residual blocks at LR, then doublings by pixel shuffle.
+    """Generator from LR (B, 3, h, h) to HR (B, 3, size, size).
 
-    What doublings cannot reach exactly is resized bilinearly. The output adds to the bilinear upsampling.
+    Residual blocks at LR, then doublings by pixel shuffle; a size that doublings do not reach exactly is
+    resized bilinearly. The output is added to the bilinear upsampling.
     """
 
     def __init__(self, lr_size: int, hr_size: int, channels: int = CHANNELS, blocks: int = BLOCKS) -> None:
@@ -50,12 +51,13 @@ class SuperResolver(nn.Module):
         doublings = max(0, round(math.log2(hr_size / lr_size)))
         self.doublings = nn.Sequential(*(_doubling(channels) for _ in range(doublings)))
         self.to_pixels = nn.Conv2d(channels, 3, 3, 1, 1)
-        nn.init.zeros_(self.to_pixels.weight)  # starts as the bilinear upsampling
+        # It starts as the bilinear upsampling: from noise, few steps would not reach it.
+        nn.init.zeros_(self.to_pixels.weight)
         nn.init.zeros_(self.to_pixels.bias)  # type: ignore[arg-type]
 
     def forward(self, lr: Tensor) -> Tensor:
-        """Normalised LR to normalised HR."""
-        features = self.stem(lr)
+        """Return normalised HR of normalised LR."""
+        features = self.stem(lr)  # (B, C, h, h)
         detail = self.to_pixels(self.doublings(features + self.blocks(features)))
         return upsample(detail, self.hr_size) + upsample(lr, self.hr_size)
 
@@ -63,6 +65,7 @@ class SuperResolver(nn.Module):
 class _Residual(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
+        # No batch norm, unlike the paper's: with few steps it colours the images.
         self.layers = nn.Sequential(
             nn.Conv2d(channels, channels, 3, 1, 1),
             nn.PReLU(channels),
@@ -75,11 +78,12 @@ class _Residual(nn.Module):
 
 
 def _doubling(channels: int) -> nn.Sequential:
+    # (B, 4 C, h, h) -> (B, C, 2 h, 2 h): each group of four channels becomes a 2 x 2 block of pixels.
     return nn.Sequential(nn.Conv2d(channels, 4 * channels, 3, 1, 1), nn.PixelShuffle(2), nn.PReLU(channels))
 
 
 class Discriminator(nn.Module):
-    """HR (B, 3, H, H) -> logit that it is real (B,): strided convolutions, then a mean over places."""
+    """Network from HR (B, 3, H, H) to the logit that it is real (B,)."""
 
     def __init__(self, channels: int = CHANNELS) -> None:
         super().__init__()
@@ -91,38 +95,47 @@ class Discriminator(nn.Module):
         self.head = nn.Linear(widths[-1], 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Unnormalised: a sigmoid makes it a probability."""
+        """Return logits; a sigmoid makes them probabilities."""
+        # (B, 4 C, H / 8, H / 8) -> (B, 4 C): a mean over places takes tiles of any size.
         logits: Tensor = self.head(self.layers(images).mean((2, 3)))
         return logits[:, 0]
 
 
-def train_super_resolution(lab: Lab, classifier: nn.Module) -> SuperResolver:
-    """Train the generator on the learnt tiles; `classifier`, HR-CNN, stays as it is."""
-    seed_start(lab, "srgan")
-    generator = SuperResolver(lab.recipe.lr_size, lab.recipe.hr_size)
+def train_super_resolution(
+    run: Run, data: TrainingImages, classifier: nn.Module, config: Stage, lr_size: int, hr_size: int
+) -> SuperResolver:
+    """Train the generator from lr_size to hr_size pixels; `classifier`, HR-CNN, is not changed."""
+    seed_start(run.seed, "srgan")
+    generator = SuperResolver(lr_size, hr_size)
     discriminator = Discriminator()
 
     def step(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         made = generator(batch.lr).float()
         content = F.mse_loss(made, batch.hr)
+        # A first third by content alone, as their SRResNet initialisation: a discriminator that tells blurred
+        # images at once has nothing to teach.
         if batch.progress < CONTENT_ONLY:
             return content, {"loss": content}
         generating = PERCEPTUAL * F.mse_loss(features(classifier, made), features(classifier, batch.hr))
+        # Its own weights are held: the generator's loss would make it worse at telling.
         with weights_held(discriminator):
             generating = generating + ADVERSARIAL * _cross_entropy(discriminator(made), real=True)
         telling = _cross_entropy(discriminator(batch.hr), real=True)
+        # Detached, the other way round: the generator must not learn to be found out.
         telling = telling + _cross_entropy(discriminator(made.detach()), real=False)
         loss = content + generating + telling
         return loss, {"loss": content + generating, "content_loss": content, "discriminator_loss": telling}
 
     networks: dict[str, nn.Module] = {"generator": generator, "discriminator": discriminator}
-    train_stage(lab, "srgan", networks, lab.learnt, lab.recipe.stage("srgan"), step)
+    train_stage(run, "srgan", networks, data, config, step)
     frozen(generator)
     return generator
 
 
-def train_super_resolved(lab: Lab, generator: SuperResolver, classifier: nn.Module) -> nn.Module:
-    """Train a copy of `classifier`, HR-CNN, on super-resolved LR, by LR-CNN's schedule or its own."""
+def train_super_resolved(
+    run: Run, data: TrainingImages, generator: SuperResolver, classifier: nn.Module, config: Stage
+) -> nn.Module:
+    """Train a copy of `classifier`, HR-CNN, on super-resolved LR; returns it frozen."""
 
     @torch.no_grad()
     def view(batch: Batch) -> Tensor:
@@ -130,12 +143,11 @@ def train_super_resolved(lab: Lab, generator: SuperResolver, classifier: nn.Modu
         return made
 
     network = copy.deepcopy(classifier).requires_grad_(True)
-    config = lab.recipe.srgan_cnn or lab.recipe.lr
-    return train_classifier(lab, "srgan_cnn", network, view, lab.learnt, config)
+    return train_classifier(run, "srgan_cnn", network, view, data, config)
 
 
 def super_resolved_predictor(generator: SuperResolver, classifier: nn.Module) -> Predictor:
-    """A classifier on super-resolved LR; HR and the choice of patches are not looked at."""
+    """Return a predictor on super-resolved LR; it ignores HR and the choice of patches."""
 
     def predictor(_hr: Tensor, lr: Tensor, _selected: Tensor) -> Tensor:
         return torch.softmax(classifier(generator(lr)).float(), dim=1)
@@ -144,7 +156,8 @@ def super_resolved_predictor(generator: SuperResolver, classifier: nn.Module) ->
 
 
 def features(network: nn.Module, images: Tensor) -> Tensor:
-    """What enters the last linear layer of a classifier (B, F): works for every backbone."""
+    """Return the input of a classifier's last linear layer, (B, F)."""
+    # A hook and not a method of the backbones: it works for every one of them.
     last = [module for module in network.modules() if isinstance(module, nn.Linear)][-1]
     caught: list[Tensor] = []
     hook = last.register_forward_pre_hook(lambda _module, inputs: caught.append(inputs[0]))
@@ -157,7 +170,7 @@ def features(network: nn.Module, images: Tensor) -> Tensor:
 
 @contextmanager
 def weights_held(network: nn.Module) -> Iterator[None]:
-    """Gradients pass through to the input and stay out of the weights."""
+    """Keep gradients out of a network's weights; they still pass through to its input."""
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     for parameter in parameters:
         parameter.requires_grad_(False)

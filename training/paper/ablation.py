@@ -15,17 +15,16 @@ from torch import Tensor, nn
 from models.policy import PolicyNetwork
 from models.preprocess import Fill
 from models.two_stream import TwoStreamClassifier
-from training.methods.crossfit import ask, sole_judge
-from training.methods.fixed import FIXED_H, in_fixed_order
-from training.methods.patchdrop import new_policy, served, streams
-from training.methods.train_classifier import filled_view, train_classifier
-from training.methods.train_policy import train_policy
+from training.methods.baselines import FIXED_H, in_fixed_order
+from training.methods.classifiers import filled_view, train_classifier
+from training.methods.out_of_fold import answer_table, in_sample_ensemble
+from training.methods.patchdrop import mixed_streams, new_policy, served
+from training.methods.reinforce import train_policy
 from training.paper.networks import Networks
 from training.product import choose
-from training.product.stages import Product, new_value_policy, train_jury
+from training.product.stages import new_value_policy, train_ensemble
 from training.product.train_values import train_values
 from training.run.evaluate import Predictor, is_right, policy_logits, predict
-from training.run.lab import Lab
 
 PRICE_SPREAD = 0.75
 """Standard deviation of the logarithm of a patch's price in the comparison with prices."""
@@ -35,23 +34,32 @@ SHIPPED = "as shipped"
 
 def measure_ablation(networks: Networks) -> dict[str, Any]:
     """Score (accuracy, confidence) by variant, and the calibrated gate; JSON-serialisable."""
-    lab, product = networks.lab, networks.product
+    product = networks.product
     shipped = _logits(networks, product.policy)
-    scores = {SHIPPED: choose.score_logits(shipped, product.classifier, lab)}
+    scores = {SHIPPED: _score(networks, shipped)}
     for name, policy in product.candidates.items():
-        scores[f"policy: {name}"] = choose.score_logits(_logits(networks, policy), product.classifier, lab)
+        scores[f"policy: {name}"] = _score(networks, _logits(networks, policy))
     for name, variant in CLASSIFIERS.items():
-        scores[name] = choose.score_logits(shipped, variant(networks), lab)
+        scores[name] = _score(networks, shipped, variant(networks))
     for name, preference in _preferences(networks).items():
-        scores[name] = choose.score_logits(preference(networks), product.classifier, lab)
+        scores[name] = _score(networks, preference(networks))
     gate, gated = _gate(networks)
     scores["calibrated gate in the place of doubt: buy nothing where LR is sure"] = gated
     return {
         "scores": {name: asdict(score) for name, score in scores.items()},
-        "prices": {name: asdict(score) for name, score in _with_prices(lab, product, shipped).items()},
+        "prices": {name: asdict(score) for name, score in _with_prices(networks, shipped).items()},
         "gate": asdict(gate),
-        "images": len(lab.validation),
+        "images": len(networks.splits.validation),
     }
+
+
+def _score(
+    networks: Networks, logits: Tensor, predictor: Predictor | None = None, prices: Tensor | None = None
+) -> choose.Score:
+    """Score a preference on validation, with the product's classifier unless another one is given."""
+    splits = networks.splits
+    answers = predictor or networks.product.classifier
+    return choose.score_logits(logits, answers, splits.images, splits.validation, networks.run.device, prices)
 
 
 def _exponent_one(networks: Networks) -> Predictor:
@@ -66,34 +74,34 @@ def _hr_alone(networks: Networks) -> Predictor:
 
 def _zero_filled(networks: Networks) -> Predictor:
     """Mask-trained like the product's, but with zeros where nothing was bought."""
-    lab = networks.lab
     network = copy.deepcopy(networks.hr).requires_grad_(True)
-    train_classifier(lab, "filled_zero", network, filled_view("zero"), lab.learnt, lab.recipe.stage("filled"))
+    view, config = filled_view("zero"), networks.recipe.stage("filled")
+    train_classifier(networks.run, "filled_zero", network, view, networks.data, config)
     return _with_hr(networks, network, "zero")
 
 
 def _not_mask_trained(networks: Networks) -> Predictor:
-    return _with_hr(networks, networks.hr, networks.lab.recipe.fill)
+    return _with_hr(networks, networks.hr, networks.recipe.fill)
 
 
 def _taught(networks: Networks) -> Predictor:
     """Mask-trained like the product's, but with HR-CNN on the whole tile as its teacher."""
-    lab = networks.lab
-    network = copy.deepcopy(networks.hr).requires_grad_(True)
-    view, config = filled_view(lab.recipe.fill), lab.recipe.stage("filled")
-    train_classifier(lab, "filled_taught", network, view, lab.learnt, config, teacher=networks.hr)
-    return _with_hr(networks, network, lab.recipe.fill)
+    recipe, teacher = networks.recipe, networks.hr
+    network = copy.deepcopy(teacher).requires_grad_(True)
+    view, config = filled_view(recipe.fill), recipe.stage("filled")
+    train_classifier(networks.run, "filled_taught", network, view, networks.data, config, teacher=teacher)
+    return _with_hr(networks, network, recipe.fill)
 
 
 def _with_hr(networks: Networks, hr: nn.Module, fill: Fill) -> TwoStreamClassifier:
     """The product's classifier with another HR stream."""
     exponent = networks.product.classifier.fusion_exponent
-    return streams(networks.lab, hr, networks.lr, fill=fill, exponent=exponent)
+    return mixed_streams(hr, networks.lr, networks.recipe.lr_input, fill=fill, exponent=exponent)
 
 
 def _logits(networks: Networks, policy: PolicyNetwork) -> Tensor:
     coarse = networks.product.classifier.coarse
-    return policy_logits(policy, networks.lab.images, networks.lab.validation, coarse)
+    return policy_logits(policy, networks.splits.images, networks.splits.validation, coarse)
 
 
 def _shipped_but(networks: Networks, **changes: Any) -> Tensor:
@@ -107,31 +115,34 @@ def _one_view(networks: Networks) -> Tensor:
     return _shipped_but(networks, views=1)
 
 
-def _doubt_turned(networks: Networks) -> Tensor:
+def _uncertainty_toggled(networks: Networks) -> Tensor:
     """Without the LR stream's doubt; where validation left it out, with it."""
     weighed = networks.product.policy.config.uncertainty_exponent > 0
     return _shipped_but(networks, uncertainty_exponent=0.0 if weighed else 1.0)
 
 
-def _cross_fitting_turned(networks: Networks) -> Tensor:
+def _out_of_fold_toggled(networks: Networks) -> Tensor:
     """Value regression on the answers of the classifier that learnt the images, or of two that did not."""
-    lab, classifier = networks.lab, networks.product.classifier
-    if lab.recipe.folds == 1:
-        name = "crossed"
-        jury = train_jury(replace(lab, recipe=replace(lab.recipe, folds=2)), classifier.hr, classifier.lr)
+    run, splits, recipe = networks.run, networks.splits, networks.recipe
+    classifier = networks.product.classifier
+    if recipe.folds == 1:
+        crossed = replace(recipe, folds=2)
+        name, ensemble = "crossed", train_ensemble(run, splits, crossed, classifier.hr, classifier.lr)
     else:
-        name, jury = "seen", sole_judge(classifier, lab.images)
-    table = ask(lab, f"table_{name}", jury, lab.learnt)
-    policy = new_value_policy(lab, f"values_{name}", classifier.lr)
-    train_values(lab, f"values_{name}", policy, table, classifier.fusion_exponent, lab.recipe.stage("values"))
+        name, ensemble = "seen", in_sample_ensemble(classifier, splits.images)
+    table = answer_table(run, f"table_{name}", ensemble, splits.images, splits.learnt, recipe.table_masks)
+    policy = new_value_policy(run, f"values_{name}", recipe, classifier.lr)
+    exponent, config = classifier.fusion_exponent, recipe.stage("values")
+    train_values(run, f"values_{name}", policy, table, exponent, networks.data, config)
     return _beside_shipped(networks, policy)
 
 
 def _reinforce(networks: Networks) -> Tensor:
-    """The paper's Pt from scratch, rewarded by the product's jury."""
-    lab = networks.lab
-    policy = new_policy(lab, "reinforce")
-    train_policy(lab, "reinforce", policy, networks.product.jury, lab.recipe.stage("pt"), hr_only=False)
+    """Train the paper's Pt from scratch, rewarded by the product's ensemble."""
+    run, recipe = networks.run, networks.recipe
+    policy = new_policy(run, "reinforce", recipe.policy_backbone, recipe.policy_input)
+    ensemble, config = networks.product.ensemble, recipe.stage("pt")
+    train_policy(run, "reinforce", policy, ensemble, networks.splits, config, hr_only=False)
     return _beside_shipped(networks, policy)
 
 
@@ -145,7 +156,7 @@ def _beside_shipped(networks: Networks, policy: PolicyNetwork) -> Tensor:
 
 
 def _fixed_h(networks: Networks) -> Tensor:
-    ranks = -torch.arange(16.0).repeat(len(networks.lab.validation), 1)
+    ranks = -torch.arange(16.0).repeat(len(networks.splits.validation), 1)
     return in_fixed_order(ranks, FIXED_H)
 
 
@@ -164,12 +175,12 @@ CLASSIFIERS: dict[str, Callable[[Networks], Predictor]] = {
 
 def _preferences(networks: Networks) -> dict[str, Callable[[Networks], Tensor]]:
     doubted = networks.product.policy.config.uncertainty_exponent > 0
-    crossed = networks.lab.recipe.folds > 1
+    crossed = networks.recipe.folds > 1
     return {
         "one view instead of several symmetries": _one_view,
-        f"{'without' if doubted else 'with'} the LR stream's doubt": _doubt_turned,
-        f"value regression {'without' if crossed else 'with'} cross-fitting": _cross_fitting_turned,
-        "the paper's REINFORCE, rewarded by the same jury": _reinforce,
+        f"{'without' if doubted else 'with'} the LR stream's doubt": _uncertainty_toggled,
+        f"value regression {'without' if crossed else 'with'} cross-fitting": _out_of_fold_toggled,
+        "the paper's REINFORCE, rewarded by the same ensemble": _reinforce,
         "as many patches of each tile, but in Fixed-H order": _fixed_h_in_tiles,
         "Fixed-H order, as many patches of every tile": _fixed_h,
     }
@@ -177,12 +188,12 @@ def _preferences(networks: Networks) -> dict[str, Callable[[Networks], Tensor]]:
 
 def _gate(networks: Networks) -> tuple[choose.Gate, choose.Score]:
     """Close on tiles whose LR label is sure; what they would have cost goes to the others."""
-    lab, classifier = networks.lab, networks.product.classifier
-    labels = lab.images.labels[lab.validation].cpu()
-    count = len(lab.validation)
+    splits, classifier = networks.splits, networks.product.classifier
+    labels = splits.images.labels[splits.validation].cpu()
+    count = len(splits.validation)
     nothing, everything = torch.zeros(count, 16).bool(), torch.ones(count, 16).bool()
     coarse, whole = (
-        predict(classifier, lab.images, lab.validation, chosen, lab.run.device)
+        predict(classifier, splits.images, splits.validation, chosen, networks.run.device)
         for chosen in (nothing, everything)
     )
     lost = (is_right(coarse, labels) == 0) & (is_right(whole, labels) == 1)
@@ -191,18 +202,16 @@ def _gate(networks: Networks) -> tuple[choose.Gate, choose.Score]:
     # At S = 6 a gate may leave too few tiles to spend on; the threshold then buys all of them.
     undoubted = _shipped_but(networks, uncertainty_exponent=0.0)
     closed = undoubted.masked_fill((confidence >= gate.confidence).unsqueeze(1), -1e30)
-    return gate, choose.score_logits(closed, classifier, lab)
+    return gate, _score(networks, closed)
 
 
-def _with_prices(lab: Lab, product: Product, logits: Tensor) -> dict[str, choose.Score]:
+def _with_prices(networks: Networks, logits: Tensor) -> dict[str, choose.Score]:
     """Prices drawn per patch: what is it worth to weigh a patch's saving against its price?"""
     generator = torch.Generator().manual_seed(0)
     prices = torch.exp(PRICE_SPREAD * torch.randn(logits.shape, generator=generator))
     prices /= prices.mean()
-    log_saving = logits / product.policy.scale.cpu()
+    log_saving = logits / networks.product.policy.scale.cpu()
     return {
-        "price-aware: saving per dollar": choose.score_logits(
-            log_saving - prices.log(), product.classifier, lab, prices
-        ),
-        "prices ignored": choose.score_logits(log_saving, product.classifier, lab, prices),
+        "price-aware: saving per dollar": _score(networks, log_saving - prices.log(), prices=prices),
+        "prices ignored": _score(networks, log_saving, prices=prices),
     }

@@ -9,30 +9,30 @@ from torch import Tensor, nn
 from models.grid import PATCHES
 from models.policy import PolicyNetwork, utilities
 from models.preprocess import upsample
+from training.methods.baselines import blind_choices
+from training.methods.fine_tune import Chooser
 from training.methods.reinforce import greedy_actions
-from training.methods.train_masked import Chooser
 from training.paper.networks import Networks
 from training.paper.rows import Row
 from training.product.choose import threshold_for
-from training.product.measure import blind_choices
 from training.run.batches import batch_of
-from training.run.evaluate import ANSWERED_AT_ONCE, Coarse, Predictor, policy_logits, right_on
-from training.run.lab import Lab
+from training.run.evaluate import INFERENCE_BATCH, Coarse, Predictor, policy_logits, right_on
+from training.run.splits import Splits
 
 CURVE_SIZES = (1, 2, 4, 6, 8, 12)
 
 Rows = Iterator[Row]
 
 
-def plain_row(lab: Lab, method: str, predictor: Predictor, *, bought: bool) -> Row:
+def plain_row(networks: Networks, method: str, predictor: Predictor, *, bought: bool) -> Row:
     """A method that buys all or nothing."""
-    selected = torch.full((len(lab.test.labels), PATCHES), bought)
-    right = right_on_test(lab, predictor, selected)
+    selected = torch.full((len(networks.splits.test.labels), PATCHES), bought)
+    right = right_on_test(networks, predictor, selected)
     return Row(method=method, stage="", right=right, selected=selected, facts={})
 
 
 def policy_row(
-    lab: Lab,
+    networks: Networks,
     method: str,
     stage: str,
     policy: PolicyNetwork,
@@ -40,15 +40,16 @@ def policy_row(
     coarse: Coarse | None = None,
 ) -> Row:
     """Greedy choices at utility 0.5; the curve's thresholds are placed on validation."""
-    logits = policy_logits(policy, lab.test, torch.arange(len(lab.test.labels)), coarse)
+    splits = networks.splits
+    logits = policy_logits(policy, splits.test, torch.arange(len(splits.test.labels)), coarse)
     selected = greedy_actions(utilities(logits))
-    placed = policy_logits(policy, lab.images, lab.validation, coarse)
+    placed = policy_logits(policy, splits.images, splits.validation, coarse)
     curve = []
     for size in CURVE_SIZES:
         bought = logits >= threshold_for(placed, size)
-        right = right_on_test(lab, predictor, bought)
+        right = right_on_test(networks, predictor, bought)
         curve.append([float(bought.double().sum(1).mean()), float(right.mean())])
-    right = right_on_test(lab, predictor, selected)
+    right = right_on_test(networks, predictor, selected)
     return Row(method=method, stage=stage, right=right, selected=selected, facts={"curve": curve})
 
 
@@ -57,7 +58,7 @@ def chooser_row(
 ) -> Row:
     """What one of CHOOSERS buys when it buys `size`; a mean where it draws."""
     draws = _draws(networks, name, size)
-    right = torch.stack([right_on_test(networks.lab, predictor, draw) for draw in draws]).mean(0)
+    right = torch.stack([right_on_test(networks, predictor, draw) for draw in draws]).mean(0)
     curve = chooser_curve(networks, name, predictor)
     return Row(method=method, stage=stage, right=right, selected=draws[0], facts={"curve": curve})
 
@@ -65,7 +66,7 @@ def chooser_row(
 def chooser_curve(networks: Networks, name: str, predictor: Predictor) -> list[list[float]]:
     """[[S, accuracy], ...] of one of CHOOSERS."""
     return [
-        [float(size), _mean_accuracy(networks.lab, predictor, _draws(networks, name, size))]
+        [float(size), _mean_accuracy(networks, predictor, _draws(networks, name, size))]
         for size in CURVE_SIZES
     ]
 
@@ -79,38 +80,39 @@ def sharp_predictor(network: nn.Module) -> Predictor:
     return predictor
 
 
-def coarse_predictor(lab: Lab, network: nn.Module) -> Predictor:
+def coarse_predictor(network: nn.Module, lr_input: int) -> Predictor:
     """A network on upsampled LR tiles."""
 
     def predictor(_hr: Tensor, lr: Tensor, _selected: Tensor) -> Tensor:
-        return torch.softmax(network(upsample(lr, lab.recipe.lr_input)).float(), dim=1)
+        return torch.softmax(network(upsample(lr, lr_input)).float(), dim=1)
 
     return predictor
 
 
-def baseline_size(lab: Lab, policy: PolicyNetwork) -> int:
+def baseline_size(splits: Splits, policy: PolicyNetwork) -> int:
     """The policy's S on validation, rounded up in the baselines' favour as the paper does."""
-    bought = greedy_actions(utilities(policy_logits(policy, lab.images, lab.validation)))
+    bought = greedy_actions(utilities(policy_logits(policy, splits.images, splits.validation)))
     return max(1, math.ceil(float(bought.double().sum(1).mean())))
 
 
-def right_on_test(lab: Lab, predictor: Predictor, selected: Tensor) -> Tensor:
+def right_on_test(networks: Networks, predictor: Predictor, selected: Tensor) -> Tensor:
     """1 where a test image is labelled rightly when `selected` bool (N, 16) are bought: float32 (N,)."""
-    return right_on(predictor, lab.test, selected, lab.run.device).float()
+    return right_on(predictor, networks.splits.test, selected, networks.run.device).float()
 
 
-def _mean_accuracy(lab: Lab, predictor: Predictor, draws: Sequence[Tensor]) -> float:
-    return sum(float(right_on_test(lab, predictor, draw).mean()) for draw in draws) / len(draws)
+def _mean_accuracy(networks: Networks, predictor: Predictor, draws: Sequence[Tensor]) -> float:
+    return sum(float(right_on_test(networks, predictor, draw).mean()) for draw in draws) / len(draws)
 
 
 def _draws(networks: Networks, name: str, size: int) -> list[Tensor]:
     """What a chooser buys of the test split: several draws if it is random, one if not."""
     if name == "stn":
-        return [_chosen(networks.lab, networks.chooser(name, size))]
-    return blind_choices(name, size, len(networks.lab.test.labels))
+        return [_chosen(networks, networks.chooser(name, size))]
+    return blind_choices(name, size, len(networks.splits.test.labels))
 
 
 @torch.inference_mode()
-def _chosen(lab: Lab, chooser: Chooser) -> Tensor:
-    parts = torch.split(torch.arange(len(lab.test.labels)), ANSWERED_AT_ONCE)
-    return torch.cat([chooser(batch_of(lab.test, part, lab.run.device)[1]).cpu() for part in parts])
+def _chosen(networks: Networks, chooser: Chooser) -> Tensor:
+    test, device = networks.splits.test, networks.run.device
+    parts = torch.split(torch.arange(len(test.labels)), INFERENCE_BATCH)
+    return torch.cat([chooser(batch_of(test, part, device)[1]).cpu() for part in parts])

@@ -9,8 +9,8 @@ from tqdm import tqdm
 from models.grid import PATCHES
 from training.data.images import ImageSource
 from training.run.batches import batch_of
-from training.run.evaluate import Predictor, answered_together
-from training.run.precision import inference_precision
+from training.run.evaluate import Predictor, inference_batches
+from training.run.machine import inference_precision
 
 
 @torch.inference_mode()
@@ -24,7 +24,7 @@ def oracle_masks(
     of its size, not surely it.
     """
     found: dict[int, list[Tensor]] = {size: [] for size in sizes}
-    for places in tqdm(answered_together(images, indices, device), desc="oracle", mininterval=5.0):
+    for places in tqdm(inference_batches(images, indices, device), desc="oracle", mininterval=5.0):
         hr, lr, labels = batch_of(images, indices[places], device)
         bought = torch.zeros(len(places), PATCHES, dtype=torch.bool, device=device)
         for size in range(1, max(sizes) + 1):

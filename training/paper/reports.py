@@ -22,9 +22,10 @@ from training.paper.sweeps import kept, sweep_ratios, sweep_sigmas
 from training.product.fit import minutes
 from training.run.checkpoints import write_atomically
 from training.run.evaluate import right_on
-from training.run.lab import Lab
+from training.run.folder import Run
 from training.run.provenance import git_revision, hardware
 from training.run.recipe import Recipe
+from training.run.splits import Splits
 
 GALLERY = 10
 
@@ -65,35 +66,35 @@ def _command(what: str, recipe: Recipe, seeds: list[int]) -> str:
     return f"loupe-train {what} --recipe {recipe.name} --data DIR --out OUT{chosen}"
 
 
-def report_figures(lab: Lab, out: Path, *, sweeps: bool) -> list[Path]:
+def report_figures(run: Run, splits: Splits, recipe: Recipe, out: Path, *, sweeps: bool) -> list[Path]:
     """Draw Figs. 1a, 4, 6, 7 and the frontier, with `sweeps` Fig. 5 too, and keep the JSON behind them."""
     folder = out / "report"
     folder.mkdir(parents=True, exist_ok=True)
-    data = data_name(lab.recipe)
-    networks = Networks(lab)
-    rows = {(row.method, row.stage): row for row in load_rows(rows_folder(lab.run.out, "2"))}
+    data = data_name(recipe)
+    networks = Networks(run, splits, recipe)
+    rows = {(row.method, row.stage): row for row in load_rows(rows_folder(run.out, "2"))}
     written = [_dropped(networks, data, folder)]
     if curves := frontier(rows.values()):
-        title = f"{data}: accuracy against patches bought, seed {lab.run.seed}"
+        title = f"{data}: accuracy against patches bought, seed {run.seed}"
         written.append(figures.draw_frontier(curves, title, folder / f"frontier-{data}.png"))
         areas = {name: figures.area(curve) for name, curve in curves.items()}
         kept_areas = {"between": figures.COMPARED, "mean_accuracy": areas}
         _keep(folder / f"frontier-{data}.json", {"curves": curves, **kept_areas})
     for (method, stage), row in rows.items():
         if (method, stage) in (("patchdrop", "ft2"), ("product", "")):
-            written += _policy(lab, row, data, folder)
+            written += _policy(networks, row, data, folder)
     if sweeps:
-        written += _sweeps(lab, data, folder)
+        written += _sweeps(networks, data, folder)
     return written
 
 
-def report_ablation(lab: Lab, out: Path) -> Path:
+def report_ablation(run: Run, splits: Splits, recipe: Recipe, out: Path) -> Path:
     """Write what each part of the product is worth on validation; returns the Markdown's path."""
     folder = out / "report"
     folder.mkdir(parents=True, exist_ok=True)
-    found = measure_ablation(Networks(lab))
-    data = data_name(lab.recipe)
-    facts = provenance("ablation", lab.recipe, out, {lab.run.seed: []}, lab.run.device)
+    found = measure_ablation(Networks(run, splits, recipe))
+    data = data_name(recipe)
+    facts = provenance("ablation", recipe, out, {run.seed: []}, run.device)
     path = folder / f"ablation-{data}.md"
     _keep(path.with_suffix(".json"), {**facts, **found})
     write_atomically(path, _ablation(found, facts, data).encode())
@@ -137,26 +138,27 @@ it closes on {100 * gate["closed"]:.0f} % of them.
 
 def _dropped(networks: Networks, data: str, folder: Path) -> Path:
     """Fig. 1a: HR-CNN, trained on full images, with patches dropped at random."""
-    lab = networks.lab
-    generator = torch.Generator().manual_seed(lab.run.seed)
-    order = torch.rand(len(lab.test.labels), PATCHES, generator=generator).argsort(1)
+    run, test = networks.run, networks.splits.test
+    generator = torch.Generator().manual_seed(run.seed)
+    order = torch.rand(len(test.labels), PATCHES, generator=generator).argsort(1)
     predictor = served("ft1", networks.streams)
     points = []
     for dropped in range(0, PATCHES, 2):
-        right = right_on(predictor, lab.test, order >= dropped, lab.run.device)
+        right = right_on(predictor, test, order >= dropped, run.device)
         points.append((float(dropped), float(right.mean()), ""))
     _keep(folder / f"fig1a-{data}.json", [[x, y] for x, y, _ in points])
-    title = f"Fig. 1a on {data}: HR-CNN, seed {lab.run.seed}"
+    title = f"Fig. 1a on {data}: HR-CNN, seed {run.seed}"
     return figures.draw_points(
         points, title, "patches dropped at random, of 16", folder / f"fig1a-{data}.png"
     )
 
 
-def _policy(lab: Lab, row: Row, data: str, folder: Path) -> list[Path]:
+def _policy(networks: Networks, row: Row, data: str, folder: Path) -> list[Path]:
     """Fig. 7 and Figs. 4/6 of one policy."""
     name = f"{METHODS[row.method]} {STAGE_NAMES[row.stage]}".strip()
     stem = f"{row.method}-{data}"
-    title = f"{name} on {data}, seed {lab.run.seed}: {100 * row.accuracy:.1f} % at S = {row.mean_patches:.2f}"
+    test, seed = networks.splits.test, networks.run.seed
+    title = f"{name} on {data}, seed {seed}: {100 * row.accuracy:.1f} % at S = {row.mean_patches:.2f}"
     _keep(
         folder / f"fig7-{stem}.json",
         {
@@ -165,13 +167,13 @@ def _policy(lab: Lab, row: Row, data: str, folder: Path) -> list[Path]:
         },
     )
     chosen = torch.linspace(0, len(row.right) - 1, GALLERY).long()
-    hr, lr = lab.test.pixels(chosen)
+    hr, lr = test.pixels(chosen)
     tiles = [
         (
             hr[place].cpu(),
             lr[place].cpu(),
             row.selected[index],
-            f"{lab.test.classes[int(lab.test.labels[index])]}\n{_judged(row, int(index))}",
+            f"{test.classes[int(test.labels[index])]}\n{_outcome(row, int(index))}",
         )
         for place, index in enumerate(chosen.tolist())
     ]
@@ -181,18 +183,19 @@ def _policy(lab: Lab, row: Row, data: str, folder: Path) -> list[Path]:
     ]
 
 
-def _judged(row: Row, index: int) -> str:
+def _outcome(row: Row, index: int) -> str:
     bought = int(row.selected[index].sum())
     return f"{'right' if float(row.right[index]) >= 0.5 else 'wrong'}, S = {bought}"
 
 
-def _sweeps(lab: Lab, data: str, folder: Path) -> list[Path]:
-    written = []
-    for name, points in (("ratio", sweep_ratios(lab)), ("sigma", sweep_sigmas(lab))):
-        measured = kept(lab, f"sweep-{name}", points)
+def _sweeps(networks: Networks, data: str, folder: Path) -> list[Path]:
+    written, run = [], networks.run
+    parts = run, networks.splits, networks.recipe
+    for name, points in (("ratio", sweep_ratios(*parts)), ("sigma", sweep_sigmas(*parts))):
+        measured = kept(run, f"sweep-{name}", points)
         _keep(folder / f"fig5-{name}-{data}.json", measured)
         labelled = [(p["mean_patches"], p["accuracy"], f"{name} {p[name]:g}") for p in measured]
-        title = f"Fig. 5 on {data}: after Ft-2, by {name}, seed {lab.run.seed}"
+        title = f"Fig. 5 on {data}: after Ft-2, by {name}, seed {run.seed}"
         path = folder / f"fig5-{name}-{data}.png"
         xlabel = "S, mean number of patches bought of 16"
         written.append(figures.draw_points(labelled, title, xlabel, path, joined=False))

@@ -10,7 +10,9 @@ from training.paper.measure_rows import Rows
 from training.paper.networks import Networks
 from training.paper.rows import load_rows, save_row
 from training.run import processes
-from training.run.lab import Lab
+from training.run.folder import Run
+from training.run.recipe import Recipe
+from training.run.splits import Splits
 
 Measure = Callable[[Networks], Rows]
 
@@ -71,22 +73,22 @@ def rows_folder(out: Path, number: str) -> Path:
     return out / "rows" / ("timed" if number == "3" else "compared")
 
 
-def run_table(number: str, lab: Lab, only: Iterable[str] = ()) -> None:
+def run_table(number: str, run: Run, splits: Splits, recipe: Recipe, only: Iterable[str] = ()) -> None:
     """Measure every row of a table that is not in `<out>/rows` yet.
 
     `only` names the rows wanted; the others stay as they are. ValueError if it names none of the table's.
     """
-    folder = rows_folder(lab.run.out, number)
+    folder = rows_folder(run.out, number)
     measures = TABLES[number]
     if unknown := sorted(set(only) - measures.keys()):
         raise ValueError(f"table {number} has no row {', '.join(unknown)}: it has {', '.join(measures)}")
     done = {row.method for row in load_rows(folder)} if folder.is_dir() else set()
-    networks = Networks(lab)
+    networks = Networks(run, splits, recipe)
     for name, measure in measures.items():
         if name in done or (only and name not in only):
             continue
-        if missing := [stage for stage in NEEDS.get(name, ()) if getattr(lab.recipe, stage) is None]:
-            tqdm.write(f"{name}: not run, recipe {lab.recipe.name!r} has no [{'], ['.join(missing)}]")
+        if missing := [stage for stage in NEEDS.get(name, ()) if getattr(recipe, stage) is None]:
+            tqdm.write(f"{name}: not run, recipe {recipe.name!r} has no [{'], ['.join(missing)}]")
             continue
         measured = list(measure(networks))
         if processes.rank() == 0:

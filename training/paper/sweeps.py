@@ -12,19 +12,15 @@ from torch import Tensor
 
 from models.policy import utilities
 from models.preprocess import downsample
-from training.data.images import Images
-from training.methods.patchdrop import (
-    Trained,
-    served,
-    train_hr_cnn,
-    train_lr_cnn,
-    train_patchdrop,
-    two_stream,
-)
+from training.data.images import Images, ImageSource
+from training.methods.classifiers import train_hr_cnn, train_lr_cnn
+from training.methods.patchdrop import Trained, served, train_patchdrop, two_stream
 from training.methods.reinforce import greedy_actions
 from training.run.checkpoints import write_atomically
 from training.run.evaluate import policy_logits, right_on
-from training.run.lab import Lab, Run
+from training.run.folder import Run
+from training.run.recipe import Recipe
+from training.run.splits import Splits
 
 RATIOS = (2, 3, 4, 5)
 SIGMAS = (0.5, 2.0, 5.0, 11.0)
@@ -33,33 +29,39 @@ Point = dict[str, float]
 """`ratio` or `sigma`, `mean_patches`, `accuracy`: after Ft-2, on the test split."""
 
 
-def sweep_ratios(lab: Lab) -> Iterator[Point]:
-    """LR at 1/2 to 1/5 of HR's resolution, each with its own LR-CNN and policy, HR-CNN shared."""
-    hr = train_hr_cnn(lab)
+def sweep_ratios(run: Run, splits: Splits, recipe: Recipe) -> Iterator[Point]:
+    """Train with LR at 1/2 to 1/5 of HR's resolution, each with its own LR-CNN and policy, HR-CNN shared."""
+    hr = train_hr_cnn(run, splits.to_learn, recipe)
     for ratio in RATIOS:
-        size = round(lab.recipe.hr_size / ratio)
-        place = _beside(coarser(lab, size), f"ratio{ratio}")
-        lr = train_lr_cnn(place, hr)
-        stages = dict(train_patchdrop(place, two_stream(place, hr, lr)))
-        yield {"ratio": float(ratio), **_measured(place, stages["ft2"])}
+        size = round(recipe.hr_size / ratio)
+        place, images, settings = (
+            beside(run, f"ratio{ratio}"),
+            coarser(splits, size),
+            at_lr_size(recipe, size),
+        )
+        lr = train_lr_cnn(place, images.to_learn, settings, hr)
+        classifier = two_stream(hr, lr, settings.lr_input)
+        stages = dict(train_patchdrop(place, images, settings, classifier))
+        yield {"ratio": float(ratio), **_measured(images.test, stages["ft2"])}
 
 
-def sweep_sigmas(lab: Lab) -> Iterator[Point]:
-    """Ft-1 and Ft-2 from one Pt, under each penalty."""
-    hr = train_hr_cnn(lab)
-    lr = train_lr_cnn(lab, hr)
+def sweep_sigmas(run: Run, splits: Splits, recipe: Recipe) -> Iterator[Point]:
+    """Train Ft-1 and Ft-2 from one Pt, under each penalty."""
+    hr = train_hr_cnn(run, splits.to_learn, recipe)
+    lr = train_lr_cnn(run, splits.to_learn, recipe, hr)
     for sigma in SIGMAS:
-        ft1, ft2 = (replace(lab.recipe.stage(name), sigma=sigma) for name in ("ft1", "ft2"))
-        place = _beside(replace(lab, recipe=replace(lab.recipe, ft1=ft1, ft2=ft2)), f"sigma{sigma:g}")
-        if (lab.run.out / "pt.safetensors").exists():
-            shutil.copy(lab.run.out / "pt.safetensors", place.run.out)  # the same Pt for all
-        stages = dict(train_patchdrop(place, two_stream(place, hr, lr)))
-        yield {"sigma": sigma, **_measured(place, stages["ft2"])}
+        ft1, ft2 = (replace(recipe.stage(name), sigma=sigma) for name in ("ft1", "ft2"))
+        place, settings = beside(run, f"sigma{sigma:g}"), replace(recipe, ft1=ft1, ft2=ft2)
+        if (run.out / "pt.safetensors").exists():
+            shutil.copy(run.out / "pt.safetensors", place.out)  # the same Pt for all
+        classifier = two_stream(hr, lr, settings.lr_input)
+        stages = dict(train_patchdrop(place, splits, settings, classifier))
+        yield {"sigma": sigma, **_measured(splits.test, stages["ft2"])}
 
 
-def kept(lab: Lab, name: str, points: Iterator[Point]) -> list[Point]:
-    """The points, from <out>/<name>.json if they were all measured before."""
-    path = lab.run.out / f"{name}.json"
+def kept(run: Run, name: str, points: Iterator[Point]) -> list[Point]:
+    """Return the points, from <out>/<name>.json if they were all measured before."""
+    path = run.out / f"{name}.json"
     if path.exists():
         read: list[Point] = json.loads(path.read_text())
         return read
@@ -68,8 +70,8 @@ def kept(lab: Lab, name: str, points: Iterator[Point]) -> list[Point]:
     return measured
 
 
-def coarser(lab: Lab, size: int) -> Lab:
-    """The same lab with LR of `size` pixels, averaged from HR. ValueError if its images are streamed."""
+def coarser(splits: Splits, size: int) -> Splits:
+    """Average LR of `size` pixels from HR, in both splits. ValueError if their images are streamed."""
 
     def again(images: Any) -> Images:
         if not isinstance(images, Images):
@@ -79,24 +81,29 @@ def coarser(lab: Lab, size: int) -> Lab:
         ]
         return replace(images, lr=torch.cat(parts))
 
+    crop = splits.crop and replace(splits.crop, lr_size=size)
+    return replace(splits, images=again(splits.images), test=again(splits.test), crop=crop)
+
+
+def at_lr_size(recipe: Recipe, size: int) -> Recipe:
+    """Return the recipe with LR of `size` pixels."""
     # The LR stream's input keeps its ratio to LR, or it would blur the finer ones away.
-    lr_input = round(lab.recipe.lr_input * size / lab.recipe.lr_size)
-    recipe = replace(lab.recipe, lr_size=size, policy_input=size, lr_input=lr_input)
-    return replace(lab, recipe=recipe, images=again(lab.images), test=again(lab.test))
+    lr_input = round(recipe.lr_input * size / recipe.lr_size)
+    return replace(recipe, lr_size=size, policy_input=size, lr_input=lr_input)
 
 
-def _beside(lab: Lab, name: str) -> Lab:
-    out: Path = lab.run.out / name
+def beside(run: Run, name: str) -> Run:
+    """Return the same run with a folder of its own inside the run's folder."""
+    out: Path = run.out / name
     out.mkdir(exist_ok=True)
-    run: Run = replace(lab.run, out=out)
-    return replace(lab, run=run)
+    return replace(run, out=out)
 
 
-def _measured(lab: Lab, trained: Trained) -> Point:
-    everything = torch.arange(len(lab.test.labels))
-    bought = greedy_actions(utilities(policy_logits(trained.policy, lab.test, everything)))
+def _measured(test: ImageSource, trained: Trained) -> Point:
+    everything = torch.arange(len(test.labels))
+    bought = greedy_actions(utilities(policy_logits(trained.policy, test, everything)))
     predictor = served("ft2", trained.classifier)
     return {
         "mean_patches": float(bought.double().sum(1).mean()),
-        "accuracy": float(right_on(predictor, lab.test, bought, lab.run.device).mean()),
+        "accuracy": float(right_on(predictor, test, bought, trained.policy.shift.device).mean()),
     }

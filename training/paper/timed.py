@@ -6,7 +6,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from training.methods.bagnet import milliseconds_per_image
-from training.methods.crossfit import Classifier
+from training.methods.out_of_fold import Classifier
 from training.methods.patchdrop import served
 from training.paper.measure_rows import (
     Rows,
@@ -19,7 +19,6 @@ from training.paper.measure_rows import (
 from training.paper.networks import Networks
 from training.paper.rows import Row
 from training.run.evaluate import Predictor
-from training.run.lab import Lab
 
 SPEED_IMAGES = 64
 
@@ -27,22 +26,22 @@ SPEED_IMAGES = 64
 def hr_cnn(networks: Networks) -> Rows:
     """HR-CNN."""
     predictor = sharp_predictor(networks.hr)
-    row = plain_row(networks.lab, "hr_cnn", predictor, bought=True)
-    yield _timed(networks.lab, row, predictor)
+    row = plain_row(networks, "hr_cnn", predictor, bought=True)
+    yield _timed(networks, row, predictor)
 
 
 def bagnet(networks: Networks) -> Rows:
     """BagNet on every patch."""
-    row = plain_row(networks.lab, "bagnet", networks.bagnet, bought=True)
-    yield _timed(networks.lab, row, networks.bagnet)
+    row = plain_row(networks, "bagnet", networks.bagnet, bought=True)
+    yield _timed(networks, row, networks.bagnet)
 
 
 def bagnet_patchdrop(networks: Networks) -> Rows:
     """PatchDrop on BagNet."""
     for stage, trained in networks.bagnet_patchdrop.items():
         predictor = served(stage, trained.classifier)
-        row = policy_row(networks.lab, "bagnet_patchdrop", stage, trained.policy, predictor)
-        yield _timed(networks.lab, row, _after(trained.policy, predictor))
+        row = policy_row(networks, "bagnet_patchdrop", stage, trained.policy, predictor)
+        yield _timed(networks, row, _after(trained.policy, predictor))
 
 
 def bagnet_chooser(name: str) -> Callable[[Networks], Rows]:
@@ -51,12 +50,12 @@ def bagnet_chooser(name: str) -> Callable[[Networks], Rows]:
     def rows(networks: Networks) -> Rows:
         classifier: Classifier = networks.bagnet
         for stage, trained in networks.bagnet_patchdrop.items():
-            size = baseline_size(networks.lab, trained.policy)
+            size = baseline_size(networks.splits, trained.policy)
             if stage != "pt":
                 classifier = networks.tuned(name, size, stage, classifier, "bagnet_")
             predictor = served(stage, classifier)
             row = chooser_row(networks, f"bagnet_{name}", name, stage, size, predictor)
-            yield _timed(networks.lab, row, _after(networks.chooser(name, size), predictor))
+            yield _timed(networks, row, _after(networks.chooser(name, size), predictor))
 
     return rows
 
@@ -71,6 +70,7 @@ def _after(choose: Callable[[Tensor], Tensor], predictor: Predictor) -> Predicto
     return both
 
 
-def _timed(lab: Lab, row: Row, predictor: Predictor) -> Row:
-    times = milliseconds_per_image(predictor, lab.test, row.selected[:SPEED_IMAGES], lab.run.device)
+def _timed(networks: Networks, row: Row, predictor: Predictor) -> Row:
+    test, device = networks.splits.test, networks.run.device
+    times = milliseconds_per_image(predictor, test, row.selected[:SPEED_IMAGES], device)
     return replace(row, facts=row.facts | {"milliseconds": times})

@@ -2,28 +2,29 @@
 
 from dataclasses import dataclass, replace
 
+import torch
 from scipy.stats import binom
 from torch import Tensor
 
 from models.policy import PolicyNetwork, utilities
 from models.two_stream import TwoStreamClassifier
-from training.methods.crossfit import Table
+from training.data.images import ImageSource
+from training.methods.out_of_fold import AnswerTable
 from training.product.measure import CURVE_PATCHES
 from training.run.evaluate import Coarse, Predictor, policy_logits, predict
-from training.run.lab import Lab
 
 EXPONENTS = (0.15, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4)
-DOUBT_EXPONENTS = (0.0, 0.5, 1.0, 2.0)
+UNCERTAINTY_EXPONENTS = (0.0, 0.5, 1.0, 2.0)
 COMPARED_PATCHES = (2.0, 3.0, 4.0, 5.0, 6.0)
 OPERATING_THRESHOLD = 0.5
 SPREAD = 1.5
 """Standard deviation of the served logits: spreads utilities over [0, 1] without saturating."""
 
 
-def fusion_exponent(table: Table) -> float:
+def fusion_exponent(table: AnswerTable) -> float:
     """Exponent of the fusion weight with the best accuracy on choices of 1 to 8 patches.
 
-    The table's judges must not have learnt its images: they would know best by the HR stream alone.
+    The table's classifiers must not have trained on its images: there the HR stream would always be right.
     """
     sizes = table.masks.sum(2)
     counted = (sizes >= 1) & (sizes <= 8)
@@ -43,22 +44,28 @@ def threshold_for(values: Tensor, patches: float) -> float:
 
 
 def place_operating_point(
-    policy: PolicyNetwork, lab: Lab, indices: Tensor, patches: float, coarse: Coarse | None = None
+    policy: PolicyNetwork,
+    images: ImageSource,
+    indices: Tensor,
+    patches: float,
+    coarse: Coarse | None = None,
 ) -> None:
     """Shift and scale the logits so that utility 0.5 buys `patches` on average. Nested sets are unchanged."""
-    logits = policy_logits(policy, lab.images, indices, coarse)
+    logits = policy_logits(policy, images, indices, coarse)
     threshold = threshold_for(logits, patches)
     gain = SPREAD / max(float(logits.std()), 1e-6)
     policy.shift += threshold / policy.scale
     policy.scale *= gain
 
 
-def curve_thresholds(policy: PolicyNetwork, lab: Lab, coarse: Coarse | None = None) -> list[float]:
+def curve_thresholds(
+    policy: PolicyNetwork, images: ImageSource, indices: Tensor, coarse: Coarse | None = None
+) -> list[float]:
     """Thresholds on the utilities, ascending: 0 buys all, 1.01 nothing, between them CURVE_PATCHES.
 
     The operating point is one of them, so that what is served is on the curve, not near it.
     """
-    values = utilities(policy_logits(policy, lab.images, lab.validation, coarse))
+    values = utilities(policy_logits(policy, images, indices, coarse))
     between = {round(threshold_for(values, patches), 6) for patches in CURVE_PATCHES}
     return sorted({0.0, OPERATING_THRESHOLD, 1.01} | between)
 
@@ -71,32 +78,48 @@ class Score:
     confidence: float
 
 
-def score(policy: PolicyNetwork, predictor: Predictor, lab: Lab, coarse: Coarse | None = None) -> Score:
+def score(
+    policy: PolicyNetwork,
+    predictor: Predictor,
+    images: ImageSource,
+    indices: Tensor,
+    coarse: Coarse | None = None,
+) -> Score:
     """Compare candidates at equal mean numbers of patches, so that none wins by buying more."""
-    return score_logits(policy_logits(policy, lab.images, lab.validation, coarse), predictor, lab)
+    logits = policy_logits(policy, images, indices, coarse)
+    return score_logits(logits, predictor, images, indices, policy.shift.device)
 
 
-def weigh_doubt(policy: PolicyNetwork, classifier: TwoStreamClassifier, lab: Lab) -> dict[float, Score]:
-    """Scores by exponent of the LR stream's doubt; the policy is given the one that serves it best."""
+def weigh_uncertainty(
+    policy: PolicyNetwork, classifier: TwoStreamClassifier, images: ImageSource, indices: Tensor
+) -> dict[float, Score]:
+    """Score every exponent of the LR stream's uncertainty, and set the policy's to the best one."""
     scores = {}
-    for exponent in DOUBT_EXPONENTS:
+    for exponent in UNCERTAINTY_EXPONENTS:
         policy.config = replace(policy.config, uncertainty_exponent=exponent)
-        scores[exponent] = score(policy, classifier, lab, classifier.coarse)
+        scores[exponent] = score(policy, classifier, images, indices, classifier.coarse)
     best = max(scores, key=lambda exponent: scores[exponent])
     policy.config = replace(policy.config, uncertainty_exponent=best)
     return scores
 
 
-def score_logits(logits: Tensor, predictor: Predictor, lab: Lab, prices: Tensor | None = None) -> Score:
-    """The same for any preference (M, 16) over the validation tiles' patches, higher bought first.
+def score_logits(
+    logits: Tensor,
+    predictor: Predictor,
+    images: ImageSource,
+    indices: Tensor,
+    device: torch.device,
+    prices: Tensor | None = None,
+) -> Score:
+    """Score any preference (M, 16) over the patches of images[indices], higher bought first.
 
     With `prices` (M, 16) of mean 1 the candidates are compared at equal mean money instead.
     """
-    labels = lab.images.labels[lab.validation].cpu()
+    labels = images.labels[indices].cpu()
     accuracies, confidences = [], []
     for patches in COMPARED_PATCHES:
         bought = logits >= _threshold(logits, patches, prices)
-        probabilities = predict(predictor, lab.images, lab.validation, bought, lab.run.device)
+        probabilities = predict(predictor, images, indices, bought, device)
         accuracies.append(float((probabilities.argmax(1) == labels).double().mean()))
         confidences.append(float(probabilities.gather(1, labels.unsqueeze(1)).double().mean()))
     count = len(COMPARED_PATCHES)

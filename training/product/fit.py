@@ -17,8 +17,9 @@ from models.grid import PATCHES
 from models.policy import PolicyNetwork, utilities
 from models.two_stream import TwoStreamClassifier
 from training.data.images import ImageSource
-from training.methods.crossfit import fit_temperature
-from training.methods.patchdrop import served, train_hr_cnn, train_lr_cnn, train_patchdrop, two_stream
+from training.methods.classifiers import train_hr_cnn, train_lr_cnn
+from training.methods.out_of_fold import fit_temperature
+from training.methods.patchdrop import served, train_patchdrop, two_stream
 from training.methods.reinforce import greedy_actions
 from training.product import choose
 from training.product.card import write_card
@@ -27,8 +28,10 @@ from training.product.stages import train_product
 from training.run import processes
 from training.run.checkpoints import write_atomically
 from training.run.evaluate import Predictor, policy_logits, predict, right_on
-from training.run.lab import Lab
+from training.run.folder import Run
 from training.run.provenance import git_revision, hardware
+from training.run.recipe import Recipe
+from training.run.splits import Splits
 
 
 @dataclass(frozen=True)
@@ -40,70 +43,69 @@ class Candidate:
     predictor: Predictor
 
 
-def fit(lab: Lab, version: str = "1.0.0") -> Path:
+def fit(run: Run, splits: Splits, recipe: Recipe, version: str = "1.0.0") -> Path:
     """Train everything that the recipe's mode needs and export it; returns the bundle's folder."""
-    hr = train_hr_cnn(lab)
-    lr = train_lr_cnn(lab, hr)
-    if lab.recipe.mode == "product":
-        chosen, candidates, scores = _product(lab, hr, lr)
-    else:
-        chosen, candidates, scores = _paper(lab, hr, lr)
+    hr = train_hr_cnn(run, splits.to_learn, recipe)
+    lr = train_lr_cnn(run, splits.to_learn, recipe, hr)
+    train_candidates = _product if recipe.mode == "product" else _paper
+    chosen, candidates, scores = train_candidates(run, splits, recipe, hr, lr)
     best = candidates[chosen]
-    manifest = _manifest(lab, best, version)
+    manifest = _manifest(splits, recipe, best, version)
     best.classifier.temperature = manifest.temperature
     notes = {
         "chosen": chosen,
         "validation": {name: asdict(value) for name, value in scores.items()},
-        "validation_images": len(lab.validation),
-        "stages": {name: _stage_row(lab, candidate) for name, candidate in candidates.items()},
-        "hr_cnn_accuracy": _plain_accuracy(lab, hr),
-        "recipe": lab.recipe.name,
-        "data": lab.recipe.data,
-        "crop_from": lab.recipe.crop_from,
-        "seed": lab.run.seed,
-        "hardware": hardware(lab.run.device),
-        "minutes": minutes(lab.run.out),
+        "validation_images": len(splits.validation),
+        "stages": {name: _stage_row(splits.test, candidate) for name, candidate in candidates.items()},
+        "hr_cnn_accuracy": _plain_accuracy(splits.test, hr, run.device),
+        "recipe": recipe.name,
+        "data": recipe.data,
+        "crop_from": recipe.crop_from,
+        "seed": run.seed,
+        "hardware": hardware(run.device),
+        "minutes": minutes(run.out),
     }
     if processes.rank() == 0:
-        export(lab.run.out / "bundle", Bundle(manifest, best.policy, best.classifier), lab.test, notes)
+        export(run.out / "bundle", Bundle(manifest, best.policy, best.classifier), splits.test, notes)
     processes.wait()
-    return lab.run.out / "bundle"
+    return run.out / "bundle"
 
 
 Fitted = tuple[str, dict[str, Candidate], Mapping[str, choose.Score]]
 
 
-def _product(lab: Lab, hr: nn.Module, lr: nn.Module) -> Fitted:
-    made = train_product(lab, hr, lr)
+def _product(run: Run, splits: Splits, recipe: Recipe, hr: nn.Module, lr: nn.Module) -> Fitted:
+    made = train_product(run, splits, recipe, hr, lr)
     candidates = {
         name: Candidate(policy, made.classifier, made.classifier) for name, policy in made.candidates.items()
     }
     return made.chosen, candidates, made.validation
 
 
-def _paper(lab: Lab, hr: nn.Module, lr: nn.Module) -> Fitted:
+def _paper(run: Run, splits: Splits, recipe: Recipe, hr: nn.Module, lr: nn.Module) -> Fitted:
     """The paper ships its last stage, whatever validation says of the others."""
     candidates, scores = {}, {}
-    for stage, trained in train_patchdrop(lab, two_stream(lab, hr, lr)):
+    classifier = two_stream(hr, lr, recipe.lr_input)
+    for stage, trained in train_patchdrop(run, splits, recipe, classifier):
         if not isinstance(trained.classifier, TwoStreamClassifier):
             raise TypeError("only a two-stream classifier can be shipped")
         predictor = served(stage, trained.classifier)
         candidates[stage] = Candidate(trained.policy, trained.classifier, predictor)
-        scores[stage] = choose.score(trained.policy, predictor, lab)
+        scores[stage] = choose.score(trained.policy, predictor, splits.images, splits.validation)
     return "ft2", candidates, scores
 
 
-def _manifest(lab: Lab, best: Candidate, version: str) -> Manifest:
-    recipe = lab.recipe
+def _manifest(splits: Splits, recipe: Recipe, best: Candidate, version: str) -> Manifest:
+    images, validation = splits.images, splits.validation
     coarse = best.classifier.coarse
-    bought = greedy_actions(utilities(policy_logits(best.policy, lab.images, lab.validation, coarse)))
-    probabilities = predict(best.predictor, lab.images, lab.validation, bought, lab.run.device)
-    labels = lab.images.labels[lab.validation].cpu()
+    bought = greedy_actions(utilities(policy_logits(best.policy, images, validation, coarse)))
+    probabilities = predict(best.predictor, images, validation, bought, best.policy.shift.device)
+    labels = images.labels[validation].cpu()
     return Manifest(
         name=recipe.name,
         version=version,
         mode=recipe.mode,
-        classes=lab.images.classes,
+        classes=images.classes,
         hr_size=recipe.hr_size,
         lr_size=recipe.lr_size,
         tile_m=recipe.tile_m,
@@ -120,11 +122,11 @@ def _manifest(lab: Lab, best: Candidate, version: str) -> Manifest:
         temperature=fit_temperature(probabilities, labels),
         curve=tuple(
             CurvePoint(threshold=t, mean_patches=0, accuracy=0)
-            for t in choose.curve_thresholds(best.policy, lab, coarse)
+            for t in choose.curve_thresholds(best.policy, images, validation, coarse)
         ),
         curve_split="test",
         evaluation={},
-        data_digest=lab.images.digest,
+        data_digest=images.digest,
         git_revision=git_revision(),
         weights={},
     )
@@ -150,20 +152,21 @@ def export(folder: Path, bundle: Bundle, test: ImageSource, notes: dict[str, Any
     write_atomically(folder / "README.md", card.encode())
 
 
-def _stage_row(lab: Lab, candidate: Candidate) -> dict[str, float]:
-    everything = torch.arange(len(lab.test.labels))
-    logits = policy_logits(candidate.policy, lab.test, everything, candidate.classifier.coarse)
+def _stage_row(test: ImageSource, candidate: Candidate) -> dict[str, float]:
+    everything = torch.arange(len(test.labels))
+    logits = policy_logits(candidate.policy, test, everything, candidate.classifier.coarse)
     bought = greedy_actions(utilities(logits))
+    right = right_on(candidate.predictor, test, bought, candidate.policy.shift.device)
     return {
-        "accuracy": float(right_on(candidate.predictor, lab.test, bought, lab.run.device).mean()),
+        "accuracy": float(right.mean()),
         "mean_patches": float(bought.double().sum(1).mean()),
         "images_without_purchase": float((~bought.any(1)).double().mean()),
     }
 
 
-def _plain_accuracy(lab: Lab, hr: nn.Module) -> float:
-    whole = torch.ones(len(lab.test.labels), PATCHES).bool()
-    return float(right_on(lambda tile, _lr, _bought: hr(tile), lab.test, whole, lab.run.device).mean())
+def _plain_accuracy(test: ImageSource, hr: nn.Module, device: torch.device) -> float:
+    whole = torch.ones(len(test.labels), PATCHES).bool()
+    return float(right_on(lambda tile, _lr, _bought: hr(tile), test, whole, device).mean())
 
 
 def minutes(out: Path) -> float:

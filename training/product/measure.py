@@ -11,11 +11,9 @@ from models.bundle import Bundle
 from models.grid import PATCHES
 from models.policy import utilities
 from training.data.images import ImageSource
-from training.methods.fixed import FIXED_H, FIXED_V, fixed_masks
-from training.methods.stochastic import stochastic_masks
+from training.methods.baselines import blind_choices
 from training.run.evaluate import paired_bootstrap, policy_logits, right_on
 
-STOCHASTIC_SEEDS = 5
 CURVE_PATCHES = (1, 2, 3, 4, 5, 6, 8, 12)
 TABLE_PATCHES = (1, 2, 4, 6, 8)
 
@@ -68,13 +66,6 @@ def _baseline(bundle: Bundle, images: ImageSource, name: str, sizes: list[int]) 
         draws = blind_choices(name, size, count)
         result[size] = torch.stack([_right(bundle, images, draw) for draw in draws]).mean(0)
     return result
-
-
-def blind_choices(name: str, size: int, count: int) -> list[Tensor]:
-    """What fixed_h, fixed_v or stochastic, blind to the tile, buy: bool (count, 16), a mask for each draw."""
-    if name == "stochastic":
-        return [stochastic_masks(size, count, seed) for seed in range(STOCHASTIC_SEEDS)]
-    return [fixed_masks(FIXED_H if name == "fixed_h" else FIXED_V, size, count)]
 
 
 def _against(policy_right: Tensor, right: dict[int, Tensor], patches: float) -> dict[str, Any]:

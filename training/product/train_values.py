@@ -1,4 +1,4 @@
-"""Value regression: the policy's first shape, fitted to the table of the jury's answers.
+"""Value regression: the policy's first shape, fitted to the ensemble's table of answers.
 
 For image i and choice k the table holds the loss L_ik = 1 - p(true label), calibrated. The policy's
 b and v are fitted so that b exp(-sum_p v_p m_kp) explains how L varies over the choices k of one image.
@@ -13,9 +13,9 @@ from torch import Tensor
 
 from models.policy import PolicyNetwork
 from models.symmetry import dihedral_patches
-from training.methods.crossfit import Table
-from training.run.batches import Batch
-from training.run.lab import Lab
+from training.methods.out_of_fold import AnswerTable
+from training.run.batches import Batch, TrainingImages
+from training.run.folder import Run
 from training.run.loop import train_stage
 from training.run.recipe import Stage
 
@@ -31,7 +31,13 @@ def value_loss(log_saving: Tensor, reach: Tensor, masks: Tensor, losses: Tensor)
 
 
 def train_values(
-    lab: Lab, stage: str, policy: PolicyNetwork, table: Table, exponent: float, config: Stage
+    run: Run,
+    stage: str,
+    policy: PolicyNetwork,
+    table: AnswerTable,
+    exponent: float,
+    data: TrainingImages,
+    config: Stage,
 ) -> None:
     """Fit `policy` in place on the table's images; leaves it in evaluation mode."""
     truth = table.labels.view(-1, 1, 1).expand(-1, table.masks.shape[1], 1)
@@ -47,6 +53,6 @@ def train_values(
         loss = value_loss(log_saving, reach, asked, left)
         return loss, {"value_loss": loss}
 
-    # The jury was asked about whole tiles: in a crop, a patch's worth would lie beside the patch.
-    whole = replace(lab, crops=None, recipe=replace(lab.recipe, pad=0, crop_from=0))
-    train_stage(whole, stage, {"policy": policy}, table.indices, config, step)
+    # The table's answers are for whole tiles: in a crop, a patch's worth would lie beside the patch.
+    whole = replace(data, indices=table.indices, crop=None)
+    train_stage(run, stage, {"policy": policy}, whole, config, step)

@@ -1,0 +1,1 @@
+"""The training run: recipe, folder, data splits, batches, the training loop and checkpoints."""

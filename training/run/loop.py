@@ -1,4 +1,4 @@
-"""The one training loop: schedule, optimisers, averaging, early stop, resuming and metrics."""
+"""The training loop of every stage: schedule, optimisers, averaging, early stop, resuming and metrics."""
 
 import copy
 import math
@@ -14,28 +14,30 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from training.run import processes
-from training.run.batches import Batch, shuffled, steps_per_epoch, training_batches
+from training.run.batches import Batch, TrainingImages, shuffled, steps_per_epoch, training_batches
 from training.run.checkpoints import load_training, save_training
-from training.run.lab import Lab, Run, seed_everything
-from training.run.precision import training_precision
+from training.run.folder import Run
+from training.run.machine import training_precision
 from training.run.recipe import Stage
+from training.run.seeds import seed_epoch
 
 Step = Callable[[Batch], tuple[Tensor, Mapping[str, Tensor | float]]]
-"""The loss to minimise, a scalar, and scalars to log the epoch's means of."""
+"""A batch -> the scalar loss to minimise, and scalars whose means over the epoch are logged."""
 
 
 def learning_rate(progress: float, peak: float, warm_up: float = 0.15) -> float:
-    """Linear warm-up, then a half cosine to zero; progress in 0..1."""
+    """Return the rate at a progress in 0..1: linear warm-up to `peak`, then a half cosine to zero."""
     if progress < warm_up:
+        # It starts at a twentieth of the peak: at zero the first batch would be lost.
         return peak * (progress / warm_up * 0.95 + 0.05)
     return peak * 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
 
 
 def train_stage(  # noqa: PLR0913 - each is a choice of the caller, named where it is made
-    lab: Lab,
+    run: Run,
     stage: str,
     networks: Mapping[str, nn.Module],
-    indices: Tensor,
+    data: TrainingImages,
     config: Stage,
     step: Step,
     *,
@@ -43,26 +45,28 @@ def train_stage(  # noqa: PLR0913 - each is a choice of the caller, named where 
     after_epoch: Callable[[], None] | None = None,
     validate: Callable[[], float] | None = None,
 ) -> None:
-    """Train every parameter of `networks` that requires a gradient, in place, on images[indices].
+    """Train every parameter of `networks` that requires a gradient, in place.
 
     Networks named in `train_mode` (default: all) are in training mode meanwhile; all end in evaluation
-    mode. Writes `<out>/<stage>.safetensors` after each epoch and goes on from it in a resumed run.
+    mode. Writes `<out>/<stage>.safetensors` after each epoch; a resumed run continues from it.
     With `config.patience`, `validate` (higher is better) decides which epoch is kept and when to stop;
     ValueError if the stage has none.
     """
     if config.patience and validate is None:
-        raise ValueError(f"stage {stage!r} has no validation score: it cannot have patience")
-    training = _Training(lab, stage, dict(networks), config, step, train_mode)
-    with _metrics(lab.run, stage) as log:
-        for epoch in training.remaining(lab.run.resume, len(indices)):
+        raise ValueError(f"Stage {stage!r} has no validation score: set its patience to 0.")
+    training = _Training(run, stage, dict(networks), data, config, step, train_mode)
+    with _metrics(run, stage) as log:
+        for epoch in training.remaining():
             begun = time.monotonic()
-            means = training.one_epoch(epoch, indices)
+            means = training.one_epoch(epoch)
+            # Before validation: Ft's precise batch norm belongs to the weights that are scored and saved.
             if after_epoch is not None:
                 after_epoch()
             if config.patience and validate is not None:
                 means["validation"] = validate()
             seconds = round(time.monotonic() - begun, 1)
             training.close_epoch(epoch, means.get("validation"))
+            # Logged after saving: an epoch in the log is one that a resumed run does not repeat.
             log(epoch, {"seconds": seconds, **means})
     training.finish()
 
@@ -72,67 +76,73 @@ class _Training:
 
     def __init__(
         self,
-        lab: Lab,
+        run: Run,
         stage: str,
         networks: dict[str, nn.Module],
+        data: TrainingImages,
         config: Stage,
         step: Step,
         train_mode: Collection[str] | None,
     ) -> None:
-        self.lab, self.stage, self.config, self.step = lab, stage, config, step
-        self.networks = networks
+        self.run, self.stage, self.config, self.step = run, stage, config, step
+        self.networks, self.data = networks, data
         self.train_mode = networks.keys() if train_mode is None else train_mode
         for network in networks.values():
-            network.to(lab.run.device)
-            if lab.run.compile:
+            network.to(run.device)
+            if run.compile:
                 network.compile()
+        # After the move: the optimiser must hold the parameters that live on the device.
         self.optimiser = build_optimiser(networks.values(), config)
         self.parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
         self.average = copy.deepcopy(networks) if config.ema else {}
         self.best = copy.deepcopy(networks) if config.patience else {}
         self.best_score, self.best_epoch = -math.inf, -1
-        self.path = lab.run.out / f"{stage}.safetensors"
+        self.path = run.out / f"{stage}.safetensors"
 
     @property
     def _saved(self) -> dict[str, nn.Module]:
+        """Networks of a checkpoint: the live ones, their average and the best so far, by name."""
         average = {f"average {name}": network for name, network in self.average.items()}
         best = {f"best {name}": network for name, network in self.best.items()}
         return self.networks | average | best
 
-    def remaining(self, resume: bool, images: int) -> Iterator[int]:
-        """Epochs still to run, with a progress bar over their steps."""
+    def remaining(self) -> Iterator[int]:
+        """Yield the epochs still to run, under a progress bar over their steps."""
         start = 0
-        if resume and self.path.exists():
+        if self.run.resume and self.path.exists():
             facts = load_training(self.path, self._saved, self.optimiser)
             start = int(facts["epoch"]) + 1
             self.best_score, self.best_epoch = facts["best_score"], facts["best_epoch"]
-        steps = steps_per_epoch(images, self.config.batch)
+        steps = steps_per_epoch(len(self.data.indices), self.config.batch)
         self.bar = tqdm(
             total=self.config.epochs * steps,
             initial=start * steps,
             desc=self.stage,
             unit="step",
+            # A log file gets a line a minute, a terminal a live bar.
             mininterval=0.5 if sys.stderr.isatty() else 60.0,
             disable=processes.rank() > 0 or start >= self.config.epochs,
         )
         with self.bar:
             for epoch in range(start, self.config.epochs):
+                # Checked here and not after the epoch, so that a resumed run stops as the unbroken one did.
                 if self.config.patience and epoch - self.best_epoch > self.config.patience:
                     return
                 yield epoch
 
-    def one_epoch(self, epoch: int, indices: Tensor) -> dict[str, float]:
-        """Every batch once; returns means of the metrics."""
-        shuffle = seed_everything(self.lab.run.seed, self.stage, epoch)
-        whole = shuffled(indices, self.config.batch, shuffle)
+    def one_epoch(self, epoch: int) -> dict[str, float]:
+        """Train on every batch once and return the means of the metrics."""
+        shuffle = seed_epoch(self.run.seed, self.stage, epoch)
+        whole = shuffled(self.data.indices, self.config.batch, shuffle)
         mine = [processes.share(chosen) for chosen in whole]
         sums: dict[str, Tensor] = {}
         for name, network in self.networks.items():
+            # Set in each epoch: validation and precise batch norm leave networks in evaluation mode.
             network.train(name in self.train_mode)
         between = (epoch / self.config.epochs, (epoch + 1) / self.config.epochs)
-        source = self.lab.crops or self.lab.images
-        stream = training_batches(source, mine, self.lab.recipe, self.lab.run.device, *between)
+        stream = training_batches(self.data, mine, self.run.device, *between)
         for batch, full in zip(stream, whole, strict=True):
+            # Shares differ by an image where the processes do not divide the batch: weigh each by its size.
             metrics = self._update(batch, len(batch.chosen) / len(full))
             for name, value in metrics.items():
                 # Kept on the device: reading a number here would wait for the step to end.
@@ -143,11 +153,13 @@ class _Training:
         return processes.average({name: float(total) / len(whole) for name, total in sums.items()})
 
     def _update(self, batch: Batch, weight: float) -> Mapping[str, Tensor | float]:
+        """Take one optimiser step; `weight` is this process's share of the batch."""
         rate = learning_rate(batch.progress, self.config.learning_rate)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        with training_precision(self.lab.run.device, bf16_on_cpu=self.lab.recipe.bf16_on_cpu):
+        with training_precision(self.run.device, bf16_on_cpu=self.run.bf16_on_cpu):
             loss, metrics = self.step(batch)
+        # The backward pass runs outside autocast, as torch asks: it follows the forward pass's precision.
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         processes.average_gradients(self.parameters, weight)
@@ -157,7 +169,7 @@ class _Training:
         return metrics
 
     def close_epoch(self, epoch: int, score: float | None) -> None:
-        """Remember the best epoch and save."""
+        """Remember the weights of the best epoch, and save the stage."""
         if score is not None and score > self.best_score:
             self.best_score, self.best_epoch = score, epoch
             for name, network in self.best.items():
@@ -170,10 +182,12 @@ class _Training:
         }
         if processes.rank() == 0:
             save_training(self.path, self._saved, self.optimiser, facts)
+        # No process goes on before the checkpoint is there: a later stage may read it.
         processes.wait()
 
     def finish(self) -> None:
-        """Leave the kept weights in the networks, in evaluation mode."""
+        """Load the weights that are kept into the networks, and set evaluation mode."""
+        # The best epoch comes before the average: without a score there is no best epoch.
         kept = self.best if self.best_epoch >= 0 else self.average
         for name, network in self.networks.items():
             if name in kept:
@@ -182,10 +196,11 @@ class _Training:
 
 
 def build_optimiser(networks: Collection[nn.Module], config: Stage) -> torch.optim.Optimizer:
-    """Over every parameter that requires a gradient; biases and batch norms do not decay."""
+    """Build the optimiser over every parameter that requires a gradient."""
     parameters = [p for network in networks for p in network.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
+        # Biases and batch norms, shape (C,), do not decay: that would only shift and scale activations.
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     # One kernel for all parameters: on a GPU small networks wait for launches, not for arithmetic.
@@ -199,17 +214,18 @@ def build_optimiser(networks: Collection[nn.Module], config: Stage) -> torch.opt
 
 @torch.no_grad()
 def _move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move the average a step towards the network; buffers are copied."""
+    """Move the average of the weights one step towards the network."""
     get_ema_multi_avg_fn(decay)(  # type: ignore[no-untyped-call]
         list(average.parameters()), list(network.parameters()), 1
     )
+    # Buffers are copied: running statistics are averages already.
     for kept, buffer in zip(average.buffers(), network.buffers(), strict=True):
         kept.copy_(buffer)
 
 
 @contextmanager
 def _metrics(run: Run, stage: str) -> Iterator[Callable[[int, Mapping[str, float]], None]]:
-    """Where an epoch's means go: metrics.jsonl and TensorBoard; training/README.md explains every name."""
+    """Yield a function that writes an epoch's means to metrics.jsonl and TensorBoard."""
     if processes.rank() > 0:
         yield lambda _epoch, _means: None
         return

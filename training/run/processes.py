@@ -1,4 +1,8 @@
-"""Several processes on one training, started by torchrun: equal networks, each its share of every batch."""
+"""Data-parallel training under torchrun: equal networks in every process, and a share of each batch.
+
+DistributedDataParallel wraps `forward`, and most steps call other methods of several networks; here the
+gradients are averaged after the backward pass, in one message a step.
+"""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -10,16 +14,16 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 LONGEST_WAIT = timedelta(days=2)
-"""The others wait while process 0 measures alone; torch's 10 minutes would end the run meanwhile."""
+"""Time-out of a wait for other processes; torch's 10 minutes end the run while process 0 measures alone."""
 
 
 def rank() -> int:
-    """Number of this process, torchrun's or 0; 0 is the one that writes files."""
+    """Return the number that torchrun gave this process, or 0; process 0 writes the files."""
     return int(os.environ.get("RANK", "0"))
 
 
 def count() -> int:
-    """How many processes train together."""
+    """Return how many processes train together."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
@@ -31,6 +35,7 @@ def joined(device: torch.device) -> Iterator[torch.device]:
         return
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        # Tensors made without a device, and NCCL, follow the current device: it must be this process's.
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=LONGEST_WAIT)
     try:
@@ -40,18 +45,16 @@ def joined(device: torch.device) -> Iterator[torch.device]:
 
 
 def share(chosen: Tensor) -> Tensor:
-    """This process's part of a batch."""
+    """Return this process's part of a batch of indices (B,)."""
     return chosen.tensor_split(count())[rank()]
 
 
 def average_gradients(parameters: Iterable[nn.Parameter], weight: float) -> None:
-    """Replace gradients by their sum over processes times `weight`, this one's share of the batch.
-
-    One flat message for all of them. With one process nothing changes.
-    """
+    """Replace gradients by their sum over processes times `weight`, this process's share of the batch."""
     if count() == 1:
         return
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    # One flat message (P,): a message for each parameter would wait for the network each time.
     flat = torch.cat([gradient.flatten() for gradient in gradients]) * weight
     dist.all_reduce(flat)
     for gradient, part in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
@@ -59,20 +62,22 @@ def average_gradients(parameters: Iterable[nn.Parameter], weight: float) -> None
 
 
 def average_buffers(networks: Iterable[nn.Module]) -> None:
-    """Give every process the mean of the running statistics, each having seen its own share."""
+    """Give every process the mean of the running statistics."""
     if count() == 1:
         return
     for network in networks:
         for buffer in network.buffers():
+            # Each process saw its own share of the batches; batch norm's integer counters are equal already.
             if buffer.is_floating_point():
                 dist.all_reduce(buffer)
                 buffer.div_(count())
 
 
 def average(values: dict[str, float]) -> dict[str, float]:
-    """Means over processes of an epoch's metrics."""
+    """Return the means over processes of an epoch's metrics."""
     if count() == 1:
         return values
+    # Sorted: every process must put the same metric in the same place of the message.
     names = sorted(values)
     means = torch.tensor([values[name] for name in names], dtype=torch.float64)
     if dist.get_backend() == "nccl":
@@ -82,6 +87,6 @@ def average(values: dict[str, float]) -> dict[str, float]:
 
 
 def wait() -> None:
-    """Until every process is here: files written by process 0 can then be read."""
+    """Wait for every process: files that process 0 wrote before can be read afterwards."""
     if count() > 1:
         dist.barrier()

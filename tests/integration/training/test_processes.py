@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from tests.support.lab import tiny_lab
+from tests.support.training import tiny_run
 from torch import nn
 
 from training.run import processes
@@ -23,7 +23,7 @@ from training.run.loop import train_stage
 from training.run.recipe import Stage
 
 with processes.joined(torch.device("cpu")):
-    lab = tiny_lab(Path(sys.argv[1]), augmentation="none")
+    tiny = tiny_run(Path(sys.argv[1]), augmentation="none")
     torch.manual_seed(1)
     net = nn.Sequential(nn.Flatten(), nn.Linear(48, 3))
 
@@ -33,7 +33,7 @@ with processes.joined(torch.device("cpu")):
 
     # 18 images in batches of 7: two batches of 7 and 11, so that shares are unequal.
     stage = Stage(epochs=3, learning_rate=0.05, batch=7, optimiser="sgd")
-    train_stage(lab, "toy", {"net": net}, lab.learnt, stage, step)
+    train_stage(tiny.run, "toy", {"net": net}, tiny.data, stage, step)
     torch.manual_seed(2)
     normed = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(48), nn.Linear(48, 3))
 
@@ -42,7 +42,7 @@ with processes.joined(torch.device("cpu")):
         return loss, {"loss": loss}
 
     averaged = Stage(epochs=1, learning_rate=0.05, batch=7, optimiser="sgd", ema=0.5)
-    train_stage(lab, "averaged", {"net": normed}, lab.learnt, averaged, normed_step)
+    train_stage(tiny.run, "averaged", {"net": normed}, tiny.data, averaged, normed_step)
     total = torch.stack([net[1].weight.sum(), normed[1].running_mean.sum(), normed[2].weight.sum()]).detach()
     if processes.count() > 1:
         gathered = [torch.zeros(3) for _ in range(processes.count())]

@@ -76,7 +76,7 @@ def test_evaluate_reproduces_the_card_exactly(data, unbroken, tmp_path):
         app, ["evaluate", str(unbroken / "bundle"), "--data", str(data), "--out", str(written)]
     )
     assert result.exit_code == 0, result.output
-    assert "equals the card" in result.output
+    assert "The measurement equals the card." in result.output
     bundle = load_bundle({p.name: p.read_bytes() for p in (unbroken / "bundle").iterdir()})
     assert json.loads(written.read_text()) == bundle.manifest.evaluation["test"]
     accuracy = bundle.manifest.evaluation["test"]["policy"]["accuracy"]

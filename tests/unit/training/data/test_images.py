@@ -11,8 +11,9 @@ from training.data import layouts
 from training.data.folders import read_folders, unpacked
 from training.data.images import DataError, Images, centred, fold_of, prefetched, read_now, split_groups
 from training.data.layouts import open_splits
-from training.run.lab import Run, open_lab
+from training.run.folder import Run
 from training.run.recipe import RECIPES, load_recipe, recipe_names
+from training.run.splits import open_run
 
 
 def read_split(folder: Path, hr_size: int, lr_size: int) -> Images:
@@ -210,11 +211,11 @@ def test_images_read_larger_show_their_middle_and_only_crops_see_the_rim(
     recipe = replace(load_recipe("smoke"), crop_from=20)
     run = Run(out=data.parent / "out", seed=0, device=torch.device("cpu"))
     first = torch.tensor([0])
-    with open_lab(recipe, data, run) as lab:
-        assert lab.crops is not None
-        larger, _ = lab.crops.pixels(first)
-        hr, lr = lab.images.pixels(first)
-        assert [lab.test.pixels(first)[0].shape, larger.shape] == [(1, 3, 16, 16), (1, 3, 20, 20)]
+    with open_run(recipe, data, run) as splits:
+        assert splits.crop is not None
+        larger, _ = splits.crop.source.pixels(first)
+        hr, lr = splits.images.pixels(first)
+        assert [splits.test.pixels(first)[0].shape, larger.shape] == [(1, 3, 16, 16), (1, 3, 20, 20)]
     assert torch.equal(hr, larger[..., 2:18, 2:18])
     blocks = hr.float().reshape(1, 3, 4, 4, 4, 4).mean((3, 5))  # (1, 3, row, 4 px, col, 4 px)
     assert torch.equal(lr.float(), blocks.round())

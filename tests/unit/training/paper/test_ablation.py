@@ -9,10 +9,10 @@ import torch
 
 from models.backbones import build_backbone
 from models.policy import PolicyConfig, PolicyNetwork
-from tests.support.lab import tiny_lab
-from training.methods.crossfit import sole_judge
-from training.methods.fixed import FIXED_H
-from training.methods.patchdrop import streams
+from tests.support.training import tiny_run
+from training.methods.baselines import FIXED_H
+from training.methods.out_of_fold import in_sample_ensemble
+from training.methods.patchdrop import mixed_streams
 from training.paper import ablation
 from training.product import choose
 from training.product.choose import Gate, Score
@@ -25,7 +25,7 @@ Scored = namedtuple("Scored", "logits predictor prices")
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """What was scored under which name, and what was trained, in folds = 1."""
-    lab = tiny_lab(tmp_path_factory.mktemp("ablation"), folds=1, augmentation="none")
+    lab = tiny_run(tmp_path_factory.mktemp("ablation"), folds=1, augmentation="none")
     torch.manual_seed(0)
     hr, lr, filled = (build_backbone("resnet8", 3).eval() for _ in range(3))
     for network in (hr, lr, filled):
@@ -33,24 +33,24 @@ def run(tmp_path_factory):
     policy = PolicyNetwork(
         PolicyConfig(backbone="resnet8", input_size=8, views=8, uncertainty_exponent=1.0)
     ).eval()
-    classifier = streams(lab, filled, lr, fill="lr", exponent=0.35)
+    classifier = mixed_streams(filled, lr, 8, fill="lr", exponent=0.35)
     product = SimpleNamespace(
         classifier=classifier,
         policy=policy,
         candidates={"values": policy},
-        jury=sole_judge(classifier, lab.images),
+        ensemble=in_sample_ensemble(classifier, lab.splits.images),
     )
     scored, trained, folds, lost = [], {}, [], []
 
-    def score_logits(logits, predictor, _lab, prices=None):
+    def score_logits(logits, predictor, _images, _indices, _device, prices=None):
         scored.append(Scored(logits, predictor, prices))
         return Score(accuracy=len(scored) - 1, confidence=0.0)
 
-    def train_classifier(_lab, stage, _network, view, _indices, _config, *, teacher=None):
+    def train_classifier(_run, stage, _network, view, _data, _config, *, teacher=None):
         trained[stage] = (view, teacher)
 
-    def train_jury(given, *_networks):
-        folds.append(given.recipe.folds)
+    def train_ensemble(_run, _splits, recipe, *_networks):
+        folds.append(recipe.folds)
 
     def calibrated_gate(confidence, may_lose):
         lost.append(may_lose)
@@ -60,10 +60,13 @@ def run(tmp_path_factory):
         patch.setattr(choose, "score_logits", score_logits)
         patch.setattr(choose, "calibrated_gate", calibrated_gate)
         patch.setattr(ablation, "train_classifier", train_classifier)
-        patch.setattr(ablation, "train_jury", train_jury)
-        for name in ("ask", "train_values", "train_policy"):
+        patch.setattr(ablation, "train_ensemble", train_ensemble)
+        for name in ("answer_table", "train_values", "train_policy"):
             patch.setattr(ablation, name, lambda *_arguments, **_options: None)
-        measured = ablation.measure_ablation(SimpleNamespace(lab=lab, hr=hr, lr=lr, product=product))
+        networks = SimpleNamespace(
+            run=lab.run, splits=lab.splits, recipe=lab.recipe, data=lab.data, hr=hr, lr=lr, product=product
+        )
+        measured = ablation.measure_ablation(networks)
     by_name = {
         name: scored[int(score["accuracy"])]
         for name, score in (measured["scores"] | measured["prices"]).items()
@@ -76,14 +79,16 @@ def run(tmp_path_factory):
 def logits(run, **changes):
     policy = run.product.policy
     before, policy.config = policy.config, replace(policy.config, **changes)
-    answer = policy_logits(policy, run.lab.images, run.lab.validation, run.product.classifier.coarse)
+    answer = policy_logits(
+        policy, run.lab.splits.images, run.lab.splits.validation, run.product.classifier.coarse
+    )
     policy.config = before
     return answer
 
 
 def validation_tiles(run):
-    hr, lr, labels = batch_of(run.lab.images, run.lab.validation, run.lab.run.device)
-    return Batch(hr=hr, lr=lr, labels=labels, chosen=run.lab.validation, progress=0.0, symmetry=0)
+    hr, lr, labels = batch_of(run.lab.splits.images, run.lab.splits.validation, run.lab.run.device)
+    return Batch(hr=hr, lr=lr, labels=labels, chosen=run.lab.splits.validation, progress=0.0, symmetry=0)
 
 
 def test_what_is_shipped_is_scored_as_it_is(run):

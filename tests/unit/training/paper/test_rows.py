@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from models.policy import PolicyConfig, PolicyNetwork
-from tests.support.lab import tiny_lab
+from tests.support.training import tiny_run
 from training.methods.bagnet import REPEATS, WARM_UP
-from training.methods.fixed import FIXED_V, fixed_masks
+from training.methods.baselines import FIXED_V, fixed_masks
 from training.methods.patchdrop import Trained
 from training.paper import augmented, compared, timed
 from training.paper import networks as networks_module
@@ -47,11 +47,17 @@ class Looks(PolicyNetwork):
         return lr[:, 0].transpose(1, 2).flatten(1)
 
 
+def named(lab, **networks):
+    """Networks of these names only."""
+    return SimpleNamespace(run=lab.run, splits=lab.splits, recipe=lab.recipe, **networks)
+
+
 @pytest.fixture
 def lab(tmp_path):
-    made = tiny_lab(tmp_path, mean=(127.0,) * 3)
+    made = tiny_run(tmp_path, mean=(127.0,) * 3)
     labels = torch.tensor([0] * 12 + [1] * 8 + [2] * 4)
-    return replace(made, test=replace(made.test, labels=labels, lr=made.test.lr // 2 + 60))
+    test = made.splits.test
+    return made.with_splits(test=replace(test, labels=labels, lr=test.lr // 2 + 60))
 
 
 @pytest.mark.parametrize(
@@ -72,16 +78,19 @@ def lab(tmp_path):
 def test_a_row_without_a_choice_is_of_its_own_network(lab, rows, own, bought):
     names = ("hr", "lr", "super_resolved", "generator", "student", "coupled", "bagnet")
     names += ("cutout", "hard_positives")
-    networks = SimpleNamespace(lab=lab, **{name: Says(0 if name == own else 2) for name in names})
+    networks = named(lab, **{name: Says(0 if name == own else 2) for name in names})
     (row,) = rows(networks)
     assert (row.accuracy, row.mean_patches) == (SHARES[0], bought)
 
 
 def test_a_policys_choices_are_of_the_test_split_its_thresholds_of_validation(lab):
-    row = policy_row(lab, "patchdrop", "pt", Looks(), Says(1))
+    row = policy_row(named(lab), "patchdrop", "pt", Looks(), Says(1))
     placed, wanted = (
         (images.lr[:, 0].float() - 127) / 128
-        for images in (replace(lab.images, lr=lab.images.lr[lab.validation]), lab.test)
+        for images in (
+            replace(lab.splits.images, lr=lab.splits.images.lr[lab.splits.validation]),
+            lab.splits.test,
+        )
     )
     placed, wanted = (values.transpose(1, 2).flatten(1) for values in (placed, wanted))
     assert torch.equal(row.selected, wanted >= 0)
@@ -100,7 +109,7 @@ def with_patchdrop(lab, stages, **networks):
         return Says({"ft1": 0, "ft2": 1}[stage])
 
     trained = {stage: Trained(Looks(), Says(2)) for stage in stages}
-    return SimpleNamespace(lab=lab, tuned=tuned, calls=calls, **networks), trained
+    return named(lab, tuned=tuned, calls=calls, **networks), trained
 
 
 def test_a_baseline_is_hr_cnn_as_it_is_then_tuned_stage_after_stage(lab):
@@ -131,10 +140,10 @@ def test_bagnets_baselines_are_tuned_too_and_choosing_takes_its_time(lab):
 
 
 def test_the_product_its_rivals_and_the_oracle_share_one_classifier(lab):
-    networks = SimpleNamespace(lab=lab, streams=Says(2))
+    networks = named(lab, streams=Says(2))
     networks.chooser = lambda _name, size: lambda lr: fixed_masks(FIXED_V, size, len(lr))
     networks.product = SimpleNamespace(
-        classifier=Says(0), policy=Looks(), chosen="values", validation={}, doubt={}
+        classifier=Says(0), policy=Looks(), chosen="values", validation={}, uncertainty={}
     )
     for rows in (compared.product, compared.oracle):
         (row,) = rows(networks)
@@ -148,14 +157,14 @@ def test_the_product_its_rivals_and_the_oracle_share_one_classifier(lab):
 
 
 def test_hard_positives_ask_the_policy_of_ft1(lab, monkeypatch):
-    networks = Networks(lab)
+    networks = Networks(*lab.parts)
     vars(networks)["patchdrop"] = {stage: Trained(stage, None) for stage in ("pt", "ft1", "ft2")}
-    monkeypatch.setattr(networks_module, "train_with_hard_positives", lambda _lab, policy: policy)
+    monkeypatch.setattr(networks_module, "train_with_hard_positives", lambda *given: given[-1])
     assert networks.hard_positives == "ft1"
 
 
 def test_stn_buys_where_saliency_is_highest(lab):
-    networks = Networks(lab)
+    networks = Networks(*lab.parts)
     vars(networks)["saliency"] = SimpleNamespace(
         patch_saliency=lambda lr: torch.arange(16.0).repeat(len(lr), 1)
     )
@@ -169,8 +178,8 @@ def test_a_baseline_is_tuned_on_its_own_choices(lab, monkeypatch, stage, one_str
         networks_module, "train_masked", lambda *rest, **named: given.extend(rest) or options.update(named)
     )
     start = Says(0)
-    tuned = Networks(lab).tuned("fixed_v", 5, stage, start, "bagnet_")
+    tuned = Networks(*lab.parts).tuned("fixed_v", 5, stage, start, "bagnet_")
     assert (given[1], options) == (f"bagnet_fixed_v_{stage}", {"one_stream": one_stream})
     assert given[2] is tuned is not start
     assert torch.equal(given[3](torch.zeros(2, 3, 4, 4)), fixed_masks(FIXED_V, 5, 2))
-    assert given[4] == replace(lab.recipe.stage(stage), patience=0)
+    assert given[5] == replace(lab.recipe.stage(stage), patience=0)

@@ -5,10 +5,16 @@ import torch
 
 from models.preprocess import mask_image
 from models.symmetry import SYMMETRIES, dihedral, dihedral_patches
-from training.methods.crossfit import Table, fit_temperature
-from training.methods.fixed import FIXED_H, FIXED_V, fixed_masks, in_fixed_order
-from training.methods.masks import CENTRES, asking_masks, masks_of_sizes, top_masks, training_masks
-from training.methods.stochastic import stochastic_masks, survival_weights
+from training.methods.baselines import (
+    FIXED_H,
+    FIXED_V,
+    fixed_masks,
+    in_fixed_order,
+    stochastic_masks,
+    survival_weights,
+)
+from training.methods.masks import CENTRES, masks_of_sizes, query_masks, top_masks, training_masks
+from training.methods.out_of_fold import AnswerTable, fit_temperature
 from training.product.choose import fusion_exponent, threshold_for
 from training.run.evaluate import paired_bootstrap
 
@@ -71,7 +77,7 @@ def spread(masks):
     return float((weights * ((CENTRES - middle.unsqueeze(1)) ** 2).sum(2)).sum(1).mean())
 
 
-@pytest.mark.parametrize("draw", [lambda: training_masks(4000, 0.0), lambda: asking_masks(400, 11)[:, 1:]])
+@pytest.mark.parametrize("draw", [lambda: training_masks(4000, 0.0), lambda: query_masks(400, 11)[:, 1:]])
 def test_half_of_the_random_masks_lie_together(draw):
     torch.manual_seed(0)
     masks = draw().reshape(-1, 16)
@@ -91,7 +97,7 @@ def test_a_third_of_the_training_masks_is_full():
 
 
 def test_asking_begins_with_the_empty_choice():
-    sizes = asking_masks(5, 6).sum(2)
+    sizes = query_masks(5, 6).sum(2)
     assert sizes[:, 0].tolist() == [0] * 5
     assert 1 <= sizes[:, 1:].min() <= sizes.max() <= 10
 
@@ -121,7 +127,7 @@ def test_the_fusion_exponent_is_best_for_one_to_eight_patches():
     hr = torch.where(few.unsqueeze(1), torch.tensor([0.9, 0.1]), torch.tensor([0.0, 1.0]))
     lr = torch.where(few.unsqueeze(1), torch.tensor([0.0, 1.0]), torch.tensor([1.0, 0.0]))
     labels = torch.zeros(12, dtype=torch.int64)
-    table = Table(indices=torch.arange(12), masks=masks, hr=hr.unsqueeze(1), lr=lr, labels=labels)
+    table = AnswerTable(indices=torch.arange(12), masks=masks, hr=hr.unsqueeze(1), lr=lr, labels=labels)
     assert fusion_exponent(table) <= 0.42
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.policy import PolicyConfig, PolicyNetwork
-from tests.support.lab import tiny_lab
+from tests.support.training import tiny_run
 from training.product import choose
 from training.run.evaluate import policy_logits
 
@@ -31,7 +31,11 @@ class Streams:
 
 @pytest.fixture
 def lab(tmp_path):
-    return tiny_lab(tmp_path)
+    return tiny_run(tmp_path)
+
+
+def validation(lab):
+    return lab.splits.images, lab.splits.validation
 
 
 @pytest.fixture
@@ -47,17 +51,20 @@ def policy(monkeypatch):
 
 
 def test_honest_doubt_is_weighed(policy, lab):
-    found = choose.weigh_doubt(policy, Streams(honest=True), lab)
-    assert tuple(found) == choose.DOUBT_EXPONENTS
+    found = choose.weigh_uncertainty(policy, Streams(honest=True), *validation(lab))
+    assert tuple(found) == choose.UNCERTAINTY_EXPONENTS
     chosen = policy.config.uncertainty_exponent
     assert chosen >= 1
     assert found[chosen] == max(found.values())
     assert found[chosen].accuracy == 1.0 > found[0.0].accuracy
-    assert choose.score(policy, Streams(honest=True), lab, Streams(honest=True).coarse) == found[chosen]
+    assert (
+        choose.score(policy, Streams(honest=True), *validation(lab), Streams(honest=True).coarse)
+        == found[chosen]
+    )
 
 
 def test_doubt_that_misleads_is_left_out(policy, lab):
-    choose.weigh_doubt(policy, Streams(honest=False), lab)
+    choose.weigh_uncertainty(policy, Streams(honest=False), *validation(lab))
     assert policy.config.uncertainty_exponent == 0
 
 
@@ -65,8 +72,8 @@ def test_doubt_that_misleads_is_left_out(policy, lab):
 def test_the_operating_point_counts_doubt(policy, lab, patches):
     policy.config = replace(policy.config, uncertainty_exponent=1.0)
     coarse = Streams(honest=True).coarse
-    before = policy_logits(policy, lab.images, lab.validation, coarse)
-    choose.place_operating_point(policy, lab, lab.validation, patches, coarse)
-    placed = policy_logits(policy, lab.images, lab.validation, coarse)
+    before = policy_logits(policy, lab.splits.images, lab.splits.validation, coarse)
+    choose.place_operating_point(policy, *validation(lab), patches, coarse)
+    placed = policy_logits(policy, lab.splits.images, lab.splits.validation, coarse)
     wanted = before >= choose.threshold_for(before, patches)
     assert torch.equal(placed >= 0, wanted)

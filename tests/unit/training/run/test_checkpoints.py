@@ -1,3 +1,7 @@
+"""Checkpoints: written whole or not at all, and restored strictly."""
+
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -19,11 +23,13 @@ def trained(network: nn.Module, steps: int, optimiser: torch.optim.Optimizer) ->
         optimiser.step()
 
 
-def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
+def test_write_atomically_leaves_the_old_file_when_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.safetensors"
     save_tensors(path, {"x": torch.ones(2)}, {"epoch": 1})
 
-    def power_cut(_descriptor):
+    def power_cut(_descriptor: int) -> None:
         raise OSError("power cut")
 
     monkeypatch.setattr("os.fsync", power_cut)
@@ -33,14 +39,16 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert (tensors["x"].tolist(), facts) == ([1.0, 1.0], {"epoch": 1})
 
 
-def test_of_several_processes_the_first_one_writes(tmp_path, monkeypatch):
+def test_write_atomically_writes_in_the_first_process_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for rank in ("1", "0"):
         monkeypatch.setenv("RANK", rank)
         write_atomically(tmp_path / f"rank{rank}", b"here")
     assert [path.name for path in tmp_path.iterdir()] == ["rank0"]
 
 
-def test_optimiser_moments_come_back(tmp_path):
+def test_load_training_restores_the_optimisers_moments(tmp_path: Path) -> None:
     torch.manual_seed(0)
     first, second = nn.Linear(3, 2), nn.Linear(3, 2)
     one, two = (torch.optim.AdamW(network.parameters(), 0.1) for network in (first, second))
@@ -52,7 +60,7 @@ def test_optimiser_moments_come_back(tmp_path):
     assert torch.equal(first.weight, second.weight)
 
 
-def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+def test_load_training_refuses_another_network(tmp_path: Path) -> None:
     network = nn.Linear(3, 2)
     save_training(tmp_path / "c", {"network": network}, torch.optim.AdamW(network.parameters()), {})
     other = nn.Linear(4, 2)
