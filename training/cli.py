@@ -33,7 +33,7 @@ data_app = typer.Typer(no_args_is_help=True, help="Check a data set before train
 app.add_typer(data_app, name="data")
 
 
-class Device(StrEnum):
+class DeviceChoice(StrEnum):
     """Device to train on."""
 
     auto = "auto"
@@ -54,7 +54,9 @@ RecipeArgument = Annotated[str, typer.Argument(help="Name of a shipped recipe, o
 RecipeOption = Annotated[str, typer.Option(help="Name of a shipped recipe, or path to a recipe file.")]
 DataOption = Annotated[Path, typer.Option(help=DATA_HELP)]
 OutOption = Annotated[Path, typer.Option(help="Folder for checkpoints, metrics and results.")]
-DeviceOption = Annotated[Device, typer.Option(help="Device to train on. 'auto' uses a GPU if there is one.")]
+DeviceOption = Annotated[
+    DeviceChoice, typer.Option(help="Device to train on. 'auto' uses a GPU if there is one.")
+]
 CompileOption = Annotated[
     bool, typer.Option("--compile", help="Use torch.compile. It costs about a minute in each stage.")
 ]
@@ -64,8 +66,9 @@ SeedsOption = Annotated[
 
 
 @app.callback()
-def prepare() -> None:
+def loupe_train() -> None:
     """Train and evaluate bundles, and reproduce the paper's tables and figures."""
+    # Before torch allocates anything: every command trains or predicts.
     keep_freed_memory()
 
 
@@ -79,7 +82,7 @@ def fit_command(
     version: Annotated[
         str, typer.Option(help="Version of the bundle. Every plan made with it carries it.")
     ] = "1.0.0",
-    device: DeviceOption = Device.auto,
+    device: DeviceOption = DeviceChoice.auto,
     compiled: CompileOption = False,
 ) -> None:
     """Train every stage of a recipe and write the bundle with its card to OUT/bundle."""
@@ -133,7 +136,7 @@ def table_command(
     row: Annotated[
         list[str] | None, typer.Option(help="Row to measure. Repeat the option for several. Default: all.")
     ] = None,
-    device: DeviceOption = Device.auto,
+    device: DeviceOption = DeviceChoice.auto,
     compiled: CompileOption = False,
 ) -> None:
     """Measure the rows of a table of the paper and write OUT/report/table<N>-<data>.{md,json,png}.
@@ -157,7 +160,7 @@ def ablation_command(
     data: DataOption,
     out: OutOption,
     seed: Annotated[int, typer.Option(help="Seed whose networks are measured.")] = 0,
-    device: DeviceOption = Device.auto,
+    device: DeviceOption = DeviceChoice.auto,
     compiled: CompileOption = False,
 ) -> None:
     """Measure what each part of the product is worth on validation: OUT/report/ablation-<data>.{md,json}."""
@@ -178,7 +181,7 @@ def figures_command(
         bool,
         typer.Option(help="Also train for Fig. 5: other ratios of HR to LR, other sigmas. Takes hours."),
     ] = False,
-    device: DeviceOption = Device.auto,
+    device: DeviceOption = DeviceChoice.auto,
     compiled: CompileOption = False,
 ) -> None:
     """Draw the paper's figures, and the frontier of the rows measured in OUT, into OUT/report.
@@ -211,7 +214,14 @@ def check_command(
 
 @contextmanager
 def _opened(
-    recipe: str, data: Path, out: Path, seed: int | None, device: Device, compiled: bool, *, resume: bool
+    recipe: str,
+    data: Path,
+    out: Path,
+    seed: int | None,
+    device: DeviceChoice,
+    compiled: bool,
+    *,
+    resume: bool,
 ) -> Iterator[tuple[Run, Splits, Recipe]]:
     """Open the run's folder and its data; yields what training functions take."""
     chosen = load_recipe(recipe)
@@ -239,7 +249,7 @@ def _user_errors() -> Iterator[None]:
         raise typer.BadParameter(str(error)) from error
 
 
-def _device(choice: Device) -> torch.device:
-    if choice is Device.auto:
+def _device(choice: DeviceChoice) -> torch.device:
+    if choice is DeviceChoice.auto:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(choice.value)

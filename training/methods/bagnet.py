@@ -14,7 +14,7 @@ from models.grid import GRID, PATCHES
 from models.preprocess import Fill
 from training.data.images import ImageSource
 from training.run.batches import Batch, TrainingImages, batch_of
-from training.run.evaluate import Predictor
+from training.run.evaluate import TilePredictor
 from training.run.folder import Run
 from training.run.initial_weights import new_network
 from training.run.loop import train_stage
@@ -89,7 +89,7 @@ def train_bagnet(run: Run, data: TrainingImages, backbone: str, config: Stage) -
 
 @torch.inference_mode()
 def milliseconds_per_image(
-    predictor: Predictor, images: ImageSource, selected: Tensor, device: torch.device
+    predictor: TilePredictor, images: ImageSource, selected: Tensor, device: torch.device
 ) -> float:
     """Return the median time to classify the first len(selected) images in one batch, per image."""
     hr, lr, _ = batch_of(images, torch.arange(len(selected)), device)

@@ -13,7 +13,7 @@ from models.two_stream import TwoStreamClassifier
 from training.methods.fine_tune import train_jointly
 from training.methods.out_of_fold import Classifier, in_sample_ensemble
 from training.methods.reinforce import train_policy
-from training.run.evaluate import Predictor
+from training.run.evaluate import TilePredictor
 from training.run.folder import Run
 from training.run.recipe import Recipe
 from training.run.seeds import seed_start
@@ -77,7 +77,7 @@ def train_patchdrop(
         yield stage, Trained(policy, classifier)
 
 
-def served(stage: str, classifier: Classifier) -> Predictor:
+def served(stage: str, classifier: Classifier) -> TilePredictor:
     """Return how a stage's classifier answers: Pt and Ft-1 by the HR stream alone, Ft-2 by both."""
 
     def hr_alone(hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from models.preprocess import upsample
 from training.methods.classifiers import frozen, train_classifier
 from training.run.batches import Batch, TrainingImages
-from training.run.evaluate import Predictor
+from training.run.evaluate import TilePredictor
 from training.run.folder import Run
 from training.run.loop import train_stage
 from training.run.recipe import Stage
@@ -146,7 +146,7 @@ def train_super_resolved(
     return train_classifier(run, "srgan_cnn", network, view, data, config)
 
 
-def super_resolved_predictor(generator: SuperResolver, classifier: nn.Module) -> Predictor:
+def super_resolved_predictor(generator: SuperResolver, classifier: nn.Module) -> TilePredictor:
     """Return a predictor on super-resolved LR; it ignores HR and the choice of patches."""
 
     def predictor(_hr: Tensor, lr: Tensor, _selected: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from training.paper.networks import Networks
 from training.product import choose
 from training.product.stages import new_value_policy, train_ensemble
 from training.product.train_values import train_values
-from training.run.evaluate import Predictor, is_right, policy_logits, predict
+from training.run.evaluate import TilePredictor, is_right, policy_logits, predict
 
 PRICE_SPREAD = 0.75
 """Standard deviation of the logarithm of a patch's price in the comparison with prices."""
@@ -54,7 +54,7 @@ def measure_ablation(networks: Networks) -> dict[str, Any]:
 
 
 def _score(
-    networks: Networks, logits: Tensor, predictor: Predictor | None = None, prices: Tensor | None = None
+    networks: Networks, logits: Tensor, predictor: TilePredictor | None = None, prices: Tensor | None = None
 ) -> choose.Score:
     """Score a preference on validation, with the product's classifier unless another one is given."""
     splits = networks.splits
@@ -62,17 +62,17 @@ def _score(
     return choose.score_logits(logits, answers, splits.images, splits.validation, networks.run.device, prices)
 
 
-def _exponent_one(networks: Networks) -> Predictor:
+def _exponent_one(networks: Networks) -> TilePredictor:
     plain = copy.copy(networks.product.classifier)
     plain.fusion_exponent = 1.0
     return plain
 
 
-def _hr_alone(networks: Networks) -> Predictor:
+def _hr_alone(networks: Networks) -> TilePredictor:
     return served("ft1", networks.product.classifier)
 
 
-def _zero_filled(networks: Networks) -> Predictor:
+def _zero_filled(networks: Networks) -> TilePredictor:
     """Mask-trained like the product's, but with zeros where nothing was bought."""
     network = copy.deepcopy(networks.hr).requires_grad_(True)
     view, config = filled_view("zero"), networks.recipe.stage("filled")
@@ -80,11 +80,11 @@ def _zero_filled(networks: Networks) -> Predictor:
     return _with_hr(networks, network, "zero")
 
 
-def _not_mask_trained(networks: Networks) -> Predictor:
+def _not_mask_trained(networks: Networks) -> TilePredictor:
     return _with_hr(networks, networks.hr, networks.recipe.fill)
 
 
-def _taught(networks: Networks) -> Predictor:
+def _taught(networks: Networks) -> TilePredictor:
     """Mask-trained like the product's, but with HR-CNN on the whole tile as its teacher."""
     recipe, teacher = networks.recipe, networks.hr
     network = copy.deepcopy(teacher).requires_grad_(True)
@@ -164,7 +164,7 @@ def _fixed_h_in_tiles(networks: Networks) -> Tensor:
     return in_fixed_order(_logits(networks, networks.product.policy), FIXED_H)
 
 
-CLASSIFIERS: dict[str, Callable[[Networks], Predictor]] = {
+CLASSIFIERS: dict[str, Callable[[Networks], TilePredictor]] = {
     "fusion weight of eq. 7 (exponent 1)": _exponent_one,
     "no LR stream": _hr_alone,
     "zero fill instead of LR fill": _zero_filled,

@@ -27,7 +27,7 @@ from training.paper.oracle import oracle_masks
 from training.paper.rows import Row
 from training.product import choose
 from training.product.stages import Product
-from training.run.evaluate import Predictor
+from training.run.evaluate import TilePredictor
 
 ORACLE_SIZES = (1, 2, 4, 6, 8)
 
@@ -126,7 +126,7 @@ def oracle(networks: Networks) -> Rows:
     yield Row(method="oracle", stage="", right=rights[size], selected=masks[size], facts={"curve": curve})
 
 
-def _accuracy_at(networks: Networks, predictor: Predictor, size: int) -> float:
+def _accuracy_at(networks: Networks, predictor: TilePredictor, size: int) -> float:
     selected = torch.zeros(len(networks.splits.test.labels), PATCHES).bool()
     selected[:, :size] = True
     return float(right_on_test(networks, predictor, selected).mean())

@@ -16,7 +16,7 @@ from training.paper.networks import Networks
 from training.paper.rows import Row
 from training.product.choose import threshold_for
 from training.run.batches import batch_of
-from training.run.evaluate import INFERENCE_BATCH, Coarse, Predictor, policy_logits, right_on
+from training.run.evaluate import INFERENCE_BATCH, Coarse, TilePredictor, policy_logits, right_on
 from training.run.splits import Splits
 
 CURVE_SIZES = (1, 2, 4, 6, 8, 12)
@@ -24,7 +24,7 @@ CURVE_SIZES = (1, 2, 4, 6, 8, 12)
 Rows = Iterator[Row]
 
 
-def plain_row(networks: Networks, method: str, predictor: Predictor, *, bought: bool) -> Row:
+def plain_row(networks: Networks, method: str, predictor: TilePredictor, *, bought: bool) -> Row:
     """A method that buys all or nothing."""
     selected = torch.full((len(networks.splits.test.labels), PATCHES), bought)
     right = right_on_test(networks, predictor, selected)
@@ -36,7 +36,7 @@ def policy_row(
     method: str,
     stage: str,
     policy: PolicyNetwork,
-    predictor: Predictor,
+    predictor: TilePredictor,
     coarse: Coarse | None = None,
 ) -> Row:
     """Greedy choices at utility 0.5; the curve's thresholds are placed on validation."""
@@ -54,7 +54,7 @@ def policy_row(
 
 
 def chooser_row(
-    networks: Networks, method: str, name: str, stage: str, size: int, predictor: Predictor
+    networks: Networks, method: str, name: str, stage: str, size: int, predictor: TilePredictor
 ) -> Row:
     """What one of CHOOSERS buys when it buys `size`; a mean where it draws."""
     draws = _draws(networks, name, size)
@@ -63,7 +63,7 @@ def chooser_row(
     return Row(method=method, stage=stage, right=right, selected=draws[0], facts={"curve": curve})
 
 
-def chooser_curve(networks: Networks, name: str, predictor: Predictor) -> list[list[float]]:
+def chooser_curve(networks: Networks, name: str, predictor: TilePredictor) -> list[list[float]]:
     """[[S, accuracy], ...] of one of CHOOSERS."""
     return [
         [float(size), _mean_accuracy(networks, predictor, _draws(networks, name, size))]
@@ -71,7 +71,7 @@ def chooser_curve(networks: Networks, name: str, predictor: Predictor) -> list[l
     ]
 
 
-def sharp_predictor(network: nn.Module) -> Predictor:
+def sharp_predictor(network: nn.Module) -> TilePredictor:
     """A network on whole sharp tiles."""
 
     def predictor(hr: Tensor, _lr: Tensor, _selected: Tensor) -> Tensor:
@@ -80,7 +80,7 @@ def sharp_predictor(network: nn.Module) -> Predictor:
     return predictor
 
 
-def coarse_predictor(network: nn.Module, lr_input: int) -> Predictor:
+def coarse_predictor(network: nn.Module, lr_input: int) -> TilePredictor:
     """A network on upsampled LR tiles."""
 
     def predictor(_hr: Tensor, lr: Tensor, _selected: Tensor) -> Tensor:
@@ -95,12 +95,12 @@ def baseline_size(splits: Splits, policy: PolicyNetwork) -> int:
     return max(1, math.ceil(float(bought.double().sum(1).mean())))
 
 
-def right_on_test(networks: Networks, predictor: Predictor, selected: Tensor) -> Tensor:
+def right_on_test(networks: Networks, predictor: TilePredictor, selected: Tensor) -> Tensor:
     """1 where a test image is labelled rightly when `selected` bool (N, 16) are bought: float32 (N,)."""
     return right_on(predictor, networks.splits.test, selected, networks.run.device).float()
 
 
-def _mean_accuracy(networks: Networks, predictor: Predictor, draws: Sequence[Tensor]) -> float:
+def _mean_accuracy(networks: Networks, predictor: TilePredictor, draws: Sequence[Tensor]) -> float:
     return sum(float(right_on_test(networks, predictor, draw).mean()) for draw in draws) / len(draws)
 
 

@@ -9,13 +9,13 @@ from tqdm import tqdm
 from models.grid import PATCHES
 from training.data.images import ImageSource
 from training.run.batches import batch_of
-from training.run.evaluate import Predictor, inference_batches
+from training.run.evaluate import TilePredictor, inference_batches
 from training.run.machine import inference_precision
 
 
 @torch.inference_mode()
 def oracle_masks(
-    predictor: Predictor, images: ImageSource, indices: Tensor, sizes: Sequence[int], device: torch.device
+    predictor: TilePredictor, images: ImageSource, indices: Tensor, sizes: Sequence[int], device: torch.device
 ) -> dict[int, Tensor]:
     """For each size, what greedy search with the label in hand buys of images[indices]: bool (M, 16).
 
@@ -34,7 +34,7 @@ def oracle_masks(
     return {size: torch.cat(masks) for size, masks in found.items()}
 
 
-def _one_more(predictor: Predictor, hr: Tensor, lr: Tensor, labels: Tensor, bought: Tensor) -> Tensor:
+def _one_more(predictor: TilePredictor, hr: Tensor, lr: Tensor, labels: Tensor, bought: Tensor) -> Tensor:
     gains = torch.full(bought.shape, -1.0, device=bought.device)
     for patch in range(PATCHES):
         tried = bought.clone()

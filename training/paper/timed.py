@@ -18,7 +18,7 @@ from training.paper.measure_rows import (
 )
 from training.paper.networks import Networks
 from training.paper.rows import Row
-from training.run.evaluate import Predictor
+from training.run.evaluate import TilePredictor
 
 SPEED_IMAGES = 64
 
@@ -60,7 +60,7 @@ def bagnet_chooser(name: str) -> Callable[[Networks], Rows]:
     return rows
 
 
-def _after(choose: Callable[[Tensor], Tensor], predictor: Predictor) -> Predictor:
+def _after(choose: Callable[[Tensor], Tensor], predictor: TilePredictor) -> TilePredictor:
     """The same answers, but choosing is run first: its time counts."""
 
     def both(hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ def _after(choose: Callable[[Tensor], Tensor], predictor: Predictor) -> Predicto
     return both
 
 
-def _timed(networks: Networks, row: Row, predictor: Predictor) -> Row:
+def _timed(networks: Networks, row: Row, predictor: TilePredictor) -> Row:
     test, device = networks.splits.test, networks.run.device
     times = milliseconds_per_image(predictor, test, row.selected[:SPEED_IMAGES], device)
     return replace(row, facts=row.facts | {"milliseconds": times})

@@ -11,7 +11,7 @@ from models.two_stream import TwoStreamClassifier
 from training.data.images import ImageSource
 from training.methods.out_of_fold import AnswerTable
 from training.product.measure import CURVE_PATCHES
-from training.run.evaluate import Coarse, Predictor, policy_logits, predict
+from training.run.evaluate import Coarse, TilePredictor, policy_logits, predict
 
 EXPONENTS = (0.15, 0.25, 0.35, 0.5, 0.7, 1.0, 1.4)
 UNCERTAINTY_EXPONENTS = (0.0, 0.5, 1.0, 2.0)
@@ -80,7 +80,7 @@ class Score:
 
 def score(
     policy: PolicyNetwork,
-    predictor: Predictor,
+    predictor: TilePredictor,
     images: ImageSource,
     indices: Tensor,
     coarse: Coarse | None = None,
@@ -105,7 +105,7 @@ def weigh_uncertainty(
 
 def score_logits(
     logits: Tensor,
-    predictor: Predictor,
+    predictor: TilePredictor,
     images: ImageSource,
     indices: Tensor,
     device: torch.device,

@@ -27,7 +27,7 @@ from training.product.measure import measure
 from training.product.stages import train_product
 from training.run import processes
 from training.run.checkpoints import write_atomically
-from training.run.evaluate import Predictor, policy_logits, predict, right_on
+from training.run.evaluate import TilePredictor, policy_logits, predict, right_on
 from training.run.folder import Run
 from training.run.provenance import git_revision, hardware
 from training.run.recipe import Recipe
@@ -40,7 +40,7 @@ class Candidate:
 
     policy: PolicyNetwork
     classifier: TwoStreamClassifier
-    predictor: Predictor
+    predictor: TilePredictor
 
 
 def fit(run: Run, splits: Splits, recipe: Recipe, version: str = "1.0.0") -> Path:

@@ -16,7 +16,7 @@ CPU_PIXELS = 2**20
 for 20, which are no slower each."""
 RESAMPLES = 10_000
 
-Predictor = Callable[[Tensor, Tensor, Tensor], Tensor]
+TilePredictor = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Normalised hr (B, 3, H, H), lr (B, 3, h, h), selected bool (B, 16) -> probabilities (B, N)."""
 
 Coarse = Callable[[Tensor], Tensor]
@@ -51,7 +51,7 @@ def inference_batches(images: ImageSource, indices: Tensor, device: torch.device
 
 @torch.inference_mode()
 def predict(
-    predictor: Predictor,
+    predictor: TilePredictor,
     images: ImageSource,
     indices: Tensor,
     selected: Tensor,
@@ -70,7 +70,7 @@ def is_right(probabilities: Tensor, labels: Tensor) -> Tensor:
     return (probabilities.argmax(1) == labels).double()
 
 
-def right_on(predictor: Predictor, images: ImageSource, selected: Tensor, device: torch.device) -> Tensor:
+def right_on(predictor: TilePredictor, images: ImageSource, selected: Tensor, device: torch.device) -> Tensor:
     """Return 1.0 for every image classified correctly if `selected` bool (N, 16) are bought: float64 (N,)."""
     everything = torch.arange(len(images.labels))
     return is_right(predict(predictor, images, everything, selected, device), images.labels.cpu())

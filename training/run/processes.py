@@ -22,7 +22,7 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
-def count() -> int:
+def world_size() -> int:
     """Return how many processes train together."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
@@ -46,12 +46,12 @@ def joined(device: torch.device) -> Iterator[torch.device]:
 
 def share(chosen: Tensor) -> Tensor:
     """Return this process's part of a batch of indices (B,)."""
-    return chosen.tensor_split(count())[rank()]
+    return chosen.tensor_split(world_size())[rank()]
 
 
 def average_gradients(parameters: Iterable[nn.Parameter], weight: float) -> None:
     """Replace gradients by their sum over processes times `weight`, this process's share of the batch."""
-    if count() == 1:
+    if world_size() == 1:
         return
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     # One flat message (P,): a message for each parameter would wait for the network each time.
@@ -63,19 +63,19 @@ def average_gradients(parameters: Iterable[nn.Parameter], weight: float) -> None
 
 def average_buffers(networks: Iterable[nn.Module]) -> None:
     """Give every process the mean of the running statistics."""
-    if count() == 1:
+    if world_size() == 1:
         return
     for network in networks:
         for buffer in network.buffers():
             # Each process saw its own share of the batches; batch norm's integer counters are equal already.
             if buffer.is_floating_point():
                 dist.all_reduce(buffer)
-                buffer.div_(count())
+                buffer.div_(world_size())
 
 
 def average(values: dict[str, float]) -> dict[str, float]:
     """Return the means over processes of an epoch's metrics."""
-    if count() == 1:
+    if world_size() == 1:
         return values
     # Sorted: every process must put the same metric in the same place of the message.
     names = sorted(values)
@@ -83,10 +83,10 @@ def average(values: dict[str, float]) -> dict[str, float]:
     if dist.get_backend() == "nccl":
         means = means.cuda()
     dist.all_reduce(means)
-    return dict(zip(names, (means / count()).tolist(), strict=True))
+    return dict(zip(names, (means / world_size()).tolist(), strict=True))
 
 
 def wait() -> None:
     """Wait for every process: files that process 0 wrote before can be read afterwards."""
-    if count() > 1:
+    if world_size() > 1:
         dist.barrier()

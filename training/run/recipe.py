@@ -1,4 +1,4 @@
-"""A recipe: every choice of a training run, read from TOML. Unknown or missing keys are errors."""
+"""Recipes: every choice of a training run, read from TOML. Unknown or missing keys are errors."""
 
 import json
 import tomllib
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from models.grid import GRID
+from models.manifest import Mode
 from models.preprocess import Fill
 from models.symmetry import SYMMETRIES
 
@@ -15,83 +16,85 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 
 Augmentation = Literal["dihedral", "crop-flip", "none"]
 Optimiser = Literal["adamw", "adam", "sgd"]
-Layout = Literal["folders", "cifar10", "cifar100", "imagenet", "fmow", "pairs"]
+DataLayout = Literal["folders", "cifar10", "cifar100", "imagenet", "fmow", "pairs"]
 Start = Literal["scratch", "hr", "imagenet"]
-Mode = Literal["product", "paper"]
 
 SHIPPED_BY: dict[Mode, tuple[str, ...]] = {"product": ("filled", "values"), "paper": ("pt", "ft1", "ft2")}
-"""Stages that `fit` cannot do without."""
+"""Stages that a recipe must have for `fit`, by mode."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """How one stage is trained."""
+    """Settings of one training stage."""
 
     epochs: int
     learning_rate: float
-    """Peak; linear warm-up, then a half cosine to zero."""
+    """Peak rate, after a linear warm-up and before a half cosine to zero."""
     batch: int = 32
     optimiser: Optimiser = "adamw"
-    """sgd is Nesterov's, momentum 0.9."""
+    """Optimiser; sgd is Nesterov's with momentum 0.9."""
     weight_decay: float = 0.01
-    """On weights of convolutions and linear layers only."""
+    """Weight decay, on weights of convolutions and linear layers only."""
     label_smoothing: float = 0.1
-    """Stages that train a classifier alone only, not Ft."""
+    """Label smoothing, in stages that train only a classifier; Ft has none."""
     ema: float = 0.0
-    """Decay of the average of the weights that is kept in the end; 0 keeps the last weights."""
+    """Decay of the weight average that is kept in the end; 0 keeps the last weights."""
     patience: int = 0
-    """Stop after so many epochs without a better validation score; 0 runs every epoch."""
+    """Number of epochs without a better validation score after which the stage stops; 0 runs all epochs."""
+    # The rest is read by the stages that train a policy.
     sigma: float = 0.5
-    """Penalty of a wrong label; policy stages only."""
+    """Penalty of a wrong label (section 3.3)."""
     alpha_start: float = 0.7
     alpha_end: float = 0.95
-    """Eq. 11's alpha, raised linearly; policy stages only."""
+    """Eq. 11's alpha at the end; it rises linearly."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All of a run. Sizes in pixels, `tile_m` in metres."""
+    """All choices of a run. Sizes are in pixels, `tile_m` in metres."""
 
     name: str
     seed: int
     mode: Mode
-    """What `fit` ships: value regression on an LR-filled classifier, or the paper's Ft-2."""
-    data: Layout
+    """Policy that `fit` ships: value regression on an LR-filled classifier, or the paper's Ft-2."""
+    data: DataLayout
     augmentation: Augmentation
     crop_from: int = 0
-    """Random crops of hr_size are taken from so many pixels a side; 0 = from hr_size plus `pad`."""
+    """Side of the images that random crops of hr_size are taken from; 0 = hr_size plus `pad`."""
     pad: int = 0
-    """Reflected border for random crops."""
+    """Width of the reflected border for random crops."""
     hr_size: int
     lr_size: int
     tile_m: float
     mean: tuple[float, ...] = (127.0, 127.0, 127.0)
     std: tuple[float, ...] = (128.0, 128.0, 128.0)
-    """Of the input, per band, in 0..255; the default is that of the packaged ImageNet weights."""
+    """Scale of the input per band, as `mean` in 0..255; the defaults are the packaged ImageNet weights'."""
     fill: Fill = "lr"
-    """Not-bought pixels of the product's classifier; the paper's are always zero."""
+    """Content of not-bought pixels for the product's classifier; the paper's are always zero."""
+    # Backbones are names of models.backbones; the inputs are sizes that LR is upsampled to.
     policy_backbone: str
     hr_backbone: str
     lr_backbone: str
     policy_input: int
     lr_input: int
     pretrained: bool
-    """Start from the ImageNet weights that ship with the `train` extra (EfficientNet-Lite0)."""
+    """Whether to start from the ImageNet weights of the `train` extra (EfficientNet-Lite0)."""
     lr_start: Start = "hr"
-    """Where LR-CNN starts; the paper's is HR-CNN."""
+    """Initial weights of LR-CNN; the paper takes HR-CNN's."""
     bf16_on_cpu: bool = False
-    """Train in bf16 on the CPU too: pays for the CIFAR networks, not for depthwise convolutions."""
+    """Whether to train in bf16 on a CPU: it pays for the CIFAR networks, not for depthwise convolutions."""
     validation_per_class: int
     folds: int = 1
-    """Classifiers that judge the policy never saw the image: cross-fitting. 1 = the paper's way."""
+    """Folds of the out-of-fold ensemble; 1 = one classifier that has seen the images, as in the paper."""
     table_masks: int = 24
-    """Choices of patches that the jury is asked about, of each training image."""
+    """Choices of patches for each training image in the ensemble's table of answers."""
     policy_views: int = 1
-    """Symmetries that the product's policy averages over, 1 to 8; the stages train it on one at a time."""
+    """Symmetries that the served policy averages over, 1 to 8; training shows it one at a time."""
     start_patches: float = 4.0
     """Mean number of patches that the polish starts from."""
     target_patches: float = 4.0
     """Mean number of patches bought at the product's operating point, placed on validation."""
+    # One table of the file for each stage. One that is left out cannot be run: its rows stay empty.
     hr: Stage
     lr: Stage
     pt: Stage | None = None
@@ -106,50 +109,55 @@ class Recipe:
     pcn: Stage | None = None
     srgan: Stage | None = None
     srgan_cnn: Stage | None = None
-    """The classifier of what SRGAN makes; None = the schedule of `lr`."""
+    """Training of the classifier of super-resolved tiles; None = the settings of `lr`."""
     stn: Stage | None = None
     bagnet: Stage | None = None
 
     def stage(self, name: str) -> Stage:
-        """One stage's settings. ValueError if the recipe leaves it out."""
+        """Return one stage's settings. ValueError if the recipe leaves it out."""
         found = getattr(self, name)
         if found is None:
-            raise ValueError(f"recipe {self.name!r} has no [{name}] table: add one to run this stage")
+            raise ValueError(f"Recipe {self.name!r} has no [{name}] table: add one to run this stage.")
         if not isinstance(found, Stage):
-            raise TypeError(f"{name!r} is not a stage")
+            raise TypeError(f"{name!r} is not a stage.")
         return found
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every choice that is made, JSON-serialisable; stages left out are left out."""
+        """Every choice that the recipe makes, JSON-serialisable, without stages that it leaves out."""
+        # Through JSON, so that tuples compare equal to the lists that run.json holds.
         made: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return {name: value for name, value in made.items() if value is not None}
 
 
 def load_recipe(name: str) -> Recipe:
     """Read a recipe by name or by path. ValueError says what is wrong with it."""
+    # A shipped recipe wins over a file of the same name in the current folder.
     path = RECIPES / f"{name}.toml"
     if not path.is_file():
         path = Path(name)
     if not path.is_file():
-        raise ValueError(f"no recipe {name!r}: neither a file nor one of {', '.join(recipe_names())}")
+        raise ValueError(
+            f"There is no recipe {name!r}: it is neither a file nor one of {', '.join(recipe_names())}."
+        )
     try:
         document = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path.name}: {error}") from error
+        raise ValueError(f"{path.name} is not valid TOML: {error}.") from error
     for key, value in document.items():
         if isinstance(value, dict):
             document[key] = _build(Stage, value, f"{path.name} [{key}]")
         elif isinstance(value, list):
+            # A frozen recipe must not hold a list.
             document[key] = tuple(value)
     recipe: Recipe = _build(Recipe, document, path.name)
     if wrong := list(_contradictions(recipe)):
-        raise ValueError(f"{path.name}: {'; '.join(wrong)}")
+        raise ValueError(f"{path.name}: {'; '.join(wrong)}.")
     return recipe
 
 
 def recipe_names() -> list[str]:
-    """The recipes that ship."""
+    """Return the names of the recipes that ship with the package."""
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
@@ -157,44 +165,47 @@ def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
     known = {field.name: field for field in fields(kind)}
     required = {name for name, field in known.items() if field.default is MISSING}
     if unknown := sorted(values.keys() - known.keys()):
-        raise ValueError(f"{where}: unknown keys {', '.join(unknown)}")
+        raise ValueError(f"{where}: unknown keys {', '.join(unknown)}.")
     if missing := sorted(required - values.keys()):
-        raise ValueError(f"{where}: missing keys {', '.join(missing)}")
+        raise ValueError(f"{where}: missing keys {', '.join(missing)}.")
     for key, value in values.items():
         allowed = known[key].type
         if not _is_a(value, allowed):
-            raise ValueError(f"{where}: {key} = {value!r} is not {_in_words(allowed)}")
+            raise ValueError(f"{where}: {key} = {value!r} is not {_description(allowed)}.")
     return kind(**values)
 
 
 def _is_a(value: object, allowed: Any) -> bool:
-    """Whether a value read from TOML is of a field's type. True is no number here; 1 is."""
+    """Return whether a value read from TOML is of a field's type."""
     if get_origin(allowed) is Literal:
         return value in get_args(allowed)
     if get_origin(allowed) is tuple:
         return isinstance(value, tuple) and all(_is_a(part, get_args(allowed)[0]) for part in value)
     if allowed in (int, float):
+        # TOML writes 1.0 as 1, and Python takes True for an int.
         return isinstance(value, (int, allowed)) and not isinstance(value, bool)
     return isinstance(value, allowed)
 
 
-def _in_words(allowed: Any) -> str:
+def _description(allowed: Any) -> str:
     if get_origin(allowed) is Literal:
         return f"one of {', '.join(get_args(allowed))}"
     if get_origin(allowed) is tuple:
         return "a list of numbers"
-    simple = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    simple = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
     return simple.get(allowed, "a table")
 
 
 def _contradictions(recipe: Recipe) -> Iterator[str]:
-    """What would end a run hours after its start."""
+    """Yield the contradictions between settings, as parts of a sentence."""
+    # All of these would end a run too, but hours after its start.
     stages = {name: value for name, value in vars(recipe).items() if isinstance(value, Stage)}
     for name, stage in stages.items():
         if min(stage.epochs, stage.batch) < 1:
-            yield f"[{name}] needs at least one epoch and one image a batch"
+            yield f"[{name}] needs at least one epoch and a batch of at least one image"
     if needed := [name for name in SHIPPED_BY[recipe.mode] if name not in stages]:
         yield f"mode {recipe.mode!r} needs the tables [{'], ['.join(needed)}]"
+    # One fold is labelled by the product's own classifier: there is nothing more to train.
     if "values" in stages and recipe.folds > 1 and not stages.keys() >= {"fold", "fold_lr"}:
         yield f"{recipe.folds} folds need the tables [fold], [fold_lr]"
     if recipe.hr_size % GRID:
@@ -202,4 +213,4 @@ def _contradictions(recipe: Recipe) -> Iterator[str]:
     if not 1 <= recipe.policy_views <= SYMMETRIES:
         yield f"policy_views = {recipe.policy_views}: a square has 1 to {SYMMETRIES} symmetries"
     if min(recipe.folds, recipe.table_masks, recipe.lr_size, recipe.policy_input, recipe.lr_input) < 1:
-        yield "folds, table_masks, lr_size, policy_input and lr_input are at least 1"
+        yield "folds, table_masks, lr_size, policy_input and lr_input must be at least 1"

@@ -44,8 +44,8 @@ with processes.joined(torch.device("cpu")):
     averaged = Stage(epochs=1, learning_rate=0.05, batch=7, optimiser="sgd", ema=0.5)
     train_stage(tiny.run, "averaged", {"net": normed}, tiny.data, averaged, normed_step)
     total = torch.stack([net[1].weight.sum(), normed[1].running_mean.sum(), normed[2].weight.sum()]).detach()
-    if processes.count() > 1:
-        gathered = [torch.zeros(3) for _ in range(processes.count())]
+    if processes.world_size() > 1:
+        gathered = [torch.zeros(3) for _ in range(processes.world_size())]
         torch.distributed.all_gather(gathered, total)
         assert torch.equal(*gathered), "the processes hold different weights"
 """
