@@ -69,8 +69,9 @@ def _crs(description: object) -> str:
     epsg = description.get("epsg")
     if not isinstance(epsg, int) or not _usable(epsg):
         name = str(description.get("name"))[:100]
+        code = f"EPSG:{epsg}" if epsg else "no EPSG code"
         raise GeoreferenceError(
-            f"The raster's coordinate reference system ({name!r}, EPSG code {epsg}) is not a two-dimensional "
+            f"The raster's coordinate reference system ({name!r}, {code}) is not a two-dimensional "
             "system of the EPSG register. Reproject the raster, for example to its UTM zone.",
             crs=name,
         )

@@ -26,7 +26,7 @@ class BandsAmbiguousError(InvalidInputError):
     """Red, green and blue cannot be told from the file."""
 
     code = "bands-ambiguous"
-    title = "Which bands are red, green and blue?"
+    title = "The red, green and blue bands are ambiguous"
 
 
 class BandsMissingError(InvalidInputError):

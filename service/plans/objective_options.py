@@ -24,7 +24,7 @@ class ObjectiveError(InvalidInputError):
     """The objective and its number do not fit together."""
 
     code = "objective-unclear"
-    title = "What should the plan optimise?"
+    title = "The objective is unclear"
 
 
 class AccuracyUnreachableError(InvalidInputError):

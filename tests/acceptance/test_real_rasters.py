@@ -1,4 +1,4 @@
-"""Files of the wild, where they are at hand: planned, or refused for the right reason."""
+"""Real public rasters, if they are available: planned, or refused with the expected code."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from service.client import Client, ProblemError
 from tests.support.bundles import write_bundle
 from tests.support.server import ROOT, running_server
 
-# Read when the module is: the tests' own fixture hides the variables of this machine.
+# Read at import, because a fixture of the tests hides the variables of this machine.
 RASTERS = Path(os.environ.get("LOUPE_DATA", ROOT.parent / "shared" / "data")) / "rasters"
 
 PLANNED = "planned"
@@ -26,7 +26,7 @@ EXPECTED = {
     "naip_california_060.tif": PLANNED,
     "naip_northdakota_5m_20100629.tif": PLANNED,
     "neon_florida_01m.tif": "already-high-resolution",
-    "pair1_rotterdam_ms_1m.tif": PLANNED,  # whole numbers kept as float64
+    "pair1_rotterdam_ms_1m.tif": PLANNED,  # whole numbers stored as float64
     "pair1_rotterdam_pan_05m.tif": "bands-missing",
     "sentinel2_delfzijl_10m_float64.tif": PLANNED,
     "sentinel2_demmin_10m.tif": PLANNED,  # in degrees
@@ -36,7 +36,7 @@ EXPECTED = {
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
-    """A server whose bundle reads 10 m and would buy 0.48 m."""
+    """A client of a server whose bundle reads 10 m and buys 0.48 m."""
     write_bundle(tmp_path, hr_size=160, input_sizes={"policy": 8, "hr": 160, "lr": 8}, hr_gsd_m=0.48)
     with running_server(tmp_path) as server, server.client() as client:
         yield client
@@ -53,15 +53,15 @@ def outcome(client: Client, path: Path) -> str:
     return PLANNED
 
 
-def test_every_real_raster_is_planned_or_refused_for_the_right_reason(
+def test_real_rasters_are_planned_or_refused_with_the_expected_code(
     client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     present = {name: RASTERS / name for name in EXPECTED if (RASTERS / name).is_file()}
     if not present:
-        pytest.skip(f"NO RASTERS in {RASTERS}: no file of the wild was tried")
+        pytest.skip(f"NO RASTERS in {RASTERS}: no real file was tried")
     if absent := EXPECTED.keys() - present.keys():
         with capsys.disabled():
-            print(f"\nNot tried, for {RASTERS} lacks them: {', '.join(sorted(absent))}")  # noqa: T201  (said, not hidden)
+            print(f"\nNot tried, because {RASTERS} lacks them: {', '.join(sorted(absent))}")  # noqa: T201  (absence is reported)
 
     assert {name: outcome(client, path) for name, path in present.items()} == {
         name: EXPECTED[name] for name in present

@@ -1,4 +1,4 @@
-"""Planned scenes straight in the database, and the patches a provider would deliver for them."""
+"""Plans stored directly in the database, and the patches that a provider would deliver for them."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ BOUGHT: tuple[Place, ...] = ((0, 0), (0, 6), (4, 15))
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A stored plan and what it bought."""
+    """A stored plan and the patches that it buys."""
 
     id: UUID
     bought: tuple[Place, ...]
@@ -46,7 +46,7 @@ def make_plan(
     no_data: Iterable[int] = (),
     **overrides: Any,
 ) -> Planned:
-    """Store a scene of 2 x 3 tiles and a plan that bought `bought`; money in `currency` (USD)."""
+    """Store a scene of 2 x 3 tiles and a plan that buys `bought`; `overrides` are columns of the plan."""
     body = make_geotiff(make_pixels(seed=seed))
     tiles = cut_tiles(to_imagery(read_geotiff(body, Limits())), LR_SIZE, LR_GSD_M, HR_GSD_M)
     scene = _scene(workspace_id, put(blobs, body), len(body), tiles)
@@ -66,7 +66,7 @@ def make_plan(
 
 
 def make_patch(tile: int, patch: int, *, east_m: float = 0.0, margin_px: int = 0, seed: int = 7) -> bytes:
-    """The GeoTIFF of one patch: 8 x 8 pixels of 2.5 m, shifted by `east_m`, `margin_px` wider all round."""
+    """Write a patch's GeoTIFF: 8 x 8 pixels of 2.5 m, shifted by `east_m`, `margin_px` wider on each side."""
     side = HR_SIZE // 4 + 2 * margin_px
     row, column = tile // COLUMNS * 4 + patch % 4, tile % COLUMNS * 4 + patch // 4
     return make_geotiff(

@@ -1,7 +1,7 @@
-"""Rasters made by code, named by the property they have: sound GeoTIFFs and hostile ones.
+"""Sound and hostile rasters made by code, each named by its property.
 
-`geotiff` writes what GDAL writes; `handmade` writes a TIFF byte by byte, for what GDAL would not.
-Everything is deterministic: the same call gives the same bytes.
+`write_geotiff` writes files with GDAL; `handmade_tiff` assembles a TIFF byte by byte, for files that GDAL
+would not write. Everything is deterministic: the same call gives the same bytes.
 """
 
 import struct
@@ -18,25 +18,25 @@ from numpy.typing import NDArray
 from service.geotiff import gdal_lock
 from service.imagery.radiometry import Imagery
 
-assert gdal_lock.ENVIRONMENT  # importing service.geotiff before rasterio opens anything is what matters
+assert gdal_lock.ENVIRONMENT  # service.geotiff must be imported before rasterio opens anything
 
 UTM32 = "EPSG:32632"
 UTM_10M = Affine(10, 0, 500_000, 0, -10, 5_700_000)  # north-up, 10 m pixels, near Kassel
-SHAPE = (1, 8, 8)  # of `handmade`, unless told otherwise
+SHAPE = (1, 8, 8)  # default shape of `handmade_tiff`
 Tag = tuple[int, int, Sequence[float] | bytes]  # tag, type, values
 
 
-def noise(
+def make_noise(
     bands: int = 3, height: int = 32, width: int = 40, dtype: str = "uint8", seed: int = 7
 ) -> NDArray[Any]:
-    """Random pixels (bands, H, W): 1..255 for uint8, 1..4000 for wider integers, 0..1 for floats."""
+    """Return random pixels (bands, H, W): 1..255 for uint8, 1..4000 for wider integers, 0..1 for floats."""
     generator = np.random.default_rng(seed)
     if np.dtype(dtype).kind == "f":
         return generator.random((bands, height, width)).astype(dtype)
     return generator.integers(1, 255 if dtype == "uint8" else 4000, (bands, height, width)).astype(dtype)
 
 
-def geotiff(
+def write_geotiff(
     pixels: NDArray[Any],
     *,
     crs: str | None = UTM32,
@@ -50,7 +50,7 @@ def geotiff(
     overviews: Sequence[int] = (),
     **creation: Any,
 ) -> bytes:
-    """A GeoTIFF as GDAL writes it; `creation` takes GDAL's options (compress="lzw", tiled=True, ...)."""
+    """Write a GeoTIFF with GDAL; `creation` takes GDAL's options (compress="lzw", tiled=True, ...)."""
     bands, height, width = pixels.shape
     profile = {"driver": "GTiff", "count": bands, "height": height, "width": width, "dtype": pixels.dtype}
     with (
@@ -75,7 +75,7 @@ def geotiff(
         return bytes(memory.read())
 
 
-def handmade(
+def handmade_tiff(
     width: int = 8,
     height: int = 8,
     *,
@@ -91,7 +91,7 @@ def handmade(
     geo: bool = True,
     tags: Sequence[Tag] = (),
 ) -> bytes:
-    """A classic little-endian TIFF whose blocks all point at one piece of `data`, unless told otherwise."""
+    """Assemble a classic little-endian TIFF. By default all its blocks point at one piece of `data`."""
     data = bytes(range(1, 65))[: width * height] if data is None else data
     blocks = -(-width // tile[0]) * -(-height // tile[1]) if tile else 1
     entries: list[Tag] = [
@@ -136,26 +136,28 @@ def _assemble(data: bytes, entries: Sequence[Tag]) -> bytes:
     return b"II*\0" + struct.pack("<I", 8 + len(body)) + bytes(body) + directory
 
 
-def with_metadata(xml: str, **options: Any) -> bytes:
-    """A sound little GeoTIFF whose GDAL metadata tag holds `xml`."""
-    return handmade(**options, tags=[(42112, 2, xml.encode() + b"\0")])
+def tiff_with_metadata(xml: str, **options: Any) -> bytes:
+    """Return a sound, small GeoTIFF whose GDAL metadata tag holds `xml`."""
+    return handmade_tiff(**options, tags=[(42112, 2, xml.encode() + b"\0")])
 
 
-def metadata_items(count: int) -> bytes:
-    """Many metadata items: GDAL's own parser is quadratic in them."""
+def tiff_with_metadata_items(count: int) -> bytes:
+    """Return a GeoTIFF with many metadata items; GDAL's own parser takes quadratic time for them."""
     items = "".join(f'<Item name="k{i}">{"v" * 50}</Item>' for i in range(count))
-    return with_metadata(f"<GDALMetadata>{items}</GDALMetadata>")
+    return tiff_with_metadata(f"<GDALMetadata>{items}</GDALMetadata>")
 
 
-def overview_file(path: str) -> bytes:
-    """A genuine GeoTIFF that tells GDAL to take its overviews from `path`: a file, a URL or an inline VRT."""
+def tiff_with_overview_file(path: str) -> bytes:
+    """Return a GeoTIFF that makes GDAL take its overviews from `path`: a file, a URL or an inline VRT."""
     escaped = path.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     item = f'<Item name="OVERVIEW_FILE" domain="OVERVIEWS">{escaped}</Item>'
-    return with_metadata(f"<GDALMetadata>{item}</GDALMetadata>", width=64, height=64, data=bytes(64 * 64))
+    return tiff_with_metadata(
+        f"<GDALMetadata>{item}</GDALMetadata>", width=64, height=64, data=bytes(64 * 64)
+    )
 
 
-def geolocation(url: str) -> bytes:
-    """A genuine GeoTIFF that tells GDAL's warper to read geolocation arrays from `url`."""
+def tiff_with_geolocation(url: str) -> bytes:
+    """Return a GeoTIFF that makes GDAL's warper read geolocation arrays from `url`."""
     names = {
         "X_DATASET": url,
         "Y_DATASET": url,
@@ -165,11 +167,11 @@ def geolocation(url: str) -> bytes:
         "PIXEL_OFFSET": 0,
     }
     items = "".join(f'<Item name="{k}" domain="GEOLOCATION">{v}</Item>' for k, v in names.items())
-    return with_metadata(f"<GDALMetadata>{items}</GDALMetadata>")
+    return tiff_with_metadata(f"<GDALMetadata>{items}</GDALMetadata>")
 
 
 def raw_vrt(path: str, bytes_a_row: int = 64) -> str:
-    """A VRT that reads any file's bytes as pixels."""
+    """Return a VRT that reads the bytes of any file as pixels."""
     return (
         f'<VRTDataset rasterXSize="{bytes_a_row}" rasterYSize="1">'
         '<VRTRasterBand dataType="Byte" band="1" subClass="VRTRawRasterBand">'
@@ -179,7 +181,7 @@ def raw_vrt(path: str, bytes_a_row: int = 64) -> str:
 
 
 def vrt(path: str) -> str:
-    """A VRT that shows another raster."""
+    """Return a VRT that shows another raster."""
     return (
         '<VRTDataset rasterXSize="8" rasterYSize="8"><VRTRasterBand dataType="Byte" band="1"><SimpleSource>'
         f'<SourceFilename relativeToVRT="0">{path}</SourceFilename><SourceBand>1</SourceBand>'
@@ -188,7 +190,7 @@ def vrt(path: str) -> str:
 
 
 def wms(url: str) -> str:
-    """A GDAL_WMS description: an XML file that is a map server elsewhere."""
+    """Return a GDAL_WMS description: an XML file that makes GDAL query a map server."""
     return (
         f'<GDAL_WMS><Service name="TMS"><ServerUrl>{url}</ServerUrl></Service><DataWindow><UpperLeftX>-1'
         "</UpperLeftX><UpperLeftY>1</UpperLeftY><LowerRightX>1</LowerRightX><LowerRightY>-1</LowerRightY>"
@@ -197,17 +199,17 @@ def wms(url: str) -> str:
 
 
 def shared_block_bomb(side: int) -> bytes:
-    """side x side zeros, all tiles pointing at one deflated block: tiny on disk, gigabytes decoded."""
-    return handmade(side, side, compression=8, tile=(512, 512), data=zlib.compress(bytes(512 * 512)))
+    """Return side x side zeros whose tiles all point at one deflated block: tiny stored, huge decoded."""
+    return handmade_tiff(side, side, compression=8, tile=(512, 512), data=zlib.compress(bytes(512 * 512)))
 
 
 def one_strip_bomb(side: int) -> bytes:
-    """side x side zeros deflated into one strip: a thousand to one."""
-    return handmade(side, side, compression=8, data=zlib.compress(bytes(side * side), 9))
+    """Return side x side zeros deflated a thousandfold into one strip."""
+    return handmade_tiff(side, side, compression=8, data=zlib.compress(bytes(side * side), 9))
 
 
 def many_directories(count: int) -> bytes:
-    """`count` directories in a chain, each the smallest there is."""
+    """Return a TIFF with a chain of `count` directories of minimal size."""
     parts, offset = [b"II*\0" + struct.pack("<I", 8)], 8
     for index in range(count):
         offset += 18
@@ -217,21 +219,21 @@ def many_directories(count: int) -> bytes:
 
 
 def directory_loop() -> bytes:
-    """A directory whose next one is itself."""
-    body = bytearray(handmade())
+    """Return a TIFF whose directory names itself as the next one."""
+    body = bytearray(handmade_tiff())
     start = struct.unpack_from("<I", body, 4)[0]
     body[-4:] = struct.pack("<I", start)
     return bytes(body)
 
 
-def imagery(
+def make_imagery(
     rgb: NDArray[np.uint8],
     *,
     transform: Affine = UTM_10M,
     crs: str = UTM32,
     valid: NDArray[np.bool_] | None = None,
 ) -> Imagery:
-    """A colour image that needs no file."""
+    """Return a colour image without a file."""
     return Imagery(
         rgb=rgb,
         valid=np.ones(rgb.shape[1:], np.bool_) if valid is None else valid,

@@ -1,4 +1,4 @@
-"""Blobs: whole or absent, and never another's bytes."""
+"""The blob store: a blob is whole or absent, and its bytes match its name."""
 
 import hashlib
 from pathlib import Path
@@ -9,18 +9,18 @@ from service import blobs as storage
 from service.blobs import BlobDamagedError, BlobMissingError, StorageFailedError
 
 
-def test_what_is_put_is_got_under_its_digest(tmp_path: Path) -> None:
+def test_get_returns_what_put_stored_under_its_digest(tmp_path: Path) -> None:
     sha256 = storage.put(tmp_path / "blobs", b"pixels")
     assert sha256 == hashlib.sha256(b"pixels").hexdigest()
     assert storage.get(tmp_path / "blobs", sha256) == b"pixels"
 
 
-def test_putting_twice_keeps_one_file_and_leaves_nothing_else(tmp_path: Path) -> None:
+def test_put_twice_keeps_one_file(tmp_path: Path) -> None:
     assert storage.put(tmp_path, b"pixels") == storage.put(tmp_path, b"pixels")
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
 
 
-def test_damage_is_noticed_and_healed_by_putting_again(tmp_path: Path) -> None:
+def test_put_replaces_a_damaged_blob(tmp_path: Path) -> None:
     sha256 = storage.put(tmp_path, b"pixels")
     (path,) = (path for path in tmp_path.rglob("*") if path.is_file())
     path.write_bytes(b"pixelz")
@@ -31,16 +31,16 @@ def test_damage_is_noticed_and_healed_by_putting_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sha256", ["0" * 64, "../../etc/passwd", "", "A" * 64])
-def test_what_was_never_put_is_missing(tmp_path: Path, sha256: str) -> None:
+def test_get_refuses_unknown_digests_and_paths(tmp_path: Path, sha256: str) -> None:
     with pytest.raises(BlobMissingError):
         storage.get(tmp_path, sha256)
 
 
-def test_a_failed_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_put_leaves_no_file_after_a_failed_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def disk_full(_file: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(storage.os, "fsync", disk_full)
+    monkeypatch.setattr("os.fsync", disk_full)
     with pytest.raises(StorageFailedError, match="No space"):
         storage.put(tmp_path, b"pixels")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -1,4 +1,4 @@
-"""What is kept of a plan: where it came from, once, unchanged, and for its workspace alone."""
+"""Stored plans: provenance, immutability, idempotency, and visibility only in their workspace."""
 
 import pytest
 from fastapi.testclient import TestClient
@@ -15,7 +15,7 @@ from tests.support.planning import TIFF, bought, plan, send
 pytestmark = pytest.mark.usefixtures("spread_utilities")
 
 
-def test_a_plan_says_where_everything_came_from(client: TestClient, settings: Settings) -> None:
+def test_plan_provenance_names_bundle_prices_input_and_code(client: TestClient, settings: Settings) -> None:
     made = plan(client)
     bundle = client.get("/v1/bundles").json()["items"][0]
     prices = {item["name"]: item for item in client.get("/v1/price-lists").json()["items"]}[
@@ -31,12 +31,12 @@ def test_a_plan_says_where_everything_came_from(client: TestClient, settings: Se
     assert (settings.blobs / sha256[:2] / sha256).read_bytes() == make_geotiff()
 
 
-def test_a_plan_is_answered_again_as_it_was_made(client: TestClient) -> None:
+def test_get_plan_returns_the_plan_as_it_was_made(client: TestClient) -> None:
     answer = send(client)
     assert client.get(answer.headers["Location"]).json() == answer.json()
 
 
-def test_the_same_scene_twice_is_two_plans_of_one_scene_and_one_blob(
+def test_plan_of_a_known_scene_reuses_scene_and_blob(
     client: TestClient, database: Database, settings: Settings
 ) -> None:
     first, second = plan(client), plan(client)
@@ -46,20 +46,20 @@ def test_the_same_scene_twice_is_two_plans_of_one_scene_and_one_blob(
     assert len([path for path in settings.blobs.rglob("*") if path.is_file()]) == 1
 
 
-def test_another_reading_of_the_same_bytes_is_another_scene(client: TestClient, database: Database) -> None:
+def test_plan_with_another_reading_adds_a_scene(client: TestClient, database: Database) -> None:
     plan(client)
     assert plan(client, bands="3,2,1")["scene"]["bands"] == [3, 2, 1]
     assert (rows(database, "plan"), rows(database, "scene")) == (2, 2)
 
 
-def test_a_database_refuses_to_change_a_plan(client: TestClient, database: Database) -> None:
+def test_database_refuses_to_change_a_plan(client: TestClient, database: Database) -> None:
     plan(client)
     for statement in ("UPDATE plan SET cost_minor = 0", "DELETE FROM plan", "TRUNCATE plan CASCADE"):
         with pytest.raises(DBAPIError), database.sessions.begin() as session:
             session.execute(text(statement))
 
 
-def test_plans_come_in_pages_without_their_tiles(client: TestClient) -> None:
+def test_list_plans_pages_newest_first_without_tiles(client: TestClient) -> None:
     made = [plan(client, max_patches=count)["id"] for count in range(3)]
     first = client.get("/v1/plans?limit=2").json()
     onward = next(link["href"] for link in first["links"] if link["rel"] == "next")
@@ -69,7 +69,7 @@ def test_plans_come_in_pages_without_their_tiles(client: TestClient) -> None:
     assert [link["rel"] for link in second["links"]] == ["self"]
 
 
-def test_another_workspace_sees_none_of_it(client: TestClient, database: Database) -> None:
+def test_plans_are_hidden_from_other_workspaces(client: TestClient, database: Database) -> None:
     made = plan(client)
     with database.sessions.begin() as session:
         key = create_key(session, create_workspace(session, "other"), "test")
@@ -79,7 +79,7 @@ def test_another_workspace_sees_none_of_it(client: TestClient, database: Databas
     assert client.get("/v1/plans", headers=headers).json()["items"] == []
 
 
-def test_a_key_makes_one_plan_however_often_it_is_sent(client: TestClient, database: Database) -> None:
+def test_plan_is_made_once_per_idempotency_key(client: TestClient, database: Database) -> None:
     headers = TIFF | {"Idempotency-Key": "one-and-the-same"}
     first, again = (client.post("/v1/plans", content=make_geotiff(), headers=headers) for _ in range(2))
     assert (again.status_code, again.json()) == (201, first.json())

@@ -1,4 +1,4 @@
-"""Planning over HTTP: how a scene is sent, what is bought, and what it costs."""
+"""Planning over HTTP: sending a scene, the patches bought, and their cost."""
 
 from decimal import Decimal
 from typing import Any
@@ -15,13 +15,13 @@ MINIMUM = "example-30cm-minimum"
 
 
 def with_hole(tiles: int) -> bytes:
-    """A scene whose first `tiles` tiles (of 8 x 8 pixels, side by side) have no data."""
+    """Return a scene whose first `tiles` tiles (of 8 x 8 pixels, side by side) have no data."""
     pixels = make_pixels().clip(1)
     pixels[:, :8, : 8 * tiles] = 0
     return make_geotiff(pixels, nodata=0)
 
 
-def test_the_policy_buys_what_reaches_the_threshold_of_the_bundle(client: TestClient) -> None:
+def test_policy_plan_buys_patches_at_the_bundle_threshold(client: TestClient) -> None:
     made = plan(client)
     assert made["objective"] == {"kind": "policy", "threshold": 0.5}
     for tile in made["tiles"]:
@@ -31,7 +31,7 @@ def test_the_policy_buys_what_reaches_the_threshold_of_the_bundle(client: TestCl
     assert made["decision"] == f"Buys {len(bought(made))} of 96 patches: utility of at least 0.5."
 
 
-def test_a_minimum_area_makes_the_whole_small_scene_free_and_the_saving_nothing(client: TestClient) -> None:
+def test_plan_under_a_minimum_area_fills_the_small_scene_and_saves_nothing(client: TestClient) -> None:
     made = plan(client, price_list=MINIMUM)
     assert made["patches"]["bought"] == 96
     assert (made["cost"]["amount"], made["baseline"]["amount"]) == ("112.50", "112.50")
@@ -50,13 +50,13 @@ def test_a_minimum_area_makes_the_whole_small_scene_free_and_the_saving_nothing(
         ({"objective": "policy"}, {"kind": "policy", "threshold": 0.5}),
     ],
 )
-def test_the_objective_follows_from_the_number_given(
+def test_plan_objective_follows_from_the_number_given(
     client: TestClient, options: dict[str, Any], objective: dict[str, Any]
 ) -> None:
     assert plan(client, **options)["objective"] == objective
 
 
-def test_limits_are_kept_and_more_money_never_unbuys(client: TestClient) -> None:
+def test_plan_keeps_limits_and_more_money_never_drops_a_patch(client: TestClient) -> None:
     few, more = plan(client, max_cost="0.05"), plan(client, max_cost="0.20")
     assert Decimal(few["cost"]["amount"]) <= Decimal("0.05")
     assert Decimal(more["cost"]["amount"]) <= Decimal("0.20")
@@ -64,7 +64,7 @@ def test_limits_are_kept_and_more_money_never_unbuys(client: TestClient) -> None
     assert len(bought(plan(client, max_patches=7))) == 7
 
 
-def test_tiles_without_data_are_told_apart_and_neither_bought_nor_in_the_baseline(client: TestClient) -> None:
+def test_plan_leaves_tiles_without_data_out_of_choice_and_baseline(client: TestClient) -> None:
     made = plan(client, with_hole(1))
     first, *others = made["tiles"]
     assert (first["status"], first["buy"], first["utilities"], first["valid_share"]) == (
@@ -78,7 +78,7 @@ def test_tiles_without_data_are_told_apart_and_neither_bought_nor_in_the_baselin
     assert Decimal(made["baseline"]["amount"]) < Decimal(plan(client)["baseline"]["amount"])
 
 
-def test_a_scene_without_a_usable_tile_is_a_plan_that_buys_nothing(client: TestClient) -> None:
+def test_plan_of_a_scene_without_usable_tiles_buys_nothing(client: TestClient) -> None:
     pixels = make_pixels().clip(1)
     pixels[:, ::2] = 0  # every tile is half empty
     made = plan(client, make_geotiff(pixels, nodata=0), price_list=MINIMUM)
@@ -90,7 +90,7 @@ def test_a_scene_without_a_usable_tile_is_a_plan_that_buys_nothing(client: TestC
     assert client.get(f"{path}/preview.png").status_code == 200
 
 
-def test_a_form_plans_as_the_raw_body_does(client: TestClient) -> None:
+def test_plan_from_a_form_equals_plan_from_raw_bytes(client: TestClient) -> None:
     raw = plan(client, max_patches=5)
     files = {"scene": ("scene.tif", make_geotiff(), "image/tiff")}
     form = client.post("/v1/plans?max_patches=9", files=files, data={"params": '{"max_patches": 5}'})
@@ -98,7 +98,7 @@ def test_a_form_plans_as_the_raw_body_does(client: TestClient) -> None:
     assert (bought(form.json()), form.json()["scene"]) == (bought(raw), raw["scene"])
 
 
-def test_the_openapi_document_shows_how_to_send_a_scene(client: TestClient) -> None:
+def test_openapi_describes_how_to_send_a_scene(client: TestClient) -> None:
     operation = client.get("/openapi.json").json()["paths"]["/v1/plans"]["post"]
     assert set(operation["requestBody"]["content"]) == {
         "image/tiff",

@@ -1,4 +1,4 @@
-"""Plans that are refused: in words, and nothing is written."""
+"""Refused plans: each is a problem document, and nothing is stored."""
 
 import pytest
 from fastapi.testclient import TestClient
@@ -31,7 +31,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_what_cannot_be_planned_is_refused_in_words_and_leaves_nothing(
+def test_refused_plan_is_a_problem_and_leaves_nothing(
     client: TestClient, database: Database, settings: Settings, case: str
 ) -> None:
     scene, options, status, code = REFUSALS[case]
@@ -54,7 +54,7 @@ def test_what_cannot_be_planned_is_refused_in_words_and_leaves_nothing(
     ],
     ids=["too early", "too late", "today"],
 )
-def test_a_price_list_is_planned_with_while_it_applies(
+def test_plan_needs_a_price_list_that_applies_today(
     client: TestClient, validity: dict[str, str], words: str | None
 ) -> None:
     terms = {"name": "dated", "provider": "Acme", "product": "archive", "gsd_m": "0.5"}
@@ -68,13 +68,13 @@ def test_a_price_list_is_planned_with_while_it_applies(
         assert words in answer.json()["detail"]
 
 
-def test_a_body_of_another_type_is_415(client: TestClient) -> None:
+def test_plan_refuses_other_media_types(client: TestClient) -> None:
     for headers in ({"Content-Type": "application/json"}, {"Content-Type": ""}):
         answer = client.post("/v1/plans", content=make_geotiff(), headers=headers)
         assert (answer.status_code, answer.json()["type"]) == (415, "/problems/unsupported-media-type")
 
 
-def test_a_stranger_is_refused_before_the_scene_is_looked_at(client: TestClient) -> None:
+def test_plan_refuses_an_unknown_key_before_reading_the_scene(client: TestClient) -> None:
     answer = client.post(
         "/v1/plans",
         content=b"not a scene",
@@ -91,7 +91,7 @@ def test_a_stranger_is_refused_before_the_scene_is_looked_at(client: TestClient)
         ({"scene": b"x"}, "not json", "/body/params"),
     ],
 )
-def test_a_form_that_makes_no_sense_is_refused_by_name(
+def test_plan_refuses_a_faulty_form_and_names_the_field(
     client: TestClient, files: dict[str, bytes], params: str, pointer: str
 ) -> None:
     answer = client.post("/v1/plans", files=files, data={"params": params})

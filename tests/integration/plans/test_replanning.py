@@ -1,4 +1,4 @@
-"""A plan decided anew: what stays, what changes, and that the old plan is not ordered any more."""
+"""Replanning: kept and changed options, and the superseded plan that can no longer be ordered."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, time, timedelta
@@ -32,7 +32,7 @@ PRICES = {
 
 @pytest.fixture
 def plan(client: TestClient) -> dict[str, Any]:
-    """A plan with a workspace's own prices, buying at most three patches."""
+    """A plan with a workspace's own prices that buys at most three patches."""
     assert client.post("/v1/price-lists", json=PRICES).status_code == 201
     answer = client.post(
         "/v1/plans?price_list=acme&max_patches=3",
@@ -51,9 +51,7 @@ def again(client: TestClient, plan: dict[str, Any], **wanted: Any) -> dict[str, 
     return made
 
 
-def test_new_prices_are_planned_with_under_the_old_objective(
-    client: TestClient, plan: dict[str, Any]
-) -> None:
+def test_replan_keeps_the_objective_under_new_prices(client: TestClient, plan: dict[str, Any]) -> None:
     assert client.post("/v1/price-lists", json=PRICES | {"price_per_km2": "20000"}).status_code == 201
     new = again(client, plan)
     assert new["supersedes"] == plan["id"]
@@ -67,7 +65,7 @@ def test_new_prices_are_planned_with_under_the_old_objective(
     assert counts == {"added": 0, "dropped": 0, "kept": 3}
 
 
-def test_another_objective_says_which_patches_come_and_go(client: TestClient, plan: dict[str, Any]) -> None:
+def test_replan_lists_added_and_dropped_patches(client: TestClient, plan: dict[str, Any]) -> None:
     more = again(client, plan, max_patches=5)
     fewer = again(client, more, max_patches=1)
     added = {(place["tile"], place["patch"]) for place in more["changes"]["added_patches"]}
@@ -78,7 +76,7 @@ def test_another_objective_says_which_patches_come_and_go(client: TestClient, pl
     assert fewer["supersedes"] == more["id"]
 
 
-def test_the_utilities_are_those_of_the_old_plan(
+def test_replan_keeps_utilities_without_running_the_networks(
     client: TestClient, plan: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -89,7 +87,9 @@ def test_the_utilities_are_those_of_the_old_plan(
     assert [tile["utilities"] for tile in new["tiles"]] == [tile["utilities"] for tile in plan["tiles"]]
 
 
-def test_the_old_plan_stays_as_it_was_and_cannot_be_ordered(client: TestClient, plan: dict[str, Any]) -> None:
+def test_superseded_plan_stays_readable_and_cannot_be_ordered(
+    client: TestClient, plan: dict[str, Any]
+) -> None:
     new = again(client, plan, max_patches=2)
     assert client.get(f"/v1/plans/{plan['id']}").json() == plan
     assert client.get(f"/v1/plans/{new['id']}").json() == {
@@ -106,7 +106,7 @@ def order(client: TestClient, plan_id: str) -> Any:
     return client.post("/v1/orders", json={"plan": plan_id}, headers={"Idempotency-Key": f'"{uuid4()}"'})
 
 
-def test_a_quote_ends_with_its_days_or_with_its_price_list(
+def test_plan_expires_after_quote_days_or_with_its_price_list(
     client: TestClient, plan: dict[str, Any], settings: Settings
 ) -> None:
     made, ends = (datetime.fromisoformat(plan[name]) for name in ("created_at", "expires_at"))
@@ -119,11 +119,13 @@ def test_a_quote_ends_with_its_days_or_with_its_price_list(
     )
 
 
-def test_an_expired_quote_is_not_ordered_and_a_new_plan_is(
+def test_expired_plan_is_not_ordered_and_its_replan_is(
     client: TestClient, plan: dict[str, Any], database: Database
 ) -> None:
     client.post("/v1/budgets", json={"name": "b", "limit": {"amount": "500", "currency": "USD"}})
-    with database.sessions.begin() as session:  # a plan never changes: this plays a month going by
+    with (
+        database.sessions.begin() as session
+    ):  # a plan never changes, so this simulates that a month has passed
         session.execute(text("SET LOCAL session_replication_role = replica"))
         session.execute(text("UPDATE plan SET expires_at = now()"))
     refused = order(client, plan["id"])
@@ -132,8 +134,8 @@ def test_an_expired_quote_is_not_ordered_and_a_new_plan_is(
     assert order(client, again(client, plan)["id"]).status_code == 201
 
 
-def test_ordering_and_superseding_take_turns(client: TestClient, plan: dict[str, Any]) -> None:
-    """Whoever comes second is refused or supersedes an ordered plan; never is a superseded plan ordered."""
+def test_order_and_replan_take_turns(client: TestClient, plan: dict[str, Any]) -> None:
+    """Check that an order beside a replan is refused, or was placed before the replan: no other outcome."""
     client.post("/v1/budgets", json={"name": "b", "limit": {"amount": "50000", "currency": "USD"}})
     for _ in range(5):
         with ThreadPoolExecutor(2) as pool:
@@ -149,7 +151,7 @@ def test_ordering_and_superseding_take_turns(client: TestClient, plan: dict[str,
         plan = new
 
 
-def test_the_same_key_gives_the_same_plan(
+def test_replan_is_made_once_per_idempotency_key(
     client: TestClient, plan: dict[str, Any], database: Database
 ) -> None:
     headers = {"Idempotency-Key": f'"{uuid4()}"'}
@@ -172,7 +174,7 @@ def test_the_same_key_gives_the_same_plan(
         ({"bands": "1,2,3"}, 422, "invalid-request"),
     ],
 )
-def test_what_cannot_be_planned_is_refused_and_nothing_is_kept(
+def test_refused_replan_is_a_problem_and_leaves_nothing(
     client: TestClient,
     database: Database,
     plan: dict[str, Any],
@@ -185,9 +187,7 @@ def test_what_cannot_be_planned_is_refused_and_nothing_is_kept(
     assert rows(database, "plan") == 1
 
 
-def test_a_limit_of_money_is_not_carried_into_another_currency(
-    client: TestClient, plan: dict[str, Any]
-) -> None:
+def test_replan_refuses_a_money_limit_in_another_currency(client: TestClient, plan: dict[str, Any]) -> None:
     client.post("/v1/price-lists", json=PRICES | {"name": "euro", "currency": "EUR"})
     limited = again(client, plan, max_cost="40.00")
     answer = client.post(f"/v1/plans/{limited['id']}/replan", json={"price_list": "euro"})
@@ -195,11 +195,11 @@ def test_a_limit_of_money_is_not_carried_into_another_currency(
     assert again(client, limited, price_list="euro", max_cost="40.00")["cost"]["currency"] == "EUR"
 
 
-def test_a_stranger_plan_is_not_found(client: TestClient) -> None:
+def test_replan_of_an_unknown_plan_is_not_found(client: TestClient) -> None:
     assert client.post(f"/v1/plans/{uuid4()}/replan", json={}).status_code == 404
 
 
-def test_another_bundle_answers_only_for_what_it_did_not_judge(
+def test_replan_under_another_bundle_works_unless_it_needs_the_evaluation(
     plan: dict[str, Any], settings: Settings, tmp_path: Path
 ) -> None:
     with app_with(tmp_path / "newer", settings, version="2") as newer:

@@ -1,4 +1,4 @@
-"""Views of a plan: its patches, its order shapes, its curve and its picture; and the served bundle."""
+"""Views of a plan (patches, order shapes, curve, preview) and the served bundle."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.support.planning import bought, plan
 pytestmark = pytest.mark.usefixtures("spread_utilities")
 
 
-def test_patches_on_the_map_carry_decision_utility_and_a_share_of_the_cost(client: TestClient) -> None:
+def test_patches_carry_decision_utility_and_share_of_the_cost(client: TestClient) -> None:
     made = plan(client)
     answer = client.get(f"/v1/plans/{made['id']}/patches")
     document = answer.json()
@@ -71,16 +71,16 @@ def test_patches_come_in_pages_of_tiles(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("query", ["cursor=nonsense", "limit=0", "limit=4097", "cursor=dGlsZQotMQ"])
-def test_a_page_that_is_not_of_this_list_is_422(client: TestClient, query: str) -> None:
+def test_patches_refuse_a_cursor_or_limit_of_another_list(client: TestClient, query: str) -> None:
     assert client.get(f"/v1/plans/{plan(client)['id']}/patches?{query}").status_code == 422
 
 
-def test_a_page_past_the_end_is_empty(client: TestClient) -> None:
+def test_patches_past_the_last_tile_are_empty(client: TestClient) -> None:
     document = client.get(f"/v1/plans/{plan(client)['id']}/patches?cursor=dGlsZQo5OTk").json()
     assert document["features"] == []
 
 
-def test_shapes_hold_the_bought_patches_and_say_what_is_billed(client: TestClient) -> None:
+def test_shapes_hold_the_bought_patches_and_state_the_bill(client: TestClient) -> None:
     made = plan(client)
     document = client.get(f"/v1/plans/{made['id']}/shapes").json()
     assert sum(feature["properties"]["patches"] for feature in document["features"]) == len(bought(made))
@@ -89,7 +89,7 @@ def test_shapes_hold_the_bought_patches_and_say_what_is_billed(client: TestClien
     assert (document["billable_km2"], document["cost"]) == (made["billable_km2"], made["cost"])
 
 
-def test_a_bundle_without_a_curve_says_so(client: TestClient) -> None:
+def test_curve_of_a_bundle_without_one_is_empty_with_the_reason(client: TestClient) -> None:
     curve = client.get(f"/v1/plans/{plan(client)['id']}/curve").json()
     assert curve == {
         "points": [],
@@ -98,12 +98,12 @@ def test_a_bundle_without_a_curve_says_so(client: TestClient) -> None:
     }
 
 
-def test_the_preview_is_a_picture(client: TestClient) -> None:
+def test_preview_is_a_png(client: TestClient) -> None:
     answer = client.get(f"/v1/plans/{plan(client)['id']}/preview.png")
     assert (answer.headers["content-type"], answer.content[:4]) == ("image/png", b"\x89PNG")
 
 
-def test_a_preview_whose_scene_was_lost_is_503_in_words(client: TestClient, settings: Settings) -> None:
+def test_preview_of_a_lost_scene_is_unavailable(client: TestClient, settings: Settings) -> None:
     made = plan(client)
     sha256 = made["scene"]["sha256"]
     Path(settings.blobs / sha256[:2] / sha256).unlink()
@@ -111,12 +111,12 @@ def test_a_preview_whose_scene_was_lost_is_503_in_words(client: TestClient, sett
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/blob-missing")
 
 
-def test_an_unknown_plan_is_not_found(client: TestClient) -> None:
+def test_views_of_an_unknown_plan_are_not_found(client: TestClient) -> None:
     for view in ("", "/patches", "/shapes", "/curve", "/preview.png"):
         assert client.get(f"/v1/plans/{uuid4()}{view}").status_code == 404
 
 
-def test_the_served_bundle_shows_its_card_without_weights(client: TestClient) -> None:
+def test_bundles_show_the_card_without_weights(client: TestClient) -> None:
     (bundle,) = client.get("/v1/bundles").json()["items"]
     assert (bundle["name"], bundle["classes"], bundle["tile_m"]) == (
         "tiny",

@@ -1,4 +1,4 @@
-"""The predictor: arrays in, arrays out, the same for every batch size."""
+"""The predictor: utilities and labels of arrays, independent of the batch size."""
 
 import os
 import subprocess
@@ -34,12 +34,13 @@ def make_tiles(size: int, seed: int = 0) -> NDArray[np.uint8]:
 def test_utilities_are_probabilities_per_patch(predictor: Predictor) -> None:
     utilities = predictor.utilities(make_tiles(LR_SIZE))
 
-    assert (utilities.dtype, utilities.shape) == (np.float32, (TILES, 16))
+    assert utilities.dtype == np.float32
+    assert utilities.shape == (TILES, 16)
     assert bool(((utilities > 0) & (utilities < 1)).all())
     assert len(np.unique(utilities.round(6))) > TILES  # tiles and patches differ
 
 
-def test_the_same_tiles_have_the_same_utilities(predictor: Predictor) -> None:
+def test_utilities_are_deterministic(predictor: Predictor) -> None:
     tiles = make_tiles(LR_SIZE)
 
     assert np.array_equal(predictor.utilities(tiles), predictor.utilities(tiles))
@@ -53,11 +54,11 @@ def test_utilities_do_not_depend_on_the_batch(predictor: Predictor, monkeypatch:
     np.testing.assert_allclose(predictor.utilities(tiles), together, atol=1e-6)
 
 
-def test_a_scene_without_tiles_has_no_utilities(predictor: Predictor) -> None:
+def test_utilities_of_no_tiles_are_empty(predictor: Predictor) -> None:
     assert predictor.utilities(make_tiles(LR_SIZE)[:0]).shape == (0, 16)
 
 
-def test_probabilities_sum_to_one(predictor: Predictor) -> None:
+def test_classify_returns_probabilities_that_sum_to_one(predictor: Predictor) -> None:
     both, alone = predictor.classify(make_tiles(LR_SIZE), make_tiles(HR_SIZE), ~NOTHING)
 
     assert both.shape == alone.shape == (TILES, 3)
@@ -65,13 +66,13 @@ def test_probabilities_sum_to_one(predictor: Predictor) -> None:
     np.testing.assert_allclose(alone.sum(1), 1, atol=1e-5)
 
 
-def test_without_a_patch_the_label_is_the_one_of_the_lr_stream(predictor: Predictor) -> None:
+def test_classify_without_patches_equals_the_lr_stream(predictor: Predictor) -> None:
     both, alone = predictor.classify(make_tiles(LR_SIZE), make_tiles(HR_SIZE), NOTHING)
 
     np.testing.assert_allclose(both, alone, atol=1e-6)
 
 
-def test_a_pixel_that_was_not_bought_changes_nothing(predictor: Predictor) -> None:
+def test_classify_ignores_pixels_that_were_not_bought(predictor: Predictor) -> None:
     bought = NOTHING.copy()
     bought[:, 5] = True
     hr = make_tiles(HR_SIZE)
@@ -86,8 +87,8 @@ def test_a_pixel_that_was_not_bought_changes_nothing(predictor: Predictor) -> No
     )
 
 
-def test_answers_what_the_bundle_answers(predictor: Predictor) -> None:
-    """The reference: the networks called by hand; weights were stored in half precision."""
+def test_utilities_equal_the_policy_output(predictor: Predictor) -> None:
+    """Compare with the networks called directly; the stored weights have half precision."""
     bundle = make_bundle()
     tiles, manifest = make_tiles(LR_SIZE), bundle.manifest
     with torch.inference_mode():
@@ -97,7 +98,7 @@ def test_answers_what_the_bundle_answers(predictor: Predictor) -> None:
     np.testing.assert_allclose(predictor.utilities(tiles), expected, atol=2e-3)
 
 
-def test_a_tile_whose_free_label_is_sure_is_worth_less() -> None:
+def test_utilities_fall_with_the_certainty_of_the_lr_label() -> None:
     """Odds of what is served with doubt, over those without, are each tile's doubt."""
     tiles, manifest = make_tiles(LR_SIZE), make_bundle().manifest
     without, weighed = (
@@ -124,13 +125,13 @@ def test_a_tile_whose_free_label_is_sure_is_worth_less() -> None:
     ],
     ids=["size", "type", "no tiles axis", "bands"],
 )
-def test_refuses_tiles_of_another_shape(predictor: Predictor, wrong: NDArray[np.uint8]) -> None:
+def test_utilities_refuse_tiles_of_another_shape(predictor: Predictor, wrong: NDArray[np.uint8]) -> None:
     with pytest.raises(ValueError, match=r"expected uint8 \(T, 3, 8, 8\)"):
         predictor.utilities(wrong)
 
 
 class Stingy(PolicyNetwork):
-    """A policy on a device with memory for a few tiles only."""
+    """A policy on a device with memory for only a few tiles."""
 
     def __init__(self, most: int) -> None:
         super().__init__(PolicyConfig(backbone="resnet8", input_size=LR_SIZE))
@@ -148,7 +149,7 @@ def predictor_with(policy: Stingy) -> tuple[Predictor, Stingy]:
     return Predictor(replace(make_bundle(), policy=policy), torch.device("cpu")), policy
 
 
-def test_halves_the_batch_when_memory_runs_out() -> None:
+def test_utilities_halve_the_batch_when_memory_runs_out() -> None:
     predictor, stingy = predictor_with(Stingy(most=1))
     predictor.batch = 4
 
@@ -158,14 +159,14 @@ def test_halves_the_batch_when_memory_runs_out() -> None:
     assert bool((utilities == 0.5).all())
 
 
-def test_says_so_when_not_even_one_tile_fits() -> None:
+def test_utilities_are_unavailable_when_one_tile_does_not_fit() -> None:
     predictor, _ = predictor_with(Stingy(most=0))
 
     with pytest.raises(UnavailableError, match="no memory for one tile"):
         predictor.utilities(make_tiles(LR_SIZE))
 
 
-def test_refuses_a_bundle_that_was_altered(bundle_folder: Path, tmp_path: Path) -> None:
+def test_load_predictor_refuses_an_altered_bundle(bundle_folder: Path, tmp_path: Path) -> None:
     for path in bundle_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     weights = tmp_path / "policy.safetensors"
@@ -175,7 +176,7 @@ def test_refuses_a_bundle_that_was_altered(bundle_folder: Path, tmp_path: Path) 
         load_predictor(tmp_path)
 
 
-def test_a_device_is_chosen_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_choose_device_names_the_setting_when_cuda_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
     assert (choose_device("auto").type, choose_device("cpu").type) == ("cpu", "cpu")
@@ -184,7 +185,7 @@ def test_a_device_is_chosen_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("chosen", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_threads_wait_asleep_unless_told_otherwise_before_torch_is_loaded(
+def test_importing_service_sets_a_passive_wait_policy_before_torch_is_loaded(
     chosen: str | None, expected: str
 ) -> None:
     code = "import service, os, sys; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"

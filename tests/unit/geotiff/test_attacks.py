@@ -1,4 +1,4 @@
-"""Files that attack GDAL: they reach no network and no secret, and an unguarded GDAL falls for them."""
+"""Files that attack GDAL: they reach neither network nor secrets, while an unlocked GDAL follows them."""
 
 import os
 import socket
@@ -15,7 +15,13 @@ from service.geotiff.gdal_lock import ENVIRONMENT
 from service.geotiff.preflight import Limits, check_structure, neutralise
 from service.geotiff.quarantine import Quarantine
 from service.geotiff.raster import read_geotiff
-from tests.support import rasters as make
+from tests.support.rasters import (
+    SHAPE,
+    raw_vrt,
+    tiff_with_geolocation,
+    tiff_with_overview_file,
+    write_geotiff,
+)
 
 LIMITS = Limits()
 SECRET = bytes(range(33, 97))
@@ -58,28 +64,28 @@ def listener() -> Iterator[Listener]:
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> dict[str, str]:
-    """Ways of naming a file that is none of an upload's business."""
+    """Names of files that an upload must not reach."""
     text, raster = tmp_path / "secret.txt", tmp_path / "secret.tif"
     text.write_bytes(SECRET * 4)
-    raster.write_bytes(make.geotiff(np.full((1, 16, 16), 77, np.uint8)))
+    raster.write_bytes(write_geotiff(np.full((1, 16, 16), 77, np.uint8)))
     return {
-        "inline-vrt": make.raw_vrt(str(text), 16),
+        "inline-vrt": raw_vrt(str(text), 16),
         "local-tif": str(raster),
-        "passwd": make.raw_vrt("/etc/passwd"),
+        "passwd": raw_vrt("/etc/passwd"),
     }
 
 
 def attacks(listener: Listener, secrets: dict[str, str]) -> dict[str, bytes]:
-    """Genuine GeoTIFFs that make an unguarded GDAL open something else."""
+    """Return genuine GeoTIFFs that make an unlocked GDAL open something else."""
     url = f"/vsicurl/{listener.url}"
     return {
-        **{f"overviews-{name}": make.overview_file(path) for name, path in secrets.items()},
-        "overviews-url": make.overview_file(url),
-        "geolocation-url": make.geolocation(url),
+        **{f"overviews-{name}": tiff_with_overview_file(path) for name, path in secrets.items()},
+        "overviews-url": tiff_with_overview_file(url),
+        "geolocation-url": tiff_with_geolocation(url),
     }
 
 
-def test_attacks_through_metadata_see_only_their_own_pixels(
+def test_read_geotiff_shows_attacks_only_their_own_pixels(
     listener: Listener, secrets: dict[str, str]
 ) -> None:
     for name, body in attacks(listener, secrets).items():
@@ -88,21 +94,21 @@ def test_attacks_through_metadata_see_only_their_own_pixels(
     assert listener.hits == 0
 
 
-def test_the_decoder_alone_withstands_them_too(
+def test_decoder_withstands_attacks_without_the_preflight(
     listener: Listener, secrets: dict[str, str], own: Quarantine
 ) -> None:
-    """Second line: the same files with their metadata still in place."""
+    """Check the second line of defence: the same files with their metadata still in place."""
     for name, body in attacks(listener, secrets).items():
-        shape = (1, 64, 64) if name.startswith("overviews") else make.SHAPE
+        shape = (1, 64, 64) if name.startswith("overviews") else SHAPE
         expected = bytes(64 * 64) if name.startswith("overviews") else bytes(range(1, 65))
         assert own.decode(body, shape, "uint8", 20).pixels.tobytes() == expected, name
     assert listener.hits == 0
 
 
-def test_an_unguarded_gdal_falls_for_them(
+def test_unlocked_gdal_follows_the_attacks(
     listener: Listener, secrets: dict[str, str], tmp_path: Path
 ) -> None:
-    """The control: without lock and neutralising, these very files reach the network and the secret."""
+    """Check the control: without lock and `neutralise`, the same files reach the network and the secret."""
     files = attacks(listener, secrets)
     for name in ("overviews-url", "overviews-inline-vrt"):
         (tmp_path / name).write_bytes(files[name])
@@ -122,9 +128,7 @@ def test_an_unguarded_gdal_falls_for_them(
     assert done.stdout == SECRET[:16]
 
 
-def test_the_neutralised_copy_of_an_attack_names_no_other_file(
-    listener: Listener, secrets: dict[str, str]
-) -> None:
+def test_neutralise_removes_the_metadata_of_an_attack(listener: Listener, secrets: dict[str, str]) -> None:
     for body in attacks(listener, secrets).values():
         structure = check_structure(body, LIMITS)
         again = check_structure(neutralise(body, structure), LIMITS)

@@ -1,4 +1,4 @@
-"""The child that decodes: what it cannot reach, and what becomes of it."""
+"""The decoding child: its limits, its failures and its end."""
 
 import os
 import signal
@@ -19,17 +19,15 @@ from service.geotiff.gdal_lock import ENVIRONMENT
 from service.geotiff.preflight import Limits
 from service.geotiff.quarantine import Quarantine
 from service.geotiff.raster import read_geotiff
-from tests.support import rasters as make
+from tests.support.rasters import SHAPE, handmade_tiff, make_noise, shared_block_bomb, write_geotiff
 
 ROOT = Path(__file__).parents[3]
 LIMITS = Limits()
 
 
-def test_the_child_knows_no_secret_and_may_do_little(
-    own: Quarantine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_child_has_no_secret_and_tight_limits(own: Quarantine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOUPE_API_KEY", "lp_live_do_not_tell")
-    own.decode(make.handmade(), make.SHAPE, "uint8", 20)
+    own.decode(handmade_tiff(), SHAPE, "uint8", 20)
     process = Path("/proc") / str(_children()[-1])
     assert b"do_not_tell" not in (process / "environ").read_bytes()
     limits = (process / "limits").read_text()
@@ -42,81 +40,81 @@ def test_the_child_knows_no_secret_and_may_do_little(
     assert "Max open files            64" in limits
 
 
-def test_a_decode_that_takes_too_long_is_stopped_and_the_next_one_works(own: Quarantine) -> None:
-    own.decode(make.handmade(), make.SHAPE, "uint8", 20)
-    big = make.geotiff(np.zeros((3, 6_000, 6_000), np.uint8), compress="zstd")
+def test_quarantine_stops_a_slow_decode_and_serves_the_next(own: Quarantine) -> None:
+    own.decode(handmade_tiff(), SHAPE, "uint8", 20)
+    big = write_geotiff(np.zeros((3, 6_000, 6_000), np.uint8), compress="zstd")
     before = time.monotonic()
     with pytest.raises(DecodeOverrunError, match=r"0\.02 s"):
         own.decode(big, (3, 6_000, 6_000), "uint8", 0.02)
     assert time.monotonic() - before < 10
-    assert own.decode(make.handmade(), make.SHAPE, "uint8", 20).pixels.shape == make.SHAPE
+    assert own.decode(handmade_tiff(), SHAPE, "uint8", 20).pixels.shape == SHAPE
 
 
-def test_a_child_killed_between_decodes_is_replaced(own: Quarantine) -> None:
-    own.decode(make.handmade(), make.SHAPE, "uint8", 20)
+def test_quarantine_replaces_a_child_killed_between_decodes(own: Quarantine) -> None:
+    own.decode(handmade_tiff(), SHAPE, "uint8", 20)
     first = _children()[-1]
     os.kill(first, signal.SIGKILL)
     _wait_until(lambda: _state(first) in ("Z", ""))
-    own.decode(make.handmade(), make.SHAPE, "uint8", 20)
+    own.decode(handmade_tiff(), SHAPE, "uint8", 20)
     assert _children()[-1] != first
 
 
-def test_a_child_stopped_from_outside_is_the_services_fault(own: Quarantine) -> None:
-    own.decode(make.handmade(), make.SHAPE, "uint8", 20)
+def test_quarantine_reports_a_child_killed_from_outside_as_unavailable(own: Quarantine) -> None:
+    own.decode(handmade_tiff(), SHAPE, "uint8", 20)
     child = _children()[-1]
     os.kill(child, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as pool:
-        stuck = pool.submit(own.decode, make.handmade(), make.SHAPE, "uint8", 60)
+        stuck = pool.submit(own.decode, handmade_tiff(), SHAPE, "uint8", 60)
         _wait_until(own._places.empty)
         time.sleep(0.5)
         os.kill(child, signal.SIGKILL)
         assert isinstance(stuck.exception(), DecoderUnavailableError)
 
 
-def test_an_answer_of_another_size_is_not_believed(own: Quarantine) -> None:
+def test_quarantine_refuses_an_answer_of_another_size(own: Quarantine) -> None:
     with pytest.raises(DamagedTiffError):
-        own.decode(make.handmade(), (1, 4_000, 4_000), "uint8", 20)
+        own.decode(handmade_tiff(), (1, 4_000, 4_000), "uint8", 20)
 
 
-def test_a_raster_too_large_for_the_childs_memory_is_refused(own: Quarantine) -> None:
-    bomb = make.shared_block_bomb(65_536)  # 4 GiB, past the pre-flight on purpose
+def test_quarantine_refuses_a_raster_larger_than_the_child_memory(own: Quarantine) -> None:
+    bomb = shared_block_bomb(65_536)  # 4 GiB, past the pre-flight on purpose
     with pytest.raises((DecodeOverrunError, DamagedTiffError)):
         own.decode(bomb, (1, 65_536, 65_536), "uint8", 20)
 
 
-def test_no_free_child_is_unavailable_not_a_queue_without_end(own: Quarantine) -> None:
-    own.decode(make.handmade(), make.SHAPE, "uint8", 20)
+def test_quarantine_is_unavailable_when_no_child_is_free_in_time(own: Quarantine) -> None:
+    own.decode(handmade_tiff(), SHAPE, "uint8", 20)
     child = _children()[-1]
     os.kill(child, signal.SIGSTOP)
     with ThreadPoolExecutor(1) as pool:
-        stuck = pool.submit(own.decode, make.handmade(), make.SHAPE, "uint8", 1.0)
+        stuck = pool.submit(own.decode, handmade_tiff(), SHAPE, "uint8", 1.0)
         _wait_until(own._places.empty)
         with pytest.raises(DecoderUnavailableError, match="busy"):
-            own.decode(make.handmade(), make.SHAPE, "uint8", 0.1)
+            own.decode(handmade_tiff(), SHAPE, "uint8", 0.1)
         assert isinstance(stuck.exception(), DecodeOverrunError)
 
 
-def test_many_threads_get_each_their_own_pixels() -> None:
-    bodies = [make.geotiff(make.noise(seed=seed)) for seed in range(24)]
+def test_quarantine_gives_each_thread_its_own_pixels() -> None:
+    bodies = [write_geotiff(make_noise(seed=seed)) for seed in range(24)]
     with ThreadPoolExecutor(8) as pool:
         rasters = list(pool.map(lambda body: read_geotiff(body, LIMITS), bodies))
     for seed, raster in enumerate(rasters):
-        np.testing.assert_array_equal(raster.pixels, make.noise(seed=seed))
+        np.testing.assert_array_equal(raster.pixels, make_noise(seed=seed))
 
 
-def test_closing_ends_the_children_and_a_later_decode_starts_new_ones() -> None:
-    read_geotiff(make.handmade(), LIMITS)
+def test_close_quarantine_ends_children_and_a_later_decode_starts_new_ones() -> None:
+    read_geotiff(handmade_tiff(), LIMITS)
     children = _children()
     quarantine.close_quarantine()
     assert not set(children) & set(_children())
-    assert read_geotiff(make.handmade(), LIMITS).pixels.shape == make.SHAPE
+    assert read_geotiff(handmade_tiff(), LIMITS).pixels.shape == SHAPE
 
 
-def test_a_killed_server_leaves_no_orphan() -> None:
+def test_child_ends_with_a_killed_server() -> None:
     script = (
         "import time\nfrom service.geotiff.quarantine import decode\n"
-        "from tests.support.rasters import handmade\n"
-        "decode(handmade(), (1, 8, 8), 'uint8', 20)\nprint('ready', flush=True)\ntime.sleep(60)\n"
+        "from tests.support.rasters import handmade_tiff\n"
+        "decode(handmade_tiff(), (1, 8, 8), 'uint8', 20)\nprint('ready', flush=True)\ntime.sleep(60)\n"
     )
     server = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE)
     with server:
@@ -127,7 +125,7 @@ def test_a_killed_server_leaves_no_orphan() -> None:
     _wait_until(lambda: _state(child) in ("Z", ""))
 
 
-def test_gdal_locked_too_late_is_noticed_by_name() -> None:
+def test_assert_locked_names_drivers_when_gdal_was_loaded_first() -> None:
     script = (
         "import rasterio\nwith rasterio.Env() as env: env.drivers()\n"
         "from service.geotiff.gdal_lock import assert_locked\nassert_locked()"
@@ -144,16 +142,16 @@ def test_gdal_locked_too_late_is_noticed_by_name() -> None:
     assert timely.returncode == 0
 
 
-def test_errors_of_the_child_are_ours() -> None:
+def test_decode_raises_own_errors_for_a_file_that_is_no_tiff() -> None:
     with pytest.raises(LoupeError):
-        quarantine.decode(b"II*\0 not a tiff", make.SHAPE, "uint8", 20)
+        quarantine.decode(b"II*\0 not a tiff", SHAPE, "uint8", 20)
 
 
 def _children(pid: int | None = None) -> list[int]:
-    """Decoding processes started by a process, oldest first.
+    """Return the decoding processes started by a process, oldest first.
 
-    psutil asks by parent process: the kernel's `task/*/children` lists by thread, and threads end while read.
-    By time of start, for process ids begin anew when they run out.
+    psutil asks by parent process; the kernel's `task/*/children` lists by thread, and threads end while it
+    is read. Sorted by start time, because process ids start over when they run out.
     """
     children = sorted(psutil.Process(pid).children(), key=lambda child: child.create_time())
     return [child.pid for child in children if any("decoder.py" in part for part in _command(child))]
@@ -177,5 +175,5 @@ def _wait_until(condition: object, seconds: float = 10) -> None:
     assert callable(condition)
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
+        assert time.monotonic() < end, "the condition did not hold in time"
         time.sleep(0.02)

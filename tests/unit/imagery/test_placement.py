@@ -1,4 +1,4 @@
-"""Delivered images laid onto the patch they were bought for."""
+"""The placement of delivered images on the patch they were bought for."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from service.geotiff.ground import transform_points
 from service.imagery.placement import PatchMisplacedError, PatchTooCoarseError, place_patch
 from service.imagery.radiometry import Imagery
 from service.imagery.tile_grid import TileGrid
-from tests.support import rasters as make
+from tests.support.rasters import make_imagery
 
 GRID = TileGrid(
     columns=3, rows=2, tile_px=8, transform=Affine(10, 0, 500_000, 0, -10, 5_700_000), crs="EPSG:32632"
@@ -19,20 +19,20 @@ SIZE = 40  # pixels of a patch of 20 m: 0.5 m
 
 
 def smooth(height: int, width: int, gsd: float = 0.5) -> np.ndarray:
-    """Slopes and waves (3, H, W) over metres: resampling moves them little."""
+    """Return slopes and waves (3, H, W) over metres, which resampling changes little."""
     y, x = (np.mgrid[:height, :width] + 0.5) * gsd
     waves = np.stack([x, y * 1.2, 100 + 80 * np.sin(x / 10) * np.cos(y / 10)])
     return waves.round().astype(np.uint8)
 
 
 def scene(gsd: float = 0.5, *, east: float = 0, north: float = 0) -> Imagery:
-    """The whole grid (240 x 160 m) in fine pixels, moved by so many metres."""
+    """Return the whole grid (240 x 160 m) in fine pixels, shifted by `east` and `north` metres."""
     pixels = smooth(round(160 / gsd), round(240 / gsd), gsd)
-    return make.imagery(pixels, transform=Affine(gsd, 0, 500_000 + east, 0, -gsd, 5_700_000 + north))
+    return make_imagery(pixels, transform=Affine(gsd, 0, 500_000 + east, 0, -gsd, 5_700_000 + north))
 
 
 @pytest.mark.parametrize(("tile", "patch"), [(0, 0), (0, 1), (0, 4), (2, 15), (3, 2), (5, 15)])
-def test_a_delivery_on_the_same_grid_is_its_own_pixels(tile: int, patch: int) -> None:
+def test_place_patch_keeps_pixels_of_the_same_grid(tile: int, patch: int) -> None:
     image = scene()
     row = tile // 3 * 160 + patch % 4 * SIZE
     column = tile % 3 * 160 + patch // 4 * SIZE
@@ -41,14 +41,14 @@ def test_a_delivery_on_the_same_grid_is_its_own_pixels(tile: int, patch: int) ->
 
 
 @pytest.mark.parametrize("gsd", [0.125, 0.25, 0.8, 1.0])
-def test_another_resolution_shows_the_same_place(gsd: float) -> None:
+def test_place_patch_shows_the_same_place_from_another_resolution(gsd: float) -> None:
     wanted = place_patch(scene(), GRID, 4, 6, SIZE).astype(int)
     found = place_patch(scene(gsd), GRID, 4, 6, SIZE).astype(int)
     assert np.abs(found - wanted).mean() < 2
 
 
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:32633", "EPSG:3035"])
-def test_another_crs_shows_the_same_place(crs: str) -> None:
+def test_place_patch_shows_the_same_place_from_another_crs(crs: str) -> None:
     image = scene(0.25)
     height, width = image.valid.shape
     x, y = transform_points(
@@ -65,7 +65,7 @@ def test_another_crs_shows_the_same_place(crs: str) -> None:
         "dst_crs": crs,
     }
     reproject(layers, warped, **places, resampling=Resampling.bilinear)
-    delivered = make.imagery(warped[:3], transform=transform, crs=crs, valid=warped[3] == 255)
+    delivered = make_imagery(warped[:3], transform=transform, crs=crs, valid=warped[3] == 255)
     wanted = place_patch(image, GRID, 4, 6, SIZE).astype(int)
     assert np.abs(place_patch(delivered, GRID, 4, 6, SIZE).astype(int) - wanted).mean() < 2
 
@@ -77,18 +77,18 @@ def _around(width: int, height: int) -> list[tuple[int, int]]:
 def patch_file(
     gsd: float = 0.5, *, east: float = 0, north: float = 0, valid: np.ndarray | None = None
 ) -> Imagery:
-    """Just patch 0 of tile 0 (20 x 20 m), moved."""
+    """Return exactly patch 0 of tile 0 (20 x 20 m), shifted by `east` and `north` metres."""
     side = round(20 / gsd)
     transform = Affine(gsd, 0, 500_000 + east, 0, -gsd, 5_700_000 + north)
-    return make.imagery(smooth(side, side, gsd), transform=transform, valid=valid)
+    return make_imagery(smooth(side, side, gsd), transform=transform, valid=valid)
 
 
-def test_exactly_the_patch_is_enough() -> None:
+def test_place_patch_accepts_exactly_the_patch() -> None:
     np.testing.assert_array_equal(place_patch(patch_file(), GRID, 0, 0, SIZE), smooth(SIZE, SIZE))
 
 
 @pytest.mark.parametrize(("east", "north"), [(3, 0), (0, -2), (50, 50), (9_000, 0)])
-def test_a_misplaced_delivery_says_how_far_off_it_is(east: float, north: float) -> None:
+def test_place_patch_reports_the_offset_of_a_misplaced_delivery(east: float, north: float) -> None:
     with pytest.raises(PatchMisplacedError, match="98%") as caught:
         place_patch(patch_file(east=east, north=north), GRID, 0, 0, SIZE)
     assert caught.value.status == 409
@@ -98,14 +98,14 @@ def test_a_misplaced_delivery_says_how_far_off_it_is(east: float, north: float) 
     assert caught.value.extra["covered"] == pytest.approx(expected, abs=0.03)
 
 
-def test_a_delivery_on_the_other_side_of_the_earth_is_misplaced() -> None:
-    far = make.imagery(smooth(40, 40), transform=Affine(5e-6, 0, -170, 0, -5e-6, -51), crs="EPSG:4326")
+def test_place_patch_refuses_a_delivery_from_the_other_side_of_the_earth() -> None:
+    far = make_imagery(smooth(40, 40), transform=Affine(5e-6, 0, -170, 0, -5e-6, -51), crs="EPSG:4326")
     with pytest.raises(PatchMisplacedError) as caught:
         place_patch(far, GRID, 0, 0, SIZE)
     assert caught.value.extra["covered"] == 0
 
 
-def test_a_sliver_missing_is_tolerated_and_more_is_not() -> None:
+def test_place_patch_tolerates_two_percent_missing_and_no_more() -> None:
     valid = np.ones((SIZE, SIZE), np.bool_)
     valid.flat[:31] = False  # 31 of 1,600 pixels: 98.06 % remain
     assert place_patch(patch_file(valid=valid), GRID, 0, 0, SIZE).shape == (3, SIZE, SIZE)
@@ -114,7 +114,7 @@ def test_a_sliver_missing_is_tolerated_and_more_is_not() -> None:
         place_patch(patch_file(valid=valid), GRID, 0, 0, SIZE)
 
 
-def test_invalid_pixels_do_not_darken_their_neighbours() -> None:
+def test_place_patch_keeps_invalid_pixels_from_darkening_neighbours() -> None:
     valid = np.ones((80, 80), np.bool_)
     valid[10, 10] = False
     image = patch_file(0.25, valid=valid)
@@ -123,15 +123,15 @@ def test_invalid_pixels_do_not_darken_their_neighbours() -> None:
     assert (place_patch(image, GRID, 0, 0, SIZE) == 200).all()
 
 
-def test_a_delivery_coarser_than_twice_what_was_ordered_is_refused() -> None:
+def test_place_patch_refuses_pixels_more_than_twice_as_coarse() -> None:
     assert place_patch(scene(1.0), GRID, 0, 0, SIZE).any()
     with pytest.raises(PatchTooCoarseError, match=r"1\.05 m.*0\.5 m") as caught:
         place_patch(scene(1.05), GRID, 0, 0, SIZE)
     assert caught.value.status == 422
 
 
-def test_a_whole_scene_delivered_for_one_patch_is_cut_first() -> None:
+def test_place_patch_cuts_a_large_delivery_before_resampling() -> None:
     rgb = np.broadcast_to(np.uint8(9), (3, 30_000, 30_000))
     valid = np.broadcast_to(np.True_, (30_000, 30_000))
-    image = make.imagery(rgb, transform=Affine(0.5, 0, 498_000, 0, -0.5, 5_702_000), valid=valid)
+    image = make_imagery(rgb, transform=Affine(0.5, 0, 498_000, 0, -0.5, 5_702_000), valid=valid)
     assert (place_patch(image, GRID, 0, 0, SIZE) == 9).all()

@@ -1,4 +1,4 @@
-"""Tiles and patches on the ground: they fill the plane, once, and their areas are right."""
+"""Tiles and patches on the ground: they cover the scene exactly once, and their areas are right."""
 
 import json
 
@@ -26,7 +26,7 @@ PLACES = {
 
 @st.composite
 def grids(draw: st.DrawFn) -> TileGrid:
-    """Grids of a few tiles anywhere in `PLACES`, north-up, south-up or rotated."""
+    """Draw grids of a few tiles anywhere in `PLACES`, north-up, south-up or rotated."""
     crs = draw(st.sampled_from(sorted(PLACES)))
     x, y, unit = PLACES[crs]
     step = draw(st.floats(2, 30)) * unit
@@ -52,15 +52,15 @@ def geodesic_areas(rings: np.ndarray) -> np.ndarray:
 
 @settings(max_examples=40, deadline=None)
 @given(grids())
-def test_areas_agree_with_geodesics_to_a_millionth(grid: TileGrid) -> None:
+def test_patch_areas_agree_with_geodesics_to_a_millionth(grid: TileGrid) -> None:
     expected = geodesic_areas(grid.patch_rings_wgs84(*every_patch(grid))).reshape(-1, 16)
-    # The reference's own rounding is some 4 mm2 a ring, which shows in patches of a few square metres.
+    # The reference rounds by about 4 mm2 per ring, which matters for patches of a few square metres.
     np.testing.assert_allclose(grid.patch_areas_m2(), expected, rtol=1e-6, atol=2e-5)
 
 
 @settings(max_examples=40, deadline=None)
 @given(grids())
-def test_patches_fill_their_tile_and_tiles_their_scene(grid: TileGrid) -> None:
+def test_patch_areas_sum_to_tiles_and_scene(grid: TileGrid) -> None:
     areas = grid.patch_areas_m2()
     tiles = geodesic_areas(grid.tile_rings_wgs84(np.arange(grid.tile_count)))
     np.testing.assert_allclose(areas.sum(axis=1), tiles, rtol=1e-4)  # a tile's geodesic edges bend more
@@ -70,7 +70,7 @@ def test_patches_fill_their_tile_and_tiles_their_scene(grid: TileGrid) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(grids())
-def test_rings_tile_the_plane_without_gap_or_overlap(grid: TileGrid) -> None:
+def test_patch_corners_tile_the_plane_without_gap_or_overlap(grid: TileGrid) -> None:
     patches = shapely.polygons(grid.patch_corners(*every_patch(grid)))
     width, height = grid.columns * grid.tile_px, grid.rows * grid.tile_px
     outline = shapely.Polygon(
@@ -84,7 +84,7 @@ def test_rings_tile_the_plane_without_gap_or_overlap(grid: TileGrid) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(grids())
-def test_rings_are_closed_counter_clockwise_longitude_latitude(grid: TileGrid) -> None:
+def test_patch_rings_are_closed_counter_clockwise_longitude_latitude(grid: TileGrid) -> None:
     rings = grid.patch_rings_wgs84(*every_patch(grid))
     assert rings.shape == (grid.tile_count * 16, 5, 2)
     np.testing.assert_array_equal(rings[:, 0], rings[:, -1])
@@ -95,14 +95,14 @@ def test_rings_are_closed_counter_clockwise_longitude_latitude(grid: TileGrid) -
     assert shapely.contains_xy(footprint, *centres.T).all()
 
 
-def test_patches_are_numbered_column_major_inside_row_major_tiles() -> None:
+def test_patch_corners_number_patches_column_major_in_row_major_tiles() -> None:
     grid = TileGrid(columns=2, rows=2, tile_px=8, transform=Affine(10, 0, 0, 0, -10, 0), crs="EPSG:32632")
     upper_left = grid.patch_corners(np.array([0, 0, 0, 1, 2, 3]), np.array([0, 1, 4, 0, 0, 15]))[:, 0]
     assert upper_left.tolist() == [[0, 0], [0, -20], [20, 0], [80, 0], [0, -80], [140, -140]]
 
 
 @pytest.mark.parametrize(("tile", "patch"), [(4, 0), (-1, 0), (0, 16), (0, -1)])
-def test_indices_outside_the_grid_are_refused(tile: int, patch: int) -> None:
+def test_patch_corners_refuse_indices_outside_the_grid(tile: int, patch: int) -> None:
     grid = TileGrid(columns=2, rows=2, tile_px=8, transform=Affine(10, 0, 0, 0, -10, 0), crs="EPSG:32632")
     with pytest.raises(ValueError, match=r"0\.\.3"):
         grid.patch_corners(np.array([tile]), np.array([patch]))
@@ -110,12 +110,12 @@ def test_indices_outside_the_grid_are_refused(tile: int, patch: int) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(grids())
-def test_json_brings_the_grid_back(grid: TileGrid) -> None:
+def test_from_json_returns_the_grid_of_to_json(grid: TileGrid) -> None:
     assert TileGrid.from_json(json.loads(json.dumps(grid.to_json()))) == grid
 
 
-def test_web_mercator_is_measured_on_the_ground() -> None:
-    """At 60 degrees a Web Mercator metre is half a metre, a little more on the ellipsoid."""
+def test_patch_areas_of_web_mercator_are_measured_on_the_ground() -> None:
+    """Check that at 60 degrees a Web Mercator metre is half a metre, a little more on the ellipsoid."""
     x, y = 1_000_000, 8_399_737.89
     grid = TileGrid(columns=1, rows=1, tile_px=8, transform=Affine(10, 0, x, 0, -10, y), crs="EPSG:3857")
     assert to_wgs84("EPSG:3857", np.array([x, y]))[1] == pytest.approx(60, abs=1e-4)

@@ -1,4 +1,4 @@
-"""Scenes cut into tiles: averaging, what is refused, what is left out."""
+"""The division of scenes into tiles: averaging, refusals, and the remainder at the edges."""
 
 import math
 
@@ -7,6 +7,7 @@ import pytest
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from service.geotiff.errors import GeoreferenceError
 from service.geotiff.ground import pixel_steps_m
@@ -18,21 +19,24 @@ from service.imagery.tiling import (
     Tiles,
     cut_tiles,
 )
-from tests.support import rasters as make
+from tests.support.rasters import UTM_10M, make_imagery, make_noise
 
 LR_PX, LR_GSD, HR_GSD = 8, 9.75, 0.348
 
+Floats = NDArray[np.float64]
+Case = tuple[NDArray[np.uint8], NDArray[np.bool_], tuple[float, float]]  # rgb, valid, factors
+
 
 def cut(gsd_x: float, gsd_y: float, height: int = 64, width: int = 80, **options: object) -> Tiles:
-    """Tiles of noise with pixels of this size near UTM's central meridian."""
+    """Cut noise with pixels of this size near UTM's central meridian into tiles."""
     transform = Affine(gsd_x, 0, 500_000, 0, -gsd_y, 5_700_000)
-    image = make.imagery(make.noise(3, height, width), transform=transform, **options)  # type: ignore[arg-type]  # crs, valid
+    image = make_imagery(make_noise(3, height, width), transform=transform, **options)  # type: ignore[arg-type]  # crs, valid
     return cut_tiles(image, LR_PX, LR_GSD, HR_GSD)
 
 
 @st.composite
-def images(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
-    """Small images, some pixels invalid, and factors to average them by."""
+def images(draw: st.DrawFn) -> Case:
+    """Draw small images with some invalid pixels, and factors to average them by."""
     seed = draw(st.integers(0, 2**32 - 1))
     generator = np.random.default_rng(seed)
     height, width = draw(st.integers(3, 24)), draw(st.integers(3, 24))
@@ -44,15 +48,18 @@ def images(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, tuple[float, float]
     return rgb, valid, (factors[0], factors[1])
 
 
-def overlap(index: int, factor: float, length: int) -> np.ndarray:
-    """How much of each of `length` pixels lies in [index * factor, (index + 1) * factor)."""
+def overlap(index: int, factor: float, length: int) -> Floats:
+    """Return the share of each of `length` pixels that lies in [index * factor, (index + 1) * factor)."""
     pixels = np.arange(length)
-    return np.clip(np.minimum(pixels + 1, (index + 1) * factor) - np.maximum(pixels, index * factor), 0, 1)
+    shares: Floats = np.clip(
+        np.minimum(pixels + 1, (index + 1) * factor) - np.maximum(pixels, index * factor), 0, 1
+    )
+    return shares
 
 
 @settings(max_examples=150, deadline=None)
 @given(images())
-def test_averaging_is_the_area_weighted_mean_of_valid_pixels(case: tuple) -> None:
+def test_average_down_is_the_area_weighted_mean_of_valid_pixels(case: Case) -> None:
     rgb, valid, factors = case
     averaged, share = average_down(rgb, valid, factors)
     height, width = share.shape
@@ -75,7 +82,7 @@ def test_averaging_is_the_area_weighted_mean_of_valid_pixels(case: tuple) -> Non
 
 @settings(max_examples=50, deadline=None)
 @given(images(), st.integers(2, 3))
-def test_averaging_conserves_the_mean(case: tuple, factor: int) -> None:
+def test_average_down_conserves_the_mean(case: Case, factor: int) -> None:
     rgb = case[0].repeat(factor, axis=1).repeat(factor, axis=2)
     averaged, share = average_down(rgb, np.ones(rgb.shape[1:], np.bool_), (float(factor), float(factor)))
     assert averaged.mean() == pytest.approx(rgb.mean(), abs=1e-9)
@@ -83,10 +90,10 @@ def test_averaging_conserves_the_mean(case: tuple, factor: int) -> None:
     assert (share == 1).all()
 
 
-def test_tiles_are_cut_row_by_row() -> None:
+def test_cut_tiles_goes_row_by_row() -> None:
     tiles = cut(9.75, 9.75, height=24, width=32)
     assert (tiles.grid.columns, tiles.grid.rows, tiles.grid.tile_count) == (4, 3, 12)
-    np.testing.assert_array_equal(tiles.pixels[5], make.noise(3, 24, 32)[:, 8:16, 8:16])
+    np.testing.assert_array_equal(tiles.pixels[5], make_noise(3, 24, 32)[:, 8:16, 8:16])
     assert tiles.pixels.shape == (12, 3, 8, 8)
     assert tiles.edge_px == (0, 0)
     assert tiles.left_out_km2 == pytest.approx(0, abs=1e-9)
@@ -96,57 +103,57 @@ def test_tiles_are_cut_row_by_row() -> None:
 @pytest.mark.parametrize(
     ("gsd", "averaged"), [(8.7, True), (8.9, False), (9.75, False), (14.5, False), (2.4, True)]
 )
-def test_finer_is_averaged_down_to_the_gsd_on_the_ground(gsd: float, averaged: bool) -> None:
+def test_cut_tiles_averages_finer_pixels_down_to_the_bundle_gsd(gsd: float, averaged: bool) -> None:
     tiles = cut(gsd, gsd, 80, 80)
     steps = pixel_steps_m(tiles.grid.transform, tiles.grid.crs, tiles.grid.columns * 8, tiles.grid.rows * 8)
     assert steps[0] == pytest.approx(LR_GSD if averaged else gsd, rel=1e-3)
     assert tiles.gsd_m == pytest.approx((gsd, gsd), rel=1e-3)
 
 
-def test_each_axis_is_judged_on_its_own() -> None:
+def test_cut_tiles_treats_each_axis_on_its_own() -> None:
     tiles = cut(5.9, 10.0, 16, 40)
     assert (tiles.grid.columns, tiles.grid.rows) == (3, 2)
     x, y, _ = pixel_steps_m(tiles.grid.transform, tiles.grid.crs, 24, 16)
     assert (x, y) == pytest.approx((9.75, 10.0), rel=1e-3)
 
 
-def test_too_coarse_on_one_axis_is_refused_with_the_numbers() -> None:
+def test_cut_tiles_refuses_one_coarse_axis_with_the_numbers() -> None:
     with pytest.raises(GsdTooCoarseError, match=r"10 x 15 m .* 9\.75 m .* 14\.6"):
         cut(10, 15)
 
 
-def test_as_fine_as_what_would_be_bought_is_refused() -> None:
+def test_cut_tiles_refuses_a_scene_as_fine_as_the_patches() -> None:
     with pytest.raises(AlreadyHighResolutionError, match=r"0\.348 m"):
         cut(0.3, 0.34)
     assert cut(0.3, 0.36, 300, 300).grid.tile_count > 0
 
 
-def test_smaller_than_a_tile_is_refused_in_metres() -> None:
+def test_cut_tiles_refuses_a_scene_smaller_than_a_tile_in_metres() -> None:
     with pytest.raises(SceneTooSmallError, match="70 x 640 m, but one tile of this bundle is 80 x 80 m"):
         cut(10, 10, 64, 7)
 
 
-def test_sheared_pixels_are_refused() -> None:
-    image = make.imagery(make.noise(3, 64, 64), transform=make.UTM_10M @ Affine.shear(8))
+def test_cut_tiles_refuses_sheared_pixels() -> None:
+    image = make_imagery(make_noise(3, 64, 64), transform=UTM_10M @ Affine.shear(8))
     with pytest.raises(GeoreferenceError, match="sheared"):
         cut_tiles(image, LR_PX, LR_GSD, HR_GSD)
 
 
-def test_rotated_scenes_keep_their_pixels_and_place() -> None:
-    transform = make.UTM_10M @ Affine.rotation(30)
-    tiles = cut_tiles(make.imagery(make.noise(3, 16, 16), transform=transform), LR_PX, LR_GSD, HR_GSD)
-    np.testing.assert_array_equal(tiles.pixels[3], make.noise(3, 16, 16)[:, 8:, 8:])
+def test_cut_tiles_keeps_pixels_and_place_of_rotated_scenes() -> None:
+    transform = UTM_10M @ Affine.rotation(30)
+    tiles = cut_tiles(make_imagery(make_noise(3, 16, 16), transform=transform), LR_PX, LR_GSD, HR_GSD)
+    np.testing.assert_array_equal(tiles.pixels[3], make_noise(3, 16, 16)[:, 8:, 8:])
     assert tiles.grid.transform.almost_equals(transform)
 
 
-def test_edges_that_fill_no_tile_are_left_out_and_reported() -> None:
+def test_cut_tiles_reports_edges_that_fill_no_tile() -> None:
     tiles = cut(10, 10, 23, 37)
     assert tiles.edge_px == (5, 7)
     assert (tiles.grid.columns, tiles.grid.rows) == (4, 2)
     assert tiles.planned_km2 + tiles.left_out_km2 == pytest.approx(23 * 37 * 100 / 1e6, rel=1e-3)
 
 
-def test_invalid_pixels_lower_a_tiles_share() -> None:
+def test_valid_share_falls_with_invalid_pixels() -> None:
     valid = np.ones((16, 16), np.bool_)
     valid[:4, :8] = False
     assert cut(10, 10, 16, 16, valid=valid).valid_share.tolist() == [0.5, 1, 1, 1]
@@ -154,9 +161,9 @@ def test_invalid_pixels_lower_a_tiles_share() -> None:
     assert cut(1.95, 1.95, 80, 80, valid=fine).valid_share == pytest.approx([0.5, 1, 1, 1], abs=0.01)
 
 
-def test_cloud_is_bright_and_colourless() -> None:
+def test_cloud_share_counts_bright_colourless_pixels() -> None:
     rgb = np.full((3, 16, 16), 90, np.uint8)
     rgb[:, :8, :8] = 240
     rgb[0, 8:, 8:] = 250
-    image = make.imagery(rgb)
+    image = make_imagery(rgb)
     assert cut_tiles(image, LR_PX, LR_GSD, HR_GSD).cloud_share.tolist() == [1, 0, 0, 0]

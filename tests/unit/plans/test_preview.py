@@ -1,4 +1,4 @@
-"""The picture of a plan: the right size, and outlines where the bought patches are."""
+"""The preview of a plan: its size, and the outlines of the bought patches."""
 
 import io
 
@@ -20,7 +20,7 @@ def make_grid(columns: int = 3, rows: int = 2, *, pixel_m: float = 10.0) -> Tile
 
 
 def draw(grid: TileGrid, *bought: tuple[int, int], free: tuple[tuple[int, int], ...] = ()) -> Pixels:
-    """(H, W, 3) of the preview of a grey scene of the grid's own pixels."""
+    """Return the preview (H, W, 3) of a grey scene with the grid's own pixels."""
     selected = np.zeros((grid.tile_count, 16), dtype=bool)
     filled = selected.copy()
     for place in (*bought, *free):
@@ -41,7 +41,7 @@ def has(pixels: Pixels, colour: tuple[int, ...]) -> bool:
 
 
 def patch_window(pixels: Pixels, grid: TileGrid, tile: int, patch: int) -> Pixels:
-    """The part of the preview that shows one patch."""
+    """Return the part of the preview that shows a patch."""
     side = pixels.shape[1] / (grid.columns * 4)
     row = tile // grid.columns * 4 + patch % 4
     column = tile % grid.columns * 4 + patch // 4
@@ -50,7 +50,7 @@ def patch_window(pixels: Pixels, grid: TileGrid, tile: int, patch: int) -> Pixel
     ]
 
 
-def test_only_the_bought_patch_is_outlined() -> None:
+def test_preview_outlines_only_the_bought_patch() -> None:
     grid = make_grid()
     pixels = draw(grid, (4, 6))
     for tile in range(6):
@@ -59,7 +59,7 @@ def test_only_the_bought_patch_is_outlined() -> None:
             assert has(window, WANTED) == ((tile, patch) == (4, 6)), (tile, patch)
 
 
-def test_patches_that_came_free_have_a_colour_of_their_own() -> None:
+def test_preview_gives_free_patches_their_own_colour() -> None:
     grid = make_grid()
     pixels = draw(grid, (0, 0), free=((1, 15),))
     assert has(patch_window(pixels, grid, 0, 0), WANTED)
@@ -67,12 +67,12 @@ def test_patches_that_came_free_have_a_colour_of_their_own() -> None:
     assert not has(patch_window(pixels, grid, 1, 15), WANTED)
 
 
-def test_small_scenes_are_enlarged_by_a_whole_factor_so_that_pixels_stay_square() -> None:
+def test_preview_enlarges_small_scenes_by_a_whole_factor() -> None:
     pixels = draw(make_grid(columns=3, rows=2))
     assert pixels.shape == (66 * 16, 66 * 24, 3)  # 1600 // 24 = 66
 
 
-def test_large_scenes_are_reduced_and_still_outlined() -> None:
+def test_preview_reduces_large_scenes_and_keeps_outlines() -> None:
     grid = make_grid(columns=300, rows=100)
     pixels = draw(grid, (0, 0))
     assert pixels.shape == (533, PREVIEW_SIDE, 3)
@@ -81,7 +81,7 @@ def test_large_scenes_are_reduced_and_still_outlined() -> None:
 
 
 @pytest.mark.parametrize("finer", [1, 4])
-def test_a_scene_finer_than_the_grid_is_outlined_in_the_same_place(finer: int) -> None:
+def test_preview_outlines_the_same_place_in_a_finer_scene(finer: int) -> None:
     grid = make_grid()
     selected = np.zeros((6, 16), dtype=bool)
     selected[2, 12] = True
@@ -92,7 +92,7 @@ def test_a_scene_finer_than_the_grid_is_outlined_in_the_same_place(finer: int) -
     assert not has(patch_window(pixels, grid, 2, 13), WANTED)
 
 
-def test_a_plan_that_buys_nothing_shows_the_scene_with_its_grid() -> None:
+def test_preview_of_an_empty_plan_shows_the_scene_and_its_grid() -> None:
     pixels = draw(make_grid())
     assert not has(pixels, WANTED)
     assert pixels[5, 5].tolist() == [128, 128, 128]
