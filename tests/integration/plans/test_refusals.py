@@ -11,6 +11,7 @@ from tests.support.planning import send
 
 pytestmark = pytest.mark.usefixtures("spread_utilities")
 
+TABLES = ("plan", "scene", "price_list", "idempotency")
 REFUSALS = {
     "not a TIFF": (b"GIF89a", {}, 415, None),
     "empty": (b"", {}, None, None),
@@ -35,13 +36,14 @@ def test_refused_plan_is_a_problem_and_leaves_nothing(
     client: TestClient, database: Database, settings: Settings, case: str
 ) -> None:
     scene, options, status, code = REFUSALS[case]
+    before = [rows(database, table) for table in TABLES]
     answer = send(client, scene, **options)
     assert 400 <= answer.status_code < 500
     assert answer.status_code == (status or answer.status_code)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == f"/problems/{code or answer.json()['type'].rpartition('/')[2]}"
     assert len(answer.json()["detail"]) > 10
-    assert [rows(database, table) for table in ("plan", "scene", "price_list")] == [0, 0, 0]
+    assert [rows(database, table) for table in TABLES] == before
     assert not any(path.is_file() for path in settings.blobs.rglob("*"))
 
 
