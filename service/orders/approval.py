@@ -1,4 +1,4 @@
-"""The second key: an order above its budget's `approval_above` is held until another key decides."""
+"""Approval: an order above its budget's `approval_above` is held until another key decides on it."""
 
 from typing import ClassVar
 from uuid import UUID
@@ -15,7 +15,7 @@ from service.orders.tables import Order, OrderStatus
 
 
 class SelfApprovalError(LoupeError):
-    """The key that ordered cannot also approve."""
+    """A decision by the key that placed the order."""
 
     status: ClassVar[int] = 403
     code = "self-approval"
@@ -23,20 +23,20 @@ class SelfApprovalError(LoupeError):
 
 
 class ApprovalRequiredError(ConflictError):
-    """The order waits for a second key; nothing can be delivered against it yet."""
+    """A delivery against an order that another key has not approved yet."""
 
     code = "approval-required"
     title = "The order is not approved yet"
 
 
 class OrderNotHeldError(ConflictError):
-    """Nothing is to be decided: the order is not held, or not any more."""
+    """A decision on an order that does not wait for one."""
 
     code = "order-not-held"
     title = "The order does not wait for approval"
 
 
-def decide(session: Session, caller: Caller, order_id: UUID, wanted: ApprovalIn) -> Order:
+def decide_approval(session: Session, caller: Caller, order_id: UUID, wanted: ApprovalIn) -> Order:
     """Accept a held order, or reject it and release its money.
 
     Errors: not-found, order-expired, order-not-held, self-approval.
@@ -44,7 +44,11 @@ def decide(session: Session, caller: Caller, order_id: UUID, wanted: ApprovalIn)
     order = find_order(session, caller.workspace_id, order_id, lock=True)
     check_in_time(session, order)
     if order.status != OrderStatus.HELD:
-        raise OrderNotHeldError(f"It is {order.status}.", order=str(order.id), order_status=order.status)
+        raise OrderNotHeldError(
+            f"The order is {order.status.removeprefix('user_')}, and only a held order can be decided on.",
+            order=str(order.id),
+            order_status=order.status,
+        )
     check_other_key(session, order, caller)
     if wanted.decision == "approve":
         record_status(
@@ -55,11 +59,20 @@ def decide(session: Session, caller: Caller, order_id: UUID, wanted: ApprovalIn)
     return order
 
 
+def check_approved(order: Order) -> None:
+    """Raise ApprovalRequiredError while the order waits for another key."""
+    if order.status == OrderStatus.HELD:
+        raise ApprovalRequiredError(
+            f"The order waits for approval by another key: POST /v1/orders/{order.id}/approval.",
+            order=str(order.id),
+        )
+
+
 def check_other_key(session: Session, order: Order, caller: Caller) -> None:
-    """Raise SelfApprovalError when the caller's key is the one that ordered, or made with it."""
+    """Raise SelfApprovalError when the caller's key is the one that placed the order, or made with it."""
     if order.key_id is not None and holder_of(session, order.key_id) == caller.holder:
         raise SelfApprovalError(
-            f"Key {caller.key_id} placed this order; ask somebody with another key of the workspace.",
+            f"Key {caller.key_id} placed this order. Ask somebody with another key of the workspace.",
             order=str(order.id),
             key=caller.key_id,
         )

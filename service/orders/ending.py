@@ -43,6 +43,14 @@ def end_order(
     record_status(session, order, status, reason_code, key_id=key_id, note=note, at=at)
 
 
+def complete_order(session: Session, order: Order, key_id: str) -> None:
+    """Complete an order whose patches were all delivered; the caller holds its lock.
+
+    The release is what its patches cost less than planned.
+    """
+    end_order(session, order, OrderStatus.COMPLETED, "all_delivered", key_id)
+
+
 def cancel_order(session: Session, caller: Caller, order_id: UUID) -> Order:
     """Release the money of the patches that were not delivered, and return the order.
 

@@ -43,7 +43,8 @@ def check_in_time(session: Session, order: Order) -> None:
     late = session.scalar(select(_OVERDUE).where(Order.id == order.id))
     if late or order.status == OrderStatus.EXPIRED:
         raise OrderExpiredError(
-            f"It awaited its patches until {order.expires_at:%Y-%m-%d %H:%M} UTC; order its plan again.",
+            f"The order awaited its patches until {order.expires_at:%Y-%m-%d %H:%M} UTC. "
+            "Order its plan again.",
             order=str(order.id),
             expires_at=order.expires_at.isoformat(),
         )

@@ -11,132 +11,144 @@ from service.web.paging import Link, MoneyOut
 
 
 class OrderIn(BaseModel):
-    """Which plan to buy, and from which budget."""
+    """A plan to buy, and the budget that pays for it."""
 
     model_config = ConfigDict(extra="forbid")
 
-    plan: UUID
+    plan: UUID = Field(description="Id of the plan to order.")
     budget: UUID | None = Field(
-        None, description="default: the workspace's only budget in the plan's currency"
+        None,
+        description="Id of the budget that pays. Default: the only budget in the plan's currency.",
     )
 
 
 class ApprovalIn(BaseModel):
-    """What a second key decides about an order above its budget's `approval_above`."""
+    """A decision on an order above its budget's `approval_above`."""
 
     model_config = ConfigDict(extra="forbid")
 
-    decision: Literal["approve", "reject"]
-    note: str | None = Field(None, min_length=1, max_length=500)
+    decision: Literal["approve", "reject"] = Field(
+        description="`approve` lets the order take deliveries, `reject` ends it and releases its money."
+    )
+    note: str | None = Field(
+        None,
+        min_length=1,
+        max_length=500,
+        description="Reason for the decision, kept in the order's history.",
+    )
 
 
 class Amounts(BaseModel):
-    """Where the order's money is: total = held + settled + released, net = settled - refunded + charged."""
+    """The order's money: total = held + settled + released, and net = settled - refunded + charged."""
 
-    total: MoneyOut
-    held: MoneyOut
-    settled: MoneyOut
-    released: MoneyOut
-    refunded: MoneyOut
-    charged: MoneyOut
-    net: MoneyOut = Field(description="what the order cost in the end")
+    total: MoneyOut = Field(description="Amount that was held for the order in all.")
+    held: MoneyOut = Field(description="Amount that is still held for awaited patches.")
+    settled: MoneyOut = Field(description="Amount that was paid for delivered patches.")
+    released: MoneyOut = Field(description="Amount that went back to the budget.")
+    refunded: MoneyOut = Field(description="Amount that was refunded after payment.")
+    charged: MoneyOut = Field(description="Amount that was charged later.")
+    net: MoneyOut = Field(description="Final cost of the order.")
 
 
 class PatchCounts(BaseModel):
-    """How many patches were bought, have come, and are still to come."""
+    """The number of patches that were bought, were delivered, and are still awaited."""
 
-    bought: int
-    delivered: int
-    awaited: int
+    bought: int = Field(description="Number of patches that the order buys.")
+    delivered: int = Field(description="Number of patches that were delivered.")
+    awaited: int = Field(description="Number of patches that can still be delivered.")
 
 
 class StatusStep(BaseModel):
     """One step of the order's history."""
 
-    status: OrderStatus
-    reason_code: str
-    at: datetime
-    by: str | None = Field(None, description="id of the key; none where the clock did it")
-    note: str | None = None
+    status: OrderStatus = Field(description="Status from this step on.")
+    reason_code: str = Field(description="Cause of the step, such as `hold_taken` or `all_delivered`.")
+    at: datetime = Field(description="Time of the step (UTC).")
+    by: str | None = Field(
+        None, description="Id of the key that caused the step. Omitted when the order expired."
+    )
+    note: str | None = Field(None, description="Note that was sent with an approval or a rejection.")
 
 
 class OrderWarning(BaseModel):
-    """What the budget has to say about an order that it lets through."""
+    """A warning about the budget that pays for an order."""
 
-    code: Literal["threshold-reached", "limit-exceeded"]
-    detail: str
+    code: Literal["threshold-reached", "limit-exceeded"] = Field(description="Kind of the warning.")
+    detail: str = Field(description="The warning as a sentence, with the numbers.")
 
 
 Rings = list[list[tuple[float, float]]]
 
 
 class Footprint(BaseModel):
-    """RFC 7946 geometry, longitude and latitude (EPSG:4326); in two where it crosses the antimeridian."""
+    """RFC 7946 geometry in longitude and latitude (EPSG:4326), in two parts across the antimeridian."""
 
-    type: Literal["Polygon", "MultiPolygon"]
-    coordinates: Rings | list[Rings]
+    type: Literal["Polygon", "MultiPolygon"] = Field(description="GeoJSON type of the geometry.")
+    coordinates: Rings | list[Rings] = Field(description="GeoJSON coordinates, longitude first.")
 
 
 class AwaitedPatch(BaseModel):
-    """A bought patch that has not come: cover `footprint` and PUT the file to `upload`."""
+    """A bought patch that has not been delivered: send a file that covers `footprint` to `upload`."""
 
-    tile: int
-    patch: int
-    row: int
-    col: int
-    footprint: Footprint
-    upload: str
+    tile: int = Field(description="Number of the tile in the plan, from 0.")
+    patch: int = Field(description="Number of the patch in its tile, 0 to 15, column by column.")
+    row: int = Field(description="Row of the patch in its tile, 0 to 3 from the top.")
+    col: int = Field(description="Column of the patch in its tile, 0 to 3 from the left.")
+    footprint: Footprint = Field(description="Outline of the patch, which the file must cover.")
+    upload: str = Field(description="Path to `PUT` the file to.")
 
 
 class DeliveredPatch(BaseModel):
-    """A patch that came and was paid for."""
+    """A patch that was delivered and paid for."""
 
-    tile: int
-    patch: int
-    sha256: str
-    size: int = Field(description="bytes")
-    settled: MoneyOut
-    delivered_at: datetime
+    tile: int = Field(description="Number of the tile in the plan, from 0.")
+    patch: int = Field(description="Number of the patch in its tile, 0 to 15, column by column.")
+    sha256: str = Field(description="SHA-256 of the delivered file.")
+    size: int = Field(description="Size of the delivered file in bytes.")
+    settled: MoneyOut = Field(description="Amount that was paid for the patch.")
+    delivered_at: datetime = Field(description="Time of the delivery (UTC).")
 
 
 class OrderSummary(BaseModel):
     """An order in a list."""
 
-    id: UUID
-    plan: UUID
-    budget: UUID
-    status: OrderStatus
-    created_at: datetime
-    expires_at: datetime = Field(description="patches that did not come by then are not bought")
-    amounts: Amounts
-    counts: PatchCounts
-    links: list[Link]
+    id: UUID = Field(description="Id of the order.")
+    plan: UUID = Field(description="Id of the plan that it buys.")
+    budget: UUID = Field(description="Id of the budget that pays.")
+    status: OrderStatus = Field(description="Status of the order now.")
+    created_at: datetime = Field(description="Time at which the order was placed (UTC).")
+    expires_at: datetime = Field(description="Time at which undelivered patches are cancelled (UTC).")
+    amounts: Amounts = Field(description="The order's money.")
+    counts: PatchCounts = Field(description="Numbers of patches.")
+    links: list[Link] = Field(description="Related resources and the actions that are possible now.")
 
 
 class OrderPatches(BaseModel):
-    """What is still to come and what came, in plan order; each list names at most 4,096 patches."""
+    """The awaited and the delivered patches in plan order; each list names at most 4,096 of them."""
 
-    awaited: list[AwaitedPatch]
-    delivered: list[DeliveredPatch]
+    awaited: list[AwaitedPatch] = Field(description="Patches that can still be delivered.")
+    delivered: list[DeliveredPatch] = Field(description="Patches that were delivered.")
 
 
 class OrderOut(OrderSummary):
     """An order with its history and its patches."""
 
-    statuses: list[StatusStep]
-    patches: OrderPatches
-    warnings: list[OrderWarning] | None = Field(None, description="told once, when the order is placed")
+    statuses: list[StatusStep] = Field(description="History of the order, oldest first.")
+    patches: OrderPatches = Field(description="Awaited and delivered patches.")
+    warnings: list[OrderWarning] | None = Field(
+        None, description="Warnings about the budget, given once, when the order is placed."
+    )
 
 
 class DeliveryOut(BaseModel):
-    """The receipt of one patch; sending the same bytes again gives the same receipt."""
+    """The receipt of one patch; sending the same file again gives the same receipt."""
 
-    order: UUID
-    tile: int
-    patch: int
-    sha256: str
-    size: int = Field(description="bytes")
-    settled: MoneyOut
-    checks: dict[str, Any] = Field(description="what was verified of the file, with the numbers")
-    delivered_at: datetime
-    links: list[Link]
+    order: UUID = Field(description="Id of the order.")
+    tile: int = Field(description="Number of the tile in the plan, from 0.")
+    patch: int = Field(description="Number of the patch in its tile, 0 to 15, column by column.")
+    sha256: str = Field(description="SHA-256 of the delivered file.")
+    size: int = Field(description="Size of the delivered file in bytes.")
+    settled: MoneyOut = Field(description="Amount that was paid for the patch.")
+    checks: dict[str, Any] = Field(description="Properties of the file that were verified, with the numbers.")
+    delivered_at: datetime = Field(description="Time of the delivery (UTC).")
+    links: list[Link] = Field(description="The receipt itself and its order.")

@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.database.tables import Base
+from service.money import Money
 
 
 class OrderStatus(StrEnum):
@@ -84,6 +85,11 @@ class Order(Base):
     key_id: Mapped[str | None] = mapped_column(ForeignKey("api_key.id", ondelete="RESTRICT"))  # who ordered
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
+
+    @property
+    def planned(self) -> Money:
+        """Cost of the plan, which was held when the order was placed."""
+        return Money(self.amount_minor, self.currency)
 
 
 def overdue_at(moment: ColumnElement[datetime]) -> ColumnElement[bool]:

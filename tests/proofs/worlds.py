@@ -18,7 +18,7 @@ from service.ledger import writer
 from service.ledger.book import Movement
 from service.ledger.terms import BudgetTerms, Enforcement
 from service.money import Money
-from service.orders.lifecycle import place_order
+from service.orders.placing import place_order
 from service.orders.tables import Order
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList

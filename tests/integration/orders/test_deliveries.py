@@ -13,7 +13,7 @@ from service.database.engine import Database
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import Raster, read_geotiff
 from service.ledger.book import allocate
-from service.orders import decoding
+from service.orders import deliveries
 from service.settings import Settings
 from tests.support.money import cents
 from tests.support.ordering import TIFF, code, deliver, place, race, status, usage, waiting_connections
@@ -236,7 +236,7 @@ def test_no_connection_waits_for_a_file_to_be_decoded(
         seen.append(waiting_connections(database))
         return read_geotiff(body, limits)
 
-    monkeypatch.setattr(decoding, "read_geotiff", watch)
+    monkeypatch.setattr(deliveries, "read_geotiff", watch)
 
     assert deliver(client, order, 0, 0).status_code == 201
     assert seen == [0]

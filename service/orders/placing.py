@@ -1,0 +1,187 @@
+"""Placement of an order: which budget pays, whether the plan can be ordered, and the hold on its cost."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.access.repository import Caller
+from service.errors import ConflictError, InvalidInputError
+from service.ledger.repository import Budget, get_budget, list_budgets
+from service.ledger.terms import Enforcement, crossed
+from service.ledger.writer import reserve
+from service.money import Money
+from service.orders.repository import record_status, standing_order_of
+from service.orders.schemas import OrderWarning
+from service.orders.tables import Order, OrderStatus
+from service.plans.repository import lock_plan, superseding
+from service.plans.tables import Plan
+from service.web.paging import PageRequest
+
+MOST_BUDGETS = 1_000
+"""Budgets among which the only one of a currency is looked for."""
+
+
+class NoBudgetError(ConflictError):
+    """An order in a currency for which the workspace has no budget."""
+
+    code = "no-budget"
+    title = "There is no budget to pay from"
+
+
+class BudgetAmbiguousError(InvalidInputError):
+    """An order that names no budget although several could pay."""
+
+    code = "budget-ambiguous"
+    title = "Several budgets could pay"
+
+
+class BudgetCurrencyError(InvalidInputError):
+    """A budget in another currency than the plan; money is never converted."""
+
+    code = "budget-currency"
+    title = "The budget has another currency"
+
+
+class NothingToBuyError(ConflictError):
+    """An order of a plan that buys no patch."""
+
+    code = "nothing-to-buy"
+    title = "The plan buys nothing"
+
+
+class PlanAlreadyOrderedError(ConflictError):
+    """An order of a plan whose order stands or is complete."""
+
+    code = "plan-already-ordered"
+    title = "The plan is already ordered"
+
+
+class PlanSupersededError(ConflictError):
+    """An order of a plan that a re-plan has replaced."""
+
+    code = "plan-superseded"
+    title = "A newer plan replaces this one"
+
+
+class QuoteExpiredError(ConflictError):
+    """An order of a plan whose prices no longer apply."""
+
+    code = "quote-expired"
+    title = "The plan's prices have expired"
+
+
+def place_order(
+    session: Session, caller: Caller, plan_id: UUID, budget_id: UUID | None, days: int
+) -> tuple[Order, list[OrderWarning]]:
+    """Order every bought patch of a plan, hold its cost on a budget, and return the budget's warnings.
+
+    An order above the budget's `approval_above` waits for another key. The order expires after `days`.
+    Errors: not-found, nothing-to-buy, quote-expired, plan-superseded, plan-already-ordered, no-budget,
+    budget-ambiguous, budget-currency, budget-not-valid, budget-exceeded.
+    """
+    plan = lock_plan(session, caller.workspace_id, plan_id)
+    _check_orderable(session, plan)
+    paying = _choose_budget(session, caller.workspace_id, budget_id, plan.currency)
+    order = _new_order(plan, paying, caller, days)
+    session.add(order)
+    session.flush()
+    order.hold_id = reserve(session, caller.workspace_id, paying, order.planned, f"order:{order.id}")
+    budget = get_budget(session, caller.workspace_id, paying)  # locked by the hold: nobody else moves it
+    if _needs_approval(budget, order.planned):
+        record_status(session, order, OrderStatus.HELD, "approval_required", key_id=caller.key_id)
+    else:
+        record_status(session, order, OrderStatus.ACCEPTED, "hold_taken", key_id=caller.key_id)
+    return order, _warnings(budget, order.planned)
+
+
+def _check_orderable(session: Session, plan: Plan) -> None:
+    if plan.patches_bought == 0:
+        raise NothingToBuyError("This plan buys no patch, so there is nothing to order.", plan=str(plan.id))
+    if session.scalar(select(func.now() >= plan.expires_at)):
+        raise QuoteExpiredError(
+            f"The plan's prices applied until {plan.expires_at:%Y-%m-%d %H:%M} UTC. "
+            f"Plan the scene again with POST /v1/plans/{plan.id}/replan.",
+            plan=str(plan.id),
+            expires_at=plan.expires_at.isoformat(),
+        )
+    newer = superseding(session, plan.id)
+    if newer is not None:
+        raise PlanSupersededError(
+            f"Plan {newer} replaces this plan. Order that one.",
+            plan=str(plan.id),
+            superseded_by=str(newer),
+        )
+    standing = standing_order_of(session, plan.id)
+    if standing is not None:
+        raise PlanAlreadyOrderedError(
+            f"Order {standing.id} buys this plan. Cancel that order to order the plan again.",
+            plan=str(plan.id),
+            order=str(standing.id),
+        )
+
+
+def _choose_budget(session: Session, workspace_id: UUID, wanted: UUID | None, currency: str) -> UUID:
+    """Return the wanted budget, or the workspace's only one of `currency`."""
+    if wanted is None:
+        return _only_budget(session, workspace_id, currency)
+    budget = get_budget(session, workspace_id, wanted)
+    if budget.currency != currency:
+        raise BudgetCurrencyError(
+            f"The plan is in {currency} and the budget {budget.name!r} is in {budget.currency}. "
+            f"Name a budget in {currency}.",
+            budget=str(wanted),
+            currency=currency,
+        )
+    return wanted
+
+
+def _only_budget(session: Session, workspace_id: UUID, currency: str) -> UUID:
+    budgets, _ = list_budgets(session, workspace_id, PageRequest(MOST_BUDGETS, None))
+    fitting = [budget for budget in budgets if budget.currency == currency]
+    if not fitting:
+        raise NoBudgetError(
+            f"No budget of this workspace is in {currency}. Open one with POST /v1/budgets.",
+            currency=currency,
+        )
+    if len(fitting) > 1:
+        raise BudgetAmbiguousError(
+            f"{len(fitting)} budgets of this workspace are in {currency}. Name one of them as `budget`.",
+            budgets=[{"id": str(budget.id), "name": budget.name} for budget in fitting[:10]],
+        )
+    return fitting[0].id
+
+
+def _new_order(plan: Plan, budget_id: UUID, caller: Caller, days: int) -> Order:
+    return Order(
+        workspace_id=plan.workspace_id,
+        plan_id=plan.id,
+        budget_id=budget_id,
+        hold_id=None,
+        status=OrderStatus.ACCEPTED,
+        currency=plan.currency,
+        amount_minor=plan.cost_minor,
+        patches=plan.patches_bought,
+        key_id=caller.key_id,
+        expires_at=func.now() + timedelta(days=days),
+    )
+
+
+def _needs_approval(budget: Budget, cost: Money) -> bool:
+    above = budget.terms.approval_above
+    return above is not None and cost > above
+
+
+def _warnings(budget: Budget, cost: Money) -> list[OrderWarning]:
+    """Return the warnings about a budget whose balances count the hold on `cost` already."""
+    before = budget.used - cost
+    warnings = [
+        OrderWarning(code="threshold-reached", detail=f"{percent} % of the budget {budget.name!r} is in use.")
+        for percent in crossed(budget.terms.thresholds, budget.limit, before, budget.used)
+    ]
+    beyond = min(cost, budget.beyond)
+    if beyond and budget.terms.enforcement == Enforcement.WARN:
+        detail = f"{beyond} of this order exceeds the limit of {budget.limit} of the budget {budget.name!r}."
+        warnings.append(OrderWarning(code="limit-exceeded", detail=detail))
+    return warnings

@@ -1,0 +1,118 @@
+"""A file that a client sends for one bought patch: its place, how to read it, and what it cost."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+from uuid import UUID
+
+from fastapi import Depends, Path, Query, Request
+
+from service.access.caller import CallerDep
+from service.errors import LoupeError
+from service.orders.checklist import Place
+
+MEDIA_TYPES = ("image/tiff", "application/octet-stream")
+_RAW_FILE = {"type": "string", "format": "binary"}
+FILE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "description": "The GeoTIFF itself.",
+        "required": True,
+        "content": {kind: {"schema": _RAW_FILE} for kind in MEDIA_TYPES},
+    }
+}
+"""OpenAPI description of the request body, which is read as bytes."""
+
+OrderPath = Annotated[UUID, Path(description="Id of the order.")]
+TilePath = Annotated[int, Path(description="Number of the tile in the plan, from 0.")]
+PatchPath = Annotated[int, Path(description="Number of the patch in its tile, 0 to 15, column by column.")]
+
+
+class PatchMediaTypeError(LoupeError):
+    """A delivery whose body is not declared as a raw GeoTIFF."""
+
+    status: ClassVar[int] = 415
+    code = "unsupported-media-type"
+    title = "Send the GeoTIFF itself"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedPrice:
+    """A provider's price for one patch, such as "12.34"; `accepted` also when it exceeds the hold."""
+
+    amount: str
+    accepted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryUpload:
+    """One file for one patch of an order; `bands` and `radiometry` say how to read it.
+
+    `price` is given when the patch did not cost its share of the plan's cost.
+    """
+
+    order_id: UUID
+    tile: int
+    patch: int
+    body: bytes
+    bands: str | None = None
+    radiometry: str | None = None
+    price: AskedPrice | None = None
+
+    @property
+    def place(self) -> Place:
+        """Tile and patch."""
+        return self.tile, self.patch
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of the bytes as they came."""
+        return hashlib.sha256(self.body).hexdigest()
+
+
+async def get_upload(
+    request: Request,
+    order_id: OrderPath,
+    tile: TilePath,
+    patch: PatchPath,
+    _caller: CallerDep,  # checked before the body is read: an unknown caller cannot send one
+    bands: Annotated[
+        str | None,
+        Query(
+            max_length=50,
+            description="Red, green and blue band of the file, counted from 1, such as `3,2,1`.",
+        ),
+    ] = None,
+    radiometry: Annotated[
+        str | None, Query(max_length=50, description="Meaning of the pixel values, as in `POST /v1/plans`.")
+    ] = None,
+    price: Annotated[
+        str | None,
+        Query(
+            pattern=r"^\d{1,15}(\.\d{1,3})?$",
+            description="Price of the patch in the order's currency. Default: its share of the plan's cost.",
+        ),
+    ] = None,
+    accept_price: Annotated[
+        bool, Query(description="Hold more money on the budget if the price exceeds the order's hold.")
+    ] = False,
+) -> DeliveryUpload:
+    """Read the uploaded file, which the body cap bounds; PatchMediaTypeError (415) for another body."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in MEDIA_TYPES:
+        said = f"is {media_type}" if media_type else "has no Content-Type"
+        raise PatchMediaTypeError(
+            f"The request body {said}. Send the file as {' or '.join(MEDIA_TYPES)}.",
+            accepted=list(MEDIA_TYPES),
+        )
+    return DeliveryUpload(
+        order_id=order_id,
+        tile=tile,
+        patch=patch,
+        body=await request.body(),
+        bands=bands,
+        radiometry=radiometry,
+        price=None if price is None else AskedPrice(amount=price, accepted=accept_price),
+    )
+
+
+UploadDep = Annotated[DeliveryUpload, Depends(get_upload)]
