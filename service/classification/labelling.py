@@ -1,10 +1,11 @@
-"""Labels for an order: its scene read again, its deliveries laid in, both streams asked, the answer kept."""
+"""The labelling of an order's tiles: read what there is, label without a session, write what is stored."""
 
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +13,12 @@ from sqlalchemy.orm import Session
 
 from service.bundles.card import BundleChangedError
 from service.bundles.predictor import Predictor
-from service.classification.labels import label_tile
-from service.classification.mosaic import lay_out
+from service.classification.labels import label_tile, lay_out
 from service.classification.tables import Classification
+from service.database.engine import Database
 from service.errors import ConflictError
 from service.orders.checklist import Checklist
-from service.orders.repository import delivered_patches, delivered_pixels, plan_of
+from service.orders.repository import delivered_patches, delivered_pixels, find_order, plan_of
 from service.orders.tables import Order
 from service.plans.arrays import PlanArrays
 from service.plans.reading import cut_scene, read_again
@@ -28,62 +29,73 @@ from service.version import code_version
 BATCH = 128
 """Tiles whose deliveries are in memory at once: 128 tiles of 224 x 224 pixels are 19 MB."""
 MISSING_NAMED = 100
+"""Missing patches that an error lists."""
 
 
 class DeliveryIncompleteError(ConflictError):
-    """Bought patches have not come, and the client did not allow a partial classification."""
+    """A classification of an order with missing patches that does not allow a partial one."""
 
     code = "delivery-incomplete"
     title = "Bought patches are missing"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Studio:
-    """Where classifications are made: the networks, the stored files, the limits of reading."""
+class LabelJob:
+    """An order to label, with its plan and scene as they were read."""
 
-    predictor: Predictor
-    blobs: Path
-    settings: Settings
+    order: Order
+    plan: Plan
+    scene: Scene
+    arrays: PlanArrays
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labelled:
-    """Some tiles with their labels, and the digests of the deliveries that were used."""
+class LabelledScene:
+    """The labels of a scene's tiles as JSON, and the places and digests of the deliveries they used."""
 
     tiles: list[dict[str, Any]]
     used: list[str]
 
 
-def classify_order(session: Session, order: Order, studio: Studio, *, allow_partial: bool) -> Classification:
-    """Label every planned tile of an order's scene from what was delivered so far, and keep the labels.
+def classify_order(
+    database: Database, job: LabelJob, predictor: Predictor, blobs: Path, settings: Settings
+) -> Classification:
+    """Label every planned tile of an order's scene from its deliveries; return a row that is not stored.
 
-    Tiles of which nothing was bought, or nothing came, are labelled by the LR stream.
-    Errors: delivery-incomplete, bundle-changed, and those of reading the stored scene.
+    The LR stream labels tiles without a delivered patch. No session is open while the scene is decoded or
+    a network runs; each batch of deliveries is read in a session of its own.
+    Errors: those of reading the stored scene.
     """
+    labelled = _label(database, job, predictor, blobs, settings)
+    return Classification(
+        workspace_id=job.order.workspace_id,
+        order_id=job.order.id,
+        complete=len(labelled.used) == job.order.patches,
+        tiles=labelled.tiles,
+        provenance=_provenance(job, labelled.used),
+    )
+
+
+def read_job(
+    session: Session, workspace_id: UUID, order_id: UUID, predictor: Predictor, *, allow_partial: bool
+) -> LabelJob:
+    """Read an order with its plan and scene. Errors: not-found, bundle-changed, delivery-incomplete."""
+    order = find_order(session, workspace_id, order_id)
     plan = plan_of(session, order)
-    _check_bundle(plan, studio.predictor)
+    _check_bundle(plan, predictor)
     arrays = PlanArrays.of(plan)
     if not allow_partial:
         _check_complete(session, order, arrays)
-    labelled = _label(session, order, session.get_one(Scene, plan.scene_id), arrays, studio)
-    classification = Classification(
-        workspace_id=order.workspace_id,
-        order_id=order.id,
-        complete=len(labelled.used) == order.patches,
-        tiles=labelled.tiles,
-        provenance=_provenance(plan, order, labelled.used),
-    )
-    session.add(classification)
-    session.flush()
-    return classification
+    return LabelJob(order=order, plan=plan, scene=session.get_one(Scene, plan.scene_id), arrays=arrays)
 
 
 def _check_bundle(plan: Plan, predictor: Predictor) -> None:
-    """Another bundle may cut other tiles, so what was bought for one cannot be labelled by another."""
+    """Refuse another bundle: it may cut other tiles, so it cannot label patches bought for this one."""
     bundle = plan.provenance["bundle"]
     if bundle["sha256"] != predictor.sha256:
         raise BundleChangedError(
-            f"The plan was made with {bundle['name']} {bundle['version']}; serve that bundle to classify.",
+            f"The plan was made with the bundle {bundle['name']} {bundle['version']}. Serve that bundle to "
+            "classify its order.",
             bundle=bundle,
         )
 
@@ -93,29 +105,32 @@ def _check_complete(session: Session, order: Order, arrays: PlanArrays) -> None:
     missing = Checklist(selected=arrays.selected).awaited(came)
     if missing:
         raise DeliveryIncompleteError(
-            f"{len(missing)} of {order.patches} bought patches have not been delivered; deliver them or "
-            "send allow_partial.",
+            f"{len(missing)} of {order.patches} bought patches have not been delivered. "
+            "Deliver them, or send allow_partial=true to use those that were.",
             missing_count=len(missing),
             missing=[{"tile": tile, "patch": patch} for tile, patch in missing[:MISSING_NAMED]],
         )
 
 
-def _label(session: Session, order: Order, scene: Scene, arrays: PlanArrays, studio: Studio) -> Labelled:
+def _label(
+    database: Database, job: LabelJob, predictor: Predictor, blobs: Path, settings: Settings
+) -> LabelledScene:
     """Label the eligible tiles batch by batch, in tile order."""
-    imagery = read_again(scene, studio.blobs, studio.settings)
-    pixels = cut_scene(imagery, studio.predictor.manifest).pixels
-    eligible = np.flatnonzero(arrays.eligible)
-    labelled = Labelled(tiles=[], used=[])
+    imagery = read_again(job.scene, blobs, settings)
+    pixels = cut_scene(imagery, predictor.manifest).pixels  # uint8 (T, 3, lr, lr)
+    eligible = np.flatnonzero(job.arrays.eligible)
+    labelled = LabelledScene(tiles=[], used=[])
     for start in range(0, len(eligible), BATCH):
         batch = eligible[start : start + BATCH]
-        came = delivered_pixels(session, order.id, int(batch[0]), int(batch[-1]))
-        laid = lay_out(batch.tolist(), (one[:3] for one in came), studio.predictor.manifest.hr_size)
-        labelled.tiles.extend(_name(batch, pixels[batch], laid, arrays.selected[batch], studio.predictor))
+        with database.sessions() as session:
+            came = delivered_pixels(session, job.order.id, int(batch[0]), int(batch[-1]))
+        laid = lay_out(batch.tolist(), (one[:3] for one in came), predictor.manifest.hr_size)
+        labelled.tiles.extend(_label_batch(batch, pixels[batch], laid, job.arrays.selected[batch], predictor))
         labelled.used.extend(f"{tile}/{patch} {sha256}" for tile, patch, _, sha256 in came)
     return labelled
 
 
-def _name(
+def _label_batch(
     batch: NDArray[np.intp],
     lr: NDArray[np.uint8],
     laid: tuple[NDArray[np.uint8], NDArray[np.bool_]],
@@ -123,19 +138,19 @@ def _name(
     predictor: Predictor,
 ) -> Iterator[dict[str, Any]]:
     hr, came = laid
-    both, alone = predictor.classify(lr, hr, came)
+    fused, lr_only = predictor.classify(lr, hr, came)
     for index, tile in enumerate(batch):
         counts = int(came[index].sum()), int(bought[index].sum())
         classes = predictor.manifest.classes
-        yield label_tile(int(tile), both[index], alone[index], classes, counts).to_json()
+        yield label_tile(int(tile), fused[index], lr_only[index], classes, counts).to_json()
 
 
-def _provenance(plan: Plan, order: Order, used: list[str]) -> dict[str, Any]:
-    """What the plan was made from, and the deliveries: their number and one digest over all of theirs."""
-    return plan.provenance | {
+def _provenance(job: LabelJob, used: list[str]) -> dict[str, Any]:
+    """Return the plan's provenance with the number of deliveries and one digest over all of theirs."""
+    return job.plan.provenance | {
         "code_version": code_version(),
-        "order": str(order.id),
-        "plan": str(plan.id),
+        "order": str(job.order.id),
+        "plan": str(job.plan.id),
         "deliveries": len(used),
         "deliveries_sha256": hashlib.sha256("\n".join(used).encode()).hexdigest(),
     }

@@ -1,4 +1,4 @@
-"""From probabilities to what is reported: a label per tile, beside what low resolution alone says. Pure."""
+"""Labels of tiles: delivered patches laid into their tiles, and probabilities turned into labels. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.grid import GRID, PATCHES, patch_slices
+
 TOP = 5
-"""How many classes are listed with their probability."""
+"""Classes that are listed with their probability."""
+
+DeliveredPixels = tuple[int, int, bytes]
+"""Tile, patch, uint8 (3, s, s)."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class TileLabel:
+class LabelledTile:
     """One tile. Probabilities are calibrated, in 0..1, the likeliest class first."""
 
     tile: int
@@ -26,40 +31,58 @@ class TileLabel:
     patches_bought: int
 
     def to_json(self) -> dict[str, Any]:
-        """Write it as it is stored and shown."""
+        """Write the tile as it is stored and shown."""
         return asdict(self) | {"probabilities": list(self.probabilities)}
+
+
+def lay_out(
+    tiles: Sequence[int], deliveries: Iterable[DeliveredPixels], size: int
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return HR pixels uint8 (T, 3, size, size) and which patches they hold, bool (T, 16); zero elsewhere.
+
+    Raises ValueError for a patch whose side is not a quarter of `size`.
+    """
+    place = {tile: index for index, tile in enumerate(tiles)}
+    pixels = np.zeros((len(tiles), 3, size, size), np.uint8)
+    came = np.zeros((len(tiles), PATCHES), np.bool_)
+    for tile, patch, raw in deliveries:
+        rows, columns = patch_slices(patch, size)
+        index = place[tile]
+        pixels[index, :, rows, columns] = np.frombuffer(raw, np.uint8).reshape(3, size // GRID, size // GRID)
+        came[index, patch] = True
+    return pixels, came
 
 
 def label_tile(
     tile: int,
-    both: NDArray[np.float32],
-    alone: NDArray[np.float32],
+    fused: NDArray[np.float32],
+    lr_only: NDArray[np.float32],
     classes: Sequence[str],
     patches: tuple[int, int],
-) -> TileLabel:
-    """Name a tile from the probabilities (N,) of both streams and of low resolution alone.
+) -> LabelledTile:
+    """Label a tile from the class probabilities (N,) of both streams and of low resolution only.
 
-    `patches` are how many were used and how many bought.
+    `patches` are the numbers of used and of bought patches.
     """
-    best_first = np.argsort(-both, kind="stable")[:TOP]
-    lr_best = int(np.argmax(alone))
+    best_first = np.argsort(-fused, kind="stable")[:TOP]
+    lr_best = int(np.argmax(lr_only))
     used, bought = patches
-    return TileLabel(
+    return LabelledTile(
         tile=tile,
         label=classes[int(best_first[0])],
-        confidence=_rounded(both[best_first[0]]),
+        confidence=_rounded(fused[best_first[0]]),
         probabilities=tuple(
-            {"label": classes[int(index)], "probability": _rounded(both[index])} for index in best_first
+            {"label": classes[int(index)], "probability": _rounded(fused[index])} for index in best_first
         ),
         lr_label=classes[lr_best],
-        lr_confidence=_rounded(alone[lr_best]),
+        lr_confidence=_rounded(lr_only[lr_best]),
         patches_used=used,
         patches_bought=bought,
     )
 
 
 def summarise(tiles: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Count labels, commonest first, and the share of tiles that high resolution relabelled."""
+    """Count the labels, commonest first, and the tiles whose label high resolution changed."""
     rows = list(tiles)
     counts = Counter(row["label"] for row in rows)
     changed = sum(row["label"] != row["lr_label"] for row in rows)

@@ -1,24 +1,22 @@
 """Classifications over HTTP."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Body, Path, Response
+from sqlalchemy.orm import Session
 
 from service.access.caller import CallerDep
 from service.bundles.predictor import PredictorDep
-from service.classification.labelling import Studio, classify_order
-from service.classification.labels import summarise
-from service.classification.repository import find_classification
+from service.classification.labelling import classify_order, read_job
+from service.classification.repository import find_classification, keep_classification
 from service.classification.schemas import ClassificationIn, ClassificationOut
 from service.classification.tables import Classification
-from service.database.engine import SessionDep
-from service.orders.repository import find_order
+from service.database.engine import DatabaseDep, SessionDep
+from service.orders.uploads import OrderPath
 from service.settings import BlobsDep, SettingsDep
-from service.web.idempotency import OptionalKeyDep, fingerprint, remember, replay_or_claim
+from service.web.idempotency import Answer, KeyedRequest, OptionalKeyDep, compute_once, fingerprint
 from service.web.openapi import problems
-from service.web.paging import Link
 
 router = APIRouter(prefix="/v1", tags=["classification"], responses=problems(401))
 
@@ -27,60 +25,51 @@ router = APIRouter(prefix="/v1", tags=["classification"], responses=problems(401
     "/orders/{order_id}/classification",
     status_code=201,
     response_model=ClassificationOut,
-    summary="Label every tile of an order's scene from what was delivered",
+    summary="Classify an order's scene",
     responses=problems(404, 409, 422, 503),
 )
 def classify(
-    order_id: UUID,
+    order_id: OrderPath,
     caller: CallerDep,
-    session: SessionDep,
+    database: DatabaseDep,
     predictor: PredictorDep,
     blobs: BlobsDep,
     settings: SettingsDep,
     wanted: Annotated[ClassificationIn, Body(default_factory=ClassificationIn)],
     key: OptionalKeyDep = None,
 ) -> Response:
-    """Each label stands beside what low resolution alone says. 409 names the patches still missing."""
-    if key is not None:
-        path = f"POST /v1/orders/{order_id}/classification"
-        request_print = fingerprint(path, wanted.model_dump_json())
-        if stored := replay_or_claim(session, caller.workspace_id, key, request_print):
-            return stored.response()
-    order = find_order(session, caller.workspace_id, order_id)
-    studio = Studio(predictor=predictor, blobs=blobs, settings=settings)
-    made = classify_order(session, order, studio, allow_partial=wanted.allow_partial)
-    body = written(made)
-    if key is not None:
-        remember(session, caller.workspace_id, key, 201, body)
-    return JSONResponse(body, 201, headers={"Location": f"/v1/classifications/{made.id}"})
+    """Label every planned tile of an order's scene from its delivered patches.
+
+    Each label stands beside the label from low resolution only. While patches are missing, the answer is
+    409 `delivery-incomplete`, which names them, unless `allow_partial` is set.
+    """
+
+    def compute() -> Classification:
+        with database.sessions() as session:
+            job = read_job(
+                session, caller.workspace_id, order_id, predictor, allow_partial=wanted.allow_partial
+            )
+        return classify_order(database, job, predictor, blobs, settings)
+
+    request_print = fingerprint(f"POST /v1/orders/{order_id}/classification", wanted.model_dump_json())
+    return compute_once(KeyedRequest(database, caller.workspace_id, key, request_print), compute, _store)
+
+
+def _store(session: Session, made: Classification) -> Answer:
+    body = ClassificationOut.of(keep_classification(session, made)).model_dump(mode="json", exclude_none=True)
+    return Answer(201, body, {"Location": f"/v1/classifications/{made.id}"})
 
 
 @router.get(
     "/classifications/{classification_id}",
-    response_model=ClassificationOut,
+    response_model_exclude_none=True,
     summary="Show a classification",
     responses=problems(404, 422),
 )
-def get_classification(classification_id: UUID, caller: CallerDep, session: SessionDep) -> Response:
-    """The labels as they were made; a later classification never changes them."""
-    return JSONResponse(written(find_classification(session, caller.workspace_id, classification_id)))
-
-
-def written(made: Classification) -> dict[str, Any]:
-    """Write a stored classification for JSON."""
-    out = ClassificationOut(
-        id=made.id,
-        order=made.order_id,
-        plan=UUID(made.provenance["plan"]),
-        created_at=made.created_at,
-        complete=made.complete,
-        summary=summarise(made.tiles),
-        tiles=made.tiles,
-        provenance=made.provenance,
-        links=[
-            Link(rel="self", href=f"/v1/classifications/{made.id}"),
-            Link(rel="order", href=f"/v1/orders/{made.order_id}"),
-            Link(rel="plan", href=f"/v1/plans/{made.provenance['plan']}"),
-        ],
-    )
-    return out.model_dump(mode="json", exclude_none=True)
+def get_classification(
+    classification_id: Annotated[UUID, Path(description="Id of the classification.")],
+    caller: CallerDep,
+    session: SessionDep,
+) -> ClassificationOut:
+    """Show the labels as they were made; a later classification never changes them."""
+    return ClassificationOut.of(find_classification(session, caller.workspace_id, classification_id))

@@ -6,64 +6,90 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.classification.labels import summarise
+from service.classification.tables import Classification
 from service.web.paging import Link
 
 
 class ClassificationIn(BaseModel):
-    """Whether to label although patches are still missing."""
+    """Options of a classification."""
 
     model_config = ConfigDict(extra="forbid")
 
     allow_partial: bool = Field(
-        False, description="use what was delivered so far instead of answering delivery-incomplete"
+        False,
+        description="Use the patches that were delivered so far. Otherwise the answer is 409 "
+        "`delivery-incomplete` while patches are missing.",
     )
 
 
 class ClassProbability(BaseModel):
     """A class and its calibrated probability."""
 
-    label: str
-    probability: float
+    label: str = Field(description="Name of the class.")
+    probability: float = Field(description="Calibrated probability of the class, 0 to 1.")
 
 
-class TileOut(BaseModel):
-    """One tile's label, and what low resolution alone would have said."""
+class TileLabel(BaseModel):
+    """The label of one tile, beside the label from low resolution only."""
 
-    tile: int
-    label: str
-    confidence: float
-    probabilities: list[ClassProbability] = Field(description="the five likeliest, likeliest first")
-    lr_label: str
-    lr_confidence: float
-    patches_used: int
-    patches_bought: int
+    tile: int = Field(description="Number of the tile in the plan, from 0.")
+    label: str = Field(description="Likeliest class, from low resolution and the delivered patches.")
+    confidence: float = Field(description="Calibrated probability of `label`, 0 to 1.")
+    probabilities: list[ClassProbability] = Field(description="The five likeliest classes, likeliest first.")
+    lr_label: str = Field(description="Likeliest class, from low resolution only.")
+    lr_confidence: float = Field(description="Calibrated probability of `lr_label`, 0 to 1.")
+    patches_used: int = Field(description="Number of delivered patches that the label uses.")
+    patches_bought: int = Field(description="Number of patches that the plan buys of this tile.")
 
 
 class LabelCount(BaseModel):
-    """How many tiles have a label."""
+    """The number of tiles with a label."""
 
-    label: str
-    tiles: int
+    label: str = Field(description="Name of the class.")
+    tiles: int = Field(description="Number of tiles with this label.")
 
 
-class Summary(BaseModel):
-    """The scene at a glance; `changed` tiles have another label than low resolution gave them."""
+class LabelSummary(BaseModel):
+    """The labels of a scene in figures."""
 
-    tiles: int
-    labels: list[LabelCount]
-    changed: int
-    changed_share: float
+    tiles: int = Field(description="Number of labelled tiles.")
+    labels: list[LabelCount] = Field(description="Labels with their numbers of tiles, commonest first.")
+    changed: int = Field(description="Number of tiles whose label differs from that of low resolution only.")
+    changed_share: float = Field(description="Share of such tiles, 0 to 1.")
 
 
 class ClassificationOut(BaseModel):
-    """Labels of a scene's planned tiles, and everything they were made from."""
+    """Labels of a scene's planned tiles, with everything they were made from."""
 
-    id: UUID
-    order: UUID
-    plan: UUID
-    created_at: datetime
-    complete: bool = Field(description="false when bought patches were still missing")
-    summary: Summary
-    tiles: list[TileOut]
-    provenance: dict[str, Any]
-    links: list[Link]
+    id: UUID = Field(description="Id of the classification.")
+    order: UUID = Field(description="Id of the order.")
+    plan: UUID = Field(description="Id of the order's plan.")
+    created_at: datetime = Field(description="Time of the classification (UTC).")
+    complete: bool = Field(description="Whether every bought patch was delivered and used.")
+    summary: LabelSummary = Field(description="The labels in figures.")
+    tiles: list[TileLabel] = Field(description="Labels of the planned tiles, in tile order.")
+    provenance: dict[str, Any] = Field(
+        description="Bundle, price list, input, deliveries and code version that the labels were made from."
+    )
+    links: list[Link] = Field(description="The classification itself, its order and its plan.")
+
+    @classmethod
+    def of(cls, made: Classification) -> "ClassificationOut":
+        """Write a stored classification for JSON."""
+        plan = made.provenance["plan"]
+        return cls(
+            id=made.id,
+            order=made.order_id,
+            plan=UUID(plan),
+            created_at=made.created_at,
+            complete=made.complete,
+            summary=LabelSummary(**summarise(made.tiles)),
+            tiles=[TileLabel(**tile) for tile in made.tiles],
+            provenance=made.provenance,
+            links=[
+                Link(rel="self", href=f"/v1/classifications/{made.id}"),
+                Link(rel="order", href=f"/v1/orders/{made.order_id}"),
+                Link(rel="plan", href=f"/v1/plans/{plan}"),
+            ],
+        )

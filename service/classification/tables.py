@@ -1,4 +1,4 @@
-"""Classifications: the label of a tile from its LR pixels and its delivered patches."""
+"""The table of classifications."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from service.database.tables import Base
 
 
 class Classification(Base):
-    """What an order's deliveries said about its tiles; a later one never changes an earlier one."""
+    """The labels of an order's tiles at one time; a later classification never changes an earlier one."""
 
     __tablename__ = "classification"
 
@@ -20,7 +20,7 @@ class Classification(Base):
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspace.id", ondelete="RESTRICT"), index=True)
     order_id: Mapped[UUID] = mapped_column(ForeignKey("order.id", ondelete="RESTRICT"), index=True)
     complete: Mapped[bool]  # false when patches were still missing (`allow_partial`)
-    # Per tile: label, probabilities, lr_label, lr_probabilities, patches_used.
+    # The members of `labels.LabelledTile` for each tile.
     tiles: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     provenance: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from models.grid import patch_slices
-from service.classification.labels import label_tile, summarise
-from service.classification.mosaic import lay_out
+from service.classification.labels import label_tile, lay_out, summarise
 
 CLASSES = ("farm", "forest", "harbour", "lake", "meadow", "road")
 
