@@ -19,7 +19,7 @@ from service.plans.repository import page_of_plans
 from service.plans.schemas import PlanSummary
 from service.pricing.tables import PriceList
 from service.reports.repository import order_figures
-from service.reports.routes import report_on
+from service.reports.schemas import SavingsReport
 from service.web.paging import MoneyOut, PageRequest
 
 PLANS, BUDGETS, ENTRIES = 6, 20, 12
@@ -66,7 +66,7 @@ def read_page(session: Session, workspace_id: UUID) -> dict[str, Any]:
     lines, _ = list_lines(session, workspace_id, limit=ENTRIES)
     return {
         "workspace": session.get_one(Workspace, workspace_id).name,
-        "savings": report_on(order_figures(session, workspace_id)),
+        "savings": SavingsReport.of(order_figures(session, workspace_id)),
         "budgets": [budget_bar(budget) for budget in budgets],
         "plans": plan_cards(session, workspace_id),
         "entries": [LedgerLineOut.of(line) for line in lines],

@@ -32,7 +32,7 @@ def find_order(session: Session, workspace_id: UUID, order_id: UUID, *, lock: bo
         query = query.with_for_update().execution_options(populate_existing=True)
     order = session.scalars(query).one_or_none()
     if order is None:
-        raise NotFoundError(f"there is no order {order_id}", order=str(order_id))
+        raise NotFoundError(f"There is no order {order_id}.", order=str(order_id))
     return order
 
 
@@ -73,7 +73,7 @@ def delivered_sha256(session: Session, order_id: UUID, tile: int, patch: int) ->
     )
     sha256 = session.scalars(query).one_or_none()
     if sha256 is None:
-        raise NotFoundError(f"patch {patch} of tile {tile} was not delivered", tile=tile, patch=patch)
+        raise NotFoundError(f"Patch {patch} of tile {tile} was not delivered.", tile=tile, patch=patch)
     return sha256
 
 

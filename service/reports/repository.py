@@ -1,4 +1,4 @@
-"""Orders with the figures of their plans and what they settled."""
+"""Queries of orders with the figures of their plans and their payments."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,11 +8,14 @@ from sqlalchemy import RowMapping, Select, column, select, table, tuple_
 from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
+from service.money import Money
 from service.orders.tables import STATUS_NOW, Order
 from service.plans.tables import Plan
 from service.reports.savings import OrderFigures
 from service.web.paging import Cursor, PageRequest
 
+AMOUNTS = ("baseline", "cost", "list_saving", "billable_saving", "settled", "refunded", "charged")
+"""Amounts of OrderFigures; the columns that hold their minor units end in `_minor`."""
 MONEY = table(
     "order_money",
     *map(column, ("order_id", "settled_minor", "refunded_minor", "charged_minor")),
@@ -45,7 +48,7 @@ def find_figures(session: Session, workspace_id: UUID, order_id: UUID) -> OrderF
     query = _figures(workspace_id).where(Order.id == order_id)
     for figures in _read(session.execute(query).mappings()):
         return figures
-    raise NotFoundError(f"there is no order {order_id}", order=str(order_id))
+    raise NotFoundError(f"There is no order {order_id}.", order=str(order_id))
 
 
 def _figures(workspace_id: UUID) -> Select[*tuple[Any, ...]]:
@@ -72,4 +75,11 @@ def _figures(workspace_id: UUID) -> Select[*tuple[Any, ...]]:
 
 
 def _read(rows: Iterable[RowMapping]) -> list[OrderFigures]:
-    return [OrderFigures(**row) for row in rows]
+    return [_order_figures(dict(row)) for row in rows]
+
+
+def _order_figures(fields: dict[str, Any]) -> OrderFigures:
+    currency = fields.pop("currency")
+    for name in AMOUNTS:
+        fields[name] = Money(fields.pop(f"{name}_minor"), currency)
+    return OrderFigures(**fields)

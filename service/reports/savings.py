@@ -1,6 +1,6 @@
-"""Savings over orders: three figures, each against a baseline named in words. Pure.
+"""Savings over orders: three figures, each with the baseline that it is measured against. Pure.
 
-Savings are no money: they are recomputed from frozen plans and settlements, and no balance holds them.
+Savings are not money: they are computed from frozen plans and settlements, and no balance holds them.
 """
 
 from collections.abc import Iterable
@@ -9,97 +9,102 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-Kind = Literal["list", "billable", "realised"]
+from service.money import Money
 
-BASELINES: dict[Kind, str] = {
-    "list": "the area of every patch of the ordered scenes at the list price, minimums ignored",
+SavingKind = Literal["list", "billable", "realised"]
+
+BASELINES: dict[SavingKind, str] = {
+    "list": "the area of every patch of the ordered scenes at the list price, without minimum areas",
     "billable": "the provider's bill for every patch of the ordered scenes, from the same price list",
     "realised": "the provider's bill for every patch of the completed orders' scenes, from the same list",
 }
-"""What each saving is measured against."""
+"""Baseline of each saving, as a noun phrase."""
 
-MEANINGS: dict[Kind, str] = {
-    "list": "baseline minus what the orders cost, minimums ignored",
-    "billable": "baseline minus what the orders cost, minimums included",
-    "realised": "baseline minus what the ledger settled, refunded and charged later, completed orders only",
+MEANINGS: dict[SavingKind, str] = {
+    "list": "baseline minus the cost of the orders, without minimum areas",
+    "billable": "baseline minus the cost of the orders, with minimum areas",
+    "realised": "baseline minus settled, refunded and later charged amounts, of completed orders only",
 }
-"""How each saving is computed."""
+"""Formula of each saving, as a noun phrase."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrderFigures:
-    """One order with its plan's frozen figures and what it was paid, in minor units of `currency`."""
+    """One order with its plan's frozen figures and its payments."""
 
     order_id: UUID
     plan_id: UUID
     created_at: datetime
     status: str
-    currency: str
     patches_bought: int
-    baseline_minor: int
-    cost_minor: int
-    list_saving_minor: int
-    billable_saving_minor: int
-    settled_minor: int
-    refunded_minor: int = 0
-    charged_minor: int = 0
+    baseline: Money
+    cost: Money
+    list_saving: Money
+    billable_saving: Money
+    settled: Money
+    refunded: Money
+    charged: Money
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217 code of all its amounts."""
+        return self.cost.currency
 
     @property
     def is_cancelled(self) -> bool:
-        """An order that was cancelled, rejected or expired saves nothing; what it settled stays spent."""
+        """True for a cancelled, rejected or expired order: it saves nothing, but its payments stay."""
         return self.status in {"user_cancelled", "rejected", "expired"}
 
     @property
-    def net_minor(self) -> int:
-        """What it cost in the end: settled, less refunds, plus later charges."""
-        return self.settled_minor - self.refunded_minor + self.charged_minor
+    def net(self) -> Money:
+        """Final cost: settled, minus refunds, plus later charges."""
+        return self.settled - self.refunded + self.charged
 
     @property
-    def realised_saving_minor(self) -> int | None:
+    def realised_saving(self) -> Money | None:
         """Baseline minus net cost; None until every patch was delivered."""
-        return self.baseline_minor - self.net_minor if self.status == "completed" else None
+        return self.baseline - self.net if self.status == "completed" else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Savings:
-    """All orders of one currency, in minor units. Those given up count only in `settled`."""
+    """Sums over all orders of one currency. Cancelled orders count only in `settled`."""
 
-    currency: str
     orders: int
     completed: int
     cancelled: int
-    baseline_minor: int
-    cost_minor: int
-    list_minor: int
-    billable_minor: int
-    realised_minor: int
-    completed_baseline_minor: int
-    settled_minor: int
-    settled_on_cancelled_minor: int
+    baseline: Money
+    cost: Money
+    list_saving: Money
+    billable_saving: Money
+    realised_saving: Money | None
+    settled: Money
+    settled_on_cancelled: Money
 
 
 def savings_by_currency(figures: Iterable[OrderFigures]) -> list[Savings]:
-    """Add up orders per currency, currencies in alphabetical order; money is never converted."""
+    """Add up the orders of each currency, currencies in alphabetical order; money is never converted."""
     by_currency: dict[str, list[OrderFigures]] = {}
     for order in figures:
         by_currency.setdefault(order.currency, []).append(order)
-    return [_sum(currency, by_currency[currency]) for currency in sorted(by_currency)]
+    return [_add_up(currency, by_currency[currency]) for currency in sorted(by_currency)]
 
 
-def _sum(currency: str, orders: list[OrderFigures]) -> Savings:
+def _add_up(currency: str, orders: list[OrderFigures]) -> Savings:
+    def total(amounts: Iterable[Money]) -> Money:
+        return sum(amounts, start=Money(0, currency))
+
     standing = [order for order in orders if not order.is_cancelled]
-    completed = [order for order in orders if order.realised_saving_minor is not None]
+    realised = [order.realised_saving for order in orders if order.realised_saving is not None]
     return Savings(
-        currency=currency,
         orders=len(orders),
-        completed=len(completed),
+        completed=len(realised),
         cancelled=len(orders) - len(standing),
-        baseline_minor=sum(order.baseline_minor for order in standing),
-        cost_minor=sum(order.cost_minor for order in standing),
-        list_minor=sum(order.list_saving_minor for order in standing),
-        billable_minor=sum(order.billable_saving_minor for order in standing),
-        realised_minor=sum(order.realised_saving_minor or 0 for order in completed),
-        completed_baseline_minor=sum(order.baseline_minor for order in completed),
-        settled_minor=sum(order.net_minor for order in orders),
-        settled_on_cancelled_minor=sum(order.net_minor for order in orders if order.is_cancelled),
+        baseline=total(order.baseline for order in standing),
+        cost=total(order.cost for order in standing),
+        list_saving=total(order.list_saving for order in standing),
+        billable_saving=total(order.billable_saving for order in standing),
+        realised_saving=total(realised) if realised else None,
+        settled=total(order.net for order in orders),
+        settled_on_cancelled=total(order.net for order in orders if order.is_cancelled),
     )

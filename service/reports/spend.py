@@ -1,7 +1,7 @@
-"""What was spent, in the columns of the FinOps specification FOCUS 1.2: one row for each charge.
+"""Spending in the columns of the FinOps specification FOCUS 1.2: one row for each charge.
 
-A charge is a movement of the ledger into or out of the account `spent`. docs/ledger.md says what each
-column holds, and which columns of FOCUS are left out because nothing here knows them.
+A charge is a movement of the ledger into or out of the account `spent`. docs/ledger.md describes each
+column, and lists the columns of FOCUS that are left out because their values are not known here.
 """
 
 from collections.abc import Mapping
@@ -33,37 +33,41 @@ _CHARGES = text(r"""
     ORDER BY t.seq DESC LIMIT :limit
 """)
 CATEGORIES: Mapping[str, str] = {Movement.SETTLE: "Purchase", Movement.REFUND: "Credit"}
-"""FOCUS's ChargeCategory of a movement; another one is an Adjustment."""
+"""FOCUS's ChargeCategory of a movement; every other movement is an Adjustment."""
 
 
 class Charge(BaseModel):
-    """One charge; names and meanings are FOCUS's, `x_` marks our own."""
+    """One charge in the columns of FOCUS; the prefix `x_` marks Loupe's own columns."""
 
-    BilledCost: Decimal = Field(description="major units; negative where money came back")
-    EffectiveCost: Decimal
-    BillingCurrency: str
-    BillingAccountId: UUID = Field(description="the workspace")
-    BillingAccountName: str
-    SubAccountId: UUID = Field(description="the budget")
-    SubAccountName: str
-    ChargeCategory: str
-    ChargeDescription: str
-    ChargeFrequency: str
-    ChargePeriodStart: datetime = Field(description="the day (UTC) of the charge")
-    ChargePeriodEnd: datetime = Field(description="exclusive")
-    ProviderName: str | None
-    ServiceName: str | None = Field(description="the provider's product")
-    SkuPriceId: str | None = Field(description="the price list and its version")
-    ResourceId: str = Field(description="ORDER/TILE/PATCH, as `loupe trace` takes it")
-    Tags: dict[str, str]
-    x_LedgerSeq: int
-    x_LedgerHash: str
-    x_LedgerReference: str
-    x_ChargedAt: datetime
+    BilledCost: Decimal = Field(description="Amount in major units; negative for a refund.")
+    EffectiveCost: Decimal = Field(description="Same as `BilledCost`.")
+    BillingCurrency: str = Field(description="ISO 4217 code.")
+    BillingAccountId: UUID = Field(description="Id of the workspace.")
+    BillingAccountName: str = Field(description="Name of the workspace.")
+    SubAccountId: UUID = Field(description="Id of the budget.")
+    SubAccountName: str = Field(description="Name of the budget.")
+    ChargeCategory: str = Field(
+        description="`Purchase`, `Credit` (a refund) or `Adjustment` (a later charge)."
+    )
+    ChargeDescription: str = Field(description="Kind of the movement and the resource.")
+    ChargeFrequency: str = Field(description="Always `One-Time`.")
+    ChargePeriodStart: datetime = Field(description="Start of the day (UTC) of the charge.")
+    ChargePeriodEnd: datetime = Field(description="End of that day, exclusive.")
+    ProviderName: str | None = Field(description="Imagery provider.")
+    ServiceName: str | None = Field(description="The provider's product.")
+    SkuPriceId: str | None = Field(description="Name and version of the price list.")
+    ResourceId: str = Field(description="ORDER/TILE/PATCH, as `loupe trace` takes it.")
+    Tags: dict[str, str] = Field(
+        description="Order, plan, bundle and input of the charge, if they are known."
+    )
+    x_LedgerSeq: int = Field(description="Number of the ledger entry.")
+    x_LedgerHash: str = Field(description="Hash of the ledger entry.")
+    x_LedgerReference: str = Field(description="Reference of the ledger entry.")
+    x_ChargedAt: datetime = Field(description="Time of the ledger entry (UTC).")
 
     @property
     def row(self) -> Row:
-        """The charge as a row of COLUMNS."""
+        """The charge as a row of SPEND_COLUMNS."""
         return tuple(dict(self).values())
 
 
@@ -71,13 +75,13 @@ _KINDS: Mapping[str, Kind] = {
     "BilledCost": "money", "EffectiveCost": "money", "ChargePeriodStart": "time", "ChargePeriodEnd": "time",
     "Tags": "tags", "x_LedgerSeq": "integer", "x_ChargedAt": "time",
 }  # fmt: skip
-COLUMNS: Columns = {name: _KINDS.get(name, "text") for name in Charge.model_fields}
+SPEND_COLUMNS: Columns = {name: _KINDS.get(name, "text") for name in Charge.model_fields}
 
 
 def list_charges(
     session: Session, workspace_id: UUID, *, limit: int, before_seq: int
 ) -> tuple[list[Charge], int | None]:
-    """Return up to `limit` charges, newest first, before a seq; and the seq to go on before."""
+    """Return up to `limit` charges before a seq, newest first, and the seq that the next page is before."""
     values = {"workspace": workspace_id, "before": before_seq, "limit": limit + 1}
     rows = session.execute(_CHARGES, values).mappings().all()
     charges = [charge_of(row) for row in rows[:limit]]
@@ -85,13 +89,14 @@ def list_charges(
 
 
 def charge_of(row: Mapping[Any, Any]) -> Charge:
-    """Write a movement into or out of `spent`, with what is known of its order, as a charge."""
-    amount = Decimal(Money(row["amount"] if row["is_cost"] else -row["amount"], row["currency"]).amount)
+    """Write a movement into or out of `spent`, with its order if that is known, as a charge."""
+    moved = Money(row["amount"], row["currency"])
+    cost = Decimal((moved if row["is_cost"] else -moved).amount)
     day = datetime.combine(row["at"].astimezone(UTC).date(), time(), UTC)
     resource = row["reference"].partition(":")[2].partition("#")[0]
     return Charge(
-        BilledCost=amount,
-        EffectiveCost=amount,
+        BilledCost=cost,
+        EffectiveCost=cost,
         BillingCurrency=row["currency"],
         BillingAccountId=row["workspace_id"],
         BillingAccountName=row["workspace"],
@@ -115,7 +120,7 @@ def charge_of(row: Mapping[Any, Any]) -> Charge:
 
 
 def _tags(row: Mapping[Any, Any]) -> dict[str, str]:
-    """What the charge rests on, as far as it is known."""
+    """Return the ids and digests behind a charge that are known."""
     provenance: dict[str, Any] = row["provenance"] or {}
     known = {
         "order": row["order_id"],

@@ -1,54 +1,59 @@
-"""Savings are sums over orders, per currency, and a cancelled order saves nothing."""
+"""Savings as sums over orders, per currency; a cancelled order saves nothing."""
 
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from service.reports.exports import COLUMNS, row_of
+from service.money import Money
 from service.reports.savings import OrderFigures, Savings, savings_by_currency
-from service.reports.schemas import currency_savings
+from service.reports.schemas import SAVINGS_COLUMNS, CurrencySavings, savings_row
 from service.web.tabular import to_csv
 
 
-def make_figures(**overrides: Any) -> OrderFigures:
-    """An order of 4 patches that costs 40 instead of 100 and has settled nothing."""
+def make_figures(currency: str = "USD", settled: int = 0, **overrides: Any) -> OrderFigures:
+    """Make an order of 4 patches that costs 40 instead of 100 and has settled nothing."""
+    minor = {"baseline": 100_00, "cost": 40_00, "list_saving": 75_00, "billable_saving": 60_00}
+    minor |= {"settled": settled, "refunded": 0, "charged": 0}
     values: dict[str, Any] = {
         "order_id": UUID(int=1), "plan_id": UUID(int=2), "created_at": datetime(2026, 11, 22, tzinfo=UTC),
-        "status": "accepted", "currency": "USD", "patches_bought": 4, "baseline_minor": 100_00,
-        "cost_minor": 40_00, "list_saving_minor": 75_00, "billable_saving_minor": 60_00, "settled_minor": 0,
+        "status": "accepted", "patches_bought": 4,
     }  # fmt: skip
+    values |= {name: Money(amount, currency) for name, amount in minor.items()}
     return OrderFigures(**(values | overrides))
 
 
-def test_an_order_that_is_complete_has_realised_its_saving() -> None:
-    (total,) = savings_by_currency([make_figures(), make_figures(status="completed", settled_minor=40_00)])
+def usd(minor: int) -> Money:
+    return Money(minor, "USD")
+
+
+def test_savings_realise_those_of_completed_orders() -> None:
+    (total,) = savings_by_currency([make_figures(), make_figures(status="completed", settled=40_00)])
 
     assert total == Savings(
-        currency="USD", orders=2, completed=1, cancelled=0, baseline_minor=200_00, cost_minor=80_00,
-        list_minor=150_00, billable_minor=120_00, realised_minor=60_00, completed_baseline_minor=100_00,
-        settled_minor=40_00, settled_on_cancelled_minor=0,
+        orders=2, completed=1, cancelled=0, baseline=usd(200_00), cost=usd(80_00), list_saving=usd(150_00),
+        billable_saving=usd(120_00), realised_saving=usd(60_00), settled=usd(40_00),
+        settled_on_cancelled=usd(0),
     )  # fmt: skip
 
 
-def test_a_cancelled_order_saves_nothing_and_what_it_settled_stays_spent() -> None:
-    (total,) = savings_by_currency([make_figures(status="user_cancelled", settled_minor=10_00)])
+def test_savings_of_cancelled_orders_are_nothing_and_what_they_settled_stays_spent() -> None:
+    (total,) = savings_by_currency([make_figures(status="user_cancelled", settled=10_00)])
 
     assert total == Savings(
-        currency="USD", orders=1, completed=0, cancelled=1, baseline_minor=0, cost_minor=0, list_minor=0,
-        billable_minor=0, realised_minor=0, completed_baseline_minor=0, settled_minor=10_00,
-        settled_on_cancelled_minor=10_00,
+        orders=1, completed=0, cancelled=1, baseline=usd(0), cost=usd(0), list_saving=usd(0),
+        billable_saving=usd(0), realised_saving=None, settled=usd(10_00), settled_on_cancelled=usd(10_00),
     )  # fmt: skip
 
 
-def test_currencies_are_never_added_up() -> None:
+def test_savings_never_add_two_currencies() -> None:
     totals = savings_by_currency([make_figures(), make_figures(currency="EUR"), make_figures()])
 
-    assert [(total.currency, total.orders) for total in totals] == [("EUR", 1), ("USD", 2)]
+    assert [(total.cost.currency, total.orders) for total in totals] == [("EUR", 1), ("USD", 2)]
 
 
-def test_every_saving_names_its_baseline() -> None:
-    (total,) = savings_by_currency([make_figures(status="completed", settled_minor=40_00)])
-    savings = currency_savings(total).savings
+def test_savings_name_three_baselines() -> None:
+    (total,) = savings_by_currency([make_figures(status="completed", settled=40_00)])
+    savings = CurrencySavings.of(total).savings
 
     assert savings.realised is not None
     baselines = [savings.list.baseline, savings.billable.baseline, savings.realised.baseline]
@@ -56,17 +61,17 @@ def test_every_saving_names_its_baseline() -> None:
     assert all("every patch" in baseline for baseline in baselines)
 
 
-def test_a_saving_is_not_realised_before_an_order_is_complete() -> None:
-    (total,) = savings_by_currency([make_figures(status="processing", settled_minor=10_00)])
+def test_savings_are_not_realised_before_an_order_is_complete() -> None:
+    (total,) = savings_by_currency([make_figures(status="processing", settled=10_00)])
 
-    assert currency_savings(total).savings.realised is None
+    assert CurrencySavings.of(total).savings.realised is None
 
 
-def test_writes_one_csv_row_per_order_and_leaves_the_unknown_empty() -> None:
-    lines = to_csv(COLUMNS, map(row_of, [make_figures()])).splitlines()
+def test_savings_row_leaves_the_unknown_empty_in_csv() -> None:
+    lines = to_csv(SAVINGS_COLUMNS, map(savings_row, [make_figures()])).splitlines()
 
     assert lines == [
-        ",".join(COLUMNS),
+        ",".join(SAVINGS_COLUMNS),
         "00000000-0000-0000-0000-000000000001,00000000-0000-0000-0000-000000000002,"
         "2026-11-22T00:00:00+00:00,accepted,4,USD,100.00,40.00,75.00,60.00,0.00,",
     ]

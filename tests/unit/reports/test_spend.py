@@ -1,4 +1,4 @@
-"""A movement of the ledger as a charge of FOCUS."""
+"""Movements of the ledger as charges of FOCUS."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -7,14 +7,14 @@ from uuid import UUID
 
 import pytest
 
-from service.reports.spend import COLUMNS, charge_of
+from service.reports.spend import SPEND_COLUMNS, charge_of
 
 ORDER = "7d9f0a52-3a1c-4bb5-8a0e-2a7f3f1f9c11"
 LAST_MOMENT = datetime(2026, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 
 
 def make_row(**overrides: Any) -> dict[str, Any]:
-    """A payment of 1.00 USD of which neither order nor plan is known."""
+    """Make a payment of 1.00 USD whose order and plan are unknown."""
     unknown = dict.fromkeys(
         ("provenance", "order_id", "plan_id", "provider", "product", "price_list", "version")
     )
@@ -30,7 +30,9 @@ def make_row(**overrides: Any) -> dict[str, Any]:
     ("kind", "is_cost", "category", "cost"),
     [("settle", True, "Purchase", "1.00"), ("refund", False, "Credit", "-1.00")],
 )
-def test_what_comes_back_is_a_credit_below_zero(kind: str, is_cost: bool, category: str, cost: str) -> None:
+def test_charge_of_a_refund_is_a_credit_below_zero(
+    kind: str, is_cost: bool, category: str, cost: str
+) -> None:
     charge = charge_of(make_row(kind=kind, is_cost=is_cost))
 
     assert (charge.ChargeCategory, charge.BilledCost, charge.EffectiveCost) == (
@@ -38,11 +40,11 @@ def test_what_comes_back_is_a_credit_below_zero(kind: str, is_cost: bool, catego
     )  # fmt: skip
 
 
-def test_a_currency_without_cents_is_charged_without() -> None:
+def test_charge_in_a_currency_without_cents_has_no_decimals() -> None:
     assert str(charge_of(make_row(currency="JPY")).BilledCost) == "100"
 
 
-def test_the_period_is_the_day_and_ends_before_the_next() -> None:
+def test_charge_period_is_its_day_in_utc() -> None:
     charge = charge_of(make_row())
 
     assert charge.ChargePeriodStart == datetime(2026, 12, 31, tzinfo=UTC)
@@ -50,12 +52,12 @@ def test_the_period_is_the_day_and_ends_before_the_next() -> None:
 
 
 @pytest.mark.parametrize("reference", [f"delivery:{ORDER}/0/13", f"refund:{ORDER}/0/13#2"])
-def test_the_resource_is_what_a_trace_takes(reference: str) -> None:
+def test_charge_resource_is_what_a_trace_takes(reference: str) -> None:
     assert charge_of(make_row(reference=reference)).ResourceId == f"{ORDER}/0/13"
 
 
-def test_what_is_not_known_is_left_empty() -> None:
+def test_charge_without_a_known_order_leaves_its_columns_empty() -> None:
     charge = charge_of(make_row())
 
     assert (charge.ProviderName, charge.ServiceName, charge.SkuPriceId, charge.Tags) == (None, None, None, {})
-    assert len(charge.row) == len(COLUMNS)
+    assert len(charge.row) == len(SPEND_COLUMNS)
