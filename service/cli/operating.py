@@ -45,7 +45,7 @@ def serve() -> None:
 
 @order_commands.command("expire")
 def expire_overdue_orders() -> None:
-    """Expire every overdue order and RELEASE its held money. The server does this by itself."""
+    """Expire every overdue order and RELEASE its held money. A running server does this by itself."""
     from service.database.engine import open_database
     from service.orders.expiry import expire_orders
 

@@ -28,7 +28,11 @@ PriceList = Annotated[
 ]
 Kind = Annotated[
     ObjectiveKind | None,
-    typer.Option(help="Objective. Default: the one whose option is given, else policy."),
+    typer.Option(
+        metavar="OBJECTIVE",
+        help="policy, lambda, max_cost, max_patches or target_accuracy. Default: the one whose option is "
+        "given, else policy.",
+    ),
 ]
 CostWeight = Annotated[
     float | None, typer.Option("--lambda", help="Utility that each unit of money must bring.", min=0)
@@ -68,7 +72,7 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Plan a scene: which patches of each tile to buy, what they cost, what that saves. Spends nothing."""
+    """Choose the patches of a scene to buy, and show their cost and savings. Spends nothing."""
     options: dict[str, Query] = {
         "price_list": price_list,
         "objective": None if objective is None else objective.value,

@@ -148,7 +148,7 @@ def bundle_accuracy(manifest: Manifest) -> BundleAccuracy | None:
     accuracy_at = {point.mean_patches: point.accuracy for point in manifest.curve}
     return BundleAccuracy(
         bundle=f"{manifest.name} {manifest.version}",
-        split=manifest.curve_split or "an unnamed split",
+        split=manifest.curve_split or "not named",
         accuracy=chosen.accuracy,
         mean_patches=chosen.mean_patches,
         none=accuracy_at.get(0),

@@ -54,7 +54,7 @@ def savings_table(savings: Json) -> RenderableType:
         saving = savings.get(kind)
         against = "known once every patch is delivered" if saving is None else saving["baseline"]
         rows.append((f"{kind} saving", money(saving), against))
-    return columns(("Saving", "Amount", "Against"), rows, right={"Amount"})
+    return columns(("Saving", "Amount", "Compared with"), rows, right={"Amount"})
 
 
 def price_lists_view(lists: Sequence[Json]) -> RenderableType:

@@ -86,7 +86,7 @@ def sign_in(page: Page, server: ServerProcess, key: str = KEY) -> None:
 def test_visitor_can_sign_in_read_and_sign_out(page: Page, server: ServerProcess) -> None:
     sign_in(page, server)
 
-    page.get_by_role("heading", name="Savings and their accuracy").wait_for()
+    page.get_by_role("heading", name="Savings and accuracy").wait_for()
     assert page.url == f"{server.url}/dashboard"
     assert page.get_by_text("91.0").first.is_visible()
     assert page.get_by_role("cell", name="settle", exact=True).count() == 6

@@ -69,7 +69,7 @@ def test_plan_view_shows_grid_decision_cost_and_savings() -> None:
         "Baseline    0.73 USD for all 16 patches",
         "Price list  example-no-minimum version 1, an example",
         "",
-        "Saving             Amount  Against",
+        "Saving             Amount  Compared with",
         "list saving      0.50 USD  the area of every patch at the list price",
         "billable saving  0.48 USD  the bill for every patch",
         "realised saving         -  known once every patch is delivered",
