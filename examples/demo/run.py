@@ -1,4 +1,4 @@
-"""The main job on real imagery, through the public HTTP API: plan, order, deliver, classify, save."""
+"""The main job on real imagery, through the public HTTP API: plan, order, deliver, classify, report."""
 
 import signal
 import sys

@@ -50,7 +50,8 @@ def show_ledger(
 def adjust(
     order_id: Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order.")],
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="refund (money came back) or charge (more was billed).")
+        str,
+        typer.Argument(metavar="KIND", help="Either refund (money came back) or charge (more was billed)."),
     ],
     amount: Annotated[str, typer.Argument(metavar="AMOUNT", help='Amount of money, such as "12.50".')],
     reason: Annotated[

@@ -30,8 +30,8 @@ Kind = Annotated[
     ObjectiveKind | None,
     typer.Option(
         metavar="OBJECTIVE",
-        help="policy, lambda, max_cost, max_patches or target_accuracy. Default: the one whose option is "
-        "given, else policy.",
+        help="One of policy, lambda, max_cost, max_patches and target_accuracy. Default: the one whose "
+        "option is given, else policy.",
     ),
 ]
 CostWeight = Annotated[

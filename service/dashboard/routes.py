@@ -17,7 +17,7 @@ from service.dashboard.session import (
     OptionalVisitorDep,
     VisitorDep,
     check_same_site,
-    holder_of,
+    find_caller,
     sign_in,
     sign_out,
 )
@@ -60,7 +60,7 @@ def show_login() -> Response:
 @router.post("/login", dependencies=[Depends(check_same_site)])
 def login(request: Request, key: Annotated[str, Form(max_length=500)]) -> Response:
     """Store a valid key in a cookie of these pages and redirect to the page."""
-    if holder_of(request, key.strip()) is None:
+    if find_caller(request, key.strip()) is None:
         return render("login.html", 401, refused=True)
     answer = RedirectResponse(PATH, 303)
     sign_in(request, answer, key.strip())

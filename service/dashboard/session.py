@@ -60,7 +60,7 @@ def check_same_site(request: Request) -> None:
         raise CrossSiteError("Open the dashboard in your browser and sign in or out there.")
 
 
-def holder_of(request: Request, key: str) -> Caller | None:
+def find_caller(request: Request, key: str) -> Caller | None:
     """Return the caller that owns this key, or None."""
     database = cast(Database, request.state.database)
     try:
@@ -73,7 +73,7 @@ def holder_of(request: Request, key: str) -> Caller | None:
 def optional_visitor(request: Request) -> Caller | None:
     """Return the signed-in caller, or None when nobody is signed in or the key was revoked."""
     key = request.cookies.get(COOKIE)
-    return None if key is None else holder_of(request, key)
+    return None if key is None else find_caller(request, key)
 
 
 def visitor(found: Annotated[Caller | None, Depends(optional_visitor)]) -> Caller:

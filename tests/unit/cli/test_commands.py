@@ -1,18 +1,30 @@
 """The help of every command."""
 
+from collections.abc import Iterator
 from typing import get_args
 
 import pytest
+import typer
+from typer.core import TyperCommand, TyperGroup
 
+from service.cli import app
 from service.cli.connection import Radiometry
+from service.cli.plans import ObjectiveKind
 from service.imagery.radiometry import RADIOMETRIES
 from tests.support.command_line import loupe
 
-COMMANDS = [
-    "serve", "plan", "order", "approve", "deliver", "classify", "ledger", "ledger adjust", "savings",
-    "trace", "budget create", "budget limit", "budget terms", "budget list", "keys create", "orders expire",
-    "db upgrade", "db grant",
-]  # fmt: skip
+
+def walk(group: TyperGroup, path: str = "") -> Iterator[tuple[str, TyperCommand]]:
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from walk(command, f"{path}{name} ")
+        elif isinstance(command, TyperCommand):
+            yield f"{path}{name}", command
+
+
+ROOT = typer.main.get_command(app)
+assert isinstance(ROOT, TyperGroup)
+COMMANDS = dict(walk(ROOT))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -25,7 +37,27 @@ def test_command_has_help_and_is_listed_in_the_overview(command: str) -> None:
     assert f"{command} [OPTIONS]" in done.stdout
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_command_and_parameters_is_made_of_sentences(command: str) -> None:
+    found = COMMANDS[command]
+    texts = [found.help, *(getattr(parameter, "help", None) for parameter in found.params)]
+
+    assert [text for text in texts if not is_copy(text)] == []
+
+
+def is_copy(text: str | None) -> bool:
+    """Return whether a text begins with a capital letter and ends with a full stop."""
+    words = (text or "").strip()
+    return words[:1].isupper() and words.endswith(".")
+
+
 def test_radiometry_option_lists_every_name() -> None:
     option = get_args(Radiometry)[1]
 
     assert [name for name in RADIOMETRIES if name not in option.help] == []
+
+
+def test_objective_option_lists_every_objective() -> None:
+    (option,) = (one for one in COMMANDS["plan"].params if one.name == "objective")
+
+    assert [kind for kind in ObjectiveKind if kind not in getattr(option, "help", "")] == []
