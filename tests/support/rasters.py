@@ -16,6 +16,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from service.geotiff import gdal_lock
+from service.geotiff.raster import Raster
 from service.imagery.radiometry import Imagery
 
 assert gdal_lock.ENVIRONMENT  # service.geotiff must be imported before rasterio opens anything
@@ -242,4 +243,26 @@ def make_imagery(
         bands=(1, 2, 3),
         bands_from="made",
         radiometry="made",
+    )
+
+
+def make_raster(
+    pixels: NDArray[Any],
+    *,
+    descriptions: tuple[str | None, ...] = (),
+    colours: tuple[str, ...] = (),
+    scales: tuple[float, ...] = (),
+    offsets: tuple[float, ...] = (),
+) -> Raster:
+    """Return a raster without a file."""
+    bands = len(pixels)
+    return Raster(
+        pixels=pixels,
+        valid=np.ones(pixels.shape[1:], np.bool_),
+        transform=UTM_10M,
+        crs=UTM32,
+        descriptions=descriptions or (None,) * bands,
+        colours=colours or ("undefined",) * bands,
+        scales=scales or (1.0,) * bands,
+        offsets=offsets or (0.0,) * bands,
     )
