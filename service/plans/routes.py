@@ -5,11 +5,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
+from sqlalchemy.orm import Session
 
 from service import blobs as storage
 from service.access.caller import CallerDep
 from service.bundles.predictor import PredictorDep
-from service.database.engine import SessionDep
+from service.database.engine import DatabaseDep, SessionDep
 from service.plans import making, maps, repository
 from service.plans.bills import PlanBill, bill_of
 from service.plans.curve import PlanCurve, curve_of
@@ -19,9 +20,10 @@ from service.plans.options import PlanOptions, ReplanIn, SceneUploadDep
 from service.plans.preview import render_preview
 from service.plans.reading import judge_scene
 from service.plans.schemas import PlanOut, PlanSummary, ReplanOut
+from service.plans.tables import Plan, Scene
 from service.pricing.repository import terms_of
 from service.settings import BlobsDep, SettingsDep
-from service.web.idempotency import OptionalKeyDep, fingerprint, remember, replay_or_claim
+from service.web.idempotency import Answer, KeyedRequest, OptionalKeyDep, compute_once, fingerprint
 from service.web.openapi import problems
 from service.web.paging import Page, PageDep, page_links
 
@@ -55,7 +57,7 @@ def plan_scene(
     caller: CallerDep,
     options: Annotated[PlanOptions, Query()],
     upload: SceneUploadDep,
-    session: SessionDep,
+    database: DatabaseDep,
     predictor: PredictorDep,
     settings: SettingsDep,
     blobs: BlobsDep,
@@ -63,19 +65,21 @@ def plan_scene(
 ) -> Response:
     """Send a low-resolution GeoTIFF as the body. Planning spends nothing; ordering the plan does."""
     options = upload.merged(options)
-    if key is not None:
-        request_print = fingerprint("POST /v1/plans", options.model_dump_json(), upload.body)
-        if stored := replay_or_claim(session, caller.workspace_id, key, request_print):
-            return stored.response()
-    judged = judge_scene(upload.body, options, predictor, settings)
-    prices = making.find_prices(session, caller.workspace_id, options, predictor.manifest)
-    plan = making.decide_plan(judged, *prices, settings.quote_days)
-    storage.put(blobs, upload.body)
-    plan, scene = making.store_plan(session, plan, judged.scene)
-    body = PlanOut.of(plan, scene).model_dump(mode="json")
-    if key is not None:
-        remember(session, caller.workspace_id, key, 201, body)
-    return JSONResponse(body, 201, headers={"Location": f"/v1/plans/{plan.id}"})
+
+    def compute() -> tuple[Plan, Scene]:
+        judged = judge_scene(upload.body, options, predictor, settings)
+        with database.sessions.begin() as session:
+            prices = making.find_prices(session, caller.workspace_id, options, predictor.manifest)
+        plan = making.decide_plan(judged, *prices, settings.quote_days)
+        storage.put(blobs, upload.body)
+        return plan, judged.scene
+
+    def store(session: Session, made: tuple[Plan, Scene]) -> Answer:
+        plan, scene = making.store_plan(session, *made)
+        return _created(plan, PlanOut.of(plan, scene))
+
+    request_print = fingerprint("POST /v1/plans", options.model_dump_json(), upload.body)
+    return compute_once(KeyedRequest(database, caller.workspace_id, key, request_print), compute, store)
 
 
 @router.post(
@@ -89,24 +93,30 @@ def replan_scene(
     plan_id: PlanId,
     caller: CallerDep,
     wanted: ReplanIn,
-    session: SessionDep,
+    database: DatabaseDep,
     predictor: PredictorDep,
     settings: SettingsDep,
     key: OptionalKeyDep = None,
 ) -> Response:
     """Make a new plan that supersedes this one. The old plan stays readable but can no longer be ordered."""
-    if key is not None:
-        request_print = fingerprint(f"POST /v1/plans/{plan_id}/replan", wanted.model_dump_json())
-        if stored := replay_or_claim(session, caller.workspace_id, key, request_print):
-            return stored.response()
-    old, scene = repository.find_plan(session, caller.workspace_id, plan_id)
-    prices = making.find_new_prices(session, old, wanted, predictor)
-    new = making.decide_replan(old, scene, *prices, settings.quote_days)
-    making.store_replan(session, new, old)
-    body = ReplanOut.replacing(old, new, scene).model_dump(mode="json")
-    if key is not None:
-        remember(session, caller.workspace_id, key, 201, body)
-    return JSONResponse(body, 201, headers={"Location": f"/v1/plans/{new.id}"})
+
+    def compute() -> tuple[Plan, Plan, Scene]:
+        with database.sessions.begin() as session:
+            old, scene = repository.find_plan(session, caller.workspace_id, plan_id)
+            prices = making.find_new_prices(session, old, wanted, predictor)
+        return old, making.decide_replan(old, scene, *prices, settings.quote_days), scene
+
+    def store(session: Session, made: tuple[Plan, Plan, Scene]) -> Answer:
+        old, new, scene = made
+        making.store_replan(session, new, old)
+        return _created(new, ReplanOut.replacing(old, new, scene))
+
+    request_print = fingerprint(f"POST /v1/plans/{plan_id}/replan", wanted.model_dump_json())
+    return compute_once(KeyedRequest(database, caller.workspace_id, key, request_print), compute, store)
+
+
+def _created(plan: Plan, shown: PlanOut) -> Answer:
+    return Answer(201, shown.model_dump(mode="json"), {"Location": f"/v1/plans/{plan.id}"})
 
 
 @router.get("", summary="List plans, newest first", responses=problems(422))
@@ -130,10 +140,11 @@ def get_plan(plan_id: PlanId, caller: CallerDep, session: SessionDep) -> PlanOut
     responses={**GEO_JSON, **problems(404, 422)},
 )
 def get_patches(
-    request: Request, plan_id: PlanId, caller: CallerDep, session: SessionDep, page: TilePageDep
+    request: Request, plan_id: PlanId, caller: CallerDep, database: DatabaseDep, page: TilePageDep
 ) -> GeoJsonResponse:
     """Return the patches as GeoJSON, ready for QGIS. Their costs sum exactly to the plan's cost."""
-    plan, scene, price_list = repository.find_priced_plan(session, caller.workspace_id, plan_id)
+    with database.sessions() as session:
+        plan, scene, price_list = repository.find_priced_plan(session, caller.workspace_id, plan_id)
     return GeoJsonResponse(maps.patches_document(request, plan, scene, terms_of(price_list), page))
 
 
@@ -143,12 +154,13 @@ def get_patches(
     response_class=GeoJsonResponse,
     responses={**GEO_JSON, **problems(404, 422)},
 )
-def get_shapes(plan_id: PlanId, caller: CallerDep, session: SessionDep) -> GeoJsonResponse:
+def get_shapes(plan_id: PlanId, caller: CallerDep, database: DatabaseDep) -> GeoJsonResponse:
     """Return the order shapes as GeoJSON.
 
     Bought patches that share an edge form one polygon, unless the price list's rules for shapes differ.
     """
-    plan, scene, price_list = repository.find_priced_plan(session, caller.workspace_id, plan_id)
+    with database.sessions() as session:
+        plan, scene, price_list = repository.find_priced_plan(session, caller.workspace_id, plan_id)
     return GeoJsonResponse(maps.shapes_document(plan, scene, terms_of(price_list)))
 
 
@@ -172,9 +184,10 @@ def get_bill(plan_id: PlanId, caller: CallerDep, session: SessionDep) -> PlanBil
         **problems(404, 422, 503),
     },
 )
-def get_scene(plan_id: PlanId, caller: CallerDep, session: SessionDep, blobs: BlobsDep) -> Response:
+def get_scene(plan_id: PlanId, caller: CallerDep, database: DatabaseDep, blobs: BlobsDep) -> Response:
     """Return the file as it was uploaded. Its SHA-256 is the plan's `provenance.input_sha256`."""
-    _, scene = repository.find_plan(session, caller.workspace_id, plan_id)
+    with database.sessions() as session:
+        _, scene = repository.find_plan(session, caller.workspace_id, plan_id)
     return Response(storage.get(blobs, scene.sha256), media_type="image/tiff")
 
 
@@ -183,9 +196,12 @@ def get_scene(plan_id: PlanId, caller: CallerDep, session: SessionDep, blobs: Bl
     summary="Show the cost of buying more or less, and the expected accuracy",
     responses=problems(404, 409, 422, 503),
 )
-def get_curve(plan_id: PlanId, caller: CallerDep, session: SessionDep, predictor: PredictorDep) -> PlanCurve:
+def get_curve(
+    plan_id: PlanId, caller: CallerDep, database: DatabaseDep, predictor: PredictorDep
+) -> PlanCurve:
     """Return the cost of this scene at every threshold that the bundle's evaluation measured."""
-    plan, scene, price_list = repository.find_priced_plan(session, caller.workspace_id, plan_id)
+    with database.sessions() as session:
+        plan, scene, price_list = repository.find_priced_plan(session, caller.workspace_id, plan_id)
     return curve_of(plan, scene, terms_of(price_list), predictor)
 
 
@@ -196,9 +212,10 @@ def get_curve(plan_id: PlanId, caller: CallerDep, session: SessionDep, predictor
     responses={200: {"content": {"image/png": {}}, "description": "A PNG image."}, **problems(404, 422, 503)},
 )
 def get_preview(
-    plan_id: PlanId, caller: CallerDep, session: SessionDep, settings: SettingsDep, blobs: BlobsDep
+    plan_id: PlanId, caller: CallerDep, database: DatabaseDep, settings: SettingsDep, blobs: BlobsDep
 ) -> Response:
     """Return a PNG. Yellow outlines: patches that the objective asked for; blue: patches that came free."""
-    plan, scene = repository.find_plan(session, caller.workspace_id, plan_id)
+    with database.sessions() as session:
+        plan, scene = repository.find_plan(session, caller.workspace_id, plan_id)
     picture = render_preview(plan, scene, blobs, settings)
     return Response(picture, media_type="image/png", headers=_IMMUTABLE)

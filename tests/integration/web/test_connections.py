@@ -1,0 +1,171 @@
+"""No request holds a database connection while it computes, waits for a file or waits its turn."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi.testclient import TestClient
+
+from service.access.repository import create_key, create_workspace
+from service.app import create_app
+from service.database.engine import Database
+from service.geotiff.quarantine import Quarantine
+from service.settings import Settings
+from service.web import claims
+from tests.support.bundles import make_geotiff, usd
+from tests.support.connections import checked_out
+from tests.support.databases import KEY
+from tests.support.ordering import TIFF, open_budget, publish_prices
+from tests.support.orders import make_patch
+from tests.support.waiting import eventually
+from tests.support.watching import watch_computing
+
+Operation = tuple[str, str]
+
+COMPUTING: dict[Operation, set[str]] = {
+    ("POST", "/v1/plans"): {
+        "decode", "cut_tiles", "utilities", "plan_purchases", "decider", "put",
+    },
+    ("POST", "/v1/plans/{plan_id}/replan"): {"plan_purchases", "decider"},
+    ("GET", "/v1/plans/{plan_id}/patches"): {"margins"},
+    ("GET", "/v1/plans/{plan_id}/shapes"): {"compile_order"},
+    ("GET", "/v1/plans/{plan_id}/curve"): {"decider"},
+    ("GET", "/v1/plans/{plan_id}/preview.png"): {"get", "decode", "draw_preview"},
+    ("GET", "/dashboard/plans/{plan_id}/preview.png"): {"get", "decode", "draw_preview"},
+    ("GET", "/v1/plans/{plan_id}/scene.tif"): {"get"},
+    ("PUT", "/v1/orders/{order_id}/tiles/{tile}/patches/{patch}"): {"decode", "place_patch", "put"},
+    ("GET", "/v1/orders/{order_id}/tiles/{tile}/patches/{patch}"): {"get"},
+    ("POST", "/v1/orders/{order_id}/classification"): {"get", "decode", "cut_tiles", "classify"},
+}  # fmt: skip
+"""What each operation computes. Another operation that is called computes nothing."""
+
+NOT_CALLED: set[Operation] = {
+    ("POST", "/v1/price-lists"),
+    ("POST", "/v1/price-lists/import"),
+    ("POST", "/v1/budgets"),
+    ("PATCH", "/v1/budgets/{budget_id}"),
+    ("POST", "/v1/orders/{order_id}/cancel"),
+    ("POST", "/v1/orders/{order_id}/approval"),
+    ("POST", "/v1/keys"),
+    ("POST", "/v1/keys/{key_id}/rotate"),
+    ("POST", "/v1/keys/{key_id}/revoke"),
+}
+"""Operations that only write a few rows. A new operation belongs here or into the journey."""
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[TestClient]:
+    """A client of an application without a sweep of its own: only requests take connections."""
+    quiet = settings.model_copy(update={"expiry_seconds": 86_400.0})
+    with TestClient(create_app(quiet), headers={"Authorization": f"Bearer {KEY}"}) as client:
+        yield client
+
+
+class Journey:
+    """Every operation of the API, called once, with what it computed and the connections held meanwhile."""
+
+    def __init__(self, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.client = client
+        self.computed: dict[Operation, set[str]] = defaultdict(set)
+        self.held: list[tuple[Operation, str, int]] = []
+        self.called: set[Operation] = set()
+        self._now: Operation = ("", "")
+        watch_computing(monkeypatch, self._enter)
+
+    def _enter(self, name: str) -> None:
+        self.computed[self._now].add(name)
+        if connections := checked_out(self.client.app_state["database"]):
+            self.held.append((self._now, name, connections))
+
+    def call(self, method: str, path: str, ids: dict[str, Any] | None = None, **request: Any) -> Any:
+        self._now = method, path
+        self.called.add(self._now)
+        answer = self.client.request(method, path.format(**(ids or {})), **request)
+        assert answer.status_code < 400, (method, path, answer.text)
+        return answer
+
+    def make(self, path: str, ids: dict[str, Any] | None = None, **body: Any) -> Any:
+        """POST JSON under a key and return the answer's JSON."""
+        return self.call("POST", path, ids, json=body, headers={"Idempotency-Key": str(uuid4())}).json()
+
+
+def travel(journey: Journey, client: TestClient) -> dict[str, Any]:
+    """Buy and label a scene; return ids for the operations that only read."""
+    publish_prices(client)
+    budget = open_budget(client)
+    scene: dict[str, Any] = {"content": make_geotiff(), "params": {"price_list": "acme", "max_patches": 3}}
+    headers = TIFF | {"Idempotency-Key": "the-plan-of-the-journey"}
+    first = journey.call("POST", "/v1/plans", headers=headers, **scene).json()
+    plan = journey.make("/v1/plans/{plan_id}/replan", {"plan_id": first["id"]}, max_patches=1)
+    order = journey.make("/v1/orders", plan=plan["id"], budget=budget)
+    ((tile, patch),) = ((tile["tile"], patch) for tile in plan["tiles"] for patch in tile["buy"])
+    ids = {"plan_id": plan["id"], "order_id": order["id"], "budget_id": budget, "tile": tile, "patch": patch}
+    place = "/v1/orders/{order_id}/tiles/{tile}/patches/{patch}"
+    journey.call("PUT", place, ids, content=make_patch(tile, patch), headers=TIFF)
+    ids["classification_id"] = journey.make("/v1/orders/{order_id}/classification", ids)["id"]
+    refund = {"kind": "refund", "order": order["id"], "amount": usd("0.01"), "reason": "cloud"}
+    journey.make("/v1/ledger/adjustments", **refund)
+    prices = client.get("/v1/price-lists").json()["items"][0]
+    return ids | {"price_list_id": prices["id"], "price_list": prices["id"], "transfer": 1}
+
+
+def documented(client: TestClient) -> set[Operation]:
+    paths = client.get("/openapi.json").json()["paths"]
+    return {(method.upper(), path) for path, methods in paths.items() for method in methods}
+
+
+def test_no_operation_holds_a_connection_while_it_computes(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "RENEWAL_S", 3600.0)  # a renewal takes a connection for a moment
+    journey = Journey(client, monkeypatch)
+    ids = travel(journey, client)
+    operations = documented(client)
+    for method, path in operations:
+        if method == "GET":
+            journey.call(method, path, ids)
+    assert operations - journey.called == NOT_CALLED
+    client.post("/dashboard/login", data={"key": KEY})
+    journey.call("GET", "/dashboard/plans/{plan_id}/preview.png", ids)
+
+    assert dict(journey.computed) == COMPUTING
+    assert journey.held == []
+
+
+def test_requests_that_hang_in_decoding_leave_connections_for_others(
+    client: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sixteen files of 10 KB once held the whole pool, so that no workspace was served any more."""
+    publish_prices(client)
+    with database.sessions.begin() as session:
+        stranger = create_key(session, create_workspace(session, "stranger"), "theirs")
+    decode, release, hanging = Quarantine.decode, threading.Event(), list[int]()
+
+    def hang(*args: Any) -> Any:
+        hanging.append(1)
+        assert release.wait(120)
+        return decode(*args)
+
+    monkeypatch.setattr(Quarantine, "decode", hang)
+
+    def plan(number: int) -> int:
+        headers = TIFF | {"Idempotency-Key": f"hanging-{number}"}
+        params = {"price_list": "acme"}
+        return int(
+            client.post("/v1/plans", content=make_geotiff(), headers=headers, params=params).status_code
+        )
+
+    with ThreadPoolExecutor(16) as pool:
+        plans = [pool.submit(plan, number) for number in range(16)]
+        try:
+            eventually(lambda: len(hanging) == 16)
+            answer = client.get("/v1/budgets", headers={"Authorization": f"Bearer {stranger}"})
+        finally:
+            release.set()
+
+    assert answer.status_code == 200
+    assert {one.result() for one in plans} == {201}
