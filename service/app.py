@@ -27,6 +27,7 @@ from service.reports.routes import router as reports
 from service.settings import Settings
 from service.version import code_version
 from service.web.middleware import BodyCapMiddleware, BodyLimit, EnvelopeMiddleware
+from service.web.openapi import DocumentedApp, operation_id
 from service.web.problems import install_problem_handlers
 from service.web.reference import router as reference
 
@@ -57,7 +58,7 @@ class State(TypedDict):
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Build the application; nothing is opened before it starts."""
     settings = settings or Settings()
-    app = FastAPI(
+    app = DocumentedApp(
         title="Loupe",
         version=code_version(),
         description=DESCRIPTION,
@@ -65,6 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan_of(settings),
         docs_url=None,  # the framework's pages load scripts from elsewhere; service.web.reference has ours
         redoc_url=None,
+        generate_unique_id_function=operation_id,
     )
     domains = (pricing, plans, bundles, orders, classification, reports, keys, dashboard)
     for router in (health, reference, *domains):

@@ -20,7 +20,8 @@ from service.plans.schemas import PlanSummary
 from service.pricing.tables import PriceList
 from service.reports.repository import order_figures
 from service.reports.schemas import SavingsReport
-from service.web.paging import MoneyOut, PageRequest
+from service.web.money import MoneyOut
+from service.web.paging import PageRequest
 
 PLANS, BUDGETS, ENTRIES = 6, 20, 12
 """Number of plans, budgets and ledger entries on the page; its links lead to all of them."""

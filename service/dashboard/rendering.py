@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from service.errors import NotFoundError
 from service.ledger.repository import Budget
 from service.plans.schemas import PlanSummary
-from service.web.paging import MoneyOut
+from service.web.money import MoneyOut
 from service.web.tabular import harmless
 
 HERE = Path(__file__).parent

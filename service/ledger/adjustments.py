@@ -16,8 +16,9 @@ from service.ledger.book import Movement
 from service.ledger.repository import Adjustment
 from service.ledger.routes import seq_of
 from service.web.idempotency import Answer, KeyedRequest, RequiredKeyDep, fingerprint, store_once
+from service.web.money import MoneyIn, MoneyOut
 from service.web.openapi import problems
-from service.web.paging import Link, MoneyIn, MoneyOut, Page, encode_cursor, page_links
+from service.web.paging import Link, Page, encode_cursor, page_links
 
 router = APIRouter(prefix="/v1/ledger/adjustments", tags=["money"], responses=problems(401, 422))
 

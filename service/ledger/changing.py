@@ -9,7 +9,7 @@ from service.ledger.repository import Budget
 from service.ledger.schemas import BudgetChange, BudgetIn, TermsIn
 from service.ledger.terms import BudgetTerms
 from service.money import Money
-from service.web.paging import MoneyIn
+from service.web.money import MoneyIn
 
 FRESH = BudgetTerms()
 PLAIN = ("period", "starts_on", "ends_on", "enforcement", "thresholds")

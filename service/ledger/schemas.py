@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.ledger.book import ROUTES, Account, Movement
 from service.ledger.repository import Budget, LedgerLine
 from service.ledger.terms import Enforcement, Period
-from service.web.paging import Link, MoneyIn, MoneyOut
+from service.web.money import MoneyIn, MoneyOut
+from service.web.paging import Link
 from service.web.tabular import Columns, Row
 
 Tag = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")]

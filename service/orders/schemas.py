@@ -7,7 +7,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.orders.tables import OrderStatus
-from service.web.paging import Link, MoneyOut
+from service.web.money import MoneyOut
+from service.web.paging import Link
 
 
 class OrderIn(BaseModel):

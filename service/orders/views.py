@@ -35,7 +35,8 @@ from service.plans.arrays import PlanArrays
 from service.plans.maps import outlines
 from service.plans.reading import grid_of
 from service.plans.tables import Scene
-from service.web.paging import Link, MoneyOut
+from service.web.money import MoneyOut
+from service.web.paging import Link
 
 MOST_PATCHES = 4_096
 """How many patches an order lists of each kind; as they are delivered, the next ones appear."""

@@ -13,7 +13,7 @@ from service.plans.tables import Plan
 from service.pricing.billing import bill, list_price, to_cm2
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
-from service.web.paging import MoneyOut
+from service.web.money import MoneyOut
 
 PAGE = 100
 """Plans read from the database at a time."""

@@ -10,7 +10,7 @@ from service.plans.arrays import PlanArrays
 from service.plans.reading import grid_of
 from service.plans.tables import Plan, Scene
 from service.pricing.billing import Terms
-from service.web.paging import MoneyOut
+from service.web.money import MoneyOut
 
 
 class PlanCurvePoint(BaseModel):

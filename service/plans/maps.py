@@ -23,7 +23,8 @@ from service.plans.reading import grid_of
 from service.plans.schemas import TILES_INLINE
 from service.plans.tables import Plan, Scene
 from service.pricing.billing import Terms, to_km2, whole_cm2
-from service.web.paging import MoneyOut, decode_cursor, encode_cursor, page_links
+from service.web.money import MoneyOut
+from service.web.paging import decode_cursor, encode_cursor, page_links
 
 Feature = dict[str, Any]
 

@@ -13,7 +13,8 @@ from service.planner.bounds import Measure
 from service.plans.arrays import PlanArrays
 from service.plans.bills import BILL_BASELINE, PlanSavings
 from service.plans.tables import Plan, Scene
-from service.web.paging import Link, MoneyOut
+from service.web.money import MoneyOut
+from service.web.paging import Link
 
 TILES_INLINE = 4096
 """Most tiles that a plan lists itself; a larger plan links to them."""

@@ -16,7 +16,8 @@ from service.reports.savings import (
     Savings,
     savings_by_currency,
 )
-from service.web.paging import Link, MoneyOut
+from service.web.money import MoneyOut
+from service.web.paging import Link
 from service.web.tabular import MEDIA_TYPES, Columns, Row
 
 SAVINGS_COLUMNS: Columns = {

@@ -1,4 +1,4 @@
-"""Shapes that every domain's JSON shares: money, links, pages and their cursors."""
+"""Lists in pages: the request for a page, the page with its links, and the cursor between two pages."""
 
 import base64
 import binascii
@@ -9,66 +9,45 @@ from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import Select, tuple_
 from sqlalchemy.orm import Session
 
 from service.errors import InvalidInputError
-from service.money import Money
 
 Item = TypeVar("Item", bound=BaseModel)
 Row = TypeVar("Row")
 
 
-class MoneyOut(BaseModel):
-    """An amount in major units, with exactly the currency's decimals."""
-
-    amount: str = Field(examples=["12.50"])
-    currency: str = Field(examples=["USD"], description="ISO 4217")
-
-    @classmethod
-    def of(cls, money: Money) -> "MoneyOut":
-        """Write `money` for JSON."""
-        return cls(amount=money.amount, currency=money.currency)
-
-    @classmethod
-    def minor(cls, minor: int, currency: str) -> "MoneyOut":
-        """Write an amount given in integer minor units."""
-        return cls.of(Money(minor, currency))
-
-
-class MoneyIn(BaseModel):
-    """An amount as a client sends it: a decimal string, never a float."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    amount: str = Field(pattern=r"^\d{1,15}(\.\d{1,3})?$", examples=["500.00"])
-    currency: str = Field(pattern=r"^[A-Z]{3}$", examples=["USD"])
-
-    def money(self) -> Money:
-        """Return the amount in minor units; InvalidInputError beyond the currency's decimals."""
-        return Money.parse(self.amount, self.currency)
-
-
 class Link(BaseModel):
-    """A typed link (RFC 8288 relation); `href` is relative to this server's root."""
+    """A typed link."""
 
-    rel: str
-    href: str
-    type: str | None = None
-    title: str | None = None
+    rel: str = Field(description="Relation of the target to this document (RFC 8288).", examples=["self"])
+    href: str = Field(description="Address of the target, relative to this server's root.")
+    type: str | None = Field(None, description="Media type of the target.")
+    title: str | None = Field(None, description="What the target is.")
 
 
 class Page(BaseModel, Generic[Item]):
-    """One page of a list, newest first; follow the link `next` until there is none."""
+    """One page of a list. Follow the link `next` until there is none."""
 
-    items: list[Item]
-    links: list[Link]
+    items: list[Item] = Field(description="The page's rows.")
+    links: list[Link] = Field(description="Links to this page and to the next.")
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Name a page after its items, such as `BudgetPage`: the OpenAPI document shows this title."""
+        return page_name(params[0].__name__)
+
+
+def page_name(items: str) -> str:
+    """Return the name of a page of `items`: BudgetOut -> BudgetPage, OrderSummary -> OrderPage."""
+    return f"{items.removesuffix('Out').removesuffix('Summary')}Page"
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where a page ended: the last row's creation time and id. Opaque to clients."""
+    """The end of a page: the last row's creation time and id. Opaque to clients."""
 
     created_at: datetime
     id: UUID
@@ -79,7 +58,7 @@ class Cursor:
 
     @classmethod
     def decode(cls, text: str) -> "Cursor":
-        """Read a cursor; InvalidInputError when it is not one of ours."""
+        """Read a cursor; InvalidInputError when it belongs to another list or to none."""
         try:
             created_at, row_id = decode_cursor(text)
             moment = datetime.fromisoformat(created_at)
@@ -87,7 +66,7 @@ class Cursor:
                 raise ValueError("a cursor's time names its zone")
             return cls(moment, UUID(row_id))
         except ValueError as error:
-            raise InvalidInputError("This cursor did not come from this list.", cursor=text) from error
+            raise InvalidInputError("This cursor does not belong to this list.", cursor=text) from error
 
 
 def encode_cursor(*parts: str) -> str:
@@ -96,7 +75,7 @@ def encode_cursor(*parts: str) -> str:
 
 
 def decode_cursor(text: str) -> list[str]:
-    """Split what `encode_cursor` joined; ValueError when it did not."""
+    """Split a text that `encode_cursor` joined; ValueError for any other text."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, UnicodeEncodeError) as error:
@@ -106,15 +85,20 @@ def decode_cursor(text: str) -> list[str]:
 
 @dataclass(frozen=True)
 class PageRequest:
-    """How many rows, and after which."""
+    """A request for `limit` rows that follow a cursor, or for the first ones."""
 
     limit: int
     after: Cursor | None
 
 
+CursorQuery = Annotated[
+    str | None, Query(max_length=200, description="Cursor from the link `next` of the previous page.")
+]
+
+
 def page_request(
-    limit: Annotated[int, Query(ge=1, le=100, description="rows in a page")] = 10,
-    cursor: Annotated[str | None, Query(max_length=200, description="from the link `next`")] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="Most rows in the page.")] = 10,
+    cursor: CursorQuery = None,
 ) -> PageRequest:
     """Read `limit` (1..100, otherwise 422) and `cursor` from the query."""
     return PageRequest(limit, None if cursor is None else Cursor.decode(cursor))

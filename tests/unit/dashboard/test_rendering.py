@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from service.dashboard.rendering import amount, count, iso, percent, share_of, when
-from service.web.paging import MoneyOut
+from service.web.money import MoneyOut
 
 
 def money(text: str, currency: str = "USD") -> MoneyOut:

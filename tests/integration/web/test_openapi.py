@@ -1,0 +1,82 @@
+"""The OpenAPI document: plain names, one component for every error, and words for all that is in it."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.app import create_app
+from tests.support.bundles import make_settings
+
+PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+Json = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def document() -> Json:
+    """The document as a client gets it."""
+    made: Json = json.loads(json.dumps(create_app(make_settings(Path("/nowhere"))).openapi()))
+    return made
+
+
+def operations(document: Json) -> Iterator[tuple[str, Json]]:
+    """Every operation with its method and path."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def references(part: Any) -> Iterator[str]:
+    """Every reference to a component."""
+    if isinstance(part, dict):
+        if isinstance(target := part.get("$ref"), str):
+            yield target.removeprefix("#/components/schemas/")
+        for value in part.values():
+            yield from references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from references(value)
+
+
+def is_sentence(text: str) -> bool:
+    """Whether a text is copy: a capital or code at the start, a full stop at the end."""
+    return re.fullmatch(r"[A-Z0-9`].*[.:]", text.strip(), re.DOTALL) is not None
+
+
+def test_component_names_are_plain(document: Json) -> None:
+    names = set(document["components"]["schemas"])
+
+    assert [name for name in names if "__" in name or not re.fullmatch(r"[A-Z][A-Za-z]+", name)] == []
+    assert set(references(document)) == names
+
+
+def test_operation_ids_are_unique_function_names(document: Json) -> None:
+    ids = [operation["operationId"] for _, operation in operations(document)]
+
+    assert [one for one in ids if "__" in one or not re.fullmatch(r"[a-z][a-z_]+", one)] == []
+    assert len(ids) == len(set(ids))
+
+
+def test_every_error_refers_to_one_problem_component(document: Json) -> None:
+    inlined = [
+        (name, status)
+        for name, operation in operations(document)
+        for status, answer in operation["responses"].items()
+        if status[0] in "45" and answer.get("content") != PROBLEM
+    ]
+
+    assert inlined == []
+
+
+def test_every_answer_is_described(document: Json) -> None:
+    bare = [
+        (name, status)
+        for name, operation in operations(document)
+        for status, answer in operation["responses"].items()
+        if status[0] in "45" and not is_sentence(answer["description"])
+    ]
+
+    assert bare == []
