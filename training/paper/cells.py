@@ -45,6 +45,7 @@ def cells(number: str, seeds: Seeds, data: str) -> list[Cell]:
         expected = set(theirs) or set(next(iter(table.cells.values())).get(method, {"": None}))
         found += [
             _cell(table, seeds, method, stage, theirs.get(stage))
+            # In the order of training; alphabetically Ft-1 would come before Pt.
             for stage in sorted(ours | expected, key=list(STAGE_NAMES).index)
         ]
     return found
@@ -86,7 +87,7 @@ def _gain(table: PublishedTable, seeds: Seeds, method: str, stage: str) -> dict[
     reference = _by_seed(seeds, table.reference, stage or last)
     rows = _by_seed(seeds, method, stage)
     both = sorted(reference.keys() & rows.keys())
-    if method == table.reference or not both:
+    if method == table.reference or not both:  # a gain over itself would always print 0
         return None
     # An image is one draw, whatever the number of seeds: average the seeds (seeds, N) -> (N,), then resample.
     first, second = (torch.stack([kept[seed].right for seed in both]).mean(0) for kept in (reference, rows))

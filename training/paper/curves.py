@@ -19,6 +19,7 @@ def frontier(rows: Iterable[Row]) -> dict[str, Curve]:
     for row in filter(_on_the_frontier, rows):
         ends = [[float(size), accuracy] for size, accuracy in row.facts.get("ends", {}).items()]
         curve = row.facts.get("curve", [[row.mean_patches, row.accuracy]])
+        # Without a curve the method buys all or nothing, and its single point is its row.
         curves |= {_name(row): [*curve, *ends]} | _under_the_same_classifier(row)
     return curves
 
@@ -42,6 +43,7 @@ def curves_markdown(seeds: Seeds) -> str:
     parts = []
     for seed, rows in sorted(seeds.items()):
         curved = [row for row in rows if "curve" in row.facts and _on_the_frontier(row)]
+        # Rows come sorted by file name; the report prints them in the order of the tables.
         curved.sort(key=lambda row: list(METHODS).index(row.method))
         # "without_doubt" is the key in saved rows; it stays, so that older rows can still be reported.
         products = [row for row in curved if "without_doubt" in row.facts]
@@ -73,6 +75,7 @@ def _line(name: str, curve: Sequence[Sequence[float]]) -> str:
 
 
 def _point(size: int, bought: float, accuracy: float) -> str:
+    # The mean is over the test split, so it may miss the S that validation was placed at.
     own = f" ({bought:.1f})" if abs(bought - size) > OWN_SIZE else ""
     return f"{100 * accuracy:.1f}{own}"
 

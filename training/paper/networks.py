@@ -1,4 +1,4 @@
-"""The networks that rows are measured with, each trained, or read back, when it is first asked for."""
+"""The networks that rows are measured with, each trained or loaded at its first use."""
 
 import copy
 from dataclasses import replace
@@ -29,48 +29,48 @@ from training.run.recipe import Recipe
 from training.run.splits import Splits
 
 CHOOSERS = ("fixed_h", "fixed_v", "stochastic", "stn")
-"""The ways of choosing patches that the paper's policy is compared with."""
+"""Baselines that choose patches, which the paper's policy is compared with."""
 
 
 class Networks:
-    """Everything one run trains. Order of asking does not matter: each stage seeds itself."""
+    """All networks of one run. The order of their first use does not matter: each stage sets its own seed."""
 
     def __init__(self, run: Run, splits: Splits, recipe: Recipe) -> None:
         self.run, self.splits, self.recipe = run, splits, recipe
 
     @property
     def data(self) -> TrainingImages:
-        """The images that every network learns from."""
+        """Images that every network learns from."""
         return self.splits.to_learn
 
     @cached_property
     def hr(self) -> nn.Module:
-        """HR-CNN."""
+        """HR-CNN, the classifier of whole HR tiles."""
         return train_hr_cnn(self.run, self.data, self.recipe)
 
     @cached_property
     def lr(self) -> nn.Module:
-        """LR-CNN."""
+        """LR-CNN, the classifier of LR tiles."""
         return train_lr_cnn(self.run, self.data, self.recipe, self.hr)
 
     @cached_property
     def streams(self) -> TwoStreamClassifier:
-        """Both, by eq. 7, as Pt finds them."""
+        """HR-CNN and LR-CNN fused by eq. 7, as Pt starts from them."""
         return two_stream(self.hr, self.lr, self.recipe.lr_input)
 
     @cached_property
     def patchdrop(self) -> dict[str, Trained]:
-        """Pt, Ft-1, Ft-2."""
+        """Policy and classifier after each of Pt, Ft-1 and Ft-2."""
         return dict(train_patchdrop(self.run, self.splits, self.recipe, self.streams))
 
     @cached_property
     def saliency(self) -> SaliencySampler:
-        """STN: the saliency sampler."""
+        """The saliency sampler of the row STN."""
         return train_saliency(self.run, self.data, self.hr, self.recipe.stage("stn"))
 
     @cached_property
     def generator(self) -> SuperResolver:
-        """SRGAN's generator."""
+        """The generator of SRGAN."""
         recipe = self.recipe
         return train_super_resolution(
             self.run, self.data, self.hr, recipe.stage("srgan"), recipe.lr_size, recipe.hr_size
@@ -78,18 +78,19 @@ class Networks:
 
     @cached_property
     def super_resolved(self) -> nn.Module:
-        """The classifier of what the generator makes."""
+        """The classifier of the generator's output."""
+        # A recipe without a schedule for it trains it as long as LR-CNN.
         config = self.recipe.srgan_cnn or self.recipe.lr
         return train_super_resolved(self.run, self.data, self.generator, self.hr, config)
 
     @cached_property
     def student(self) -> nn.Module:
-        """KD's LR student."""
+        """The LR student of KD."""
         return train_distillation(self.run, self.data, self.recipe, self.hr)
 
     @cached_property
     def coupled(self) -> nn.Module:
-        """PCN's LR branch."""
+        """The LR branch of PCN."""
         recipe = self.recipe
         return train_coupling(
             self.run,
@@ -112,8 +113,10 @@ class Networks:
 
     @cached_property
     def bagnet_patchdrop(self) -> dict[str, Trained]:
-        """PatchDrop on BagNet; there is no Ft-2."""
+        """PatchDrop on BagNet after Pt and Ft-1."""
+        # No Ft-2: BagNet has no LR stream to mix in.
         stages = ("pt", "ft1")
+        # The prefix keeps its checkpoints apart from those of PatchDrop on HR-CNN.
         return dict(train_patchdrop(self.run, self.splits, self.recipe, self.bagnet, stages, "bagnet_"))
 
     @cached_property
@@ -123,31 +126,34 @@ class Networks:
 
     @cached_property
     def hard_positives(self) -> nn.Module:
-        """HR-CNN trained with the patches hidden that the Ft-1 policy holds most telling."""
-        policy = self.patchdrop["ft1"].policy
+        """HR-CNN trained without the patches that the Ft-1 policy ranks highest."""
+        policy = self.patchdrop["ft1"].policy  # Ft-2's would spare patches that the LR stream makes up for
         return train_with_hard_positives(self.run, self.data, self.recipe, policy)
 
     def chooser(self, name: str, size: int) -> Chooser:
-        """Choices of exactly `size` patches; Stochastic draws anew each time."""
+        """Return a function from LR tiles (B, 3, h, h) to choices of exactly `size` patches, bool (B, 16)."""
         if name == "fixed_h":
-            return lambda lr: fixed_masks(FIXED_H, size, len(lr))
+            return lambda lr: fixed_masks(FIXED_H, size, len(lr))  # of the tile only the batch size is read
         if name == "fixed_v":
             return lambda lr: fixed_masks(FIXED_V, size, len(lr))
         if name == "stochastic":
+            # No seed: every batch draws other choices, or the HR stream would learn one set of masks.
             return lambda lr: stochastic_masks(size, len(lr), None)
-        saliency = self.saliency  # trained here, not when a step first asks under no_grad
+        saliency = self.saliency  # trained now: its first use may be inside a step, under no_grad
         return lambda lr: top_masks(saliency.patch_saliency(lr), size)
 
     def tuned(self, name: str, size: int, stage: str, start: Classifier, prefix: str = "") -> Classifier:
-        """A copy of `start` that learnt to live with a baseline's choices: one stream in ft1, both in ft2.
+        """Fine-tune a copy of `start` on a baseline's choices, with one stream in ft1 and both in ft2.
 
-        As long and as fast as PatchDrop does in that stage.
+        The schedule is that of PatchDrop in the same stage.
         """
-        classifier = copy.deepcopy(start)
-        config = replace(self.recipe.stage(stage), patience=0)  # no validation score to stop by
+        classifier = copy.deepcopy(start)  # `start` is shared: another row measures it as it is
+        config = replace(
+            self.recipe.stage(stage), patience=0
+        )  # without a policy there is no reward to stop by
         train_masked(
             self.run,
-            f"{prefix}{name}_{stage}",
+            f"{prefix}{name}_{stage}",  # the name of its checkpoint, hence unique in the folder
             classifier,
             self.chooser(name, size),
             self.data,

@@ -6,6 +6,7 @@ stages repeat one accuracy in every column.
 
 from dataclasses import dataclass
 
+# Pt trains the policy, Ft-1 the policy and the HR stream, Ft-2 mixes in the LR stream.
 STAGES = ("pt", "ft1", "ft2")
 STAGE_NAMES = {"": "", "pt": "Pt", "ft1": "Ft-1", "ft2": "Ft-2"}
 
@@ -123,6 +124,7 @@ BAGNET: dict[str, Cells] = {
     "bagnet_stn": {"pt": (67.5, 10), "ft1": (86.8, 9)},
     "bagnet_patchdrop": {"pt": (77.4, 9.5), "ft1": (92.7, 8.5)},
 }
+# One time per method: the paper gives none by stage.
 BAGNET_MILLISECONDS = {
     "bagnet": 192,
     "hr_cnn": 77,
@@ -181,6 +183,7 @@ TABLES: dict[str, PublishedTable] = {
         },
         stages=("pt", "ft1"),
         cells={"cifar10": BAGNET},
+        # Without the LR stream there are two stages.
         reference="bagnet_patchdrop",
     ),
     "4": PublishedTable(
@@ -190,7 +193,7 @@ TABLES: dict[str, PublishedTable] = {
             "augment_cutout": "CutOut",
             "augment_patchdrop": "PatchDrop",
         },
-        stages=(),
+        stages=(),  # every cell is HR-CNN on full images
         cells={
             "cifar10": _augmented(92.3, 93.5, 93.9),
             "cifar100": _augmented(69.3, 70.4, 71.0),

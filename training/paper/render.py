@@ -20,6 +20,7 @@ def write_table(number: str, seeds: Seeds, data: str, provenance: Mapping[str, A
     path = folder / f"table{number}-{data}.md"
     write_atomically(path, _markdown(number, seeds, made, data, provenance).encode())
     document = {"table": number, "data": data, **provenance, "cells": [vars(cell) for cell in made]}
+    # JSON keys are text: seeds read back as "0", "1", ...
     document["curves"] = {seed: frontier(rows) for seed, rows in seeds.items()}
     write_atomically(path.with_suffix(".json"), json.dumps(document, indent=1).encode())
     draw_table(TABLES[number], made, data, path.with_suffix(".png"))
@@ -34,7 +35,7 @@ def _markdown(number: str, seeds: Seeds, made: list[Cell], data: str, provenance
         _provenance(provenance, table.methods[table.reference]),
         _rows(table, made, data, timed=timed),
     ]
-    if data not in table.cells:
+    if data not in table.cells:  # ours only, such as UC Merced
         parts.append(f"The paper has no numbers for {data}.")
     if missing := [_name(table, cell) for cell in made if cell.accuracy is None]:
         # The paper's number in an empty cell would look measured.
@@ -48,7 +49,7 @@ def _markdown(number: str, seeds: Seeds, made: list[Cell], data: str, provenance
 
 def _provenance(facts: Mapping[str, Any], reference: str) -> str:
     seeds = ", ".join(str(seed) for seed in facts["seeds"])
-    several = len(facts["seeds"]) > 1
+    several = len(facts["seeds"]) > 1  # then ± is over seeds, as in cells._cell
     return (
         f"`{facts['command']}`\n"
         f"at commit `{str(facts['commit'])[:12]}`, recipe `{facts['recipe']}`, seed{'s' if several else ''} "
@@ -62,6 +63,7 @@ def _provenance(facts: Mapping[str, Any], reference: str) -> str:
 
 def _rows(table: PublishedTable, made: list[Cell], data: str, *, timed: bool) -> str:
     head = ["method", "stage", "ours %", "±", "S"] + (["ms"] if timed else []) + ["paper %", "paper S"]
+    # A column of the paper only where the paper has the data set.
     head += ["paper ms"] if timed and data in table.cells else []
     head.append(f"{table.methods[table.reference]}'s gain")
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]

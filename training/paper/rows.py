@@ -56,6 +56,6 @@ def load_rows(folder: Path) -> list[Row]:
     """Load every row of a folder, sorted by file name; none if the folder does not exist."""
     rows = []
     for path in sorted(folder.glob("*.safetensors")):
-        tensors, facts = load_tensors(path)
+        tensors, facts = load_tensors(path)  # tensors, and method, stage and facts as JSON in the header
         rows.append(Row(right=tensors["right"], selected=tensors["selected"], **facts))
     return rows

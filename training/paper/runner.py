@@ -1,11 +1,11 @@
-"""Which rows each table has, and measuring those that are not measured yet."""
+"""The rows of each table, and the measurement of those that are missing."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tqdm import tqdm
 
-from training.paper import augmented, compared, timed
+from training.paper import compared, timed
 from training.paper.measure_rows import Rows
 from training.paper.networks import Networks
 from training.paper.rows import load_rows, save_row
@@ -15,7 +15,9 @@ from training.run.recipe import Recipe
 from training.run.splits import Splits
 
 Measure = Callable[[Networks], Rows]
+"""Function that trains what a method needs and yields its rows."""
 
+# Rows are measured in this order; `Networks` trains what a row needs at its first use.
 COMPARED: dict[str, Measure] = {
     "lr_cnn": compared.lr_cnn,
     "hr_cnn": compared.hr_cnn,
@@ -40,12 +42,13 @@ BAGNET: dict[str, Measure] = {
     "bagnet_stn": timed.bagnet_chooser("stn"),
 }
 AUGMENTED: dict[str, Measure] = {
-    "augment_none": augmented.augment_none,
-    "augment_cutout": augmented.augment_cutout,
-    "augment_patchdrop": augmented.augment_patchdrop,
+    "augment_none": compared.augment_none,
+    "augment_cutout": compared.augment_cutout,
+    "augment_patchdrop": compared.augment_patchdrop,
 }
 TABLES: dict[str, dict[str, Measure]] = {"1": COMPARED, "2": COMPARED, "3": BAGNET, "4": AUGMENTED}
 
+# Rows that are not named here need only HR-CNN and LR-CNN, which every recipe has.
 NEEDS = {
     "patchdrop": ("pt", "ft1", "ft2"),
     "srgan": ("srgan",),
@@ -65,35 +68,41 @@ NEEDS = {
     "bagnet_stn": ("bagnet", "ft1", "stn"),
     "augment_patchdrop": ("pt", "ft1"),
 }
-"""Stages that a recipe must have for a row; rows without them stay empty."""
+"""Stages that a recipe needs for a row; without them the row stays empty."""
 
 
 def rows_folder(out: Path, number: str) -> Path:
-    """Where a table's rows lie; Table 3 times HR-CNN, so its rows are its own."""
+    """Return the folder of a table's rows."""
+    # Table 3 measures HR-CNN with its run time, so its row must not replace that of Table 2.
     return out / "rows" / ("timed" if number == "3" else "compared")
 
 
 def run_table(number: str, run: Run, splits: Splits, recipe: Recipe, only: Iterable[str] = ()) -> None:
     """Measure every row of a table that is not in `<out>/rows` yet.
 
-    `only` names the rows wanted; the others stay as they are. ValueError if it names none of the table's.
+    `only` names the rows to measure; empty means all. Raise ValueError if the table lacks one of them.
     """
     folder = rows_folder(run.out, number)
     measures = TABLES[number]
     if unknown := sorted(set(only) - measures.keys()):
-        raise ValueError(f"table {number} has no row {', '.join(unknown)}: it has {', '.join(measures)}")
+        raise ValueError(
+            f"Table {number} has no row {', '.join(unknown)}: choose from {', '.join(measures)}."
+        )
+    # A method counts as done by any of its stages: they are measured and saved together.
     done = {row.method for row in load_rows(folder)} if folder.is_dir() else set()
     networks = Networks(run, splits, recipe)
     for name, measure in measures.items():
-        if name in done or (only and name not in only):
+        if name in done or (only and name not in only):  # an earlier call may have been interrupted
             continue
         if missing := [stage for stage in NEEDS.get(name, ()) if getattr(recipe, stage) is None]:
-            tqdm.write(f"{name}: not run, recipe {recipe.name!r} has no [{'], ['.join(missing)}]")
+            tables = "], [".join(missing)
+            tqdm.write(f"{name} was not run: the recipe {recipe.name!r} has no tables [{tables}].")
             continue
+        # Every process measures, because it must take part in training; one writes.
         measured = list(measure(networks))
         if processes.rank() == 0:
-            for row in measured:
+            for row in measured:  # saved after the last stage, so a method is never half done
                 save_row(folder, row)
                 tqdm.write(
-                    f"{row.method} {row.stage}: {100 * row.accuracy:.1f} % at S = {row.mean_patches:.2f}"
+                    f"{row.method} {row.stage}: {100 * row.accuracy:.1f} % at S = {row.mean_patches:.2f}."
                 )

@@ -22,6 +22,7 @@ STAGES = {
 
 def write_card(manifest: Manifest, size: int) -> str:
     """Return the README.md of a bundle whose files take `size` bytes in total."""
+    # Separated by a blank line: every section ends with a newline of its own.
     sections = [_what(manifest, size), _how(manifest), _table(manifest), _curve(manifest), _stages(manifest)]
     if remarks := manifest.evaluation.get("remarks"):
         sections.append("## Remarks\n\n" + "".join(f"- {remark}\n" for remark in remarks))
@@ -62,7 +63,7 @@ def _simulated(manifest: Manifest) -> str:
 
 
 def _how(manifest: Manifest) -> str:
-    notes = manifest.evaluation
+    notes = manifest.evaluation  # written by training.product.fit
     return f"""## How it was trained
 
 `loupe-train fit {notes["recipe"]} --data DIR --out OUT`
@@ -87,12 +88,14 @@ Every choice was made on them or on out-of-fold predictions, none on the test sp
 def _table(manifest: Manifest) -> str:
     test = manifest.evaluation["test"]
     policy = test["policy"]
+    # HR-CNN is not in the bundle: `fit` measured it once, so it has no standard error here.
     hr_cnn = manifest.evaluation["hr_cnn_accuracy"]
     rows = [
         _row("LR-CNN (buys nothing)", 0, test["lr_only"]["accuracy"], test["lr_only"]["standard_error"]),
         _row("**this policy**", policy["mean_patches"], policy["accuracy"], policy["standard_error"]),
     ]
     rows += [
+        # At the policy's own S, or the one that buys more would look better.
         _row(NAMES[name], policy["mean_patches"], values["at_same_patches"], None, values["gain"])
         for name, values in test["baselines"].items()
     ]
@@ -140,6 +143,7 @@ def _verdict(test: dict[str, Any]) -> str:
 
 
 def _rounded_up(test: dict[str, Any]) -> str:
+    # The paper rounds the baselines' S up, in their favour; this line allows the same comparison.
     parts = [
         f"{NAMES[name]} {_percent(values['at_patches_rounded_up'])}"
         for name, values in test["baselines"].items()
@@ -178,6 +182,7 @@ def _stages(manifest: Manifest) -> str:
     notes = manifest.evaluation
     lines = []
     for name, row in notes["stages"].items():
+        # In paper mode the shipped stage is not always the best one.
         shipped = " (shipped)" if name == notes["chosen"] else ""
         validation = notes["validation"][name]["accuracy"]  # a mean over S = 2 to 6, not at one S
         lines.append(
@@ -195,6 +200,6 @@ def _stages(manifest: Manifest) -> str:
 
 
 def _choice(manifest: Manifest) -> str:
-    if manifest.mode == "paper":
+    if manifest.mode == "paper":  # faithful to the paper, even where an earlier stage scores better
         return "The last stage of the paper is shipped; validation does not choose it."
     return "The shipped policy has the best mean accuracy on validation over S = 2 to 6."

@@ -1,6 +1,6 @@
-"""A bundle from a recipe: train, measure on the test split, write it with its card.
+"""`loupe-train fit`: train a recipe, measure the result on the test split, and write a bundle with its card.
 
-Every stage leaves a checkpoint in the output folder; a resumed run goes on after the last saved epoch.
+Every stage writes a checkpoint into the output folder; a resumed run continues after the last saved epoch.
 """
 
 import json
@@ -36,27 +36,30 @@ from training.run.splits import Splits
 
 @dataclass(frozen=True)
 class Candidate:
-    """A policy with what it would be served with."""
+    """A policy with the classifier that it would be served with."""
 
     policy: PolicyNetwork
     classifier: TwoStreamClassifier
     predictor: TilePredictor
+    """The classifier as its stage uses it: Pt and Ft-1 predict without the LR stream."""
 
 
 def fit(run: Run, splits: Splits, recipe: Recipe, version: str = "1.0.0") -> Path:
-    """Train everything that the recipe's mode needs and export it; returns the bundle's folder."""
+    """Train every stage that the recipe's mode needs and export the bundle; return its folder."""
     hr = train_hr_cnn(run, splits.to_learn, recipe)
     lr = train_lr_cnn(run, splits.to_learn, recipe, hr)
     train_candidates = _product if recipe.mode == "product" else _paper
     chosen, candidates, scores = train_candidates(run, splits, recipe, hr, lr)
     best = candidates[chosen]
     manifest = _manifest(splits, recipe, best, version)
+    # The temperature was fitted on uncalibrated probabilities, so the classifier gets it only now.
     best.classifier.temperature = manifest.temperature
     notes = {
         "chosen": chosen,
         "validation": {name: asdict(value) for name, value in scores.items()},
         "validation_images": len(splits.validation),
         "stages": {name: _stage_row(splits.test, candidate) for name, candidate in candidates.items()},
+        # HR-CNN is not shipped, so this figure can only be measured now.
         "hr_cnn_accuracy": _plain_accuracy(splits.test, hr, run.device),
         "recipe": recipe.name,
         "data": recipe.data,
@@ -65,6 +68,7 @@ def fit(run: Run, splits: Splits, recipe: Recipe, version: str = "1.0.0") -> Pat
         "hardware": hardware(run.device),
         "minutes": minutes(run.out),
     }
+    # Every process holds the same networks: one writes, and the others wait for the files.
     if processes.rank() == 0:
         export(run.out / "bundle", Bundle(manifest, best.policy, best.classifier), splits.test, notes)
     processes.wait()
@@ -72,6 +76,7 @@ def fit(run: Run, splits: Splits, recipe: Recipe, version: str = "1.0.0") -> Pat
 
 
 Fitted = tuple[str, dict[str, Candidate], Mapping[str, choose.Score]]
+"""Name of the chosen candidate, all candidates, and their scores on validation."""
 
 
 def _product(run: Run, splits: Splits, recipe: Recipe, hr: nn.Module, lr: nn.Module) -> Fitted:
@@ -83,12 +88,12 @@ def _product(run: Run, splits: Splits, recipe: Recipe, hr: nn.Module, lr: nn.Mod
 
 
 def _paper(run: Run, splits: Splits, recipe: Recipe, hr: nn.Module, lr: nn.Module) -> Fitted:
-    """The paper ships its last stage, whatever validation says of the others."""
+    """Train the paper's stages; the last one is shipped, whatever the others score on validation."""
     candidates, scores = {}, {}
     classifier = two_stream(hr, lr, recipe.lr_input)
     for stage, trained in train_patchdrop(run, splits, recipe, classifier):
         if not isinstance(trained.classifier, TwoStreamClassifier):
-            raise TypeError("only a two-stream classifier can be shipped")
+            raise TypeError("Only a two-stream classifier can be shipped.")
         predictor = served(stage, trained.classifier)
         candidates[stage] = Candidate(trained.policy, trained.classifier, predictor)
         scores[stage] = choose.score(trained.policy, predictor, splits.images, splits.validation)
@@ -98,6 +103,7 @@ def _paper(run: Run, splits: Splits, recipe: Recipe, hr: nn.Module, lr: nn.Modul
 def _manifest(splits: Splits, recipe: Recipe, best: Candidate, version: str) -> Manifest:
     images, validation = splits.images, splits.validation
     coarse = best.classifier.coarse
+    # The temperature is fitted on validation, under the choices that are served there.
     bought = greedy_actions(utilities(policy_logits(best.policy, images, validation, coarse)))
     probabilities = predict(best.predictor, images, validation, bought, best.policy.shift.device)
     labels = images.labels[validation].cpu()
@@ -120,12 +126,13 @@ def _manifest(splits: Splits, recipe: Recipe, best: Candidate, version: str) -> 
         uncertainty_exponent=best.policy.config.uncertainty_exponent,
         fusion_exponent=best.classifier.fusion_exponent,
         temperature=fit_temperature(probabilities, labels),
+        # Only the thresholds: `export` measures the two other columns on the shipped weights.
         curve=tuple(
             CurvePoint(threshold=t, mean_patches=0, accuracy=0)
             for t in choose.curve_thresholds(best.policy, images, validation, coarse)
         ),
         curve_split="test",
-        evaluation={},
+        evaluation={},  # filled in by `export`, after the measurement
         data_digest=images.digest,
         git_revision=git_revision(),
         weights={},
@@ -133,19 +140,23 @@ def _manifest(splits: Splits, recipe: Recipe, best: Candidate, version: str) -> 
 
 
 def _three(values: tuple[float, ...]) -> tuple[float, float, float]:
-    red, green, blue = values
+    red, green, blue = values  # the recipe's TOML list may have any length; a manifest has three bands
     return red, green, blue
 
 
 def export(folder: Path, bundle: Bundle, test: ImageSource, notes: dict[str, Any]) -> None:
-    """Write the bundle, measured as it will be read back (fp16 weights, fp32 CPU), and its card."""
+    """Measure a bundle as it will be read (fp16 weights, fp32 on the CPU), and write it with its card."""
+    # The card must be reproducible by `loupe-train evaluate` on any machine, hence on the CPU.
     bundle.policy.cpu()
     bundle.classifier.cpu()
+    # Through bytes and back: halving the weights' precision moves utilities near the threshold.
     shipped = load_bundle(dump_bundle(bundle))
     measured = measure(shipped, test)
     curve = tuple(CurvePoint(**point) for point in measured["curve"])
+    # Dumped again: the manifest gets its measured figures, and the weights do not change.
     files = dump_bundle(shipped, curve=curve, evaluation={**notes, "test": measured})
     folder.mkdir(parents=True, exist_ok=True)
+    # Each file by rename: a killed export never leaves half a file.
     for name, content in files.items():
         write_atomically(folder / name, content)
     card = write_card(load_bundle(files).manifest, sum(len(content) for content in files.values()))
@@ -154,6 +165,7 @@ def export(folder: Path, bundle: Bundle, test: ImageSource, notes: dict[str, Any
 
 def _stage_row(test: ImageSource, candidate: Candidate) -> dict[str, float]:
     everything = torch.arange(len(test.labels))
+    # On the networks as trained, in contrast to `measure`, which reads the shipped weights.
     logits = policy_logits(candidate.policy, test, everything, candidate.classifier.coarse)
     bought = greedy_actions(utilities(logits))
     right = right_on(candidate.predictor, test, bought, candidate.policy.shift.device)
@@ -166,18 +178,23 @@ def _stage_row(test: ImageSource, candidate: Candidate) -> dict[str, float]:
 
 def _plain_accuracy(test: ImageSource, hr: nn.Module, device: torch.device) -> float:
     whole = torch.ones(len(test.labels), PATCHES).bool()
+    # HR-CNN reads whole tiles: the choice of patches is only there for the interface.
     return float(right_on(lambda tile, _lr, _bought: hr(tile), test, whole, device).mean())
 
 
 def minutes(out: Path) -> float:
-    """Wall time of every epoch logged in a run's folder."""
+    """Return the minutes of all epochs logged in a run's folder."""
+    # Warnings are lines too, without seconds.
     lines = (json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines())
     seconds = sum(float(line.get("seconds", 0.0)) for line in lines)
     return round(seconds / 60, 1)
 
 
 def remeasure(bundle: Bundle, images: ImageSource) -> dict[str, Any]:
-    """Measure a released bundle on a split of a data set; its classes must be the bundle's."""
+    """Measure a released bundle on a split of a data set.
+
+    Raise ValueError unless the classes are the bundle's, in the same order.
+    """
     if images.classes != bundle.manifest.classes:
-        raise ValueError(f"the data set has other classes than the bundle {bundle.manifest.name!r}")
+        raise ValueError(f"The data set has other classes than the bundle {bundle.manifest.name!r}.")
     return measure(bundle, images)

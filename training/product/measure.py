@@ -1,4 +1,4 @@
-"""How good a bundle is: greedy policy, its curve, and the baselines with the same classifier and S."""
+"""Measurement of a bundle: its greedy policy, its curve, and the baselines at the same classifier and S."""
 
 import math
 from typing import Any
@@ -15,11 +15,14 @@ from training.methods.baselines import blind_choices
 from training.run.evaluate import paired_bootstrap, policy_logits, right_on
 
 CURVE_PATCHES = (1, 2, 3, 4, 5, 6, 8, 12)
+"""Mean numbers of patches at which the thresholds of a curve are placed."""
 TABLE_PATCHES = (1, 2, 4, 6, 8)
+"""Numbers of patches at which the card lists the baselines."""
 
 
 def measure(bundle: Bundle, images: ImageSource) -> dict[str, Any]:
-    """Everything the card says about one split, JSON-serialisable."""
+    """Measure all figures of the card on one split; the result is JSON-serialisable."""
+    # The layout that service uses: another one rounds differently, and the card must be reproducible.
     for network in (bundle.policy, bundle.classifier):
         network.to(memory_format=torch.channels_last)
     count = len(images.labels)
@@ -28,10 +31,12 @@ def measure(bundle: Bundle, images: ImageSource) -> dict[str, Any]:
     bought = utility >= bundle.manifest.threshold
     patches = float(bought.double().sum(1).mean())
     policy_right = _right(bundle, images, bought)
+    # The whole numbers around the policy's S, between which the baselines are interpolated.
     sizes = sorted({math.floor(patches), math.ceil(patches), *TABLE_PATCHES})
     baselines = {
         name: _baseline(bundle, images, name, sizes) for name in ("fixed_h", "fixed_v", "stochastic")
     }
+    # The two ends, with all 16 patches bought and with none: bool (N, 16).
     everything, nothing = torch.ones(count, PATCHES).bool(), torch.zeros(count, PATCHES).bool()
     return {
         "images": count,
@@ -40,6 +45,7 @@ def measure(bundle: Bundle, images: ImageSource) -> dict[str, Any]:
             **_summary(policy_right),
             "mean_patches": patches,
             "images_by_patches": torch.bincount(bought.sum(1), minlength=PATCHES + 1).tolist(),
+            # One for all images: the policy has collapsed to a fixed mask.
             "unique_choices": len(torch.unique(bought, dim=0)),
         },
         "lr_only": _summary(_right(bundle, images, nothing)),
@@ -55,23 +61,26 @@ def _right(bundle: Bundle, images: ImageSource, selected: Tensor) -> Tensor:
 
 def _summary(right: Tensor) -> dict[str, float]:
     accuracy = float(right.mean())
+    # Binomial: each image is one draw.
     return {"accuracy": accuracy, "standard_error": math.sqrt(accuracy * (1 - accuracy) / len(right))}
 
 
 def _baseline(bundle: Bundle, images: ImageSource, name: str, sizes: list[int]) -> dict[int, Tensor]:
-    """For each number of patches, how often each image is labelled rightly (N,)."""
+    """Return by number of patches how often each image is classified correctly (N,)."""
     count = len(images.labels)
     result = {}
     for size in tqdm(sizes, desc=f"measuring {name}", leave=False, mininterval=5):
         draws = blind_choices(name, size, count)
+        # (draws, N) -> (N,): Stochastic has several draws, the fixed orders one.
         result[size] = torch.stack([_right(bundle, images, draw) for draw in draws]).mean(0)
     return result
 
 
 def _against(policy_right: Tensor, right: dict[int, Tensor], patches: float) -> dict[str, Any]:
-    """The baseline at the policy's S, rounded up and interpolated, and the paired bootstrap of the gap."""
+    """Compare the policy with a baseline at its S, interpolated and rounded up, by paired bootstrap."""
     low, high = right[math.floor(patches)], right[math.ceil(patches)]
     share = patches - math.floor(patches)
+    # Per image, so that the bootstrap can resample the interpolated baseline too.
     same = (1 - share) * low + share * high
     return {
         "accuracy_by_patches": {str(size): float(values.mean()) for size, values in right.items()},
@@ -85,7 +94,7 @@ def _against(policy_right: Tensor, right: dict[int, Tensor], patches: float) -> 
 def _curve(bundle: Bundle, images: ImageSource, utility: Tensor) -> list[dict[str, float]]:
     points = []
     for point in tqdm(bundle.manifest.curve, desc="measuring the curve", leave=False, mininterval=5):
-        bought = utility >= point.threshold
+        bought = utility >= point.threshold  # as service buys: at the threshold itself too
         points.append(
             {
                 "threshold": point.threshold,

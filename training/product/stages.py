@@ -1,9 +1,10 @@
-"""The product: one classifier for every number of patches, and a policy that says what each is worth.
+"""The product: one classifier for every number of patches, and a policy that predicts each patch's value.
 
-An LR-filled, mask-trained HR stream beside the LR stream; an out-of-fold ensemble that says what choices of
-patches are worth; value regression, then perhaps a polish by policy gradient. Which policy is kept, and
-every other choice that no gradient makes, is decided on validation or out of fold. On large data sets,
-where the classifier cannot memorise the training images, in-sample labels work better.
+The HR stream is LR-filled and mask-trained, beside the LR stream. An out-of-fold ensemble predicts the labels
+under many choices of patches. The policy is fitted to these predictions by value regression, and optionally
+polished by policy gradient. The policy to keep, and every other choice that no gradient makes, is decided on
+validation or out of fold. On large data sets, where the classifier cannot memorise the training images,
+in-sample labels work better.
 """
 
 import copy
@@ -30,26 +31,28 @@ from training.run.splits import Splits
 
 @dataclass(frozen=True, kw_only=True)
 class Product:
-    """One classifier, the candidate policies for it, and how the choice between them went."""
+    """A trained classifier, the candidate policies for it, and the scores that decide between them."""
 
     classifier: TwoStreamClassifier
     candidates: dict[str, PolicyNetwork]
     chosen: str
-    """The candidate that is best on validation."""
+    """Name of the candidate that is best on validation."""
     validation: dict[str, choose.Score]
-    """Scores by candidate, each with the uncertainty exponent that is best for it."""
+    """Scores by candidate, each with its best exponent of label uncertainty."""
     uncertainty: dict[float, choose.Score]
-    """Scores of the chosen candidate, by exponent of the LR stream's uncertainty."""
+    """Scores of the chosen candidate by exponent of label uncertainty."""
     ensemble: Ensemble
+    """The classifiers whose predictions taught the policies."""
 
     @property
     def policy(self) -> PolicyNetwork:
-        """The chosen one."""
+        """The chosen policy."""
         return self.candidates[self.chosen]
 
 
 def train_product(run: Run, splits: Splits, recipe: Recipe, hr: nn.Module, lr: nn.Module) -> Product:
-    """Train everything that the product adds to HR-CNN and LR-CNN."""
+    """Train every stage that the product adds to HR-CNN and LR-CNN."""
+    # A copy: HR-CNN itself stays frozen and is measured as a row of its own.
     filled = copy.deepcopy(hr).requires_grad_(True)
     view, config = filled_view(recipe.fill), recipe.stage("filled")
     train_classifier(run, "filled", filled, view, splits.to_learn, config)
@@ -61,6 +64,7 @@ def train_product(run: Run, splits: Splits, recipe: Recipe, hr: nn.Module, lr: n
         # A single classifier has memorised its training images: ask about images it has not seen.
         unseen = answer_table(run, "table_unseen", ensemble, images, validation, recipe.table_masks)
     exponent = choose.fusion_exponent(unseen)
+    # One exponent for all: the polish is then rewarded by the mixture that is served.
     for member in ensemble.classifiers:
         member.fusion_exponent = exponent
     classifier = mixed_streams(filled, lr, recipe.lr_input, fill=recipe.fill, exponent=exponent)
@@ -69,8 +73,10 @@ def train_product(run: Run, splits: Splits, recipe: Recipe, hr: nn.Module, lr: n
         name: choose.weigh_uncertainty(policy, classifier, images, validation)
         for name, policy in candidates.items()
     }
+    # Each candidate is compared at its own best exponent.
     scores = {name: max(by_exponent.values()) for name, by_exponent in weighed.items()}
     best = max(scores, key=lambda name: scores[name])
+    # After the choice: moving the operating point changes no ranking, hence no score.
     for policy in candidates.values():
         choose.place_operating_point(policy, images, validation, recipe.target_patches, classifier.coarse)
     return Product(
@@ -94,8 +100,10 @@ def train_ensemble(run: Run, splits: Splits, recipe: Recipe, filled: nn.Module, 
     fold = fold_of(splits.images, splits.learnt, recipe.folds, run.seed)
     classes, classifiers = len(splits.images.classes), []
     for number in range(recipe.folds):
+        # (M,) -> the indices outside this fold; the fold itself must stay unseen.
         others = replace(splits.to_learn, indices=splits.learnt[fold[splits.learnt] != number])
         name = f"fold{number}"
+        # From ImageNet or random weights, never from HR-CNN: it has seen the fold.
         hr_part = new_network(run, name, recipe.hr_backbone, classes, pretrained=recipe.pretrained)
         train_classifier(run, name, hr_part, filled_view(recipe.fill), others, recipe.stage("fold"))
         lr_part = new_lr_network(run, f"{name}_lr", recipe, hr_part, classes)
@@ -119,10 +127,12 @@ def train_policies(
     train_values(run, "values", values, table, exponent, splits.to_learn, config)
     candidates = {"values": values}
     if recipe.polish is not None:
+        # REINFORCE starts from the operating point: with saturated utilities it would draw no other choice.
         choose.place_operating_point(values, splits.images, splits.learnt, recipe.start_patches)
-        polished = copy.deepcopy(values)
+        polished = copy.deepcopy(values)  # value regression stays a candidate
         train_policy(run, "polish", polished, ensemble, splits, recipe.polish, hr_only=False, polish=True)
         candidates["polish"] = polished
+    # Only now: the stages train on one random symmetry at a time, and service averages over several.
     for policy in candidates.values():
         policy.config = replace(policy.config, views=recipe.policy_views)
     return candidates

@@ -1,9 +1,9 @@
-"""Value regression: the policy's first shape, fitted to the ensemble's table of answers.
+"""Value regression: the policy is fitted to the ensemble's table of predictions.
 
 For image i and choice k the table holds the loss L_ik = 1 - p(true label), calibrated. The policy's
 b and v are fitted so that b exp(-sum_p v_p m_kp) explains how L varies over the choices k of one image.
-Centring per image leaves out what no purchase can change. Off-policy, one cached table, no sampling
-noise. A linear fit was tried and dropped: blind to diminishing returns, it bought everything or nothing.
+The regression is off-policy: it reads one cached table and has no sampling noise. A linear fit was tried
+and dropped: without diminishing returns it bought everything or nothing.
 """
 
 from dataclasses import replace
@@ -21,11 +21,13 @@ from training.run.recipe import Stage
 
 
 def value_loss(log_saving: Tensor, reach: Tensor, masks: Tensor, losses: Tensor) -> Tensor:
-    """Mean squared error of b exp(-sum_p v_p m_kp), centred per image.
+    """Return the mean squared error of b exp(-sum_p v_p m_kp), centred per image.
 
     log_saving (B,), reach (B, 16), masks (B, K, 16), losses (B, K) -> ().
     """
+    # b exp(-V) = exp(log b - V), with V (B, K): the total reach that each choice buys.
     predicted = torch.exp(log_saving.unsqueeze(1) - torch.einsum("bp,bkp->bk", reach, masks))
+    # Centring over the K choices removes the part of an image's loss that no purchase changes.
     error = (predicted - predicted.mean(1, keepdim=True)) - (losses - losses.mean(1, keepdim=True))
     return error.square().mean()
 
@@ -39,14 +41,17 @@ def train_values(
     data: TrainingImages,
     config: Stage,
 ) -> None:
-    """Fit `policy` in place on the table's images; leaves it in evaluation mode."""
+    """Fit `policy` in place on the table's images, and leave it in evaluation mode."""
+    # (M,) -> (M, K, 1): the true label of each image, for each of its K choices.
     truth = table.labels.view(-1, 1, 1).expand(-1, table.masks.shape[1], 1)
     losses = 1 - table.calibrated(exponent).gather(2, truth)[..., 0]  # (M, K)
+    # Inverse of table.indices: batches name images, the table has rows.
     row_of = torch.full((int(table.indices.max()) + 1,), -1)
     row_of[table.indices] = torch.arange(len(table.indices))
 
     def step(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         rows = row_of[batch.chosen]
+        # The table's choices are of the tile as stored; the batch shows it turned.
         masks = dihedral_patches(table.masks[rows].float(), batch.symmetry)
         log_saving, reach = policy.saving_and_reach(batch.lr)
         asked, left = (part.to(batch.lr.device, non_blocking=True) for part in (masks, losses[rows]))

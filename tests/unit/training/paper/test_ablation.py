@@ -1,15 +1,17 @@
-"""The ablation changes the one part that its words name; training and scoring are left out here."""
+"""The ablation changes exactly the part that its name states; training and scoring are replaced here."""
 
-from collections import namedtuple
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
-from models.backbones import build_backbone
+from models.backbones import CifarResNet, build_backbone
 from models.policy import PolicyConfig, PolicyNetwork
-from tests.support.training import tiny_run
+from models.two_stream import TwoStreamClassifier
+from tests.support.training import TinyRun, tiny_run
 from training.methods.baselines import FIXED_H
 from training.methods.out_of_fold import in_sample_ensemble
 from training.methods.patchdrop import mixed_streams
@@ -19,41 +21,70 @@ from training.product.choose import Gate, Score
 from training.run.batches import Batch, batch_of
 from training.run.evaluate import policy_logits
 
-Scored = namedtuple("Scored", "logits predictor prices")
+
+@dataclass(frozen=True)
+class Scored:
+    """A preference, and what it was scored with."""
+
+    logits: torch.Tensor
+    predictor: Any
+    prices: torch.Tensor | None
+
+
+@dataclass
+class Ablated:
+    """A measured ablation: the networks of the product, and what was scored and trained for it."""
+
+    lab: TinyRun
+    hr: CifarResNet
+    policy: PolicyNetwork
+    classifier: TwoStreamClassifier
+    scored: dict[str, Scored] = field(default_factory=dict)
+    trained: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    folds: list[int] = field(default_factory=list)
+    lost: list[torch.Tensor] = field(default_factory=list)
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """What was scored under which name, and what was trained, in folds = 1."""
+def run(tmp_path_factory: pytest.TempPathFactory) -> Ablated:
+    """Measure the ablation of a product with folds = 1, and record what is scored and trained."""
     lab = tiny_run(tmp_path_factory.mktemp("ablation"), folds=1, augmentation="none")
     torch.manual_seed(0)
-    hr, lr, filled = (build_backbone("resnet8", 3).eval() for _ in range(3))
-    for network in (hr, lr, filled):
-        torch.nn.init.normal_(network.head.weight)  # else all tiles are answered nearly alike
+    networks = [build_backbone("resnet8", 3).eval() for _ in range(3)]
+    hr, lr, filled = (_spread(network) for network in networks)
     policy = PolicyNetwork(
         PolicyConfig(backbone="resnet8", input_size=8, views=8, uncertainty_exponent=1.0)
     ).eval()
     classifier = mixed_streams(filled, lr, 8, fill="lr", exponent=0.35)
+    made = Ablated(lab, hr, policy, classifier)
     product = SimpleNamespace(
         classifier=classifier,
         policy=policy,
         candidates={"values": policy},
         ensemble=in_sample_ensemble(classifier, lab.splits.images),
     )
-    scored, trained, folds, lost = [], {}, [], []
+    scored: list[Scored] = []
 
-    def score_logits(logits, predictor, _images, _indices, _device, prices=None):
+    def score_logits(
+        logits: torch.Tensor,
+        predictor: object,
+        _images: object,
+        _indices: object,
+        _device: object,
+        prices: torch.Tensor | None = None,
+    ) -> Score:
         scored.append(Scored(logits, predictor, prices))
         return Score(accuracy=len(scored) - 1, confidence=0.0)
 
-    def train_classifier(_run, stage, _network, view, _data, _config, *, teacher=None):
-        trained[stage] = (view, teacher)
+    def train_classifier(*given: Any, teacher: object = None) -> None:
+        _, stage, _, view, *_ = given
+        made.trained[stage] = (view, teacher)
 
-    def train_ensemble(_run, _splits, recipe, *_networks):
-        folds.append(recipe.folds)
+    def train_ensemble(*given: Any) -> None:
+        made.folds.append(given[2].folds)
 
-    def calibrated_gate(confidence, may_lose):
-        lost.append(may_lose)
+    def calibrated_gate(confidence: torch.Tensor, may_lose: torch.Tensor) -> Gate:
+        made.lost.append(may_lose)
         return Gate(confidence=float(confidence.median()), epsilon=0.02, delta=0.1, tiles=6, closed=0.5)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -63,55 +94,55 @@ def run(tmp_path_factory):
         patch.setattr(ablation, "train_ensemble", train_ensemble)
         for name in ("answer_table", "train_values", "train_policy"):
             patch.setattr(ablation, name, lambda *_arguments, **_options: None)
-        networks = SimpleNamespace(
+        given: Any = SimpleNamespace(
             run=lab.run, splits=lab.splits, recipe=lab.recipe, data=lab.data, hr=hr, lr=lr, product=product
         )
-        measured = ablation.measure_ablation(networks)
-    by_name = {
-        name: scored[int(score["accuracy"])]
-        for name, score in (measured["scores"] | measured["prices"]).items()
-    }
-    return SimpleNamespace(
-        lab=lab, hr=hr, product=product, scored=by_name, trained=trained, folds=folds, lost=lost
-    )
+        measured = ablation.measure_ablation(given)
+    for name, score in (measured["scores"] | measured["prices"]).items():
+        made.scored[name] = scored[int(score["accuracy"])]
+    return made
 
 
-def logits(run, **changes):
-    policy = run.product.policy
+def _spread(network: nn.Module) -> CifarResNet:
+    assert isinstance(network, CifarResNet)
+    torch.nn.init.normal_(network.head.weight)  # else all tiles get nearly the same answer
+    return network
+
+
+def logits(run: Ablated, **changes: Any) -> torch.Tensor:
+    policy = run.policy
     before, policy.config = policy.config, replace(policy.config, **changes)
-    answer = policy_logits(
-        policy, run.lab.splits.images, run.lab.splits.validation, run.product.classifier.coarse
-    )
+    answer = policy_logits(policy, run.lab.splits.images, run.lab.splits.validation, run.classifier.coarse)
     policy.config = before
     return answer
 
 
-def validation_tiles(run):
+def validation_tiles(run: Ablated) -> Batch:
     hr, lr, labels = batch_of(run.lab.splits.images, run.lab.splits.validation, run.lab.run.device)
     return Batch(hr=hr, lr=lr, labels=labels, chosen=run.lab.splits.validation, progress=0.0, symmetry=0)
 
 
-def test_what_is_shipped_is_scored_as_it_is(run):
+def test_ablation_scores_the_shipped_product_unchanged(run: Ablated) -> None:
     shipped = run.scored[ablation.SHIPPED]
-    assert shipped.predictor is run.product.classifier
+    assert shipped.predictor is run.classifier
     assert torch.equal(shipped.logits, logits(run))
 
 
-def test_the_classifiers_variants_keep_the_shipped_choices(run):
+def test_classifier_variants_keep_the_shipped_choices(run: Ablated) -> None:
     for name in ablation.CLASSIFIERS:
         assert torch.equal(run.scored[name].logits, logits(run)), name
 
 
-def test_eq_7_has_exponent_one_and_leaves_the_shipped_one(run):
+def test_variant_of_eq_7_has_exponent_1_and_leaves_the_shipped_one(run: Ablated) -> None:
     assert run.scored["fusion weight of eq. 7 (exponent 1)"].predictor.fusion_exponent == 1.0
-    assert run.product.classifier.fusion_exponent == 0.35
+    assert run.classifier.fusion_exponent == 0.35
 
 
-def test_without_the_lr_stream_the_hr_stream_answers(run):
+def test_variant_without_lr_stream_predicts_with_the_hr_stream(run: Ablated) -> None:
     tiles = validation_tiles(run)
     selected = torch.arange(16).repeat(len(tiles.hr), 1) < 4
     with torch.no_grad():
-        alone = run.product.classifier.hr_logits(tiles.hr, tiles.lr, selected).softmax(1)
+        alone = run.classifier.hr_logits(tiles.hr, tiles.lr, selected).softmax(1)
         assert torch.equal(run.scored["no LR stream"].predictor(tiles.hr, tiles.lr, selected), alone)
 
 
@@ -122,7 +153,9 @@ def test_without_the_lr_stream_the_hr_stream_answers(run):
         ("HR-CNN as the HR stream's teacher", "filled_taught", "lr", True),
     ],
 )
-def test_another_hr_stream_is_trained_from_hr_cnn(run, name, stage, fill, is_taught):
+def test_variant_with_another_hr_stream_starts_from_hr_cnn(
+    run: Ablated, name: str, stage: str, fill: str, is_taught: bool
+) -> None:
     view, teacher = run.trained[stage]
     predictor, tiles = run.scored[name].predictor, validation_tiles(run)
     assert (predictor.fill, predictor.fusion_exponent) == (fill, 0.35)
@@ -133,8 +166,8 @@ def test_another_hr_stream_is_trained_from_hr_cnn(run, name, stage, fill, is_tau
     assert set(hidden.unique().tolist()) == {7.0, 0.0 if fill == "zero" else 5.0}
 
 
-def test_hr_cnn_as_it_is_reads_lr_filled_tiles(run):
-    predictor = run.scored["HR-CNN as it is, LR-filled but not mask-trained"].predictor
+def test_variant_without_mask_training_fills_hr_cnn_with_lr(run: Ablated) -> None:
+    predictor = run.scored["HR-CNN with LR fill but without mask training"].predictor
     assert (predictor.hr, predictor.fill, predictor.fusion_exponent) == (run.hr, "lr", 0.35)
 
 
@@ -142,31 +175,31 @@ def test_hr_cnn_as_it_is_reads_lr_filled_tiles(run):
     ("name", "changes"),
     [
         ("one view instead of several symmetries", {"views": 1}),
-        ("without the LR stream's doubt", {"uncertainty_exponent": 0.0}),
+        ("without label uncertainty", {"uncertainty_exponent": 0.0}),
     ],
 )
-def test_another_setting_of_the_same_policy(run, name, changes):
+def test_policy_variants_change_one_setting(run: Ablated, name: str, changes: dict[str, Any]) -> None:
     assert torch.equal(run.scored[name].logits, logits(run, **changes))
     assert not torch.equal(run.scored[name].logits, logits(run))
 
 
-def test_cross_fitting_is_turned_on_where_one_judge_is_shipped(run):
+def test_ablation_cross_fits_a_product_of_one_fold(run: Ablated) -> None:
     assert "value regression with cross-fitting" in run.scored
     assert run.folds == [2]
 
 
-def test_in_fixed_h_order_each_tile_or_every_tile_buys_as_many(run):
-    inside = run.scored["as many patches of each tile, but in Fixed-H order"].logits
+def test_fixed_h_variants_keep_the_number_of_patches(run: Ablated) -> None:
+    inside = run.scored["the same number of patches of each tile, in Fixed-H order"].logits
     assert torch.equal(inside.sort(1).values, logits(run).sort(1).values)
-    everywhere = run.scored["Fixed-H order, as many patches of every tile"].logits
+    everywhere = run.scored["an equal number of patches of every tile, in Fixed-H order"].logits
     for preference in (inside, everywhere):
         assert (preference.argsort(1, descending=True) == torch.tensor(FIXED_H)).all()
-    assert len(everywhere.unique(dim=0)) == 1
+    assert torch.equal(everywhere, everywhere[:1].expand_as(everywhere))
 
 
-def test_the_gate_closes_where_lr_is_sure_and_counts_what_that_loses(run):
+def test_gate_closes_on_confident_tiles_and_counts_lost_labels(run: Ablated) -> None:
     (gated,) = [scored for name, scored in run.scored.items() if name.startswith("calibrated gate")]
-    tiles, classifier = validation_tiles(run), run.product.classifier
+    tiles, classifier = validation_tiles(run), run.classifier
     nothing = torch.zeros(len(tiles.hr), 16).bool()
     with torch.no_grad():
         coarse, whole = (classifier(tiles.hr, tiles.lr, chosen) for chosen in (nothing, ~nothing))
@@ -179,8 +212,10 @@ def test_the_gate_closes_where_lr_is_sure_and_counts_what_that_loses(run):
     assert loses.any()
 
 
-def test_a_saving_is_weighed_against_its_price(run):
+def test_price_aware_variant_weighs_savings_by_price(run: Ablated) -> None:
     aware, ignored = run.scored["price-aware: saving per dollar"], run.scored["prices ignored"]
+    assert aware.prices is not None
+    assert ignored.prices is not None
     assert torch.equal(aware.prices, ignored.prices)
     assert aware.prices.mean().item() == pytest.approx(1.0)
     assert torch.allclose(aware.logits, ignored.logits - aware.prices.log())

@@ -1,62 +1,74 @@
-"""Every row is measured on the test split, with the networks that its name says."""
+"""Rows are measured on the test split with the networks that their names state."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from models.policy import PolicyConfig, PolicyNetwork
-from tests.support.training import tiny_run
+from models.preprocess import Fill
+from tests.support.training import TinyRun, tiny_run
+from training.data.images import Images
 from training.methods.bagnet import REPEATS, WARM_UP
 from training.methods.baselines import FIXED_V, fixed_masks
+from training.methods.fine_tune import Chooser
+from training.methods.out_of_fold import Classifier
 from training.methods.patchdrop import Trained
-from training.paper import augmented, compared, timed
+from training.paper import compared, timed
 from training.paper import networks as networks_module
-from training.paper.measure_rows import CURVE_SIZES, policy_row
+from training.paper.measure_rows import CURVE_SIZES, Rows, policy_row
 from training.paper.networks import Networks
 from training.product.choose import threshold_for
 
 SHARES = (12 / 24, 8 / 24, 4 / 24)
-"""Of each class in the test split: an answer that is always the same tells who gave it."""
+"""Share of each class in the test split, so that a constant prediction identifies its network."""
 
 
 class Says(nn.Module):
-    """One class of every tile, whatever it is shown; in any network's or classifier's place."""
+    """A network or classifier that predicts one class for every tile."""
 
-    def __init__(self, label):
+    hr: nn.Module
+    fill: Fill = "lr"
+    fusion_exponent: float = 1.0
+
+    def __init__(self, label: int) -> None:
         super().__init__()
         self.label = label
 
-    def forward(self, tiles, *_others):
+    def forward(self, tiles: Tensor, *_others: Tensor | None) -> Tensor:
         return 20.0 * nn.functional.one_hot(torch.full((len(tiles),), self.label), 3).float()
 
     hr_logits = mixture = coarse = forward
 
 
 class Looks(PolicyNetwork):
-    """Wants a patch as much as its LR pixel is bright in the first band."""
+    """A policy whose logit of a patch is the brightness of its LR pixel in the first band."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(PolicyConfig(backbone="resnet8", input_size=4, head="independent"))
         self.asked = 0
 
-    def forward(self, lr, _coarse=None):
+    def forward(self, lr: Tensor, _coarse: Tensor | None = None) -> Tensor:
         self.asked += 1
         return lr[:, 0].transpose(1, 2).flatten(1)
 
 
-def named(lab, **networks):
-    """Networks of these names only."""
+def named(lab: TinyRun, **networks: Any) -> Any:
+    """Return a substitute for Networks that has only these networks."""
     return SimpleNamespace(run=lab.run, splits=lab.splits, recipe=lab.recipe, **networks)
 
 
 @pytest.fixture
-def lab(tmp_path):
+def lab(tmp_path: Path) -> TinyRun:
     made = tiny_run(tmp_path, mean=(127.0,) * 3)
     labels = torch.tensor([0] * 12 + [1] * 8 + [2] * 4)
     test = made.splits.test
+    assert isinstance(test, Images)
     return made.with_splits(test=replace(test, labels=labels, lr=test.lr // 2 + 60))
 
 
@@ -70,29 +82,30 @@ def lab(tmp_path):
         (compared.pcn, "coupled", 0),
         (timed.hr_cnn, "hr", 16),
         (timed.bagnet, "bagnet", 16),
-        (augmented.augment_none, "hr", 16),
-        (augmented.augment_cutout, "cutout", 16),
-        (augmented.augment_patchdrop, "hard_positives", 16),
+        (compared.augment_none, "hr", 16),
+        (compared.augment_cutout, "cutout", 16),
+        (compared.augment_patchdrop, "hard_positives", 16),
     ],
 )
-def test_a_row_without_a_choice_is_of_its_own_network(lab, rows, own, bought):
-    names = ("hr", "lr", "super_resolved", "generator", "student", "coupled", "bagnet")
-    names += ("cutout", "hard_positives")
+def test_row_without_a_choice_measures_its_own_network(
+    lab: TinyRun, rows: Callable[[Networks], Rows], own: str, bought: int
+) -> None:
+    names = ["hr", "lr", "super_resolved", "generator", "student", "coupled", "bagnet"]
+    names += ["cutout", "hard_positives"]
     networks = named(lab, **{name: Says(0 if name == own else 2) for name in names})
     (row,) = rows(networks)
     assert (row.accuracy, row.mean_patches) == (SHARES[0], bought)
 
 
-def test_a_policys_choices_are_of_the_test_split_its_thresholds_of_validation(lab):
+def test_policy_row_chooses_on_test_with_thresholds_of_validation(lab: TinyRun) -> None:
     row = policy_row(named(lab), "patchdrop", "pt", Looks(), Says(1))
-    placed, wanted = (
-        (images.lr[:, 0].float() - 127) / 128
-        for images in (
-            replace(lab.splits.images, lr=lab.splits.images.lr[lab.splits.validation]),
-            lab.splits.test,
-        )
+    everything = torch.arange(len(lab.splits.test.labels))
+    shown = (
+        lab.splits.images.pixels(lab.splits.validation)[1],
+        lab.splits.test.pixels(everything)[1],
     )
-    placed, wanted = (values.transpose(1, 2).flatten(1) for values in (placed, wanted))
+    # (B, 3, row, col) -> (B, 16), down the columns.
+    placed, wanted = (((lr[:, 0].float() - 127) / 128).transpose(1, 2).flatten(1) for lr in shown)
     assert torch.equal(row.selected, wanted >= 0)
     bought = [float((wanted >= threshold_for(placed, size)).double().sum(1).mean()) for size in CURVE_SIZES]
     assert [patches for patches, _ in row.facts["curve"]] == pytest.approx(bought)
@@ -100,11 +113,11 @@ def test_a_policys_choices_are_of_the_test_split_its_thresholds_of_validation(la
     assert row.accuracy == SHARES[1]
 
 
-def with_patchdrop(lab, stages, **networks):
-    """Networks whose `tuned` says class 0 after ft1 and class 1 after ft2, and notes what it began with."""
-    calls = []
+def with_patchdrop(lab: TinyRun, stages: tuple[str, ...], **networks: Any) -> tuple[Any, dict[str, Trained]]:
+    """Return networks whose `tuned` predicts class 0 after ft1 and 1 after ft2, and records its calls."""
+    calls: list[tuple[str, int, str, int]] = []
 
-    def tuned(name, size, stage, start, prefix=""):
+    def tuned(name: str, size: int, stage: str, start: Says, prefix: str = "") -> Says:
         calls.append((f"{prefix}{name}", size, stage, start.label))
         return Says({"ft1": 0, "ft2": 1}[stage])
 
@@ -112,7 +125,7 @@ def with_patchdrop(lab, stages, **networks):
     return named(lab, tuned=tuned, calls=calls, **networks), trained
 
 
-def test_a_baseline_is_hr_cnn_as_it_is_then_tuned_stage_after_stage(lab):
+def test_chooser_rows_start_from_hr_cnn_and_tune_stage_by_stage(lab: TinyRun) -> None:
     networks, trained = with_patchdrop(lab, ("pt", "ft1", "ft2"), streams=Says(2))
     networks.patchdrop = trained
     rows = list(compared.chooser("fixed_h")(networks))
@@ -122,24 +135,32 @@ def test_a_baseline_is_hr_cnn_as_it_is_then_tuned_stage_after_stage(lab):
     assert networks.calls == [("fixed_h", size, "ft1", 2), ("fixed_h", size, "ft2", 0)]
 
 
-def test_bagnets_baselines_are_tuned_too_and_choosing_takes_its_time(lab):
+def test_bagnet_rows_are_tuned_and_time_the_choice_of_patches(lab: TinyRun) -> None:
     networks, trained = with_patchdrop(lab, ("pt", "ft1"), bagnet=Says(2))
-    networks.bagnet_patchdrop, chosen = trained, []
-    networks.chooser = lambda _name, size: (
-        lambda lr: chosen.append(size) or fixed_masks(FIXED_V, size, len(lr))
-    )
+    networks.bagnet_patchdrop = trained
+    chosen: list[int] = []
+
+    def chooser(_name: str, size: int) -> Chooser:
+        def choose(lr: Tensor) -> Tensor:
+            chosen.append(size)
+            return fixed_masks(FIXED_V, size, len(lr))
+
+        return choose
+
+    networks.chooser = chooser
     rows = list(timed.bagnet_chooser("fixed_v")(networks))
     assert [row.accuracy for row in rows] == pytest.approx([SHARES[2], SHARES[0]])
     assert [call[0] for call in networks.calls] == ["bagnet_fixed_v"]
     assert len(chosen) == 2 * (WARM_UP + REPEATS)
-    for policy in (one.policy for one in trained.values()):
+    policies = [one.policy for one in trained.values() if isinstance(one.policy, Looks)]
+    for policy in policies:
         policy.asked = 0
     rows = list(timed.bagnet_patchdrop(networks))
     assert [row.accuracy for row in rows] == pytest.approx([SHARES[2]] * 2)
-    assert [one.policy.asked for one in trained.values()] == [2 + WARM_UP + REPEATS] * 2  # test, validation
+    assert [policy.asked for policy in policies] == [2 + WARM_UP + REPEATS] * 2  # 2: test and validation
 
 
-def test_the_product_its_rivals_and_the_oracle_share_one_classifier(lab):
+def test_product_row_its_baselines_and_the_oracle_share_one_classifier(lab: TinyRun) -> None:
     networks = named(lab, streams=Says(2))
     networks.chooser = lambda _name, size: lambda lr: fixed_masks(FIXED_V, size, len(lr))
     networks.product = SimpleNamespace(
@@ -156,14 +177,15 @@ def test_the_product_its_rivals_and_the_oracle_share_one_classifier(lab):
     assert row.facts["without_doubt"]["accuracy"] == SHARES[0]
 
 
-def test_hard_positives_ask_the_policy_of_ft1(lab, monkeypatch):
+def test_hard_positives_use_the_policy_of_ft1(lab: TinyRun, monkeypatch: pytest.MonkeyPatch) -> None:
     networks = Networks(*lab.parts)
-    vars(networks)["patchdrop"] = {stage: Trained(stage, None) for stage in ("pt", "ft1", "ft2")}
+    trained = {stage: Trained(Looks(), Says(0)) for stage in ("pt", "ft1", "ft2")}
+    vars(networks)["patchdrop"] = trained
     monkeypatch.setattr(networks_module, "train_with_hard_positives", lambda *given: given[-1])
-    assert networks.hard_positives == "ft1"
+    assert networks.hard_positives is trained["ft1"].policy
 
 
-def test_stn_buys_where_saliency_is_highest(lab):
+def test_stn_chooser_buys_the_patches_of_highest_saliency(lab: TinyRun) -> None:
     networks = Networks(*lab.parts)
     vars(networks)["saliency"] = SimpleNamespace(
         patch_saliency=lambda lr: torch.arange(16.0).repeat(len(lr), 1)
@@ -172,12 +194,18 @@ def test_stn_buys_where_saliency_is_highest(lab):
 
 
 @pytest.mark.parametrize(("stage", "one_stream"), [("ft1", True), ("ft2", False)])
-def test_a_baseline_is_tuned_on_its_own_choices(lab, monkeypatch, stage, one_stream):
-    given, options = [], {}
-    monkeypatch.setattr(
-        networks_module, "train_masked", lambda *rest, **named: given.extend(rest) or options.update(named)
-    )
-    start = Says(0)
+def test_tuned_trains_a_copy_on_the_choices_of_its_baseline(
+    lab: TinyRun, monkeypatch: pytest.MonkeyPatch, stage: str, one_stream: bool
+) -> None:
+    given: list[Any] = []
+    options: dict[str, object] = {}
+
+    def train_masked(*rest: object, **named: object) -> None:
+        given.extend(rest)
+        options.update(named)
+
+    monkeypatch.setattr(networks_module, "train_masked", train_masked)
+    start: Classifier = Says(0)
     tuned = Networks(*lab.parts).tuned("fixed_v", 5, stage, start, "bagnet_")
     assert (given[1], options) == (f"bagnet_fixed_v_{stage}", {"one_stream": one_stream})
     assert given[2] is tuned is not start
