@@ -23,6 +23,7 @@ router = APIRouter(prefix="/v1", tags=["classification"], responses=problems(401
 
 @router.post(
     "/orders/{order_id}/classification",
+    name="classify_order",
     status_code=201,
     response_model=ClassificationOut,
     summary="Classify an order's scene",

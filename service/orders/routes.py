@@ -81,6 +81,7 @@ def get_order(order_id: OrderPath, caller: CallerDep, session: SessionDep) -> Or
 
 @router.post(
     "/{order_id}/cancel",
+    name="cancel_order",
     dependencies=[Depends(expire_before_writing)],
     response_model_exclude_none=True,
     summary="Cancel an order",
@@ -110,6 +111,7 @@ def list_statuses(
 
 @router.post(
     "/{order_id}/approval",
+    name="decide_order",
     dependencies=[Depends(expire_before_writing)],
     response_model_exclude_none=True,
     summary="Approve or reject a held order",
@@ -171,10 +173,11 @@ def get_patch(
     tile: TilePath,
     patch: PatchPath,
     caller: CallerDep,
-    session: SessionDep,
+    database: DatabaseDep,
     blobs: BlobsDep,
 ) -> Response:
     """Download the file as it was delivered, byte for byte; its SHA-256 is in the receipt."""
-    order = find_order(session, caller.workspace_id, order_id)
-    sha256 = delivered_sha256(session, order.id, tile, patch)
+    with database.sessions() as session:
+        order = find_order(session, caller.workspace_id, order_id)
+        sha256 = delivered_sha256(session, order.id, tile, patch)
     return Response(storage.get(blobs, sha256), media_type="image/tiff")
