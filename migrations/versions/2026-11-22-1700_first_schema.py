@@ -242,4 +242,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("A migration is never undone. Restore a backup.")
+    raise NotImplementedError("a ledger is not taken down; restore a backup")

@@ -60,7 +60,7 @@ def create_budget(  # noqa: PLR0913  (a command's parameters are its options)
     )  # fmt: skip
     with connect(url, api_key) as client:
         made = client.create_budget(name, amount, code, terms)
-    console().print(f'Budget "{made["name"]}" of {money(made["limit"])}: {made["id"]}')
+    console().print(f'Created budget "{made["name"]}" of {money(made["limit"])}. Id: {made["id"]}')
 
 
 @budget_commands.command("limit")

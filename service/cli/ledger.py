@@ -73,7 +73,7 @@ def adjust(
         money_moved = {"amount": amount, "currency": currency}
         body = {"kind": kind, "order": order_id, "amount": money_moved, "reason": reason} | place
         made = client.post("/v1/ledger/adjustments", body)
-    console().print(f"{made['kind'].capitalize()} of {money(made['amount'])}: {made['reference']}.")
+    console().print(f"Recorded a {made['kind']} of {money(made['amount'])}. Reference: {made['reference']}")
 
 
 @ledger_commands.command("heads")

@@ -29,7 +29,7 @@ def shell(server: ServerProcess, tmp_path: Path) -> Shell:
 
 
 def test_cli_goes_from_a_scene_to_savings(shell: Shell) -> None:
-    assert 'Budget "harvest" of 5.00 USD' in shell.loupe("budget", "create", "harvest", "5", "USD")
+    assert 'Created budget "harvest" of 5.00 USD.' in shell.loupe("budget", "create", "harvest", "5", "USD")
 
     planned = shell.loupe(
         "plan", "scene.tif", "--max-patches", "5", "--geojson", "p.geojson", "--png", "p.png"

@@ -85,7 +85,7 @@ def test_ledger_adjust_uses_the_currency_of_the_order(server: PlayedServer) -> N
 
     done = loupe("ledger", "adjust", ORDER_ID, "refund", "0.10", "--reason", "credit note 4711")
 
-    assert done.stdout == f"Refund of 0.10 USD: refund:{ORDER_ID}#1.\n"
+    assert done.stdout == f"Recorded a refund of 0.10 USD. Reference: refund:{ORDER_ID}#1\n"
     assert json.loads(server.asked[-1].content) == {
         "kind": "refund", "order": ORDER_ID, "reason": "credit note 4711", "amount": usd("0.10"),
     }  # fmt: skip
