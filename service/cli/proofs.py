@@ -16,7 +16,7 @@ from service.cli.connection import UsageError
 from service.client import Client, Json, ProblemError
 from service.ledger.book import Movement, Transfer, transfer_hash
 from service.money import Money
-from service.plans.bills import Figures, recompute
+from service.plans.bills import PlanFigures, recompute
 
 ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 SEQ = re.compile(r"\d{1,18}")
@@ -195,7 +195,7 @@ def plan_proofs(bill: Json, price_list: Json) -> Iterator[Json]:
     stated = (bill["cost"], bill["baseline"], savings["list"], savings["billable"])
     figures = recompute(bill)
     rule = f"cost and savings recompute from {bill['chosen']['billable_km2']} km2 under the price list"
-    yield proof("plan", rule, holds=figures == Figures(*(_money(amount).minor for amount in stated)))
+    yield proof("plan", rule, holds=figures == PlanFigures(*(_money(amount) for amount in stated)))
     published = {name: price_list[name] for name in bill["terms"]}
     yield proof("price list", "the plan used the published terms", holds=bill["terms"] == published)
 

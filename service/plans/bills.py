@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from service.ledger.audit import Finding
+from service.money import Money
 from service.plans.tables import Plan
 from service.pricing.billing import bill, list_price, to_cm2
 from service.pricing.schemas import PriceListTerms
@@ -23,13 +24,13 @@ LIST_BASELINE = "the area of every patch of the scene at the list price, minimum
 BILL_BASELINE = "the provider's bill for every patch of the scene, from the same price list"
 
 
-class Figures(NamedTuple):
-    """The money of a plan, in minor units."""
+class PlanFigures(NamedTuple):
+    """The money of a plan."""
 
-    cost: int
-    baseline: int
-    list_saving: int
-    billable_saving: int
+    cost: Money
+    baseline: Money
+    list_saving: Money
+    billable_saving: Money
 
 
 class PlanSaving(MoneyOut):
@@ -50,8 +51,8 @@ class PlanSavings(BaseModel):
     @classmethod
     def of(cls, plan: Plan) -> "PlanSavings":
         """Write a plan's savings."""
-        listed = MoneyOut.minor(plan.list_saving_minor, plan.currency).model_dump()
-        billable = MoneyOut.minor(plan.billable_saving_minor, plan.currency).model_dump()
+        listed = MoneyOut.of(plan.list_saving).model_dump()
+        billable = MoneyOut.of(plan.billable_saving).model_dump()
         return cls(
             list=PlanSaving(**listed, baseline=LIST_BASELINE),
             billable=PlanSaving(**billable, baseline=BILL_BASELINE),
@@ -89,24 +90,24 @@ def bill_of(plan: Plan, price_list: PriceList) -> PlanBill:
         chosen=plan.bill["chosen"],
         everything=plan.bill["everything"],
         terms=PriceListTerms.model_validate(terms, from_attributes=True),
-        cost=MoneyOut.minor(plan.cost_minor, plan.currency),
-        baseline=MoneyOut.minor(plan.baseline_minor, plan.currency),
+        cost=MoneyOut.of(plan.cost),
+        baseline=MoneyOut.of(plan.baseline),
         savings=PlanSavings.of(plan),
     )
 
 
-def figures_of(plan: Plan) -> Figures:
+def figures_of(plan: Plan) -> PlanFigures:
     """Return the figures that a plan's row states."""
-    return Figures(plan.cost_minor, plan.baseline_minor, plan.list_saving_minor, plan.billable_saving_minor)
+    return PlanFigures(plan.cost, plan.baseline, plan.list_saving, plan.billable_saving)
 
 
-def recompute(billed: Mapping[str, Any]) -> Figures:
+def recompute(billed: Mapping[str, Any]) -> PlanFigures:
     """Compute a plan's figures again from the `chosen`, `everything` and `terms` of its bill."""
     terms = PriceListTerms.model_validate(billed["terms"]).terms()
     chosen, everything = (_areas(billed[name]) for name in ("chosen", "everything"))
-    cost, baseline = (bill(areas, terms).amount.minor for areas in (chosen, everything))
+    cost, baseline = (bill(areas, terms).amount for areas in (chosen, everything))
     listed = list_price(sum(everything), terms) - list_price(sum(chosen), terms)
-    return Figures(cost, baseline, listed, baseline - cost)
+    return PlanFigures(cost, baseline, Money(listed, terms.currency), baseline - cost)
 
 
 def _areas(billed: Mapping[str, Any]) -> list[int]:

@@ -76,7 +76,7 @@ def shapes_document(plan: Plan, scene: Scene, terms: Terms) -> dict[str, Any]:
         shape_features(plan, scene, terms),
         area_km2=chosen["area_km2"],
         billable_km2=chosen["billable_km2"],
-        cost=MoneyOut.minor(plan.cost_minor, plan.currency).model_dump(),
+        cost=MoneyOut.of(plan.cost).model_dump(),
     )
 
 
@@ -101,7 +101,7 @@ def patch_features(plan: Plan, scene: Scene, tiles: range, terms: Terms) -> list
         _patch_feature(
             arrays, int(tile), int(index), place,
             area_km2=float(to_km2(int(area))),
-            cost=Money(cost, plan.currency).amount,
+            cost=cost.amount,
             marginal_cost=Money(int(margin.minor[tile, index]), plan.currency).amount,
             currency=plan.currency,
             reason=str(reasons[tile, index]),
@@ -124,14 +124,13 @@ def outlines(grid: TileGrid, tiles: NDArray[np.intp], patches: NDArray[np.intp])
     ]
 
 
-def patch_costs(plan: Plan, selected: NDArray[np.bool_], tiles: range) -> list[int]:
-    """Split the bill among the patches of a range of tiles, in minor units; 0 where not bought."""
+def patch_costs(plan: Plan, selected: NDArray[np.bool_], tiles: range) -> list[Money]:
+    """Split the bill among the patches of a range of tiles; zero where not bought."""
     before = int(selected[: tiles.start].sum())
     chosen = selected[tiles.start : tiles.stop].ravel()
     ranks = before + np.cumsum(chosen) - 1
-    cost = Money(plan.cost_minor, plan.currency)
     return [
-        allocate(cost, plan.patches_bought, int(rank)).minor if bought else 0
+        allocate(plan.cost, plan.patches_bought, int(rank)) if bought else Money(0, plan.currency)
         for bought, rank in zip(chosen, ranks, strict=True)
     ]
 

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.database.tables import Base
+from service.money import Money
 
 
 class Scene(Base):
@@ -59,3 +60,23 @@ class Plan(Base):
     bill: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]  # by the database's clock; the plan cannot be ordered afterwards
+
+    @property
+    def cost(self) -> Money:
+        """Bill for the bought patches."""
+        return Money(self.cost_minor, self.currency)
+
+    @property
+    def baseline(self) -> Money:
+        """Bill for every patch of the scene."""
+        return Money(self.baseline_minor, self.currency)
+
+    @property
+    def list_saving(self) -> Money:
+        """Saving against the baseline, minimums ignored."""
+        return Money(self.list_saving_minor, self.currency)
+
+    @property
+    def billable_saving(self) -> Money:
+        """Saving against the baseline, minimums included."""
+        return Money(self.billable_saving_minor, self.currency)
