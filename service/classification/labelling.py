@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from service.bundles.card import BundleChangedError
 from service.bundles.predictor import Predictor
-from service.classification.labels import label_tile, lay_out
+from service.classification.labels import label_tile, lay_patches
 from service.classification.tables import Classification
 from service.database.engine import Database
 from service.errors import ConflictError
@@ -57,7 +57,7 @@ class LabelledScene:
     used: list[str]
 
 
-def classify_order(
+def label_order(
     database: Database, job: LabelJob, predictor: Predictor, blobs: Path, settings: Settings
 ) -> Classification:
     """Label every planned tile of an order's scene from its deliveries; return a row that is not stored.
@@ -101,7 +101,7 @@ def _check_bundle(plan: Plan, predictor: Predictor) -> None:
 
 
 def _check_complete(session: Session, order: Order, arrays: PlanArrays) -> None:
-    came = ((one.tile, one.patch) for one in delivered_patches(session, order.id))
+    came = ((one.tile, one.patch) for one in delivered_patches(session, order))
     missing = Checklist(selected=arrays.selected).awaited(came)
     if missing:
         raise DeliveryIncompleteError(
@@ -124,7 +124,7 @@ def _label(
         batch = eligible[start : start + BATCH]
         with database.sessions() as session:
             came = delivered_pixels(session, job.order.id, int(batch[0]), int(batch[-1]))
-        laid = lay_out(batch.tolist(), (one[:3] for one in came), predictor.manifest.hr_size)
+        laid = lay_patches(batch.tolist(), (one[:3] for one in came), predictor.manifest.hr_size)
         labelled.tiles.extend(_label_batch(batch, pixels[batch], laid, job.arrays.selected[batch], predictor))
         labelled.used.extend(f"{tile}/{patch} {sha256}" for tile, patch, _, sha256 in came)
     return labelled

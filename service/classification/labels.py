@@ -35,7 +35,7 @@ class LabelledTile:
         return asdict(self) | {"probabilities": list(self.probabilities)}
 
 
-def lay_out(
+def lay_patches(
     tiles: Sequence[int], deliveries: Iterable[DeliveredPixels], size: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return HR pixels uint8 (T, 3, size, size) and which patches they hold, bool (T, 16); zero elsewhere.

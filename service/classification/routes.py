@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.access.caller import CallerDep
 from service.bundles.predictor import PredictorDep
-from service.classification.labelling import classify_order, read_job
+from service.classification.labelling import label_order, read_job
 from service.classification.repository import find_classification, keep_classification
 from service.classification.schemas import ClassificationIn, ClassificationOut
 from service.classification.tables import Classification
@@ -29,7 +29,7 @@ router = APIRouter(prefix="/v1", tags=["classification"], responses=problems(401
     summary="Classify an order's scene",
     responses=problems(404, 409, 422, 503),
 )
-def classify(
+def classify_order(
     order_id: OrderPath,
     caller: CallerDep,
     database: DatabaseDep,
@@ -50,7 +50,7 @@ def classify(
             job = read_job(
                 session, caller.workspace_id, order_id, predictor, allow_partial=wanted.allow_partial
             )
-        return classify_order(database, job, predictor, blobs, settings)
+        return label_order(database, job, predictor, blobs, settings)
 
     request_print = fingerprint(f"POST /v1/orders/{order_id}/classification", wanted.model_dump_json())
     return compute_once(KeyedRequest(database, caller.workspace_id, key, request_print), compute, _store)

@@ -90,7 +90,7 @@ class Receipt:
     is_new: bool
 
 
-def deliver(
+def receive_delivery(
     database: Database,
     caller: Caller,
     upload: DeliveryUpload,
@@ -226,7 +226,7 @@ def _check_open(session: Session, order: Order) -> None:
 
 def _check_same_price(order: Order, before: Delivery, price: AskedPrice) -> None:
     """Refuse another price than was paid: a patch is paid once, and a later change is an adjustment."""
-    paid, asked = Money(before.settled_minor, order.currency), Money.parse(price.amount, order.currency)
+    paid, asked = order.money(before.settled_minor), Money.parse(price.amount, order.currency)
     if paid != asked:
         raise PatchAlreadyDeliveredError(
             f"This file was delivered before and {paid} was paid for it. Correct the amount with "

@@ -51,7 +51,7 @@ def complete_order(session: Session, order: Order, key_id: str) -> None:
     end_order(session, order, OrderStatus.COMPLETED, "all_delivered", key_id)
 
 
-def cancel_order(session: Session, caller: Caller, order_id: UUID) -> Order:
+def cancel_undelivered(session: Session, caller: Caller, order_id: UUID) -> Order:
     """Release the money of the patches that were not delivered, and return the order.
 
     An order that was cancelled, rejected or expired before stays as it is.

@@ -61,7 +61,7 @@ def _cover(
 
 def _free(session: Session, order: Order, checklist: Checklist, place: Place) -> Money:
     """Return the rest of the hold beyond the shares of the other awaited patches."""
-    came = [(one.tile, one.patch) for one in delivered_patches(session, order.id)]
+    came = [(one.tile, one.patch) for one in delivered_patches(session, order)]
     others = order.planned - _shares(order, checklist, [*came, place])
     return money_of_orders(session, [order.id])[order.id].held - others
 

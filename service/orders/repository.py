@@ -1,4 +1,4 @@
-"""Queries over orders and deliveries; every one is bound to the caller's workspace or to its order."""
+"""Queries of orders and deliveries, each bound to the caller's workspace or to one order."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
+from service.money import Money
 from service.orders.tables import GIVEN_UP, STATUS_NOW, Delivery, Order, OrderStatus, OrderStatusChange
 from service.plans.tables import Plan
 from service.web.paging import Cursor, PageRequest, fetch_page
@@ -21,12 +22,12 @@ class Delivered(NamedTuple):
     patch: int
     sha256: str
     size: int
-    settled_minor: int
+    settled: Money
     created_at: datetime
 
 
 def find_order(session: Session, workspace_id: UUID, order_id: UUID, *, lock: bool = False) -> Order:
-    """Return the order, locked against other writers if asked. NotFoundError outside the workspace."""
+    """Return an order, with `lock` locked against other writers. NotFoundError outside the workspace."""
     query = select(Order).where(Order.id == order_id, Order.workspace_id == workspace_id)
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
@@ -42,7 +43,7 @@ def plan_of(session: Session, order: Order) -> Plan:
 
 
 def standing_order_of(session: Session, plan_id: UUID) -> Order | None:
-    """Return the plan's order that was not given up, if there is one."""
+    """Return the plan's order that was not cancelled, rejected or expired, if there is one."""
     query = select(Order).where(Order.plan_id == plan_id, Order.status.not_in(GIVEN_UP))
     return session.scalars(query).one_or_none()
 
@@ -62,12 +63,12 @@ def statuses_now(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, Orde
 
 
 def find_delivery(session: Session, order_id: UUID, tile: int, patch: int) -> Delivery | None:
-    """Return the delivery of one patch, if it came."""
+    """Return the delivery of one patch, or None while it is awaited."""
     return session.get(Delivery, (order_id, tile, patch))
 
 
 def delivered_sha256(session: Session, order_id: UUID, tile: int, patch: int) -> str:
-    """Return the digest of a delivered patch's file; NotFoundError when it did not come."""
+    """Return the SHA-256 of a delivered patch's file; NotFoundError when it was not delivered."""
     query = select(Delivery.sha256).where(
         Delivery.order_id == order_id, Delivery.tile == tile, Delivery.patch == patch
     )
@@ -77,8 +78,8 @@ def delivered_sha256(session: Session, order_id: UUID, tile: int, patch: int) ->
     return sha256
 
 
-def delivered_patches(session: Session, order_id: UUID) -> list[Delivered]:
-    """Return what was delivered, in plan order, without the pixels."""
+def delivered_patches(session: Session, order: Order) -> list[Delivered]:
+    """Return an order's deliveries in plan order, without the pixels."""
     query = (
         select(
             Delivery.tile,
@@ -88,16 +89,19 @@ def delivered_patches(session: Session, order_id: UUID) -> list[Delivered]:
             Delivery.settled_minor,
             Delivery.created_at,
         )
-        .where(Delivery.order_id == order_id)
+        .where(Delivery.order_id == order.id)
         .order_by(Delivery.tile, Delivery.patch)
     )
-    return [Delivered(*row) for row in session.execute(query)]
+    return [
+        Delivered(tile, patch, sha256, size, order.money(settled_minor), created_at)
+        for tile, patch, sha256, size, settled_minor, created_at in session.execute(query)
+    ]
 
 
 def delivered_pixels(
     session: Session, order_id: UUID, first_tile: int, last_tile: int
 ) -> list[tuple[int, int, bytes, str]]:
-    """Return tile, patch, pixels and sha256 of what came for tiles first_tile .. last_tile, in plan order."""
+    """Return tile, patch, pixels and sha256 of the deliveries for first_tile .. last_tile, in plan order."""
     query = (
         select(Delivery.tile, Delivery.patch, Delivery.pixels, Delivery.sha256)
         .where(Delivery.order_id == order_id, Delivery.tile.between(first_tile, last_tile))
@@ -107,7 +111,7 @@ def delivered_pixels(
 
 
 def delivered_counts(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Per order that got any: how many patches were delivered."""
+    """Return the number of delivered patches of each order that has any."""
     query = select(Delivery.order_id, func.count()).where(Delivery.order_id.in_(order_ids))
     return dict(session.execute(query.group_by(Delivery.order_id)).all())
 

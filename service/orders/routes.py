@@ -11,8 +11,8 @@ from service.bundles.predictor import PredictorDep
 from service.database.engine import DatabaseDep, SessionDep
 from service.geotiff.preflight import Limits
 from service.orders.approval import decide_approval
-from service.orders.deliveries import deliver
-from service.orders.ending import cancel_order
+from service.orders.deliveries import receive_delivery
+from service.orders.ending import cancel_undelivered
 from service.orders.expiry import expire_before_writing
 from service.orders.placing import place_order
 from service.orders.repository import delivered_sha256, find_order, page_of_orders
@@ -87,12 +87,12 @@ def get_order(order_id: OrderPath, caller: CallerDep, session: SessionDep) -> Or
     summary="Cancel an order",
     responses=problems(404, 409, 422),
 )
-def cancel(order_id: OrderPath, caller: CallerDep, session: SessionDep) -> OrderOut:
+def cancel_order(order_id: OrderPath, caller: CallerDep, session: SessionDep) -> OrderOut:
     """Cancel the undelivered patches of an order and release their money.
 
     Delivered patches stay paid. An order that was cancelled, rejected or expired before stays as it is.
     """
-    return full(session, cancel_order(session, caller, order_id))
+    return full(session, cancel_undelivered(session, caller, order_id))
 
 
 @router.get(
@@ -117,7 +117,9 @@ def list_statuses(
     summary="Approve or reject a held order",
     responses=problems(403, 404, 409, 422),
 )
-def approve(order_id: OrderPath, wanted: ApprovalIn, caller: CallerDep, session: SessionDep) -> OrderOut:
+def approve_order(
+    order_id: OrderPath, wanted: ApprovalIn, caller: CallerDep, session: SessionDep
+) -> OrderOut:
     """Decide once on a held order, with another key than the one that placed it.
 
     An approved order takes deliveries. A rejected order ends and releases its money.
@@ -137,7 +139,7 @@ def approve(order_id: OrderPath, wanted: ApprovalIn, caller: CallerDep, session:
     },
     openapi_extra=FILE_BODY | {"x-billable": True},
 )
-def put_patch(
+def deliver_patch(
     caller: CallerDep,
     upload: UploadDep,
     database: DatabaseDep,
@@ -154,7 +156,7 @@ def put_patch(
     `accept_price` is set.
     """
     limits = Limits(body_bytes=settings.patch_body_limit, decode_seconds=settings.decode_seconds)
-    stored = deliver(database, caller, upload, predictor.manifest, limits, blobs)
+    stored = receive_delivery(database, caller, upload, predictor.manifest, limits, blobs)
     content = receipt(stored.order, stored.delivery).model_dump(mode="json", exclude_none=True)
     return JSONResponse(content, 201 if stored.is_new else 200)
 
@@ -168,7 +170,7 @@ def put_patch(
         **problems(404, 422, 503),
     },
 )
-def get_patch(
+def download_patch(
     order_id: OrderPath,
     tile: TilePath,
     patch: PatchPath,

@@ -1,4 +1,4 @@
-"""Orders of planned patches, their status history, and what was delivered."""
+"""The tables of orders, of their status history, and of deliveries."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -24,36 +24,36 @@ from service.money import Money
 
 
 class OrderStatus(StrEnum):
-    """Where an order stands (the words of STAPI)."""
+    """Status of an order, in the words of STAPI."""
 
     HELD = "held"
-    """The money is held; a second key has to approve."""
+    """The money is held and another key has to approve."""
     ACCEPTED = "accepted"
-    """The money is held; nothing has been delivered."""
+    """The money is held and nothing has been delivered."""
     PROCESSING = "processing"
-    """Some patches are delivered, some are awaited."""
+    """Some patches are delivered and some are awaited."""
     COMPLETED = "completed"
     """Every patch is delivered and settled."""
     USER_CANCELLED = "user_cancelled"
-    """The rest was cancelled; its money is released."""
+    """The undelivered patches were cancelled and their money is released."""
     REJECTED = "rejected"
-    """The second key refused; the money is released."""
+    """Another key refused and the money is released."""
     EXPIRED = "expired"
-    """The rest did not come in time; its money is released."""
+    """The undelivered patches are overdue and their money is released."""
 
 
 OPEN = (OrderStatus.HELD, OrderStatus.ACCEPTED, OrderStatus.PROCESSING)
-"""Patches are awaited, money is held."""
+"""Statuses in which patches are awaited and money is held."""
 GIVEN_UP = (OrderStatus.USER_CANCELLED, OrderStatus.REJECTED, OrderStatus.EXPIRED)
-"""The rest is not bought; its plan may be ordered again."""
+"""Statuses in which the undelivered patches are not bought and the plan may be ordered again."""
 NOT_DELIVERED_IN_TIME = "not_delivered_in_time"
 """Reason of the step that ends an overdue order."""
 
 
 class Order(Base):
-    """The patches of one plan being bought, with the hold that pays for them.
+    """The purchase of a plan's patches, with the hold that pays for them.
 
-    A plan has one order at a time: a second is possible once the first was given up.
+    A plan has one order at a time: a second is possible once the first was cancelled, rejected or expired.
     """
 
     __tablename__ = "order"
@@ -77,19 +77,25 @@ class Order(Base):
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspace.id", ondelete="RESTRICT"))
     plan_id: Mapped[UUID] = mapped_column(ForeignKey("plan.id", ondelete="RESTRICT"))
     budget_id: Mapped[UUID]
-    hold_id: Mapped[UUID | None]  # none when the plan costs nothing
+    hold_id: Mapped[UUID | None]  # None when the plan costs nothing
     status: Mapped[str]
     currency: Mapped[str]
-    amount_minor: Mapped[int] = mapped_column(BigInteger)  # the plan's cost; what it became: order_money
+    amount_minor: Mapped[int] = mapped_column(
+        BigInteger
+    )  # the plan's cost; see ledger.order_money for payments
     patches: Mapped[int]
-    key_id: Mapped[str | None] = mapped_column(ForeignKey("api_key.id", ondelete="RESTRICT"))  # who ordered
+    key_id: Mapped[str | None] = mapped_column(ForeignKey("api_key.id", ondelete="RESTRICT"))  # placed it
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
 
     @property
     def planned(self) -> Money:
         """Cost of the plan, which was held when the order was placed."""
-        return Money(self.amount_minor, self.currency)
+        return self.money(self.amount_minor)
+
+    def money(self, minor: int) -> Money:
+        """Return minor units of the order's currency as money."""
+        return Money(minor, self.currency)
 
 
 def overdue_at(moment: ColumnElement[datetime]) -> ColumnElement[bool]:
@@ -105,7 +111,7 @@ STATUS_NOW: ColumnElement[str] = case((overdue_at(func.now()), OrderStatus.EXPIR
 
 
 class OrderStatusChange(Base):
-    """One step of an order's history; never changed."""
+    """One step of an order's history, which never changes."""
 
     __tablename__ = "order_status_change"
 
@@ -113,13 +119,15 @@ class OrderStatusChange(Base):
     seq: Mapped[int] = mapped_column(primary_key=True)
     status: Mapped[str]
     reason_code: Mapped[str]
-    key_id: Mapped[str | None] = mapped_column(ForeignKey("api_key.id", ondelete="RESTRICT"))  # none: a clock
+    key_id: Mapped[str | None] = mapped_column(
+        ForeignKey("api_key.id", ondelete="RESTRICT")
+    )  # None: the clock
     note: Mapped[str | None]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class Delivery(Base):
-    """One bought patch as it arrived; its bytes lie in the blob store. A patch is delivered once."""
+    """One delivered patch, whose bytes lie in the blob store. A patch is delivered once."""
 
     __tablename__ = "delivery"
     __table_args__ = (
@@ -133,6 +141,6 @@ class Delivery(Base):
     sha256: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
     pixels: Mapped[bytes] = mapped_column(LargeBinary)  # uint8 (3, s, s) on the patch's own pixel grid
-    checks: Mapped[dict[str, Any]] = mapped_column(JSONB)  # what was verified, with the numbers
+    checks: Mapped[dict[str, Any]] = mapped_column(JSONB)  # verified properties of the file, with the numbers
     settled_minor: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -11,13 +11,13 @@ from service.access.caller import CallerDep
 from service.errors import LoupeError
 from service.orders.checklist import Place
 
-MEDIA_TYPES = ("image/tiff", "application/octet-stream")
+PATCH_MEDIA_TYPES = ("image/tiff", "application/octet-stream")
 _RAW_FILE = {"type": "string", "format": "binary"}
 FILE_BODY: dict[str, Any] = {
     "requestBody": {
         "description": "The GeoTIFF itself.",
         "required": True,
-        "content": {kind: {"schema": _RAW_FILE} for kind in MEDIA_TYPES},
+        "content": {kind: {"schema": _RAW_FILE} for kind in PATCH_MEDIA_TYPES},
     }
 }
 """OpenAPI description of the request body, which is read as bytes."""
@@ -98,11 +98,11 @@ async def get_upload(
 ) -> DeliveryUpload:
     """Read the uploaded file, which the body cap bounds; PatchMediaTypeError (415) for another body."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in MEDIA_TYPES:
+    if media_type not in PATCH_MEDIA_TYPES:
         said = f"is {media_type}" if media_type else "has no Content-Type"
         raise PatchMediaTypeError(
-            f"The request body {said}. Send the file as {' or '.join(MEDIA_TYPES)}.",
-            accepted=list(MEDIA_TYPES),
+            f"The request body {said}. Send the file as {' or '.join(PATCH_MEDIA_TYPES)}.",
+            accepted=list(PATCH_MEDIA_TYPES),
         )
     return DeliveryUpload(
         order_id=order_id,

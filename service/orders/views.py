@@ -39,11 +39,11 @@ from service.web.money import MoneyOut
 from service.web.paging import Link
 
 MOST_PATCHES = 4_096
-"""How many patches an order lists of each kind; as they are delivered, the next ones appear."""
+"""Patches that an order lists of each kind; as they are delivered, the next ones appear."""
 
 
 def summaries(session: Session, orders: Sequence[Order]) -> list[OrderSummary]:
-    """Write a page of orders, with one query for all their deliveries."""
+    """Write a page of orders, with one query of each kind for all of them."""
     ids = [order.id for order in orders]
     statuses, delivered = statuses_now(session, ids), delivered_counts(session, ids)
     money = money_of_orders(session, ids)
@@ -55,11 +55,11 @@ def summaries(session: Session, orders: Sequence[Order]) -> list[OrderSummary]:
 def full(session: Session, order: Order, warnings: list[OrderWarning] | None = None) -> OrderOut:
     """Write one order with its history and patches."""
     status = statuses_now(session, [order.id])[order.id]
-    delivered = delivered_patches(session, order.id)
+    delivered = delivered_patches(session, order)
     money = money_of_orders(session, [order.id])[order.id]
     patches = OrderPatches(
         awaited=_awaited(session, order, delivered) if status in OPEN else [],
-        delivered=[_delivered(order, one) for one in delivered[:MOST_PATCHES]],
+        delivered=[_delivered(one) for one in delivered[:MOST_PATCHES]],
     )
     summary = _summary(order, status, len(delivered), money)
     return OrderOut(
@@ -86,7 +86,7 @@ def steps(session: Session, order: Order) -> list[StatusStep]:
 
 
 def receipt(order: Order, delivery: Delivery) -> DeliveryOut:
-    """Write the receipt of a delivery from its row alone, so that it never changes."""
+    """Write the receipt of a delivery from its row only, so that it never changes."""
     path = f"/v1/orders/{order.id}"
     return DeliveryOut(
         order=order.id,
@@ -94,7 +94,7 @@ def receipt(order: Order, delivery: Delivery) -> DeliveryOut:
         patch=delivery.patch,
         sha256=delivery.sha256,
         size=delivery.size,
-        settled=MoneyOut.minor(delivery.settled_minor, order.currency),
+        settled=MoneyOut.of(order.money(delivery.settled_minor)),
         checks=delivery.checks,
         delivered_at=delivery.created_at,
         links=[
@@ -175,12 +175,12 @@ def _awaited_patch(order: Order, place: Place, outline: Geometry) -> AwaitedPatc
     )
 
 
-def _delivered(order: Order, one: Delivered) -> DeliveredPatch:
+def _delivered(one: Delivered) -> DeliveredPatch:
     return DeliveredPatch(
         tile=one.tile,
         patch=one.patch,
         sha256=one.sha256,
         size=one.size,
-        settled=MoneyOut.minor(one.settled_minor, order.currency),
+        settled=MoneyOut.of(one.settled),
         delivered_at=one.created_at,
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.grid import patch_slices
-from service.classification.labels import label_tile, lay_out, summarise
+from service.classification.labels import label_tile, lay_patches, summarise
 
 CLASSES = ("farm", "forest", "harbour", "lake", "meadow", "road")
 
@@ -55,7 +55,7 @@ def test_a_patch_lies_where_the_networks_expect_it(patch: int) -> None:
     size = 8
     raw = np.full((3, 2, 2), 200, np.uint8).tobytes()
 
-    pixels, came = lay_out([4, 9], [(9, patch, raw)], size)
+    pixels, came = lay_patches([4, 9], [(9, patch, raw)], size)
 
     rows, columns = patch_slices(patch, size)
     assert (pixels[1, :, rows, columns] == 200).all()
@@ -65,4 +65,4 @@ def test_a_patch_lies_where_the_networks_expect_it(patch: int) -> None:
 
 def test_refuses_a_patch_of_another_size() -> None:
     with pytest.raises(ValueError, match="reshape"):
-        lay_out([0], [(0, 0, bytes(3 * 3 * 3))], 8)
+        lay_patches([0], [(0, 0, bytes(3 * 3 * 3))], 8)
