@@ -1,4 +1,4 @@
-"""What tests of orders say to the service, and how they race."""
+"""Requests about budgets, plans and orders, and races between them."""
 
 import threading
 from collections.abc import Callable
@@ -43,7 +43,7 @@ def publish_prices(client: TestClient, name: str = "acme", **overrides: Any) -> 
 
 
 def plan_scene(client: TestClient, body: bytes | None = None, **query: Any) -> Planned:
-    """Plan a scene, the factory's 2 x 3 tiles unless told otherwise; buys three patches of it."""
+    """Plan a scene, by default of 2 x 3 tiles, that buys three patches unless a query says otherwise."""
     options: dict[str, Any] = {"price_list": "acme", "max_patches": 3} | query
     answer = client.post("/v1/plans", content=body or make_geotiff(), headers=TIFF, params=options)
     assert answer.status_code == 201, answer.text
@@ -53,7 +53,7 @@ def plan_scene(client: TestClient, body: bytes | None = None, **query: Any) -> P
 
 
 def buy(client: TestClient, plan: Planned, patches: int | None = None) -> str:
-    """Order a plan, deliver its first `patches` patches (all unless told) and return the order's id."""
+    """Order a plan, deliver its first `patches` patches, by default all, and return the order's id."""
     order = str(place(client, plan).json()["id"])
     for where in plan.bought[:patches]:
         assert deliver(client, order, *where).status_code == 201
@@ -67,7 +67,7 @@ def place(client: TestClient, plan: Planned, key: str | None = None, **body: Any
 
 
 def deliver(client: TestClient, order: str, tile: int, patch: int, body: bytes | None = None) -> Any:
-    """Send a patch: its own GeoTIFF unless told otherwise."""
+    """Deliver a patch: its own GeoTIFF, or another body."""
     path = f"/v1/orders/{order}/tiles/{tile}/patches/{patch}"
     return client.put(path, content=make_patch(tile, patch) if body is None else body, headers=TIFF)
 
@@ -86,25 +86,25 @@ def recorded_status(database: Database, order: str) -> str:
 
 
 def usage(client: TestClient, budget: str) -> Json:
-    """Amounts of a budget: held, spent, available."""
+    """Return the held, spent and available amount of a budget."""
     answer = client.get(f"/v1/budgets/{budget}/usage").json()
     return {name: answer[name]["amount"] for name in ("held", "spent", "available")}
 
 
 def movements(database: Database) -> list[tuple[str, int, str]]:
-    """Kind, amount and the word before the colon of every reference, in order."""
+    """Return kind, amount and first word of the reference of every ledger entry, in order."""
     with database.sessions() as session:
         rows = session.execute(text("SELECT kind, amount, reference FROM ledger.transfer ORDER BY seq")).all()
     return [(row.kind, row.amount, row.reference.partition(":")[0]) for row in rows]
 
 
 def code(answer: Any) -> tuple[int, str]:
-    """Status and problem code of a refusal."""
+    """Return the status and the problem code of a refusal."""
     return answer.status_code, answer.json()["type"].removeprefix("/problems/")
 
 
 def status(answer: Any) -> int:
-    """Status of an answer."""
+    """Return the status of an answer."""
     return int(answer.status_code)
 
 
@@ -125,7 +125,7 @@ def race(runners: int, run: Callable[[], int]) -> list[int]:
 
 
 def waiting_connections(database: Database) -> int:
-    """How many of the test database's other connections sit in an open transaction."""
+    """Count the test database's other connections that sit in an open transaction."""
     query = """SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND state LIKE 'idle in transaction%'"""
     with database.sessions() as session:

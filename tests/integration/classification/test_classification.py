@@ -1,4 +1,4 @@
-"""Labels of an order's tiles: from both streams where patches came, from low resolution elsewhere."""
+"""Classifications of orders: both streams label tiles with patches, low resolution labels the others."""
 
 from pathlib import Path
 from typing import Any
@@ -39,13 +39,13 @@ def pixels_of(geotiff: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return pixels
 
 
-def test_labels_are_what_the_networks_say_of_the_delivered_pixels(
+def test_classification_labels_are_the_networks_output_for_the_delivered_pixels(
     client: TestClient, bundle_folder: Path
 ) -> None:
     plan = plan_scene(client)
     answer = classify(client, buy(client, plan)).json()
 
-    # The same, by hand: tiles cut from the scene, patches laid where the paper's grid has them.
+    # The same by hand: cut tiles from the scene and lay patches into the paper's grid.
     scene = make_pixels()
     lr = np.stack(
         [scene[:, 8 * (t // 3) : 8 * (t // 3) + 8, 8 * (t % 3) : 8 * (t % 3) + 8] for t in range(6)]
@@ -63,7 +63,7 @@ def test_labels_are_what_the_networks_say_of_the_delivered_pixels(
     assert [tile["lr_confidence"] for tile in answer["tiles"]] == pytest.approx(alone.max(axis=1), abs=2e-6)
 
 
-def test_tiles_without_a_patch_get_the_label_of_low_resolution(client: TestClient) -> None:
+def test_classification_labels_tiles_without_a_patch_from_low_resolution(client: TestClient) -> None:
     plan = plan_scene(client, max_patches=1)
     tiles = classify(client, buy(client, plan)).json()["tiles"]
 
@@ -73,7 +73,7 @@ def test_tiles_without_a_patch_get_the_label_of_low_resolution(client: TestClien
             assert (tile["label"], tile["confidence"]) == (tile["lr_label"], tile["lr_confidence"])
 
 
-def test_tiles_without_data_get_no_label(client: TestClient) -> None:
+def test_classification_leaves_out_tiles_without_data(client: TestClient) -> None:
     pixels = make_pixels()
     pixels[:, :8, 8:16] = 0  # tile 1
     plan = plan_scene(client, make_geotiff(pixels, nodata=0))
@@ -83,7 +83,7 @@ def test_tiles_without_data_get_no_label(client: TestClient) -> None:
     assert answer["summary"]["tiles"] == 5
 
 
-def test_refuses_while_patches_are_missing_and_names_them(client: TestClient) -> None:
+def test_classification_with_missing_patches_is_refused_and_names_them(client: TestClient) -> None:
     plan = plan_scene(client)
     answer = classify(client, buy(client, plan, patches=1))
 
@@ -92,7 +92,7 @@ def test_refuses_while_patches_are_missing_and_names_them(client: TestClient) ->
     assert missing == list(plan.bought[1:])
 
 
-def test_labels_what_came_when_that_is_allowed(client: TestClient) -> None:
+def test_partial_classification_uses_the_delivered_patches(client: TestClient) -> None:
     plan = plan_scene(client)
     answer = classify(client, buy(client, plan, patches=1), allow_partial=True).json()
 
@@ -102,7 +102,7 @@ def test_labels_what_came_when_that_is_allowed(client: TestClient) -> None:
     assert answer["provenance"]["deliveries"] == 1
 
 
-def test_the_answer_is_kept_and_shown_again(client: TestClient) -> None:
+def test_classification_is_stored_and_shown_again(client: TestClient) -> None:
     made = classify(client, buy(client, plan_scene(client)))
     kept = client.get(made.headers["location"])
 
@@ -111,7 +111,7 @@ def test_the_answer_is_kept_and_shown_again(client: TestClient) -> None:
     assert made.json()["complete"] is True
 
 
-def test_says_what_it_was_made_from(client: TestClient) -> None:
+def test_classification_provenance_extends_that_of_the_plan(client: TestClient) -> None:
     plan = plan_scene(client)
     order = buy(client, plan)
     provenance = classify(client, order).json()["provenance"]
@@ -122,7 +122,7 @@ def test_says_what_it_was_made_from(client: TestClient) -> None:
     assert len(provenance["deliveries_sha256"]) == 64
 
 
-def test_the_same_order_gives_the_same_labels_in_batches_of_any_size(
+def test_classification_is_the_same_in_batches_of_any_size(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = buy(client, plan_scene(client))
@@ -138,7 +138,7 @@ def test_the_same_order_gives_the_same_labels_in_batches_of_any_size(
     )
 
 
-def test_an_idempotency_key_makes_one_classification(client: TestClient) -> None:
+def test_repeated_key_makes_one_classification(client: TestClient) -> None:
     order = buy(client, plan_scene(client))
     headers = {"Idempotency-Key": "label it once"}
 
@@ -149,13 +149,13 @@ def test_an_idempotency_key_makes_one_classification(client: TestClient) -> None
     assert first.json() == second.json()
 
 
-def test_the_body_may_be_left_out(client: TestClient) -> None:
+def test_classification_needs_no_body(client: TestClient) -> None:
     order = buy(client, plan_scene(client))
 
     assert client.post(f"/v1/orders/{order}/classification").status_code == 201
 
 
-def test_another_bundle_does_not_label_what_was_bought_for_this_one(
+def test_classification_with_another_bundle_is_refused(
     client: TestClient, settings: Settings, tmp_path: Path
 ) -> None:
     order = buy(client, plan_scene(client))
@@ -168,7 +168,7 @@ def test_another_bundle_does_not_label_what_was_bought_for_this_one(
     assert code(answer) == (409, "bundle-changed")
 
 
-def test_nobody_sees_another_workspaces_labels(client: TestClient, database: Database) -> None:
+def test_classification_of_another_workspace_is_not_found(client: TestClient, database: Database) -> None:
     order = buy(client, plan_scene(client))
     made = classify(client, order).json()["id"]
     with database.sessions.begin() as session:

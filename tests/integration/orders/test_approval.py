@@ -1,6 +1,6 @@
-"""Orders above `approval_above` wait for a second key, which decides once."""
+"""Approval: an order above `approval_above` waits for another key, which decides once."""
 
-from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,8 +13,6 @@ from service.database.engine import Database
 from tests.support.ordering import Json, code, deliver, open_budget, place, race, status, usage
 from tests.support.orders import BOUGHT, Planned
 
-Decide = Callable[..., object]
-
 
 @pytest.fixture
 def budget(client: TestClient) -> str:
@@ -23,7 +21,7 @@ def budget(client: TestClient) -> str:
 
 @pytest.fixture
 def colleague(database: Database, workspace_id: UUID) -> Json:
-    """Headers with another key of the same workspace."""
+    """Return headers with another key of the same workspace."""
     with database.sessions.begin() as session:
         key = create_key(session, session.get_one(Workspace, workspace_id), "colleague")
     return {"Authorization": f"Bearer {key}"}
@@ -31,13 +29,13 @@ def colleague(database: Database, workspace_id: UUID) -> Json:
 
 def decide(
     client: TestClient, order: str, headers: Json | None = None, decision: str = "approve", **more: str
-):  # type: ignore[no-untyped-def]  # an httpx answer
+) -> Any:
     return client.post(
         f"/v1/orders/{order}/approval", json={"decision": decision} | more, headers=headers or {}
     )
 
 
-def test_an_order_above_the_amount_is_held_with_its_money(
+def test_order_above_the_approval_amount_is_held_with_its_money(
     client: TestClient, plan: Planned, budget: str
 ) -> None:
     placed = place(client, plan).json()
@@ -48,18 +46,20 @@ def test_an_order_above_the_amount_is_held_with_its_money(
     assert usage(client, budget)["held"] == "10.00"
 
 
-def test_an_order_of_just_the_amount_needs_nobody(client: TestClient, plan: Planned) -> None:
+def test_order_of_exactly_the_approval_amount_is_accepted(client: TestClient, plan: Planned) -> None:
     open_budget(client, approval_above={"amount": "10.00", "currency": "USD"})
 
     assert place(client, plan).json()["status"] == "accepted"
 
 
-def test_a_held_order_takes_no_deliveries(client: TestClient, order: str, budget: str) -> None:
+def test_delivery_against_a_held_order_is_refused(client: TestClient, order: str, budget: str) -> None:
     assert code(deliver(client, order, *BOUGHT[0])) == (409, "approval-required")
     assert usage(client, budget)["spent"] == "0.00"
 
 
-def test_another_key_approves_and_is_named(client: TestClient, order: str, colleague: Json) -> None:
+def test_approval_by_another_key_is_accepted_and_recorded(
+    client: TestClient, order: str, colleague: Json
+) -> None:
     answer = decide(client, order, colleague, note="within this year's plan")
 
     assert (answer.status_code, answer.json()["status"]) == (200, "accepted")
@@ -70,7 +70,7 @@ def test_another_key_approves_and_is_named(client: TestClient, order: str, colle
     assert deliver(client, order, *BOUGHT[0]).status_code == 201
 
 
-def test_another_key_rejects_and_the_money_is_free(
+def test_rejection_by_another_key_releases_the_money(
     client: TestClient, order: str, colleague: Json, plan: Planned, budget: str
 ) -> None:
     answer = decide(client, order, colleague, "reject")
@@ -83,12 +83,12 @@ def test_another_key_rejects_and_the_money_is_free(
 
 
 @pytest.mark.parametrize("decision", ["approve", "reject"])
-def test_who_ordered_does_not_decide(client: TestClient, order: str, decision: str) -> None:
+def test_decision_by_the_ordering_key_is_refused(client: TestClient, order: str, decision: str) -> None:
     assert code(decide(client, order, None, decision)) == (403, "self-approval")
     assert client.get(f"/v1/orders/{order}").json()["status"] == "held"
 
 
-def test_an_order_is_decided_once(client: TestClient, order: str, colleague: Json) -> None:
+def test_second_decision_is_refused(client: TestClient, order: str, colleague: Json) -> None:
     decide(client, order, colleague)
 
     answer = decide(client, order, colleague, "reject")
@@ -112,18 +112,24 @@ def test_racing_decisions_decide_once(client: TestClient, order: str, colleague:
     assert usage(client, budget)["held"] == ("10.00" if steps[-1]["status"] == "accepted" else "0.00")
 
 
-def test_who_ordered_may_still_cancel(client: TestClient, order: str, budget: str, colleague: Json) -> None:
+def test_held_order_can_be_cancelled_by_the_ordering_key(
+    client: TestClient, order: str, budget: str, colleague: Json
+) -> None:
     assert client.post(f"/v1/orders/{order}/cancel").json()["status"] == "user_cancelled"
     assert usage(client, budget)["held"] == "0.00"
     assert code(decide(client, order, colleague)) == (409, "order-not-held")
 
 
 @pytest.mark.parametrize("body", [{}, {"decision": "maybe"}, {"decision": "approve", "note": ""}])
-def test_a_decision_is_one_of_two_words(client: TestClient, order: str, colleague: Json, body: Json) -> None:
+def test_decision_with_an_invalid_body_is_refused(
+    client: TestClient, order: str, colleague: Json, body: Json
+) -> None:
     assert client.post(f"/v1/orders/{order}/approval", json=body, headers=colleague).status_code == 422
 
 
-def test_a_strangers_key_decides_nothing(client: TestClient, database: Database, order: str) -> None:
+def test_decision_by_another_workspace_is_not_found(
+    client: TestClient, database: Database, order: str
+) -> None:
     with database.sessions.begin() as session:
         stranger = create_key(session, create_workspace(session, "stranger"), "theirs")
 
@@ -132,7 +138,7 @@ def test_a_strangers_key_decides_nothing(client: TestClient, database: Database,
     assert code(answer) == (404, "not-found")
 
 
-def test_the_key_that_ordered_is_on_record(database: Database, order: str) -> None:
+def test_order_records_the_ordering_key(database: Database, order: str) -> None:
     with database.sessions() as session:
         query = text('SELECT o.key_id = k.id FROM "order" o CROSS JOIN api_key k WHERE o.id = :id')
         assert session.execute(query, {"id": order}).scalar_one()

@@ -1,4 +1,4 @@
-"""Which budget pays for an order, and that racing orders never hold more than it has."""
+"""Budgets of orders: which one pays, and that racing orders never hold more than it has."""
 
 from uuid import UUID
 
@@ -11,7 +11,9 @@ from tests.support.ordering import code, open_budget, place, race, status, usage
 from tests.support.orders import Planned, make_plan
 
 
-def test_refuses_what_the_budget_cannot_pay_and_leaves_no_trace(client: TestClient, plan: Planned) -> None:
+def test_order_above_the_available_amount_is_refused_without_a_trace(
+    client: TestClient, plan: Planned
+) -> None:
     poor = open_budget(client, "9.99")
 
     answer = place(client, plan)
@@ -25,9 +27,7 @@ def test_refuses_what_the_budget_cannot_pay_and_leaves_no_trace(client: TestClie
     assert usage(client, poor) == {"held": "0.00", "spent": "0.00", "available": "9.99"}
 
 
-def test_a_refused_order_can_be_repeated_under_its_key_once_there_is_money(
-    client: TestClient, plan: Planned
-) -> None:
+def test_refused_order_can_be_repeated_under_its_key(client: TestClient, plan: Planned) -> None:
     open_budget(client, "1.00", name="small")
     assert place(client, plan, key="try and try again").status_code == 402
 
@@ -45,7 +45,7 @@ def test_a_refused_order_can_be_repeated_under_its_key_once_there_is_money(
         (["USD", "USD"], (422, "budget-ambiguous")),
     ],
 )
-def test_asks_for_the_budget_when_it_cannot_be_told(
+def test_order_without_a_budget_is_refused_unless_one_fits(
     client: TestClient, plan: Planned, budgets: list[str], expected: tuple[int, str]
 ) -> None:
     for number, currency in enumerate(budgets):
@@ -57,14 +57,16 @@ def test_asks_for_the_budget_when_it_cannot_be_told(
     assert "/v1/budgets" in answer.json()["detail"] or "`budget`" in answer.json()["detail"]
 
 
-def test_takes_the_only_budget_of_the_plans_currency(client: TestClient, plan: Planned, budget: str) -> None:
+def test_order_without_a_budget_takes_the_only_one_of_its_currency(
+    client: TestClient, plan: Planned, budget: str
+) -> None:
     open_budget(client, currency="EUR", name="other")
 
     assert place(client, plan).json()["budget"] == budget
 
 
 @pytest.mark.usefixtures("budget")
-def test_refuses_a_budget_in_another_currency(client: TestClient, plan: Planned) -> None:
+def test_order_with_a_budget_in_another_currency_is_refused(client: TestClient, plan: Planned) -> None:
     euros = open_budget(client, currency="EUR", name="other")
 
     assert code(place(client, plan, budget=euros)) == (422, "budget-currency")

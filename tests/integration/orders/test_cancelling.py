@@ -1,4 +1,4 @@
-"""Orders cancelled: what comes back, what stays settled, and that the plan is free again."""
+"""Cancellation: the released and the settled money, and a second order of the plan."""
 
 from fastapi.testclient import TestClient
 
@@ -6,7 +6,7 @@ from tests.support.ordering import code, deliver, place, usage
 from tests.support.orders import BOUGHT, Planned
 
 
-def test_cancelling_releases_everything_that_was_not_delivered(
+def test_cancelling_releases_the_money_of_undelivered_patches(
     client: TestClient, plan: Planned, budget: str
 ) -> None:
     order = place(client, plan).json()["id"]
@@ -33,7 +33,7 @@ def test_cancelling_again_changes_nothing(client: TestClient, plan: Planned, bud
     assert usage(client, budget) == {"held": "0.00", "spent": "0.00", "available": "100.00"}
 
 
-def test_a_complete_order_cannot_be_cancelled(client: TestClient, plan: Planned, budget: str) -> None:
+def test_cancelling_a_complete_order_is_refused(client: TestClient, plan: Planned, budget: str) -> None:
     order = place(client, plan).json()["id"]
     for tile, patch in BOUGHT:
         deliver(client, order, tile, patch)
@@ -42,7 +42,7 @@ def test_a_complete_order_cannot_be_cancelled(client: TestClient, plan: Planned,
     assert usage(client, budget) == {"held": "0.00", "spent": "10.00", "available": "90.00"}
 
 
-def test_a_plan_has_one_order_until_that_is_cancelled(client: TestClient, plan: Planned, budget: str) -> None:
+def test_cancelling_lets_the_plan_be_ordered_again(client: TestClient, plan: Planned, budget: str) -> None:
     first = place(client, plan).json()
 
     refused = place(client, plan)

@@ -1,4 +1,4 @@
-"""Delivering patches: checked, stored and paid once, whatever order they come in."""
+"""Deliveries of patches: checked, stored and paid once, in any order."""
 
 import hashlib
 from typing import Any
@@ -26,14 +26,12 @@ SNAPSHOT = """
 
 
 def written(database: Database) -> tuple[Any, ...]:
-    """How much is written in the tables that a delivery touches."""
+    """Return the row counts and statuses of the tables that a delivery writes."""
     with database.sessions() as session:
         return tuple(session.execute(text(SNAPSHOT)).one())
 
 
-def test_a_delivery_is_stored_and_paid(
-    client: TestClient, order: str, budget: str, settings: Settings
-) -> None:
+def test_delivery_is_stored_and_paid(client: TestClient, order: str, budget: str, settings: Settings) -> None:
     body = make_patch(0, 6)
     answer = deliver(client, order, 0, 6, body)
     receipt = answer.json()
@@ -48,7 +46,7 @@ def test_a_delivery_is_stored_and_paid(
     assert usage(client, budget) == {"held": "6.67", "spent": "3.33", "available": "90.00"}
 
 
-def test_the_same_bytes_again_give_the_same_receipt_and_are_paid_once(
+def test_repeated_delivery_gives_the_same_receipt_and_is_paid_once(
     client: TestClient, order: str, database: Database
 ) -> None:
     first = deliver(client, order, 0, 6)
@@ -59,7 +57,9 @@ def test_the_same_bytes_again_give_the_same_receipt_and_are_paid_once(
     assert written(database) == before
 
 
-def test_other_bytes_never_replace_a_delivery(client: TestClient, order: str, database: Database) -> None:
+def test_delivery_of_another_file_never_replaces_the_first(
+    client: TestClient, order: str, database: Database
+) -> None:
     deliver(client, order, 0, 6)
     before = written(database)
     answer = deliver(client, order, 0, 6, make_patch(0, 6, seed=99))
@@ -83,7 +83,7 @@ def test_other_bytes_never_replace_a_delivery(client: TestClient, order: str, da
         pytest.param((0, 0), make_patch(0, 0)[:-200], (422, "damaged-tiff"), id="cut short"),
     ],
 )
-def test_a_refused_file_leaves_no_trace(
+def test_refused_delivery_leaves_no_trace(
     client: TestClient,
     order: str,
     database: Database,
@@ -97,7 +97,7 @@ def test_a_refused_file_leaves_no_trace(
     assert written(database) == before
 
 
-def test_says_how_far_off_a_misplaced_file_is(client: TestClient, order: str) -> None:
+def test_misplaced_delivery_is_refused_with_its_offset(client: TestClient, order: str) -> None:
     problem = deliver(client, order, 0, 0, make_patch(0, 0, east_m=40)).json()
 
     # The patch lies 40 m west of where the file is.
@@ -105,7 +105,7 @@ def test_says_how_far_off_a_misplaced_file_is(client: TestClient, order: str) ->
     assert problem["offset_m"]["dy"] == pytest.approx(0, abs=0.2)
 
 
-def test_a_larger_file_may_be_sent_for_every_patch_it_covers(
+def test_larger_file_can_be_delivered_for_each_patch_it_covers(
     client: TestClient, order: str, database: Database
 ) -> None:
     wide = make_patch(0, 0, margin_px=32)
@@ -117,7 +117,7 @@ def test_a_larger_file_may_be_sent_for_every_patch_it_covers(
     assert len(pixels) == 2
 
 
-def test_another_orders_patch_is_not_taken(
+def test_delivery_of_another_orders_patch_is_refused(
     client: TestClient, order: str, database: Database, workspace_id: UUID, settings: Settings
 ) -> None:
     with database.sessions.begin() as session:
@@ -130,7 +130,9 @@ def test_another_orders_patch_is_not_taken(
     assert written(database) == before
 
 
-def test_a_cancelled_order_takes_nothing(client: TestClient, order: str, database: Database) -> None:
+def test_delivery_against_a_cancelled_order_is_refused(
+    client: TestClient, order: str, database: Database
+) -> None:
     client.post(f"/v1/orders/{order}/cancel")
     before = written(database)
 
@@ -141,7 +143,9 @@ def test_a_cancelled_order_takes_nothing(client: TestClient, order: str, databas
 @pytest.mark.parametrize(
     "media_type", ["image/png", "multipart/form-data; boundary=x", "application/json", None]
 )
-def test_only_the_raw_file_is_taken(client: TestClient, order: str, media_type: str | None) -> None:
+def test_delivery_of_another_media_type_is_refused(
+    client: TestClient, order: str, media_type: str | None
+) -> None:
     headers = {} if media_type is None else {"Content-Type": media_type}
     answer = client.put(f"/v1/orders/{order}/tiles/0/patches/0", content=make_patch(0, 0), headers=headers)
 
@@ -149,13 +153,13 @@ def test_only_the_raw_file_is_taken(client: TestClient, order: str, media_type: 
 
 
 @pytest.mark.parametrize("media_type", ["image/tiff; application=geotiff", "application/octet-stream"])
-def test_the_raw_file_goes_by_several_names(client: TestClient, order: str, media_type: str) -> None:
+def test_delivery_accepts_both_media_types(client: TestClient, order: str, media_type: str) -> None:
     path = f"/v1/orders/{order}/tiles/0/patches/0"
 
     assert client.put(path, content=make_patch(0, 0), headers={"Content-Type": media_type}).status_code == 201
 
 
-def test_racing_uploads_of_one_patch_are_paid_once(
+def test_racing_deliveries_of_one_patch_are_paid_once(
     client: TestClient, order: str, budget: str, database: Database
 ) -> None:
     answers = race(8, lambda: status(deliver(client, order, 0, 0)))
@@ -165,7 +169,7 @@ def test_racing_uploads_of_one_patch_are_paid_once(
     assert written(database)[0] == 1
 
 
-def test_racing_different_files_for_one_patch_keep_one(client: TestClient, order: str, budget: str) -> None:
+def test_racing_deliveries_of_different_files_keep_one(client: TestClient, order: str, budget: str) -> None:
     bodies = [make_patch(0, 0, seed=seed) for seed in range(4)]
 
     answers = race(4, lambda: status(deliver(client, order, 0, 0, bodies.pop())))
@@ -174,7 +178,7 @@ def test_racing_different_files_for_one_patch_keep_one(client: TestClient, order
     assert usage(client, budget)["spent"] == "3.33"
 
 
-def test_racing_uploads_of_all_patches_complete_the_order_once(
+def test_racing_deliveries_of_all_patches_complete_the_order_once(
     client: TestClient, order: str, budget: str
 ) -> None:
     waiting = list(BOUGHT)
@@ -187,7 +191,7 @@ def test_racing_uploads_of_all_patches_complete_the_order_once(
     assert usage(client, budget) == {"held": "0.00", "spent": "10.00", "available": "90.00"}
 
 
-def test_a_cancellation_racing_deliveries_spends_or_releases_every_cent(
+def test_cancellation_racing_deliveries_spends_or_releases_every_cent(
     client: TestClient, order: str, budget: str
 ) -> None:
     waiting = list(BOUGHT)
@@ -205,7 +209,7 @@ def test_a_cancellation_racing_deliveries_spends_or_releases_every_cent(
 
 
 @pytest.mark.parametrize("delivery_order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
-def test_what_a_patch_costs_does_not_depend_on_when_it_comes(
+def test_share_of_a_patch_does_not_depend_on_the_delivery_order(
     client: TestClient, order: str, delivery_order: tuple[int, ...]
 ) -> None:
     for index in delivery_order:
@@ -217,7 +221,7 @@ def test_what_a_patch_costs_does_not_depend_on_when_it_comes(
     assert shares == [allocate(cents(10_00), 3, rank).minor for rank in range(3)]
 
 
-def test_every_payment_names_its_delivery(client: TestClient, order: str, database: Database) -> None:
+def test_payment_entry_names_its_delivery(client: TestClient, order: str, database: Database) -> None:
     for tile, patch in BOUGHT:
         deliver(client, order, tile, patch)
 
@@ -227,7 +231,7 @@ def test_every_payment_names_its_delivery(client: TestClient, order: str, databa
     assert references == [f"delivery:{order}/{tile}/{patch}" for tile, patch in BOUGHT]
 
 
-def test_no_connection_waits_for_a_file_to_be_decoded(
+def test_delivery_holds_no_connection_while_its_file_is_decoded(
     client: TestClient, order: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
@@ -242,7 +246,7 @@ def test_no_connection_waits_for_a_file_to_be_decoded(
     assert seen == [0]
 
 
-def test_nobody_unknown_gets_to_upload(client: TestClient, order: str) -> None:
+def test_delivery_with_an_unknown_key_is_refused(client: TestClient, order: str) -> None:
     answer = client.put(
         f"/v1/orders/{order}/tiles/0/patches/0",
         content=make_patch(0, 0),

@@ -1,4 +1,4 @@
-"""Deliveries priced differently from the plan: inside the hold, beyond it, and what completion gives back."""
+"""Deliveries at another price than planned: within the hold, above it, and the release at completion."""
 
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ def budget(client: TestClient) -> str:
 
 
 def deliver(client: TestClient, order: str, index: int, headers: Json | None = None, **query: Any) -> Any:
-    """Send the order's patch `index`, with its price."""
+    """Deliver the order's patch `index` with query parameters, such as its price."""
     tile, patch = BOUGHT[index]
     path = f"/v1/orders/{order}/tiles/{tile}/patches/{patch}"
     return client.put(path, content=make_patch(tile, patch), headers=TIFF | (headers or {}), params=query)
@@ -35,7 +35,7 @@ def amounts(client: TestClient, order: str) -> dict[str, str]:
     return {name: shown[name]["amount"] for name in ("total", "held", "settled", "released")}
 
 
-def test_a_lower_price_is_settled_and_the_difference_stays_held(
+def test_lower_price_is_settled_and_the_difference_stays_held(
     client: TestClient, order: str, budget: str
 ) -> None:
     receipt = deliver(client, order, 0, price="1.33")
@@ -48,12 +48,12 @@ def test_a_lower_price_is_settled_and_the_difference_stays_held(
 
 
 @pytest.mark.parametrize("prices", [("1.00", None, None), (None, None, "0.00"), ("0.01", "0.02", "0.03")])
-def test_a_complete_order_gives_back_what_it_cost_less(
+def test_complete_order_releases_the_difference_to_its_planned_cost(
     client: TestClient, order: str, budget: str, prices: tuple[str | None, ...]
 ) -> None:
     shares = ("3.33", "3.33", "3.34")
     for index, price in enumerate(prices):
-        query = {} if price is None else {"price": price}
+        query: Json = {} if price is None else {"price": price}
         assert deliver(client, order, index, **query).status_code == 201
 
     paid = sum(round(100 * float(price or share)) for price, share in zip(prices, shares, strict=True))
@@ -67,7 +67,7 @@ def test_a_complete_order_gives_back_what_it_cost_less(
     assert usage(client, budget)["held"] == "0.00"
 
 
-def test_a_higher_price_takes_what_the_others_do_not_need(
+def test_higher_price_uses_the_hold_beyond_the_other_shares(
     client: TestClient, order: str, budget: str
 ) -> None:
     deliver(client, order, 0, price="1.33")  # leaves 2.00 more than the two others' shares
@@ -81,7 +81,7 @@ def test_a_higher_price_takes_what_the_others_do_not_need(
     assert usage(client, budget) == {"held": "0.00", "spent": "10.00", "available": "10.00"}
 
 
-def test_a_price_beyond_the_hold_is_refused_with_what_is_missing(
+def test_price_above_the_hold_is_refused_with_the_missing_amount(
     client: TestClient, order: str, database: Database
 ) -> None:
     deliver(client, order, 0, price="1.33")
@@ -97,7 +97,7 @@ def test_a_price_beyond_the_hold_is_refused_with_what_is_missing(
     assert client.get(f"/v1/orders/{order}").json()["counts"]["delivered"] == 1
 
 
-def test_an_accepted_price_is_held_by_an_entry_of_its_own(
+def test_accepted_price_is_held_by_an_entry_of_its_own(
     client: TestClient, order: str, budget: str, database: Database
 ) -> None:
     answer = deliver(client, order, 1, price="9.33", accept_price=True)
@@ -119,7 +119,7 @@ def test_an_accepted_price_is_held_by_an_entry_of_its_own(
     assert usage(client, budget) == {"held": "0.00", "spent": "16.00", "available": "4.00"}
 
 
-def test_what_the_budget_cannot_pay_is_refused_though_accepted(
+def test_accepted_price_above_the_available_amount_is_refused(
     client: TestClient, order: str, database: Database
 ) -> None:
     before = rows(database, "ledger.transfer")
@@ -131,7 +131,7 @@ def test_what_the_budget_cannot_pay_is_refused_though_accepted(
     assert rows(database, "ledger.transfer") == before
 
 
-def test_a_free_order_may_turn_out_to_cost(
+def test_free_order_can_settle_accepted_prices(
     client: TestClient, database: Database, workspace_id: UUID, settings: Settings, budget: str
 ) -> None:
     with database.sessions.begin() as session:
@@ -144,7 +144,7 @@ def test_a_free_order_may_turn_out_to_cost(
     assert usage(client, budget)["spent"] == "3.00"
 
 
-def test_who_ordered_does_not_raise_an_order_above_the_amount_for_approval(
+def test_accepted_price_above_the_approval_amount_needs_another_key(
     client: TestClient, database: Database, workspace_id: UUID, plan: Planned
 ) -> None:
     open_budget(client, "50.00", approval_above={"amount": "12.00", "currency": "USD"})
@@ -160,14 +160,14 @@ def test_who_ordered_does_not_raise_an_order_above_the_amount_for_approval(
 
 
 @pytest.mark.parametrize("price", ["-1", "1,50", "1.001", "", "nan", "1e3"])
-def test_a_price_is_an_amount_of_the_orders_currency(client: TestClient, order: str, price: str) -> None:
+def test_price_that_is_not_an_amount_of_the_currency_is_refused(
+    client: TestClient, order: str, price: str
+) -> None:
     assert deliver(client, order, 0, price=price).status_code == 422
     assert amounts(client, order)["settled"] == "0.00"
 
 
-def test_repeating_a_delivery_repeats_the_receipt_but_not_at_another_price(
-    client: TestClient, order: str, budget: str
-) -> None:
+def test_repeated_delivery_at_another_price_is_refused(client: TestClient, order: str, budget: str) -> None:
     first = deliver(client, order, 0, price="1.33")
 
     again = deliver(client, order, 0, price="1.33")
@@ -179,10 +179,10 @@ def test_repeating_a_delivery_repeats_the_receipt_but_not_at_another_price(
     assert usage(client, budget)["spent"] == "1.33"
 
 
-def test_racing_dear_deliveries_never_take_anothers_share(
+def test_racing_higher_prices_never_use_another_patchs_share(
     client: TestClient, order: str, budget: str
 ) -> None:
-    """2.00 are to spare for one of two that want them."""
+    """The hold has 2.00 to spare, and two deliveries need them."""
     deliver(client, order, 0, price="1.33")
     waiting = [1, 2]
 

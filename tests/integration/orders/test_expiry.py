@@ -1,4 +1,4 @@
-"""Orders expire by the database's clock: what is held comes back, and nothing more is taken."""
+"""Expiry by the database's clock: the hold is released, and deliveries are refused."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -31,14 +31,14 @@ from tests.support.ordering import (
 from tests.support.orders import BOUGHT, Planned, make_plan
 
 
-def test_an_order_says_until_when_it_waits(client: TestClient, order: str, settings: Settings) -> None:
+def test_order_shows_when_it_expires(client: TestClient, order: str, settings: Settings) -> None:
     shown = client.get(f"/v1/orders/{order}").json()
 
     made, ends = (datetime.fromisoformat(shown[name]) for name in ("created_at", "expires_at"))
     assert ends - made == timedelta(days=settings.order_days)
 
 
-def test_an_order_whose_time_is_up_gives_back_what_it_holds(
+def test_overdue_order_shows_its_undelivered_money_as_released(
     client: TestClient, order: str, budget: str, database: Database
 ) -> None:
     deliver(client, order, *BOUGHT[0])
@@ -55,7 +55,7 @@ def test_an_order_whose_time_is_up_gives_back_what_it_holds(
     assert usage(client, budget) == {"held": "0.00", "spent": "3.33", "available": "96.67"}
 
 
-def test_a_late_delivery_is_refused_and_releases_the_money(
+def test_late_delivery_is_refused_and_releases_the_money(
     client: TestClient, order: str, budget: str, database: Database
 ) -> None:
     let_time_pass(database, order)
@@ -68,7 +68,7 @@ def test_a_late_delivery_is_refused_and_releases_the_money(
     assert usage(client, budget) == {"held": "0.00", "spent": "0.00", "available": "100.00"}
 
 
-def test_a_delivery_whose_decoding_took_too_long_is_refused(
+def test_delivery_that_becomes_late_while_it_is_decoded_is_refused(
     client: TestClient, order: str, budget: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slowly(body: bytes, limits: Limits) -> Raster:
@@ -81,7 +81,7 @@ def test_a_delivery_whose_decoding_took_too_long_is_refused(
     assert usage(client, budget)["spent"] == "0.00"
 
 
-def test_cancelling_too_late_finds_it_expired(client: TestClient, order: str, database: Database) -> None:
+def test_cancelling_an_overdue_order_expires_it(client: TestClient, order: str, database: Database) -> None:
     let_time_pass(database, order)
 
     answer = client.post(f"/v1/orders/{order}/cancel")
@@ -89,7 +89,7 @@ def test_cancelling_too_late_finds_it_expired(client: TestClient, order: str, da
     assert (answer.status_code, answer.json()["status"]) == (200, "expired")
 
 
-def test_a_complete_order_does_not_expire(client: TestClient, order: str, database: Database) -> None:
+def test_complete_order_does_not_expire(client: TestClient, order: str, database: Database) -> None:
     for where in BOUGHT:
         deliver(client, order, *where)
     let_time_pass(database, order)
@@ -98,7 +98,7 @@ def test_a_complete_order_does_not_expire(client: TestClient, order: str, databa
     assert client.get(f"/v1/orders/{order}").json()["status"] == "completed"
 
 
-def test_a_held_order_expires_before_it_is_approved(
+def test_approval_of_an_overdue_order_is_refused(
     client: TestClient, plan: Planned, database: Database, workspace_id: UUID
 ) -> None:
     open_budget(client, approval_above={"amount": "1.00", "currency": "USD"})
@@ -117,7 +117,7 @@ def test_a_held_order_expires_before_it_is_approved(
     assert recorded_status(database, order) == "expired"
 
 
-def test_a_plan_may_be_ordered_again_once_its_order_expired(
+def test_plan_of_an_overdue_order_can_be_ordered_again(
     client: TestClient, plan: Planned, order: str, budget: str, database: Database
 ) -> None:
     let_time_pass(database, order)
@@ -130,7 +130,7 @@ def test_a_plan_may_be_ordered_again_once_its_order_expired(
 def test_refused_order_still_expires_the_overdue_one(
     client: TestClient, plan: Planned, order: str, database: Database
 ) -> None:
-    """An expiry is a fact of its own: it does not depend on the request that came first."""
+    """The expiry is a transaction of its own, which the refusal does not roll back."""
     poor = open_budget(client, "1.00", name="poor")
     let_time_pass(database, order)
 
@@ -138,7 +138,7 @@ def test_refused_order_still_expires_the_overdue_one(
     assert recorded_status(database, order) == "expired"
 
 
-def test_the_sweep_ends_every_overdue_order_and_no_other(
+def test_sweep_ends_every_overdue_order_and_no_other(
     client: TestClient, database: Database, workspace_id: UUID, settings: Settings, budget: str
 ) -> None:
     with database.sessions.begin() as session:
@@ -156,7 +156,7 @@ def test_the_sweep_ends_every_overdue_order_and_no_other(
 def test_expiry_racing_deliveries_spends_or_releases_every_cent(
     client: TestClient, order: str, budget: str, database: Database
 ) -> None:
-    """Whoever comes first under the order's lock wins; nothing is both paid and given back."""
+    """The first under the order's lock wins; nothing is both paid and released."""
     waiting = list(BOUGHT)
 
     def run() -> int:
@@ -174,9 +174,7 @@ def test_expiry_racing_deliveries_spends_or_releases_every_cent(
     assert usage(client, budget)["held"] == "0.00"
 
 
-def test_a_sweep_racing_itself_releases_once(
-    client: TestClient, order: str, budget: str, database: Database
-) -> None:
+def test_racing_sweeps_release_once(client: TestClient, order: str, budget: str, database: Database) -> None:
     let_time_pass(database, order)
 
     answers = race(4, lambda: expire_orders(database))
@@ -186,9 +184,7 @@ def test_a_sweep_racing_itself_releases_once(
     assert usage(client, budget)["available"] == "100.00"
 
 
-def test_the_server_ends_overdue_orders_when_it_starts(
-    order: str, database: Database, settings: Settings
-) -> None:
+def test_server_start_expires_overdue_orders(order: str, database: Database, settings: Settings) -> None:
     let_time_pass(database, order)
 
     prepare(settings)
@@ -196,7 +192,7 @@ def test_the_server_ends_overdue_orders_when_it_starts(
     assert recorded_status(database, order) == "expired"
 
 
-def test_an_operator_ends_overdue_orders_by_a_command(
+def test_orders_expire_command_expires_overdue_orders(
     order: str, database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert settings.database_url is not None

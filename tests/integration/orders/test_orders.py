@@ -1,4 +1,4 @@
-"""Orders over HTTP: the hold they take, what they await, how they are listed and who sees them."""
+"""Orders over HTTP: their hold, their awaited patches, their lists and their visibility."""
 
 from uuid import UUID, uuid4
 
@@ -13,7 +13,7 @@ from tests.support.ordering import code, deliver, place, usage
 from tests.support.orders import BOUGHT, Planned, make_patch, make_plan
 
 
-def test_an_order_holds_its_cost_and_says_what_to_send(
+def test_order_holds_its_cost_and_lists_awaited_patches(
     client: TestClient, plan: Planned, budget: str
 ) -> None:
     answer = place(client, plan)
@@ -37,7 +37,7 @@ def test_an_order_holds_its_cost_and_says_what_to_send(
 
 
 @pytest.mark.usefixtures("budget")
-def test_a_footprint_is_where_the_patch_lies(client: TestClient, plan: Planned) -> None:
+def test_footprint_is_the_outline_of_the_patch(client: TestClient, plan: Planned) -> None:
     awaited = place(client, plan).json()["patches"]["awaited"]
 
     for one in awaited:
@@ -51,7 +51,7 @@ def test_a_footprint_is_where_the_patch_lies(client: TestClient, plan: Planned) 
 
 
 @pytest.mark.usefixtures("budget")
-def test_what_an_order_awaits_can_be_sent_where_it_says(client: TestClient, plan: Planned) -> None:
+def test_awaited_patches_can_be_delivered_to_their_upload_links(client: TestClient, plan: Planned) -> None:
     order = place(client, plan).json()
     for one in order["patches"]["awaited"]:
         body = make_patch(one["tile"], one["patch"])
@@ -62,7 +62,7 @@ def test_what_an_order_awaits_can_be_sent_where_it_says(client: TestClient, plan
     assert (order["status"], order["patches"]["awaited"]) == ("completed", [])
 
 
-def test_repeating_the_key_repeats_the_answer_and_holds_once(
+def test_repeated_key_repeats_the_answer_and_holds_once(
     client: TestClient, plan: Planned, budget: str
 ) -> None:
     first = place(client, plan, key="the same key")
@@ -74,14 +74,14 @@ def test_repeating_the_key_repeats_the_answer_and_holds_once(
 
 
 @pytest.mark.usefixtures("budget")
-def test_an_order_needs_an_idempotency_key(client: TestClient, plan: Planned) -> None:
+def test_order_without_an_idempotency_key_is_refused(client: TestClient, plan: Planned) -> None:
     answer = client.post("/v1/orders", json={"plan": str(plan.id)})
 
     assert code(answer) == (400, "idempotency-key-missing")
 
 
 @pytest.mark.usefixtures("budget")
-def test_a_key_belongs_to_one_request(
+def test_order_with_another_requests_key_is_refused(
     client: TestClient, database: Database, workspace_id: UUID, settings: Settings, plan: Planned
 ) -> None:
     place(client, plan, key="the same key")
@@ -92,7 +92,9 @@ def test_a_key_belongs_to_one_request(
 
 
 @pytest.mark.parametrize("field", ["plan", "budget"])
-def test_what_is_not_there_is_not_found(client: TestClient, plan: Planned, budget: str, field: str) -> None:
+def test_order_of_an_unknown_plan_or_budget_is_not_found(
+    client: TestClient, plan: Planned, budget: str, field: str
+) -> None:
     body = {"plan": str(plan.id), "budget": budget} | {field: str(uuid4())}
     answer = client.post("/v1/orders", json=body, headers={"Idempotency-Key": str(uuid4())})
 
@@ -100,7 +102,7 @@ def test_what_is_not_there_is_not_found(client: TestClient, plan: Planned, budge
 
 
 @pytest.mark.usefixtures("budget")
-def test_a_plan_that_buys_nothing_cannot_be_ordered(
+def test_order_of_a_plan_that_buys_nothing_is_refused(
     client: TestClient, database: Database, workspace_id: UUID, settings: Settings
 ) -> None:
     with database.sessions.begin() as session:
@@ -110,7 +112,7 @@ def test_a_plan_that_buys_nothing_cannot_be_ordered(
 
 
 @pytest.mark.usefixtures("budget")
-def test_a_history_tells_every_step(client: TestClient, plan: Planned) -> None:
+def test_statuses_list_every_step(client: TestClient, plan: Planned) -> None:
     order = place(client, plan).json()["id"]
     for tile, patch in BOUGHT:
         deliver(client, order, tile, patch)
@@ -125,7 +127,7 @@ def test_a_history_tells_every_step(client: TestClient, plan: Planned) -> None:
 
 
 @pytest.mark.usefixtures("budget")
-def test_lists_orders_newest_first_in_pages(
+def test_list_of_orders_has_pages_newest_first(
     client: TestClient, database: Database, workspace_id: UUID, settings: Settings
 ) -> None:
     orders = []
@@ -145,7 +147,7 @@ def test_lists_orders_newest_first_in_pages(
 
 
 @pytest.mark.usefixtures("budget")
-def test_nobody_sees_or_moves_another_workspaces_order(
+def test_order_of_another_workspace_is_not_found(
     client: TestClient, database: Database, plan: Planned
 ) -> None:
     order = place(client, plan).json()["id"]
@@ -167,7 +169,7 @@ def test_nobody_sees_or_moves_another_workspaces_order(
     assert client.get(f"/v1/orders/{order}").json()["status"] == "accepted"
 
 
-def test_an_order_writes_what_it_holds_under_its_own_name(
+def test_hold_entry_names_its_order(
     client: TestClient, database: Database, plan: Planned, budget: str
 ) -> None:
     order = place(client, plan).json()["id"]

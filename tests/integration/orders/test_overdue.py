@@ -1,4 +1,4 @@
-"""Overdue orders: every view shows them as expired and their money as available, before the ledger entry."""
+"""Overdue orders: every view shows them as expired and their money as available before the ledger entry."""
 
 import logging
 import time
@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from service.app import create_app
 from service.dashboard.page import read_page
 from service.database.engine import Database
-from service.orders import expiry
+from service.orders import ending, expiry
 from service.orders.expiry import expire_orders
 from service.settings import Settings
 from tests.support.databases import rows
@@ -39,14 +39,14 @@ PATIENCE_SECONDS = 60
 
 @pytest.fixture
 def overdue(client: TestClient, order: str, database: Database) -> str:
-    """An order of 10.00 with one patch of 3.33 delivered, whose time is up and which no sweep has ended."""
+    """Return an overdue order of 10.00, of which 3.33 are delivered, that no sweep has ended."""
     assert deliver(client, order, *BOUGHT[0]).status_code == 201
     let_time_pass(database, order)
     return order
 
 
 def every_view(client: TestClient, database: Database, workspace_id: UUID, order: str) -> Json:
-    """What each view of orders and budgets shows."""
+    """Return the content of each view of orders and budgets."""
     budget = client.get(f"/v1/orders/{order}").json()["budget"]
     paths = (
         f"/v1/orders/{order}", "/v1/orders", f"/v1/orders/{order}/statuses", "/v1/budgets",
@@ -109,7 +109,7 @@ def test_usage_beyond_the_limit_is_the_same_before_and_after_the_sweep(
     enforcement: str,
     available: str,
 ) -> None:
-    """What was let through beyond a limit is taken back first; only the rest becomes available."""
+    """Use above the limit is taken back first; only the rest becomes available."""
     budget = open_budget(client, "10.00" if enforcement == "warn" else "13.33", enforcement=enforcement)
     with database.sessions.begin() as session:
         dear = make_plan(session, workspace_id, settings.blobs, seed=1, cost_minor=10_00)
@@ -168,7 +168,7 @@ def test_charge_can_use_the_money_of_an_overdue_order(
     assert usage(client, budget) == {"held": "0.00", "spent": "2.00", "available": "8.00"}
 
 
-def test_strangers_request_leaves_an_overdue_order_to_its_workspace(
+def test_request_with_an_unknown_key_expires_nothing(
     client: TestClient, overdue: str, database: Database
 ) -> None:
     answer = client.post(f"/v1/orders/{overdue}/cancel", headers={"Authorization": "Bearer nobody"})
@@ -191,7 +191,7 @@ def test_order_that_cannot_be_expired_does_not_keep_others_from_expiring(
     stuck, late = (place(client, plan, budget=budget).json()["id"] for plan in plans)
     for order in (stuck, late):
         let_time_pass(database, order)
-    end = expiry.end_order
+    end = ending.end_order
 
     def end_the_other(session: Any, order: Any, *rest: Any, **named: Any) -> None:
         if str(order.id) == stuck:

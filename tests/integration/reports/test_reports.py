@@ -1,4 +1,4 @@
-"""The savings report agrees with the plans it sums and with the ledger, to the cent."""
+"""Reports of savings and spending, which agree with the plans and with the ledger to the cent."""
 
 import csv
 import io
@@ -37,13 +37,13 @@ def amount(money: Json) -> Decimal:
     return Decimal(money["amount"])
 
 
-def test_nothing_ordered_is_nothing_saved(client: TestClient) -> None:
+def test_savings_without_an_order_are_empty(client: TestClient) -> None:
     plan_scene(client)
 
     assert report(client) == {}
 
 
-def test_a_complete_order_settles_its_cost_and_realises_its_saving(client: TestClient) -> None:
+def test_savings_of_a_complete_order_are_realised(client: TestClient) -> None:
     plan = plan_scene(client)
     order = buy(client, plan)
 
@@ -63,7 +63,7 @@ def test_a_complete_order_settles_its_cost_and_realises_its_saving(client: TestC
     assert all("every patch" in saving["baseline"] for saving in entry["savings"].values())
 
 
-def test_settled_is_the_sum_of_the_ledgers_settle_entries(client: TestClient, database: Database) -> None:
+def test_savings_settled_is_the_sum_of_the_settle_entries(client: TestClient, database: Database) -> None:
     buy(client, plan_scene(client))
     buy(client, plan_scene(client, max_patches=5), patches=2)
     cancelled = buy(client, plan_scene(client, max_patches=4), patches=3)
@@ -79,7 +79,7 @@ def test_settled_is_the_sum_of_the_ledgers_settle_entries(client: TestClient, da
     assert set(settled) == {"EUR", "USD"}
 
 
-def test_a_cancelled_order_saves_nothing(client: TestClient) -> None:
+def test_savings_of_a_cancelled_order_are_zero(client: TestClient) -> None:
     order = buy(client, plan_scene(client), patches=1)
     client.post(f"/v1/orders/{order}/cancel")
 
@@ -93,7 +93,7 @@ def test_a_cancelled_order_saves_nothing(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("query", "headers"), [("?format=csv", {}), ("", {"Accept": "text/csv"})], ids=["by query", "by Accept"]
 )
-def test_csv_has_the_same_figures_order_by_order(
+def test_savings_csv_has_the_same_figures_order_by_order(
     client: TestClient, query: str, headers: dict[str, str]
 ) -> None:
     orders = [buy(client, plan_scene(client)), buy(client, plan_scene(client, max_patches=2), patches=1)]
@@ -114,7 +114,7 @@ def test_csv_has_the_same_figures_order_by_order(
     assert [row["realised_saving"] for row in rows] == [entry["savings"]["realised"]["amount"], ""]
 
 
-def test_the_lines_of_the_report_are_pages_that_new_orders_do_not_move(client: TestClient) -> None:
+def test_pages_of_order_savings_do_not_move_with_new_orders(client: TestClient) -> None:
     orders = [buy(client, plan_scene(client, max_patches=n)) for n in (1, 2, 3)]
     first = client.get("/v1/reports/savings/orders?limit=2").json()
 
@@ -128,7 +128,9 @@ def test_the_lines_of_the_report_are_pages_that_new_orders_do_not_move(client: T
     assert amount(line["savings"]["realised"]) == amount(line["baseline"]) - amount(line["settled"])
 
 
-def test_what_a_line_rests_on_can_be_had_byte_for_byte(client: TestClient, database: Database) -> None:
+def test_order_savings_lead_to_the_scene_the_patch_and_the_bill(
+    client: TestClient, database: Database
+) -> None:
     plan = plan_scene(client)
     order = buy(client, plan, patches=1)
     tile, patch = plan.bought[0]
@@ -152,13 +154,13 @@ def test_what_a_line_rests_on_can_be_had_byte_for_byte(client: TestClient, datab
 
 
 def table(answer: Any) -> list[Json]:
-    """The rows of a Parquet answer."""
+    """Return the rows of a Parquet answer."""
     assert answer.headers["content-type"] == "application/vnd.apache.parquet"
     rows: list[Json] = parquet.read_table(io.BytesIO(answer.content)).to_pylist()
     return rows
 
 
-def test_charges_have_the_columns_of_focus_and_sum_to_what_was_settled(client: TestClient) -> None:
+def test_spend_has_the_columns_of_focus_and_sums_to_the_settled_amount(client: TestClient) -> None:
     plan = plan_scene(client)
     order = buy(client, plan)
     tile, patch = plan.bought[-1]
@@ -189,7 +191,7 @@ def test_charges_have_the_columns_of_focus_and_sum_to_what_was_settled(client: T
 
 
 @pytest.mark.parametrize("path", ["/v1/ledger", "/v1/reports/spend", "/v1/reports/savings"])
-def test_every_list_of_money_is_the_same_as_csv_and_as_parquet(client: TestClient, path: str) -> None:
+def test_lists_of_money_are_the_same_as_csv_and_as_parquet(client: TestClient, path: str) -> None:
     buy(client, plan_scene(client), patches=2)
     buy(client, plan_scene(client, price_list="euro"))
 
@@ -205,7 +207,7 @@ def test_every_list_of_money_is_the_same_as_csv_and_as_parquet(client: TestClien
             assert kept == [row[name].removeprefix("'") or None for row in written]
 
 
-def test_pages_of_charges_do_not_move_when_more_is_paid(client: TestClient) -> None:
+def test_pages_of_spend_do_not_move_with_new_payments(client: TestClient) -> None:
     buy(client, plan_scene(client))
     everything = client.get("/v1/reports/spend").json()["items"]
     first = client.get("/v1/reports/spend?limit=2&format=parquet")
@@ -219,7 +221,7 @@ def test_pages_of_charges_do_not_move_when_more_is_paid(client: TestClient) -> N
     assert "next" not in second.links
 
 
-def test_a_workspace_reports_on_itself_alone(client: TestClient, database: Database) -> None:
+def test_reports_of_another_workspace_are_empty(client: TestClient, database: Database) -> None:
     buy(client, plan_scene(client))
     with database.sessions.begin() as session:
         stranger = create_key(session, create_workspace(session, "stranger"), "theirs")

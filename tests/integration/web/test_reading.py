@@ -26,8 +26,8 @@ def existing(client: TestClient, database: Database) -> Json:
     budget = open_budget(client)
     plan = plan_scene(client, max_patches=4)
     order = buy(client, plan, patches=1)
-    charge = {"kind": "charge", "order": order, "reason": "late fee"}
-    charge |= {"amount": {"amount": "1.00", "currency": "USD"}}
+    amount = {"amount": "1.00", "currency": "USD"}
+    charge = {"kind": "charge", "order": order, "reason": "late fee", "amount": amount}
     key = {"Idempotency-Key": str(uuid4())}
     client.post("/v1/ledger/adjustments", json=charge, headers=key).raise_for_status()
     labels = client.post(f"/v1/orders/{order}/classification", json={"allow_partial": True})
@@ -48,7 +48,9 @@ def reader(client: TestClient, existing: Json, database_url: str, settings: Sett
     name = make_url(database_url).database
     administer(database_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     app = create_app(settings)
-    with TestClient(app, headers=client.headers, cookies=client.cookies, raise_server_exceptions=False) as it:
+    with TestClient(
+        app, headers=dict(client.headers), cookies=client.cookies, raise_server_exceptions=False
+    ) as it:
         yield it
 
 
@@ -56,7 +58,9 @@ def test_no_get_writes(reader: TestClient, existing: Json) -> None:
     described = reader.get("/openapi.json").json()["paths"]
     paths = [path for path, operations in described.items() if "get" in operations]
     pages = [
-        route.path for route in dashboard.routes if isinstance(route, APIRoute) and "GET" in route.methods
+        route.path
+        for route in dashboard.routes
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ())
     ]
 
     answers = {path: reader.get(path.format(**existing)) for path in paths + pages}

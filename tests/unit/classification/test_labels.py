@@ -1,4 +1,4 @@
-"""What is reported of a tile, and of a scene."""
+"""Labels of a tile, their summary, and delivered patches laid into tiles."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from service.classification.labels import label_tile, lay_patches, summarise
 CLASSES = ("farm", "forest", "harbour", "lake", "meadow", "road")
 
 
-def test_names_the_likeliest_class_and_what_low_resolution_alone_says() -> None:
+def test_label_tile_names_the_likeliest_class_of_both_streams() -> None:
     both = np.array([0.1, 0.5, 0.2, 0.05, 0.05, 0.1], np.float32)
     alone = np.array([0.6, 0.4, 0, 0, 0, 0], np.float32)
 
@@ -31,7 +31,7 @@ def test_names_the_likeliest_class_and_what_low_resolution_alone_says() -> None:
     }
 
 
-def test_counts_labels_and_how_many_changed() -> None:
+def test_summarise_counts_labels_and_changes() -> None:
     rows = [("farm", "farm"), ("lake", "farm"), ("lake", "lake"), ("farm", "lake"), ("forest", "forest")]
 
     assert summarise({"label": label, "lr_label": lr_label} for label, lr_label in rows) == {
@@ -46,12 +46,12 @@ def test_counts_labels_and_how_many_changed() -> None:
     }
 
 
-def test_an_empty_scene_has_an_empty_summary() -> None:
+def test_summarise_of_no_tile_is_empty() -> None:
     assert summarise([]) == {"tiles": 0, "labels": [], "changed": 0, "changed_share": 0.0}
 
 
 @pytest.mark.parametrize("patch", range(16))
-def test_a_patch_lies_where_the_networks_expect_it(patch: int) -> None:
+def test_lay_patches_places_each_patch_on_the_grid(patch: int) -> None:
     size = 8
     raw = np.full((3, 2, 2), 200, np.uint8).tobytes()
 
@@ -63,6 +63,6 @@ def test_a_patch_lies_where_the_networks_expect_it(patch: int) -> None:
     assert np.argwhere(came).tolist() == [[1, patch]]
 
 
-def test_refuses_a_patch_of_another_size() -> None:
+def test_lay_patches_refuses_a_patch_of_another_size() -> None:
     with pytest.raises(ValueError, match="reshape"):
         lay_patches([0], [(0, 0, bytes(3 * 3 * 3))], 8)

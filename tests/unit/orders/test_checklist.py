@@ -1,4 +1,4 @@
-"""What an order awaits, and which share of the price each patch has."""
+"""The checklist of an order: bought and awaited patches, and their shares of the cost."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def make_checklist(*places: tuple[int, int], tiles: int = 3) -> Checklist:
         (10**30, 5),  # does not fit into a machine word
     ],
 )
-def test_a_place_that_was_not_bought_is_known_as_such(tile: int, patch: int) -> None:
+def test_checklist_knows_places_that_were_not_bought(tile: int, patch: int) -> None:
     checklist = make_checklist((0, 2), (1, 5))
 
     assert not checklist.is_bought(tile, patch)
@@ -41,7 +41,7 @@ def test_a_place_that_was_not_bought_is_known_as_such(tile: int, patch: int) -> 
 
 
 @given(masks)
-def test_ranks_are_the_places_in_plan_order(selected: NDArray[np.bool_]) -> None:
+def test_checklist_ranks_follow_plan_order(selected: NDArray[np.bool_]) -> None:
     checklist = Checklist(selected=selected)
     ranks = [checklist.rank(tile, patch) for tile, patch in checklist.awaited([])]
 
@@ -49,7 +49,7 @@ def test_ranks_are_the_places_in_plan_order(selected: NDArray[np.bool_]) -> None
 
 
 @given(masks, st.integers(0, 10**9))
-def test_shares_by_rank_add_up_to_the_whole_amount(selected: NDArray[np.bool_], amount: int) -> None:
+def test_checklist_shares_sum_to_the_whole_amount(selected: NDArray[np.bool_], amount: int) -> None:
     checklist = Checklist(selected=selected)
     places = checklist.awaited([])
     shares = [allocate(cents(amount), checklist.total, checklist.rank(*place)).minor for place in places]
@@ -57,7 +57,7 @@ def test_shares_by_rank_add_up_to_the_whole_amount(selected: NDArray[np.bool_], 
     assert sum(shares) == (amount if places else 0)
 
 
-def test_what_was_delivered_is_no_longer_awaited() -> None:
+def test_checklist_awaits_only_undelivered_patches() -> None:
     checklist = make_checklist((0, 2), (1, 5), (2, 15))
 
     assert checklist.awaited([(1, 5)]) == [(0, 2), (2, 15)]
