@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, connect, console
+from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, console, open_client
 from service.client import Client, Json
 from service.terminal.blocks import money
 from service.terminal.documents import budgets_view, order_savings_view, savings_view, terms_view
@@ -58,7 +58,7 @@ def create_budget(  # noqa: PLR0913  (a command's parameters are its options)
         period=period, starts_on=starts_on, ends_on=ends_on, enforcement=enforcement,
         thresholds=threshold, tags=_tags(tag), approval_above=_amount(approval_above, code),
     )  # fmt: skip
-    with connect(url, api_key) as client:
+    with open_client(url, api_key) as client:
         made = client.create_budget(name, amount, code, terms)
     console().print(f'Created budget "{made["name"]}" of {money(made["limit"])}. Id: {made["id"]}')
 
@@ -66,7 +66,7 @@ def create_budget(  # noqa: PLR0913  (a command's parameters are its options)
 @budget_commands.command("limit")
 def set_limit(name: Name, amount: Amount, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
     """Change the limit of a budget. It cannot go below what is held and spent."""
-    with connect(url, api_key) as client:
+    with open_client(url, api_key) as client:
         found = find_budget(client, name)
         limit = _amount(amount, found["limit"]["currency"])
         changed = client.change_budget(found["id"], {"limit": limit})
@@ -89,7 +89,7 @@ def set_terms(  # noqa: PLR0913  (a command's parameters are its options)
     api_key: ApiKey = None,
 ) -> None:
     """Change the given terms of a budget and print all its terms. Earlier versions are kept."""
-    with connect(url, api_key) as client:
+    with open_client(url, api_key) as client:
         found = find_budget(client, name)
         changes = _terms(
             period=period, starts_on=starts_on, ends_on=ends_on, enforcement=enforcement,
@@ -120,7 +120,7 @@ def _amount(amount: str | None, currency: str) -> Json | None:
 @budget_commands.command("list")
 def list_budgets(url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
     """List the budgets with their limit and what is spent, held by open orders, and available."""
-    with connect(url, api_key) as client:
+    with open_client(url, api_key) as client:
         found = [item | client.get(f"/v1/budgets/{item['id']}/usage") for item in client.items("/v1/budgets")]
     if not found:
         console().print("There is no budget yet. Create one with `loupe budget create NAME AMOUNT CURRENCY`.")
@@ -149,7 +149,7 @@ def savings(
     api_key: ApiKey = None,
 ) -> None:
     """Show the list, billable and realised saving, each with its baseline."""
-    with connect(url, api_key) as client:
+    with open_client(url, api_key) as client:
         if orders:
             console().print(order_savings_view(client.items("/v1/reports/savings/orders")))
             return

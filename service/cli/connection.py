@@ -52,7 +52,7 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
-def connect(url: str, api_key: str | None) -> Client:
+def open_client(url: str, api_key: str | None) -> Client:
     """Return a client of the server at `url`. UsageError without a key."""
     if not api_key:
         raise UsageError(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, connect, console
+from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, console, open_client
 from service.cli.operating import read_settings
 from service.terminal.blocks import columns, money, plural
 from service.terminal.documents import ledger_view
@@ -32,7 +32,7 @@ def show_ledger(
     """List every movement of money, newest first."""
     if context.invoked_subcommand is not None:
         return
-    with connect(url, api_key) as client:
+    with open_client(url, api_key) as client:
         if csv:
             for line in client.csv_lines("/v1/ledger"):
                 typer.echo(line)
@@ -68,7 +68,7 @@ def adjust(
 ) -> None:
     """Record a refund or a later charge of an order. MOVES money, as a new ledger entry."""
     place = {name: value for name, value in (("tile", tile), ("patch", patch)) if value is not None}
-    with connect(url, api_key) as client:
+    with open_client(url, api_key) as client:
         currency = client.get(f"/v1/orders/{order_id}")["amounts"]["total"]["currency"]
         money_moved = {"amount": amount, "currency": currency}
         body = {"kind": kind, "order": order_id, "amount": money_moved, "reason": reason} | place

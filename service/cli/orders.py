@@ -10,7 +10,16 @@ import typer
 from rich.progress import track
 
 from service.cli.budgets import find_budget
-from service.cli.connection import DEFAULT_URL, ApiKey, Bands, Radiometry, Url, UsageError, connect, console
+from service.cli.connection import (
+    DEFAULT_URL,
+    ApiKey,
+    Bands,
+    Radiometry,
+    Url,
+    UsageError,
+    console,
+    open_client,
+)
 from service.client import Client, ClientError
 from service.terminal.blocks import money, plural
 from service.terminal.documents import classification_view, order_view
@@ -33,7 +42,7 @@ def order(
     api_key: ApiKey = None,
 ) -> None:
     """Order the patches of a plan. HOLDS their cost in a budget, after asking for confirmation."""
-    with connect(url, api_key) as client:
+    with open_client(url, api_key) as client:
         budget_id = None if budget is None else find_budget(client, budget)["id"]
         if not yes:
             planned = client.get(f"/v1/plans/{plan}")
@@ -63,7 +72,7 @@ def approve(
     api_key: ApiKey = None,
 ) -> None:
     """Approve or reject an order that needs a second key. The key that ordered cannot decide."""
-    with connect(url, api_key) as client:
+    with open_client(url, api_key) as client:
         decided = client.decide(order_id, "reject" if reject else "approve", note)
     console().print(order_view(decided))
 
@@ -96,7 +105,7 @@ def deliver(  # noqa: PLR0913  (a command's parameters are its options)
     files = _files(file, tile, patch, folder)
     options: dict[str, str | None] = {"bands": bands, "radiometry": radiometry, "price": price}
     options["accept_price"] = "true" if accept_price else None
-    with connect(url, api_key) as client:
+    with open_client(url, api_key) as client:
         refused = _send_all(client, order_id, files, **options)
         state = client.get(f"/v1/orders/{order_id}")
     console().print(order_view(state))
@@ -148,7 +157,7 @@ def classify(
     api_key: ApiKey = None,
 ) -> None:
     """Classify every tile of an order, beside the label from low resolution only."""
-    with connect(url, api_key) as client:
+    with open_client(url, api_key) as client:
         labelled = client.classify(order_id, allow_partial=allow_partial)
     if as_json:
         typer.echo(json.dumps(labelled, indent=2))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.connection import DEFAULT_URL, ApiKey, Bands, Radiometry, Url, connect, console
+from service.cli.connection import DEFAULT_URL, ApiKey, Bands, Radiometry, Url, console, open_client
 from service.client import Client, Json, Query
 from service.terminal.blocks import money, plural
 from service.terminal.documents import plan_view
@@ -83,7 +83,7 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
         "bands": bands,
         "radiometry": radiometry,
     }
-    with connect(url, api_key) as client:
+    with open_client(url, api_key) as client:
         with console(stderr=True).status(f"Planning {file.name}"):
             planned = client.plan_scene(file.read_bytes(), **options)
         _write_files(client, planned, geojson, png)
@@ -119,7 +119,7 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
         "target_accuracy": target_accuracy,
     }
     given = {name: value for name, value in wanted.items() if value is not None}
-    with connect(url, api_key) as client:
+    with open_client(url, api_key) as client:
         planned = client.post(f"/v1/plans/{plan_id}/replan", given)
     changes = planned["changes"]
     out = console()

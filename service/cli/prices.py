@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, connect, console
+from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, console, open_client
 from service.terminal.documents import price_lists_view
 
 price_commands = typer.Typer(cls=Commands, no_args_is_help=True, help="Import and list price lists.")
@@ -35,7 +35,7 @@ def import_price_lists(
         raise UsageError(
             f"{file.name} is neither .csv nor .json. Give a file of price lists in one of these formats."
         )
-    with connect(url, api_key) as client:
+    with open_client(url, api_key) as client:
         made = client.import_price_lists(file.read_bytes(), media_type)
     console().print(price_lists_view(made["items"]))
     console().print(f"{made['published']} published, {made['unchanged']} unchanged.")
@@ -44,6 +44,6 @@ def import_price_lists(
 @price_commands.command("list")
 def list_price_lists(url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
     """List every version of every price list, including the shipped examples."""
-    with connect(url, api_key) as client:
+    with open_client(url, api_key) as client:
         found = client.items("/v1/price-lists")
     console().print(price_lists_view(found))

@@ -9,9 +9,9 @@ from rich.console import RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
-from service.cli.connection import DEFAULT_URL, ApiKey, Url, UsageError, connect, console
+from service.cli.connection import DEFAULT_URL, ApiKey, Url, UsageError, console, open_client
 from service.client import Json
-from service.terminal.blocks import area, columns, money, plural
+from service.terminal.blocks import columns, format_area, money, plural
 
 # ruff: noqa: PLC0415  (what recomputes the money takes a second to import)
 
@@ -34,7 +34,7 @@ def trace(
     """
     from service.cli.proofs import follow
 
-    with connect(url, api_key) as client, console(stderr=True).status("Tracing"):
+    with open_client(url, api_key) as client, console(stderr=True).status("Tracing"):
         followed = follow(client, what)
     if as_json:
         typer.echo(json.dumps(followed, indent=2))
@@ -139,7 +139,7 @@ def _deliveries(trace: Json) -> RenderableType:
 
 
 def _plan(plan: Json, bill: Json) -> Text:
-    billed = area(bill["chosen"]["billable_km2"])
+    billed = format_area(bill["chosen"]["billable_km2"])
     return Text(f"{plan['id']}: {plan['decision']} {money(plan['cost'])} for {billed} billed")
 
 

@@ -112,7 +112,7 @@ def share_of(part: MoneyOut, whole: MoneyOut) -> str:
     return f"{percent(float(Decimal(part.amount) / total))} of {amount(whole)} {whole.currency}"
 
 
-def count(number: int, noun: str) -> str:
+def count_of(number: int, noun: str) -> str:
     """Format a count and a noun: "1 order", "2 orders"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
@@ -141,7 +141,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (amount, percent, share_of, count, when, iso)
+    filters = (amount, percent, share_of, count_of, when, iso)
     environment.filters.update({function.__name__: function for function in filters})
     environment.globals["asset"] = asset_url
     return environment

@@ -20,7 +20,7 @@ def money(value: Json | None) -> str:
     return "-" if value is None else f"{value['amount']} {value['currency']}"
 
 
-def area(km2: str | float) -> str:
+def format_area(km2: str | float) -> str:
     """Format square kilometres with four significant digits, such as "0.03427 km2" or "1,204 km2"."""
     value = float(km2)
     places = 0 if value == 0 else max(0, 3 - math.floor(math.log10(value)))

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from service.client import Json
-from service.terminal.blocks import area, columns, facts, indent, money, plural, tile_blocks
+from service.terminal.blocks import columns, facts, format_area, indent, money, plural, tile_blocks
 
 LABELS_SHOWN = 40
 
@@ -24,9 +24,12 @@ def plan_figures(plan: Json) -> RenderableType:
     scene, patches, prices = plan["scene"], plan["patches"], plan["provenance"]["price_list"]
     tiles = plural(scene["columns"] * scene["rows"], "tile")
     rows = [
-        ("Scene", f"{tiles} of {scene['tile_m']:.0f} m, {area(scene['planned_km2'])}{_no_data(scene)}"),
+        (
+            "Scene",
+            f"{tiles} of {scene['tile_m']:.0f} m, {format_area(scene['planned_km2'])}{_no_data(scene)}",
+        ),
         ("Decision", str(plan["decision"])),
-        ("Cost", f"{money(plan['cost'])} for {area(plan['billable_km2'])} billed"),
+        ("Cost", f"{money(plan['cost'])} for {format_area(plan['billable_km2'])} billed"),
         ("Baseline", f"{money(plan['baseline'])} for all {plural(patches['total'], 'patch')}"),
         *_bound_rows(plan["bound"]),
         ("Price list", f"{prices['name']} version {prices['version']}" + ", an example" * prices["example"]),

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from service.dashboard.rendering import amount, count, iso, percent, share_of, when
+from service.dashboard.rendering import amount, count_of, iso, percent, share_of, when
 from service.web.money import MoneyOut
 
 
@@ -34,8 +34,8 @@ def test_share_of_zero_has_no_percentage() -> None:
 
 
 @pytest.mark.parametrize(("number", "words"), [(0, "0 orders"), (1, "1 order"), (1200, "1,200 orders")])
-def test_count_agrees_with_its_noun(number: int, words: str) -> None:
-    assert count(number, "order") == words
+def test_count_of_agrees_with_its_noun(number: int, words: str) -> None:
+    assert count_of(number, "order") == words
 
 
 def test_when_and_iso_convert_to_utc() -> None:

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console, RenderableType
 
-from service.terminal.blocks import area, grid_rows, money, plural, spread, tile_blocks
+from service.terminal.blocks import format_area, grid_rows, money, plural, spread, tile_blocks
 
 
 def shown(content: RenderableType, width: int = 120) -> str:
@@ -89,8 +89,8 @@ def test_plural_agrees_with_its_count(count: int, noun: str, words: str) -> None
         ("0", "0 km2"),
     ],
 )
-def test_area_has_four_significant_digits(km2: str | float, words: str) -> None:
-    assert area(km2) == words
+def test_format_area_has_four_significant_digits(km2: str | float, words: str) -> None:
+    assert format_area(km2) == words
 
 
 def test_money_has_its_currency_or_is_a_dash() -> None:
