@@ -35,7 +35,7 @@ def test_every_row_of_every_table_is_measured(out, number):
     measured = {cell["method"] for cell in document["cells"] if cell["accuracy"] is not None}
     assert measured == TABLES[number].methods.keys()
     assert not [cell for cell in document["cells"] if cell["accuracy"] is None]
-    assert "Not run" not in (out / f"report/table{number}-smoke.md").read_text()
+    assert "were not run" not in (out / f"report/table{number}-smoke.md").read_text()
 
 
 def test_no_place_of_this_machine_is_in_a_report(out):
@@ -66,7 +66,7 @@ def test_what_doubt_does_is_measured_on_both_splits(out):
     assert max(facts["doubt"].values()) == facts["candidates"][facts["chosen"]]
     assert len(without["curve"]) == len(facts["curve"])
     assert abs(without["mean_patches"] - row.mean_patches) < 3  # the same target
-    assert "Loupe without doubt" in (out / "report/table2-smoke.md").read_text()
+    assert "Loupe without label uncertainty" in (out / "report/table2-smoke.md").read_text()
 
 
 @pytest.mark.parametrize(
@@ -88,10 +88,10 @@ def test_the_ablation_changes_one_part_at_a_time(out):
     document = json.loads((out / "report/ablation-smoke.json").read_text())
     assert document["images"] == 6
     assert len(document["scores"]) == 15
-    assert len({name for name in document["scores"] if "doubt" in name or "cross-fitting" in name}) == 3
+    assert len({name for name in document["scores"] if "uncertainty" in name or "cross-fitting" in name}) == 3
     shipped = document["scores"]["as shipped"]
     same = {name for name, score in document["scores"].items() if score == shipped}
-    alike = {name for name in same if "doubt" in name}  # these few images are doubted alike
+    alike = {name for name in same if "uncertainty" in name}  # these few images are equally uncertain
     assert same - alike == {"as shipped", f"policy: {_chosen(document)}"}
 
 
