@@ -1,12 +1,12 @@
-"""Images per second of our Pt and Ft-2 steps against the authors' own, same networks, batch and images.
+"""Images per second of our Pt and Ft-2 steps against the authors', with equal networks, batches and images.
 
     python tests/benchmarks/training_throughput.py --authors DIR --data CIFAR10
 
 DIR is a checkout of the authors' repository (ermongroup/PatchDrop, commit 35b45e7), which does not run as
-published. Its `train` functions are read from its files and run as they stand but for REPAIRS, each of
-which must match. Both sides get our ResNet8 (policy, 8 px) and ResNet32 (classifiers). The two sides take
-turns in one process; the medians and their ratio are the result. With the authors' data loader, and
-with its batches decoded beforehand, which leaves only the step.
+published. Its `train` functions are read from its files and run unchanged except for REPAIRS, each of which
+must match. Both sides use our ResNet8 (policy, 8 px) and ResNet32 (classifiers) and take turns in a process.
+The results are the medians and their ratio, once with the authors' data loader and once with its batches
+decoded beforehand, which leaves only the step.
 """
 
 import argparse
@@ -14,17 +14,19 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 import torchvision
 import tqdm
-from torch import nn
+from torch import Tensor, nn
 from torch.autograd import Variable
 from torch.distributions import Bernoulli
 from torch.utils.data import DataLoader, Subset
@@ -41,7 +43,7 @@ from training.run.provenance import git_revision, hardware
 from training.run.recipe import Recipe, load_recipe
 from training.run.splits import Splits, open_run
 
-REPAIRS = {
+REPAIRS: dict[str, list[tuple[str, str]]] = {
     "pretrain.py": [(".cuda(async=True)", ".to(DEVICE)"), (".cuda()", ".to(DEVICE)")],
     "finetune2stream.py": [(".cuda(async=True)", ".to(DEVICE)"), (".cuda()", ".to(DEVICE)")],
     "utils/utils.py": [
@@ -51,48 +53,55 @@ REPAIRS = {
         ("from utils.fmow_dataloader import CustomDatasetFromImages", ""),
     ],
 }
-"""What today's Python, torch and NumPy refuse, and the device made a variable. No step is changed."""
+"""Replacements of code that current Python, torch and NumPy refuse, and of the device. No step changes."""
 
 
 CLASSES = 10
-"""Of CIFAR-10; ours takes as many images of each."""
+"""Classes of CIFAR-10; ours takes equally many images of each."""
 
 
 def repaired(source: str, repairs: list[tuple[str, str]]) -> str:
-    """The source with every repair made. ValueError if one does not apply: it is another version."""
+    """Apply every repair to a source. Raise ValueError if one does not match, as in another version."""
     for old, new in repairs:
         if old not in source:
-            raise ValueError(f"the authors' file has no {old!r}: another commit?")
+            raise ValueError(f"The authors' file has no {old!r}: check out commit 35b45e7.")
         source = source.replace(old, new)
     return source
 
 
 def read(authors: Path, name: str) -> str:
-    """One of the authors' files, repaired."""
+    """Read one of the authors' files and repair it."""
     return repaired((authors / name).read_text(), REPAIRS[name])
 
 
 class Addressed(nn.Module):
-    """Our network behind the signature that their code calls."""
+    """A network of ours with the signature that the authors' code calls."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, images, _data_set, _resolution):
-        """Their extra words choose a pooling that our networks do not need."""
-        return self.network(images)
+    def forward(self, images: Tensor, _data_set: str, _resolution: str) -> Tensor:
+        """Return the network's output; the other arguments choose a pooling that it does not need."""
+        output: Tensor = self.network(images)
+        return output
 
 
-def their_epoch(authors: Path, name: str, networks: dict, loader, options: SimpleNamespace):
-    """Their `train(epoch)` over a loader, bound to our networks."""
-    library = {"DEVICE": options.device}
+def their_epoch(
+    authors: Path,
+    name: str,
+    networks: dict[str, Addressed],
+    loader: Iterable[Any],
+    options: SimpleNamespace,
+) -> Callable[[], None]:
+    """Bind the authors' `train(epoch)` to our networks and a loader."""
+    library: dict[str, Any] = {"DEVICE": options.device}
     exec(compile(read(authors, "utils/utils.py"), "utils.py", "exec"), library)  # noqa: S102 - a checkout the user names
     source = read(authors, name)
     body = source[source.index("def train(epoch):") : source.index("def test(epoch):")]
     mappings, _, patch = library["action_space_model"]("C10")
     trained = [parameter for key in options.trained for parameter in networks[key].parameters()]
-    scope = {
+    scope: dict[str, Any] = {
         "DEVICE": options.device, "torch": torch, "F": F, "Variable": Variable, "Bernoulli": Bernoulli,
         "tqdm": SimpleNamespace(tqdm=lambda batches, **_: tqdm.tqdm(batches, disable=True)),
         "utils": SimpleNamespace(**library), "mappings": mappings, "patch_size": patch,
@@ -103,20 +112,26 @@ def their_epoch(authors: Path, name: str, networks: dict, loader, options: Simpl
         "log_value": lambda *_: None, "print": lambda *_: None, **networks,
     }  # fmt: skip
     exec(compile(body, name, "exec"), scope)  # noqa: S102 - as above
-    return lambda: scope["train"](0)
+
+    def run() -> None:
+        scope["train"](0)
+
+    return run
 
 
-def their_loader(authors: Path, data: Path, images: int, batch: int, workers: int) -> DataLoader:
-    """CIFAR-10 through their transforms."""
-    library = {"DEVICE": "cpu"}
+def their_loader(authors: Path, data: Path, images: int, batch: int, workers: int) -> DataLoader[Any]:
+    """Load CIFAR-10 through the authors' transforms."""
+    library: dict[str, Any] = {"DEVICE": "cpu"}
     exec(compile(read(authors, "utils/utils.py"), "utils.py", "exec"), library)  # noqa: S102 - as above
     transform, _ = library["get_transforms"]("R32", "C10")
     whole = torchvision.datasets.CIFAR10(str(data), train=True, transform=transform)
     return DataLoader(Subset(whole, range(images)), batch, shuffle=True, num_workers=workers)
 
 
-def our_stage(device: torch.device, splits: Splits, step: str, recipe: Recipe, out: Path):
-    """One epoch of our own stage, checkpoint, batch-norm retake and all."""
+def our_stage(
+    device: torch.device, splits: Splits, step: str, recipe: Recipe, out: Path
+) -> Callable[[], None]:
+    """Return one epoch of our own stage, with its checkpoint and its recomputed batch norm."""
     count = 0
 
     def run() -> None:
@@ -137,8 +152,8 @@ def our_stage(device: torch.device, splits: Splits, step: str, recipe: Recipe, o
     return run
 
 
-def seconds(run) -> float:
-    """Wall time, the device's work included."""
+def seconds(run: Callable[[], None]) -> float:
+    """Return the wall time of a run, including the device's work."""
     begun = time.perf_counter()
     run()
     if torch.cuda.is_available():
@@ -148,8 +163,8 @@ def seconds(run) -> float:
 
 def compare(
     options: argparse.Namespace, device: torch.device, step: str, splits: Splits, recipe: Recipe, out: Path
-) -> dict:
-    """Median images/s of both sides, and the ratio."""
+) -> dict[str, Any]:
+    """Return the median images/s of both sides, and their ratio."""
     batch = recipe.stage(step).batch
     loader = their_loader(options.authors, options.data, options.images, batch, options.workers)
     ready = list(loader)
@@ -168,7 +183,7 @@ def compare(
         "theirs, images ready": their_epoch(options.authors, name, networks, ready, settings),
         "ours": our_stage(device, splits, step, recipe, out),
     }
-    times = {side: [] for side in sides}
+    times: dict[str, list[float]] = {side: [] for side in sides}
     for repeat in range(options.repeats + 1):
         for side, run in sides.items():
             taken = seconds(run)
@@ -180,27 +195,29 @@ def compare(
 
 
 def same_share_of_each_class(splits: Splits, images: int) -> torch.Tensor:
-    """Indices of this many learnt images, as many of each class."""
+    """Return the indices of this many training images, with equally many of each class."""
     learnt, classes = splits.learnt, len(splits.images.classes)
     labels = splits.images.labels[learnt]
     return torch.cat([learnt[labels == label][: images // classes] for label in range(classes)])
 
 
 def main() -> None:
-    """Compare both steps and print JSON."""
+    """Compare both steps and print the result as JSON."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--authors", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--images", type=int, default=5120, help="a multiple of 10 and of both batches")
+    parser.add_argument(
+        "--images", type=int, default=5120, help="Training images; a multiple of 10 and of both batches."
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--workers", type=int, default=min(8, os.cpu_count() or 1))
     parser.add_argument("--pt-batch", type=int, default=1024)
     parser.add_argument("--ft-batch", type=int, default=256)
     options = parser.parse_args()
     if any(options.images % size for size in (CLASSES, options.pt_batch, options.ft_batch)):
-        parser.error("--images must be a multiple of 10 and of both batches: else the batches differ in size")
+        parser.error("--images must be a multiple of 10 and of both batches, so that all batches are full.")
     keep_freed_memory()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     base = load_recipe("cifar10")
