@@ -14,12 +14,17 @@ _EXPONENTS = {
 
 
 LARGEST = Decimal(10) ** 15
-"""Amounts stay below this in major units, so that sums of them fit the ledger's 64-bit minor units."""
+"""The limit of an amount in major units; sums of such amounts fit the ledger's 64-bit minor units."""
 
 
 def exponent(currency: str) -> int:
-    """Return how many decimal places the currency's minor unit has (USD 2, JPY 0, KWD 3)."""
+    """Return the number of decimal places of the currency's minor unit (USD 2, JPY 0, KWD 3)."""
     return _EXPONENTS.get(currency, 2)
+
+
+def minor_per_major(currency: str) -> int:
+    """Return how many minor units make one major unit (USD 100, JPY 1, KWD 1000)."""
+    return int(10 ** exponent(currency))
 
 
 def to_minor(amount: Decimal, currency: str) -> int:
@@ -40,16 +45,21 @@ class Money:
 
     @classmethod
     def parse(cls, amount: str, currency: str) -> "Money":
-        """Read "12.50"; InvalidInputError for more decimals than the currency has, and for non-numbers."""
+        """Read an amount such as "12.50".
+
+        Raises InvalidInputError for text that is not a number and for more decimals than the currency has.
+        """
         try:
             major = Decimal(amount)
         except ArithmeticError as error:
-            raise InvalidInputError(f"{amount!r} is not an amount of money", amount=amount) from error
+            raise InvalidInputError(f"{amount!r} is not an amount of money.", amount=amount) from error
         places = exponent(currency)
         if not major.is_finite() or abs(major) >= LARGEST:
-            raise InvalidInputError(f"{amount!r} is not an amount of money", amount=amount)
+            raise InvalidInputError(f"{amount!r} is not an amount of money.", amount=amount)
         if major != round(major, places):
-            raise InvalidInputError(f"{amount!r} has more decimals than {currency} ({places})", amount=amount)
+            raise InvalidInputError(
+                f"{amount!r} has more decimals than {currency} allows ({places}).", amount=amount
+            )
         return cls(to_minor(major, currency), currency)
 
     def __add__(self, other: "Money") -> "Money":
@@ -81,6 +91,11 @@ class Money:
         """The amount in major units with exactly the currency's decimals, such as "12.50"."""
         places = exponent(self.currency)
         return f"{Decimal(self.minor).scaleb(-places):.{places}f}"
+
+    @property
+    def major(self) -> float:
+        """The amount in major units, for scores and plots; sums of money need `minor`."""
+        return self.minor / minor_per_major(self.currency)
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}"

@@ -1,17 +1,18 @@
-"""Plans under prices of an order's area, wherever it lies. Pure numpy.
+"""Plans where the price depends only on an order's area. Pure numpy.
 
-Patches are ranked once: by utility, ties by tile and patch index. Every objective buys a prefix of
-that ranking, so more money never un-buys a patch, and no patch is bought while a better one is left.
+Patches are ranked once: by utility, ties by tile and patch index. Every objective buys a prefix of that
+ranking, so more money never removes a patch, and no patch is bought while a more useful one is left.
 """
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.money import exponent
-from service.planner.bounds import Bound, Relaxation, best, bound_of, measured, relax
+from service.money import Money, minor_per_major
+from service.planner.bounds import Bound, Relaxation, bound_of, relax
 from service.planner.decision import Decision, Purchase, conclude
 from service.planner.objectives import (
     CostWeight,
@@ -21,14 +22,15 @@ from service.planner.objectives import (
     Policy,
     TargetAccuracy,
 )
-from service.pricing.billing import Terms, bill, tariff_of, whole_cm2
+from service.pricing.areas import whole_cm2
+from service.pricing.billing import PriceTerms, bill, tariff_of
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ranking:
-    """N eligible patches, best first, and what each prefix of 0..N of them is worth and costs."""
+class PatchRanking:
+    """N eligible patches, the most useful first, with the area and price of each prefix of 0..N of them."""
 
-    terms: Terms
+    terms: PriceTerms
     shape: tuple[int, ...]  # (T, 16)
     flat: NDArray[np.intp]  # (N,) positions in the raveled (T, 16) arrays
     utilities: NDArray[np.float64]  # (N,) falling
@@ -38,8 +40,11 @@ class Ranking:
 
 
 def rank_patches(
-    utilities: NDArray[np.float32], eligible: NDArray[np.bool_], areas_m2: NDArray[np.float64], terms: Terms
-) -> Ranking:
+    utilities: NDArray[np.float32],
+    eligible: NDArray[np.bool_],
+    areas_m2: NDArray[np.float64],
+    terms: PriceTerms,
+) -> PatchRanking:
     """Rank and price every eligible patch, once for any number of objectives."""
     patches = np.flatnonzero(np.repeat(eligible, utilities.shape[1]))
     values = utilities.ravel()[patches].astype(np.float64)
@@ -47,7 +52,7 @@ def rank_patches(
     flat = patches[best_first]
     areas = whole_cm2(areas_m2).ravel()[flat]
     prefix = np.concatenate(([0], np.cumsum(areas)))
-    return Ranking(
+    return PatchRanking(
         terms=terms,
         shape=utilities.shape,
         flat=flat,
@@ -58,12 +63,13 @@ def rank_patches(
     )
 
 
-def decide(ranking: Ranking, objective: Objective) -> Decision:
+def decide_by_area(ranking: PatchRanking, objective: Objective) -> Decision:
     """Choose how many of the ranked patches to buy."""
-    limit = objective.patches if isinstance(objective, MaxPatches) else len(ranking.flat)
+    limit = len(ranking.flat) if objective.most_patches is None else objective.most_patches
     wanted = min(_wanted(ranking, objective), limit)
     bought = min(_with_free(ranking, wanted), limit)
     terms, shape = ranking.terms, ranking.shape
+    cheapest = int(ranking.amounts[min(1, len(ranking.flat))])
     purchase = Purchase(
         selected=_mask(ranking.flat[:bought], shape),
         filled=_mask(ranking.flat[wanted:bought], shape),
@@ -71,42 +77,45 @@ def decide(ranking: Ranking, objective: Objective) -> Decision:
         bill=bill([int(ranking.areas_cm2[bought])], terms),
         everything=bill([int(ranking.areas_cm2[-1])], terms),
         eligible=len(ranking.flat),
-        cheapest_minor=int(ranking.amounts[min(1, len(ranking.flat))]),
+        cheapest=Money(cheapest, terms.currency),
         bound=_bound(ranking, bought, wanted, objective),
     )
     return conclude(purchase, terms, objective)
 
 
-def _bound(ranking: Ranking, bought: int, wanted: int, objective: Objective) -> Bound:
-    worth, amount = float(ranking.utilities[:bought].sum()), int(ranking.amounts[bought])
-    measure, reached = measured(objective, worth, amount, ranking.terms.currency)
-    return bound_of(measure, reached, best(ranking.relaxation, objective, wanted))
+def _bound(ranking: PatchRanking, bought: int, wanted: int, objective: Objective) -> Bound:
+    worth = float(ranking.utilities[:bought].sum())
+    reached = objective.value(worth, Money(int(ranking.amounts[bought]), ranking.terms.currency))
+    return bound_of(objective.measure, reached, objective.best_value(ranking.relaxation, wanted))
 
 
-def _wanted(ranking: Ranking, objective: Objective) -> int:
-    """Length of the prefix the objective asks for; among equally good ones the shortest."""
+def _wanted(ranking: PatchRanking, objective: Objective) -> int:
+    """Return the length of the prefix that the objective asks for; the shortest of equally good ones."""
     useful = int(np.count_nonzero(ranking.utilities))
     match objective:
         case Policy(threshold=threshold) | TargetAccuracy(threshold=threshold):
             return int(np.count_nonzero(ranking.utilities >= threshold))
         case CostWeight(per_unit=weight):
             worth = np.concatenate(([0.0], np.cumsum(ranking.utilities)))
-            cost = ranking.amounts / 10 ** exponent(ranking.terms.currency)
+            cost = ranking.amounts / minor_per_major(ranking.terms.currency)
             return int(np.argmax(worth - weight * cost))
         case MaxCost(limit=limit):
             return min(_longest(ranking.amounts, limit.minor), useful)
         case MaxPatches(patches=patches):
             return min(patches, useful)
+        case _:
+            assert_never(objective)
 
 
-def _with_free(ranking: Ranking, wanted: int) -> int:
-    """Extend a non-empty prefix by what comes free: all of it, or up to the minimum area or charge."""
+def _with_free(ranking: PatchRanking, wanted: int) -> int:
+    """Extend a non-empty prefix by free patches: up to the minimum area or charge, or by all of them."""
     if not wanted:
         return 0
     if ranking.amounts[-1] <= ranking.amounts[wanted]:
         return len(ranking.flat)
     tariff = tariff_of(ranking.terms)
 
+    # Unrounded prices: rounding alone must not add patches that cost a fraction of a cent.
     def price(area_cm2: np.int64) -> int:
         return tariff.exact(int(area_cm2))
 

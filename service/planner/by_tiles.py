@@ -1,19 +1,22 @@
-"""Plans of several tiles under prices or rules of each shape. Pure numpy.
+"""Plans of several tiles where the price depends on shapes. Pure numpy.
 
-The best set of shapes is a combinatorial problem. Two rankings propose what to buy: patches by utility, and
-steps from one choice of a tile to a better one by utility per cost. What they propose is priced as it would
-be ordered, beside nothing, everything and the plan by area; the best is taken and measured by `bounds`.
+The best set of shapes is a combinatorial problem, so the planner compares candidates. Two rankings propose
+them: patches by utility, and a greedy knapsack of steps from one choice of a tile to a better one, by utility
+per cost. Each candidate is priced as it would be ordered, next to buying nothing, buying everything and the
+plan by area. The best one is taken, and `bounds` limits how much better any plan could be.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.planner import by_area
-from service.planner.bounds import Bound, Relaxation, best, bound_of, measured, relax
+from service.money import Money
+from service.planner.bounds import Relaxation, bound_of, relax
+from service.planner.by_area import PatchRanking, decide_by_area, rank_patches
 from service.planner.decision import Decision, Purchase, conclude
 from service.planner.objectives import (
     CostWeight,
@@ -23,70 +26,71 @@ from service.planner.objectives import (
     Policy,
     TargetAccuracy,
 )
-from service.planner.scene_orders import Layout, SceneOrders, covered, lay_out, scene_orders
-from service.planner.tile_shapes import BITS
+from service.planner.scene_orders import SceneOrders, ShapeLayout, arrange_shapes, covered, scene_orders
+from service.planner.tile_orders import BITS
 from service.planner.tile_steps import Steps, rank_steps
-from service.pricing.billing import ANY_SHAPE, Terms, whole_cm2
+from service.pricing.areas import whole_cm2
+from service.pricing.billing import PriceTerms
 
 Mask = NDArray[np.bool_]  # (T, 16)
 TRIES = 8
-"""Into how many parts a ranking is cut to look for its best length."""
+"""Number of prefix lengths probed per refinement round."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Priced:
-    """Patches to buy and the shapes to order for them."""
+class Candidate:
+    """Patches to buy, with the shapes to order for them."""
 
     asked: Mask
     selected: Mask
-    """Those asked for, and perhaps others that lie in the same shapes."""
+    """The patches asked for, and perhaps others that lie in the same shapes."""
     worth: float
-    layout: Layout
+    layout: ShapeLayout
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ranking:
-    """N proposals, the best value first; whoever takes one takes those before it."""
+class PrefixRanking:
+    """A ranking of which only prefixes are bought, the best value first."""
 
     length: int
     first: Callable[[int], Mask]
-    """The patches of the first n."""
+    """The patches of a prefix, by its length."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PricedScene:
-    """A scene of T tiles whose patches are ranked; sets of them are priced when they are tried."""
+    """A scene of T tiles with its patches ranked; sets of patches are priced when they are tried."""
 
     orders: SceneOrders
     eligible: Mask
     utilities: NDArray[np.float64]  # (T, 16); 0 where not eligible
-    plan_by_area: by_area.Ranking
+    plan_by_area: PatchRanking
     ranked: NDArray[np.intp]
     """The useful patches, best first: positions in the raveled (T, 16) arrays."""
     relaxation: Relaxation
 
     @cached_property
-    def by_utility(self) -> Ranking:
-        """Patches."""
+    def by_utility(self) -> PrefixRanking:
+        """The ranking of patches by utility."""
         ranked, shape = self.ranked, self.eligible.shape
-        return Ranking(length=len(ranked), first=lambda count: _patches(ranked[:count], shape))
+        return PrefixRanking(length=len(ranked), first=lambda count: _patches(ranked[:count], shape))
 
     @cached_property
-    def by_step(self) -> Ranking:
-        """Steps from one choice of a tile to a better one."""
+    def by_step(self) -> PrefixRanking:
+        """The ranking of steps from one choice of a tile to a better one."""
         steps = rank_steps(self.utilities, self.orders.tile.cover.weights)
         tiles = len(self.utilities)
-        return Ranking(length=len(steps.tiles), first=lambda count: _choices(steps, count, tiles))
+        return PrefixRanking(length=len(steps.tiles), first=lambda count: _choices(steps, count, tiles))
 
     @cached_property
-    def everything(self) -> Priced:
+    def everything(self) -> Candidate:
         """Every patch of every eligible tile."""
         return _as_it_is(self, self.eligible)
 
     @cached_property
-    def cheapest_minor(self) -> int:
-        """What the best patch alone would cost."""
-        return lay_out(self.orders, self.by_utility.first(1)).amount
+    def cheapest(self) -> Money:
+        """The cost of the most useful patch on its own."""
+        return arrange_shapes(self.orders, self.by_utility.first(1)).amount
 
 
 def price_scene(
@@ -94,43 +98,45 @@ def price_scene(
     eligible: NDArray[np.bool_],
     areas_m2: NDArray[np.float64],
     columns: int,
-    terms: Terms,
+    terms: PriceTerms,
 ) -> PricedScene:
-    """Rank a scene: utilities (T, 16), eligible (T,), areas (T, 16); tiles row by row, so many columns."""
+    """Rank a scene: utilities (T, 16), eligible (T,), areas (T, 16); tiles row by row, `columns` in each."""
     values = np.where(eligible[:, None], utilities.astype(np.float64), 0)
     patches = np.broadcast_to(eligible[:, None], values.shape)
     orders, cells = scene_orders(areas_m2, columns, terms), whole_cm2(areas_m2)
-    least_cm2 = orders.tile.narrowest**2 * int(cells.min())
+    least_cm2 = terms.rules.least_cells(orders.tile.narrowest) * int(cells.min())
     return PricedScene(
         orders=orders,
         eligible=patches,
         utilities=values,
-        plan_by_area=by_area.rank_patches(utilities, eligible, areas_m2, _any_shape(terms)),
+        plan_by_area=rank_patches(utilities, eligible, areas_m2, terms.ignoring_shapes()),
         ranked=np.argsort(-values, axis=None, kind="stable")[: np.count_nonzero(values)],
         relaxation=relax(values[patches], cells[patches], terms, least_cm2),
     )
 
 
-def decide(scene: PricedScene, objective: Objective) -> Decision:
-    """Choose the best of what is proposed."""
+def decide_by_tiles(scene: PricedScene, objective: Objective) -> Decision:
+    """Choose the best candidate."""
     terms = scene.orders.terms
-    bought = max(_proposed(scene, objective), key=lambda one: _merit(scene, one, objective))
+    bought = max(_candidates(scene, objective), key=lambda one: _merit(one, objective))
+    wanted = int(np.count_nonzero(bought.asked))
+    reached = objective.value(bought.worth, bought.layout.amount)
     purchase = Purchase(
         selected=bought.selected,
         filled=bought.selected & ~bought.asked,
-        wanted=int(np.count_nonzero(bought.asked)),
+        wanted=wanted,
         bill=bought.layout.bill(terms),
         everything=scene.everything.layout.bill(terms),
         eligible=int(np.count_nonzero(scene.eligible)),
-        cheapest_minor=scene.cheapest_minor,
-        bound=_bound(scene, bought, objective),
+        cheapest=scene.cheapest,
+        bound=bound_of(objective.measure, reached, objective.best_value(scene.relaxation, wanted)),
     )
     return conclude(purchase, terms, objective)
 
 
-def _proposed(scene: PricedScene, objective: Objective) -> Iterator[Priced]:
-    """Sets that keep the objective's limits; nothing is always among them."""
-    plan_by_area = by_area.decide(scene.plan_by_area, objective).selected
+def _candidates(scene: PricedScene, objective: Objective) -> Iterator[Candidate]:
+    """Propose sets that keep the objective's limits; without a threshold, buying nothing is one of them."""
+    plan_by_area = decide_by_area(scene.plan_by_area, objective).selected
     match objective:
         case Policy(threshold=threshold) | TargetAccuracy(threshold=threshold):
             asked = (scene.utilities >= threshold) & scene.eligible
@@ -145,20 +151,23 @@ def _proposed(scene: PricedScene, objective: Objective) -> Iterator[Priced]:
             yield scene.everything
             yield from (_best_length(scene, one, objective) for one in (scene.by_step, scene.by_utility))
         case MaxCost(limit=limit):
-            fitting = [_longest(scene, one, limit.minor) for one in (scene.by_step, scene.by_utility)]
+            fitting = [_longest(scene, one, limit) for one in (scene.by_step, scene.by_utility)]
             fitting += [_with_paid(scene, plan_by_area), scene.everything]
-            fitting = [one for one in fitting if one.layout.amount <= limit.minor]
+            fitting = [one for one in fitting if one.layout.amount <= limit]
             yield from fitting
-            yield from (_completed(scene, one, limit.minor) for one in fitting)
+            yield from (_completed(scene, one, limit) for one in fitting)
+        case _:
+            assert_never(objective)
 
 
-def _as_it_is(scene: PricedScene, asked: Mask) -> Priced:
+def _as_it_is(scene: PricedScene, asked: Mask) -> Candidate:
     worth = float(scene.utilities[asked].sum())
-    return Priced(asked=asked, selected=asked, worth=worth, layout=lay_out(scene.orders, asked))
+    layout = arrange_shapes(scene.orders, asked)
+    return Candidate(asked=asked, selected=asked, worth=worth, layout=layout)
 
 
-def _with_paid(scene: PricedScene, asked: Mask) -> Priced:
-    """A set and what costs nothing more: all that lies in its shapes, or the whole scene."""
+def _with_paid(scene: PricedScene, asked: Mask) -> Candidate:
+    """Add the patches that cost nothing more: all that lie in the ordered shapes, or the whole scene."""
     one = _as_it_is(scene, asked)
     if asked.any() and scene.everything.layout.amount <= one.layout.amount:
         return replace(scene.everything, asked=asked)
@@ -170,56 +179,47 @@ def _with_paid(scene: PricedScene, asked: Mask) -> Priced:
     return replace(one, asked=asked)
 
 
-def _best_length(scene: PricedScene, ranking: Ranking, objective: Objective) -> Priced:
-    """The best first n of a ranking, looked for ever nearer around the best of a few."""
+def _best_length(scene: PricedScene, ranking: PrefixRanking, objective: Objective) -> Candidate:
+    """Search the best prefix: probe a few lengths, then again between the neighbours of the best one."""
     low, high = 0, ranking.length
     while True:
         lengths = np.unique(np.linspace(low, high, TRIES + 1).astype(np.int64)).tolist()
         tried = [_as_it_is(scene, ranking.first(length)) for length in lengths]
-        best_at = max(range(len(tried)), key=lambda at: _merit(scene, tried[at], objective))
+        best_at = max(range(len(tried)), key=lambda at: _merit(tried[at], objective))
         if high - low <= TRIES:
             return _with_paid(scene, tried[best_at].asked)
         low, high = lengths[max(best_at - 1, 0)], lengths[min(best_at + 1, len(lengths) - 1)]
 
 
-def _longest(scene: PricedScene, ranking: Ranking, limit_minor: int) -> Priced:
-    """The longest first n of a ranking that fits a limit and whose successor does not."""
+def _longest(scene: PricedScene, ranking: PrefixRanking, limit: Money) -> Candidate:
+    """Bisect for a prefix that the limit pays for and whose successor it does not."""
     fits, beyond = 0, ranking.length + 1
     while beyond - fits > 1:
         middle = (fits + beyond) // 2
-        if lay_out(scene.orders, ranking.first(middle)).amount <= limit_minor:
+        if arrange_shapes(scene.orders, ranking.first(middle)).amount <= limit:
             fits = middle
         else:
             beyond = middle
     return _with_paid(scene, ranking.first(fits))
 
 
-def _completed(scene: PricedScene, one: Priced, limit_minor: int) -> Priced:
-    """What is left of a limit spent on the most useful patches that one set lacks."""
-    return _longest(scene, _beyond(scene, one.selected), limit_minor)
+def _completed(scene: PricedScene, one: Candidate, limit: Money) -> Candidate:
+    """Spend the rest of a limit on the most useful patches that a candidate lacks."""
+    return _longest(scene, _beyond(scene, one.selected), limit)
 
 
-def _beyond(scene: PricedScene, asked: Mask) -> Ranking:
-    """A set, and ever more of the patches it lacks, by utility."""
+def _beyond(scene: PricedScene, asked: Mask) -> PrefixRanking:
+    """Rank the patches that a set lacks by utility; each prefix includes the set itself."""
     lacking = scene.ranked[~asked.ravel()[scene.ranked]]
-    return Ranking(length=len(lacking), first=lambda count: asked | _patches(lacking[:count], asked.shape))
+    return PrefixRanking(
+        length=len(lacking), first=lambda count: asked | _patches(lacking[:count], asked.shape)
+    )
 
 
-def _merit(scene: PricedScene, one: Priced, objective: Objective) -> tuple[float, int]:
-    """How good by the objective, then how cheap: more is better."""
-    measure, value = measured(objective, one.worth, one.layout.amount, scene.orders.terms.currency)
-    return round(-value if measure == "cost" else value, 9), -one.layout.amount
-
-
-def _bound(scene: PricedScene, bought: Priced, objective: Objective) -> Bound:
-    currency = scene.orders.terms.currency
-    measure, reached = measured(objective, bought.worth, bought.layout.amount, currency)
-    return bound_of(measure, reached, best(scene.relaxation, objective, int(bought.asked.sum())))
-
-
-def _any_shape(terms: Terms) -> Terms:
-    """The same prices where shapes do not count."""
-    return replace(terms, areas_summed=True, minimum_applies_to="order", rules=ANY_SHAPE)
+def _merit(one: Candidate, objective: Objective) -> tuple[float, int]:
+    """Return a key that is larger for better candidates: by the objective, then by a lower cost."""
+    value = objective.value(one.worth, one.layout.amount)
+    return round(-value if objective.measure == "cost" else value, 9), -one.layout.amount.minor
 
 
 def _patches(flat: NDArray[np.intp], shape: tuple[int, ...]) -> Mask:
@@ -229,7 +229,7 @@ def _patches(flat: NDArray[np.intp], shape: tuple[int, ...]) -> Mask:
 
 
 def _choices(steps: Steps, count: int, tiles: int) -> Mask:
-    """The choice of every tile after the first steps: of a tile's steps the last one counts."""
+    """Return the patches (T, 16) chosen after the first steps; a tile's last step replaces those before."""
     choices = np.zeros(tiles, dtype=np.int64)
     choices[steps.tiles[:count]] = steps.choices[:count]
     return BITS[choices].astype(np.bool_)

@@ -1,4 +1,4 @@
-"""What a planner decides, and what it says of it. Pure."""
+"""The decision of a planner, and the sentence that explains it. Pure."""
 
 from dataclasses import dataclass
 
@@ -7,35 +7,36 @@ from numpy.typing import NDArray
 
 from service.money import Money
 from service.planner.bounds import Bound
-from service.planner.objectives import Objective
-from service.planner.reasons import Outcome, explain
-from service.pricing.billing import Bill, Terms, list_price, to_cm2
+from service.planner.objectives import Objective, count_patches
+from service.pricing.areas import to_cm2
+from service.pricing.billing import PriceTerms, list_price, tariff_of
+from service.pricing.charge_rules import Bill
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What to buy of a scene of T tiles, what it costs, and why. Savings in minor units."""
+    """What to buy of a scene of T tiles, what it costs, and why."""
 
     selected: NDArray[np.bool_]
     """(T, 16), patch ids column-major."""
     filled: NDArray[np.bool_]
-    """(T, 16): the selected patches that came free, because the bill would be no smaller without them."""
+    """(T, 16): the selected patches that are free, because the bill would be no smaller without them."""
     wanted: int
-    """How many patches the objective asked for, before the free ones."""
+    """The number of patches that the objective asked for, before the free ones."""
     bill: Bill
     everything: Bill
     """The baseline: every patch of every eligible tile, from the same price list."""
     list_saving: Money
-    """Baseline minus bill with minimums ignored: what a provider without any would save you."""
+    """Baseline minus bill, both without minimums."""
     billable_saving: Money
-    """Baseline minus bill: what is really not paid."""
+    """Baseline minus bill: the amount that is really not paid."""
     bound: Bound
     reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Purchase:
-    """What is bought of T tiles, before it is put into words."""
+    """The patches to buy of T tiles, before savings and explanation are added."""
 
     selected: NDArray[np.bool_]  # (T, 16)
     filled: NDArray[np.bool_]  # (T, 16)
@@ -43,23 +44,19 @@ class Purchase:
     bill: Bill
     everything: Bill
     eligible: int  # patches
-    cheapest_minor: int
-    """What the cheapest order of anything would cost."""
+    cheapest: Money
+    """The cost of the cheapest order that buys anything useful."""
     bound: Bound
 
+    @property
+    def bought(self) -> int:
+        """The number of patches bought, free ones included."""
+        return int(np.count_nonzero(self.selected))
 
-def conclude(purchase: Purchase, terms: Terms, objective: Objective) -> Decision:
-    """Add savings and words to a purchase."""
+
+def conclude(purchase: Purchase, terms: PriceTerms, objective: Objective) -> Decision:
+    """Add savings and an explanation to a purchase."""
     chosen, everything = purchase.bill, purchase.everything
-    outcome = Outcome(
-        wanted=purchase.wanted,
-        bought=int(np.count_nonzero(purchase.selected)),
-        eligible=purchase.eligible,
-        bill=chosen,
-        everything=everything,
-        cheapest=Money(purchase.cheapest_minor, terms.currency),
-        terms=terms,
-    )
     listed = [list_price(to_cm2(one.area_km2), terms) for one in (everything, chosen)]
     return Decision(
         selected=purchase.selected,
@@ -67,8 +64,42 @@ def conclude(purchase: Purchase, terms: Terms, objective: Objective) -> Decision
         wanted=purchase.wanted,
         bill=chosen,
         everything=everything,
-        list_saving=Money(listed[0] - listed[1], terms.currency),
-        billable_saving=Money(everything.amount.minor - chosen.amount.minor, terms.currency),
+        list_saving=listed[0] - listed[1],
+        billable_saving=everything.amount - chosen.amount,
         bound=purchase.bound,
-        reason=explain(outcome, objective),
+        reason=_explain(purchase, terms, objective),
     )
+
+
+def _explain(purchase: Purchase, terms: PriceTerms, objective: Objective) -> str:
+    """Say what is bought and why, and whether buying everything would cost no more."""
+    if not purchase.eligible:
+        return "Buys nothing: no tile of the scene has enough valid pixels to be planned."
+    if not purchase.bought:
+        return f"Buys nothing: {objective.why_nothing(purchase.cheapest)}."
+    if purchase.bought == purchase.eligible:
+        return _whole_scene(purchase, terms, objective)
+    return _selection(purchase, terms, objective)
+
+
+def _whole_scene(purchase: Purchase, terms: PriceTerms, objective: Objective) -> str:
+    scene = f"Buys the whole scene, {count_patches(purchase.eligible)}"
+    if purchase.wanted == purchase.eligible:
+        return f"{scene}: {objective.aim()}."
+    return (
+        f"{scene}: it costs {purchase.bill.amount}, no more than the {count_patches(purchase.wanted)} "
+        f"asked for ({objective.aim()}), because {_why_free(purchase, terms)}."
+    )
+
+
+def _selection(purchase: Purchase, terms: PriceTerms, objective: Objective) -> str:
+    sentence = f"Buys {purchase.bought} of {count_patches(purchase.eligible)}: {objective.aim()}"
+    if free := purchase.bought - purchase.wanted:
+        sentence += f"; {free} of them free, because {_why_free(purchase, terms)}"
+    if purchase.everything.amount <= purchase.bill.amount:
+        sentence += f"; the whole scene would cost no more ({purchase.everything.amount})"
+    return sentence + "."
+
+
+def _why_free(purchase: Purchase, terms: PriceTerms) -> str:
+    return tariff_of(terms).explain_free(purchase.bill, terms.rules)

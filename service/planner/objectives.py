@@ -1,95 +1,292 @@
-"""What a plan is asked to optimise. Pure."""
+"""The objectives of a plan. Each class states all that depends on the objective alone. Pure.
 
-from collections.abc import Iterable, Mapping
+How a set of patches is found for an objective is a `match` in `by_area`, `by_shape` and `by_tiles`;
+`docs/how-to/add-an-objective.md` lists every place.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Literal, get_args
 
-from models.manifest import CurvePoint
-from service.money import Money
+import numpy as np
+from numpy.typing import NDArray
+
+from service.money import Money, minor_per_major
+from service.planner.bounds import Measure, Relaxation
+
+ObjectiveKind = Literal["policy", "lambda", "max_cost", "max_patches", "target_accuracy"]
+"""The names of the objectives in the API. Every class below has one."""
+
+PatchReason = Literal["below-threshold", "beyond-limit", "too-expensive"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Policy:
-    """Buy the patches the policy network wants: utility at least `threshold` (the paper's greedy 0.5)."""
+class ObjectiveRules(ABC):
+    """Everything that an objective has to state."""
 
+    kind: ClassVar[ObjectiveKind]
+    measure: ClassVar[Measure]
+    """What the plan's `bound` compares."""
+    unbought: ClassVar[PatchReason]
+    """Why a useful patch is not bought."""
+
+    @property
+    def most_patches(self) -> int | None:
+        """The most patches that may be bought, patches without extra cost included; None: no limit."""
+        return None
+
+    @property
+    def money(self) -> Money | None:
+        """The amount in the objective, which must be in the price list's currency; None: there is none."""
+        return None
+
+    def unbought_reasons(self, utilities: NDArray[np.float32]) -> NDArray[np.str_]:
+        """Return the code of the reason why each patch (any shape) would not be bought."""
+        return np.where(utilities == 0, "worthless", self.unbought)
+
+    @abstractmethod
+    def value(self, worth: float, cost: Money) -> float:
+        """Return how good a purchase of this total utility and cost is, in terms of `measure`."""
+
+    @abstractmethod
+    def best_value(self, relaxation: Relaxation, wanted: int) -> float:
+        """Return a bound on the value of every plan; `wanted` patches are required by a threshold."""
+
+    @abstractmethod
+    def aim(self) -> str:
+        """Return what the plan does, for the sentence that explains it."""
+
+    @abstractmethod
+    def why_nothing(self, cheapest: Money) -> str:
+        """Return why nothing is bought although tiles are eligible; `cheapest` is the cheapest order."""
+
+    @abstractmethod
+    def to_json(self) -> dict[str, object]:
+        """Return the objective as the API shows it and the plan stores it, without its kind."""
+
+    @classmethod
+    @abstractmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "Objective":
+        """Read what `to_json` wrote."""
+
+
+class ThresholdRules(ObjectiveRules):
+    """The rules of objectives that require every patch whose utility reaches a threshold."""
+
+    measure = "cost"
+    unbought = "below-threshold"
     threshold: float
 
+    def unbought_reasons(self, utilities: NDArray[np.float32]) -> NDArray[np.str_]:
+        """Return `below-threshold` for every patch, also for those without utility."""
+        return np.full(utilities.shape, self.unbought)
+
+    def value(self, worth: float, cost: Money) -> float:  # noqa: ARG002
+        """Return the cost; the worth is given by the threshold."""
+        return cost.major
+
+    def best_value(self, relaxation: Relaxation, wanted: int) -> float:
+        """Return the least cost of the required patches."""
+        return Money(int(relaxation.amounts[wanted]), relaxation.currency).major
+
+    def why_nothing(self, cheapest: Money) -> str:  # noqa: ARG002
+        """Return that no patch reaches the threshold."""
+        return f"no patch reaches a utility of {self.threshold:g}"
+
+
+class UtilityRules(ObjectiveRules):
+    """The rules of objectives that look for the most utility within a limit."""
+
+    measure = "utility"
+
+    def value(self, worth: float, cost: Money) -> float:  # noqa: ARG002
+        """Return the worth."""
+        return worth
+
 
 @dataclass(frozen=True, kw_only=True)
-class CostWeight:
+class Policy(ThresholdRules):
+    """Buy the patches that the policy network selects: utility at least `threshold` (0.5 in the paper)."""
+
+    kind = "policy"
+    threshold: float
+
+    def aim(self) -> str:
+        """Name the threshold."""
+        return f"utility of at least {self.threshold:g}"
+
+    def to_json(self) -> dict[str, object]:
+        """Return the threshold."""
+        return {"threshold": self.threshold}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "Policy":
+        """Read the threshold."""
+        return cls(threshold=kept["threshold"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostWeight(ObjectiveRules):
     """Maximise the sum of utilities minus `per_unit` (lambda, >= 0) times the bill in major units."""
 
+    kind = "lambda"
+    measure = "score"
+    unbought = "too-expensive"
     per_unit: float
 
+    def value(self, worth: float, cost: Money) -> float:
+        """Return the worth minus lambda times the cost."""
+        return worth - self.per_unit * cost.major
+
+    def best_value(self, relaxation: Relaxation, wanted: int) -> float:  # noqa: ARG002
+        """Return the best score of any number of patches."""
+        bills = self.per_unit * relaxation.amounts / minor_per_major(relaxation.currency)
+        return float((relaxation.worth - bills).max())
+
+    def aim(self) -> str:
+        """Name lambda."""
+        return f"most utility minus {self.per_unit:g} times the bill"
+
+    def why_nothing(self, cheapest: Money) -> str:
+        """Return that no order is worth its cost."""
+        return f"at a lambda of {self.per_unit:g} per {cheapest.currency} no order is worth its cost"
+
+    def to_json(self) -> dict[str, object]:
+        """Return lambda."""
+        return {"lambda": self.per_unit}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "CostWeight":
+        """Read lambda."""
+        return cls(per_unit=kept["lambda"])
+
 
 @dataclass(frozen=True, kw_only=True)
-class MaxCost:
-    """The most utility whose bill is at most `limit`."""
+class MaxCost(UtilityRules):
+    """Maximise the sum of utilities with a bill of at most `limit`."""
 
+    kind = "max_cost"
+    unbought = "too-expensive"
     limit: Money
 
+    @property
+    def money(self) -> Money:
+        """The limit."""
+        return self.limit
+
+    def best_value(self, relaxation: Relaxation, wanted: int) -> float:  # noqa: ARG002
+        """Return the largest worth of any number of patches that the limit may pay for."""
+        return float(relaxation.worth[relaxation.amounts <= self.limit.minor].max())
+
+    def aim(self) -> str:
+        """Name the limit."""
+        return f"most utility for at most {self.limit}"
+
+    def why_nothing(self, cheapest: Money) -> str:
+        """Return that the limit is too low, or that nothing has any utility."""
+        if self.limit < cheapest:
+            return f"the cheapest order costs {cheapest}, more than the {self.limit} allowed"
+        return WORTHLESS
+
+    def to_json(self) -> dict[str, object]:
+        """Return the limit as an amount of money."""
+        return {"max_cost": {"amount": self.limit.amount, "currency": self.limit.currency}}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "MaxCost":
+        """Read the limit."""
+        return cls(limit=Money.parse(kept["max_cost"]["amount"], kept["max_cost"]["currency"]))
+
 
 @dataclass(frozen=True, kw_only=True)
-class MaxPatches:
-    """The most utility in at most `patches` patches."""
+class MaxPatches(UtilityRules):
+    """Maximise the sum of utilities in at most `patches` patches."""
 
+    kind = "max_patches"
+    unbought = "beyond-limit"
     patches: int
 
+    @property
+    def most_patches(self) -> int:
+        """The limit."""
+        return self.patches
+
+    def best_value(self, relaxation: Relaxation, wanted: int) -> float:  # noqa: ARG002
+        """Return the worth of the most useful patches up to the limit."""
+        return float(relaxation.worth[: self.patches + 1].max())
+
+    def aim(self) -> str:
+        """Name the limit."""
+        return f"most utility in at most {count_patches(self.patches)}"
+
+    def why_nothing(self, cheapest: Money) -> str:  # noqa: ARG002
+        """Return that the limit is 0, or that nothing has any utility."""
+        return WORTHLESS if self.patches else "no patch is allowed"
+
+    def to_json(self) -> dict[str, object]:
+        """Return the limit."""
+        return {"max_patches": self.patches}
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "MaxPatches":
+        """Read the limit."""
+        return cls(patches=kept["max_patches"])
+
 
 @dataclass(frozen=True, kw_only=True)
-class TargetAccuracy:
-    """Buy no more than reached `accuracy` where the bundle was evaluated: utility at least `threshold`."""
+class TargetAccuracy(ThresholdRules):
+    """Buy no more than reached `accuracy` in the bundle's evaluation: utility at least `threshold`."""
 
+    kind = "target_accuracy"
     accuracy: float
     threshold: float
     measured: float
-    """What the bundle reached at `threshold`, at least `accuracy`."""
+    """The accuracy that the bundle reached at `threshold`, at least `accuracy`."""
+
+    def aim(self) -> str:
+        """Name the threshold and both accuracies."""
+        return (
+            f"utility of at least {self.threshold:g}, where the bundle reached {100 * self.measured:.1f} % "
+            f"({100 * self.accuracy:g} % asked for)"
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """Return the accuracies and the threshold."""
+        return {
+            "target_accuracy": self.accuracy,
+            "threshold": self.threshold,
+            "measured_accuracy": self.measured,
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "TargetAccuracy":
+        """Read the accuracies and the threshold."""
+        return cls(
+            accuracy=kept["target_accuracy"],
+            threshold=kept["threshold"],
+            measured=kept["measured_accuracy"],
+        )
 
 
 Objective = Policy | CostWeight | MaxCost | MaxPatches | TargetAccuracy
 
+WORTHLESS = "no patch has any utility"
+
+
+def objective_to_json(objective: Objective) -> dict[str, object]:
+    """Return the objective as the API shows it and the plan stores it."""
+    return {"kind": objective.kind, **objective.to_json()}
+
 
 def objective_from_json(kept: Mapping[str, Any]) -> Objective:
-    """Read what objective_to_json wrote."""
-    match kept["kind"]:
-        case "policy":
-            return Policy(threshold=kept["threshold"])
-        case "lambda":
-            return CostWeight(per_unit=kept["lambda"])
-        case "max_cost":
-            return MaxCost(limit=Money.parse(kept["max_cost"]["amount"], kept["max_cost"]["currency"]))
-        case "max_patches":
-            return MaxPatches(patches=kept["max_patches"])
-        case "target_accuracy":
-            return TargetAccuracy(
-                accuracy=kept["target_accuracy"],
-                threshold=kept["threshold"],
-                measured=kept["measured_accuracy"],
-            )
+    """Read what `objective_to_json` wrote. ValueError for an unknown kind."""
+    classes: tuple[type[Objective], ...] = get_args(Objective)
+    for one in classes:
+        if one.kind == kept["kind"]:
+            return one.from_json(kept)
     raise ValueError(f"no objective is called {kept['kind']!r}")
 
 
-def threshold_for(accuracy: float, curve: Iterable[CurvePoint]) -> CurvePoint | None:
-    """Return the measured point that buys least of those that reach `accuracy`; None if none does."""
-    enough = [point for point in curve if point.accuracy >= accuracy]
-    return max(enough, key=lambda point: point.threshold, default=None)
-
-
-def objective_to_json(objective: Objective) -> Mapping[str, object]:
-    """The objective as the API shows it and the plan keeps it."""
-    match objective:
-        case Policy(threshold=threshold):
-            return {"kind": "policy", "threshold": threshold}
-        case CostWeight(per_unit=weight):
-            return {"kind": "lambda", "lambda": weight}
-        case MaxCost(limit=limit):
-            return {"kind": "max_cost", "max_cost": {"amount": limit.amount, "currency": limit.currency}}
-        case MaxPatches(patches=patches):
-            return {"kind": "max_patches", "max_patches": patches}
-        case TargetAccuracy(accuracy=accuracy, threshold=threshold, measured=measured):
-            return {
-                "kind": "target_accuracy",
-                "target_accuracy": accuracy,
-                "threshold": threshold,
-                "measured_accuracy": measured,
-            }
+def count_patches(patches: int) -> str:
+    """Return "1 patch" or "2 patches"."""
+    return f"{patches} patch" if patches == 1 else f"{patches} patches"

@@ -1,7 +1,7 @@
-"""From chosen patches to polygons a provider can accept. Pure geometry on the scene's patch lattice.
+"""From chosen patches to polygons that a provider accepts. Pure geometry on the scene's patch lattice.
 
-The lattice counts patches: a tile at (row, column) of the scene covers 4 x 4 cells, x grows with the
-column, y with the row. Vertices are integers, so neighbours meet exactly whatever the projection.
+The lattice has one cell per patch: a tile at (row, column) of the scene covers 4 x 4 cells, x grows with the
+column, y with the row. Vertices are integers, so neighbours meet exactly in every projection.
 """
 
 from dataclasses import dataclass
@@ -13,26 +13,26 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from models.grid import GRID
-from service.planner.by_shape import TileOrders, order_choices
-from service.planner.scene_orders import Layout, SceneOrders, lay_out, scene_orders
-from service.planner.tile_shapes import BITS
-from service.pricing.billing import CM2_PER_M2, Terms
+from service.planner.scene_orders import SceneOrders, ShapeLayout, arrange_shapes, scene_orders
+from service.planner.tile_orders import BITS, TileOrders, order_choices
+from service.pricing.areas import CM2_PER_M2
+from service.pricing.billing import PriceTerms
 
 Points = NDArray[np.float64]  # (..., 2), x and y, or longitude and latitude
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """One connected region of bought patches (sharing edges, not just corners)."""
+    """One polygon to order: bought patches connected over edges, and perhaps padding."""
 
     polygon: shapely.Polygon
-    """On the lattice, with a vertex at every patch corner along its boundary."""
+    """The outline on the lattice, with a vertex at every patch corner along its boundary."""
     patches: int
-    """Of the bought ones; a shape may hold others, as padding."""
+    """The number of bought patches, without padding."""
     area_m2: float
-    """Geodesic: the sum of its patches', or as if it were made of such patches."""
+    """The geodesic area: the sum over its patches; beyond the scene, patches have the mean area."""
     padding_m2: float = 0.0
-    """What of the area is ordered, and paid, only to keep the price list's rules."""
+    """The part of the area that is ordered, and paid, only to keep the price list's rules."""
 
 
 def lattice_of(selected: NDArray[np.bool_], columns: int) -> NDArray[np.bool_]:
@@ -41,9 +41,9 @@ def lattice_of(selected: NDArray[np.bool_], columns: int) -> NDArray[np.bool_]:
 
 
 def compile_order(
-    selected: NDArray[np.bool_], areas_m2: NDArray[np.float64], columns: int, terms: Terms
+    selected: NDArray[np.bool_], areas_m2: NDArray[np.float64], columns: int, terms: PriceTerms
 ) -> tuple[Shape, ...]:
-    """The legal shapes of an order: chosen patches (T, 16), areas (T, 16), tiles row by row."""
+    """Compile the legal shapes of an order: chosen patches (T, 16), areas (T, 16), tiles row by row."""
     if terms.by_area:
         return compile_shapes(selected, areas_m2, columns)
     if len(selected) == 1:
@@ -75,20 +75,20 @@ def compile_shapes(
 
 
 def compile_tile_shapes(
-    selected: NDArray[np.bool_], areas_m2: NDArray[np.float64], terms: Terms
+    selected: NDArray[np.bool_], areas_m2: NDArray[np.float64], terms: PriceTerms
 ) -> tuple[Shape, ...]:
-    """The legal shapes of one tile's order, padding included: chosen patches (1, 16), areas (1, 16)."""
+    """Compile the legal shapes of one tile, padding included: chosen patches (1, 16), areas (1, 16)."""
     orders = order_choices(areas_m2, terms)
     choice = int((1 << np.flatnonzero(selected[0])).sum())
     return tuple(_tile_shape(orders, shape, choice) for shape in orders.cover.shapes(choice))
 
 
 def compile_scene_shapes(
-    selected: NDArray[np.bool_], areas_m2: NDArray[np.float64], columns: int, terms: Terms
+    selected: NDArray[np.bool_], areas_m2: NDArray[np.float64], columns: int, terms: PriceTerms
 ) -> tuple[Shape, ...]:
-    """The legal shapes of several tiles' order, padding included: the layout that the plan was billed for."""
+    """Compile the legal shapes of several tiles, padding included: the layout that was billed."""
     orders = scene_orders(areas_m2, columns, terms)
-    layout = lay_out(orders, selected)
+    layout = arrange_shapes(orders, selected)
     chosen = lattice_of(selected, columns)
     starts = np.searchsorted(layout.owner, np.arange(len(layout.areas_cm2) + 1))
     return tuple(
@@ -98,7 +98,7 @@ def compile_scene_shapes(
 
 
 def _scene_shape(
-    orders: SceneOrders, layout: Layout, chosen: NDArray[np.bool_], number: int, part: slice
+    orders: SceneOrders, layout: ShapeLayout, chosen: NDArray[np.bool_], number: int, part: slice
 ) -> Shape:
     rows, columns = layout.rows[part], layout.columns[part]
     if layout.box is None:
@@ -134,16 +134,16 @@ def _tile_shape(orders: TileOrders, shape: int, choice: int) -> Shape:
     )
 
 
-def _as_counted(polygon: shapely.Polygon, terms: Terms) -> shapely.Polygon:
-    """Without vertices on straight sides where a provider counts them."""
+def _as_counted(polygon: shapely.Polygon, terms: PriceTerms) -> shapely.Polygon:
+    """Remove vertices on straight sides if the provider limits their number."""
     if terms.rules.max_vertices is None:
         return polygon
-    # A normalised ring starts at a corner: simplifying keeps whatever point is the first.
+    # simplify() keeps the first point of a ring, so normalize() first makes it a corner.
     return cast(shapely.Polygon, shapely.normalize(polygon).simplify(0))
 
 
 def merge_cells(columns: NDArray[np.intp], rows: NDArray[np.intp]) -> list[shapely.Polygon]:
-    """Unite unit cells that share an edge; every lattice point on a boundary stays a vertex."""
+    """Merge unit cells that share an edge; every lattice point on a boundary stays a vertex."""
     cells = shapely.box(columns, rows, columns + 1, rows + 1)
     return list(shapely.get_parts(shapely.disjoint_subset_union_all(cells)))
 

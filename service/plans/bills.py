@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from service.ledger.audit import Finding
 from service.money import Money
 from service.plans.tables import Plan
-from service.pricing.billing import bill, list_price, to_cm2
+from service.pricing.areas import to_cm2
+from service.pricing.billing import bill, list_price
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
 from service.web.money import MoneyOut
@@ -107,7 +108,7 @@ def recompute(billed: Mapping[str, Any]) -> PlanFigures:
     chosen, everything = (_areas(billed[name]) for name in ("chosen", "everything"))
     cost, baseline = (bill(areas, terms).amount for areas in (chosen, everything))
     listed = list_price(sum(everything), terms) - list_price(sum(chosen), terms)
-    return PlanFigures(cost, baseline, Money(listed, terms.currency), baseline - cost)
+    return PlanFigures(cost, baseline, listed, baseline - cost)
 
 
 def _areas(billed: Mapping[str, Any]) -> list[int]:

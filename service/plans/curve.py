@@ -9,7 +9,7 @@ from service.planner.curve import cost_curve, nearest
 from service.plans.arrays import PlanArrays
 from service.plans.reading import grid_of
 from service.plans.tables import Plan, Scene
-from service.pricing.billing import Terms
+from service.pricing.billing import PriceTerms
 from service.web.money import MoneyOut
 
 
@@ -40,7 +40,7 @@ class PlanCurve(BaseModel):
     source: str = Field(description="How the accuracy was measured.")
 
 
-def curve_of(plan: Plan, scene: Scene, terms: Terms, predictor: Predictor) -> PlanCurve:
+def curve_of(plan: Plan, scene: Scene, terms: PriceTerms, predictor: Predictor) -> PlanCurve:
     """Price a stored plan's scene at every measured threshold. Opens no database session.
 
     Raises BundleChangedError when the plan's bundle is not the one served.

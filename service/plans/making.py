@@ -15,14 +15,14 @@ from service.bundles.predictor import Predictor
 from service.planner import plan_purchases
 from service.planner.bounds import Bound
 from service.planner.decision import Decision
-from service.planner.objectives import MaxCost, Objective, objective_from_json, objective_to_json
+from service.planner.objectives import Objective, objective_from_json, objective_to_json
 from service.plans import repository
 from service.plans.arrays import PlanArrays, TileValues
 from service.plans.objective_options import ObjectiveError
 from service.plans.options import PlanOptions, ReplanIn
 from service.plans.reading import JudgedScene, grid_of
 from service.plans.tables import Plan, Scene
-from service.pricing.billing import Bill
+from service.pricing.charge_rules import Bill
 from service.pricing.repository import resolve_price_list, terms_of
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
@@ -92,11 +92,12 @@ def _new_objective(old: Plan, wanted: ReplanIn, currency: str, predictor: Predic
             check_same_bundle(old.provenance, predictor)
         return wanted.objective_in(currency, predictor.manifest)
     objective = objective_from_json(old.objective)
-    if isinstance(objective, MaxCost) and objective.limit.currency != currency:
+    limit = objective.money
+    if limit is not None and limit.currency != currency:
         raise ObjectiveError(
-            f"The plan's limit is in {objective.limit.currency}, the price list in {currency}. "
+            f"The plan's limit is in {limit.currency}, the price list in {currency}. "
             "Give a max_cost, or another objective.",
-            max_cost={"amount": objective.limit.amount, "currency": objective.limit.currency},
+            max_cost={"amount": limit.amount, "currency": limit.currency},
             currency=currency,
         )
     return objective

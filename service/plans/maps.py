@@ -15,14 +15,15 @@ from service.imagery.geojson import DECIMALS, POLE, Geometry, bounds, geometry
 from service.imagery.tile_grid import TileGrid
 from service.ledger.book import allocate
 from service.money import Money
-from service.planner.margins import margins
+from service.planner.objectives import objective_from_json
 from service.planner.order_shapes import Points, Shape, compile_order, move
-from service.planner.reasons import PATCH_REASONS, patch_reasons
+from service.planner.patches import PATCH_REASONS, margins, patch_reasons
 from service.plans.arrays import PlanArrays
 from service.plans.reading import grid_of
 from service.plans.schemas import TILES_INLINE
 from service.plans.tables import Plan, Scene
-from service.pricing.billing import Terms, to_km2, whole_cm2
+from service.pricing.areas import to_km2, whole_cm2
+from service.pricing.billing import PriceTerms
 from service.web.money import MoneyOut
 from service.web.paging import decode_cursor, encode_cursor, page_links
 
@@ -59,7 +60,7 @@ TilePageDep = Annotated[TilePage, Depends(tile_page)]
 
 
 def patches_document(
-    request: Request, plan: Plan, scene: Scene, terms: Terms, page: TilePage
+    request: Request, plan: Plan, scene: Scene, terms: PriceTerms, page: TilePage
 ) -> dict[str, Any]:
     """Write the patches of a page of tiles as a FeatureCollection with links and a key to the reasons."""
     end = min(page.first + page.limit, plan.tiles)
@@ -69,7 +70,7 @@ def patches_document(
     return collection(features, links=links, reasons=PATCH_REASONS)
 
 
-def shapes_document(plan: Plan, scene: Scene, terms: Terms) -> dict[str, Any]:
+def shapes_document(plan: Plan, scene: Scene, terms: PriceTerms) -> dict[str, Any]:
     """Write the order shapes of a plan as a FeatureCollection with the provider's bill for them."""
     chosen = plan.bill["chosen"]
     return collection(
@@ -80,7 +81,7 @@ def shapes_document(plan: Plan, scene: Scene, terms: Terms) -> dict[str, Any]:
     )
 
 
-def patch_features(plan: Plan, scene: Scene, tiles: range, terms: Terms) -> list[Feature]:
+def patch_features(plan: Plan, scene: Scene, tiles: range, terms: PriceTerms) -> list[Feature]:
     """Write every patch of a range of tiles, by tile and index, with its decision and the reason.
 
     The `cost` of a bought patch is its share of the bill; the shares of all patches sum to the bill exactly.
@@ -91,7 +92,7 @@ def patch_features(plan: Plan, scene: Scene, tiles: range, terms: Terms) -> list
     margin = margins(arrays.selected, areas, grid.columns, terms)
     reasons = patch_reasons(
         arrays.utilities, arrays.eligible, arrays.selected, arrays.filled, margin.padding,
-        plan.objective["kind"],
+        objective_from_json(plan.objective),
     )  # fmt: skip
     numbers = np.repeat(np.arange(tiles.start, tiles.stop), PATCHES)
     indices = np.tile(np.arange(PATCHES), len(tiles))
@@ -155,7 +156,7 @@ def _patch_feature(
     )
 
 
-def shape_features(plan: Plan, scene: Scene, terms: Terms) -> list[Feature]:
+def shape_features(plan: Plan, scene: Scene, terms: PriceTerms) -> list[Feature]:
     """Write the polygons to order: bought patches that share an edge form one, unless a rule splits them."""
     grid, selected = grid_of(scene), PlanArrays.of(plan).selected
     shapes = compile_order(selected, grid.patch_areas_m2(), grid.columns, terms)

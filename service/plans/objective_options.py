@@ -1,23 +1,24 @@
 """The objective that a client chooses for a plan, as options."""
 
-from typing import Literal
+from typing import TypeVar, assert_never, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.manifest import Manifest
 from service.errors import InvalidInputError
 from service.money import Money
+from service.planner.curve import target_for
 from service.planner.objectives import (
     CostWeight,
     MaxCost,
     MaxPatches,
     Objective,
+    ObjectiveKind,
     Policy,
     TargetAccuracy,
-    threshold_for,
 )
 
-ObjectiveKind = Literal["policy", "lambda", "max_cost", "max_patches", "target_accuracy"]
+Number = TypeVar("Number", float, int, str)
 
 
 class ObjectiveError(InvalidInputError):
@@ -72,34 +73,38 @@ class ObjectiveOptions(BaseModel):
     @property
     def needs_evaluation(self) -> bool:
         """Whether the objective depends on the bundle's evaluation or threshold, not only on utilities."""
-        return self._kind() in {"policy", "target_accuracy"}
+        kind = self._kind()
+        match kind:
+            case "policy" | "target_accuracy":
+                return True
+            case "lambda" | "max_cost" | "max_patches":
+                return False
+            case _:
+                assert_never(kind)
 
     def objective_in(self, currency: str, manifest: Manifest) -> Objective:
         """Return the objective for a bundle.
 
         Errors: objective-unclear, accuracy-unreachable, invalid-input (too many decimals of money).
         """
-        wanted = self._kind()
-        if wanted == "policy":
-            return Policy(threshold=manifest.threshold)
-        if self.cost_weight is not None:
-            return CostWeight(per_unit=self.cost_weight)
-        if self.max_cost is not None:
-            return MaxCost(limit=Money.parse(self.max_cost, currency))
-        if self.max_patches is not None:
-            return MaxPatches(patches=self.max_patches)
-        if self.target_accuracy is not None:
-            return _reaching(self.target_accuracy, manifest)
-        raise ObjectiveError(f"The objective {wanted} needs a number. Add {wanted}=...", objective=wanted)
+        kind = self._kind()
+        match kind:
+            case "policy":
+                return Policy(threshold=manifest.threshold)
+            case "lambda":
+                return CostWeight(per_unit=_required(kind, self.cost_weight))
+            case "max_cost":
+                return MaxCost(limit=Money.parse(_required(kind, self.max_cost), currency))
+            case "max_patches":
+                return MaxPatches(patches=_required(kind, self.max_patches))
+            case "target_accuracy":
+                return _reaching(_required(kind, self.target_accuracy), manifest)
+            case _:
+                assert_never(kind)
 
     def _kind(self) -> ObjectiveKind:
-        numbers: dict[ObjectiveKind, object] = {
-            "lambda": self.cost_weight,
-            "max_cost": self.max_cost,
-            "max_patches": self.max_patches,
-            "target_accuracy": self.target_accuracy,
-        }
-        given = [kind for kind, number in numbers.items() if number is not None]
+        kinds: tuple[ObjectiveKind, ...] = get_args(ObjectiveKind)
+        given = [kind for kind in kinds if self._number(kind) is not None]
         wanted: ObjectiveKind = self.objective or (given[0] if given else "policy")
         if extra := [kind for kind in given if kind != wanted]:
             raise ObjectiveError(
@@ -109,10 +114,32 @@ class ObjectiveOptions(BaseModel):
             )
         return wanted
 
+    def _number(self, kind: ObjectiveKind) -> object | None:
+        """Return the number that the client gave for a kind of objective."""
+        match kind:
+            case "policy":
+                return None
+            case "lambda":
+                return self.cost_weight
+            case "max_cost":
+                return self.max_cost
+            case "max_patches":
+                return self.max_patches
+            case "target_accuracy":
+                return self.target_accuracy
+            case _:
+                assert_never(kind)
+
+
+def _required(kind: ObjectiveKind, number: Number | None) -> Number:
+    if number is None:
+        raise ObjectiveError(f"The objective {kind} needs a number. Add {kind}=...", objective=kind)
+    return number
+
 
 def _reaching(accuracy: float, manifest: Manifest) -> TargetAccuracy:
-    point = threshold_for(accuracy, manifest.curve)
-    if point is None:
+    target = target_for(accuracy, manifest.curve)
+    if target is None:
         best = max((point.accuracy for point in manifest.curve), default=None)
         reached = (
             "was released without an evaluation" if best is None else f"reached {100 * best:.1f} % at best"
@@ -123,4 +150,4 @@ def _reaching(accuracy: float, manifest: Manifest) -> TargetAccuracy:
             target_accuracy=accuracy,
             best_accuracy=best,
         )
-    return TargetAccuracy(accuracy=accuracy, threshold=point.threshold, measured=point.accuracy)
+    return target

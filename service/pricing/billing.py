@@ -1,211 +1,207 @@
-"""What a provider bills for an order: tiers, minimum area, minimum charge, one rounding. Pure.
+"""From a price list's terms to the bill of an order, and to the least that an order can cost. Pure numpy.
 
-Areas are integers of square centimetres: their sums are exact in any order, and the whole Earth
-(5.1e18 cm2) still fits in 64 bits. Amounts are exact fractions until they are rounded, once an invoice.
+`Tariff` applies the rules of `charge_rules` and knows none of them: a new rule changes nothing here but
+`PriceTerms`.
 """
 
-from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from fractions import Fraction
-from itertools import pairwise
+from functools import lru_cache, reduce
 from math import lcm
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.money import Money, exponent
-
-CM2_PER_M2 = 10**4
-CM2_PER_KM2 = 10**10
-
-Scope = Literal["order", "shape"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tier:
-    """What each square kilometre of an invoice beyond `above_km2` costs, in major units."""
-
-    above_km2: Decimal
-    price_per_km2: Decimal
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShapeRules:
-    """What each shape of an order must be."""
-
-    minimum_width_m: Decimal = Decimal(0)
-    """Of every part of a shape, along both axes of the patches."""
-    convex: bool = False
-    max_vertices: int | None = None
-    holes: bool = True
-    """Whether holes are taken."""
-
-
-ANY_SHAPE = ShapeRules()
+from service.money import Money
+from service.pricing.areas import to_km2
+from service.pricing.charge_rules import (
+    AreaPrice,
+    Bill,
+    ChargeRule,
+    FlatPrice,
+    Line,
+    MinimumArea,
+    MinimumCharge,
+    Scope,
+    Tier,
+    Whole,
+)
+from service.pricing.shape_rules import ANY_SHAPE, ShapeRules
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
-    """The part of a price list that arithmetic needs. Prices and charges in major units of `currency`."""
+class PriceTerms:
+    """The terms of a price list that bills depend on. Prices and charges in major units of `currency`."""
 
     currency: str
     tiers: tuple[Tier, ...] = ()
-    """Ascending from 0: of 600 km2 under tiers from 0 and 500, 100 cost the second tier's price."""
+    """Ascending from 0: of 600 km2 under tiers from 0 and 500, 100 are charged at the second price."""
     flat: Decimal = Decimal(0)
-    """Added once an invoice: all there is to a scene sold at one price."""
+    """An amount added to every invoice; the only charge of a scene that is sold at one price."""
     minimum_km2: Decimal = Decimal(0)
     minimum_applies_to: Scope = "order"
     minimum_charge: Decimal = Decimal(0)
     areas_summed: bool = True
-    """Whether the shapes of an order are one invoice; if not, each is billed as an order of its own."""
+    """Whether the shapes of an order share one invoice; if not, each is billed as an order of its own."""
     rules: ShapeRules = ANY_SHAPE
 
-    @property
-    def minimum_cm2(self) -> int:
-        """The minimum billable area, in whole square centimetres."""
-        return int(self.minimum_km2 * CM2_PER_KM2)
+    def charge_rules(self) -> tuple[ChargeRule, ...]:
+        """Return the rules in the order in which they apply. ValueError unless tiers ascend from 0."""
+        rules: list[ChargeRule] = []
+        if self.minimum_km2:
+            rules.append(MinimumArea(minimum_km2=self.minimum_km2, scope=self.minimum_applies_to))
+        if self.tiers:
+            rules.append(AreaPrice(tiers=self.tiers, currency=self.currency))
+        if self.flat:
+            rules.append(FlatPrice(amount=self.flat, currency=self.currency))
+        if self.minimum_charge:
+            rules.append(MinimumCharge(amount=self.minimum_charge, currency=self.currency))
+        return tuple(rules)
 
     @property
     def by_area(self) -> bool:
-        """Whether an order's price depends on the sum of its areas alone, not on its shapes."""
-        minimum_by_shape = self.minimum_applies_to == "shape" and self.minimum_km2 > 0
-        return self.areas_summed and not minimum_by_shape and self.rules == ANY_SHAPE
+        """Whether an order's price depends only on the sum of its areas, not on its shapes."""
+        by_shape = any(rule.scope == "shape" for rule in self.charge_rules())
+        return self.areas_summed and not by_shape and self.rules == ANY_SHAPE
 
+    @property
+    def each_shape_is_a_line(self) -> bool:
+        """Whether a bill has a line for each shape, instead of one line for the whole order."""
+        return self.minimum_applies_to == "shape" or not self.areas_summed
 
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """One billed area: what it covers, and what the minimum makes of it."""
-
-    area_km2: Decimal
-    billable_km2: Decimal
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bill:
-    """The whole order: its lines, their sums, and the amount."""
-
-    area_km2: Decimal
-    billable_km2: Decimal
-    amount: Money
-    lines: tuple[Line, ...]
+    def ignoring_shapes(self) -> "PriceTerms":
+        """Return the same prices for orders in which shapes do not matter."""
+        return replace(self, areas_summed=True, minimum_applies_to="order", rules=ANY_SHAPE)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tariff:
-    """Terms in whole numbers: prices as integers over one denominator, areas in cm2.
+    """The charge rules of a price list, ready to price many orders. All areas in cm2."""
 
-    The price of an area is a rising function of it, linear between `starts`.
-    """
+    currency: str
+    rules: tuple[ChargeRule, ...]
+    scale: int
+    """Prices are exact as whole multiples of 1/scale minor units."""
+    shared_invoice: bool
+    """Whether all shapes of an order are on one invoice."""
 
-    denominator: int
-    starts: tuple[int, ...]  # cm2, rising from 0
-    sums: tuple[int, ...]  # the price at each start, without the flat charge
-    rates: tuple[int, ...]  # of a cm2 from each start on
-    flat: int
-    minimum_charge: int
-    minimum_cm2: int
+    def weights(self, shapes_cm2: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return what each shape (N,) adds to its order: billed cm2 on a shared invoice, else its price."""
+        if self.shared_invoice:
+            return self._billable(shapes_cm2, {"shape"})
+        return self._invoices(self._billable(shapes_cm2, {"shape", "order"}))
 
-    def exact(self, area_cm2: int) -> int:
-        """The price of one invoice, times `denominator`; nothing for no area."""
-        if not area_cm2:
-            return 0
-        area = max(area_cm2, self.minimum_cm2)
-        at = bisect_right(self.starts, area) - 1
-        price = self.sums[at] + self.rates[at] * (area - self.starts[at]) + self.flat
-        return max(price, self.minimum_charge)
-
-    def rounded(self, price: int) -> int:
-        """A price in minor units, halves up."""
-        return (2 * price + self.denominator) // (2 * self.denominator)
+    def totals(self, weights: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the amounts (N,), minor units, of orders whose shapes have these total weights."""
+        if self.shared_invoice:
+            return self._invoices(self._billable(weights, {"order"}))
+        return weights
 
     def amounts(self, areas_cm2: NDArray[np.int64]) -> NDArray[np.int64]:
-        """One invoice of each area (N,) in minor units; all at once where 64 bits hold every step."""
-        largest = max(int(areas_cm2.max(initial=0)), self.minimum_cm2)
-        if 2 * (self.exact(max(largest, 1)) + self.denominator) >= 2**63:
-            return np.array([self.rounded(self.exact(area)) for area in areas_cm2.tolist()], dtype=np.int64)
-        starts, sums, rates = (np.array(one) for one in (self.starts, self.sums, self.rates))
-        area = np.maximum(areas_cm2, self.minimum_cm2)
-        at = np.searchsorted(starts, area, side="right") - 1
-        price = np.maximum(sums[at] + rates[at] * (area - starts[at]) + self.flat, self.minimum_charge)
-        return np.where(areas_cm2 == 0, 0, (2 * price + self.denominator) // (2 * self.denominator))
+        """Return the amounts (N,), minor units, of orders that are one shape of each area."""
+        return self.totals(self.weights(areas_cm2))
+
+    def least(self, areas_cm2: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return lower bounds (N + 1,), minor units, of orders of 0..N patches, whatever their shapes.
+
+        `areas_cm2` (N + 1,), rising from 0, holds the least area that so many patches cover.
+        """
+        if self.shared_invoice:
+            areas = reduce(lambda least, rule: rule.least_billable(least), self.rules, areas_cm2)
+            return self._invoices(areas)
+        # Each shape is an invoice: k patches in one shape cost at least amounts[k], so every patch costs at
+        # least the smallest amounts[k] / k.
+        amounts = self.amounts(areas_cm2)
+        counts = np.arange(len(amounts))
+        if len(counts) == 1:
+            return amounts
+        share = (amounts[1:] / counts[1:]).min()
+        least: NDArray[np.int64] = np.floor(counts * share * (1 - 1e-12)).astype(np.int64)
+        least[1:] = np.maximum(least[1:], amounts[1])
+        return least
+
+    def billable_lines(self, areas_cm2: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the area (N,) that is billed for each line of a bill."""
+        return self._billable(areas_cm2, {"shape", "order"})
+
+    def exact(self, area_cm2: int) -> int:
+        """Return the price of an order of one shape before rounding, times `scale`."""
+        area = np.array([area_cm2], dtype=object)
+        return int(self._exact(self._billable(area, {"shape", "order"}))[0])
+
+    def explain_free(self, bill: Bill, rules: ShapeRules) -> str:
+        """Return why further patches cost nothing on this bill."""
+        each = not self.shared_invoice
+        reasons = [
+            *(rule.explain(bill, each_shape_invoiced=each) for rule in self.rules),
+            rules.explain(),
+            *(rule.explain_merging(each_shape_invoiced=each) for rule in self.rules),
+        ]
+        rounding = "the bill is rounded to the smallest unit of the currency"
+        return next((reason for reason in reasons if reason), rounding)
+
+    def _billable(self, areas_cm2: Whole, scopes: set[Scope]) -> Whole:
+        rules = [rule for rule in self.rules if rule.scope in scopes]
+        return reduce(lambda areas, rule: rule.billable(areas), rules, areas_cm2)
+
+    def _exact(self, billable_cm2: Whole) -> Whole:
+        prices = np.zeros_like(billable_cm2)
+        for rule in self.rules:
+            prices = rule.price(prices, billable_cm2, self.scale)
+        return np.where(billable_cm2 > 0, prices, 0)
+
+    def _invoices(self, billable_cm2: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the amounts (N,) of one invoice of each billed area, rounded once, halves up."""
+        largest = np.array([max(int(billable_cm2.max(initial=0)), 1)], dtype=object)
+        fits = 2 * (self._exact(largest)[0] + self.scale) < 2**63  # every step in 64 bits
+        prices = self._exact(billable_cm2 if fits else billable_cm2.astype(object))
+        return np.asarray((2 * prices + self.scale) // (2 * self.scale), dtype=np.int64)
 
 
-def whole_cm2(areas_m2: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Round areas (any shape) from square metres to whole square centimetres."""
-    return np.rint(np.asarray(areas_m2, dtype=np.float64) * CM2_PER_M2).astype(np.int64)
-
-
-def to_km2(area_cm2: int) -> Decimal:
-    """Square centimetres as exact square kilometres."""
-    return Decimal(area_cm2).scaleb(-10)
-
-
-def to_cm2(area_km2: Decimal) -> int:
-    """Square kilometres as whole square centimetres, the inverse of to_km2."""
-    return int(area_km2 * CM2_PER_KM2)
-
-
-def tariff_of(terms: Terms, *, minimums: bool = True) -> Tariff:
-    """Terms in whole numbers; without `minimums` and the flat charge: the list price of an area alone.
-
-    Raises ValueError for tiers that do not ascend from 0.
-    """
-    minor = 10 ** exponent(terms.currency)
-    starts = [int(tier.above_km2 * CM2_PER_KM2) for tier in terms.tiers] or [0]
-    if starts[0] != 0 or any(after <= before for before, after in pairwise(starts)):
-        raise ValueError(f"tiers must ascend from 0: {[str(tier.above_km2) for tier in terms.tiers]}")
-    rates = [Fraction(tier.price_per_km2) * minor / CM2_PER_KM2 for tier in terms.tiers] or [Fraction(0)]
-    charges = [Fraction(terms.flat) * minor, Fraction(terms.minimum_charge) * minor]
-    denominator = lcm(*(one.denominator for one in rates + charges))
-    whole = [int(rate * denominator) for rate in rates]
-    sums = [0]
-    for at, start in enumerate(starts[1:]):
-        sums.append(sums[at] + whole[at] * (start - starts[at]))
+@lru_cache(maxsize=64)
+def tariff_of(terms: PriceTerms, *, minimums: bool = True) -> Tariff:
+    """Prepare to price orders; without `minimums`, at the list price. ValueError unless tiers ascend."""
+    rules = tuple(rule for rule in terms.charge_rules() if minimums or rule.listed)
+    amounts = [amount for rule in rules for amount in rule.amounts()]
     return Tariff(
-        denominator=denominator,
-        starts=tuple(starts),
-        sums=tuple(sums),
-        rates=tuple(whole),
-        flat=int(charges[0] * denominator),
-        minimum_charge=int(charges[1] * denominator) if minimums else 0,
-        minimum_cm2=terms.minimum_cm2 if minimums else 0,
+        currency=terms.currency,
+        rules=rules,
+        scale=lcm(*(amount.denominator for amount in amounts)),
+        shared_invoice=terms.areas_summed,
     )
 
 
-def list_price(area_cm2: int, terms: Terms) -> int:
-    """What an area costs by tiers (and flat charge) alone, minimums ignored: minor units, halves up."""
-    tariff = tariff_of(terms, minimums=False)
-    return tariff.rounded(tariff.exact(area_cm2))
+def list_price(area_cm2: int, terms: PriceTerms) -> Money:
+    """Return the price of an area without minimums."""
+    return _price(area_cm2, tariff_of(terms, minimums=False))
 
 
-def order_price(area_cm2: int, terms: Terms) -> int:
-    """What one invoice of an area costs in minor units; an empty one costs nothing."""
-    tariff = tariff_of(terms)
-    return tariff.rounded(tariff.exact(area_cm2))
+def order_price(area_cm2: int, terms: PriceTerms) -> Money:
+    """Return the price of an order of one shape; an empty order costs nothing."""
+    return _price(area_cm2, tariff_of(terms))
 
 
-def bill(shapes_cm2: Sequence[int], terms: Terms) -> Bill:
-    """Bill one order of shapes.
+def _price(area_cm2: int, tariff: Tariff) -> Money:
+    return Money(int(tariff.amounts(np.array([area_cm2], dtype=np.int64))[0]), tariff.currency)
 
-    Minimum area once per order or once per shape; tiers, flat and minimum charge on the sum, or on each
-    shape where areas are not summed. Raises ValueError for a negative area.
-    """
+
+def bill(shapes_cm2: Sequence[int], terms: PriceTerms) -> Bill:
+    """Bill one order of shapes. ValueError for a negative area."""
     if any(area < 0 for area in shapes_cm2):
         raise ValueError(f"negative area in {list(shapes_cm2)}")
-    covered = [area for area in shapes_cm2 if area]
-    by_shape = terms.minimum_applies_to == "shape" or not terms.areas_summed
-    billed = covered if by_shape else [sum(covered)] if covered else []
-    billable = [max(area, terms.minimum_cm2) for area in billed]
-    invoices = [sum(billable)] if terms.areas_summed else billable
+    tariff = tariff_of(terms)
+    shapes = [area for area in shapes_cm2 if area]
+    lines = shapes if terms.each_shape_is_a_line or not shapes else [sum(shapes)]
+    billable = tariff.billable_lines(np.array(lines, dtype=np.int64)).tolist()
+    weights = tariff.weights(np.array(shapes, dtype=np.int64)).tolist()
+    amount = tariff.totals(np.array([sum(weights)], dtype=np.int64))
     return Bill(
-        area_km2=to_km2(sum(covered)),
+        area_km2=to_km2(sum(shapes)),
         billable_km2=to_km2(sum(billable)),
-        amount=Money(sum(order_price(area, terms) for area in invoices), terms.currency),
+        amount=Money(int(amount[0]), terms.currency),
         lines=tuple(
-            Line(area_km2=to_km2(area), billable_km2=to_km2(paid))
-            for area, paid in zip(billed, billable, strict=True)
+            Line(area_km2=to_km2(area), billable_km2=to_km2(billed))
+            for area, billed in zip(lines, billable, strict=True)
         ),
     )

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from service.access.tables import Workspace
 from service.errors import InvalidInputError, NotFoundError
-from service.pricing.billing import Terms
+from service.pricing.billing import PriceTerms
 from service.pricing.examples import EXAMPLES
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
@@ -32,7 +32,7 @@ class PriceListNotValidError(InvalidInputError):
     title = "The price list does not apply today"
 
 
-def terms_of(row: PriceList) -> Terms:
+def terms_of(row: PriceList) -> PriceTerms:
     """Return what arithmetic needs of a price list."""
     return PriceListTerms.model_validate(row, from_attributes=True).terms()
 

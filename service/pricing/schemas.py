@@ -9,7 +9,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
 from pydantic.config import JsonDict
 
-from service.pricing.billing import Scope, ShapeRules, Terms, Tier
+from service.pricing.billing import PriceTerms
+from service.pricing.charge_rules import Scope, Tier
+from service.pricing.shape_rules import ShapeRules
 from service.pricing.tables import PriceList
 from service.web.paging import Link
 
@@ -108,11 +110,11 @@ class PriceListTerms(BaseModel):
         tiers = [tier.model_dump(mode="json") for tier in self.tiers]
         return self.model_dump() | {"tiers": tiers}
 
-    def terms(self) -> Terms:
+    def terms(self) -> PriceTerms:
         """Return what arithmetic needs."""
         first = [] if self.price_per_km2 is None else [(Decimal(0), self.price_per_km2)]
         tiers = [*first, *((tier.above_km2, tier.price_per_km2) for tier in self.tiers)]
-        return Terms(
+        return PriceTerms(
             currency=self.currency,
             tiers=tuple(Tier(above_km2=above, price_per_km2=price) for above, price in tiers),
             flat=self.price_per_scene or Decimal(0),

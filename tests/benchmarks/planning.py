@@ -27,11 +27,12 @@ from service.planner.objectives import (
     Policy,
     TargetAccuracy,
 )
-from service.pricing.billing import Terms, Tier
+from service.pricing.billing import PriceTerms
+from service.pricing.charge_rules import Tier
 from training.run.provenance import git_revision, hardware
 
 PATCH_M2 = 6_400.0
-TERMS = Terms(
+TERMS = PriceTerms(
     currency="USD",
     tiers=(
         Tier(above_km2=Decimal(0), price_per_km2=Decimal("8.50")),

@@ -1,8 +1,10 @@
-"""Terms of price lists, named by what differs from the plainest, 10 USD per km2; and a patch to price."""
+"""Price terms for tests: 10 USD per km2 unless a test says otherwise; and the area of a patch."""
 
 from decimal import Decimal
 
-from service.pricing.billing import ANY_SHAPE, Scope, ShapeRules, Terms, Tier
+from service.pricing.billing import PriceTerms
+from service.pricing.charge_rules import Scope, Tier
+from service.pricing.shape_rules import ANY_SHAPE, ShapeRules
 
 PATCH_M2 = 313_600.0  # 56 x 56 pixels of 10 m
 
@@ -17,10 +19,10 @@ def terms(
     summed: bool = True,
     currency: str = "USD",
     rules: ShapeRules = ANY_SHAPE,
-) -> Terms:
-    """`price` per km2, and `beyond` this many km2 that price."""
+) -> PriceTerms:
+    """Return terms of `price` per km2; `beyond` maps areas in km2 to the prices beyond them."""
     limits = {"0": price} | (beyond or {})
-    return Terms(
+    return PriceTerms(
         currency=currency,
         tiers=tuple(
             Tier(above_km2=Decimal(limit), price_per_km2=Decimal(one)) for limit, one in limits.items()
@@ -33,6 +35,6 @@ def terms(
     )
 
 
-def scene_price(price: str, currency: str = "USD") -> Terms:
-    """One price for whatever is taken of a scene."""
-    return Terms(currency=currency, flat=Decimal(price))
+def scene_price(price: str, currency: str = "USD") -> PriceTerms:
+    """Return terms of one price for a scene, whatever is bought of it."""
+    return PriceTerms(currency=currency, flat=Decimal(price))

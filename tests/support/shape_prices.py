@@ -1,6 +1,7 @@
-"""What the cheapest order of any choice of a tile's patches costs, worked out without the planner's methods.
+"""The price of the cheapest order of any choice of a tile's patches, found without the planner's methods.
 
-Shapes are found by walking and measured by shapely; their sets by trying unions until none is cheaper.
+Shapes are found by walking from patch to patch and measured by shapely. Their cheapest sets are found by
+trying unions until none is cheaper.
 """
 
 import math
@@ -10,14 +11,18 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from service.pricing.billing import ANY_SHAPE, Terms, bill, tariff_of
+from service.pricing.billing import PriceTerms, bill, tariff_of
+from service.pricing.shape_rules import ANY_SHAPE, ShapeRules
 
 CHOICES = 1 << 16
 NEVER = 2**60
+NOTHING = np.array(None, dtype=object)
+
+Ints = NDArray[np.int64]
 
 
-def order_amounts(terms: Terms, patch_cm2: int) -> NDArray[np.int64]:
-    """Minor units of each of the 65,536 choices; every patch of one area."""
+def order_amounts(terms: PriceTerms, patch_cm2: int) -> Ints:
+    """Return minor units of each of the 65,536 choices; every patch has the same area."""
     weights = np.array([_weight(terms, size * patch_cm2) for size in range(17)])
     if terms.rules == ANY_SHAPE:
         totals = np.array([sum(weights[size] for size in _part_sizes(choice)) for choice in range(CHOICES)])
@@ -26,27 +31,27 @@ def order_amounts(terms: Terms, patch_cm2: int) -> NDArray[np.int64]:
     return totals if not terms.areas_summed else tariff_of(terms).amounts(totals)
 
 
-def _weight(terms: Terms, area_cm2: int) -> int:
-    """What one shape adds to an order: billable area where areas are summed, else its own bill."""
+def _weight(terms: PriceTerms, area_cm2: int) -> int:
+    """Return what one shape adds to an order: billable area on a shared invoice, else its own bill."""
     if not terms.areas_summed:
         return bill([area_cm2], terms).amount.minor
-    return max(area_cm2, terms.minimum_cm2) if area_cm2 and terms.minimum_applies_to == "shape" else area_cm2
+    minimum = int(terms.minimum_km2 * 10**10) if terms.minimum_applies_to == "shape" else 0
+    return max(area_cm2, minimum) if area_cm2 else 0
 
 
-def _unions(terms: Terms, patch_cm2: int, weights: NDArray[np.int64]) -> NDArray[np.int64]:
+def _unions(terms: PriceTerms, patch_cm2: int, weights: Ints) -> Ints:
     narrowest = math.ceil(float(terms.rules.minimum_width_m) / math.sqrt(patch_cm2 / 1e4) - 1e-6)
     if narrowest > 4:  # a square around the whole tile, whatever is wanted of it
         totals = np.full(CHOICES, _weight(terms, narrowest**2 * patch_cm2))
         totals[0] = 0
         return totals
-    shapes = [(choice, size) for choice, size in _connected() if _is_legal(choice, terms, narrowest)]
     totals = np.full(CHOICES, NEVER)
     totals[0] = 0
     everyone = np.arange(CHOICES)
     while True:
         before = totals.copy()
-        for shape, size in shapes:
-            np.minimum.at(totals, everyone | shape, totals + weights[size])
+        for shape in _legal(terms.rules, narrowest):
+            np.minimum.at(totals, everyone | shape, totals + weights[shape.bit_count()])
         if (totals == before).all():
             break
     for patch in range(16):
@@ -56,13 +61,8 @@ def _unions(terms: Terms, patch_cm2: int, weights: NDArray[np.int64]) -> NDArray
 
 
 @cache
-def _connected() -> list[tuple[int, int]]:
-    return [(choice, sizes[0]) for choice in range(CHOICES) if len(sizes := _part_sizes(choice)) == 1]
-
-
-@cache
 def _part_sizes(choice: int) -> tuple[int, ...]:
-    """Sizes of the connected parts, by walking from patch to patch."""
+    """Return the sizes of the connected parts, by walking from patch to patch."""
     left = {patch for patch in range(16) if choice >> patch & 1}
     sizes = []
     while left:
@@ -79,25 +79,39 @@ def _part_sizes(choice: int) -> tuple[int, ...]:
     return tuple(sizes)
 
 
-def _is_legal(choice: int, terms: Terms, narrowest: int) -> bool:
-    patches = np.array([patch for patch in range(16) if choice >> patch & 1])
-    rules, rows, columns = terms.rules, patches % 4, patches // 4
-    shape = shapely.union_all(shapely.box(columns, rows, columns + 1, rows + 1))
-    if rules.convex and not shape.equals(shapely.envelope(shape)):
-        return False
-    if not rules.holes and shape.interiors:
-        return False
-    if rules.max_vertices is not None and _vertices(shape) > rules.max_vertices:
-        return False
-    # Squares of the least width, wherever they fit, must fill the shape: else some part is thinner.
-    squares = [
-        shapely.box(x, y, x + narrowest, y + narrowest)
-        for x in range(5 - narrowest)
-        for y in range(5 - narrowest)
-    ]
-    inside = [square for square in squares if shape.covers(square)]
-    thick = narrowest <= 1 or (bool(inside) and shapely.union_all(inside).equals(shape))
-    return bool(thick)
+@cache
+def _connected() -> tuple[tuple[int, ...], NDArray[np.object_]]:
+    """Return the connected choices and their polygons."""
+    choices = tuple(choice for choice in range(1, CHOICES) if len(_part_sizes(choice)) == 1)
+    patches = np.arange(16)
+    squares = np.array(shapely.box(patches // 4, patches % 4, patches // 4 + 1, patches % 4 + 1))
+    held = np.array([[choice >> patch & 1 for patch in range(16)] for choice in choices], dtype=np.bool_)
+    return choices, np.asarray(shapely.coverage_union_all(np.where(held, squares, NOTHING), axis=1))
+
+
+@cache
+def _legal(rules: ShapeRules, narrowest: int) -> tuple[int, ...]:
+    """Return the connected choices that keep the rules."""
+    choices, shapes = _connected()
+    legal = np.ones(len(choices), dtype=np.bool_)
+    if rules.convex:
+        legal &= shapely.equals(shapes, shapely.envelope(shapes))
+    if not rules.holes:
+        legal &= shapely.get_num_interior_rings(shapes) == 0
+    if rules.max_vertices is not None:
+        legal &= np.array([_vertices(shape) <= rules.max_vertices for shape in shapes])
+    if narrowest > 1:
+        legal &= _filled_by_squares(shapes, narrowest)
+    return tuple(choice for choice, is_legal in zip(choices, legal, strict=True) if is_legal)
+
+
+def _filled_by_squares(shapes: NDArray[np.object_], side: int) -> NDArray[np.bool_]:
+    """Return which shapes are filled by the squares that fit in them; others have a thinner part."""
+    starts = range(5 - side)
+    squares = np.array([shapely.box(x, y, x + side, y + side) for x in starts for y in starts])
+    inside = shapely.covers(shapes[:, None], squares)
+    filled = shapely.union_all(np.where(inside, squares, NOTHING), axis=1)
+    return np.asarray(shapely.area(filled) == shapely.area(shapes))
 
 
 def _vertices(shape: shapely.Polygon) -> int:

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from service.bundles.predictor import Predictor
 from service.database.engine import Database
 from service.plans.bills import audit_plans
-from service.pricing.billing import bill, whole_cm2
+from service.pricing.areas import whole_cm2
+from service.pricing.billing import bill
 from service.pricing.repository import terms_of
 from service.pricing.tables import PriceList
 from tests.support.bundles import make_geotiff, make_pixels

@@ -1,4 +1,4 @@
-"""What the planner buys, case by case: minimums, nothing at all, refusals, and large scenes."""
+"""Plans by area, case by case: minimums, empty plans, invalid input, and large scenes."""
 
 from decimal import Decimal
 
@@ -10,7 +10,7 @@ from service.money import Money
 from service.planner import plan_purchases
 from service.planner.decision import Decision
 from service.planner.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
-from service.pricing.billing import Terms
+from service.pricing.billing import PriceTerms
 from tests.support.prices import PATCH_M2, scene_price, terms
 
 FIVE_KM2 = terms(minimum="5")
@@ -25,7 +25,7 @@ def usd(amount: str) -> Money:
 def plan(
     utilities: NDArray[np.float32],
     objective: Objective,
-    terms: Terms,
+    terms: PriceTerms,
     eligible: NDArray[np.bool_] | None = None,
     patch_m2: float = PATCH_M2,
 ) -> Decision:
@@ -34,16 +34,16 @@ def plan(
 
 
 def one_tile(*values: float) -> NDArray[np.float32]:
-    """A tile whose first patches have these utilities; the rest have 0.01."""
+    """Return a tile whose first patches have these utilities; the rest have 0.01."""
     row = np.full((1, 16), 0.01, dtype=np.float32)
     row[0, : len(values)] = values
     return row
 
 
-# What a minimum area does.
+# Minimums.
 
 
-def test_patches_are_free_until_the_minimum_is_reached() -> None:
+def test_minimum_area_adds_free_patches() -> None:
     decision = plan(one_tile(0.9, 0.8), Policy(threshold=0.5), UNDER_A_SCENE)
     # 2 km2 hold six patches of 0.3136 km2; four of the worthless are taken by their index.
     assert np.flatnonzero(decision.selected).tolist() == [0, 1, 2, 3, 4, 5]
@@ -55,24 +55,24 @@ def test_patches_are_free_until_the_minimum_is_reached() -> None:
     )
 
 
-def test_without_a_minimum_the_policy_buys_exactly_what_it_wants_however_little_a_patch_costs() -> None:
+def test_policy_adds_no_patch_without_a_minimum() -> None:
     # A patch of 0.4 cents: rounding alone would let further patches in.
     utilities = np.random.default_rng(3).random((50, 16)).astype(np.float32)
     decision = plan(utilities, Policy(threshold=0.5), terms(), patch_m2=400.0)
     assert (decision.selected == (utilities >= 0.5)).all()
 
 
-def test_a_scene_that_costs_less_than_a_cent_more_is_bought_whole() -> None:
+def test_rounding_adds_free_patches_when_the_whole_scene_costs_no_more() -> None:
     utilities = one_tile(*[0.9] * 15)
     decision = plan(utilities, Policy(threshold=0.5), terms(), patch_m2=400.0)
     assert decision.selected.all()
     assert decision.reason == (
         "Buys the whole scene, 16 patches: it costs 0.06 USD, no more than the 15 patches asked for "
-        "(utility of at least 0.5), to the smallest unit of money."
+        "(utility of at least 0.5), because the bill is rounded to the smallest unit of the currency."
     )
 
 
-def test_the_whole_scene_is_bought_where_it_costs_no_more() -> None:
+def test_minimum_area_buys_the_whole_scene_when_it_costs_no_more() -> None:
     decision = plan(one_tile(0.9), Policy(threshold=0.5), NEVER_REACHED)
     assert decision.selected.all()
     assert (decision.list_saving, decision.billable_saving) == (usd("0.00"), usd("0.00"))
@@ -82,17 +82,17 @@ def test_the_whole_scene_is_bought_where_it_costs_no_more() -> None:
     )
 
 
-def test_patches_are_free_until_the_minimum_charge_is_reached() -> None:
+def test_minimum_charge_adds_free_patches() -> None:
     decision = plan(one_tile(0.9), Policy(threshold=0.5), terms(charge="20"))
     # 20.00 USD pay for six patches of 3.136.
-    assert (decision.wanted, np.count_nonzero(decision.filled)) == (1, 5)
+    assert (decision.wanted, int(np.count_nonzero(decision.filled))) == (1, 5)
     assert decision.reason == (
         "Buys 6 of 16 patches: utility of at least 0.5; 5 of them free, "
         "because an order costs at least 20.00 USD."
     )
 
 
-def test_a_scene_sold_at_one_price_is_bought_whole_or_not_at_all() -> None:
+def test_scene_price_buys_the_whole_scene_or_nothing() -> None:
     decision = plan(one_tile(0.9), Policy(threshold=0.5), scene_price("113"))
     assert decision.selected.all()
     assert decision.reason == (
@@ -102,33 +102,33 @@ def test_a_scene_sold_at_one_price_is_bought_whole_or_not_at_all() -> None:
     assert not plan(one_tile(0.9), MaxCost(limit=usd("112.99")), scene_price("113")).selected.any()
 
 
-def test_the_list_saving_counts_tiers_and_no_minimum() -> None:
+def test_list_saving_includes_tiers() -> None:
     decision = plan(one_tile(*[0.9] * 8), Policy(threshold=0.5), terms("10", beyond={"2.5088": "5"}))
     # 16 patches are 5.0176 km2: 25.088 at 10, the rest at 5.
     assert (decision.bill.amount, decision.everything.amount) == (usd("25.09"), usd("37.63"))
     assert decision.list_saving == decision.billable_saving == usd("12.54")
 
 
-def test_a_limit_on_patches_is_kept_even_where_more_would_be_free() -> None:
+def test_max_patches_adds_no_free_patches() -> None:
     decision = plan(one_tile(0.9), MaxPatches(patches=3), NEVER_REACHED)
     assert np.count_nonzero(decision.selected) == 3
     assert "the whole scene would cost no more (250.00 USD)" in decision.reason
 
 
-def test_the_list_saving_ignores_the_minimum_and_the_billable_saving_does_not() -> None:
+def test_list_saving_ignores_minimums_and_billable_saving_includes_them() -> None:
     decision = plan(one_tile(0.9, 0.8, 0.7, 0.6), Policy(threshold=0.5), UNDER_A_SCENE)
     # Six are bought for 20.00; sixteen cost 50.18. Ten unbought patches list at 31.36.
     assert (decision.list_saving, decision.billable_saving) == (usd("31.36"), usd("30.18"))
     assert decision.everything.amount == usd("50.18")
 
 
-def test_savings_agree_where_there_is_no_minimum_up_to_rounding() -> None:
+def test_savings_are_equal_without_minimums() -> None:
     decision = plan(one_tile(0.9), Policy(threshold=0.5), terms())
     assert decision.bill.amount == usd("3.14")
     assert (decision.list_saving, decision.billable_saving) == (usd("47.04"), usd("47.04"))
 
 
-# Buying nothing.
+# Empty plans.
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_savings_agree_where_there_is_no_minimum_up_to_rounding() -> None:
     ],
     ids=str,
 )
-def test_nothing_is_bought_with_a_reason(objective: Objective, reason: str) -> None:
+def test_reason_says_why_nothing_is_bought(objective: Objective, reason: str) -> None:
     decision = plan(one_tile(0.9), objective, FIVE_KM2)
     assert not decision.selected.any()
     assert (decision.bill.amount, decision.bill.billable_km2) == (usd("0.00"), Decimal(0))
@@ -152,36 +152,36 @@ def test_nothing_is_bought_with_a_reason(objective: Objective, reason: str) -> N
     assert decision.reason == reason
 
 
-def test_a_worthless_patch_is_not_bought_for_money() -> None:
+def test_max_cost_buys_no_worthless_patch() -> None:
     decision = plan(np.zeros((1, 16), dtype=np.float32), MaxCost(limit=usd("100")), terms())
     assert not decision.selected.any()
     assert decision.reason == "Buys nothing: no patch has any utility."
 
 
-def test_a_scene_without_an_eligible_tile_is_a_plan_that_buys_nothing() -> None:
+def test_scene_without_eligible_tiles_buys_nothing() -> None:
     decision = plan(one_tile(0.9), Policy(threshold=0.5), FIVE_KM2, np.zeros(1, dtype=bool))
     assert not decision.selected.any()
     assert (decision.bill.amount, decision.everything.amount) == (usd("0.00"), usd("0.00"))
     assert decision.reason == "Buys nothing: no tile of the scene has enough valid pixels to be planned."
 
 
-def test_tiles_that_are_not_eligible_are_neither_bought_nor_in_the_baseline() -> None:
+def test_ineligible_tiles_are_neither_bought_nor_in_the_baseline() -> None:
     utilities = np.vstack([one_tile(0.9), one_tile(0.9)])
     decision = plan(utilities, Policy(threshold=0.5), terms(), np.array([False, True]))
     assert np.flatnonzero(decision.selected).tolist() == [16]
     assert decision.everything.amount == usd("50.18")
 
 
-# Refusals.
+# Invalid input.
 
 
-def test_a_scope_without_a_minimum_makes_no_difference() -> None:
+def test_minimum_scope_without_a_minimum_changes_nothing() -> None:
     decision = plan(one_tile(0.9), Policy(threshold=0.5), terms(scope="shape"))
     assert np.flatnonzero(decision.selected).tolist() == [0]
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, np.nan])
-def test_utilities_outside_the_unit_interval_are_refused(value: float) -> None:
+def test_plan_purchases_rejects_utilities_outside_0_to_1(value: float) -> None:
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
         plan(one_tile(value), Policy(threshold=0.5), terms())
 
@@ -197,7 +197,7 @@ def test_equal_utilities_are_bought_in_index_order() -> None:
     assert decision.selected[::2].all()
 
 
-def test_a_whole_granule_is_planned_exactly() -> None:
+def test_max_cost_spends_its_limit_on_a_whole_granule() -> None:
     utilities = np.random.default_rng(1).random((38_416, 16)).astype(np.float32)
     decision = plan(utilities, MaxCost(limit=usd("10000")), FIVE_KM2, patch_m2=6_400.0)
     assert utilities[decision.selected].min() >= utilities[~decision.selected].max()

@@ -1,29 +1,34 @@
-"""The curve: what sliding the threshold would cost, and which point a plan is."""
+"""The curve of cost against expected accuracy, and the point nearest to a plan."""
+
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from models.manifest import CurvePoint
 from service.money import Money
 from service.planner import Decide, decider
-from service.planner.curve import CostPoint, cost_curve, nearest, wilson
+from service.planner.curve import CostPoint, cost_curve, nearest, target_for, wilson
 from tests.support.prices import terms
 
 
+class Point(NamedTuple):
+    """A measured point of a bundle's evaluation."""
+
+    threshold: float
+    accuracy: float
+
+
 def prices(minimum: str = "0") -> Decide:
-    """Sixteen patches of 1 km2 at 10 USD with the utilities 0, 1/16 ... 15/16."""
+    """Return the decider of 16 patches of 1 km2 at 10 USD with the utilities 0, 1/16 ... 15/16."""
     utilities = (np.arange(16)[None] / 16).astype(np.float32)
     return decider(utilities, np.ones(1, dtype=bool), np.full((1, 16), 1e6), terms(minimum=minimum))
 
 
-def measured(*thresholds: float) -> list[CurvePoint]:
-    return [
-        CurvePoint(threshold=threshold, mean_patches=0.0, accuracy=1 - threshold / 2)
-        for threshold in thresholds
-    ]
+def measured(*thresholds: float) -> list[Point]:
+    return [Point(threshold=threshold, accuracy=1 - threshold / 2) for threshold in thresholds]
 
 
-def test_each_point_is_what_the_policy_would_cost_at_that_threshold() -> None:
+def test_cost_curve_prices_the_policy_at_each_threshold() -> None:
     curve = cost_curve(prices(), measured(0.0, 0.5, 1.0), None)
     assert curve == [
         point(1.0, wanted=0, patches=0, cost=0, saving=16000),
@@ -32,12 +37,12 @@ def test_each_point_is_what_the_policy_would_cost_at_that_threshold() -> None:
     ]
 
 
-def test_a_minimum_flattens_the_cheap_end() -> None:
+def test_cost_curve_is_flat_below_a_minimum() -> None:
     curve = cost_curve(prices(minimum="12"), measured(0.95, 0.9, 0.5, 0.0), None)
     assert [(one.patches, one.cost.minor) for one in curve] == [(0, 0), (12, 12000), (12, 12000), (16, 16000)]
 
 
-def test_the_chosen_point_wants_as_many_patches_then_has_the_nearest_threshold() -> None:
+def test_nearest_compares_patch_counts_and_then_thresholds() -> None:
     curve = cost_curve(prices(), measured(0.0, 0.45, 0.5, 0.9), None)
     assert [curve[at].threshold for at in range(4)] == [0.9, 0.5, 0.45, 0.0]
     assert nearest(curve, wanted=8, threshold=0.5) == 1
@@ -46,8 +51,21 @@ def test_the_chosen_point_wants_as_many_patches_then_has_the_nearest_threshold()
     assert nearest(twins, wanted=8, threshold=0.47) == 1
 
 
-def test_a_bundle_without_a_curve_has_no_point() -> None:
+def test_nearest_is_none_for_an_empty_curve() -> None:
     assert nearest(cost_curve(prices(), [], None), wanted=3, threshold=0.5) is None
+
+
+@pytest.mark.parametrize(("accuracy", "threshold"), [(0.5, 1.0), (0.7, 0.5), (0.75, 0.5), (1.0, 0.0)])
+def test_target_for_takes_the_highest_threshold_that_reaches_the_accuracy(
+    accuracy: float, threshold: float
+) -> None:
+    target = target_for(accuracy, measured(0.0, 0.5, 1.0))
+    assert target is not None
+    assert (target.accuracy, target.threshold, target.measured) == (accuracy, threshold, 1 - threshold / 2)
+
+
+def test_target_for_is_none_when_no_point_reaches_the_accuracy() -> None:
+    assert target_for(0.8, measured(0.5, 1.0)) is None
 
 
 @pytest.mark.parametrize(
@@ -60,11 +78,11 @@ def test_a_bundle_without_a_curve_has_no_point() -> None:
         (1, 29, 0.0061, 0.1718),
     ],
 )
-def test_the_interval_is_the_published_one(right: int, images: int, low: float, high: float) -> None:
+def test_wilson_gives_the_published_intervals(right: int, images: int, low: float, high: float) -> None:
     assert wilson(right / images, images) == pytest.approx((low, high), abs=5e-5)
 
 
-def test_more_images_make_a_narrower_interval() -> None:
+def test_cost_curve_interval_narrows_with_more_images() -> None:
     few, many = (cost_curve(prices(), measured(0.5), images)[0].interval for images in (42, 420))
     assert few is not None
     assert many is not None

@@ -1,4 +1,4 @@
-"""The worked example in docs/planning.md is what the code computes."""
+"""The worked example in docs/planning.md matches the code."""
 
 from pathlib import Path
 
@@ -42,7 +42,7 @@ def row(minimum: str, name: str) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
-def test_the_table_in_the_document_is_what_the_planner_decides() -> None:
+def test_planning_page_table_is_what_the_planner_decides() -> None:
     rows = [row(minimum, name) for minimum in ("0", "2", "5", "25") for name in OBJECTIVES]
     page = PAGE.read_text()
     shown = [line for line in page.splitlines() if line.startswith(("| 0 |", "| 2 |", "| 5 |", "| 25 |"))]
@@ -50,7 +50,7 @@ def test_the_table_in_the_document_is_what_the_planner_decides() -> None:
     assert ", ".join(f"{value:.2f}" for value in UTILITIES) in page
 
 
-def test_the_openapi_example_is_a_plan_of_that_tile() -> None:
+def test_openapi_example_is_a_plan_of_the_same_tile() -> None:
     shown = PlanOut.model_validate(PLAN)
     assert shown.tiles is not None
     (tile,) = shown.tiles

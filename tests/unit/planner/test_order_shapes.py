@@ -1,4 +1,4 @@
-"""Chosen patches become polygons: merged by edges, nothing lost, wound as RFC 7946 says."""
+"""Polygons of chosen patches: merged by edges, with nothing lost."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from service.planner.order_shapes import compile_shapes, lattice_of, move
 
 
 def choose(tiles: int, *patches: tuple[int, int]) -> NDArray[np.bool_]:
-    """(T, 16) with these (tile, patch) chosen."""
+    """Return choices (T, 16) with these (tile, patch) pairs chosen."""
     selected = np.zeros((tiles, 16), dtype=bool)
     for tile, patch in patches:
         selected[tile, patch] = True
@@ -24,7 +24,7 @@ def areas(tiles: int) -> NDArray[np.float64]:
     return np.full((tiles, 16), 100.0)
 
 
-def test_patch_ids_are_column_major_on_the_lattice() -> None:
+def test_lattice_of_reads_patch_ids_column_major() -> None:
     # Tile 1 of a 2-tile row: patch 6 is row 2, column 1, so lattice row 2, column 4 + 1.
     assert np.argwhere(lattice_of(choose(2, (1, 6)), columns=2)).tolist() == [[2, 5]]
     # Tile 2 of two columns starts the second row of tiles.
@@ -42,31 +42,33 @@ def test_patch_ids_are_column_major_on_the_lattice() -> None:
         ([], []),
     ],
 )
-def test_patches_that_share_an_edge_are_one_shape(patches: list[tuple[int, int]], counts: list[int]) -> None:
+def test_compile_shapes_merges_patches_that_share_an_edge(
+    patches: list[tuple[int, int]], counts: list[int]
+) -> None:
     shapes = compile_shapes(choose(2, *patches), areas(2), columns=2)
     assert [shape.patches for shape in shapes] == counts
 
 
-def test_a_hole_stays_a_hole() -> None:
+def test_compile_shapes_keeps_holes() -> None:
     ring = [(0, patch) for patch in (0, 1, 2, 4, 6, 8, 9, 10)]  # 3 x 3 without its middle
     (shape,) = compile_shapes(choose(1, *ring), areas(1), columns=1)
     assert (shape.patches, shape.area_m2, shape.polygon.area) == (8, 800.0, 8.0)
     assert len(shape.polygon.interiors) == 1
 
 
-def test_every_patch_corner_on_an_outline_is_kept_so_that_neighbours_meet_on_the_ground() -> None:
+def test_compile_shapes_keeps_every_patch_corner_on_an_outline() -> None:
     (shape,) = compile_shapes(choose(1, (0, 0), (0, 1), (0, 2)), areas(1), columns=1)
     assert len(shape.polygon.exterior.coords) == 9  # eight corners, closed
 
 
-def test_shapes_have_the_areas_of_their_own_patches() -> None:
+def test_compile_shapes_sums_the_areas_of_its_patches() -> None:
     sizes = np.arange(16.0)[None]
     shapes = compile_shapes(choose(1, (0, 0), (0, 1), (0, 10), (0, 14)), sizes, columns=1)
     assert [shape.area_m2 for shape in shapes] == [1.0, 24.0]
 
 
 @given(selected=npst.arrays(np.bool_, (6, 16)), columns=st.sampled_from([1, 2, 3, 6]))
-def test_shapes_cover_the_chosen_patches_and_nothing_else(selected: NDArray[np.bool_], columns: int) -> None:
+def test_compile_shapes_covers_exactly_the_chosen_patches(selected: NDArray[np.bool_], columns: int) -> None:
     sizes = np.random.default_rng(5).random((6, 16))
     shapes = compile_shapes(selected, sizes, columns)
     assert sum(shape.patches for shape in shapes) == selected.sum()
@@ -82,7 +84,7 @@ def test_shapes_cover_the_chosen_patches_and_nothing_else(selected: NDArray[np.b
     assert together.length == sum(polygon.length for polygon in polygons)
 
 
-def test_moving_points_is_the_affine_of_each() -> None:
+def test_move_applies_the_affine_to_each_point() -> None:
     transform = Affine.translation(5, 7) @ Affine.rotation(30) @ Affine.scale(2, -3)
     points = np.array([[0.0, 0.0], [1.0, 2.0], [-4.0, 0.5]])
     expected = [transform @ (float(x), float(y)) for x, y in points]

@@ -1,9 +1,9 @@
-"""What the planner promises over many tiles, with the slightly unequal areas of a real scene."""
+"""Properties of plans by area over many tiles, with the slightly unequal areas of a real scene."""
 
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from service.money import Money
 from service.planner import plan_purchases
 from service.planner.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
-from service.pricing.billing import Terms, order_price, whole_cm2
+from service.pricing.areas import whole_cm2
+from service.pricing.billing import PriceTerms, order_price
 from tests.support.prices import PATCH_M2, terms
 
 
@@ -49,9 +50,8 @@ Scene = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]
 
 
 @given(scene=scenes(), price=PRICES, pair=PAIRS)
-@settings(max_examples=200)
-def test_more_money_never_unbuys_a_patch(
-    scene: Scene, price: Terms, pair: tuple[Objective, Objective]
+def test_looser_objective_never_removes_a_patch(
+    scene: Scene, price: PriceTerms, pair: tuple[Objective, Objective]
 ) -> None:
     tight = plan_purchases(*scene, price, pair[0])
     loose = plan_purchases(*scene, price, pair[1])
@@ -60,8 +60,9 @@ def test_more_money_never_unbuys_a_patch(
 
 
 @given(scene=scenes(), price=PRICES, pair=PAIRS)
-@settings(max_examples=200)
-def test_every_plan_keeps_its_limits(scene: Scene, price: Terms, pair: tuple[Objective, Objective]) -> None:
+def test_plan_keeps_its_limits_and_bills_what_it_buys(
+    scene: Scene, price: PriceTerms, pair: tuple[Objective, Objective]
+) -> None:
     utilities, eligible, areas = scene
     objective = pair[0]
     decision = plan_purchases(utilities, eligible, areas, price, objective)
@@ -70,7 +71,7 @@ def test_every_plan_keeps_its_limits(scene: Scene, price: Terms, pair: tuple[Obj
     assert decision.wanted + np.count_nonzero(decision.filled) == np.count_nonzero(decision.selected)
     # What is bought is billed, to the cent, whatever the order of summation.
     area = int(whole_cm2(areas)[decision.selected].sum())
-    assert decision.bill.amount.minor == order_price(area, price)
+    assert decision.bill.amount == order_price(area, price)
     assert 0 <= decision.bill.amount.minor <= decision.everything.amount.minor
     assert decision.list_saving.minor >= 0
     if isinstance(objective, MaxCost):
@@ -80,8 +81,8 @@ def test_every_plan_keeps_its_limits(scene: Scene, price: Terms, pair: tuple[Obj
 
 
 @given(scene=scenes(), price=PRICES, weight=WEIGHTS)
-def test_a_weighted_plan_is_never_worse_than_nothing_or_everything(
-    scene: Scene, price: Terms, weight: float
+def test_cost_weight_plan_is_no_worse_than_nothing_or_everything(
+    scene: Scene, price: PriceTerms, weight: float
 ) -> None:
     utilities, eligible, areas = scene
     decision = plan_purchases(utilities, eligible, areas, price, CostWeight(per_unit=weight))
@@ -92,8 +93,8 @@ def test_a_weighted_plan_is_never_worse_than_nothing_or_everything(
 
 
 @given(scene=scenes(), price=PRICES, pair=PAIRS)
-def test_no_patch_is_bought_while_a_better_one_is_left(
-    scene: Scene, price: Terms, pair: tuple[Objective, Objective]
+def test_plan_buys_no_patch_while_a_more_useful_one_is_left(
+    scene: Scene, price: PriceTerms, pair: tuple[Objective, Objective]
 ) -> None:
     utilities, eligible, areas = scene
     selected = plan_purchases(utilities, eligible, areas, price, pair[0]).selected
@@ -103,9 +104,7 @@ def test_no_patch_is_bought_while_a_better_one_is_left(
 
 
 @given(scene=scenes(), price=PRICES, factor=st.integers(2, 5))
-def test_a_dearer_list_never_costs_less_for_what_the_policy_wants(
-    scene: Scene, price: Terms, factor: int
-) -> None:
+def test_policy_plan_never_costs_less_at_higher_prices(scene: Scene, price: PriceTerms, factor: int) -> None:
     tiers = (replace(tier, price_per_km2=tier.price_per_km2 * factor) for tier in price.tiers)
     dearer = replace(price, tiers=tuple(tiers))
     wanted = Policy(threshold=0.5)
@@ -116,7 +115,7 @@ def test_a_dearer_list_never_costs_less_for_what_the_policy_wants(
 
 
 @given(scene=scenes(), price=PRICES)
-def test_the_same_question_has_the_same_answer(scene: Scene, price: Terms) -> None:
+def test_plan_purchases_is_deterministic(scene: Scene, price: PriceTerms) -> None:
     first = plan_purchases(*scene, price, CostWeight(per_unit=0.1))
     again = plan_purchases(*scene, price, CostWeight(per_unit=0.1))
     assert (first.selected == again.selected).all()

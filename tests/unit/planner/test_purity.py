@@ -1,0 +1,35 @@
+"""The planner is pure: importing it in a fresh interpreter loads no framework and no impure module."""
+
+import subprocess
+import sys
+
+MODULES = ("curve", "order_shapes", "patches")  # beside those that the package imports itself
+SOURCE = "; ".join(
+    ["import sys", *(f"import service.planner.{name}" for name in MODULES), "print(*sys.modules)"]
+)
+
+FORBIDDEN = {
+    "fastapi",
+    "httpx",
+    "logging",
+    "pathlib",
+    "pydantic",
+    "rasterio",
+    "safetensors",
+    "sqlalchemy",
+    "timm",
+    "torch",
+    "uvicorn",
+}
+PURE = {"service", "service.errors", "service.money", "models", "models.grid"}
+"""The modules of the project that the planner may load, beside itself and the pure part of pricing."""
+PURE_PRICING = {"areas", "billing", "charge_rules", "shape_rules"}
+
+
+def test_importing_the_planner_loads_only_pure_modules() -> None:
+    answer = subprocess.run([sys.executable, "-c", SOURCE], capture_output=True, text=True, check=True)
+    loaded = set(answer.stdout.split())
+    own = {name for name in loaded if name.partition(".")[0] in {"service", "models", "training"}}
+    pricing = {"service.pricing", *(f"service.pricing.{name}" for name in PURE_PRICING)}
+    assert {name for name in own if not name.startswith("service.planner")} == PURE | pricing
+    assert not loaded & FORBIDDEN
