@@ -1,4 +1,4 @@
-"""Price lists to start with, from public sources. They are examples with a date and a source, not offers."""
+"""Example price lists from public sources, each with its date and source. They are not offers."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -7,7 +7,7 @@ from decimal import Decimal
 from service.pricing.schemas import RESERVED, PriceListTerms, TierOut
 
 NO_MINIMUM = RESERVED + "no-minimum"
-"""What a plan uses when it is not told otherwise."""
+"""The price list of plans that name none."""
 
 CAPTURED = date(2026, 11, 22)
 

@@ -1,4 +1,4 @@
-"""Many price lists at once, as JSON or CSV. Every fault of every row is named; one fault and none is kept."""
+"""Import of many price lists as JSON or CSV. All faults are reported, and any fault rejects the file."""
 
 import csv
 import io
@@ -15,26 +15,26 @@ from service.pricing.schemas import PriceListIn
 
 MOST_ROWS = 1_000
 COLUMNS = tuple(PriceListIn.model_fields)
-"""What the columns of a CSV may be called, in any order; an empty cell leaves the default."""
+"""The permitted columns of a CSV, in any order; an empty cell means the default."""
 
 Row = Mapping[str, Any]
 Fault = dict[str, Any]
 
 
 class ImportUnreadableError(InvalidInputError):
-    """The file is not a table of price lists at all."""
+    """The error for a file that is not a table of price lists."""
 
     code = "import-unreadable"
-    title = "This is not a file of price lists"
+    title = "File of price lists not readable"
 
 
 async def read_import(request: Request) -> list[PriceListIn]:
-    """Read the body: `text/csv`, else JSON. ImportUnreadableError, RequestValidationError."""
+    """Read the body: `text/csv`, else JSON. Raises ImportUnreadableError, RequestValidationError."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
-        text = (await request.body()).decode("utf-8-sig")  # spreadsheets begin with a byte order mark
+        text = (await request.body()).decode("utf-8-sig")  # spreadsheets write a byte order mark first
     except UnicodeDecodeError as error:
-        raise ImportUnreadableError("the file is not UTF-8; save it as 'CSV UTF-8'") from error
+        raise ImportUnreadableError("The file is not UTF-8. Save it as 'CSV UTF-8'.") from error
     return check_rows(read_csv(text) if media_type == "text/csv" else read_json(text))
 
 
@@ -42,37 +42,37 @@ ImportDep = Annotated[list[PriceListIn], Depends(read_import)]
 
 
 def read_json(text: str) -> list[tuple[int, Row]]:
-    """Return the members of a JSON array with their numbers, from 1."""
+    """Return the members of a JSON array, numbered from 1."""
     try:
         rows = json.loads(text, parse_float=str)  # no float rounds a price
     except (ValueError, RecursionError) as error:
-        raise ImportUnreadableError(f"the file is not JSON: {error}") from error
+        raise ImportUnreadableError(f"The file is not JSON: {error}.") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ImportUnreadableError("the file is not a JSON array of price lists")
+        raise ImportUnreadableError("The file is not a JSON array of price lists.")
     return list(enumerate(rows, start=1))
 
 
 def read_csv(text: str) -> list[tuple[int, Row]]:
-    """Return the rows of a CSV with the numbers a spreadsheet shows; the first row names the columns."""
+    """Return the rows of a CSV, numbered as in a spreadsheet; the first row names the columns."""
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         table = [(number, line) for number, line in enumerate(lines, start=1) if any(map(str.strip, line))]
     except csv.Error as error:
-        raise ImportUnreadableError(f"the file is not CSV: line {lines.line_num}: {error}") from error
+        raise ImportUnreadableError(f"The file is not CSV: line {lines.line_num}: {error}.") from error
     if not table:
-        raise ImportUnreadableError("the file is empty")
+        raise ImportUnreadableError("The file is empty.")
     header = [name.strip() for name in table[0][1]]
     _check_header(header)
     if long := [number for number, line in table if len(line) > len(header)]:
-        raise ImportUnreadableError(f"row {long[0]} has more cells than there are columns")
+        raise ImportUnreadableError(f"Row {long[0]} has more cells than the first row has columns.")
     return [(number, _cells(header, line)) for number, line in table[1:]]
 
 
 def check_rows(rows: list[tuple[int, Row]]) -> list[PriceListIn]:
-    """Return the lists; RequestValidationError with every fault, each at /rows/<number>/<column>."""
+    """Return the price lists. RequestValidationError lists every fault, each at /rows/<number>/<column>."""
     if not 0 < len(rows) <= MOST_ROWS:
         raise ImportUnreadableError(
-            f"the file has {len(rows)} price lists; send 1 to {MOST_ROWS}", rows=len(rows)
+            f"The file has {len(rows)} price lists. Send 1 to {MOST_ROWS}.", rows=len(rows)
         )
     lists: dict[int, PriceListIn] = {}
     faults: list[Fault] = []
@@ -90,11 +90,11 @@ def check_rows(rows: list[tuple[int, Row]]) -> list[PriceListIn]:
 def _check_header(header: list[str]) -> None:
     if unknown := [name for name in header if name not in COLUMNS]:
         raise ImportUnreadableError(
-            f"no column is called {', '.join(map(repr, unknown[:5]))}; there are {', '.join(COLUMNS)}",
+            f"Unknown columns: {', '.join(map(repr, unknown[:5]))}. Permitted are {', '.join(COLUMNS)}.",
             columns=list(COLUMNS),
         )
     if len(set(header)) < len(header):
-        raise ImportUnreadableError("two columns have the same name")
+        raise ImportUnreadableError("Two columns have the same name.")
 
 
 def _cells(header: list[str], line: list[str]) -> Row:
@@ -107,19 +107,19 @@ def _cells(header: list[str], line: list[str]) -> Row:
 
 
 def _tier(text: str) -> Row:
-    """Read "500:7": beyond 500 km2 a square kilometre costs 7."""
+    """Read "500:7": beyond 500 km2 each square kilometre costs 7."""
     above, _, price = text.partition(":")
     return {"above_km2": above.strip(), "price_per_km2": price.strip()}
 
 
 def _repeated(lists: Mapping[int, PriceListIn]) -> Iterable[Fault]:
-    """Two rows of one name: which is the newer version?"""
+    """Report rows of the same name: it would be unclear which is the newer version."""
     first: dict[str, int] = {}
     for number, one in lists.items():
         before = first.setdefault(one.name, number)
         if before != number:
-            yield _fault(number, ("name",), "name_repeated", f"row {before} has this name too")
+            yield _fault(number, ("name",), "name_repeated", f"Row {before} has the same name.")
 
 
 def _fault(number: int, place: tuple[str | int, ...], code: str, message: str) -> Fault:
-    return {"loc": ("rows", number, *place), "type": code, "msg": f"row {number}: {message}", "input": None}
+    return {"loc": ("rows", number, *place), "type": code, "msg": f"Row {number}: {message}", "input": None}

@@ -1,4 +1,4 @@
-"""Price lists in the database. Rows are only ever added."""
+"""Price lists in the database. Rows are added and never changed."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -19,26 +19,26 @@ from service.web.paging import Cursor, PageRequest, fetch_page
 
 
 class PriceListUnknownError(InvalidInputError):
-    """A request names a price list that the workspace does not have."""
+    """The error for a price list that the workspace does not have."""
 
     code = "price-list-unknown"
-    title = "There is no such price list"
+    title = "Price list not found"
 
 
 class PriceListNotValidError(InvalidInputError):
-    """Today is before the first or after the last day of a price list."""
+    """The error for a price list that is not valid today."""
 
     code = "price-list-not-valid"
-    title = "The price list does not apply today"
+    title = "Price list not valid today"
 
 
 def terms_of(row: PriceList) -> PriceTerms:
-    """Return what arithmetic needs of a price list."""
+    """Return the terms of a price list that bills depend on."""
     return PriceListTerms.model_validate(row, from_attributes=True).terms()
 
 
 def ensure_examples(session: Session, workspace_id: UUID) -> None:
-    """Give the workspace the example price lists, unless it has them. Safe to race."""
+    """Add the example price lists to a workspace that lacks them. Safe under concurrency."""
     same = {"workspace_id": workspace_id, "version": 1, "example": True}
     rows = [terms.columns() | same | {"name": name} for name, terms in EXAMPLES.items()]
     session.execute(insert(PriceList).values(rows).on_conflict_do_nothing())
@@ -51,11 +51,11 @@ def ensure_examples_everywhere(session: Session) -> None:
 
 
 def publish(session: Session, workspace_id: UUID, fields: Mapping[str, Any]) -> tuple[PriceList, bool]:
-    """Add a price list, as the next version of its name.
+    """Add a price list as the next version of its name.
 
-    Returns the row and whether it is new: publishing the newest version's own terms again is not.
+    Returns the row and whether it is new: the terms of the newest version are not published again.
     """
-    # Two publishers of one name take their version numbers in turn.
+    # The lock makes concurrent publishers of one name take their version numbers in turn.
     lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
     session.execute(lock, {"name": f"price-list/{workspace_id}/{fields['name']}"})
     newest = _newest(session, workspace_id, fields["name"])
@@ -74,14 +74,14 @@ def find_price_list(session: Session, workspace_id: UUID, price_list_id: UUID) -
     query = _of(workspace_id).where(PriceList.id == price_list_id)
     row = session.scalars(query).one_or_none()
     if row is None:
-        raise NotFoundError(f"there is no price list {price_list_id}", price_list=str(price_list_id))
+        raise NotFoundError(f"There is no price list {price_list_id}.", price_list=str(price_list_id))
     return row
 
 
 def resolve_price_list(session: Session, workspace_id: UUID, reference: str) -> PriceList:
-    """Return the price list with this id, or the newest version with this name, to plan with today.
+    """Return the price list with this id, or the newest version with this name, if it is valid today.
 
-    Gives the workspace its examples first. Raises PriceListUnknownError, PriceListNotValidError.
+    Adds the examples to the workspace first. Raises PriceListUnknownError, PriceListNotValidError.
     """
     ensure_examples(session, workspace_id)
     by_id = _as_uuid(reference)
@@ -91,7 +91,7 @@ def resolve_price_list(session: Session, workspace_id: UUID, reference: str) -> 
         row = session.scalars(_of(workspace_id).where(PriceList.id == by_id)).one_or_none()
     if row is None:
         raise PriceListUnknownError(
-            f"this workspace has no price list {reference!r}; GET /v1/price-lists shows those it has",
+            f"This workspace has no price list {reference!r}. GET /v1/price-lists lists those it has.",
             price_list=reference,
         )
     _check_valid(session, row)
@@ -99,13 +99,13 @@ def resolve_price_list(session: Session, workspace_id: UUID, reference: str) -> 
 
 
 def _check_valid(session: Session, row: PriceList) -> None:
-    """By the database's day, in UTC, as every expiry is."""
+    """Check today's date by the database's clock, in UTC, as for every expiry."""
     today = session.execute(select(func.current_date())).scalar_one()
     first, last = row.valid_from or date.min, row.valid_to or date.max
     if not first <= today <= last:
-        said = f"from {row.valid_from}" if today < first else f"until {row.valid_to}"
+        period = f"from {row.valid_from}" if today < first else f"until {row.valid_to}"
         raise PriceListNotValidError(
-            f"price list {row.name} version {row.version} applies {said}; today is {today}",
+            f"Price list {row.name} version {row.version} is valid {period}; today is {today}.",
             price_list=str(row.id),
             valid_from=row.valid_from and row.valid_from.isoformat(),
             valid_to=row.valid_to and row.valid_to.isoformat(),
@@ -115,7 +115,7 @@ def _check_valid(session: Session, row: PriceList) -> None:
 def page_of_price_lists(
     session: Session, workspace_id: UUID, page: PageRequest
 ) -> tuple[list[PriceList], Cursor | None]:
-    """Return one page of the workspace's price lists, newest first, all versions."""
+    """Return one page of all versions of the workspace's price lists, newest first."""
     return fetch_page(session, _of(workspace_id), PriceList, page)
 
 

@@ -1,8 +1,9 @@
-"""`/v1/price-lists`."""
+"""The routes of `/v1/price-lists`."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from service.access.caller import CallerDep
 from service.database.engine import SessionDep
@@ -12,19 +13,23 @@ from service.pricing.schemas import CSV_EXAMPLE, ImportedOut, PriceListIn, Price
 from service.web.openapi import problems
 from service.web.paging import Page, PageDep, page_links
 
+PriceListId = Annotated[UUID, Path(description="Id of a version of a price list.")]
+
 router = APIRouter(prefix="/v1/price-lists", tags=["price lists"], responses=problems(401, 422))
 
 
 @router.post(
     "",
     status_code=201,
-    summary="Publish a provider's prices",
-    responses={200: {"model": PriceListOut, "description": "These are the newest version's terms already"}},
+    summary="Publish a price list",
+    responses={
+        200: {"model": PriceListOut, "description": "The newest version of this name has the same terms."}
+    },
 )
 def publish_price_list(
     body: PriceListIn, caller: CallerDep, session: SessionDep, response: Response
 ) -> PriceListOut:
-    """Add a price list. It never changes: the same name with other terms becomes its next version."""
+    """Add a price list. It never changes: publishing the same name with other terms adds a version."""
     row, is_new = repository.publish(session, caller.workspace_id, body.columns())
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/v1/price-lists/{row.id}"
@@ -34,7 +39,7 @@ def publish_price_list(
 @router.post(
     "/import",
     status_code=201,
-    summary="Publish many price lists, as CSV or JSON",
+    summary="Publish many price lists from CSV or JSON",
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -48,10 +53,11 @@ def publish_price_list(
     },
 )
 def import_price_lists(caller: CallerDep, lists: ImportDep, session: SessionDep) -> ImportedOut:
-    """All or none: `errors` names every fault as /rows/<number>/<column>, counted as a spreadsheet does.
+    """Publish every price list of a file, or none if any row is invalid.
 
-    CSV: the first row names the columns, which are the fields of a price list; an empty cell leaves the
-    default; `tiers` is written `500:7; 1000:5`.
+    `errors` lists every invalid value as `/rows/<number>/<column>`, with the row numbers of a spreadsheet.
+    In CSV, the first row names the columns, which are the fields of a price list. An empty cell means the
+    default. `tiers` is written as `500:7; 1000:5`.
     """
     kept = [repository.publish(session, caller.workspace_id, one.columns()) for one in lists]
     return ImportedOut(
@@ -61,16 +67,16 @@ def import_price_lists(caller: CallerDep, lists: ImportDep, session: SessionDep)
     )
 
 
-@router.get("", summary="List the price lists, newest first")
+@router.get("", summary="List price lists, newest first")
 def list_price_lists(
     request: Request, caller: CallerDep, session: SessionDep, page: PageDep
 ) -> Page[PriceListOut]:
-    """Every version of every price list of the workspace, the shipped examples included."""
+    """List every version of every price list of the workspace, including the shipped examples."""
     rows, following = repository.page_of_price_lists(session, caller.workspace_id, page)
     return Page(items=[PriceListOut.of(row) for row in rows], links=page_links(request, following))
 
 
-@router.get("/{price_list_id}", summary="Show one price list", responses=problems(404))
-def get_price_list(price_list_id: UUID, caller: CallerDep, session: SessionDep) -> PriceListOut:
-    """One version of a price list, as it was published."""
+@router.get("/{price_list_id}", summary="Show a price list", responses=problems(404))
+def get_price_list(price_list_id: PriceListId, caller: CallerDep, session: SessionDep) -> PriceListOut:
+    """Show one version of a price list as it was published."""
     return PriceListOut.of(repository.find_price_list(session, caller.workspace_id, price_list_id))

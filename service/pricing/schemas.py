@@ -1,4 +1,4 @@
-"""Price lists as JSON. Decimals travel as strings, so that no float rounds a price."""
+"""Price lists as JSON. Decimals are strings, so that no float rounds a price."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -16,9 +16,12 @@ from service.pricing.tables import PriceList
 from service.web.paging import Link
 
 RESERVED = "example-"
-"""Names that begin so belong to the shipped examples."""
+"""The prefix of names that are reserved for the shipped examples."""
 
-NOTICE = "An example from public sources, not an offer. Enter your provider's terms before you decide by it."
+NOTICE = (
+    "This price list is an example from public sources, not an offer. "
+    "Enter your provider's terms before you decide by it."
+)
 
 Exact = Annotated[
     Decimal, PlainSerializer(lambda value: f"{value.normalize():f}", return_type=str, when_used="json")
@@ -51,67 +54,101 @@ def today() -> date:
 
 
 class TierOut(BaseModel):
-    """What each square kilometre of an order beyond `above_km2` costs, in major units."""
+    """The price of the area of an order beyond a limit."""
 
     model_config = ConfigDict(extra="forbid")
 
-    above_km2: Exact = Field(gt=0, le=1_000_000, decimal_places=6)
-    price_per_km2: Exact = Field(gt=0, le=1_000_000, decimal_places=6)
+    above_km2: Exact = Field(
+        gt=0, le=1_000_000, decimal_places=6, description="Area from which the price applies, in km2."
+    )
+    price_per_km2: Exact = Field(
+        gt=0, le=1_000_000, decimal_places=6, description="Price of each km2 beyond it, in major units."
+    )
 
 
 class PriceListTerms(BaseModel):
-    """What a provider sells, what it costs and how it may be ordered."""
+    """A provider's product, its prices and its rules for orders."""
 
-    provider: str = Field(min_length=1, max_length=200)
-    product: str = Field(min_length=1, max_length=200)
-    mode: Literal["archive", "tasking"] = Field("archive", description="old imagery, or taken on demand")
-    gsd_m: Exact = Field(gt=0, le=1000, decimal_places=3, description="ground sample distance, metres")
-    currency: str = Field(pattern=r"^[A-Z]{3}$", description="ISO 4217")
+    provider: str = Field(min_length=1, max_length=200, description="Company that sells the imagery.")
+    product: str = Field(min_length=1, max_length=200, description="Product that the prices apply to.")
+    mode: Literal["archive", "tasking"] = Field(
+        "archive", description="`archive` for existing imagery, `tasking` for imagery taken on demand."
+    )
+    gsd_m: Exact = Field(gt=0, le=1000, decimal_places=3, description="Ground sample distance, in metres.")
+    currency: str = Field(
+        pattern=r"^[A-Z]{3}$", description="ISO 4217 code of the currency of every price in the list."
+    )
     price_per_km2: Exact | None = Field(
-        None, gt=0, le=1_000_000, decimal_places=6, description="major units; this or price_per_scene"
+        None,
+        gt=0,
+        le=1_000_000,
+        decimal_places=6,
+        description="Price per km2, in major units. Give either this or `price_per_scene`.",
     )
     price_per_scene: Exact | None = Field(
-        None, gt=0, le=1_000_000, decimal_places=6, description="one price, whatever the area"
+        None,
+        gt=0,
+        le=1_000_000,
+        decimal_places=6,
+        description="Price of a scene, whatever its area. Give either this or `price_per_km2`.",
     )
     tiers: list[TierOut] = Field(
-        [], max_length=20, description="what the area beyond a limit costs; the area before it stays as it is"
+        [],
+        max_length=20,
+        description="Prices beyond area limits. Only the area beyond a limit has its price.",
     )
     minimum_km2: Exact = Field(
-        Decimal(0), ge=0, le=1_000_000, decimal_places=6, description="billed at least"
+        Decimal(0), ge=0, le=1_000_000, decimal_places=6, description="Minimum billable area, in km2."
     )
-    minimum_applies_to: Scope = Field("order", description="whether the minimum area is of each shape")
+    minimum_applies_to: Scope = Field(
+        "order", description="Whether the minimum area applies to the whole order or to each shape."
+    )
     minimum_charge: Exact = Field(
         Decimal(0),
         ge=0,
         le=1_000_000,
         decimal_places=6,
-        description="an invoice is at least this; major units",
+        description="Minimum amount of an invoice, in major units.",
     )
     areas_summed: bool = Field(
-        True, description="whether the shapes of an order are one invoice, or each is an order of its own"
+        True,
+        description="Whether all shapes of an order share one invoice. "
+        "If false, each shape is billed as an order of its own.",
     )
     minimum_width_m: Exact = Field(
-        Decimal(0), ge=0, le=100_000, decimal_places=3, description="of a shape, everywhere, metres"
+        Decimal(0),
+        ge=0,
+        le=100_000,
+        decimal_places=3,
+        description="Minimum width of every part of a shape, in metres.",
     )
-    convex: bool = Field(False, description="whether shapes must be convex")
-    max_vertices: int | None = Field(None, ge=4, le=100_000, description="of a shape")
-    holes: bool = Field(True, description="whether shapes may have holes")
+    convex: bool = Field(False, description="Whether shapes must be convex.")
+    max_vertices: int | None = Field(
+        None, ge=4, le=100_000, description="Maximum number of vertices of a shape. Null for no limit."
+    )
+    holes: bool = Field(True, description="Whether shapes may have holes.")
     cloud_guarantee_percent: Exact | None = Field(
-        None, ge=0, le=100, decimal_places=2, description="the most cloud that is delivered and charged"
+        None,
+        ge=0,
+        le=100,
+        decimal_places=2,
+        description="Maximum cloud cover that is delivered and charged, in percent.",
     )
-    licence: str | None = Field(None, min_length=1, max_length=200)
-    source: str = Field("entered by hand", min_length=1, max_length=500, description="where it was read")
-    captured_at: date = Field(default_factory=today, description="when it was read")
-    valid_from: date | None = Field(None, description="first day; none: always was")
-    valid_to: date | None = Field(None, description="last day; none: until further notice")
+    licence: str | None = Field(None, min_length=1, max_length=200, description="Licence of the imagery.")
+    source: str = Field(
+        "entered by hand", min_length=1, max_length=500, description="Document that the prices come from."
+    )
+    captured_at: date = Field(default_factory=today, description="Day on which the source was read.")
+    valid_from: date | None = Field(None, description="First day of validity. Null for no start.")
+    valid_to: date | None = Field(None, description="Last day of validity. Null for no end.")
 
     def columns(self) -> dict[str, Any]:
-        """Return the row's values; tiers as JSON keeps them."""
+        """Return the values of a database row; tiers as JSON."""
         tiers = [tier.model_dump(mode="json") for tier in self.tiers]
         return self.model_dump() | {"tiers": tiers}
 
     def terms(self) -> PriceTerms:
-        """Return what arithmetic needs."""
+        """Return the terms that bills depend on."""
         first = [] if self.price_per_km2 is None else [(Decimal(0), self.price_per_km2)]
         tiers = [*first, *((tier.above_km2, tier.price_per_km2) for tier in self.tiers)]
         return PriceTerms(
@@ -132,7 +169,7 @@ class PriceListTerms(BaseModel):
 
 
 class PriceListIn(PriceListTerms):
-    """A provider's terms as published by the workspace."""
+    """A price list to publish."""
 
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [EXAMPLE]}, str_strip_whitespace=True
@@ -140,62 +177,64 @@ class PriceListIn(PriceListTerms):
 
     name: str = Field(
         pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$",
-        description="what a plan calls it; the same name again is a new version",
+        description="Name that plans refer to. Publishing the same name again makes a new version.",
     )
 
     @field_validator("name")
     @classmethod
     def _is_free(cls, name: str) -> str:
         if name.startswith(RESERVED):
-            raise ValueError(f"names that begin with {RESERVED!r} belong to the shipped examples")
+            raise ValueError(f"Names that begin with {RESERVED!r} are reserved for the shipped examples.")
         try:
             UUID(name)
         except ValueError:
             return name
-        raise ValueError("a name that is a UUID could not be told from an id")
+        raise ValueError("A name must not be a UUID, because plans also refer to price lists by id.")
 
     @field_validator("tiers")
     @classmethod
     def _ascend(cls, tiers: list[TierOut]) -> list[TierOut]:
         if any(after.above_km2 <= before.above_km2 for before, after in pairwise(tiers)):
-            raise ValueError("tiers go from the smallest area up, each area once")
+            raise ValueError("Tiers must be in ascending order of area, each area once.")
         return tiers
 
     @model_validator(mode="after")
     def _has_one_price(self) -> "PriceListIn":
         if (self.price_per_km2 is None) == (self.price_per_scene is None):
-            raise ValueError("give price_per_km2 or price_per_scene, one of the two")
+            raise ValueError("Give either price_per_km2 or price_per_scene.")
         if self.tiers and self.price_per_km2 is None:
-            raise ValueError("tiers go with price_per_km2: a price per scene has none")
+            raise ValueError("Tiers need price_per_km2. A price per scene has no tiers.")
         return self
 
     @model_validator(mode="after")
     def _is_valid_for_a_day(self) -> "PriceListIn":
         if self.valid_from and self.valid_to and self.valid_to < self.valid_from:
-            raise ValueError("valid_to is before valid_from")
+            raise ValueError("valid_to must not be before valid_from.")
         return self
 
 
 class PriceListOut(PriceListTerms):
-    """One version of a price list; it never changes."""
+    """A version of a price list. Versions never change."""
 
     model_config = ConfigDict(from_attributes=True)
 
-    id: UUID
-    name: str
-    version: int
-    example: bool
-    notice: str | None = Field(None, description="said of examples: they are not offers")
-    created_at: datetime
-    links: list[Link] = []
+    id: UUID = Field(description="Id of this version.")
+    name: str = Field(description="Name of the price list.")
+    version: int = Field(description="Version number, from 1.")
+    example: bool = Field(description="Whether this is one of the shipped examples.")
+    notice: str | None = Field(None, description="Warning that an example is not an offer, else null.")
+    created_at: datetime = Field(description="Time of publication.")
+    links: list[Link] = Field([], description="Related resources.")
 
     @classmethod
     def of(cls, row: PriceList) -> "PriceListOut":
-        """Write a stored price list."""
+        """Convert a stored price list."""
         links = [
             Link(rel="self", href=f"/v1/price-lists/{row.id}"),
             Link(
-                rel="plans", href=f"/v1/plans?price_list={row.id}", title="POST a scene here to plan with it"
+                rel="plans",
+                href=f"/v1/plans?price_list={row.id}",
+                title="POST a scene here to plan it with this price list.",
             ),
         ]
         update = {"links": links, "notice": NOTICE if row.example else None}
@@ -203,8 +242,8 @@ class PriceListOut(PriceListTerms):
 
 
 class ImportedOut(BaseModel):
-    """What became of a file of price lists."""
+    """The result of an import of price lists."""
 
-    published: int
-    unchanged: int = Field(description="lists that were the newest version of their name already")
-    items: list[PriceListOut] = Field(description="in the file's order")
+    published: int = Field(description="Number of new versions.")
+    unchanged: int = Field(description="Number of lists that equal the newest version of their name.")
+    items: list[PriceListOut] = Field(description="Price lists in the order of the file.")

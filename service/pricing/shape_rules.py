@@ -156,8 +156,11 @@ class ShapeRules:
 
     def explain(self) -> str | None:
         """Return what every shape must do; None without rules."""
-        requirements = [rule.requirement for rule in self.active()]
-        return f"a shape must {' and '.join(requirements)}" if requirements else None
+        *others, last = [None, *(rule.requirement for rule in self.active())]
+        if last is None:
+            return None
+        listed = ", ".join(one for one in others if one)
+        return f"a shape must {listed} and {last}" if listed else f"a shape must {last}"
 
 
 ANY_SHAPE = ShapeRules()

@@ -1,4 +1,4 @@
-"""Price lists: immutable once published; a new price is a new version."""
+"""Price lists: never changed once published; new prices are a new version."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ from service.database.tables import Base
 
 
 class PriceList(Base):
-    """A provider's product, what it costs and how it may be ordered."""
+    """A provider's product, its prices and its rules for orders."""
 
     __tablename__ = "price_list"
     __table_args__ = (
@@ -55,5 +55,5 @@ class PriceList(Base):
     captured_at: Mapped[date]
     valid_from: Mapped[date | None]
     valid_to: Mapped[date | None]
-    example: Mapped[bool]  # an example is not an offer, and is shown as such
+    example: Mapped[bool]  # a shipped example, which is shown as not an offer
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

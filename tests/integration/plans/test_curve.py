@@ -29,7 +29,7 @@ def evaluated(settings: Settings, tmp_path: Path) -> Iterator[TestClient]:
         yield client
 
 
-def test_the_curve_sets_cost_beside_measured_accuracy_and_marks_the_plan(evaluated: TestClient) -> None:
+def test_curve_pairs_cost_with_measured_accuracy_and_marks_the_plan(evaluated: TestClient) -> None:
     made = evaluated.post("/v1/plans", content=make_geotiff(), headers=TIFF).json()
     curve = evaluated.get(f"/v1/plans/{made['id']}/curve").json()
     nothing, chosen, everything = curve["points"]
@@ -51,7 +51,7 @@ def test_the_curve_sets_cost_beside_measured_accuracy_and_marks_the_plan(evaluat
 @pytest.mark.parametrize(
     ("target", "threshold", "reached"), [(0.7, 1.0, 0.7), (0.8, 0.5, 0.85), (0.9, 0, 0.9)]
 )
-def test_a_target_accuracy_buys_no_more_than_its_evaluation_took(
+def test_target_accuracy_buys_no_more_than_the_evaluation_needed(
     evaluated: TestClient, target: float, threshold: float, reached: float
 ) -> None:
     answer = evaluated.post(f"/v1/plans?target_accuracy={target}", content=make_geotiff(), headers=TIFF)
@@ -70,9 +70,7 @@ def test_a_target_accuracy_buys_no_more_than_its_evaluation_took(
     assert [point["threshold"] for point in points if point["chosen"]] == [threshold]
 
 
-def test_an_accuracy_beyond_the_evaluation_is_refused_in_words(
-    evaluated: TestClient, client: TestClient
-) -> None:
+def test_target_accuracy_beyond_the_evaluation_is_rejected(evaluated: TestClient, client: TestClient) -> None:
     answer = evaluated.post("/v1/plans?target_accuracy=0.95", content=make_geotiff(), headers=TIFF)
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/accuracy-unreachable")
     assert "reached 90.0 % at best" in answer.json()["detail"]
@@ -80,13 +78,13 @@ def test_an_accuracy_beyond_the_evaluation_is_refused_in_words(
     assert "without an evaluation" in unevaluated.json()["detail"]
 
 
-def test_another_objective_is_marked_where_it_buys_most_nearly_as_much(evaluated: TestClient) -> None:
+def test_curve_marks_the_point_whose_patch_count_is_closest(evaluated: TestClient) -> None:
     made = evaluated.post("/v1/plans?max_patches=2", content=make_geotiff(), headers=TIFF).json()
     points = evaluated.get(f"/v1/plans/{made['id']}/curve").json()["points"]
     assert [point["threshold"] for point in points if point["chosen"]] == [1.0]
 
 
-def test_a_plan_of_a_bundle_no_longer_served_has_no_curve_but_everything_else(
+def test_plan_of_a_bundle_no_longer_served_has_everything_but_the_curve(
     evaluated: TestClient, settings: Settings, tmp_path: Path
 ) -> None:
     made = evaluated.post("/v1/plans", content=make_geotiff(), headers=TIFF).json()

@@ -1,4 +1,4 @@
-"""Files of price lists: all of a file or nothing of it, and every fault by the row a spreadsheet shows."""
+"""Imports of price lists: a file is published as a whole or not at all, and faults name their rows."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ def names(client: TestClient) -> set[str]:
     return {item["name"] for item in client.get("/v1/price-lists?limit=100").json()["items"]} - set(EXAMPLES)
 
 
-def test_the_documented_csv_is_imported(client: TestClient) -> None:
+def test_import_accepts_the_documented_csv(client: TestClient) -> None:
     answer = send(client, CSV_EXAMPLE)
     assert answer.status_code == 201
     (item,) = answer.json()["items"]
@@ -34,14 +34,14 @@ def test_the_documented_csv_is_imported(client: TestClient) -> None:
     assert client.get(f"/v1/price-lists/{item['id']}").json() == item
 
 
-def test_the_same_file_again_publishes_nothing(client: TestClient) -> None:
+def test_import_of_the_same_file_publishes_nothing(client: TestClient) -> None:
     first = send(client, CSV_EXAMPLE).json()
     again = send(client, CSV_EXAMPLE).json()
     assert (again["published"], again["unchanged"]) == (0, 1)
     assert again["items"] == first["items"]
 
 
-def test_a_spreadsheet_may_order_columns_leave_cells_empty_and_begin_with_a_mark(client: TestClient) -> None:
+def test_import_accepts_any_column_order_empty_cells_and_a_byte_order_mark(client: TestClient) -> None:
     body = (
         "\ufeffprice_per_scene,holes,name,provider,product,gsd_m,currency,price_per_km2,convex\r\n"
         ',false,one,Acme,"wide, sharp",0.3,JPY,1900,TRUE\r\n'
@@ -60,14 +60,14 @@ def test_a_spreadsheet_may_order_columns_leave_cells_empty_and_begin_with_a_mark
     assert (two["price_per_scene"], two["price_per_km2"], two["holes"]) == ("113", None, True)
 
 
-def test_json_is_an_array_of_what_one_list_is(client: TestClient) -> None:
+def test_import_accepts_a_json_array_of_price_lists(client: TestClient) -> None:
     row = dict(zip(HEADER.split(","), ROW.split(","), strict=True))
     answer = send(client, json.dumps([row, row | {"name": "other", "gsd_m": 0.5}]), "application/json")
     assert (answer.status_code, answer.json()["published"]) == (201, 2)
     assert names(client) == {"acme", "other"}
 
 
-def test_every_fault_of_every_row_is_named_and_nothing_is_kept(client: TestClient) -> None:
+def test_import_reports_every_fault_and_publishes_nothing(client: TestClient) -> None:
     rows = [HEADER + ",tiers", ROW, "b,,archive,0.3,euro,1,", "c,Acme,archive,0.3,EUR,1,500", ROW]
     answer = send(client, "\n".join(rows))
     assert answer.status_code == 422
@@ -78,8 +78,8 @@ def test_every_fault_of_every_row_is_named_and_nothing_is_kept(client: TestClien
         "/rows/4/tiers/0/price_per_km2",
         "/rows/5/name",
     ]
-    assert answer.json()["errors"][-1]["detail"] == "row 5: row 2 has this name too"
-    assert all(error["detail"].startswith("row ") for error in answer.json()["errors"])
+    assert answer.json()["errors"][-1]["detail"] == "Row 5: Row 2 has the same name."
+    assert all(error["detail"].startswith("Row ") for error in answer.json()["errors"])
     assert names(client) == set()
 
 
@@ -88,9 +88,9 @@ def test_every_fault_of_every_row_is_named_and_nothing_is_kept(client: TestClien
     [
         ("", "text/csv", "empty"),
         (HEADER, "text/csv", "0 price lists"),
-        (f"{HEADER},discount\n{ROW},5", "text/csv", "no column is called 'discount'"),
+        (f"{HEADER},discount\n{ROW},5", "text/csv", "Unknown columns: 'discount'"),
         (f"{HEADER},name\n{ROW},x", "text/csv", "same name"),
-        (f"{HEADER}\n{ROW},5", "text/csv", "row 2 has more cells"),
+        (f"{HEADER}\n{ROW},5", "text/csv", "Row 2 has more cells"),
         (f'{HEADER}\n"{ROW}', "text/csv", "not CSV"),
         (f"{HEADER}\n{ROW}\n" * 1_001, "text/csv", "2001 price lists"),
         ("Händler".encode("latin-1"), "text/csv", "not UTF-8"),
@@ -101,7 +101,7 @@ def test_every_fault_of_every_row_is_named_and_nothing_is_kept(client: TestClien
         ("[]", "application/json", "0 price lists"),
     ],
 )
-def test_what_is_no_file_of_price_lists_is_refused_in_words(
+def test_import_rejects_unreadable_files(
     client: TestClient, body: str | bytes, media_type: str, words: str
 ) -> None:
     answer = send(client, body, media_type)
@@ -110,6 +110,6 @@ def test_what_is_no_file_of_price_lists_is_refused_in_words(
     assert names(client) == set()
 
 
-def test_a_stranger_imports_nothing(client: TestClient) -> None:
+def test_import_needs_a_valid_key(client: TestClient) -> None:
     headers = {"Authorization": "Bearer x", "Content-Type": "text/csv"}
     assert client.post("/v1/price-lists/import", content=CSV_EXAMPLE, headers=headers).status_code == 401

@@ -41,7 +41,7 @@ def publish(client: TestClient, **overrides: Any) -> dict[str, Any]:
     return published
 
 
-def test_a_fresh_workspace_has_dated_examples_that_say_they_are_no_offers(client: TestClient) -> None:
+def test_fresh_workspace_has_dated_examples_marked_as_not_offers(client: TestClient) -> None:
     items = client.get("/v1/price-lists").json()["items"]
     assert {item["name"] for item in items} == EXAMPLES
     for item in items:
@@ -50,12 +50,12 @@ def test_a_fresh_workspace_has_dated_examples_that_say_they_are_no_offers(client
         assert item["source"]
 
 
-def test_examples_are_given_once(client: TestClient) -> None:
+def test_examples_are_added_once(client: TestClient) -> None:
     first = client.get("/v1/price-lists").json()["items"]
     assert client.get("/v1/price-lists").json()["items"] == first
 
 
-def test_a_published_list_is_answered_as_it_is_kept(client: TestClient) -> None:
+def test_publish_answers_with_the_stored_price_list(client: TestClient) -> None:
     published = publish(client)
     assert published | {"id": "", "created_at": "", "links": []} == make_terms() | {
         "id": "",
@@ -105,7 +105,7 @@ EVERYTHING = {
 }
 
 
-def test_every_rule_of_a_provider_is_kept_and_answered(client: TestClient) -> None:
+def test_publish_stores_every_rule_of_a_provider(client: TestClient) -> None:
     published = publish(client, **EVERYTHING)
     assert {name: published[name] for name in EVERYTHING} == EVERYTHING
     assert client.get(f"/v1/price-lists/{published['id']}").json() == published
@@ -115,12 +115,12 @@ def test_every_rule_of_a_provider_is_kept_and_answered(client: TestClient) -> No
     assert publish(client, **other)["version"] == 2
 
 
-def test_a_price_per_scene_stands_instead_of_one_per_km2(client: TestClient) -> None:
+def test_publish_accepts_a_price_per_scene_without_one_per_km2(client: TestClient) -> None:
     published = publish(client, price_per_km2=None, price_per_scene="113")
     assert (published["price_per_km2"], published["price_per_scene"]) == (None, "113")
 
 
-def test_other_terms_under_the_same_name_are_the_next_version_and_the_old_one_stays(
+def test_publish_of_other_terms_adds_a_version_and_keeps_the_old_one(
     client: TestClient,
 ) -> None:
     old = publish(client)
@@ -129,7 +129,7 @@ def test_other_terms_under_the_same_name_are_the_next_version_and_the_old_one_st
     assert client.get(f"/v1/price-lists/{old['id']}").json() == old
 
 
-def test_the_same_terms_again_are_the_same_version(client: TestClient) -> None:
+def test_publish_of_the_same_terms_adds_no_version(client: TestClient) -> None:
     published = publish(client)
     again = client.post("/v1/price-lists", json=make_terms(price_per_km2="19.5"))
     assert (again.status_code, again.json()) == (200, published)
@@ -159,7 +159,7 @@ def test_the_same_terms_again_are_the_same_version(client: TestClient) -> None:
         ({"mode": "rush"}, "/body/mode"),
     ],
 )
-def test_terms_that_make_no_sense_are_refused_by_name(
+def test_publish_rejects_invalid_terms_by_field(
     client: TestClient, wrong: dict[str, Any], pointer: str
 ) -> None:
     answer = client.post("/v1/price-lists", json=make_terms(**wrong))
@@ -168,14 +168,14 @@ def test_terms_that_make_no_sense_are_refused_by_name(
     assert {item["name"] for item in client.get("/v1/price-lists").json()["items"]} == EXAMPLES
 
 
-def test_a_database_refuses_to_change_a_published_list(client: TestClient, database: Database) -> None:
+def test_database_rejects_changes_of_a_published_price_list(client: TestClient, database: Database) -> None:
     publish(client)
     for statement in ("UPDATE price_list SET price_per_km2 = 1", "DELETE FROM price_list"):
         with pytest.raises(DBAPIError), database.sessions.begin() as session:
             session.execute(text(statement))
 
 
-def test_another_workspace_sees_its_own_lists_only(client: TestClient, database: Database) -> None:
+def test_price_lists_are_separate_per_workspace(client: TestClient, database: Database) -> None:
     published = publish(client)
     with database.sessions.begin() as session:
         key = create_key(session, create_workspace(session, "other"), "test")
@@ -186,12 +186,12 @@ def test_another_workspace_sees_its_own_lists_only(client: TestClient, database:
     assert {item["name"] for item in items} == EXAMPLES
 
 
-def test_an_unknown_list_is_not_found(client: TestClient) -> None:
+def test_get_of_an_unknown_price_list_is_not_found(client: TestClient) -> None:
     answer = client.get(f"/v1/price-lists/{uuid4()}")
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
 
 
-def test_lists_come_in_pages(client: TestClient) -> None:
+def test_price_lists_are_paged(client: TestClient) -> None:
     for price in range(1, 4):
         publish(client, price_per_km2=str(price))
     seen, path = [], "/v1/price-lists?limit=2"
@@ -205,7 +205,9 @@ def test_lists_come_in_pages(client: TestClient) -> None:
     assert len(seen) == 3 + len(EXAMPLES)
 
 
-def test_publishers_of_one_name_get_versions_in_turn(database: Database, workspace_id: UUID) -> None:
+def test_concurrent_publishers_of_one_name_get_consecutive_versions(
+    database: Database, workspace_id: UUID
+) -> None:
     def publish_one(price: int) -> int:
         fields = PriceListIn(**make_terms(price_per_km2=str(price))).columns()
         with database.sessions.begin() as session:

@@ -89,7 +89,7 @@ def test_narrowest_counts_cells_of_the_mean_area(metres: str, cells: int) -> Non
 def test_explain_names_every_rule() -> None:
     rules = ShapeRules(minimum_width_m=Decimal("40.0"), convex=True, holes=False, max_vertices=6)
     assert rules.explain() == (
-        "a shape must be at least 40 m wide and be convex and have no holes and have at most 6 vertices"
+        "a shape must be at least 40 m wide, be convex, have no holes and have at most 6 vertices"
     )
     assert ANY_SHAPE.explain() is None
 
