@@ -156,11 +156,11 @@ class ShapeRules:
 
     def explain(self) -> str | None:
         """Return what every shape must do; None without rules."""
-        *others, last = [None, *(rule.requirement for rule in self.active())]
-        if last is None:
+        requirements = [rule.requirement for rule in self.active()]
+        if not requirements:
             return None
-        listed = ", ".join(one for one in others if one)
-        return f"a shape must {listed} and {last}" if listed else f"a shape must {last}"
+        first, last = ", ".join(requirements[:-1]), requirements[-1]
+        return f"a shape must {first} and {last}" if first else f"a shape must {last}"
 
 
 ANY_SHAPE = ShapeRules()

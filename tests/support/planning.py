@@ -1,4 +1,4 @@
-"""Scenes planned through the real application, and applications with a bundle of their own."""
+"""Plans made through the real application, and applications with a bundle of their own."""
 
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,12 @@ def plan(client: TestClient, scene: bytes | None = None, **options: Any) -> dict
 
 
 def bought(made: dict[str, Any]) -> set[tuple[int, int]]:
-    """The patches that a plan buys: tile, patch."""
+    """Return the pairs of tile and patch that a plan buys."""
     return {(tile["tile"], patch) for tile in made["tiles"] for patch in tile["buy"]}
 
 
 def app_with(folder: Path, settings: Settings, **manifest: object) -> TestClient:
-    """The application of `settings`, serving a bundle written to `folder`."""
+    """Return a client of the application of `settings`, with a bundle written to `folder`."""
     folder.mkdir()
     own = make_settings(
         settings.home,

@@ -1,4 +1,4 @@
-"""The curve of a plan, with a bundle that was evaluated."""
+"""The curve of a plan whose bundle was evaluated."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("spread_utilities")
 
 @pytest.fixture
 def evaluated(settings: Settings, tmp_path: Path) -> Iterator[TestClient]:
-    """A client of an application whose bundle has a curve of three points."""
+    """Return a client of an application whose bundle has a curve of three points."""
     curve = tuple(
         CurvePoint(threshold=threshold, mean_patches=16 - 16 * threshold, accuracy=accuracy)
         for threshold, accuracy in ((0.0, 0.9), (0.5, 0.85), (1.0, 0.7))

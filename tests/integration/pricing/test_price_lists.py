@@ -83,7 +83,7 @@ def test_publish_answers_with_the_stored_price_list(client: TestClient) -> None:
     assert client.get(f"/v1/price-lists/{published['id']}").json() == published
 
 
-EVERYTHING = {
+EVERYTHING: dict[str, Any] = {
     "mode": "tasking",
     "price_per_km2": "19.5",
     "tiers": [
