@@ -13,8 +13,8 @@ from service.geotiff.quarantine import Quarantine
 from service.imagery.placement import place_patch
 from service.imagery.tiling import cut_tiles
 from service.planner import decider, plan_purchases
-from service.planner.margins import margins
 from service.planner.order_shapes import compile_order
+from service.planner.patches import margins
 from service.plans.preview import draw_preview
 
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
