@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.bundles.predictor import Predictor
 from service.database.engine import Database, is_migrated
-from service.database.roles import ways_round
+from service.database.roles import excess_privileges
 from service.settings import Settings, SettingsDep
 from service.version import code_version
 from service.web.paging import Link
@@ -100,7 +100,9 @@ def _doubts(database: Database, settings: Settings) -> list[str]:
     """How the role that serves could get round the ledger, unless nobody wants to know."""
     if settings.role_check == "off":
         return []
-    return [f"the database's role can get round the ledger: {way}" for way in ways_round(database.engine)]
+    return [
+        f"the database's role can get round the ledger: {way}" for way in excess_privileges(database.engine)
+    ]
 
 
 def _database(database: Database) -> tuple[bool, bool]:

@@ -242,4 +242,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("a ledger is not taken down; restore a backup")
+    raise NotImplementedError("A migration is never undone. Restore a backup.")

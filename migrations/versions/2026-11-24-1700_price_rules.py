@@ -1,4 +1,4 @@
-"""Price lists say all that a provider's terms say: tiers, charges, rules for shapes, validity.
+"""Price lists get tiers, minimum charges, rules for shapes and days of validity.
 
 Revision ID: 0002
 Revises: 0001
@@ -14,7 +14,7 @@ branch_labels = None
 depends_on = None
 
 MONEY = sa.Numeric(14, 6)
-# What lists published before are taken to say; new ones say it themselves.
+# Values for the lists published before this migration; new lists have their own.
 WITH_DEFAULTS = (
     sa.Column("mode", sa.String(), nullable=False, server_default="archive"),
     sa.Column("tiers", postgresql.JSONB(), nullable=False, server_default="[]"),
@@ -54,4 +54,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("a ledger is not taken down; restore a backup")
+    raise NotImplementedError("A migration is never undone. Restore a backup.")

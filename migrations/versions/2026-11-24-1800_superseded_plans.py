@@ -1,4 +1,4 @@
-"""A plan may take the place of an earlier one, and its prices are a quote that ends.
+"""A plan may replace an earlier one, and its prices are a quote that expires.
 
 Revision ID: 0003
 Revises: 0002
@@ -18,7 +18,7 @@ def upgrade() -> None:
     op.create_foreign_key(
         op.f("fk_plan_supersedes_plan"), "plan", "plan", ["supersedes"], ["id"], ondelete="RESTRICT"
     )
-    # What is there already may be ordered for a month from now.
+    # Existing plans can be ordered for 30 days from now.
     month = sa.text("now() + interval '30 days'")
     op.add_column(
         "plan", sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, server_default=month)
@@ -28,4 +28,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("a ledger is not taken down; restore a backup")
+    raise NotImplementedError("A migration is never undone. Restore a backup.")

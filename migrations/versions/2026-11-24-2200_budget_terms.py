@@ -1,4 +1,4 @@
-"""Budgets have terms, orders expire and need approval, and the ledger knows refunds and later charges.
+"""Budgets get terms, orders expire and need approval, and the ledger gets refunds and later charges.
 
 Revision ID: 0004
 Revises: 0003
@@ -18,7 +18,7 @@ LEDGER = Path(__file__).parent / "2026-11-24-2200_budget_terms.sql"
 
 
 def upgrade() -> None:
-    # Orders that are there already may be delivered for a month from now.
+    # Existing orders can be delivered for 30 days from now.
     month = sa.text("now() + interval '30 days'")
     op.add_column(
         "order", sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, server_default=month)
@@ -50,4 +50,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("a ledger is not taken down; restore a backup")
+    raise NotImplementedError("A migration is never undone. Restore a backup.")

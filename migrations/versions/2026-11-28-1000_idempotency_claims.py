@@ -27,11 +27,11 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("workspace_id", "key", name=op.f("pk_idempotency_claim")),
     )
-    # What rights.sql grants on every table, and the one column that changes: a claim is renewed and ended.
+    # The grants of every table, and UPDATE of the one column that changes: a claim is renewed and ended.
     op.execute("REVOKE ALL ON idempotency_claim FROM PUBLIC, loupe_app")
     op.execute("GRANT SELECT ON idempotency_claim TO loupe_owner, loupe_app")
     op.execute("GRANT INSERT, UPDATE (claimed_until) ON idempotency_claim TO loupe_app")
 
 
 def downgrade() -> None:
-    raise NotImplementedError("a ledger is not taken down; restore a backup")
+    raise NotImplementedError("A migration is never undone. Restore a backup.")

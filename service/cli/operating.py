@@ -82,12 +82,12 @@ def grant_serving(
     The role can read, and can move money only through the functions of the ledger.
     """
     from service.database.engine import connect, database_url
-    from service.database.roles import let_serve, ways_round
+    from service.database.roles import excess_privileges, let_serve
 
     url = database_url(read_settings())
     let_serve(url, role, password or None)
     engine = connect(url).engine
-    found = ways_round(engine, role)
+    found = excess_privileges(engine, role)
     engine.dispose()
     if found:
         raise UsageError(

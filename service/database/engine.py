@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.database.embedded import embedded_url
-from service.database.roles import SERVER, let_serve, serve_as
+from service.database.roles import SERVER, cannot_migrate, let_serve, serve_as
 from service.errors import UnavailableError
 from service.settings import Settings
 
@@ -70,13 +70,13 @@ def open_database(settings: Settings) -> Database:
 def upgrade(url: str) -> None:
     """Bring the schema to the newest migration; safe to call when it is there already.
 
-    Raises UnavailableError, in words, where the role may not do what a migration does.
+    UnavailableError when the role of `url` lacks a privilege that a migration needs.
     """
     try:
         command.upgrade(alembic_config(url), "head")
     except ProgrammingError as error:
         if isinstance(error.orig, InsufficientPrivilege):
-            raise UnavailableError(f"Cannot migrate. {error.orig.diag.message_primary}") from error
+            raise cannot_migrate(error.orig) from error
         raise
 
 

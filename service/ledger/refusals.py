@@ -69,15 +69,26 @@ def refusals(
 
 
 def _domain_error(error: DBAPIError, amount: Money | None, budget_id: UUID | None) -> Exception:
-    refusal = cast(Any, error.orig)  # psycopg's error: sqlstate, MESSAGE and DETAIL of RAISE
-    state = getattr(refusal, "sqlstate", None)
-    if state == "LP404":
-        return NotFoundError(f"There is {refusal.diag.message_primary}.")
-    if state == "LP410":
-        return _not_valid(refusal.diag.message_detail, budget_id)
-    if state in {"LP402", "LP409", "LP411", "LP412"} and amount is not None:
-        return _shortage(state, Money(int(refusal.diag.message_detail), amount.currency), amount)
-    return error
+    """Translate ERRCODE, MESSAGE and DETAIL of a RAISE; section 5 of schema.sql lists them."""
+    refusal = cast(Any, error.orig)  # psycopg's error
+    detail = refusal.diag.message_detail or ""
+    match getattr(refusal, "sqlstate", None):
+        case "LP404":
+            return _not_found(refusal.diag.message_primary, detail)
+        case "LP410":
+            return _not_valid(detail, budget_id)
+        case "LP402" | "LP409" | "LP411" | "LP412" as state if amount is not None:
+            return _shortage(state, Money(int(detail), amount.currency), amount)
+        case _:
+            return error
+
+
+def _not_found(code: str, detail: str) -> NotFoundError:
+    """Name the budget, hold, order or delivery that does not exist; a delivery is `TILE/PATCH`."""
+    if code == "no-delivery":
+        tile, patch = detail.split("/")
+        return NotFoundError(f"This order has no delivery of patch {patch} of tile {tile}.")
+    return NotFoundError(f"There is no {code.removeprefix('no-')} {detail}.")
 
 
 def _not_valid(valid: str, budget_id: UUID | None) -> BudgetNotValidError:

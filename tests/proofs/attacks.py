@@ -64,12 +64,13 @@ def attempt(connection: Connection, query: str, values: tuple[Any, ...] = ()) ->
 
 
 def reason(error: psycopg.Error) -> str:
-    """The constraint that refused, the column that may not be null, or the words without their numbers."""
+    """Return the constraint, the column that may not be null, the trigger's table, or the message."""
     if error.diag.constraint_name:
         return error.diag.constraint_name
     if error.sqlstate == "23502":
         return f"{error.diag.table_name}.{error.diag.column_name} is not null"
-    return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+", "#", error.diag.message_primary or str(error))
+    words = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+", "#", error.diag.message_primary or str(error))
+    return f"{error.diag.table_name} is {words}" if words == "append-only" else words
 
 
 def find_attacks(connection: Connection) -> list[Attack]:

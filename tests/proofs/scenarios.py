@@ -115,19 +115,19 @@ def knows_no_budget_of_another_workspace(scene: Scene) -> None:
 
 
 def knows_no_hold_that_was_never_made(scene: Scene) -> None:
-    with pytest.raises(DBAPIError, match="no hold"), scene.session.begin_nested():
+    with pytest.raises(DBAPIError, match="no-hold"), scene.session.begin_nested():
         scene.call("use_hold", kind="settle", hold=uuid4(), amount=1, reference="delivery:1")
     with pytest.raises(NotFoundError):
         writer.settle(scene.session, uuid4(), cents(1), "delivery:1")
 
 
 def uses_a_hold_in_two_ways_only(scene: Scene) -> None:
-    with pytest.raises(DBAPIError, match="a hold cannot be used by reserve"):
+    with pytest.raises(DBAPIError, match="unknown-use"):
         scene.call("use_hold", kind="reserve", hold=scene.hold, amount=1, reference="order:3")
 
 
 def posts_to_no_budget_that_is_not_there(scene: Scene) -> None:
-    with pytest.raises(DBAPIError, match="no budget"):
+    with pytest.raises(DBAPIError, match="no-budget"):
         scene.call("post", kind="fund", budget=uuid4(), amount=1, hold=None, reference="x")
 
 
@@ -198,7 +198,7 @@ def reads_no_budget_without_terms(scene: Scene) -> None:
 
 def locks_no_budget_of_another_workspace(scene: Scene) -> None:
     for workspace, budget in ((uuid4(), scene.budget), (scene.workspace, uuid4())):
-        with pytest.raises(DBAPIError, match="no budget"), scene.session.begin_nested():
+        with pytest.raises(DBAPIError, match="no-budget"), scene.session.begin_nested():
             scene.call("lock_budget", workspace=workspace, budget=budget)
 
 
@@ -213,14 +213,14 @@ def gives_back_no_more_than_was_paid(scene: Scene) -> None:
         with scene.session.begin_nested() as undone:
             writer.adjust(scene.session, workspace, order, Movement.REFUND, cents(paid), "x", place=place)
             undone.rollback()
-    with pytest.raises(DBAPIError, match="no delivery of patch 5"), scene.session.begin_nested():
+    with pytest.raises(DBAPIError, match="no-delivery"), scene.session.begin_nested():
         scene.call("refundable", order=order, tile=0, patch=5)
 
 
 def adjusts_no_order_of_another_workspace(scene: Scene) -> None:
     workspace, order = scene.delivered()
     for claimed, wanted in ((scene.workspace, order), (workspace, uuid4())):
-        with pytest.raises(DBAPIError, match="no order"), scene.session.begin_nested():
+        with pytest.raises(DBAPIError, match="no-order"), scene.session.begin_nested():
             scene.adjust(claimed, wanted, "charge")
 
 

@@ -20,7 +20,7 @@ from service.app import create_app
 from service.cli import app
 from service.database.embedded import embedded_url, stop_embedded
 from service.database.engine import Database, connect, upgrade
-from service.database.roles import APP, SERVER, check_role, let_serve, serve_as, ways_round
+from service.database.roles import APP, SERVER, check_role, excess_privileges, let_serve, serve_as
 from service.errors import UnavailableError
 from service.ledger import writer
 from service.ledger.repository import violations
@@ -203,11 +203,40 @@ def test_an_owner_that_may_not_make_roles_is_told_what_to_do(cluster: str) -> No
     administer(cluster, "CREATE ROLE operator LOGIN", "CREATE DATABASE books OWNER operator")
     url = serve_as(url_of(cluster, "books"), "operator")
 
-    with pytest.raises(UnavailableError, match="operator may not make roles") as told:
+    with pytest.raises(UnavailableError, match="operator may not create roles") as told:
         upgrade(url)
 
     administer(cluster, *(f"{one};" for one in told.value.detail.split("run: ")[1].split(";") if one.strip()))
     upgrade(url)
+
+
+def test_upgrade_names_a_role_that_has_too_many_privileges(cluster: str) -> None:
+    administer(cluster, "CREATE ROLE loupe_owner", "CREATE ROLE loupe_app LOGIN", "CREATE DATABASE books")
+
+    with pytest.raises(UnavailableError, match="loupe_app has too many privileges") as refusal:
+        upgrade(url_of(cluster, "books"))
+
+    administer(cluster, refusal.value.detail.split("run: ")[1])
+    upgrade(url_of(cluster, "books"))
+
+
+def test_upgrade_names_a_role_that_is_not_a_member_of_the_owner(cluster: str) -> None:
+    roles = ("CREATE ROLE loupe_owner", "CREATE ROLE loupe_app", "CREATE ROLE operator LOGIN")
+    administer(cluster, *roles, "CREATE DATABASE books OWNER operator")
+    url = serve_as(url_of(cluster, "books"), "operator")
+
+    with pytest.raises(UnavailableError, match="operator is not a member of loupe_owner") as refusal:
+        upgrade(url)
+
+    administer(cluster, refusal.value.detail.split("run: ")[1])
+    upgrade(url)
+
+
+def test_upgrade_quotes_any_other_refusal_of_the_database(cluster: str) -> None:
+    administer(cluster, "CREATE ROLE stranger LOGIN", "CREATE DATABASE books")
+
+    with pytest.raises(UnavailableError, match=r'refuses with "permission denied .*"\. Migrate as the owner'):
+        upgrade(serve_as(url_of(cluster, "books"), "stranger"))
 
 
 def test_an_owner_that_is_no_superuser_migrates_and_lets_another_serve(cluster: str) -> None:
@@ -220,8 +249,9 @@ def test_an_owner_that_is_no_superuser_migrates_and_lets_another_serve(cluster: 
         let_serve(url, "server", "a password")
 
     served, owner = connect(serve_as(url, "server")), connect(url)
-    assert ways_round(served.engine) == ways_round(owner.engine, "server") == []
-    assert [way.split(" ledger.")[0] for way in ways_round(owner.engine)] == ["it may make roles", "it owns"]
+    assert excess_privileges(served.engine) == excess_privileges(owner.engine, "server") == []
+    ways = [way.split(" ledger.")[0] for way in excess_privileges(owner.engine)]
+    assert ways == ["it may create roles", "it owns"]
     with served.sessions.begin() as session:
         workspace = create_workspace(session, "theirs")
         writer.create_budget(session, workspace.id, "books", cents(100))
@@ -243,7 +273,7 @@ def test_databases_of_one_cluster_are_migrated_at_the_same_time(cluster: str) ->
 
     for name in names:
         served = connect(serve_as(url_of(cluster, name), SERVER))
-        assert ways_round(served.engine) == []
+        assert excess_privileges(served.engine) == []
         served.engine.dispose()
 
 
@@ -266,5 +296,5 @@ def test_the_command_line_makes_a_role_that_serves(
 
 def test_a_role_that_may_not_grant_is_told_what_to_do(served: Database, serving_url: str) -> None:
     assert served
-    with pytest.raises(UnavailableError, match="Cannot let somebody serve: permission denied"):
+    with pytest.raises(UnavailableError, match=r"Cannot make somebody a serving role.*permission denied"):
         let_serve(serving_url, "somebody")

@@ -245,7 +245,7 @@ def test_every_kind_of_movement_goes_the_way_of_the_book(books: Books) -> None:
         ("SELECT ledger.post('reserve', (SELECT id FROM ledger.budget), 1, NULL, 'x')", "null value"),
         ("SELECT ledger.post('fund', (SELECT id FROM ledger.budget), 1, (SELECT id FROM ledger.hold), 'x')",
          "transfer_hold_when_held"),
-        ("SELECT ledger.use_hold('reserve', (SELECT id FROM ledger.hold), 1, 'x')", "cannot be used"),
+        ("SELECT ledger.use_hold('reserve', (SELECT id FROM ledger.hold), 1, 'x')", "unknown-use"),
         ("SELECT ledger.open_budget((SELECT id FROM workspace), 'x', 'usd', 1)", "budget_currency_iso"),
     ],
 )  # fmt: skip

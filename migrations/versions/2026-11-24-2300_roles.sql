@@ -1,5 +1,8 @@
--- Who may do what: run by the migration 0005, and again at the end of every migration that adds a table,
--- a view or a function. Everything is found in the catalog, so nothing new is missed.
+-- Who may do what. Run by 2026-11-24-2300_roles.py. Everything is found in the catalog, so nothing that the
+-- migrations before this one made is missed. Later migrations grant what they add themselves;
+-- service/ledger/schema.sql has the grants of today.
+--
+-- Refusals are codes with the role as DETAIL; service/database/roles.py writes the sentences.
 --
 -- loupe_owner owns the schema ledger, and its functions run with its rights; nobody logs in as it.
 -- loupe_app is what a server's login role is a member of: it reads, adds rows to the tables of public, and
@@ -18,18 +21,15 @@ BEGIN
                 WHEN duplicate_object OR unique_violation THEN
                     NULL;  -- another database of this cluster was first
                 WHEN insufficient_privilege THEN
-                    RAISE EXCEPTION 'The role % may not make roles. Give it CREATEROLE, or let a superuser run: '
-                        'CREATE ROLE loupe_owner; CREATE ROLE loupe_app; GRANT loupe_owner TO %;',
-                        quote_ident(current_user), quote_ident(current_user)
-                        USING ERRCODE = 'insufficient_privilege';
+                    RAISE EXCEPTION 'role-cannot-create-roles'
+                        USING ERRCODE = 'insufficient_privilege', DETAIL = quote_ident(current_user);
             END;
         END IF;
     END LOOP;
     SELECT rolname INTO wanted FROM pg_roles
     WHERE rolname IN ('loupe_owner', 'loupe_app') AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcanlogin);
     IF FOUND THEN
-        RAISE EXCEPTION 'The role % may do too much: no log-in, no superuser, no CREATEROLE, no BYPASSRLS.', wanted
-            USING ERRCODE = 'insufficient_privilege';
+        RAISE EXCEPTION 'role-too-powerful' USING ERRCODE = 'insufficient_privilege', DETAIL = quote_ident(wanted);
     END IF;
     -- The migrating role hands things over, and changes them in later migrations.
     IF NOT pg_has_role(current_user, 'loupe_owner', 'USAGE') THEN
@@ -39,8 +39,8 @@ BEGIN
             WHEN unique_violation THEN
                 NULL;
             WHEN insufficient_privilege THEN
-                RAISE EXCEPTION 'The role % is no member of loupe_owner. Let a superuser run: GRANT loupe_owner TO %;',
-                    quote_ident(current_user), quote_ident(current_user) USING ERRCODE = 'insufficient_privilege';
+                RAISE EXCEPTION 'role-not-a-member'
+                    USING ERRCODE = 'insufficient_privilege', DETAIL = quote_ident(current_user);
         END;
     END IF;
 

@@ -1,0 +1,90 @@
+"""`service/ledger/schema.sql` is what the migrations make, and the migrations stay as they are."""
+
+import hashlib
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+
+import service.app  # noqa: F401  (imports every module that declares tables)
+from service.database.engine import MIGRATIONS, Database, connect
+from service.database.tables import Base
+from tests.support.catalogs import catalog_of
+from tests.support.databases import administer, url_of
+
+SCHEMA = MIGRATIONS.parent / "service" / "ledger" / "schema.sql"
+FROZEN = {
+    "2026-11-22-1700_first_schema.py": "7e5a67b7f3c06069",
+    "2026-11-22-1700_ledger.sql": "94be312b067fdd07",
+    "2026-11-24-1700_price_rules.py": "88e75ce4273e8aeb",
+    "2026-11-24-1800_superseded_plans.py": "060a7a92b967accb",
+    "2026-11-24-2200_budget_terms.py": "afb52edfc222f0a9",
+    "2026-11-24-2200_budget_terms.sql": "1d67fb0eb9e7c80e",
+    "2026-11-24-2300_roles.py": "d3ffdc4671988d85",
+    "2026-11-24-2300_roles.sql": "7472164c63e945aa",
+    "2026-11-28-1000_idempotency_claims.py": "4cb7e5aebe7ccb79",
+    "2026-11-28-1100_refusal_codes.py": "90820f9b772c96c1",
+    "2026-11-28-1100_refusal_codes.sql": "615d2654d200bbd5",
+}
+"""SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
+
+
+@pytest.fixture
+def written(server: str) -> Iterator[Database]:
+    """A database made from the declared tables and schema.sql, without a migration."""
+    name = "written_schema"
+    administer(server, f"CREATE DATABASE {name}")
+    database = connect(url_of(server, name))
+    with database.engine.begin() as connection:
+        Base.metadata.create_all(connection)
+        connection.execution_options(no_parameters=True).exec_driver_sql(SCHEMA.read_text())
+    yield database
+    database.engine.dispose()
+    administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_schema_file_describes_what_migrations_make(written: Database, database: Database) -> None:
+    with written.sessions() as one, database.sessions() as other:
+        described, migrated = catalog_of(one), catalog_of(other)
+
+    assert described - migrated == set()
+    assert migrated - described == set()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE ledger.hold ADD COLUMN note text",
+        "ALTER TABLE ledger.hold ALTER COLUMN settled SET DEFAULT 1",
+        "ALTER TABLE ledger.hold ALTER COLUMN settled DROP NOT NULL",
+        "ALTER TABLE ledger.hold DROP CONSTRAINT hold_never_exceeded",
+        'ALTER TABLE "order" DROP CONSTRAINT fk_order_hold',
+        "DROP INDEX ledger.transfer_hold",
+        "DROP TRIGGER append_only ON plan",
+        "ALTER TABLE plan DISABLE TRIGGER append_only",
+        "ALTER VIEW ledger.order_money OWNER TO postgres",
+        "CREATE OR REPLACE VIEW ledger.violations (invariant, subject) AS SELECT ''::text, ''::text",
+        "ALTER FUNCTION ledger.post SECURITY DEFINER",
+        "ALTER FUNCTION ledger.post RESET search_path",
+        "ALTER FUNCTION ledger.today OWNER TO postgres",
+        "GRANT EXECUTE ON FUNCTION ledger.post TO loupe_app",
+        "GRANT DELETE ON scene TO loupe_app",
+        "GRANT UPDATE (tiles) ON plan TO loupe_app",
+        "GRANT CREATE ON SCHEMA public TO PUBLIC",
+        "INSERT INTO ledger.movement VALUES ('gift', 'funding', 'spent')",
+        "CREATE OR REPLACE FUNCTION ledger.today() RETURNS date LANGUAGE sql STABLE AS 'SELECT current_date'",
+    ],
+)
+def test_catalog_shows_every_kind_of_difference(database: Database, change: str) -> None:
+    with database.sessions() as session:
+        before = catalog_of(session)
+        session.execute(text(change))
+
+        assert catalog_of(session) != before
+        session.rollback()
+
+
+def test_migrations_never_change() -> None:
+    files = sorted((MIGRATIONS / "versions").glob("*.*"))
+
+    assert {file.name: hashlib.sha256(file.read_bytes()).hexdigest()[:16] for file in files} == FROZEN

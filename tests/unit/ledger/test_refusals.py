@@ -1,0 +1,72 @@
+"""Every code that the SQL functions raise has a sentence, written in Python."""
+
+import re
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import UUID
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+import service.ledger
+from service.errors import LoupeError
+from service.ledger.refusals import refusals
+from tests.support.money import cents
+
+SCHEMA = Path(cast(str, service.ledger.__file__)).parent / "schema.sql"
+RAISED = re.findall(r"RAISE EXCEPTION '([^']*)'\s+USING ERRCODE = '(\w+)'", SCHEMA.read_text())
+BUDGET = UUID(int=7)
+SENTENCES = {
+    ("account-exceeded", "100"): "The budget has 1.00 USD available; 5.00 USD is needed. "
+    "Raise its limit, or cancel an order that it pays for.",
+    ("no-budget", "b"): "There is no budget b.",
+    ("no-hold", "h"): "There is no hold h.",
+    ("no-order", "o"): "There is no order o.",
+    ("no-delivery", "3/15"): "This order has no delivery of patch 15 of tile 3.",
+    ("hold-exceeded", "100"): "The hold has 1.00 USD left; 5.00 USD was requested.",
+    ("budget-not-valid", "2026-01-01/2026-03-31"): "The budget is only valid from 2026-01-01 to 2026-03-31.",
+    ("budget-not-valid", "2026-01-01/.."): "The budget is only valid from 2026-01-01 on.",
+    ("budget-not-valid", "../2026-03-31"): "The budget is only valid until 2026-03-31.",
+    ("limit-below-use", "900"): "9.00 USD of the budget is held or spent, so its limit cannot be 5.00 USD.",
+    ("refund-exceeds-payment", "300"): "Only 3.00 USD can still be refunded; 5.00 USD was requested.",
+}
+FOR_DEVELOPERS = {"append-only", "unknown-use"}
+"""Codes that only a defect of the code can cause."""
+
+
+def raise_refusal(state: str, code: str, detail: str) -> None:
+    """Fail as SQLAlchemy does when a function raises `code`."""
+    refusal = Exception(code)
+    vars(refusal).update(sqlstate=state, diag=SimpleNamespace(message_primary=code, message_detail=detail))
+    session = SimpleNamespace(begin_nested=nullcontext)
+    with refusals(cast(Session, session), cents(500), budget_id=BUDGET):
+        raise DBAPIError("SELECT", None, refusal)
+
+
+def test_schema_raises_codes_and_no_sentences() -> None:
+    text = SCHEMA.read_text()
+
+    assert len(RAISED) == text.count("RAISE ")
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)+", code) for code, _ in RAISED)
+    assert {code for code, _ in RAISED} == {code for code, _ in SENTENCES} | FOR_DEVELOPERS
+
+
+@pytest.mark.parametrize(("code", "detail"), SENTENCES)
+def test_refusals_write_a_sentence_for_each_code(code: str, detail: str) -> None:
+    state = dict(RAISED)[code]
+
+    with pytest.raises(LoupeError) as refusal:
+        raise_refusal(state, code, detail)
+
+    assert refusal.value.detail == SENTENCES[code, detail]
+
+
+@pytest.mark.parametrize("state", ["23001", "40P01"])
+def test_refusals_pass_on_what_is_no_refusal_of_the_ledger(state: str) -> None:
+    with pytest.raises(DBAPIError) as error:
+        raise_refusal(state, "append-only", "")
+
+    assert cast(Any, error.value.orig).sqlstate == state
