@@ -17,7 +17,6 @@ from service.dashboard.routes import router as dashboard
 from service.database.engine import Database, open_database
 from service.geotiff import gdal_lock
 from service.health import router as health
-from service.ledger.adjustments import router as adjustments
 from service.ledger.routes import router as ledger
 from service.orders.expiry import expire_before_writing, expiring_orders
 from service.orders.routes import router as orders
@@ -71,9 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     domains = (pricing, plans, bundles, orders, classification, reports, keys, dashboard)
     for router in (health, reference, *domains):
         app.include_router(router)
-    # The path of one transfer would take "adjustments" for its name, so adjustments come first.
-    for router in (adjustments, ledger):
-        app.include_router(router, dependencies=[Depends(expire_before_writing)])
+    app.include_router(ledger, dependencies=[Depends(expire_before_writing)])
     install_problem_handlers(app)
     app.add_middleware(BodyCapMiddleware, limits=body_limits(settings), default=settings.body_limit)
     app.add_middleware(EnvelopeMiddleware)

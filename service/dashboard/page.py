@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from models.bundle import Manifest
 from models.grid import PATCHES
 from service.access.tables import Workspace
+from service.ledger.lines import LedgerLineOut
 from service.ledger.repository import Budget, list_budgets, list_lines
-from service.ledger.schemas import LedgerLineOut
 from service.money import Money
 from service.orders.tables import STATUS_NOW, Order
 from service.plans.repository import page_of_plans

@@ -1,7 +1,7 @@
-"""The ledger checked from outside the code that writes it: the chain in Python, and noted heads.
+"""Audit of the ledger from outside the database: hash chains recomputed in Python, and noted heads.
 
-A database's superuser can rewrite a whole chain and its head, and every check inside the database then
-agrees. A head that was noted elsewhere does not: its hash is of everything before it.
+A superuser of the database can rewrite a whole chain and its head, and every check inside the database then
+agrees. A head that was noted elsewhere still disagrees, because its hash covers everything before it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ from service.ledger.repository import chain, violations
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A broken rule, and where."""
+    """A broken rule and its subject."""
 
     rule: str
     subject: str
@@ -26,7 +26,7 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
-    """The newest transfer of a workspace: note it elsewhere, and nothing before it can change unseen."""
+    """The newest transfer of a workspace. Once it is noted elsewhere, a change before it is found."""
 
     workspace_id: UUID
     seq: int
@@ -34,19 +34,19 @@ class Head:
 
 
 def take_snapshot(session: Session) -> None:
-    """Make a session see one moment of the database, however long it looks. Before its first query."""
+    """Let a session read one snapshot of the database without a time-out. Call before its first query."""
     session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
     session.execute(text("SET LOCAL statement_timeout = 0"))
 
 
 def heads(session: Session) -> list[Head]:
-    """Return the head of every chain that has a transfer."""
+    """Return the head of every workspace's chain that has a transfer."""
     query = text("SELECT workspace_id, seq, hash FROM ledger.chain WHERE seq > 0 ORDER BY workspace_id")
     return [Head(**row._mapping) for row in session.execute(query)]
 
 
 def audit_ledger(session: Session, noted: Iterable[Head] = ()) -> Iterator[Finding]:
-    """Yield what is broken: every invariant of the database, every chain, every noted head."""
+    """Yield every broken invariant, every chain that does not recompute, every noted head that is missing."""
     for rule, subject in violations(session):
         yield Finding(rule=rule, subject=subject)
     for workspace_id in session.execute(text("SELECT workspace_id FROM ledger.chain ORDER BY 1")).scalars():

@@ -1,4 +1,4 @@
-"""The book: how money may move, the hash that chains movements, and the share of one patch. Pure."""
+"""Movements of money between accounts, the hash that chains them, and the share of one patch. Pure."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -11,43 +11,43 @@ from service.money import Money
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 GENESIS = bytes(32)
-"""What the first transfer of a workspace takes for its predecessor's hash."""
+"""Predecessor's hash of a workspace's first transfer."""
 
 
 class Account(StrEnum):
     """The four accounts of a budget; all but `funding` never go below zero."""
 
     FUNDING = "funding"
-    """Where money comes from: minus everything ever granted."""
+    """Source of the money: minus the sum of all grants."""
     AVAILABLE = "available"
-    """Free to be held."""
+    """Money that orders can hold."""
     RESERVED = "reserved"
-    """Held for orders."""
+    """Money held for orders."""
     SPENT = "spent"
-    """Paid for delivered patches."""
+    """Money paid for delivered patches."""
 
 
 class Movement(StrEnum):
-    """The nine ways money moves."""
+    """The nine kinds of movement."""
 
     FUND = "fund"
-    """A budget is granted money."""
+    """A grant to a budget."""
     RESERVE = "reserve"
-    """An order takes a hold."""
+    """A hold for an order."""
     SETTLE = "settle"
-    """A delivered patch is paid from its order's hold."""
+    """A payment of a delivered patch from its order's hold."""
     RELEASE = "release"
-    """What a hold no longer needs becomes available."""
+    """A return of money that a hold no longer needs."""
     REFUND = "refund"
-    """A payment came back."""
+    """A return of a payment."""
     DEFUND = "defund"
-    """Granted money is taken back."""
+    """A withdrawal of granted money."""
     EXTEND = "extend"
-    """An order goes beyond a limit that only warns, or is off."""
+    """A grant for an order beyond a limit whose enforcement is `warn` or `off`."""
     RETRACT = "retract"
-    """What was let through beyond the limit is not needed after all."""
+    """A withdrawal of an `extend` that is no longer needed."""
     CHARGE = "charge"
-    """An invoice asks for more than was settled."""
+    """A payment of an invoice above what was settled."""
 
 
 ROUTES: Mapping[Movement, tuple[Account, Account]] = {
@@ -61,32 +61,33 @@ ROUTES: Mapping[Movement, tuple[Account, Account]] = {
     Movement.RETRACT: (Account.AVAILABLE, Account.FUNDING),
     Movement.CHARGE: (Account.AVAILABLE, Account.SPENT),
 }
-"""From which account to which; the database holds the same table as `ledger.movement`."""
+"""Source and target account of each movement; `ledger.movement` in the database is the same table."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """One movement of money, as the ledger keeps it for ever."""
+    """One movement of money. It never changes."""
 
     id: UUID
     workspace_id: UUID
-    seq: int  # 1, 2, 3 ... without gaps in a workspace; the only order
+    seq: int  # 1, 2, 3 ... without gaps in a workspace; orders the transfers
     kind: Movement
     budget_id: UUID
     from_account: int
     to_account: int
     amount: Money
     hold_id: UUID | None
-    at: datetime  # data, never an order: clocks jump
+    at: datetime  # never used to order transfers, because clocks jump
     reference: str
     previous_hash: bytes
     hash: bytes
 
 
 def transfer_hash(transfer: Transfer) -> bytes:
-    """SHA-256 over the predecessor's hash and every field, as `ledger.transfer_hash` computes it.
+    """Return the SHA-256 of the predecessor's hash and every field, as `ledger.transfer_hash` does.
 
-    Fields have a fixed order and no bar in them but the last, so no two transfers read the same.
+    Fields have a fixed order and only the last may contain the separator `|`, so two different transfers
+    never give the same text.
     """
     fields = (
         "loupe-transfer-1",
@@ -107,10 +108,10 @@ def transfer_hash(transfer: Transfer) -> bytes:
 
 
 def first_break(transfers: Iterable[Transfer]) -> int | None:
-    """Return the seq at which a workspace's chain stops being whole; None when it is.
+    """Return the first seq at which a workspace's chain is broken; None for a whole chain.
 
-    `transfers` are all of one workspace by seq. A cut tail is invisible here: compare the last
-    hash with the chain's head, or with one noted elsewhere.
+    `transfers` are all of one workspace, ordered by seq. Missing newest transfers are not found here: compare
+    the last hash with the chain's head, or with a head noted elsewhere.
     """
     previous = GENESIS
     for expected, transfer in enumerate(transfers, start=1):

@@ -1,4 +1,4 @@
-"""What the ledger says: budgets with their balances, transfers in order, and what is wrong with it."""
+"""Reads of the ledger: budgets with their balances, transfers in order, and broken invariants."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
@@ -18,15 +18,15 @@ from service.web.paging import Cursor, PageRequest
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """A budget with its terms in force and where its money is."""
+    """A budget with its terms in force and its balances."""
 
     id: UUID
     workspace_id: UUID
     name: str
     created_at: datetime
-    version: int  # of its terms
+    version: int  # number of its terms, from 1
     terms: BudgetTerms
-    limit: Money  # of one period, where there are any
+    limit: Money  # per period, if the terms have periods
     period_starts_on: date
     available: Money
     held: Money
@@ -53,7 +53,7 @@ class Budget:
 
     @property
     def used_percent(self) -> float:
-        """Share of the limit that is held or spent; 0 for a budget without money."""
+        """Percentage of the limit that is held or spent, to 2 decimals; 0 for a limit of zero."""
         return round(100 * self.used.minor / self.limit.minor, 2) if self.limit else 0.0
 
 
@@ -135,7 +135,7 @@ def _in_money(row: Row[Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderMoney:
-    """Where the money of an order is: total = held + settled + released."""
+    """The money of an order: total = held + settled + released."""
 
     budget_id: UUID
     total: Money
@@ -170,26 +170,26 @@ _ORDER_MONEY = """
 def money_of_orders(
     session: Session, order_ids: Sequence[UUID], workspace_id: UUID | None = None
 ) -> dict[UUID, OrderMoney]:
-    """Return where the money of each order is, of one workspace if it is given."""
+    """Return the money of each order by its id; orders outside `workspace_id`, if given, are left out."""
     values = {"orders": list(order_ids), "workspace": workspace_id}
     found = [_in_money(row) for row in session.execute(text(_ORDER_MONEY), values)]
     return {row.pop("order_id"): OrderMoney(**row) for row in found}
 
 
 def find_order_money(session: Session, workspace_id: UUID, order_id: UUID) -> OrderMoney:
-    """Return where the money of one order is; NotFoundError outside the workspace."""
+    """Return the money of one order; NotFoundError outside the workspace."""
     found = money_of_orders(session, [order_id], workspace_id)
     if order_id not in found:
-        raise NotFoundError(f"there is no order {order_id}", order=str(order_id))
+        raise NotFoundError(f"There is no order {order_id}.", order=str(order_id))
     return found[order_id]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adjustment:
-    """Money that came back, or was asked for, after a delivery was paid."""
+    """A refund or charge after a delivery was paid."""
 
     order_id: UUID
-    number: int  # 1, 2, 3 ... of its order
+    number: int  # 1, 2, 3 ... in its order
     kind: Movement
     tile: int | None  # with `patch`: the delivery that was refunded
     patch: int | None
@@ -197,7 +197,7 @@ class Adjustment:
     reason: str
     key_id: str | None
     at: datetime
-    seq: int  # of its transfer
+    seq: int  # place of its transfer in the ledger
     reference: str
 
 
@@ -214,7 +214,7 @@ _ADJUSTMENTS = """
 def list_adjustments(
     session: Session, workspace_id: UUID, *, limit: int, before_seq: int, order_id: UUID | None = None
 ) -> tuple[list[Adjustment], int | None]:
-    """Return up to `limit` adjustments, newest first, before a seq; and the seq to go on before."""
+    """Return up to `limit` adjustments, newest first, before a seq; and the next page's `before_seq`."""
     values = {"workspace": workspace_id, "before": before_seq, "order": order_id, "limit": limit + 1}
     rows = [_in_money(row) for row in session.execute(text(_ADJUSTMENTS), values)]
     found = [Adjustment(**row | {"kind": Movement(row["kind"])}) for row in rows[:limit]]
@@ -233,6 +233,7 @@ _TRANSFERS = f"""{_WORKSPACE} AND t.seq < :before
     ORDER BY t.seq DESC LIMIT :limit
 """
 NEWEST = 2**63 - 1
+"""A seq above every other."""
 
 
 def list_lines(
@@ -244,7 +245,7 @@ def list_lines(
     budget_id: UUID | None = None,
     hold_id: UUID | None = None,
 ) -> tuple[list[LedgerLine], int | None]:
-    """Return up to `limit` transfers, newest first, before a seq; and the seq to go on before."""
+    """Return up to `limit` transfers, newest first, before a seq; and the next page's `before_seq`."""
     values = _values(workspace_id, before=before_seq, budget=budget_id, hold=hold_id, limit=limit + 1)
     rows = session.execute(text(_TRANSFERS), values).all()
     lines = [_line(row) for row in rows[:limit]]
@@ -262,9 +263,9 @@ def find_line(session: Session, workspace_id: UUID, transfer: int | UUID) -> Led
 
 
 def chain(session: Session, workspace_id: UUID) -> Generator[Transfer]:
-    """Yield every transfer of a workspace by seq, for `book.first_break`; a page at a time in memory.
+    """Yield every transfer of a workspace by seq, 1,000 at a time in memory; `book.first_break` checks them.
 
-    Close it where not all are read: it holds a cursor of the database.
+    The generator holds a database cursor: close it when not all transfers are read.
     """
     values = _values(workspace_id)
     query = text(_TRANSFERS.replace("DESC", "ASC")).execution_options(yield_per=1_000)
@@ -274,13 +275,13 @@ def chain(session: Session, workspace_id: UUID) -> Generator[Transfer]:
 
 
 def violations(session: Session) -> list[tuple[str, str]]:
-    """Return every broken invariant and where: empty, or money is not where the books say."""
+    """Return every broken invariant and its subject; empty when the ledger is sound."""
     rows = session.execute(text("SELECT invariant, subject FROM ledger.violations")).all()
     return [(row.invariant, row.subject) for row in rows]
 
 
 def _values(workspace_id: UUID, **given: object) -> dict[str, object]:
-    """Parameters of _TRANSFERS: everything, but for what is given."""
+    """Return the parameters of _TRANSFERS; by default they match every transfer of the workspace."""
     everything = {"before": NEWEST, "budget": None, "hold": None, "limit": NEWEST}
     return {"workspace": workspace_id} | everything | given
 

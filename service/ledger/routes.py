@@ -1,9 +1,9 @@
-"""Budgets and the ledger over HTTP."""
+"""Budgets, the ledger and its adjustments over HTTP."""
 
 from typing import Annotated, ClassVar
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
@@ -12,96 +12,129 @@ from service.access.repository import Caller
 from service.database.engine import DatabaseDep, SessionDep
 from service.errors import InvalidInputError, LoupeError
 from service.ledger import repository, writer
-from service.ledger.changing import changed_terms, new_terms
-from service.ledger.schemas import (
-    COLUMNS,
-    BudgetChange,
-    BudgetIn,
-    BudgetOut,
-    LedgerLineOut,
-    UsageOut,
-    row_of,
+from service.ledger.book import Movement
+from service.ledger.lines import COLUMNS, LedgerLineOut, row_of
+from service.ledger.schemas import AdjustmentIn, AdjustmentOut, BudgetChange, BudgetIn, BudgetOut, UsageOut
+from service.ledger.terms import FRESH, changed_terms
+from service.web.idempotency import (
+    Answer,
+    KeyedRequest,
+    OptionalKeyDep,
+    RequiredKeyDep,
+    fingerprint,
+    store_once,
 )
-from service.web.idempotency import Answer, KeyedRequest, OptionalKeyDep, fingerprint, store_once
 from service.web.openapi import problems
-from service.web.paging import Page, PageDep, decode_cursor, encode_cursor, page_links
+from service.web.paging import CursorQuery, Page, PageDep, decode_cursor, encode_cursor, page_links
 from service.web.tabular import FILE_ROWS, FILES, FormDep, file_answer
 
 router = APIRouter(prefix="/v1", tags=["money"], responses=problems(401, 422))
 
+BudgetPath = Annotated[UUID, Path(description="Id of the budget.")]
+
 
 class BudgetChangedError(LoupeError):
-    """The budget is not any more what the client had read."""
+    """A change of a budget that was changed since the client read it."""
 
     status: ClassVar[int] = 412
     code = "budget-changed"
-    title = "The budget was changed meanwhile"
+    title = "The budget was changed in the meantime"
 
 
-@router.post("/budgets", status_code=201, response_model=BudgetOut, responses=problems(409))
+@router.post(
+    "/budgets", status_code=201, response_model=BudgetOut, summary="Open a budget", responses=problems(409)
+)
 def open_budget(
     budget: BudgetIn, caller: CallerDep, database: DatabaseDep, key: OptionalKeyDep = None
 ) -> Response:
-    """Open a budget: orders may hold and spend up to its limit, and never more unless its terms say so."""
+    """Open a budget. Orders hold and spend money up to its limit, or beyond if its enforcement allows it."""
     request_print = fingerprint("POST /v1/budgets", budget.model_dump_json())
     request = KeyedRequest(database, caller.workspace_id, key, request_print)
     return store_once(request, lambda session: _open_budget(session, caller, budget))
 
 
 def _open_budget(session: Session, caller: Caller, budget: BudgetIn) -> Answer:
-    budget_id = writer.create_budget(
-        session, caller.workspace_id, budget.name, budget.limit.money(), new_terms(budget), caller.key_id
-    )
+    limit = budget.limit.money()
+    terms = changed_terms(FRESH, budget.changes(limit.currency))
+    budget_id = writer.create_budget(session, caller.workspace_id, budget.name, limit, terms, caller.key_id)
     opened = repository.get_budget(session, caller.workspace_id, budget_id)
     body = BudgetOut.of(opened).model_dump(mode="json", exclude_none=True)
     return Answer(201, body, {"Location": f"/v1/budgets/{budget_id}", "ETag": _etag(opened)})
 
 
-@router.get("/budgets", response_model_exclude_none=True)
+@router.get("/budgets", response_model_exclude_none=True, summary="List budgets, newest first")
 def list_budgets(request: Request, caller: CallerDep, session: SessionDep, page: PageDep) -> Page[BudgetOut]:
-    """List budgets, newest first."""
+    """List the budgets of the workspace with their limits, terms and available money."""
     budgets, following = repository.list_budgets(session, caller.workspace_id, page)
     return Page(items=[BudgetOut.of(budget) for budget in budgets], links=page_links(request, following))
 
 
-@router.get("/budgets/{budget_id}", response_model_exclude_none=True, responses=problems(404))
-def get_budget(budget_id: UUID, caller: CallerDep, session: SessionDep, response: Response) -> BudgetOut:
-    """Return one budget; the ETag is the version of its terms."""
+@router.get(
+    "/budgets/{budget_id}",
+    response_model_exclude_none=True,
+    summary="Show a budget",
+    responses=problems(404),
+)
+def get_budget(
+    budget_id: BudgetPath, caller: CallerDep, session: SessionDep, response: Response
+) -> BudgetOut:
+    """Return a budget. Send its ETag as `If-Match` to change the budget that you have read."""
     budget = repository.get_budget(session, caller.workspace_id, budget_id)
     response.headers["ETag"] = _etag(budget)
     return BudgetOut.of(budget)
 
 
-@router.patch("/budgets/{budget_id}", response_model_exclude_none=True, responses=problems(404, 409, 412))
+@router.patch(
+    "/budgets/{budget_id}",
+    response_model_exclude_none=True,
+    summary="Change a budget's limit or terms",
+    responses=problems(404, 409, 412),
+)
 def change_budget(
-    budget_id: UUID,
+    budget_id: BudgetPath,
     change: BudgetChange,
     caller: CallerDep,
     session: SessionDep,
     response: Response,
-    if_match: Annotated[str | None, Header(description="the ETag that the change is meant for")] = None,
+    if_match: Annotated[
+        str | None,
+        Header(description="ETag of the budget that you have read; otherwise 412 `budget-changed`."),
+    ] = None,
 ) -> BudgetOut:
-    """Change limit and terms by a JSON merge patch. Earlier terms stay on record, with who changed them."""
+    """Change limit and terms with a JSON merge patch (RFC 7396).
+
+    Earlier terms stay on record, with the key that changed them.
+    """
     writer.lock_budget(session, caller.workspace_id, budget_id)
     budget = repository.get_budget(session, caller.workspace_id, budget_id)
     if if_match not in {None, "*", _etag(budget)}:
-        raise BudgetChangedError("Read it again.", budget=str(budget_id), version=budget.version)
-    limit, terms = changed_terms(budget, change)
+        raise BudgetChangedError(
+            f"The budget is at version {budget.version} now. Read it again before you change it.",
+            budget=str(budget_id),
+            version=budget.version,
+        )
+    limit = change.new_limit(budget.limit)
+    terms = changed_terms(budget.terms, change.changes(budget.currency))
     writer.change_budget(session, caller.workspace_id, budget_id, limit, terms, caller.key_id)
     changed = repository.get_budget(session, caller.workspace_id, budget_id)
     response.headers["ETag"] = _etag(changed)
     return BudgetOut.of(changed)
 
 
-@router.get("/budgets/{budget_id}/usage", responses=problems(404))
-def get_usage(budget_id: UUID, caller: CallerDep, session: SessionDep) -> UsageOut:
-    """Say where a budget's money is: held, spent, available."""
+@router.get("/budgets/{budget_id}/usage", summary="Show a budget's use", responses=problems(404))
+def get_usage(budget_id: BudgetPath, caller: CallerDep, session: SessionDep) -> UsageOut:
+    """Return how much of a budget's limit is held, spent and available in this period."""
     return UsageOut.of(repository.get_budget(session, caller.workspace_id, budget_id))
+
+
+def _etag(budget: repository.Budget) -> str:
+    return f'"{budget.version}"'
 
 
 @router.get(
     "/ledger",
     response_model=Page[LedgerLineOut],
+    summary="List movements of money, newest first",
     responses=FILES,
 )
 def list_ledger(
@@ -109,12 +142,17 @@ def list_ledger(
     caller: CallerDep,
     session: SessionDep,
     form: FormDep,
-    budget: Annotated[UUID | None, Query(description="only this budget's")] = None,
-    hold: Annotated[UUID | None, Query(description="only this hold's, from its order's link")] = None,
-    limit: Annotated[int | None, Query(ge=1, le=100)] = None,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    budget: Annotated[UUID | None, Query(description="Id of a budget: only its movements.")] = None,
+    hold: Annotated[
+        UUID | None, Query(description="Id of an order's hold: only its movements. The order has a link.")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        Query(ge=1, le=100, description="Most rows in the page; 10 as JSON and 10,000 as a file by default."),
+    ] = None,
+    cursor: CursorQuery = None,
 ) -> Response:
-    """Every movement of money, newest first: JSON, CSV or Parquet, by `Accept` or `?format=`."""
+    """List every movement of money in the workspace as JSON, CSV or Parquet."""
     lines, following = repository.list_lines(
         session,
         caller.workspace_id,
@@ -131,18 +169,78 @@ def list_ledger(
     return JSONResponse(page.model_dump(mode="json"), headers=header)
 
 
-def _etag(budget: repository.Budget) -> str:
-    return f'"{budget.version}"'
+@router.post(
+    "/ledger/adjustments",
+    status_code=201,
+    response_model=AdjustmentOut,
+    summary="Post a refund or a later charge",
+    openapi_extra={"x-billable": True},
+    responses=problems(400, 402, 404, 409),
+)
+def post_adjustment(
+    adjustment: AdjustmentIn, caller: CallerDep, database: DatabaseDep, key: RequiredKeyDep
+) -> Response:
+    """Post a refund or a later charge of an order, with its reason.
+
+    The request needs an Idempotency-Key. All refunds of an order or a patch together never exceed what was
+    paid for it (409 `refund-exceeds-payment`); a charge needs available money (402 `budget-exceeded`).
+    """
+    request_print = fingerprint("POST /v1/ledger/adjustments", adjustment.model_dump_json())
+    request = KeyedRequest(database, caller.workspace_id, key, request_print)
+    return store_once(request, lambda session: _adjust(session, caller, adjustment))
 
 
-@router.get("/ledger/{transfer}", responses=problems(404))
-def get_transfer(transfer: int | UUID, caller: CallerDep, session: SessionDep) -> LedgerLineOut:
-    """Return one movement of money, by its seq or its id."""
+def _adjust(session: Session, caller: Caller, wanted: AdjustmentIn) -> Answer:
+    writer.adjust(
+        session,
+        caller.workspace_id,
+        wanted.order,
+        Movement(wanted.kind),
+        wanted.amount.money(),
+        wanted.reason,
+        place=wanted.place,
+        key_id=caller.key_id,
+    )
+    (newest,), _ = repository.list_adjustments(
+        session, caller.workspace_id, limit=1, before_seq=repository.NEWEST, order_id=wanted.order
+    )
+    return Answer(201, AdjustmentOut.of(newest).model_dump(mode="json", exclude_none=True))
+
+
+@router.get(
+    "/ledger/adjustments",
+    response_model_exclude_none=True,
+    summary="List refunds and later charges, newest first",
+)
+def list_adjustments(
+    request: Request,
+    caller: CallerDep,
+    session: SessionDep,
+    order: Annotated[UUID | None, Query(description="Id of an order: only its adjustments.")] = None,
+    limit: Annotated[int, Query(ge=1, le=100, description="Most rows in the page.")] = 10,
+    cursor: CursorQuery = None,
+) -> Page[AdjustmentOut]:
+    """List the refunds and later charges of the workspace with their reasons."""
+    found, following = repository.list_adjustments(
+        session, caller.workspace_id, limit=limit, before_seq=seq_of(cursor), order_id=order
+    )
+    onward = None if following is None else encode_cursor("seq", str(following))
+    return Page(items=[AdjustmentOut.of(one) for one in found], links=page_links(request, onward))
+
+
+# After the adjustments, whose path would otherwise be read as a transfer named "adjustments".
+@router.get("/ledger/{transfer}", summary="Show a movement of money", responses=problems(404))
+def get_transfer(
+    transfer: Annotated[int | UUID, Path(description="Place in the ledger (`seq`), or id of the movement.")],
+    caller: CallerDep,
+    session: SessionDep,
+) -> LedgerLineOut:
+    """Return one movement of money."""
     return LedgerLineOut.of(repository.find_line(session, caller.workspace_id, transfer))
 
 
 def seq_of(cursor: str | None) -> int:
-    """Read a ledger cursor, which orders by seq; InvalidInputError when it is another list's."""
+    """Read a ledger cursor, which orders by seq; InvalidInputError for another list's cursor."""
     if cursor is None:
         return repository.NEWEST
     try:
@@ -151,4 +249,4 @@ def seq_of(cursor: str | None) -> int:
             raise ValueError(kind)
         return min(int(seq), repository.NEWEST)
     except ValueError as error:
-        raise InvalidInputError("This cursor did not come from this list.", cursor=cursor) from error
+        raise InvalidInputError("This cursor does not belong to this list.", cursor=cursor) from error

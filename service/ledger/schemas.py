@@ -1,76 +1,126 @@
-"""Budgets and ledger lines as JSON, and as rows of a file."""
+"""Budgets and adjustments as JSON."""
 
 from datetime import date, datetime
-from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.ledger.book import ROUTES, Account, Movement
-from service.ledger.repository import Budget, LedgerLine
-from service.ledger.terms import Enforcement, Period
+from service.ledger.book import Movement
+from service.ledger.repository import Adjustment, Budget
+from service.ledger.terms import BudgetTermsError, Enforcement, Period
+from service.money import Money
 from service.web.money import MoneyIn, MoneyOut
 from service.web.paging import Link
-from service.web.tabular import Columns, Row
 
-Tag = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")]
+Printable = r"^[^\x00-\x1f]+$"
+"""Pattern of a text in one line."""
+Tag = Annotated[str, Field(min_length=1, max_length=100, pattern=Printable)]
 
 
 class TermsIn(BaseModel):
-    """What a budget allows beside its limit; what is null or not given is as of a new budget."""
+    """Terms of a budget. null or omitted fields fall back to the defaults of a new budget."""
 
     model_config = ConfigDict(extra="forbid")
 
-    period: Period | None = Field(None, description="how often the limit is granted anew; none: never")
-    starts_on: date | None = Field(None, description="first day (UTC) on which it pays")
-    ends_on: date | None = Field(None, description="last day (UTC) on which it pays")
+    period: Period | None = Field(
+        None, description="How often the limit is granted again; `none` (the default) grants it once."
+    )
+    starts_on: date | None = Field(None, description="First day (UTC) on which the budget pays.")
+    ends_on: date | None = Field(None, description="Last day (UTC) on which the budget pays.")
     enforcement: Enforcement | None = Field(
         None,
-        description="an order beyond the limit is refused (block, the default), told (warn) or let be (off)",
+        description="What happens to an order beyond the limit: `block` rejects it (default), `warn` accepts "
+        "it with a warning, `off` accepts it.",
     )
     thresholds: list[Annotated[int, Field(ge=1, le=200)]] | None = Field(
-        None, max_length=10, description="percent of the limit; an order that reaches one is told so"
+        None,
+        max_length=10,
+        description="Percentages of the limit. The order that reaches one gets a warning.",
     )
-    tags: dict[Tag, Tag | None] | None = Field(None, max_length=50)
-    approval_above: MoneyIn | None = Field(None, description="dearer orders wait for a second key")
+    tags: dict[Tag, Tag | None] | None = Field(None, max_length=50, description="Your own names and values.")
+    approval_above: MoneyIn | None = Field(
+        None, description="Orders that cost more wait until a second key approves them."
+    )
+
+    def changes(self, currency: str) -> dict[str, Any]:
+        """Return the members that the client sent, money as Money. BudgetTermsError in another currency."""
+        sent = {name: getattr(self, name) for name in TermsIn.model_fields if name in self.model_fields_set}
+        if self.approval_above is not None:
+            sent["approval_above"] = amount_in(currency, self.approval_above)
+        return sent
 
 
 class BudgetIn(TermsIn):
-    """A new budget: a name of one's own, how much may be spent, and on which terms."""
+    """A budget to open: its name, its limit and its terms."""
 
-    name: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$", examples=["Harvest 2026"])
-    limit: MoneyIn
+    name: str = Field(
+        min_length=1,
+        max_length=100,
+        pattern=Printable,
+        description="Name, unique in the workspace.",
+        examples=["Harvest 2026"],
+    )
+    limit: MoneyIn = Field(description="Most money that orders may hold and spend.")
 
 
 class BudgetChange(TermsIn):
-    """A JSON merge patch (RFC 7396) of a budget: what is given changes, null takes away."""
+    """A change of a budget: a JSON merge patch (RFC 7396). Omitted fields stay, null restores the default."""
 
-    limit: MoneyIn | None = Field(None, description="never below what is held and spent")
+    limit: MoneyIn | None = Field(
+        None, description="New limit. It must not be below what the budget holds and has spent."
+    )
+
+    def new_limit(self, limit: Money) -> Money:
+        """Return the limit after the change. BudgetTermsError for null and for another currency."""
+        if "limit" not in self.model_fields_set:
+            return limit
+        if self.limit is None:
+            raise BudgetTermsError("A budget needs a limit. Set it to 0.00 to spend nothing.")
+        return amount_in(limit.currency, self.limit)
+
+
+def amount_in(currency: str, money: MoneyIn) -> Money:
+    """Return an amount that a client sent. BudgetTermsError when it is not in the budget's currency."""
+    if money.currency != currency:
+        raise BudgetTermsError(
+            f"The budget is in {currency}; the amount is in {money.currency}. Send it in {currency}.",
+            currency=currency,
+        )
+    return money.money()
 
 
 class TermsOut(BaseModel):
-    """The terms of a budget in force."""
+    """Terms of a budget in force."""
 
-    period: Period
-    starts_on: date | None
-    ends_on: date | None
-    enforcement: Enforcement
-    thresholds: list[int]
-    tags: dict[str, str]
-    approval_above: MoneyOut | None
+    period: Period = Field(description="How often the limit is granted again.")
+    starts_on: date | None = Field(
+        description="First day (UTC) on which the budget pays; omitted: no first day."
+    )
+    ends_on: date | None = Field(description="Last day (UTC) on which the budget pays; omitted: no last day.")
+    enforcement: Enforcement = Field(
+        description="What happens to an order beyond the limit: `block` rejects it, `warn` accepts it with a "
+        "warning, `off` accepts it."
+    )
+    thresholds: list[int] = Field(description="Percentages of the limit, ascending.")
+    tags: dict[str, str] = Field(description="Your own names and values.")
+    approval_above: MoneyOut | None = Field(
+        description="Orders that cost more wait until a second key approves them; omitted: no approval."
+    )
 
 
 class BudgetOut(TermsOut):
     """A budget."""
 
-    id: UUID
-    name: str
-    version: int = Field(description="of its terms; the ETag")
-    limit: MoneyOut
-    available: MoneyOut
-    created_at: datetime
-    links: list[Link]
+    id: UUID = Field(description="Id of the budget.")
+    name: str = Field(description="Name, unique in the workspace.")
+    version: int = Field(description="Number of the terms, 1 for a new budget; also the ETag.")
+    limit: MoneyOut = Field(
+        description="Most money that orders may hold and spend, per period if there is one."
+    )
+    available: MoneyOut = Field(description="Money that new orders can hold.")
+    created_at: datetime = Field(description="Time at which the budget was opened.")
+    links: list[Link] = Field(description="Links to the budget, its usage and its ledger.")
 
     @classmethod
     def of(cls, budget: Budget) -> "BudgetOut":
@@ -100,23 +150,29 @@ class BudgetOut(TermsOut):
 
 
 class ThresholdOut(BaseModel):
-    """A share of the limit that somebody wants to hear of."""
+    """A threshold of a budget."""
 
-    percent: int
-    reached: bool
+    percent: int = Field(description="Percentage of the limit.")
+    reached: bool = Field(description="Whether this much of the limit is held or spent.")
 
 
 class UsageOut(BaseModel):
-    """Where a budget's money is in this period: limit + beyond = held + spent + available."""
+    """Use of a budget in this period: limit + beyond = held + spent + available."""
 
-    limit: MoneyOut
-    beyond: MoneyOut = Field(description="let through beyond the limit, by the enforcement warn or off")
-    held: MoneyOut
-    spent: MoneyOut
-    available: MoneyOut
-    percent: float = Field(description="share of the limit that is held or spent")
-    thresholds: list[ThresholdOut]
-    period_starts_on: date = Field(description="spending counts from here; a period begins at its first use")
+    limit: MoneyOut = Field(description="Most money that orders may hold and spend.")
+    beyond: MoneyOut = Field(
+        description="Money held or spent beyond the limit, with enforcement `warn` or `off`."
+    )
+    held: MoneyOut = Field(description="Money set aside for orders that await patches.")
+    spent: MoneyOut = Field(
+        description="Money paid for delivered patches, minus refunds, plus later charges."
+    )
+    available: MoneyOut = Field(description="Money that new orders can hold.")
+    percent: float = Field(description="Percentage of the limit that is held or spent.")
+    thresholds: list[ThresholdOut] = Field(description="The budget's thresholds, ascending.")
+    period_starts_on: date = Field(
+        description="Day from which spending counts. A new period starts with its first order or change."
+    )
 
     @classmethod
     def of(cls, budget: Budget) -> "UsageOut":
@@ -136,65 +192,72 @@ class UsageOut(BaseModel):
         )
 
 
-class LedgerLineOut(BaseModel):
-    """One movement of money. `hash` covers every field but the names, and every movement before it."""
+class AdjustmentIn(BaseModel):
+    """A refund of an order or of one delivered patch, or a later charge of an order."""
 
-    seq: int
-    at: datetime
-    kind: Movement
-    from_account: Account
-    to_account: Account
-    from_account_id: int
-    to_account_id: int
-    amount: MoneyOut
-    workspace_id: UUID
-    budget_id: UUID
-    budget: str
-    hold_id: UUID | None
-    reference: str
-    id: UUID
-    previous_hash: str
-    hash: str
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["refund", "charge"] = Field(
+        description="`refund` for a credit note, `charge` for an invoice above what was settled."
+    )
+    order: UUID = Field(description="Id of the order.")
+    tile: int | None = Field(
+        None, ge=0, description="With `patch`: the delivery to refund. Omit for the order."
+    )
+    patch: int | None = Field(None, ge=0, le=15, description="With `tile`: the delivery to refund.")
+    amount: MoneyIn = Field(description="Amount above zero in the order's currency.")
+    reason: str = Field(
+        min_length=1,
+        max_length=500,
+        pattern=Printable,
+        description="Reason, kept with the ledger entry.",
+        examples=["credit note 4711: cloud"],
+    )
+
+    @model_validator(mode="after")
+    def _check_place(self) -> Self:
+        if (self.tile is None) != (self.patch is None):
+            raise ValueError("Send tile and patch together, or neither.")
+        if self.tile is not None and self.kind == "charge":
+            raise ValueError("A charge applies to a whole order; omit tile and patch.")
+        return self
+
+    @property
+    def place(self) -> tuple[int, int] | None:
+        """Tile and patch of the delivery to refund; None for the whole order."""
+        return None if self.tile is None or self.patch is None else (self.tile, self.patch)
+
+
+class AdjustmentOut(BaseModel):
+    """A refund or a later charge, with its entry in the ledger."""
+
+    order: UUID = Field(description="Id of the order.")
+    number: int = Field(description="Number of the adjustment in its order: 1, 2, 3 ...")
+    kind: Movement = Field(description="`refund` or `charge`.")
+    tile: int | None = Field(description="Tile of the refunded delivery; omitted for a whole order.")
+    patch: int | None = Field(description="Patch of the refunded delivery; omitted for a whole order.")
+    amount: MoneyOut = Field(description="Amount.")
+    reason: str = Field(description="Reason that was sent.")
+    by: str | None = Field(description="Id of the key that posted the adjustment.")
+    at: datetime = Field(description="Time of the adjustment.")
+    seq: int = Field(description="Place of its entry in the workspace's ledger.")
+    reference: str = Field(description="Reference of its entry in the ledger.")
+    links: list[Link] = Field(description="Link to the order.")
 
     @classmethod
-    def of(cls, line: LedgerLine) -> "LedgerLineOut":
-        """Write a transfer for JSON."""
-        transfer = line.transfer
-        source, target = ROUTES[transfer.kind]
+    def of(cls, adjustment: Adjustment) -> "AdjustmentOut":
+        """Write an adjustment for JSON."""
         return cls(
-            seq=transfer.seq,
-            at=transfer.at,
-            kind=transfer.kind,
-            from_account=source,
-            to_account=target,
-            from_account_id=transfer.from_account,
-            to_account_id=transfer.to_account,
-            workspace_id=transfer.workspace_id,
-            amount=MoneyOut.of(transfer.amount),
-            budget_id=transfer.budget_id,
-            budget=line.budget,
-            hold_id=transfer.hold_id,
-            reference=transfer.reference,
-            id=transfer.id,
-            previous_hash=transfer.previous_hash.hex(),
-            hash=transfer.hash.hex(),
+            order=adjustment.order_id,
+            number=adjustment.number,
+            kind=adjustment.kind,
+            tile=adjustment.tile,
+            patch=adjustment.patch,
+            amount=MoneyOut.of(adjustment.amount),
+            reason=adjustment.reason,
+            by=adjustment.key_id,
+            at=adjustment.at,
+            seq=adjustment.seq,
+            reference=adjustment.reference,
+            links=[Link(rel="order", href=f"/v1/orders/{adjustment.order_id}")],
         )
-
-
-COLUMNS: Columns = {
-    "seq": "integer", "at": "time", "kind": "text", "from": "text", "to": "text", "amount": "money",
-    "currency": "text", "budget_id": "text", "budget": "text", "hold_id": "text", "reference": "text",
-    "id": "text", "previous_hash": "text", "hash": "text",
-}  # fmt: skip
-
-
-def row_of(line: LedgerLine) -> Row:
-    """Write a transfer as a row of COLUMNS."""
-    transfer = line.transfer
-    source, target = ROUTES[transfer.kind]
-    money = transfer.amount
-    return (
-        transfer.seq, transfer.at, transfer.kind.value, source.value, target.value, Decimal(money.amount),
-        money.currency, transfer.budget_id, line.budget, transfer.hold_id, transfer.reference, transfer.id,
-        transfer.previous_hash.hex(), transfer.hash.hex(),
-    )  # fmt: skip

@@ -1,10 +1,13 @@
-"""Terms of a budget: which thresholds an order reaches."""
+"""Terms of a budget: how a change merges, and which thresholds an order reaches."""
+
+from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.ledger.terms import crossed
+from service.ledger.terms import FRESH, BudgetTerms, BudgetTermsError, Enforcement, changed_terms, crossed
 from service.money import Money
 from tests.support.money import cents
 
@@ -41,3 +44,44 @@ def test_crossed_refuses_two_currencies() -> None:
 
 def test_a_limit_of_nothing_has_no_share() -> None:
     assert crossed([50], cents(0), cents(0), cents(10)) == []
+
+
+TERMS = BudgetTerms(
+    enforcement=Enforcement.WARN,
+    thresholds=(50,),
+    tags={"team": "north", "year": "2026"},
+    starts_on=date(2026, 1, 1),
+    approval_above=cents(500),
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "value"),
+    [
+        ({}, "tags", TERMS.tags),
+        ({"tags": {}}, "tags", TERMS.tags),
+        ({"tags": {"team": "south", "year": None}}, "tags", {"team": "south"}),
+        ({"tags": None}, "tags", {}),
+        ({"thresholds": [90, 50, 90]}, "thresholds", (50, 90)),
+        ({"thresholds": None}, "thresholds", ()),
+        ({"enforcement": None}, "enforcement", Enforcement.BLOCK),
+        ({"starts_on": None}, "starts_on", None),
+        ({"approval_above": None}, "approval_above", None),
+        ({"approval_above": cents(9)}, "approval_above", cents(9)),
+    ],
+)
+def test_changed_terms_replaces_what_is_named_and_keeps_the_rest(
+    changes: dict[str, Any], name: str, value: object
+) -> None:
+    changed = changed_terms(TERMS, changes)
+
+    assert getattr(changed, name) == value
+    names = [other for other in vars(TERMS) if other != name]
+    assert [getattr(changed, other) for other in names] == [getattr(TERMS, other) for other in names]
+
+
+def test_changed_terms_refuses_an_end_before_the_start() -> None:
+    with pytest.raises(BudgetTermsError, match=r"end on 2025-12-31, before it starts on 2026-01-01\."):
+        changed_terms(TERMS, {"ends_on": date(2025, 12, 31)})
+
+    assert changed_terms(FRESH, {"ends_on": date(2025, 12, 31)}).ends_on == date(2025, 12, 31)

@@ -1,0 +1,78 @@
+"""Ledger lines as JSON, and as rows of a file."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from service.ledger.book import ROUTES, Account, Movement
+from service.ledger.repository import LedgerLine
+from service.web.money import MoneyOut
+from service.web.tabular import Columns, Row
+
+
+class LedgerLineOut(BaseModel):
+    """One movement of money. Its hash covers all its fields except the names, and the hash before it."""
+
+    seq: int = Field(description="Place in the workspace's ledger: 1, 2, 3 ... without gaps.")
+    at: datetime = Field(description="Time of the movement.")
+    kind: Movement = Field(description="Kind of the movement.")
+    from_account: Account = Field(description="Account that the money left.")
+    to_account: Account = Field(description="Account that the money entered.")
+    from_account_id: int = Field(description="Id of the account that the money left.")
+    to_account_id: int = Field(description="Id of the account that the money entered.")
+    amount: MoneyOut = Field(description="Amount, always above zero.")
+    workspace_id: UUID = Field(description="Id of the workspace.")
+    budget_id: UUID = Field(description="Id of the budget.")
+    budget: str = Field(description="Name of the budget.")
+    hold_id: UUID | None = Field(description="Id of the hold, for `reserve`, `settle` and `release`.")
+    reference: str = Field(
+        description="Cause of the movement.", examples=["delivery:1b4e28ba-2fa1-11d2-883f-0016d3cca427/3/15"]
+    )
+    id: UUID = Field(description="Id of the movement.")
+    previous_hash: str = Field(description="Hash of the movement before, in hexadecimal.")
+    hash: str = Field(description="SHA-256 of this movement, in hexadecimal.")
+
+    @classmethod
+    def of(cls, line: LedgerLine) -> "LedgerLineOut":
+        """Write a transfer for JSON."""
+        transfer = line.transfer
+        source, target = ROUTES[transfer.kind]
+        return cls(
+            seq=transfer.seq,
+            at=transfer.at,
+            kind=transfer.kind,
+            from_account=source,
+            to_account=target,
+            from_account_id=transfer.from_account,
+            to_account_id=transfer.to_account,
+            workspace_id=transfer.workspace_id,
+            amount=MoneyOut.of(transfer.amount),
+            budget_id=transfer.budget_id,
+            budget=line.budget,
+            hold_id=transfer.hold_id,
+            reference=transfer.reference,
+            id=transfer.id,
+            previous_hash=transfer.previous_hash.hex(),
+            hash=transfer.hash.hex(),
+        )
+
+
+COLUMNS: Columns = {
+    "seq": "integer", "at": "time", "kind": "text", "from": "text", "to": "text", "amount": "money",
+    "currency": "text", "budget_id": "text", "budget": "text", "hold_id": "text", "reference": "text",
+    "id": "text", "previous_hash": "text", "hash": "text",
+}  # fmt: skip
+
+
+def row_of(line: LedgerLine) -> Row:
+    """Write a transfer as a row of COLUMNS."""
+    transfer = line.transfer
+    source, target = ROUTES[transfer.kind]
+    money = transfer.amount
+    return (
+        transfer.seq, transfer.at, transfer.kind.value, source.value, target.value, Decimal(money.amount),
+        money.currency, transfer.budget_id, line.budget, transfer.hold_id, transfer.reference, transfer.id,
+        transfer.previous_hash.hex(), transfer.hash.hex(),
+    )  # fmt: skip
