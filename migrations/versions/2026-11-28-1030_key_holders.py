@@ -1,4 +1,4 @@
-"""Every API key says whose it is, so that nobody approves an own order with a second key made for it.
+"""Every API key names its holder, so that nobody approves their own order with a second key.
 
 Revision ID: 0007
 Revises: 0006
@@ -15,9 +15,9 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("api_key", sa.Column("holder", sa.String()))
-    op.execute("UPDATE api_key SET holder = id")  # until now every key was made on the server's machine
+    op.execute("UPDATE api_key SET holder = id")  # existing keys were made on the server's machine
     op.alter_column("api_key", "holder", nullable=False)
 
 
 def downgrade() -> None:
-    raise NotImplementedError("a ledger is not taken down; restore a backup")
+    raise NotImplementedError("A migration is never undone. Restore a backup.")

