@@ -64,8 +64,8 @@ class Predictor:
             bought = torch.from_numpy(selected[part]).to(self.device, torch.float32)
             classifier = self._bundle.classifier
             both = classifier(sharp, coarse, bought)
-            alone = calibrate(classifier.coarse(coarse), classifier.temperature)
-            return torch.cat([both, alone], dim=1)
+            lr_only = calibrate(classifier.coarse(coarse), classifier.temperature)
+            return torch.cat([both, lr_only], dim=1)
 
         classes = len(self.manifest.classes)
         answer = self._in_batches(len(lr), 2 * classes, one_batch)

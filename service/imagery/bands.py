@@ -23,7 +23,7 @@ _OTHER_BAND = re.compile(r"b(0?1|0?[5-9]|8a|1[0-2])")
 
 
 class BandsAmbiguousError(InvalidInputError):
-    """Red, green and blue cannot be told from the file."""
+    """The file does not tell which bands are red, green and blue."""
 
     code = "bands-ambiguous"
     title = "The red, green and blue bands are ambiguous"

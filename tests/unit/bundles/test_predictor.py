@@ -59,17 +59,17 @@ def test_utilities_of_no_tiles_are_empty(predictor: Predictor) -> None:
 
 
 def test_classify_returns_probabilities_that_sum_to_one(predictor: Predictor) -> None:
-    both, alone = predictor.classify(make_tiles(LR_SIZE), make_tiles(HR_SIZE), ~NOTHING)
+    both, lr_only = predictor.classify(make_tiles(LR_SIZE), make_tiles(HR_SIZE), ~NOTHING)
 
-    assert both.shape == alone.shape == (TILES, 3)
+    assert both.shape == lr_only.shape == (TILES, 3)
     np.testing.assert_allclose(both.sum(1), 1, atol=1e-5)
-    np.testing.assert_allclose(alone.sum(1), 1, atol=1e-5)
+    np.testing.assert_allclose(lr_only.sum(1), 1, atol=1e-5)
 
 
 def test_classify_without_patches_equals_the_lr_stream(predictor: Predictor) -> None:
-    both, alone = predictor.classify(make_tiles(LR_SIZE), make_tiles(HR_SIZE), NOTHING)
+    both, lr_only = predictor.classify(make_tiles(LR_SIZE), make_tiles(HR_SIZE), NOTHING)
 
-    np.testing.assert_allclose(both, alone, atol=1e-6)
+    np.testing.assert_allclose(both, lr_only, atol=1e-6)
 
 
 def test_classify_ignores_pixels_that_were_not_bought(predictor: Predictor) -> None:
@@ -99,7 +99,7 @@ def test_utilities_equal_the_policy_output(predictor: Predictor) -> None:
 
 
 def test_utilities_fall_with_the_certainty_of_the_lr_label() -> None:
-    """Odds of what is served with doubt, over those without, are each tile's doubt."""
+    """Check that the label uncertainty multiplies the odds of each utility."""
     tiles, manifest = make_tiles(LR_SIZE), make_bundle().manifest
     without, weighed = (
         Predictor(make_bundle(uncertainty_exponent=exponent), torch.device("cpu"))
@@ -109,10 +109,10 @@ def test_utilities_fall_with_the_certainty_of_the_lr_label() -> None:
     )
     with torch.inference_mode():
         ready = normalise(torch.from_numpy(tiles), manifest.mean, manifest.std)
-        doubt = 1 - make_bundle().classifier.coarse(ready).max(1).values.numpy()
+        uncertainty = 1 - make_bundle().classifier.coarse(ready).max(1).values.numpy()
 
     ratio = weighed / (1 - weighed) / (without / (1 - without))
-    np.testing.assert_allclose(ratio, np.repeat(doubt[:, None], 16, 1), rtol=1e-3)
+    np.testing.assert_allclose(ratio, np.repeat(uncertainty[:, None], 16, 1), rtol=1e-3)
 
 
 @pytest.mark.parametrize(
