@@ -16,7 +16,7 @@ from training.data.check import check, describe
 from training.data.images import centred
 from training.data.layouts import open_splits
 from training.paper.reports import report_ablation, report_figures, report_table
-from training.paper.runner import TABLES, run_table
+from training.paper.runner import TABLE_ROWS, run_table
 from training.product.fit import fit, remeasure
 from training.run import processes
 from training.run.folder import Run
@@ -144,8 +144,8 @@ def table_command(
     Rows that an earlier call measured in OUT are kept. The tables of one OUT share their networks.
     """
     with _user_errors():
-        if number not in TABLES:
-            raise ValueError(f"There is no table {number!r}: choose one of {', '.join(TABLES)}.")
+        if number not in TABLE_ROWS:
+            raise ValueError(f"There is no table {number!r}: choose one of {', '.join(TABLE_ROWS)}.")
         for one in seed or [0]:
             place = out / f"seed{one}"
             with _opened(recipe, data, place, one, device, compiled, resume=True) as parts:

@@ -142,7 +142,7 @@ def _classes(splits: list[Split]) -> list[str]:
 def _check_cifar(place: Path, layout: str) -> Findings:
     kind = cifar.DATA_SETS[layout]
     root = cifar.find_root(place, kind)
-    if wrong := cifar.problems(root, kind):  # torchvision must not unpickle a file that differs
+    if wrong := cifar.file_problems(root, kind):  # torchvision must not unpickle a file that differs
         return Findings(splits=(), wrong=tuple(wrong))
     splits = []
     for name, train in (("train", True), ("test", False)):

@@ -31,7 +31,7 @@ def find_root(folder: Path, kind: type[CIFAR10]) -> Path:
     raise DataError(f"{folder} holds no folder {kind.base_folder}/.")
 
 
-def problems(root: Path, kind: type[CIFAR10]) -> list[str]:
+def file_problems(root: Path, kind: type[CIFAR10]) -> list[str]:
     """Return a sentence for each file that is missing or differs from the published one."""
     found = []
     meta = (kind.meta["filename"], kind.meta["md5"])
@@ -50,7 +50,7 @@ def read_cifar(folder: Path, kind: type[CIFAR10], *, train: bool, hr_size: int, 
     Raise DataError if a file is missing or differs from the published one.
     """
     root = find_root(folder, kind)
-    if found := problems(root, kind):
+    if found := file_problems(root, kind):
         raise DataError("\n".join(found))
     data: Any = kind(str(root), train=train, download=False)
     # (N, H, W, 3), as stored -> (N, 3, H, W).

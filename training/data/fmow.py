@@ -26,7 +26,7 @@ from torch import Tensor
 from training.data.images import DataError, StreamedImages, listed
 from training.data.pictures import Box, open_picture, two_resolutions
 
-COLUMNS = ("image", "category", "x", "y", "width", "height")
+BOX_COLUMNS = ("image", "category", "x", "y", "width", "height")
 NO_CLASS = "false_detection"
 SMALLEST_BOX = 2
 """Boxes whose shorter side has at most this many pixels are left out."""
@@ -143,12 +143,12 @@ def _from_csv(file: Path) -> tuple[list[Object], list[str]]:
     broken: list[str] = []
     with file.open(newline="") as content:
         rows = csv.DictReader(content)
-        if tuple(rows.fieldnames or ()) != COLUMNS:
-            raise DataError(f"{file} does not have the columns {','.join(COLUMNS)}.")
+        if tuple(rows.fieldnames or ()) != BOX_COLUMNS:
+            raise DataError(f"{file} does not have the columns {','.join(BOX_COLUMNS)}.")
         for number, row in enumerate(rows, start=2):  # line 1 is the header
             picture = file.parent / row["image"]
             try:
-                item = Object(picture, row["category"], _box([row[name] for name in COLUMNS[2:]]))
+                item = Object(picture, row["category"], _box([row[name] for name in BOX_COLUMNS[2:]]))
             except (ValueError, TypeError) as error:
                 broken.append(f"{file}, line {number}: {error}.")
                 continue

@@ -25,15 +25,15 @@ from models.preprocess import downsample
 from models.reflectance import QUANTIFICATION, WHITE_REFLECTANCE
 from training.data.images import DataError, StreamedImages, listed
 
-COLUMNS = ("lr", "hr", "label", "split")
+PAIR_COLUMNS = ("lr", "hr", "label", "split")
 SPLITS = ("train", "test")
 LARGEST_REFLECTANCE = 2.0
 """Largest value of a file that holds reflectance itself; larger values are reflectance times 10,000."""
 LEAST_VALID = 0.9
 """Smallest share of valid pixels in a usable file."""
-BANDS = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+RGB = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
 
-Row = dict[str, str]
+PairRow = dict[str, str]
 
 
 def read_pairs(path: Path, *, train: bool, hr_size: int, lr_size: int) -> StreamedImages:
@@ -69,14 +69,14 @@ def find_csv(path: Path) -> Path:
     return found[0]
 
 
-def list_rows(file: Path) -> tuple[list[Row], list[str]]:
+def list_rows(file: Path) -> tuple[list[PairRow], list[str]]:
     """Return the rows of a CSV, and a sentence for each problem with one."""
     broken = []
     with file.open(newline="") as content:
         reader = csv.DictReader(content)
-        if sorted(reader.fieldnames or ()) != sorted(COLUMNS):
-            raise DataError(f"{file} does not have the columns {','.join(COLUMNS)}.")
-        rows: list[Row] = list(reader)
+        if sorted(reader.fieldnames or ()) != sorted(PAIR_COLUMNS):
+            raise DataError(f"{file} does not have the columns {','.join(PAIR_COLUMNS)}.")
+        rows: list[PairRow] = list(reader)
     for number, row in enumerate(rows, start=2):  # line 1 is the header
         if row["split"] not in SPLITS:
             broken.append(f"{file}, line {number}: the split {row['split']!r} is neither train nor test.")
@@ -94,7 +94,7 @@ def check_pair(lr_file: Path, hr_file: Path) -> None:
         for file, raster in ((lr_file, lr), (hr_file, hr)):
             if raster.crs is None or raster.transform.is_identity:
                 raise DataError(f"{file} is not georeferenced.")
-            if raster.count < len(BANDS):
+            if raster.count < len(RGB):
                 raise DataError(f"{file} has {raster.count} band(s); red, green and blue are needed.")
         # HR may come in another CRS; edges are compared in the units of LR.
         bounds = transform_bounds(hr.crs, lr.crs, *hr.bounds)
@@ -146,8 +146,8 @@ def _tile(file: Path, size: int) -> Tensor:
 def _rgb(raster: DatasetReader) -> list[int]:
     """Return the numbers of the red, green and blue bands: by colour interpretation, else the first three."""
     roles = list(raster.colorinterp)
-    if all(colour in roles for colour in BANDS):
-        return [roles.index(colour) + 1 for colour in BANDS]  # GDAL counts bands from 1
+    if all(colour in roles for colour in RGB):
+        return [roles.index(colour) + 1 for colour in RGB]  # GDAL counts bands from 1
     return [1, 2, 3]
 
 
@@ -160,6 +160,6 @@ def to_uint8(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     return np.round(255 * np.clip(reflectance / WHITE_REFLECTANCE, 0, 1)).astype(np.uint8)
 
 
-def _digest(folder: Path, row: Row) -> str:
+def _digest(folder: Path, row: PairRow) -> str:
     content = b"".join((folder / row[name]).read_bytes() for name in ("lr", "hr"))
     return hashlib.sha256(content).hexdigest()

@@ -22,10 +22,10 @@ from training.run.checkpoints import write_atomically
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DPI = 150
-COMPARED = (1.0, 8.0)
+COMPARED_RANGE = (1.0, 8.0)
 """Range of S over which frontiers are compared; every method that chooses is measured there."""
 GRACE = 0.25
-"""Largest distance inside COMPARED at which a measured curve may begin or end."""
+"""Largest distance inside COMPARED_RANGE at which a measured curve may begin or end."""
 SHOWN_FROM = 10
 """Fewest images with one S whose accuracy is drawn."""
 
@@ -78,14 +78,14 @@ def _label(table: PublishedTable, cell: Cell) -> str:
 
 
 def area(curve: Curve) -> float | None:
-    """Return the mean accuracy over COMPARED, by trapezoids; None if the curve does not span it."""
+    """Return the mean accuracy over COMPARED_RANGE, by trapezoids; None if the curve does not span it."""
     # (points, 2) -> two arrays (points,), ascending in S as np.interp requires.
     sizes, accuracies = np.array(sorted(map(tuple, curve)), dtype=float).T
-    first, last = COMPARED
+    first, last = COMPARED_RANGE
     if sizes[0] > first + GRACE or sizes[-1] < last - GRACE:
         return None
-    # The measured points inside COMPARED and its two ends.
-    inside = np.unique(np.clip(np.append(sizes, COMPARED), first, last))
+    # The measured points inside COMPARED_RANGE and its two ends.
+    inside = np.unique(np.clip(np.append(sizes, COMPARED_RANGE), first, last))
     heights = np.interp(inside, sizes, accuracies)
     return float(np.trapezoid(heights, inside) / (last - first))
 
@@ -122,7 +122,7 @@ def draw_frontier(curves: Mapping[str, Curve], title: str, path: Path) -> Path:
     axes.set_title(title)
     axes.grid(alpha=0.3)
     axes.legend(
-        title="in brackets: mean accuracy from S = {:g} to {:g}".format(*COMPARED),
+        title="in brackets: mean accuracy from S = {:g} to {:g}".format(*COMPARED_RANGE),
         # Outside the axes: a dozen curves leave no free corner.
         loc="upper left",
         bbox_to_anchor=(1.0, 1.0),

@@ -14,7 +14,7 @@ from training.methods.fine_tune import Chooser
 from training.methods.reinforce import greedy_actions
 from training.paper.networks import Networks
 from training.paper.rows import Row
-from training.product.choose import threshold_for
+from training.product.choose import buying_threshold
 from training.run.batches import batch_of
 from training.run.evaluate import INFERENCE_BATCH, Coarse, TilePredictor, policy_logits, right_on
 from training.run.splits import Splits
@@ -50,7 +50,7 @@ def policy_row(
     # One threshold for all tiles: thresholds placed on test would give the policy the S it asks for.
     curve = []
     for size in CURVE_SIZES:
-        bought = logits >= threshold_for(placed, size)
+        bought = logits >= buying_threshold(placed, size)
         right = right_on_test(networks, predictor, bought)
         curve.append([float(bought.double().sum(1).mean()), float(right.mean())])
     right = right_on_test(networks, predictor, selected)

@@ -7,7 +7,7 @@ stages repeat one accuracy in every column.
 from dataclasses import dataclass
 
 # Pt trains the policy, Ft-1 the policy and the HR stream, Ft-2 mixes in the LR stream.
-STAGES = ("pt", "ft1", "ft2")
+PAPER_STAGES = ("pt", "ft1", "ft2")
 STAGE_NAMES = {"": "", "pt": "Pt", "ft1": "Ft-1", "ft2": "Ft-2"}
 
 Cells = dict[str, tuple[float, float]]
@@ -62,7 +62,7 @@ def _compared(
     for method, values in columns.items():
         # The baselines share one S per stage, near that of PatchDrop.
         bought = sizes["patchdrop" if method == "patchdrop" else "baselines"]
-        cells[method] = dict(zip(STAGES, zip(values, bought, strict=True), strict=True))
+        cells[method] = dict(zip(PAPER_STAGES, zip(values, bought, strict=True), strict=True))
     return cells
 
 
@@ -154,7 +154,7 @@ TABLES: dict[str, PublishedTable] = {
     "1": PublishedTable(
         title="Table 1: overhead images",
         methods=METHODS,
-        stages=STAGES,
+        stages=PAPER_STAGES,
         cells={"fmow": FMOW},
         reference="patchdrop",
         notes=(
@@ -165,7 +165,7 @@ TABLES: dict[str, PublishedTable] = {
     "2": PublishedTable(
         title="Table 2: natural images",
         methods=METHODS,
-        stages=STAGES,
+        stages=PAPER_STAGES,
         cells={"cifar10": CIFAR10, "cifar100": CIFAR100, "imagenet": IMAGENET},
         reference="patchdrop",
         notes=_NOTES,

@@ -82,7 +82,7 @@ def report_figures(run: Run, splits: Splits, recipe: Recipe, out: Path, *, sweep
         title = f"{data}: accuracy against patches bought, seed {run.seed}"
         written.append(figures.draw_frontier(curves, title, folder / f"frontier-{data}.png"))
         areas = {name: figures.area(curve) for name, curve in curves.items()}
-        facts = {"curves": curves, "between": figures.COMPARED, "mean_accuracy": areas}
+        facts = {"curves": curves, "between": figures.COMPARED_RANGE, "mean_accuracy": areas}
         _write_json(folder / f"frontier-{data}.json", facts)
     # Fig. 7 shows policies; the other rows choose without one.
     for (method, stage), row in rows.items():

@@ -14,11 +14,11 @@ from training.run.folder import Run
 from training.run.recipe import Recipe
 from training.run.splits import Splits
 
-Measure = Callable[[Networks], Rows]
+RowsOf = Callable[[Networks], Rows]
 """Function that trains what a method needs and yields its rows."""
 
 # Rows are measured in this order; `Networks` trains what a row needs at its first use.
-COMPARED: dict[str, Measure] = {
+COMPARED_ROWS: dict[str, RowsOf] = {
     "lr_cnn": compared.lr_cnn,
     "hr_cnn": compared.hr_cnn,
     "patchdrop": compared.patchdrop,
@@ -32,8 +32,8 @@ COMPARED: dict[str, Measure] = {
     "product": compared.product,
     "oracle": compared.oracle,
 }
-BAGNET: dict[str, Measure] = {
-    "hr_cnn": timed.hr_cnn,
+BAGNET_ROWS: dict[str, RowsOf] = {
+    "hr_cnn": timed.timed_hr_cnn,
     "bagnet": timed.bagnet,
     "bagnet_patchdrop": timed.bagnet_patchdrop,
     "bagnet_fixed_h": timed.bagnet_chooser("fixed_h"),
@@ -41,12 +41,17 @@ BAGNET: dict[str, Measure] = {
     "bagnet_stochastic": timed.bagnet_chooser("stochastic"),
     "bagnet_stn": timed.bagnet_chooser("stn"),
 }
-AUGMENTED: dict[str, Measure] = {
+AUGMENTED_ROWS: dict[str, RowsOf] = {
     "augment_none": compared.augment_none,
     "augment_cutout": compared.augment_cutout,
     "augment_patchdrop": compared.augment_patchdrop,
 }
-TABLES: dict[str, dict[str, Measure]] = {"1": COMPARED, "2": COMPARED, "3": BAGNET, "4": AUGMENTED}
+TABLE_ROWS: dict[str, dict[str, RowsOf]] = {
+    "1": COMPARED_ROWS,
+    "2": COMPARED_ROWS,
+    "3": BAGNET_ROWS,
+    "4": AUGMENTED_ROWS,
+}
 
 # Rows that are not named here need only HR-CNN and LR-CNN, which every recipe has.
 NEEDS = {
@@ -78,12 +83,12 @@ def rows_folder(out: Path, number: str) -> Path:
 
 
 def run_table(number: str, run: Run, splits: Splits, recipe: Recipe, only: Iterable[str] = ()) -> None:
-    """Measure every row of a table that is not in `<out>/rows` yet.
+    """RowsOf every row of a table that is not in `<out>/rows` yet.
 
     `only` names the rows to measure; empty means all. Raise ValueError if the table lacks one of them.
     """
     folder = rows_folder(run.out, number)
-    measures = TABLES[number]
+    measures = TABLE_ROWS[number]
     if unknown := sorted(set(only) - measures.keys()):
         raise ValueError(
             f"Table {number} has no row {', '.join(unknown)}: choose from {', '.join(measures)}."

@@ -24,7 +24,7 @@ SPEED_IMAGES = 64
 """Test images whose run time is measured, as one batch."""
 
 
-def hr_cnn(networks: Networks) -> Rows:
+def timed_hr_cnn(networks: Networks) -> Rows:
     """Measure HR-CNN."""
     # A convolution runs over the whole tile, whatever is bought: this is the time that BagNet saves from.
     predictor = sharp_predictor(networks.hr)

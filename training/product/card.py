@@ -11,7 +11,7 @@ from training.run.evaluate import verdict
 # Keys are those of the manifest's `evaluation`, which released bundles keep.
 NAMES = {"fixed_h": "Fixed-H", "fixed_v": "Fixed-V", "stochastic": "Stochastic (mean of 5 seeds)"}
 FILLS = {"lr": "upsampled LR", "zero": "zero, the mean colour"}
-STAGES = {
+STAGE_TITLES = {
     "values": "value regression",
     "polish": "value regression, polished by policy gradient",
     "pt": "Pt (only the policy is trained)",
@@ -186,7 +186,7 @@ def _stages(manifest: Manifest) -> str:
         shipped = " (shipped)" if name == notes["chosen"] else ""
         validation = notes["validation"][name]["accuracy"]  # a mean over S = 2 to 6, not at one S
         lines.append(
-            f"| {STAGES[name]}{shipped} | {_percent(validation)} | {_percent(row['accuracy'])} "
+            f"| {STAGE_TITLES[name]}{shipped} | {_percent(validation)} | {_percent(row['accuracy'])} "
             f"| {row['mean_patches']:.2f} | {_percent(row['images_without_purchase'])} |"
         )
     return (

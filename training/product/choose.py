@@ -44,7 +44,7 @@ def fusion_exponent(table: AnswerTable) -> float:
     return max(EXPONENTS, key=accuracy)
 
 
-def threshold_for(values: Tensor, patches: float) -> float:
+def buying_threshold(values: Tensor, patches: float) -> float:
     """Return the threshold at which values (M, 16) buy `patches` per tile on average."""
     # Flattened to (16 M,): a tile may buy more than its share when another buys less.
     ordered = values.double().flatten().sort(descending=True).values
@@ -62,7 +62,7 @@ def place_operating_point(
 ) -> None:
     """Shift and scale the logits so that utility 0.5 buys `patches` on average. Choices stay nested."""
     logits = policy_logits(policy, images, indices, coarse)
-    threshold = threshold_for(logits, patches)
+    threshold = buying_threshold(logits, patches)
     gain = SPREAD / max(float(logits.std()), 1e-6)
     # logits = (scores - shift) * scale, so a step of the logits is a step of shift divided by scale.
     policy.shift += threshold / policy.scale
@@ -78,7 +78,7 @@ def curve_thresholds(
     """
     values = utilities(policy_logits(policy, images, indices, coarse))
     # Rounded for the manifest; the curve is measured at the rounded values.
-    between = {round(threshold_for(values, patches), 6) for patches in CURVE_PATCHES}
+    between = {round(buying_threshold(values, patches), 6) for patches in CURVE_PATCHES}
     return sorted({0.0, OPERATING_THRESHOLD, 1.01} | between)
 
 
@@ -143,7 +143,7 @@ def score_logits(
 
 def _threshold(logits: Tensor, patches: float, prices: Tensor | None) -> float:
     if prices is None:
-        return threshold_for(logits, patches)
+        return buying_threshold(logits, patches)
     # Buy in order of preference until the budget of `patches` mean prices per tile is spent.
     order = logits.flatten().argsort(descending=True)
     spent = prices.flatten()[order].cumsum(0) / len(logits)
@@ -175,12 +175,14 @@ def calibrated_gate(confidence: Tensor, lost: Tensor, epsilon: float = 0.02, del
     after buying everything is correct. Both come from tiles that trained neither. Thresholds are tested in
     a fixed sequence from the strictest down; the first one that cannot be certified ends it.
     """
-    certified = 1.01
-    for threshold in sorted(set(confidence.tolist()), reverse=True):
-        losses = int((lost & (confidence >= threshold)).sum())
-        # p-value of "this threshold loses more than epsilon": a fixed sequence needs no correction.
-        if float(binom.cdf(losses, len(lost), epsilon)) > delta:
-            break
-        certified = threshold
-    closed = float((confidence >= certified).float().mean())
-    return Gate(confidence=certified, epsilon=epsilon, delta=delta, tiles=len(lost), closed=closed)
+    order = confidence.argsort(descending=True)
+    levels, losses = confidence[order], lost[order].cumsum(0)
+    # A threshold closes all tiles of equal confidence, so each level counts once, with its last tile.
+    last = torch.ones(len(levels)).bool()
+    last[:-1] = levels[1:] != levels[:-1]
+    # p-value of "this threshold loses more than epsilon": a fixed sequence needs no correction.
+    p_values = torch.from_numpy(binom.cdf(losses[last].numpy(), len(lost), epsilon))
+    certified = levels[last][(p_values <= delta).cumprod(0).bool()]
+    threshold = float(certified[-1]) if len(certified) else 1.01
+    closed = float((confidence >= threshold).float().mean())
+    return Gate(confidence=threshold, epsilon=epsilon, delta=delta, tiles=len(lost), closed=closed)

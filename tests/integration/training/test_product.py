@@ -202,6 +202,7 @@ def test_product_row_measures_the_same_policy_without_uncertainty(
     placed = policy_logits(policy, splits.images, splits.validation)
     logits = policy_logits(policy, splits.test, torch.arange(len(splits.test.labels)))
     bought = [
-        float((logits >= choose.threshold_for(placed, size)).double().sum(1).mean()) for size in CURVE_SIZES
+        float((logits >= choose.buying_threshold(placed, size)).double().sum(1).mean())
+        for size in CURVE_SIZES
     ]
     assert [patches for patches, _ in row.facts["without_doubt"]["curve"]] == pytest.approx(bought)

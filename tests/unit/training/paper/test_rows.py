@@ -23,7 +23,7 @@ from training.paper import compared, timed
 from training.paper import networks as networks_module
 from training.paper.measure_rows import CURVE_SIZES, Rows, policy_row
 from training.paper.networks import Networks
-from training.product.choose import threshold_for
+from training.product.choose import buying_threshold
 
 SHARES = (12 / 24, 8 / 24, 4 / 24)
 """Share of each class in the test split, so that a constant prediction identifies its network."""
@@ -80,7 +80,7 @@ def lab(tmp_path: Path) -> TinyRun:
         (compared.srgan, "super_resolved", 0),
         (compared.kd, "student", 0),
         (compared.pcn, "coupled", 0),
-        (timed.hr_cnn, "hr", 16),
+        (timed.timed_hr_cnn, "hr", 16),
         (timed.bagnet, "bagnet", 16),
         (compared.augment_none, "hr", 16),
         (compared.augment_cutout, "cutout", 16),
@@ -107,7 +107,9 @@ def test_policy_row_chooses_on_test_with_thresholds_of_validation(lab: TinyRun) 
     # (B, 3, row, col) -> (B, 16), down the columns.
     placed, wanted = (((lr[:, 0].float() - 127) / 128).transpose(1, 2).flatten(1) for lr in shown)
     assert torch.equal(row.selected, wanted >= 0)
-    bought = [float((wanted >= threshold_for(placed, size)).double().sum(1).mean()) for size in CURVE_SIZES]
+    bought = [
+        float((wanted >= buying_threshold(placed, size)).double().sum(1).mean()) for size in CURVE_SIZES
+    ]
     assert [patches for patches, _ in row.facts["curve"]] == pytest.approx(bought)
     assert bought != pytest.approx(CURVE_SIZES, rel=0.1)
     assert row.accuracy == SHARES[1]

@@ -13,14 +13,14 @@ from tests.support.training import TinyRun, tiny_run
 from training.data.images import ImageSource
 from training.methods.out_of_fold import AnswerTable
 from training.product import choose
-from training.product.choose import fusion_exponent, threshold_for
+from training.product.choose import buying_threshold, fusion_exponent
 from training.run.evaluate import policy_logits
 
 
 @pytest.mark.parametrize("patches", [1.0, 3.5, 12.0])
 def test_threshold_for_buys_the_requested_mean_number(patches: float) -> None:
     values = torch.randn(40, 16, generator=torch.Generator().manual_seed(0))
-    assert (values >= threshold_for(values, patches)).sum(1).double().mean().item() == patches
+    assert (values >= buying_threshold(values, patches)).sum(1).double().mean().item() == patches
 
 
 def test_fusion_exponent_counts_choices_of_one_to_eight_patches() -> None:
@@ -99,5 +99,5 @@ def test_place_operating_point_includes_label_uncertainty(
     before = policy_logits(policy, lab.splits.images, lab.splits.validation, coarse)
     choose.place_operating_point(policy, *validation(lab), patches, coarse)
     placed = policy_logits(policy, lab.splits.images, lab.splits.validation, coarse)
-    wanted = before >= choose.threshold_for(before, patches)
+    wanted = before >= choose.buying_threshold(before, patches)
     assert torch.equal(placed >= 0, wanted)
