@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 @pytest.fixture
 def existing(client: TestClient, database: Database) -> Json:
-    """One of everything there is to read, with an overdue order, by the name of its path parameter."""
+    """Store one of everything that can be read, with an overdue order; return it by path parameter."""
     publish_prices(client)
     budget = open_budget(client)
     plan = plan_scene(client, max_patches=4)
@@ -42,16 +42,14 @@ def existing(client: TestClient, database: Database) -> Json:
 
 @pytest.fixture
 def reader(client: TestClient, existing: Json, database_url: str, settings: Settings) -> Iterator[TestClient]:
-    """A client of a server whose database takes nothing more, signed in to the dashboard."""
-    assert existing  # before the database is closed
+    """Yield a client of a server whose database refuses to write, signed in to the dashboard."""
+    assert existing  # stored before the database refuses to write
     client.post("/dashboard/login", data={"key": KEY})
     name = make_url(database_url).database
     administer(database_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
-    app = create_app(settings)
-    with TestClient(
-        app, headers=dict(client.headers), cookies=client.cookies, raise_server_exceptions=False
-    ) as it:
-        yield it
+    app, headers = create_app(settings), dict(client.headers)
+    with TestClient(app, headers=headers, cookies=client.cookies, raise_server_exceptions=False) as reader:
+        yield reader
 
 
 def test_no_get_writes(reader: TestClient, existing: Json) -> None:
