@@ -14,15 +14,15 @@ from service.money import Money
 SavingKind = Literal["list", "billable", "realised"]
 
 BASELINES: dict[SavingKind, str] = {
-    "list": "the area of every patch of the ordered scenes at the list price, without minimum areas",
+    "list": "the area of every patch of the ordered scenes at the list price, minimums ignored",
     "billable": "the provider's bill for every patch of the ordered scenes, from the same price list",
     "realised": "the provider's bill for every patch of the completed orders' scenes, from the same list",
 }
 """Baseline of each saving, as a noun phrase."""
 
 MEANINGS: dict[SavingKind, str] = {
-    "list": "baseline minus the cost of the orders, without minimum areas",
-    "billable": "baseline minus the cost of the orders, with minimum areas",
+    "list": "baseline minus the cost of the orders, minimums ignored",
+    "billable": "baseline minus the cost of the orders, minimums included",
     "realised": "baseline minus settled, refunded and later charged amounts, of completed orders only",
 }
 """Formula of each saving, as a noun phrase."""

@@ -47,8 +47,8 @@ class ReportedSaving(MoneyOut):
 class ReportedSavings(BaseModel):
     """The three savings of one order, or of all orders of one currency."""
 
-    list: ReportedSaving = Field(description="Saving at list prices, without minimum areas.")
-    billable: ReportedSaving = Field(description="Saving on the provider's bill, with minimum areas.")
+    list: ReportedSaving = Field(description="Saving at list prices, minimums ignored.")
+    billable: ReportedSaving = Field(description="Saving on the provider's bill, minimums included.")
     realised: ReportedSaving | None = Field(
         description="Saving after settlement. Null until an order is complete."
     )

@@ -131,4 +131,4 @@ def test_replan_replaces_the_plan_and_order_refuses_the_old_one(shell: Shell) ->
     assert f"Compared with plan {old}: 0 patches added, 3 dropped, 2 kept" in " ".join(again.split())
     refused = shell.run("order", old, "--yes")
     assert refused.returncode == 1
-    assert "takes its place; order that one" in " ".join(refused.stderr.split())
+    assert "replaces this plan. Order that one." in " ".join(refused.stderr.split())
