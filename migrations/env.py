@@ -1,4 +1,4 @@
-"""Runs migrations in one transaction, waiting at most five seconds for a table."""
+"""Run migrations in one transaction that waits at most five seconds for a table."""
 
 from importlib import import_module
 
@@ -23,7 +23,7 @@ for module in (
 
 
 def is_ours(item: object, _name: str | None, _kind: str, _reflected: bool, _compared: object) -> bool:
-    """Leave out the keys into the schema `ledger`, which lives in reviewed SQL, not in tables.py."""
+    """Leave out foreign keys into the schema `ledger`, which is defined in SQL and not in tables.py."""
     if isinstance(item, ForeignKeyConstraint):
         return item.elements[0].target_fullname.split(".")[0] != "ledger"
     return True

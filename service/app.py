@@ -1,4 +1,4 @@
-"""The web application: wiring of what the other modules do."""
+"""The web application: it connects settings, database, networks, routes and middleware."""
 
 import logging
 from collections.abc import AsyncIterator, Callable
@@ -33,19 +33,20 @@ from service.web.reference import router as reference
 logger = logging.getLogger(__name__)
 
 DESCRIPTION = """
-Send a free low-resolution GeoTIFF; learn which of the sixteen high-resolution patches of each tile are
-worth buying and what they will really cost; upload what you bought; get labels, and a ledger of every
-dollar spent and saved.
+Send a free low-resolution GeoTIFF. Loupe tells you which of the sixteen high-resolution patches of each tile
+are worth buying and what they really cost. Upload the patches that you bought, and get labels for the scene
+and a ledger of every dollar spent and saved.
 
     curl --data-binary @scene.tif -H 'Content-Type: image/tiff' -H 'Authorization: Bearer KEY' \\
         http://localhost:8000/v1/plans
 
-Errors are RFC 9457 problem documents. Lists have a link `next`. Money is a decimal string and a currency.
+Errors are RFC 9457 problem documents. Lists come in pages; follow the link `next`. Money is a decimal string
+and a currency.
 """
 
 
 class State(TypedDict):
-    """What a request finds in `request.state`."""
+    """Values that a request finds in `request.state`."""
 
     settings: Settings
     database: Database
@@ -55,7 +56,7 @@ class State(TypedDict):
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Build the application; nothing is opened before it starts."""
+    """Build the application. It opens nothing before it starts."""
     settings = settings or Settings()
     app = DocumentedApp(
         title="Loupe",
@@ -78,7 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def body_limits(settings: Settings) -> list[BodyLimit]:
-    """Return the two requests that carry imagery, with their limits."""
+    """Return the limits of the two requests that carry imagery."""
     return [
         BodyLimit.of("POST", "/v1/plans", settings.scene_body_limit),
         BodyLimit.of("PUT", r"/v1/orders/[^/]+/tiles/[^/]+/patches/[^/]+", settings.patch_body_limit),
@@ -86,7 +87,7 @@ def body_limits(settings: Settings) -> list[BodyLimit]:
 
 
 def lifespan_of(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
-    """Open what the application needs when it starts, close it when it ends."""
+    """Return the lifespan that opens database and networks at the start and closes them at the end."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
@@ -102,13 +103,15 @@ def lifespan_of(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextM
 
 
 def open_state(settings: Settings) -> State:
-    """Connect to the database and load the bundle; a server without a bundle still keeps its books."""
+    """Connect to the database and load the bundle. A server without a bundle still keeps its books."""
     settings.blobs.mkdir(parents=True, exist_ok=True)
     predictor = None
     if settings.bundle.is_dir():
         predictor = load_predictor(settings.bundle, settings.device, settings.threads)
     else:
-        logger.warning("no bundle in %s: plans and classifications will answer 503", settings.bundle)
+        logger.warning(
+            "There is no bundle in %s: plans and classifications will answer 503.", settings.bundle
+        )
     return State(
         settings=settings,
         database=open_database(settings),

@@ -1,6 +1,6 @@
-"""What can go wrong, and how HTTP says it: RFC 9457 problem documents with a stable type.
+"""Errors that a caller can act on, with the problem document (RFC 9457) that HTTP answers.
 
-Domain code raises these and knows nothing of HTTP beyond the status declared on the class;
+Domain code raises them and knows nothing of HTTP beyond the status declared on the class;
 `service.web.problems` turns them into `application/problem+json`.
 """
 
@@ -9,10 +9,10 @@ from typing import ClassVar
 
 
 class LoupeError(Exception):
-    """Base of every error a caller can do something about.
+    """Base of every error that a caller can act on.
 
-    `detail` is a sentence in the user's words; `extra` holds the offending values and becomes
-    members of the problem document.
+    `detail` is a sentence in the user's terms that says what to do next; `extra` holds the offending values
+    and becomes members of the problem document.
     """
 
     status: ClassVar[int] = 400
@@ -37,7 +37,7 @@ class LoupeError(Exception):
 
 
 class UnauthenticatedError(LoupeError):
-    """No key, an unknown key or a revoked one: the answer is the same, so that it teaches nothing."""
+    """A request without a key, or with an unknown or revoked one; the answer does not tell which."""
 
     status = 401
     code = "unauthenticated"
@@ -45,11 +45,11 @@ class UnauthenticatedError(LoupeError):
     headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Bearer realm="loupe"'}
 
     def __init__(self) -> None:
-        super().__init__("Send an API key as 'Authorization: Bearer KEY'.")
+        super().__init__("Send a valid API key in the header 'Authorization: Bearer KEY'.")
 
 
 class NotFoundError(LoupeError):
-    """The thing does not exist in the caller's workspace."""
+    """An object that does not exist in the caller's workspace."""
 
     status = 404
     code = "not-found"
@@ -57,15 +57,15 @@ class NotFoundError(LoupeError):
 
 
 class ConflictError(LoupeError):
-    """The request contradicts what is already recorded."""
+    """A request that contradicts what is stored."""
 
     status = 409
     code = "conflict"
-    title = "This contradicts what is already recorded"
+    title = "The request contradicts what is stored"
 
 
 class InvalidInputError(LoupeError):
-    """The request is well-formed but cannot be used."""
+    """A request that is well-formed but cannot be used."""
 
     status = 422
     code = "invalid-input"
@@ -73,7 +73,7 @@ class InvalidInputError(LoupeError):
 
 
 class UnavailableError(LoupeError):
-    """Something the service needs is not there at the moment."""
+    """A part that the service needs and that is not available at the moment."""
 
     status = 503
     code = "unavailable"

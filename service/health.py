@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, and what is running: `/healthz`, `/readyz` and the landing page `/`."""
+"""The landing page `/`, and the state of the server: `/healthz` and `/readyz`."""
 
 import platform
 import shutil
@@ -19,12 +19,12 @@ from service.web.paging import Link
 
 router = APIRouter(tags=["service"])
 FREE_BYTES_WANTED = 512 * 1024 * 1024
-"""Below this a delivery could fill the disk, so the server asks for no more traffic."""
+"""Free disk space in bytes below which the server is not ready: a delivery could fill the disk."""
 
 
-@router.get("/")
+@router.get("/", summary="Show the service and its links")
 def landing(settings: SettingsDep) -> dict[str, Any]:
-    """What this is and where to go on."""
+    """Return the name, version and limits of the service, and links to its lists and documents."""
     links = [
         Link(rel="service-desc", href="/openapi.json", type="application/vnd.oai.openapi+json;version=3.1"),
         Link(rel="service-doc", href="/docs", type="text/html"),
@@ -41,16 +41,19 @@ def landing(settings: SettingsDep) -> dict[str, Any]:
     ]
     return {
         "title": "Loupe",
-        "description": "Decides which high-resolution patches are worth buying; accounts for every dollar.",
+        "description": "Decides which high-resolution patches are worth buying, and records every dollar.",
         "version": code_version(),
         "limits": {"scene_bytes": settings.scene_body_limit, "patch_bytes": settings.patch_body_limit},
         "links": [link.model_dump(exclude_none=True) for link in links],
     }
 
 
-@router.get("/healthz")
+@router.get("/healthz", summary="Check that the process is alive")
 def healthz(request: Request) -> dict[str, Any]:
-    """The process is alive; says what it runs. It asks nobody else, so a slow database kills no pod."""
+    """Return the versions, device and bundle that the process runs.
+
+    It asks neither the database nor the disk: a slow database must not make an orchestrator end the process.
+    """
     import rasterio  # noqa: PLC0415  (not before service.geotiff has locked GDAL)
 
     predictor = cast(Predictor | None, request.state.predictor)
@@ -76,37 +79,37 @@ def _bundle(predictor: Predictor | None) -> dict[str, str] | None:
     return {"name": manifest.name, "version": manifest.version, "sha256": predictor.sha256}
 
 
-@router.get("/readyz")
+@router.get("/readyz", summary="Check that the service is ready")
 def readyz(request: Request) -> JSONResponse:
-    """Every part that a request needs, checked; 503 when one is not there."""
+    """Check every part that a request needs. The answer is 503 while one of them is missing."""
     settings = cast(Settings, request.state.settings)
     database = cast(Database, request.state.database)
     reachable, migrated = _database(database)
-    doubts = _doubts(database, settings) if reachable else []
+    warnings = _role_warnings(database, settings) if reachable else []
     checks = {
         "database": reachable,
         "migrations": migrated,
-        "role": not doubts or settings.role_check == "warn",
+        "role": not warnings or settings.role_check == "warn",
         "bundle": request.state.predictor is not None,
         "gdal": request.state.gdal_locked,
         "disk": shutil.disk_usage(settings.state).free > FREE_BYTES_WANTED,
     }
     ready = all(checks.values())
-    body = {"status": "ready" if ready else "not ready", "checks": checks, "warnings": doubts}
+    body = {"status": "ready" if ready else "not ready", "checks": checks, "warnings": warnings}
     return JSONResponse(body, 200 if ready else 503, headers={} if ready else {"Retry-After": "5"})
 
 
-def _doubts(database: Database, settings: Settings) -> list[str]:
-    """How the role that serves could get round the ledger, unless nobody wants to know."""
+def _role_warnings(database: Database, settings: Settings) -> list[str]:
+    """Return how the serving role could bypass the ledger; nothing if the check is off."""
     if settings.role_check == "off":
         return []
     return [
-        f"the database's role can get round the ledger: {way}" for way in excess_privileges(database.engine)
+        f"The database's role can bypass the ledger: {way}." for way in excess_privileges(database.engine)
     ]
 
 
 def _database(database: Database) -> tuple[bool, bool]:
-    """Whether the database answers, and whether its schema is the newest."""
+    """Return whether the database answers, and whether its schema is the newest."""
     try:
         return True, is_migrated(database)
     except SQLAlchemyError:

@@ -1,4 +1,4 @@
-"""Run the server: prepare the database, print the address and the first key, serve until told to stop."""
+"""Run the server: prepare the database, print the address and the first key, serve until a signal."""
 
 import logging
 import signal
@@ -19,23 +19,23 @@ from service.pricing.repository import ensure_examples_everywhere
 from service.settings import Settings
 
 DRAIN_SECONDS = 20
-"""How long requests may take to end after the signal to stop."""
+"""Most seconds that requests may take to end after the signal to stop."""
 
 
 def run(settings: Settings) -> int:
     """Serve until SIGINT or SIGTERM; return the process's exit status.
 
-    A new key goes to standard output once, and nowhere else.
+    A new API key is printed to standard output once and goes nowhere else.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for number in (signal.SIGINT, signal.SIGTERM):
-        # uvicorn drains, then raises the signal again: without a handler the process would end there,
-        # and the embedded database would go on without it.
+        # uvicorn drains and then raises the signal again. Without a handler the process would end there and
+        # leave the embedded database running.
         signal.signal(number, leave)
     try:
         listener = listen(settings.host, settings.port)
     except OSError as error:
-        say(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Set LOUPE_PORT to another.")
+        say(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Set another LOUPE_PORT.")
         return 1
     try:
         key = prepare(settings)
@@ -57,12 +57,12 @@ def run(settings: Settings) -> int:
 
 
 def leave(_number: int, _frame: FrameType | None) -> None:
-    """End the process in order, through every `finally`."""
+    """End the process through every `finally`."""
     raise SystemExit(0)
 
 
 def prepare(settings: Settings) -> str | None:
-    """Bring the database up to date, end overdue orders, make the first key; return it if it is new."""
+    """Migrate the database, expire overdue orders and make the first key; return the key if it is new."""
     settings.state.mkdir(parents=True, exist_ok=True)
     database = open_database(settings)
     try:
@@ -97,7 +97,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def announce(listener: socket.socket, key: str | None) -> None:
-    """Print where the server is and, once, the key it made."""
+    """Print the server's address and, once, the key that it made."""
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     say(f"Loupe listens on http://{shown}:{port}")
@@ -106,6 +106,6 @@ def announce(listener: socket.socket, key: str | None) -> None:
 
 
 def say(line: str) -> None:
-    """Write a line for the person who started the server."""
+    """Print a line for the person who started the server."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()

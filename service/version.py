@@ -1,4 +1,4 @@
-"""Which code this is: part of every plan's and every label's provenance."""
+"""The version of this code, which every plan and every classification records."""
 
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 @cache
 def code_version() -> str:
-    """Version of this code, as installed; "0.0.0" from a checkout that was never installed."""
+    """Return the installed version, or "0.0.0" in a checkout that was never installed."""
     try:
         return version("loupe-eo")
     except PackageNotFoundError:

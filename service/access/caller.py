@@ -9,16 +9,18 @@ from service.access.repository import Caller, authenticate
 from service.database.engine import DatabaseDep
 from service.errors import UnauthenticatedError
 
-_bearer = HTTPBearer(auto_error=False, description="an API key, as printed by the first start")
+_bearer = HTTPBearer(
+    auto_error=False,
+    description="An API key. The first start of the server prints one; `loupe keys create` makes others.",
+)
 
 
 def get_caller(
     database: DatabaseDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
-    """Return who is calling; UnauthenticatedError (401) otherwise.
+    """Return the caller; UnauthenticatedError (401) without a valid key.
 
-    Asked in a transaction of its own, so that a long computation before the request's first query
-    does not keep a connection.
+    It is looked up in a short session of its own, so that no connection is held while the request computes.
     """
     if credentials is None:
         raise UnauthenticatedError

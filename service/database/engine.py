@@ -1,4 +1,4 @@
-"""The database: embedded PostgreSQL or the operator's, engine, and one transaction a request."""
+"""The database: embedded PostgreSQL or the operator's, its engine, and sessions for requests."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 @dataclass(frozen=True)
 class Database:
-    """An engine and the maker of its sessions."""
+    """An engine and the factory of its sessions."""
 
     engine: Engine
     sessions: sessionmaker[Session]
@@ -54,10 +54,10 @@ def connect(url: str) -> Database:
 
 
 def open_database(settings: Settings) -> Database:
-    """Connect to the operator's database, or start the embedded one and bring it up to date.
+    """Connect to the operator's database, or start and migrate the embedded one.
 
-    The embedded one is migrated as its owner and served as a role that cannot get round the ledger.
-    An operator's database is migrated by the operator (`loupe db upgrade`), never on the side.
+    The embedded database is migrated as its owner and served by a role that cannot bypass the ledger.
+    An operator's database is migrated only by the operator, with `loupe db upgrade`.
     """
     url = database_url(settings)
     if settings.database_url is None:
@@ -81,7 +81,7 @@ def upgrade(url: str) -> None:
 
 
 def alembic_config(url: str) -> Config:
-    """Return what Alembic needs to know to migrate the database at `url`."""
+    """Return Alembic's configuration for the database at `url`."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["url"] = url
@@ -89,24 +89,26 @@ def alembic_config(url: str) -> Config:
 
 
 def is_migrated(database: Database) -> bool:
-    """Say whether the schema is at the newest migration."""
+    """Return whether the schema is at the newest migration."""
     newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
     with database.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() == newest
 
 
 def check_ready(database: Database) -> None:
-    """Raise UnavailableError, in words, unless the database answers with the schema of this version."""
+    """Raise UnavailableError unless the database answers and has this version's schema."""
     try:
         migrated = is_migrated(database)
     except OperationalError as error:
         raise UnavailableError("The database does not answer. Check LOUPE_DATABASE_URL.") from error
     if not migrated:
-        raise UnavailableError("The database has another version's schema. Run `loupe db upgrade` first.")
+        raise UnavailableError(
+            "The database has the schema of another version. Run `loupe db upgrade` first."
+        )
 
 
 def is_alive(database: Database) -> bool:
-    """Ask the database one question."""
+    """Return whether the database answers a query."""
     with database.engine.connect() as connection:
         return bool(connection.execute(text("SELECT 1")).scalar_one() == 1)
 

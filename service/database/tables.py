@@ -1,4 +1,4 @@
-"""The parent of every table class."""
+"""The base of every table class."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 
 class Base(DeclarativeBase):
-    """Parent of every table class; constraint names are predictable for migrations."""
+    """The base of every table class; constraint names are predictable for migrations."""
 
     metadata = MetaData(
         naming_convention={

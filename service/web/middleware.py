@@ -1,4 +1,4 @@
-"""What happens around every request: an id, safe headers, a bounded body, and no stray exception."""
+"""The envelope of every request: an id, safe headers, a bounded body, and an answer to any exception."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ SAFE_HEADERS = {
 
 
 class EnvelopeMiddleware:
-    """Gives the request an id, the answer safe headers, and turns a stray exception into a 500."""
+    """Middleware that gives a request an id, an answer safe headers, and an unexpected exception a 500."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -55,7 +55,7 @@ class EnvelopeMiddleware:
 
 
 def request_id(offered: str | None) -> str:
-    """Keep a caller's id if it is harmless in a log, else make one."""
+    """Return the caller's id if it is harmless in a log, else a new one."""
     if offered is not None and re.fullmatch(r"[A-Za-z0-9._-]{1,64}", offered):
         return offered
     return uuid4().hex
@@ -63,7 +63,7 @@ def request_id(offered: str | None) -> str:
 
 @dataclass(frozen=True)
 class BodyLimit:
-    """The largest body of the requests it matches, in bytes."""
+    """The largest body, in bytes, of requests with this method and path."""
 
     method: str
     path: re.Pattern[str]
@@ -71,14 +71,14 @@ class BodyLimit:
 
     @classmethod
     def of(cls, method: str, path: str, size: int) -> "BodyLimit":
-        """Compile `path`, a pattern that the whole path must match."""
+        """Make a limit; `path` is a regular expression that the whole path must match."""
         return cls(method, re.compile(path), size)
 
 
 class BodyCapMiddleware:
-    """Refuses a body that is too large or compressed, before or while it is read.
+    """Middleware that refuses a body that is too large or compressed, before or while it is read.
 
-    Starlette has no limit of its own, and would keep any number of bytes.
+    Starlette has no limit of its own and would keep any number of bytes.
     """
 
     def __init__(self, app: ASGIApp, limits: Sequence[BodyLimit], default: int) -> None:
@@ -92,7 +92,7 @@ class BodyCapMiddleware:
         limit = self.limit(scope["method"], scope["path"])
         refusal = refuse_headers(Headers(scope=scope), limit)
         if refusal is not None:
-            # The unread body is still on the wire, so the connection is of no more use.
+            # The unread body is still on the wire, so the connection cannot be used again.
             refusal.headers = {"Connection": "close"}
             await answer_http_exception(Request(scope), refusal)(scope, receive, send)
             return
@@ -110,7 +110,7 @@ class BodyCapMiddleware:
         await self.app(scope, receive_counted, send)
 
     def limit(self, method: str, path: str) -> int:
-        """Return how many bytes a request may send."""
+        """Return the largest body that a request may send, in bytes."""
         for limit in self.limits:
             if limit.method == method and limit.path.fullmatch(path):
                 return limit.size
@@ -118,17 +118,21 @@ class BodyCapMiddleware:
 
 
 def refuse_headers(headers: Headers, limit: int) -> HTTPException | None:
-    """Say what is wrong with a body from its headers alone; None when nothing is."""
+    """Return why a body is refused for its headers, or None when they allow it."""
     if headers.get("content-encoding", "identity").lower() != "identity":
-        return HTTPException(415, "Send the body as it is, without Content-Encoding.")
+        return HTTPException(415, "The body is compressed. Send it without Content-Encoding.")
     length = headers.get("content-length")
     if length is None:
         return None
     if not (length.isascii() and length.isdigit()):
-        return HTTPException(400, "Content-Length is not a number.")
+        return HTTPException(400, "The header Content-Length is not a number.")
     return too_large(limit) if int(length) > limit else None
 
 
 def too_large(limit: int) -> HTTPException:
-    """413 with the limit in words."""
-    return HTTPException(413, f"The body may have {limit} bytes here.", headers={"Connection": "close"})
+    """Return a 413 that names the limit."""
+    return HTTPException(
+        413,
+        f"The body is too large; this request may send at most {limit} bytes.",
+        headers={"Connection": "close"},
+    )

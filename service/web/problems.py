@@ -1,4 +1,4 @@
-"""Every error as an RFC 9457 problem document: one function per family of errors."""
+"""Errors as RFC 9457 problem documents, with one function for each family of errors."""
 
 import logging
 from http import HTTPStatus
@@ -21,21 +21,21 @@ CODES = {
     413: "body-too-large", 415: "unsupported-media-type",
 }  # fmt: skip
 
-# SQLSTATEs that pass by themselves: lock and statement time-outs, deadlock, serialisation, a server
-# that is shutting down or has no connection left. Class 08 is a lost connection.
+# SQLSTATEs of states that end without our doing: lock and statement time-outs, deadlock, serialisation, a
+# server that is shutting down or has no connection left. Class 08 is a lost connection.
 TRANSIENT = {"55P03", "57014", "40P01", "40001", "57P01", "57P02", "57P03", "53300", "25P03"}
-# SQLSTATEs by which a constraint says that two requests contradict each other.
+# SQLSTATEs of constraints that two contradicting requests violate.
 CONTRADICTIONS = {"23505", "23503", "23001", "23P01"}
 
 
 class ProblemResponse(JSONResponse):
-    """A problem document."""
+    """A response with a problem document."""
 
     media_type = MEDIA_TYPE
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Make `app` answer every error as a problem document."""
+    """Make `app` answer every error with a problem document."""
     app.add_exception_handler(LoupeError, answer_loupe_error)
     app.add_exception_handler(RequestValidationError, answer_validation_error)
     app.add_exception_handler(HTTPException, answer_http_exception)
@@ -44,13 +44,13 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 def answer_loupe_error(request: Request, error: Exception) -> ProblemResponse:
-    """The domain's own words and status."""
+    """Answer an error of a domain with its own sentence and status."""
     known = cast(LoupeError, error)
     return problem_response(request, dict(known.problem()), dict(known.headers))
 
 
 def answer_validation_error(request: Request, error: Exception) -> ProblemResponse:
-    """422 with one entry per wrong field; what was sent is not echoed, it may be a secret."""
+    """Answer 422 with one entry for each wrong field; the values sent are not echoed, they may be secrets."""
     errors = [
         {"pointer": _pointer(entry["loc"]), "detail": entry["msg"], "code": entry["type"]}
         for entry in cast(RequestValidationError, error).errors()
@@ -60,7 +60,7 @@ def answer_validation_error(request: Request, error: Exception) -> ProblemRespon
 
 
 def answer_http_exception(request: Request, error: Exception) -> ProblemResponse:
-    """What the framework raises: unknown route, method not allowed, body too large."""
+    """Answer an error that the framework raises: unknown route, method not allowed, body too large."""
     known = cast(HTTPException, error)
     code = CODES.get(known.status_code, "http-error")
     document = _document(known.status_code, code, str(known.detail))
@@ -68,35 +68,39 @@ def answer_http_exception(request: Request, error: Exception) -> ProblemResponse
 
 
 def answer_database_error(request: Request, error: Exception) -> ProblemResponse:
-    """503 for what passes by itself, 409 for a contradiction nobody foresaw, else 500."""
+    """Answer 503 to a transient error, 409 to a contradiction that no domain caught, else 500."""
     database_error = cast(DBAPIError, error)
     state = getattr(database_error.orig, "sqlstate", None)
     if database_error.connection_invalidated or state is None or state in TRANSIENT or state[:2] == "08":
         return answer_busy(request, error)
     if isinstance(error, IntegrityError) and state in CONTRADICTIONS:
-        logger.warning("constraint answered for the domain: %s", database_error.orig)
-        conflict = ConflictError("Another request has recorded something that contradicts this one.")
+        logger.warning("A constraint refused what no check had refused: %s", database_error.orig)
+        conflict = ConflictError(
+            "Another request has stored something that contradicts this one. Read it and decide again."
+        )
         return answer_loupe_error(request, conflict)
     return answer_unexpected(request, error)
 
 
 def answer_busy(request: Request, error: Exception) -> ProblemResponse:
-    """503: the database is away or too busy; asking again is safe."""
-    logger.warning("database unavailable: %s", type(error).__name__)
-    return answer_loupe_error(request, UnavailableError("The database is busy or away. Ask again."))
+    """Answer 503: the database is away or too busy, and repeating the request is safe."""
+    logger.warning("The database is unavailable: %s", type(error).__name__)
+    return answer_loupe_error(
+        request, UnavailableError("The database is busy or away. Send the request again in a moment.")
+    )
 
 
 def answer_unexpected(request: Request, error: Exception) -> ProblemResponse:
-    """500 with a fixed text: a stack trace is for the log, under the same request id."""
-    logger.error("unexpected error in request %s", _request_id(request), exc_info=error)
-    detail = "The service failed; the log has the cause under this request id."
+    """Answer 500 with a fixed text; the stack trace goes to the log, under the same request id."""
+    logger.error("Unexpected error in request %s", _request_id(request), exc_info=error)
+    detail = "The service failed. The server's log has the cause under this request id."
     return problem_response(request, _document(500, "internal-error", detail))
 
 
 def problem_response(
     request: Request, document: dict[str, Any], headers: dict[str, str] | None = None
 ) -> ProblemResponse:
-    """Send a document, completed with where it happened."""
+    """Send a document completed with the request's path and id."""
     document = {"instance": request.url.path, "request_id": _request_id(request)} | document
     return ProblemResponse(document, document["status"], headers=headers)
 
@@ -111,5 +115,5 @@ def _request_id(request: Request) -> str | None:
 
 
 def _pointer(location: tuple[str | int, ...]) -> str:
-    """JSON pointer into the request: ("body", "limit", "amount") -> "/body/limit/amount"."""
+    """Write a JSON pointer into the request: ("body", "limit", "amount") -> "/body/limit/amount"."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in location)

@@ -1,4 +1,4 @@
-"""`/docs`: every operation on one page, from the OpenAPI document, without scripts or other hosts."""
+"""The page `/docs`: every operation, from the OpenAPI document, without scripts or other hosts."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ caption, th, td { text-align: left; vertical-align: top; padding: 0.2rem 0.6rem 
 @media (prefers-color-scheme: dark) { body { background: #111; color: #eee; } a { color: #9cf; } }
 """
 DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-# The browser applies this one style and nothing else.
+# The browser applies only this style and loads nothing.
 POLICY = f"default-src 'none'; style-src 'sha256-{DIGEST}'; frame-ancestors 'none'; base-uri 'none'"
 
 
@@ -58,7 +58,7 @@ class Operation:
 
 @router.get("/docs")
 def show_reference(request: Request) -> HTMLResponse:
-    """Render the page."""
+    """Show the page."""
     document = request.app.openapi()
     operations = [
         Operation.of(method, path, entry)
@@ -70,6 +70,6 @@ def show_reference(request: Request) -> HTMLResponse:
 
 
 def template() -> Template:
-    """Read the page's template; what it shows is escaped."""
+    """Read the page's template, which escapes every value."""
     environment = Environment(autoescape=True)
     return environment.from_string((Path(__file__).parent / "reference.html").read_text())

@@ -1,4 +1,4 @@
-"""Lists as files: the form that a request asks for, CSV, and Parquet."""
+"""Lists as files: CSV, Parquet, and the choice between them and JSON."""
 
 import csv
 import io
@@ -12,22 +12,27 @@ from fastapi import Depends, Header, Query, Response
 
 Form = Literal["json", "csv", "parquet"]
 Kind = Literal["text", "integer", "money", "time", "tags"]
-"""What a column holds: `money` is a Decimal in major units, `tags` a mapping of text to text."""
+"""Type of a column: `money` is a Decimal in major units, `tags` a mapping of text to text."""
 Columns = Mapping[str, Kind]
 Row = Sequence[object]
 
 MEDIA_TYPES: Mapping[Form, str] = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 FILES: dict[int | str, dict[str, Any]] = {200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}}
-"""What the OpenAPI document says of a list that also comes as a file."""
+"""Entry in the OpenAPI document for a list that also comes as a file."""
 FILE_ROWS = 10_000
-"""Rows of one file; the header `Link` goes on."""
+"""Most rows in one file; the header `Link` leads to the next."""
 
 
 def wanted_form(
-    form: Annotated[Form | None, Query(alias="format", description="or by the header Accept")] = None,
-    accept: Annotated[str, Header()] = "*/*",
+    form: Annotated[
+        Form | None,
+        Query(alias="format", description="Form of the answer. Without it, the header `Accept` decides."),
+    ] = None,
+    accept: Annotated[
+        str, Header(description="Media type of the answer: JSON, CSV or Apache Parquet.")
+    ] = "*/*",
 ) -> Form:
-    """Read what `?format=` says, else the header Accept; JSON when neither says anything."""
+    """Return the form that `?format=` names, else the header Accept, else JSON."""
     if form is not None:
         return form
     return next((one for one, media_type in MEDIA_TYPES.items() if accept.startswith(media_type)), "json")
@@ -39,14 +44,14 @@ FormDep = Annotated[Form, Depends(wanted_form)]
 def file_answer(
     form: Form, name: str, columns: Columns, rows: Iterable[Row], headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Send rows as a file `name` in a form that is not JSON."""
+    """Send rows as a file `name` in CSV or Parquet."""
     content = to_parquet(columns, rows) if form == "parquet" else to_csv(columns, rows)
     disposition = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
     return Response(content, media_type=MEDIA_TYPES[form], headers={**(headers or {}), **disposition})
 
 
 def to_csv(columns: Columns, rows: Iterable[Row]) -> str:
-    """Write RFC 4180 text with a header row; what is not known is left empty."""
+    """Write RFC 4180 text with a header row; unknown values are left empty."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(columns)
@@ -56,7 +61,7 @@ def to_csv(columns: Columns, rows: Iterable[Row]) -> str:
 
 def to_parquet(columns: Columns, rows: Iterable[Row]) -> bytes:
     """Write an Apache Parquet file; money is decimal(22, 3), times are UTC microseconds."""
-    import pyarrow as pa  # noqa: PLC0415  (takes a third of a second: only where it is asked for)
+    import pyarrow as pa  # noqa: PLC0415  (takes a third of a second: only imported for a Parquet file)
     from pyarrow import parquet  # noqa: PLC0415  (as above)
 
     types = {
@@ -75,7 +80,7 @@ def to_parquet(columns: Columns, rows: Iterable[Row]) -> bytes:
 
 
 def harmless(cell: str) -> str:
-    """Keep a spreadsheet from running a user's text as a formula."""
+    """Quote a text that a spreadsheet would run as a formula."""
     return "'" + cell if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
 
 

@@ -28,7 +28,7 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("api_key", "too-short", "at least 16"),
         ("api_key", "long enough but with blanks", "no blanks"),
-        ("database_url", "sqlite:///loupe.db", "only PostgreSQL"),
+        ("database_url", "sqlite:///loupe.db", "Only PostgreSQL"),
         ("port", 70000, "less than or equal to 65535"),
         ("scene_body_limit", 0, "greater than 0"),
         ("device", "tpu", "'auto', 'cpu' or 'cuda'"),

@@ -47,7 +47,7 @@ def test_a_domain_error_is_a_problem_with_its_values() -> None:
         "instance": "/",
         "request_id": "r1",
         "type": "/problems/conflict",
-        "title": "This contradicts what is already recorded",
+        "title": "The request contradicts what is stored",
         "status": 409,
         "detail": "There is one already.",
         "name": "x",
