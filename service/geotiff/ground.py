@@ -10,15 +10,15 @@ from pyproj import Geod, Transformer
 
 WGS84 = Geod(ellps="WGS84")
 
-Floats = NDArray[np.float64]
+FloatArray = NDArray[np.float64]
 
 
-def to_wgs84(crs: str, points: Floats) -> Floats:
+def to_wgs84(crs: str, points: FloatArray) -> FloatArray:
     """Convert points (..., 2) of `crs` ("EPSG:n", x then y) to longitude, latitude; infinite if undefined."""
     return transform_points(crs, "EPSG:4326", points)
 
 
-def transform_points(source: str, target: str, points: Floats) -> Floats:
+def transform_points(source: str, target: str, points: FloatArray) -> FloatArray:
     """Convert points (..., 2) from one CRS to another, both x (east) first; infinite if undefined."""
     x, y = _transformer(source, target).transform(points[..., 0], points[..., 1])
     return np.stack([np.asarray(x), np.asarray(y)], axis=-1)
@@ -38,7 +38,7 @@ def pixel_steps_m(transform: Affine, crs: str, width: int, height: int) -> tuple
     return float(lengths[0]), float(lengths[1]), float(angle)
 
 
-def offset_m(start: Floats, end: Floats) -> tuple[float, float]:
+def offset_m(start: FloatArray, end: FloatArray) -> tuple[float, float]:
     """Return the metres east and north from one (longitude, latitude) to another, along the geodesic."""
     azimuth, _, length = WGS84.inv(*start, *end)
     return length * math.sin(math.radians(azimuth)), length * math.cos(math.radians(azimuth))

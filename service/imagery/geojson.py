@@ -7,7 +7,7 @@ import numpy as np
 import shapely
 from shapely.affinity import translate
 
-from service.geotiff.ground import Floats
+from service.geotiff.ground import FloatArray
 
 DECIMALS = 8
 """Decimals of a degree in documents: about a millimetre."""
@@ -18,14 +18,14 @@ POLE = 90 - 1e-9
 Geometry = dict[str, Any]
 
 
-def unwrap(rings: Floats) -> Floats:
+def unwrap(rings: FloatArray) -> FloatArray:
     """Let longitudes of rings (..., P, 2) continue beyond 180 degrees without a jump at the antimeridian."""
     rings = rings.copy()
     rings[..., 0] = np.unwrap(rings[..., 0], period=360, axis=-1)
     return rings
 
 
-def geometry(rings: Sequence[Floats]) -> Geometry:
+def geometry(rings: Sequence[FloatArray]) -> Geometry:
     """Write rings, the outer one first, as a Polygon, or a MultiPolygon across the antimeridian.
 
     RFC 7946, sections 3.1.6 and 3.1.9: outer rings run counter-clockwise and holes clockwise, whatever
@@ -71,7 +71,7 @@ def _polygons(one: Geometry) -> list[Any]:
     return [polygons] if one["type"] == "Polygon" else polygons
 
 
-def _spread(ring: Floats) -> Floats:
+def _spread(ring: FloatArray) -> FloatArray:
     """Replace a corner at a pole by two: on the meridian that leads to it and on the one that leads away."""
     open_ring, points = ring[:-1], []
     for at, point in enumerate(open_ring):
@@ -83,7 +83,7 @@ def _spread(ring: Floats) -> Floats:
     return np.array([*points, points[0]])
 
 
-def _closed(ring: Floats) -> Floats:
+def _closed(ring: FloatArray) -> FloatArray:
     """Close a ring; lead one that runs around a pole along both sides of the antimeridian to enclose it."""
     if abs(ring[-1, 0] - ring[0, 0]) < 180:
         return np.concatenate([ring[:-1], ring[:1]])  # unwrapping left a rounding error in the closing point
@@ -91,7 +91,7 @@ def _closed(ring: Floats) -> Floats:
     return np.concatenate([ring, [(ring[-1, 0], pole), (ring[0, 0], pole)], ring[:1]])
 
 
-def _beside(hole: Floats, outer: Floats) -> Floats:
+def _beside(hole: FloatArray, outer: FloatArray) -> FloatArray:
     """Shift a hole by whole turns around the Earth to lie beside its outer ring."""
     turns = np.round((outer[:, 0].mean() - hole[:, 0].mean()) / 360)
     return np.asarray(hole + np.array([360 * turns, 0]))

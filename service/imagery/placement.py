@@ -11,7 +11,7 @@ from rasterio.warp import reproject
 
 from models.grid import GRID
 from service.errors import ConflictError, InvalidInputError
-from service.geotiff.ground import Floats, offset_m, pixel_steps_m, to_wgs84, transform_points
+from service.geotiff.ground import FloatArray, offset_m, pixel_steps_m, to_wgs84, transform_points
 from service.imagery.radiometry import Imagery
 from service.imagery.tile_grid import TileGrid
 
@@ -78,14 +78,14 @@ def _check_coarseness(imagery: Imagery, target: Affine, crs: str, size: int) -> 
     return ratio
 
 
-def _edges(corners: Floats) -> Floats:
+def _edges(corners: FloatArray) -> FloatArray:
     """Return points (N, 2) along the closed ring (5, 2), because straight edges bend in another CRS."""
     along = np.linspace(0, 1, _EDGE_POINTS)[:, None]
     sides = [start + (end - start) * along for start, end in pairwise(corners)]
     return np.concatenate(sides)
 
 
-def _cut_around(imagery: Imagery, crs: str, edges: Floats) -> tuple[NDArray[Any], Affine]:
+def _cut_around(imagery: Imagery, crs: str, edges: FloatArray) -> tuple[NDArray[Any], Affine]:
     """Cut the surroundings of the patch: float32 (4, h, w) of colours and validity, and their transform.
 
     The cut is empty (h or w is 0) when the patch lies outside the image.
@@ -101,7 +101,7 @@ def _cut_around(imagery: Imagery, crs: str, edges: Floats) -> tuple[NDArray[Any]
     return layers, imagery.transform @ Affine.translation(left, top)
 
 
-def _span(positions: Floats, length: int) -> tuple[int, int]:
+def _span(positions: FloatArray, length: int) -> tuple[int, int]:
     if not np.isfinite(positions).all():
         return 0, 0
     first, last = np.floor(positions.min()) - _MARGIN, np.ceil(positions.max()) + _MARGIN
@@ -134,7 +134,7 @@ def _resample(
     return np.rint(colours).clip(0, 255).astype(np.uint8), cover
 
 
-def _misplaced(imagery: Imagery, crs: str, corners: Floats, share: float) -> PatchMisplacedError:
+def _misplaced(imagery: Imagery, crs: str, corners: FloatArray, share: float) -> PatchMisplacedError:
     height, width = imagery.valid.shape
     delivered = to_wgs84(imagery.crs, np.array(imagery.transform @ (width / 2, height / 2)))
     wanted = to_wgs84(crs, corners[:4].mean(axis=0))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
 from models.grid import GRID, PATCHES
-from service.geotiff.ground import Floats, to_wgs84
+from service.geotiff.ground import FloatArray, to_wgs84
 from service.imagery.geojson import geometry, unwrap
 
 _EDGE_POINTS = 16  # points along each side of the footprint
@@ -39,14 +39,14 @@ class TileGrid:
         """Number of tiles."""
         return self.columns * self.rows
 
-    def patch_corners(self, tiles: Indices, patches: Indices) -> Floats:
+    def patch_corners(self, tiles: Indices, patches: Indices) -> FloatArray:
         """Return closed rings (N, 5, 2) of N patches in the grid's CRS, in which their edges are straight."""
         tiles, patches = self._checked(tiles, patches)
         column = tiles % self.columns * GRID + patches // GRID
         row = tiles // self.columns * GRID + patches % GRID
         return self._rings(column, row, self.tile_px / GRID)
 
-    def patch_rings_wgs84(self, tiles: Indices, patches: Indices) -> Floats:
+    def patch_rings_wgs84(self, tiles: Indices, patches: Indices) -> FloatArray:
         """Return closed rings (N, 5, 2) of N patches, longitude and latitude, counter-clockwise.
 
         Longitudes continue beyond 180 degrees if a ring crosses the antimeridian; a ring around a pole ends
@@ -54,13 +54,13 @@ class TileGrid:
         """
         return _counter_clockwise(to_wgs84(self.crs, self.patch_corners(tiles, patches)))
 
-    def tile_rings_wgs84(self, tiles: Indices) -> Floats:
+    def tile_rings_wgs84(self, tiles: Indices) -> FloatArray:
         """Return closed rings (N, 5, 2) of N tiles, like patch_rings_wgs84."""
         tiles, _ = self._checked(tiles, np.zeros_like(tiles))
         rings = self._rings(tiles % self.columns, tiles // self.columns, self.tile_px)
         return _counter_clockwise(to_wgs84(self.crs, rings))
 
-    def patch_areas_m2(self) -> Floats:
+    def patch_areas_m2(self) -> FloatArray:
         """Return the area (T, 16) of every patch on the WGS 84 ellipsoid, in square metres.
 
         The corners are projected with Lambert's azimuthal equal-area projection centred on the scene
@@ -107,11 +107,11 @@ class TileGrid:
             raise ValueError(f"tiles are 0..{self.tile_count - 1}, patches 0..{PATCHES - 1}")
         return tiles, patches
 
-    def _rings(self, column: Indices, row: Indices, step: float) -> Floats:
+    def _rings(self, column: Indices, row: Indices, step: float) -> FloatArray:
         start = np.stack([column, row], axis=-1).astype(np.float64)
         return _apply(self.transform, (start[:, None] + _RING) * step)
 
-    def _areas(self, split: int) -> Floats:
+    def _areas(self, split: int) -> FloatArray:
         """Return areas (rows * split, columns * split) of the cells of each tile cut split x split."""
         column = np.arange(self.columns * split + 1) * (self.tile_px / split)
         row = np.arange(self.rows * split + 1) * (self.tile_px / split)
@@ -121,7 +121,7 @@ class TileGrid:
         # Shoelace of a quadrangle: half the cross product of its diagonals.
         across = x[1:, 1:] - x[:-1, :-1], y[1:, 1:] - y[:-1, :-1]
         back = x[1:, :-1] - x[:-1, 1:], y[1:, :-1] - y[:-1, 1:]
-        area: Floats = np.abs(across[0] * back[1] - across[1] * back[0]) / 2
+        area: FloatArray = np.abs(across[0] * back[1] - across[1] * back[0]) / 2
         return area
 
 
@@ -133,13 +133,13 @@ def quadrangle_area_m2(transform: Affine, crs: str, width: float, height: float)
     return float(pieces._areas(1).sum())
 
 
-def _apply(transform: Affine, points: NDArray[Any]) -> Floats:
+def _apply(transform: Affine, points: NDArray[Any]) -> FloatArray:
     """Apply an affine transform to points (..., 2)."""
     linear = np.array([[transform.a, transform.d], [transform.b, transform.e]])
     return np.asarray(points @ linear + (transform.c, transform.f), np.float64)
 
 
-def _equal_area(crs: str, points: Floats, centre: Floats) -> Floats:
+def _equal_area(crs: str, points: FloatArray, centre: FloatArray) -> FloatArray:
     lon, lat = to_wgs84(crs, centre)
     plane = CRS.from_dict({"proj": "laea", "lon_0": lon, "lat_0": lat, "datum": "WGS84", "units": "m"})
     degrees = to_wgs84(crs, points)
@@ -147,7 +147,7 @@ def _equal_area(crs: str, points: Floats, centre: Floats) -> Floats:
     return np.stack(to_plane.transform(degrees[..., 0], degrees[..., 1]), axis=-1)
 
 
-def _counter_clockwise(rings: Floats) -> Floats:
+def _counter_clockwise(rings: FloatArray) -> FloatArray:
     """Unwrap the longitudes of rings (N, 5, 2) and reverse the rings that run clockwise."""
     rings = unwrap(rings)
     x, y = rings[..., 0] - rings[:, :1, 0], rings[..., 1] - rings[:, :1, 1]

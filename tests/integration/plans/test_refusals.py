@@ -50,8 +50,8 @@ def test_refused_plan_is_a_problem_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("validity", "words"),
     [
-        ({"valid_from": "2999-01-01"}, "applies from 2999-01-01"),
-        ({"valid_to": "2001-12-31"}, "applies until 2001-12-31"),
+        ({"valid_from": "2999-01-01"}, "is valid from 2999-01-01"),
+        ({"valid_to": "2001-12-31"}, "is valid until 2001-12-31"),
         ({"valid_from": "2001-01-01", "valid_to": "2999-12-31"}, None),
     ],
     ids=["too early", "too late", "today"],
