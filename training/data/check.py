@@ -106,7 +106,7 @@ def _sizes(files: list[Path], wrong: list[str]) -> dict[Path, tuple[int, int]]:
     sizes = {}
     for file in tqdm(files, desc="reading", unit="file", mininterval=1.0, leave=False):
         try:
-            sizes[file] = open_picture(file).size  # decodes in full: a header alone hides a cut-off file
+            sizes[file] = open_picture(file).size  # decodes in full: a cut-off file has a valid header
         except DataError as error:
             wrong.append(str(error))
     return sizes

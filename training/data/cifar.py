@@ -60,7 +60,7 @@ def read_cifar(folder: Path, kind: type[CIFAR10], *, train: bool, hr_size: int, 
         resized = torch.nn.functional.interpolate(
             pixels.float(), (hr_size, hr_size), mode="bilinear", antialias=True
         )
-        hr = resized.round().clamp(0, 255).to(torch.uint8)  # a cast alone would truncate and wrap
+        hr = resized.round().clamp(0, 255).to(torch.uint8)  # a plain cast truncates and wraps
     return Images(
         hr=hr,
         # From the original pixels, not from a resized HR: the LR sensor does not see through the HR one.

@@ -32,7 +32,7 @@ def open_picture(file: Path) -> Image.Image:
         raise DataError(f"{file} is empty.")
     try:
         with Image.open(BytesIO(content)) as image:
-            return image.convert("RGB")  # decodes now: Image.open alone reads the header
+            return image.convert("RGB")  # decodes now: Image.open only reads the header
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{file} is not a readable image: {error}.") from error
 

@@ -54,10 +54,10 @@ def _compared(
     `lr` holds the accuracies of LR-CNN, SRGAN, KD, PCN and HR-CNN. `columns` holds those of Pt, Ft-1 and
     Ft-2 by method, and `sizes` the S of these stages.
     """
-    alone = zip(("lr_cnn", "srgan", "kd", "pcn", "hr_cnn"), lr, strict=True)
+    unstaged = zip(("lr_cnn", "srgan", "kd", "pcn", "hr_cnn"), lr, strict=True)
     # Methods without stages buy nothing, except HR-CNN, which buys all 16 patches.
     cells: dict[str, Cells] = {
-        name: {"": (value, 16.0 if name == "hr_cnn" else 0.0)} for name, value in alone
+        name: {"": (value, 16.0 if name == "hr_cnn" else 0.0)} for name, value in unstaged
     }
     for method, values in columns.items():
         # The baselines share one S per stage, near that of PatchDrop.

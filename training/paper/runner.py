@@ -101,13 +101,12 @@ def run_table(number: str, run: Run, splits: Splits, recipe: Recipe, only: Itera
             continue
         if missing := [stage for stage in NEEDS.get(name, ()) if getattr(recipe, stage) is None]:
             tables = "], [".join(missing)
-            tqdm.write(f"{name} was not run: the recipe {recipe.name!r} has no tables [{tables}].")
+            tqdm.write(f"{name} was not run: the recipe {recipe.name!r} lacks [{tables}].")
             continue
         # Every process measures, because it must take part in training; one writes.
         measured = list(measure(networks))
         if processes.rank() == 0:
             for row in measured:  # saved after the last stage, so a method is never half done
                 save_row(folder, row)
-                tqdm.write(
-                    f"{row.method} {row.stage}: {100 * row.accuracy:.1f} % at S = {row.mean_patches:.2f}."
-                )
+                measured_as = f"{name} {row.stage}".strip()
+                tqdm.write(f"{measured_as}: {100 * row.accuracy:.1f} % at S = {row.mean_patches:.2f}.")

@@ -140,7 +140,7 @@ def train_policies(
 
 def new_value_policy(run: Run, stage: str, recipe: Recipe, lr: nn.Module) -> PolicyNetwork:
     """Initialise the policy's backbone from the LR classifier."""
-    # What the LR classifier is unsure about is what makes a tile worth buying.
+    # A tile is worth buying where the LR classifier is uncertain, so its features are a good start.
     seed_start(run.seed, stage)
     policy = PolicyNetwork(PolicyConfig(backbone=recipe.policy_backbone, input_size=recipe.policy_input))
     copy_matching(lr, policy.backbone)
