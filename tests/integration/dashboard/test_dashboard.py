@@ -221,7 +221,7 @@ def test_preview_holds_no_connection_while_drawing(
         seen.append(waiting_connections(database))
         return b"a picture"
 
-    monkeypatch.setattr(routes, "preview_png", watch)
+    monkeypatch.setattr(routes, "render_preview", watch)
 
     assert browser.get(f"/dashboard/plans/{plan.id}/preview.png").content == b"a picture"
     assert seen == [0]
