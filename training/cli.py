@@ -50,6 +50,7 @@ class SplitName(StrEnum):
 
 DATA_HELP = "Folder of the data set, or a tar of it. For pairs: the CSV, or its folder."
 
+# Declared once: the same option reads the same in every command.
 RecipeArgument = Annotated[str, typer.Argument(help="Name of a shipped recipe, or path to a recipe file.")]
 RecipeOption = Annotated[str, typer.Option(help="Name of a shipped recipe, or path to a recipe file.")]
 DataOption = Annotated[Path, typer.Option(help=DATA_HELP)]
@@ -104,8 +105,10 @@ def evaluate_command(
     Prints the measurement as JSON. The exit status is 1 if the card says something else.
     """
     with _user_errors():
+        # Every file of the folder: load_bundle checks names and digests itself.
         loaded = load_bundle({p.name: p.read_bytes() for p in bundle.iterdir() if p.is_file()})
         manifest = loaded.manifest
+        # A bundle trained with random crops was measured on the middle of larger images.
         read_at = manifest.evaluation.get("crop_from") or manifest.hr_size
         with open_splits(layout, data, read_at, manifest.lr_size, mean=manifest.mean, std=manifest.std) as (
             train,
@@ -113,6 +116,7 @@ def evaluate_command(
         ):
             asked = test if split is SplitName.test else train
             measured = remeasure(loaded, centred(asked, read_at, manifest.hr_size, manifest.lr_size))
+    # Compared as JSON below: the card went through JSON too.
     text = json.dumps(measured, indent=1)
     typer.echo(text)
     if out is not None:
@@ -146,8 +150,10 @@ def table_command(
     with _user_errors():
         if number not in TABLE_ROWS:
             raise ValueError(f"There is no table {number!r}: choose one of {', '.join(TABLE_ROWS)}.")
+        # Seeds have folders of their own, so that several processes can share OUT.
         for one in seed or [0]:
             place = out / f"seed{one}"
+            # Always resumed: a table is measured in many calls.
             with _opened(recipe, data, place, one, device, compiled, resume=True) as parts:
                 run_table(number, *parts, row or ())
         written = report_table(number, load_recipe(recipe), out, _device(device))
@@ -191,6 +197,7 @@ def figures_command(
     """
     with _user_errors():
         chosen = (seed or [0])[0]
+        # The folder of `table` for this seed, so that networks and rows are shared.
         place = out / f"seed{chosen}"
         with _opened(recipe, data, place, chosen, device, compiled, resume=True) as parts:
             written = report_figures(*parts, out, sweeps=sweeps)
@@ -209,6 +216,7 @@ def check_command(
     with _user_errors():
         findings = check(data, layout)
     typer.echo(describe(findings))
+    # The status lets a script stop before it trains.
     raise typer.Exit(1 if findings.wrong else 0)
 
 
@@ -227,6 +235,7 @@ def _opened(
     chosen = load_recipe(recipe)
     if seed is not None:
         chosen = replace(chosen, seed=seed)
+    # Under torchrun each process gets a device of its own.
     with processes.joined(_device(device)) as place:
         run = Run(
             out=out,
@@ -245,6 +254,7 @@ def _user_errors() -> Iterator[None]:
     """Show errors that the user can mend as one sentence instead of a traceback."""
     try:
         yield
+    # DataError is a ValueError. Anything else is a fault of ours and keeps its traceback.
     except (OSError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -74,6 +74,7 @@ def train_classifier(
         loss = F.cross_entropy(logits, batch.labels, label_smoothing=config.label_smoothing)
         if teacher is not None:
             agreement = softened_divergence(logits, _teacher_logits(teacher, batch), TEMPERATURE)
+            # Hinton's two terms: hard labels, and the teacher's softened probabilities.
             loss = (1 - TEACHER_SHARE) * loss + TEACHER_SHARE * agreement
         right = (logits.argmax(1) == batch.labels).float().mean()
         return loss, {"loss": loss, "train_accuracy": right}
@@ -85,6 +86,7 @@ def train_classifier(
 def train_hr_cnn(run: Run, data: TrainingImages, recipe: Recipe) -> nn.Module:
     """Train HR-CNN on whole sharp tiles; returns it frozen."""
     classes = len(data.images.classes)
+    # The stage names the seed: Table 4's networks start from these very weights.
     network = new_network(run, "hr", recipe.hr_backbone, classes, pretrained=recipe.pretrained)
     return train_classifier(run, "hr", network, full_view, data, recipe.hr)
 
@@ -115,6 +117,7 @@ def new_lr_network(run: Run, stage: str, recipe: Recipe, hr: nn.Module, classes:
 
 def _teacher_logits(teacher: nn.Module, batch: Batch) -> Tensor:
     with torch.no_grad(), inference_precision(batch.hr.device):
+        # The teacher sees every patch sharp, whatever the view shows the student.
         logits: Tensor = teacher(batch.hr).float()
     return logits
 
@@ -123,6 +126,7 @@ def softened_divergence(student: Tensor, teacher: Tensor, temperature: float) ->
     """Return T^2 KL(teacher || student) of logits (B, N) softened at T, mean over the batch: a scalar."""
     # Its gradient is that of the cross-entropy between the two, but it is 0 where they agree.
     divergence = F.kl_div(
+        # Log-probabilities (B, N) of both; the sum over classes is divided by B.
         F.log_softmax(student / temperature, 1),
         F.log_softmax(teacher / temperature, 1),
         log_target=True,

@@ -48,6 +48,7 @@ def couple(hr: nn.Module, lr: nn.Module, share: float = SHARED) -> None:
     for sharp, coarse in pairs:
         if sharp.weight.shape != coarse.weight.shape:
             raise ValueError("Only networks of the same shape can be coupled.")
+        # (out, in, k, k): filters are counted along the output channels.
         shared = math.floor(share * coarse.out_channels)
         parametrize.register_parametrization(coarse, "weight", SharedFilters(sharp, shared))
 
@@ -82,6 +83,7 @@ def train_coupling(
         return loss, {"loss": loss, "train_accuracy": right}
 
     train_stage(run, "pcn", {"hr": sharp, "network": coarse}, data, config, step)
+    # A plain network again: checkpoints and measuring need no HR network.
     decouple(coarse)
     return frozen(coarse)
 

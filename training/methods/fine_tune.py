@@ -69,11 +69,13 @@ def train_jointly(
         splits.to_learn,
         config,
         step,
+        # Before each validation, so that the score is of the classifier as it would be served.
         after_epoch=lambda: retake_batch_norm(classifier, policy, splits.images, splits.learnt),
         validate=lambda: greedy_reward(
             policy, classifier, splits.images, splits.validation, config.sigma, hr_only=one_stream
         ),
     )
+    # Frozen again: the next stage decides for itself what learns.
     classifier.hr.requires_grad_(False)
     warn_of_collapse(run, stage, policy, splits.images, splits.validation)
 
@@ -106,6 +108,7 @@ def retake_batch_norm(
     norms = [module for module in classifier.hr.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
+        # Else the first batches would be averaged with the statistics of training.
         norm.reset_running_stats()
         norm.momentum = None  # cumulative average
     classifier.hr.train()
@@ -135,6 +138,7 @@ def train_masked(
 
     def step(batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.no_grad():
+            # (B, 16) under no_grad: the choice is given, only the HR stream learns.
             selected = choose(batch.lr).to(batch.lr.device)
             coarse = None if one_stream else classifier.coarse(batch.lr)
         loss = classifier_loss(classifier, batch, selected, coarse)

@@ -63,6 +63,7 @@ def train_patchdrop(
 
     `prefix` keeps the checkpoints of several such trainings in one run apart.
     """
+    # The policy is new in Pt only; Ft-1 and Ft-2 continue with it.
     policy = new_policy(run, f"{prefix}pt", recipe.policy_backbone, recipe.policy_input)
     for stage in stages:
         # Copies: what was yielded for the stage before is measured too and must stay as it is.
@@ -81,9 +82,11 @@ def served(stage: str, classifier: Classifier) -> TilePredictor:
     """Return how a stage's classifier answers: Pt and Ft-1 by the HR stream alone, Ft-2 by both."""
 
     def hr_alone(hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:
+        # Without eq. 7: the LR stream is disconnected in these stages.
         return torch.softmax(classifier.hr_logits(hr, lr, selected).float(), dim=1)
 
     def both(hr: Tensor, lr: Tensor, selected: Tensor) -> Tensor:
+        # None: the LR stream is asked here, as nobody has asked it before.
         return classifier.mixture(hr, lr, selected, None)
 
     return both if stage == "ft2" else hr_alone

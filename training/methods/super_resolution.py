@@ -48,6 +48,7 @@ class SuperResolver(nn.Module):
         self.hr_size = hr_size
         self.stem = nn.Sequential(nn.Conv2d(3, channels, 3, 1, 1), nn.PReLU(channels))
         self.blocks = nn.Sequential(*(_Residual(channels) for _ in range(blocks)))
+        # Nearest power of two; the rest of the way is bilinear.
         doublings = max(0, round(math.log2(hr_size / lr_size)))
         self.doublings = nn.Sequential(*(_doubling(channels) for _ in range(doublings)))
         self.to_pixels = nn.Conv2d(channels, 3, 3, 1, 1)
@@ -58,6 +59,7 @@ class SuperResolver(nn.Module):
     def forward(self, lr: Tensor) -> Tensor:
         """Return normalised HR of normalised LR."""
         features = self.stem(lr)  # (B, C, h, h)
+        # The generator learns what bilinear upsampling lacks: fine detail, small against the whole.
         detail = self.to_pixels(self.doublings(features + self.blocks(features)))
         return upsample(detail, self.hr_size) + upsample(lr, self.hr_size)
 
@@ -116,6 +118,7 @@ def train_super_resolution(
         # images at once has nothing to teach.
         if batch.progress < CONTENT_ONLY:
             return content, {"loss": content}
+        # Eq. 3 of their paper: content, features before the last layer (B, F), and fooling the discriminator.
         generating = PERCEPTUAL * F.mse_loss(features(classifier, made), features(classifier, batch.hr))
         # Its own weights are held: the generator's loss would make it worse at telling.
         with weights_held(discriminator):
@@ -142,6 +145,7 @@ def train_super_resolved(
         made: Tensor = generator(batch.lr).float()
         return made
 
+    # From HR-CNN, as LR-CNN does by the paper: both rows then differ by their input.
     network = copy.deepcopy(classifier).requires_grad_(True)
     return train_classifier(run, "srgan_cnn", network, view, data, config)
 

@@ -100,6 +100,7 @@ def training_batches(
             lr=dihedral(lr, symmetry).contiguous(memory_format=torch.channels_last),
             labels=source.labels[chosen].to(device, non_blocking=True),
             chosen=chosen,
+            # Progress before the step: the learning rate and alpha are functions of it.
             progress=starts_at + (ends_at - starts_at) * number / len(order),
             symmetry=symmetry,
         )
@@ -116,11 +117,13 @@ def random_symmetry(augmentation: Augmentation) -> int:
 
 def random_crop(images: Tensor, size: int, pad: int) -> Tensor:
     """Cut a random window out of each image, after reflecting `pad` pixels outwards: (B, C, size, size)."""
+    # Reflected, as zeros would show the network where the border is.
     padded = F.pad(images, (pad, pad, pad, pad), mode="reflect") if pad else images
     count, _, height, width = padded.shape
     top, left = (torch.randint(side - size + 1, (count, 1)) for side in (height, width))  # (B, 1) each
     span = torch.arange(size)
     spans = (start + span for start in (top, left))  # (B, size)
+    # Drawn on the CPU: a run on a GPU crops the same windows.
     rows, columns = (span.to(images.device, non_blocking=True) for span in spans)
     which = torch.arange(count, device=images.device)
     # Indexing with the channel axis in the middle puts it last: (B, size, size, C).

@@ -21,6 +21,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     if processes.rank() > 0:
         return
+    # In the same folder: a rename is atomic within one file system only.
     temporary = path.with_name(path.name + ".partial")
     with temporary.open("wb") as file:
         file.write(content)
@@ -32,6 +33,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Save tensors by name with JSON-serialisable facts, atomically."""
+    # safetensors takes contiguous tensors only; channels_last weights are not.
     kept = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     write_atomically(path, save(kept, {"facts": json.dumps(facts, sort_keys=True)}))
 
@@ -70,10 +72,12 @@ def load_training(
     for name, network in networks.items():
         prefix = f"{name}/"
         state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+        # Strict: half of another network's weights would train without an error.
         network.load_state_dict(state, strict=True)
     moments: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith("optimiser/"):
+            # Back from "optimiser/<number>/<moment>" to what torch wants: {number: {moment: tensor}}.
             _, number, moment = key.split("/")
             moments.setdefault(int(number), {})[moment] = value
     # The groups stay as they were built: their settings come from the recipe, not from the file.

@@ -32,6 +32,7 @@ def policy_logits(
     `coarse` is needed if the policy weighs the LR stream's uncertainty.
     """
     answers = []
+    # LR tiles are small: INFERENCE_BATCH of them fit every device.
     for part in torch.split(indices, INFERENCE_BATCH):
         _, lr, _ = batch_of(images, part, policy.shift.device)
         # The LR stream costs a pass of its own: it is asked only where the policy weighs its uncertainty.
@@ -46,6 +47,7 @@ def inference_batches(images: ImageSource, indices: Tensor, device: torch.device
     if device.type == "cpu" and len(indices):
         side = images.pixels(indices[:1])[0].shape[-1]
         size = min(size, max(1, CPU_PIXELS // side**2))
+    # Near-equal batches need no more memory than the first, and none is nearly empty.
     return torch.tensor_split(torch.arange(len(indices)), max(1, math.ceil(len(indices) / size)))
 
 
@@ -61,6 +63,7 @@ def predict(
     answers = []
     for rows in inference_batches(images, indices, device):
         hr, lr, _ = batch_of(images, indices[rows], device)
+        # On the CPU: the answers of a whole split need not fit the device.
         answers.append(predictor(hr, lr, selected[rows].to(device)).float().cpu())
     return torch.cat(answers)
 
@@ -84,6 +87,7 @@ def paired_bootstrap(first: Tensor, second: Tensor) -> dict[str, float]:
     """
     # A fixed seed: measuring a bundle again must give the very numbers of its card.
     generator = torch.Generator().manual_seed(0)
+    # Paired: both methods are resampled on the same images, so that what is hard for both cancels out.
     difference = (first - second).double()
     # Resamples are drawn in blocks: for 10,000 images all at once would take a gigabyte.
     block = max(1, 10_000_000 // len(difference))
@@ -100,6 +104,7 @@ def paired_bootstrap(first: Tensor, second: Tensor) -> dict[str, float]:
 
 def verdict(gain: Mapping[str, float]) -> str:
     """Return the verb for a paired bootstrap of first against second: its interval must leave out zero."""
+    # An interval that holds zero is compatible with no difference.
     if gain["low"] > 0:
         return "beats"
     return "loses to" if gain["high"] < 0 else "cannot be told apart from"

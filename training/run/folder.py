@@ -44,6 +44,7 @@ def claimed(run: Run, recipe: Recipe) -> Iterator[None]:
     """
     with ExitStack() as held:
         if processes.rank() == 0:
+            # One process holds the lock for all: they share the folder.
             run.out.mkdir(parents=True, exist_ok=True)
             try:
                 # The kernel frees the lock of a killed process, so a crash never blocks a later resume.
@@ -61,6 +62,7 @@ def _mark(run: Run, recipe: Recipe) -> None:
 
     A recipe that has gained stages since is still the same, and so is one that has lost fields.
     """
+    # The checkpoints hold no settings: without the mark another recipe could continue from them.
     mark = run.out / "run.json"
     facts = {"seed": run.seed, **recipe.settings}
     if mark.exists():
@@ -76,5 +78,6 @@ def _mark(run: Run, recipe: Recipe) -> None:
     # No process may write the mark before every process has compared it.
     processes.wait()
     if processes.rank() == 0:
+        # Written again on resuming, so that it holds the settings of the latest code.
         write_atomically(mark, json.dumps(facts, indent=1).encode())
     processes.wait()

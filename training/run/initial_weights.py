@@ -22,6 +22,7 @@ def new_network(run: Run, stage: str, backbone: str, outputs: int, *, pretrained
     or if they are not installed.
     """
     seed_start(run.seed, stage)
+    # The random draws of build_backbone follow the seed set just before: nothing may draw in between.
     network = build_backbone(backbone, outputs).to(memory_format=torch.channels_last)
     if pretrained:
         if backbone != _BACKBONE:
@@ -39,6 +40,7 @@ def copy_matching(source: nn.Module, target: nn.Module) -> None:
     wanted = target.state_dict()
     # A head of another size keeps its random weights.
     same = {key: value for key, value in state.items() if key in wanted and wanted[key].shape == value.shape}
+    # Not strict: the layers left out of `same` keep what they have.
     target.load_state_dict(same, strict=False)
 
 

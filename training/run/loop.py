@@ -94,6 +94,7 @@ class _Training:
         # After the move: the optimiser must hold the parameters that live on the device.
         self.optimiser = build_optimiser(networks.values(), config)
         self.parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        # Whole networks, with buffers: `finish` loads their state as it is.
         self.average = copy.deepcopy(networks) if config.ema else {}
         self.best = copy.deepcopy(networks) if config.patience else {}
         self.best_score, self.best_epoch = -math.inf, -1
@@ -110,6 +111,7 @@ class _Training:
         """Yield the epochs still to run, under a progress bar over their steps."""
         start = 0
         if self.run.resume and self.path.exists():
+            # The optimiser is built already: its moments belong to parameters on the device.
             facts = load_training(self.path, self._saved, self.optimiser)
             start = int(facts["epoch"]) + 1
             self.best_score, self.best_epoch = facts["best_score"], facts["best_epoch"]
@@ -134,11 +136,13 @@ class _Training:
         """Train on every batch once and return the means of the metrics."""
         shuffle = seed_epoch(self.run.seed, self.stage, epoch)
         whole = shuffled(self.data.indices, self.config.batch, shuffle)
+        # (B,) indices each, the same in all processes; a process takes its share of every batch.
         mine = [processes.share(chosen) for chosen in whole]
         sums: dict[str, Tensor] = {}
         for name, network in self.networks.items():
             # Set in each epoch: validation and precise batch norm leave networks in evaluation mode.
             network.train(name in self.train_mode)
+        # Progress counts steps of the whole stage, so that a resumed run continues the schedule.
         between = (epoch / self.config.epochs, (epoch + 1) / self.config.epochs)
         stream = training_batches(self.data, mine, self.run.device, *between)
         for batch, full in zip(stream, whole, strict=True):
@@ -149,6 +153,7 @@ class _Training:
                 number = torch.as_tensor(value, dtype=torch.float32).detach()
                 sums[name] = sums.get(name, torch.zeros((), device=number.device)) + number
             self.bar.update()
+        # After the epoch, not in each step: nothing reads running statistics while training.
         processes.average_buffers([*self.networks.values(), *self.average.values()])
         return processes.average({name: float(total) / len(whole) for name, total in sums.items()})
 
@@ -170,6 +175,7 @@ class _Training:
 
     def close_epoch(self, epoch: int, score: float | None) -> None:
         """Remember the weights of the best epoch, and save the stage."""
+        # Strictly better: among equals the earlier epoch is kept.
         if score is not None and score > self.best_score:
             self.best_score, self.best_epoch = score, epoch
             for name, network in self.best.items():
@@ -215,6 +221,7 @@ def build_optimiser(networks: Collection[nn.Module], config: Stage) -> torch.opt
 @torch.no_grad()
 def _move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Move the average of the weights one step towards the network."""
+    # average = decay average + (1 - decay) network
     get_ema_multi_avg_fn(decay)(  # type: ignore[no-untyped-call]
         list(average.parameters()), list(network.parameters()), 1
     )

@@ -30,6 +30,7 @@ def world_size() -> int:
 @contextmanager
 def joined(device: torch.device) -> Iterator[torch.device]:
     """Join the group that torchrun set up, if it did; yields the device of this process."""
+    # torchrun sets it; without torchrun there is one process and nothing to join.
     if "LOCAL_RANK" not in os.environ:
         yield device
         return
@@ -46,6 +47,7 @@ def joined(device: torch.device) -> Iterator[torch.device]:
 
 def share(chosen: Tensor) -> Tensor:
     """Return this process's part of a batch of indices (B,)."""
+    # Contiguous parts in the order of the ranks: together they are the batch.
     return chosen.tensor_split(world_size())[rank()]
 
 
@@ -82,6 +84,7 @@ def average(values: dict[str, float]) -> dict[str, float]:
     means = torch.tensor([values[name] for name in names], dtype=torch.float64)
     if dist.get_backend() == "nccl":
         means = means.cuda()
+    # Every process sums the same names: a metric that one lacks would hang all of them here.
     dist.all_reduce(means)
     return dict(zip(names, (means / world_size()).tolist(), strict=True))
 

@@ -15,6 +15,7 @@ from training.run.machine import computes_bf16
 @cache
 def git_revision() -> str:
     """Return the commit of this checkout when first asked, or "unknown" outside one."""
+    # An installed package may have neither git nor a checkout: training works there too.
     git = shutil.which("git")
     if git is None:
         return "unknown"

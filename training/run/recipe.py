@@ -27,6 +27,7 @@ SHIPPED_BY: dict[Mode, tuple[str, ...]] = {"product": ("filled", "values"), "pap
 class Stage:
     """Settings of one training stage."""
 
+    # The first two have no default: there is no value that suits most stages.
     epochs: int
     learning_rate: float
     """Peak rate, after a linear warm-up and before a half cosine to zero."""
@@ -59,6 +60,7 @@ class Recipe:
     """Policy that `fit` ships: value regression on an LR-filled classifier, or the paper's Ft-2."""
     data: DataLayout
     augmentation: Augmentation
+    # The next two say where random crops come from; both 0 means none.
     crop_from: int = 0
     """Side of the images that random crops of hr_size are taken from; 0 = hr_size plus `pad`."""
     pad: int = 0
@@ -144,6 +146,7 @@ def load_recipe(name: str) -> Recipe:
         document = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{path.name} is not valid TOML: {error}.") from error
+    # A table is a stage, a list a tuple; everything else is taken as TOML typed it.
     for key, value in document.items():
         if isinstance(value, dict):
             document[key] = _build(Stage, value, f"{path.name} [{key}]")
@@ -162,6 +165,7 @@ def recipe_names() -> list[str]:
 
 
 def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
+    # Checked by hand: a dataclass would take a wrong type without a word.
     known = {field.name: field for field in fields(kind)}
     required = {name for name, field in known.items() if field.default is MISSING}
     if unknown := sorted(values.keys() - known.keys()):
@@ -192,6 +196,7 @@ def _description(allowed: Any) -> str:
         return f"one of {', '.join(get_args(allowed))}"
     if get_origin(allowed) is tuple:
         return "a list of numbers"
+    # In TOML's terms: the reader wrote TOML.
     simple = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
     return simple.get(allowed, "a table")
 
@@ -208,6 +213,7 @@ def _contradictions(recipe: Recipe) -> Iterator[str]:
     # One fold is labelled by the product's own classifier: there is nothing more to train.
     if "values" in stages and recipe.folds > 1 and not stages.keys() >= {"fold", "fold_lr"}:
         yield f"{recipe.folds} folds need the tables [fold], [fold_lr]"
+    # Patches are equal squares: models.grid cuts the tile into GRID x GRID.
     if recipe.hr_size % GRID:
         yield f"hr_size = {recipe.hr_size} cannot be cut into {GRID} x {GRID} patches"
     if not 1 <= recipe.policy_views <= SYMMETRIES:

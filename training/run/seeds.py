@@ -13,6 +13,7 @@ def seed_epoch(seed: int, stage: str, epoch: int) -> torch.Generator:
     Each epoch has its own seed, so a resumed run repeats an unbroken one. The shuffle is the same in every
     process, because each takes its share of the same batch; the other draws differ between processes.
     """
+    # By rank, or all processes would draw the same masks for their different images.
     torch.manual_seed(_number(seed, stage, epoch, processes.rank()))
     return torch.Generator().manual_seed(_number(seed, stage, epoch, "shuffle"))
 

@@ -53,6 +53,7 @@ def open_run(recipe: Recipe, data: Path, run: Run) -> Iterator[Splits]:
         claimed(run, recipe),
         open_splits(recipe.data, data, read_at, lr_size, mean=recipe.mean, std=recipe.std) as (train, test),
     ):
+        # Split on the images as read, so that cropping does not change who is held out.
         learnt, validation = split_groups(train, recipe.validation_per_class, run.seed)
         images = centred(train, read_at, size, lr_size).to(run.device)
         crop = None
@@ -64,6 +65,7 @@ def open_run(recipe: Recipe, data: Path, run: Run) -> Iterator[Splits]:
             images=images,
             learnt=learnt,
             validation=validation,
+            # The test split is never cropped at random: it is read as a scene would be.
             test=centred(test, read_at, size, lr_size).to(run.device),
             augmentation=recipe.augmentation,
             crop=crop,
