@@ -25,8 +25,8 @@ from service.orders.tables import NOT_DELIVERED_IN_TIME, Order, OrderStatus, ove
 
 logger = logging.getLogger(__name__)
 
-MOST_AT_ONCE = 500
-"""Orders that one sweep ends; at about 10 ms each, a server that stops waits at most a few seconds."""
+SWEPT_AT_ONCE = 500
+"""Orders that one sweep ends; at about 10 ms each, a server that stops waits for it a few seconds."""
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _OVERDUE = overdue_at(func.clock_timestamp())
 
@@ -63,13 +63,15 @@ def expire_order(database: Database, order_id: UUID, *, wait: bool = True) -> bo
         return order is not None
 
 
-def expire_orders(database: Database, workspace_id: UUID | None = None, *, wait: bool = False) -> int:
+def expire_orders(
+    database: Database, workspace_id: UUID | None = None, *, wait: bool = False, limit: int | None = None
+) -> int:
     """End the orders whose time is up, of one workspace if it is given, and return how many were ended.
 
     An order that cannot be ended is logged and does not keep the others from ending. Any number of
     processes may sweep at once: each order is locked and looked at again before it ends.
     """
-    query = select(Order.id).where(_OVERDUE).order_by(Order.expires_at).limit(MOST_AT_ONCE)
+    query = select(Order.id).where(_OVERDUE).order_by(Order.expires_at).limit(limit)
     if workspace_id is not None:
         query = query.where(Order.workspace_id == workspace_id)
     with database.sessions() as session:
@@ -106,7 +108,7 @@ async def expiring_orders(database: Database, seconds: float) -> AsyncIterator[N
 async def _sweep_until(stop: asyncio.Event, database: Database, seconds: float) -> None:
     while not await _is_set_within(stop, seconds):
         try:
-            await run_in_threadpool(expire_orders, database)
+            await run_in_threadpool(expire_orders, database, limit=SWEPT_AT_ONCE)
         except Exception:  # the database may be away for a while: the next round tries again
             logger.exception("Overdue orders could not be expired; the next attempt is in %g s.", seconds)
 

@@ -231,10 +231,10 @@ def test_server_tries_again_after_a_sweep_that_failed(
 ) -> None:
     failures = [OperationalError("select", {}, Exception("the database is away"))]
 
-    def fail_first(database: Database) -> int:
+    def fail_first(database: Database, *, limit: int) -> int:
         if failures:
             raise failures.pop()
-        return expire_orders(database)
+        return expire_orders(database, limit=limit)
 
     monkeypatch.setattr(expiry, "expire_orders", fail_first)
     with (
@@ -250,10 +250,10 @@ def test_server_that_stops_finishes_its_sweep_and_closes_its_connections(
 ) -> None:
     begun, done = list[bool](), list[int]()
 
-    def slowly(database: Database) -> int:
+    def slowly(database: Database, *, limit: int) -> int:
         begun.append(True)
         time.sleep(0.2)
-        done.append(expire_orders(database))
+        done.append(expire_orders(database, limit=limit))
         return done[-1]
 
     monkeypatch.setattr(expiry, "expire_orders", slowly)
