@@ -1,0 +1,1 @@
+"""Training of bundles, and reproduction of the tables and figures of the paper."""
