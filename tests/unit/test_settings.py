@@ -14,7 +14,7 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOUPE_PORT", "8123")
     monkeypatch.setenv("LOUPE_HOME", "/srv/loupe")
 
-    settings = Settings(_env_file=None)  # type: ignore[call-arg]  # pydantic-settings
+    settings = Settings(_env_file=None)
 
     assert (settings.port, settings.state, settings.blobs) == (
         8123,

@@ -71,6 +71,45 @@ def test_every_error_refers_to_one_problem_component(document: Json) -> None:
     assert inlined == []
 
 
+def test_every_operation_has_a_summary_and_a_description(document: Json) -> None:
+    bare = [
+        name
+        for name, operation in operations(document)
+        if not is_sentence(operation.get("description", "")) or not own_summary(operation)
+    ]
+
+    assert bare == []
+
+
+def own_summary(operation: Json) -> bool:
+    """Whether a person wrote the summary; FastAPI makes one of the function's name."""
+    summary = str(operation["summary"])
+    made = operation["operationId"].replace("_", " ").title()
+    return summary != made and summary[0].isupper() and not summary.endswith(".")
+
+
+def test_every_parameter_is_described(document: Json) -> None:
+    bare = [
+        (name, parameter["name"])
+        for name, operation in operations(document)
+        for parameter in operation.get("parameters", [])
+        if not is_sentence(parameter.get("description", ""))
+    ]
+
+    assert bare == []
+
+
+def test_every_field_is_described(document: Json) -> None:
+    bare = [
+        (name, field)
+        for name, schema in document["components"]["schemas"].items()
+        for field, value in schema.get("properties", {}).items()
+        if not is_sentence(value.get("description", ""))
+    ]
+
+    assert bare == []
+
+
 def test_every_answer_is_described(document: Json) -> None:
     bare = [
         (name, status)

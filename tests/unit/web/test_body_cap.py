@@ -107,7 +107,7 @@ def test_a_route_may_have_a_larger_limit(client: TestClient) -> None:
     ],
 )
 def test_judges_a_body_by_its_headers(client: TestClient, header: str, value: str, status: int) -> None:
-    assert client.post("/", content=b"x", headers={header: value.encode()}).status_code == status
+    assert client.post("/", content=b"x", headers={header.encode(): value.encode()}).status_code == status
 
 
 def test_every_answer_has_an_id_and_safe_headers(client: TestClient) -> None:
