@@ -30,9 +30,10 @@ def record(
     checkout: Annotated[Path, typer.Option(exists=True, help="Root of the version to run.")] = Path(),
     rasters: Annotated[Path, typer.Option(exists=True, help="Folder of GeoTIFFs.")] = Path("rasters"),
 ) -> None:
-    """Keep what one version answers."""
+    """Keep what one version answers; what OUT holds already is not asked again."""
     out.mkdir(parents=True, exist_ok=True)
-    for name, answer in record_server(checkout.resolve(), sorted(rasters.glob("*.tif"))):
+    known = {path.stem for path in out.glob("*.json")}
+    for name, answer in record_server(checkout.resolve(), sorted(rasters.glob("*.tif")), known):
         (out / f"{name}.json").write_text(json.dumps(answer, indent=1))
         typer.echo(name)
 

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,8 +16,8 @@ import httpx
 KEY = "a-key-for-the-comparison"
 ADDRESS = re.compile(r"listens on (http://\S+)")
 START_SECONDS = 300
-OBJECTIVES: dict[str, dict[str, str]] = {
-    "policy": {},
+MOST_TILES = 500
+OTHERS: dict[str, dict[str, str]] = {
     "lambda": {"lambda": "2"},
     "max_cost": {"max_cost": "40.00"},
     "max_patches": {"max_patches": "9"},
@@ -26,43 +26,38 @@ OBJECTIVES: dict[str, dict[str, str]] = {
 VIEWS = ("patches", "shapes", "bill", "curve")
 
 
-def record_server(checkout: Path, rasters: list[Path]) -> Iterator[tuple[str, Any]]:
-    """Yield (name, answer) of the OpenAPI document and of every raster's plans and their views."""
+def record_server(checkout: Path, rasters: list[Path], known: Collection[str]) -> Iterator[tuple[str, Any]]:
+    """Yield (name, answer) of the OpenAPI document and of every raster's plans, without those in `known`."""
     with TemporaryDirectory(prefix="loupe-") as home, running(checkout, Path(home)) as url:
         headers = {"Authorization": f"Bearer {KEY}"}
         with httpx.Client(base_url=url, headers=headers, timeout=300) as client:
             yield "openapi", client.get("/openapi.json").json()
-            prices = [one["name"] for one in _everything(client, "/v1/price-lists")]
+            prices = client.get("/v1/price-lists", params={"limit": 100}).json()["items"]
             for raster in rasters:
-                yield from _plans(client, raster, sorted(set(prices)))
+                for one in prices:
+                    name = f"{raster.stem}-{one['name'].replace('/', '_')}"
+                    if name not in known:
+                        yield name, _answers(client, raster.read_bytes(), one["name"])
 
 
-def _plans(client: httpx.Client, raster: Path, prices: list[str]) -> Iterator[tuple[str, Any]]:
-    """Yield one document for each price list: five objectives, with the views of each plan."""
-    for price_list in prices:
-        answers = {
-            name: _plan(client, raster, options | {"price_list": price_list})
-            for name, options in OBJECTIVES.items()
-        }
-        yield f"{raster.stem}-{price_list.replace(':', '_').replace('/', '_')}", answers
-        if all("status" in answer and answer["status"] >= 400 for answer in answers.values()):
-            return  # the raster itself is refused, whatever the price
+def _answers(client: httpx.Client, scene: bytes, price_list: str) -> dict[str, Any]:
+    """Plan a scene under five objectives and one price list; a refusal under the first is the only answer."""
+    first = _plan(client, scene, {"price_list": price_list})
+    if "plan" not in first:
+        return {"policy": first}
+    if first["plan"]["scene"]["columns"] * first["plan"]["scene"]["rows"] > MOST_TILES:
+        return {"policy": first}  # the others take minutes each where shapes decide the price
+    others = {name: _plan(client, scene, {**one, "price_list": price_list}) for name, one in OTHERS.items()}
+    return {"policy": first, **others}
 
 
-def _plan(client: httpx.Client, raster: Path, options: dict[str, str]) -> Any:
-    made = client.post(
-        "/v1/plans", params=options, content=raster.read_bytes(), headers={"Content-Type": "image/tiff"}
-    )
+def _plan(client: httpx.Client, scene: bytes, options: dict[str, str]) -> Any:
+    made = client.post("/v1/plans", params=options, content=scene, headers={"Content-Type": "image/tiff"})
     document = made.json()
     if made.status_code != 201:
         return document
     views = {view: client.get(f"/v1/plans/{document['id']}/{view}").json() for view in VIEWS}
     return {"plan": document, **views}
-
-
-def _everything(client: httpx.Client, path: str) -> Iterator[Any]:
-    page = client.get(path, params={"limit": 100}).json()
-    yield from page["items"]
 
 
 @contextmanager
