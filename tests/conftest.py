@@ -1,4 +1,4 @@
-"""What every test may rely on."""
+"""Fixtures for every test."""
 
 import os
 from pathlib import Path
@@ -15,12 +15,12 @@ from tests.support.bundles import write_bundle
 
 @pytest.fixture(autouse=True)
 def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A developer's own LOUPE_ variables must not change what a test sees."""
+    """Hide a developer's own LOUPE_ variables from the tests."""
     for name in [name for name in os.environ if name.startswith("LOUPE_")]:
         monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
 def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a tiny bundle: real networks, random weights, the same at every run."""
+    """Write a tiny bundle: real networks with random weights, equal in every run."""
     return write_bundle(tmp_path_factory.mktemp("bundle"))

@@ -16,7 +16,7 @@ from service.app import create_app
 from service.bundles.predictor import Predictor
 from service.database.embedded import embedded_url, stop_embedded
 from service.database.engine import Database, connect
-from service.database.roles import SERVER, let_serve, serve_as
+from service.database.roles import SERVER, serve_as
 from service.ledger.repository import violations
 from service.settings import Settings
 from tests.support.bundles import make_settings
@@ -27,7 +27,7 @@ from tests.support.orders import Planned, make_plan
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
-    """URL of a running PostgreSQL of our own; durability is off here and tested elsewhere."""
+    """Return the URL of a PostgreSQL of our own; durability is off here and tested elsewhere."""
     # Not below pytest's folder: another run closes that to the server's own system user.
     with TemporaryDirectory(prefix="loupe-", ignore_cleanup_errors=True) as folder:
         url = embedded_url(Path(folder))
@@ -38,19 +38,19 @@ def server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template(server: str) -> str:
-    """Name of a database at the newest migration with one workspace and one key, to be copied."""
+    """Return the name of a database at the newest migration, with one workspace and one key, to copy."""
     return make_template(server, "loupe_template")
 
 
 @pytest.fixture(scope="session")
 def shared_database(server: str, template: str) -> SharedDatabase:
-    """The database that the tests of this process use in turn; the server's end is its end too."""
+    """Return the database that the tests of this process use in turn; it ends with the server."""
     return SharedDatabase(server, template)
 
 
 @pytest.fixture
 def database_url(shared_database: SharedDatabase) -> Iterator[str]:
-    """URL of a database as the template left it; after the test its books must be right."""
+    """Return the URL of a database equal to the template; after the test its books must be right."""
     url = shared_database.url()
     try:
         yield url
@@ -69,7 +69,7 @@ def broken_invariants(url: str) -> list[tuple[str, str]]:
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """The test's own database, as its owner: for what a test arranges, looks at and tampers with."""
+    """Connect as the owner of the database: to arrange, inspect and tamper."""
     database = connect(database_url)
     yield database
     database.engine.dispose()
@@ -77,34 +77,33 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def workspace_id(database: Database) -> UUID:
-    """The workspace that KEY opens."""
+    """Return the workspace that KEY opens."""
     with database.sessions() as session:
         return session.scalars(select(Workspace.id)).one()
 
 
 @pytest.fixture
 def serving_url(database_url: str) -> str:
-    """URL of the test's database as the role that serves: it cannot get round the ledger."""
-    let_serve(database_url, SERVER)
+    """Return the URL of the database for the serving role, which cannot bypass the ledger."""
     return serve_as(database_url, SERVER)
 
 
 @pytest.fixture
 def settings(serving_url: str, bundle_folder: Path, tmp_path: Path) -> Settings:
-    """Settings of an app on the test's database, as the role that serves, with the tiny bundle."""
+    """Configure an app on the test's database, as the serving role, with the tiny bundle."""
     return make_settings(tmp_path, database_url=serving_url, bundle=bundle_folder, api_key=KEY)
 
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
-    """A client of the whole application, with a key."""
+    """Connect to the whole application, with a key."""
     with TestClient(create_app(settings), headers={"Authorization": f"Bearer {KEY}"}) as client:
         yield client
 
 
 @pytest.fixture
 def spread_utilities(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real networks run, but what they say is spread over 0..1: random weights may all agree."""
+    """Run the real networks, but spread their answers over 0..1: random weights may all agree."""
     ask = Predictor.utilities
 
     def spread(predictor: Predictor, lr: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -116,18 +115,18 @@ def spread_utilities(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def plan(database: Database, workspace_id: UUID, settings: Settings) -> Planned:
-    """A plan of three patches in two tiles, at 10.00 USD."""
+    """Store a plan of three patches in two tiles, at 10.00 USD."""
     with database.sessions.begin() as session:
         return make_plan(session, workspace_id, settings.blobs)
 
 
 @pytest.fixture
 def budget(client: TestClient) -> str:
-    """The only budget, of 100.00 USD."""
+    """Open the only budget, of 100.00 USD."""
     return open_budget(client)
 
 
 @pytest.fixture
 def order(client: TestClient, plan: Planned, budget: str) -> str:  # noqa: ARG001  (it pays)
-    """An order of the plan: nothing is delivered yet."""
+    """Order the plan; nothing is delivered yet."""
     return str(place(client, plan).json()["id"])

@@ -26,7 +26,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> PlayedServer:
 
 @pytest.fixture
 def own() -> Iterator[Quarantine]:
-    """A quarantine of one child, for tests that end it."""
+    """Start a quarantine with one child, for tests that end it."""
     own = Quarantine(workers=1)
     yield own
     own.close()
