@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from io import TextIOWrapper
 from pathlib import Path
 
 import psutil
@@ -48,7 +49,8 @@ PROOFS: dict[str, Callable[[Laboratory], Proof]] = {
 def main() -> int:
     """Run the proofs that were asked for and report them."""
     options = arguments()
-    sys.stdout.reconfigure(line_buffering=True)  # in a log, each proof as it ends
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # in a log, each proof appears as it ends
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     with laboratory(options.seed) as opened:
         circumstances = describe(opened)

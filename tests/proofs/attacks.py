@@ -144,7 +144,8 @@ def freshness(connection: Connection, table: Table) -> Row:
     }
     selected = ", ".join(f"{term} AS {column}" for column, term in terms.items())
     query = f"SELECT to_jsonb(f) FROM (SELECT {selected}) f"
-    return dict(connection.execute(query).fetchone()[0])
+    ((found,),) = connection.execute(query).fetchall()
+    return dict(found)
 
 
 def choose(table: Table, key: tuple[str, ...]) -> str:

@@ -40,7 +40,8 @@ class Machine(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        self.books, self.model, self.keys = open_books(self.shared.database, f"m{next(NAMES)}"), Model(), []
+        self.books, self.model = open_books(self.shared.database, f"m{next(NAMES)}"), Model()
+        self.keys: list[tuple[str, Call, Answer]] = []
         with self.shared.database.sessions.begin() as session:
             for name, limit in enumerate(LIMITS):
                 budget = open_budget(session, self.books.workspace, str(name), limit)

@@ -82,7 +82,8 @@ def run(pgbench: str, url: str, name: str, connections: int) -> float:
              "-T", str(SECONDS), "-f", file.name, target],
             capture_output=True, text=True, check=True,
         )  # fmt: skip
-    return float(re.search(r"tps = ([\d.]+) \(without initial", done.stdout)[1])
+    (rate,) = re.findall(r"tps = ([\d.]+) \(without initial", done.stdout)
+    return float(rate)
 
 
 def row(connections: int, rates: Mapping[tuple[int, str], list[float]]) -> tuple[str, ...]:

@@ -76,8 +76,8 @@ def _order_and_plans(session: Session, workspace: UUID, budget: UUID) -> Order:
         plan = make_plan(session, workspace, Path(blobs), seed=1)
         spare = make_plan(session, workspace, Path(blobs), seed=2)
         make_plan(session, workspace, Path(blobs), seed=3, supersedes=spare.id)
-    key = create_key(session, session.get_one(Workspace, workspace), "buyer")
-    order, _ = place_order(session, Caller(workspace, id_of(key)), plan.id, budget, 30)
+    key = id_of(create_key(session, session.get_one(Workspace, workspace), "buyer"))
+    order, _ = place_order(session, Caller(workspace, key, holder=key), plan.id, budget, 30)
     return order
 
 

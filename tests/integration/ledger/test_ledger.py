@@ -1,5 +1,6 @@
 """The ledger on a real PostgreSQL: money moves as the book says, or not at all."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -145,14 +146,15 @@ def test_writer_refuses_another_currency_and_moves_nothing(books: Books) -> None
     euro = Money(1, "EUR")
     before = (books.balances(), books.transfers())
 
-    for move in (
+    moves: list[Callable[[Session], object]] = [
         lambda own: writer.reserve(own, books.workspace_id, books.budget_id, euro, "order:2"),
         lambda own: writer.settle(own, hold, euro, "delivery:2"),
         lambda own: writer.release(own, hold, euro, "order:1"),
         lambda own: writer.change_budget(
             own, books.workspace_id, books.budget_id, Money(10_000, "EUR"), BudgetTerms()
         ),
-    ):
+    ]
+    for move in moves:
         with books.database.sessions.begin() as session, pytest.raises(ValueError, match="never converted"):
             move(session)
 

@@ -16,7 +16,7 @@ from service.errors import LoupeError
 from service.ledger.refusals import refusals
 from tests.support.money import cents
 
-SCHEMA = Path(cast(str, service.ledger.__file__)).parent / "schema.sql"
+SCHEMA = Path(service.ledger.__file__).parent / "schema.sql"
 RAISED = re.findall(r"RAISE EXCEPTION '([^']*)'\s+USING ERRCODE = '(\w+)'", SCHEMA.read_text())
 BUDGET = UUID(int=7)
 SENTENCES = {
