@@ -47,7 +47,7 @@ PROOFS: dict[str, Callable[[Laboratory], Proof]] = {
 
 
 def main() -> int:
-    """Run the proofs that were asked for and report them."""
+    """Run the selected proofs and report them; return the exit status."""
     options = arguments()
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # in a log, each proof appears as it ends
@@ -79,15 +79,17 @@ def arguments() -> argparse.Namespace:
         "--seed",
         type=int,
         default=secrets.randbelow(10**6),
-        help="of every random choice; default: a new one",
+        help="Seed of every random choice. Default: a new one.",
     )
-    parser.add_argument("--only", nargs="+", choices=PROOFS, default=list(PROOFS), help="these proofs alone")
-    parser.add_argument("--json", type=Path, help="write the report to this file as well")
+    parser.add_argument(
+        "--only", nargs="+", choices=PROOFS, default=list(PROOFS), help="Proofs to run. Default: all."
+    )
+    parser.add_argument("--json", type=Path, help="File to which the report is also written.")
     return parser.parse_args()
 
 
 def describe(opened: Laboratory) -> dict[str, str | int]:
-    """What the figures depend on."""
+    """Return the circumstances on which the figures depend."""
     return {
         "seed": opened.seed,
         "commit": git_revision(),
@@ -100,7 +102,7 @@ def describe(opened: Laboratory) -> dict[str, str | int]:
 
 
 def processor() -> str:
-    """The processor's name as Linux knows it."""
+    """Return the processor's name according to Linux."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -109,7 +111,7 @@ def processor() -> str:
 
 
 def timed(console: Console, opened: Laboratory, name: str) -> tuple[str, Proof, float]:
-    """Run one proof and print it."""
+    """Run one proof, print it and return it with its seconds."""
     begun = time.perf_counter()
     with console.status(name) as status:
         proof = PROOFS[name](replace(opened, tell=lambda words: status.update(f"{name}: {words}")))
@@ -119,7 +121,7 @@ def timed(console: Console, opened: Laboratory, name: str) -> tuple[str, Proof, 
 
 
 def show(console: Console, name: str, proof: Proof, seconds: float) -> None:
-    """Print a proof: the verdict, the figures, what was found, and what speaks against it."""
+    """Print a proof: verdict, figures, details, and what contradicts the claim."""
     verdict = Text("holds ", "bold green") if proof.holds else Text("FAILS ", "bold red")
     console.print(Text("\n").append_text(verdict).append(f"{name}: {proof.claim} ({seconds} s)", "bold"))
     console.print(

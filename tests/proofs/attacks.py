@@ -1,8 +1,8 @@
-"""Attacks on the tables themselves, as their owner: what only constraints and triggers can refuse.
+"""Attacks on the tables as their owner, which only constraints and triggers can refuse.
 
-The attacks are searched for, not listed, so that a new constraint is attacked without a line here: a valid
-new row of every table, and a row that is there, each with one value made hostile. Of all that is refused
-for one reason, the first attack is kept.
+The attacks are searched, not listed, so that a new constraint needs no new line here. Each attack takes a
+valid new row or an existing row of a table and makes one value hostile. Of the attacks that are refused for
+the same reason, the first is kept.
 """
 
 import json
@@ -36,15 +36,15 @@ FRESH = {
     "text": "md5(random()::text)",
     "character varying": "md5(random()::text)",
 }
-"""A value that no row has, by type."""
+"""Expression for a value that no row has, by type."""
 PARTNER = "(SELECT {there} FROM {other} WHERE {there} NOT IN (SELECT {column} FROM {table}) LIMIT 1)"
-"""A row to refer to that nobody refers to yet."""
+"""Expression for a row that no other row refers to yet."""
 NEEDS_A_PARTNER = {("ledger.account", "budget_id")}  # all four kinds of a budget's accounts exist
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attack:
-    """A statement against a table, and why it is refused (or `accepted`, of a valid new row)."""
+    """A statement against a table and the reason why it is refused, or `accepted` for a valid new row."""
 
     name: str
     query: str
@@ -53,7 +53,7 @@ class Attack:
 
 
 def attempt(connection: Connection, query: str, values: tuple[Any, ...] = ()) -> str:
-    """Why a statement is refused, or `accepted`. Whatever it did is undone."""
+    """Return why a statement is refused, or `accepted`, and undo the statement."""
     try:
         with connection.transaction(force_rollback=True):
             connection.execute(query, values)
@@ -79,7 +79,7 @@ def find_attacks(connection: Connection) -> list[Attack]:
 
 
 def attacks_on(connection: Connection, table: Table) -> Iterator[Attack]:
-    """One attack for every reason for which the table refuses something, and one valid new row."""
+    """Yield one attack for every reason for which the table refuses something, and one valid new row."""
     known = set()
     for name, query, values in statements(connection, table):
         outcome = attempt(connection, query, values)
@@ -90,14 +90,14 @@ def attacks_on(connection: Connection, table: Table) -> Iterator[Attack]:
 
 
 def statements(connection: Connection, table: Table) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
-    """Everything that is tried against a table: name, query, values."""
+    """Yield every attempt against a table: name, query, values."""
     name, rows = table.name, sample(connection, table)
     record = f"(jsonb_populate_record(NULL::{name}, %s))"
     insert = f"INSERT INTO {name} OVERRIDING SYSTEM VALUE SELECT {record}.*"
     for _, row in rows:
         valid = row | freshness(connection, table)
         if attempt(connection, insert, (json.dumps(valid),)) != ACCEPTED:
-            continue  # a copy of this row does not go with the partner that was found
+            continue  # a copy of this row does not fit the partner that was found
         yield f"insert into {name} a valid row", insert, (json.dumps(valid),)
         for column, value in changes(table, valid, [row, *(other for _, other in rows)]):
             changed = json.dumps(valid | {column: value})
@@ -114,14 +114,14 @@ def statements(connection: Connection, table: Table) -> Iterator[tuple[str, str,
 
 
 def brief(value: Any) -> str:
-    """A value as a report shows it: ids and hashes cut short."""
+    """Write a value for a report, with ids and hashes cut short."""
     return (
         "null" if value is None else re.sub(r"([0-9a-f]{8})[0-9a-f-]{10,}", r"\1..", str(value))[:40] or "''"
     )
 
 
 def sample(connection: Connection, table: Table) -> list[tuple[str, Row]]:
-    """A few rows that differ: one of every kind, where there are kinds, and of every pattern of nulls."""
+    """Return up to 12 different rows with their ctid: one for each kind and pattern of nulls."""
     differ = "(SELECT string_agg(key, ' ') FROM jsonb_each(to_jsonb(t)) WHERE value = 'null')"
     if "kind" in table.types:
         differ = f"kind, {differ}"
@@ -132,7 +132,7 @@ def sample(connection: Connection, table: Table) -> list[tuple[str, Row]]:
 
 
 def freshness(connection: Connection, table: Table) -> Row:
-    """New values for one column of every unique key."""
+    """Return new values for one column of every unique key."""
     chosen = {choose(table, key) for key in table.unique}
     terms = {
         column: (PARTNER if column in table.foreign else FRESH[table.types[column]]).format(
@@ -149,14 +149,14 @@ def freshness(connection: Connection, table: Table) -> Row:
 
 
 def choose(table: Table, key: tuple[str, ...]) -> str:
-    """The column of a unique key that a new row needs for itself: an own one before a reference."""
+    """Choose the column of a unique key that gets a new value: preferably one that is not a reference."""
     wanted = [column for column in key if (table.name, column) in NEEDS_A_PARTNER]
     own = [column for column in key if column not in table.foreign]
     return (wanted or own or list(key))[0]
 
 
 def changes(table: Table, row: Row, others: Iterable[Row]) -> Iterator[tuple[str, Any]]:
-    """Every hostile value for every column: nothing, the extreme, another row's, another column's."""
+    """Yield every hostile value for every column: null, extremes, other rows' and other columns' values."""
     for column, kind in table.types.items():
         tried = [None, *HOSTILE.get(kind, ()), *(other[column] for other in others)]
         tried += [row[other] for other, its in table.types.items() if its == kind and other != column]

@@ -1,4 +1,4 @@
-"""Real calls on a real ledger, by the service's own code, and what its tables say afterwards."""
+"""Calls on a real ledger by the service's own code, and the balances in its tables afterwards."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,12 +30,12 @@ class Books:
     order: UUID
 
     def settling(self, number: int) -> str:
-        """The reference of the payment for tile `number`."""
+        """Return the reference of the payment for tile `number`."""
         return f"delivery:{self.order}/{number}/0"
 
 
 def open_books(database: Database, name: str) -> Books:
-    """Make a workspace. Its one order is free and buys nothing: payments need a delivery, that an order."""
+    """Make a workspace with one free order of nothing: a payment needs a delivery, which needs an order."""
     with database.sessions.begin() as session, TemporaryDirectory() as blobs:
         workspace = create_workspace(session, name).id
         plan = make_plan(session, workspace, Path(blobs), bought=(), cost_minor=0)
@@ -57,7 +57,7 @@ def open_budget(session: Session, workspace: UUID, name: str, limit: int) -> UUI
 
 
 def perform(database: Database, books: Books, call: Call, key: str | None = None) -> Answer:
-    """Make one call as a request does: claim the key, move the money, keep the answer, commit."""
+    """Make one call as a request does: claim the key, move the money, store the answer, commit."""
     try:
         with database.sessions.begin() as session:
             return _once(session, books, call, key or str(uuid4()))
@@ -103,7 +103,7 @@ def _record_delivery(session: Session, call: Call) -> None:
 
 
 def balances(session: Session, workspace: UUID) -> dict[UUID, dict[Account, int]]:
-    """Every balance of a workspace, by budget and account."""
+    """Return every balance of a workspace by budget and account, in minor units."""
     query = text("SELECT budget_id, kind, balance FROM ledger.account WHERE workspace_id = :workspace")
     found: dict[UUID, dict[Account, int]] = {}
     for budget, kind, balance in session.execute(query, {"workspace": workspace}):
@@ -112,7 +112,7 @@ def balances(session: Session, workspace: UUID) -> dict[UUID, dict[Account, int]
 
 
 def digest(session: Session) -> str:
-    """A digest of every row of the ledger's tables, of the deliveries and of the stored answers."""
+    """Return a digest of every row of the ledger's tables, the deliveries and the stored answers."""
     query = text("SELECT 'ledger.' || quote_ident(tablename) FROM pg_tables WHERE schemaname = 'ledger'")
     tables = [*session.execute(query).scalars(), "delivery", "idempotency"]
     rows = [f"(SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t)" for table in tables]

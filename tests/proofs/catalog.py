@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalog says about the tables that keep money, so that no proof lists them by hand."""
+"""Tables that keep money, read from PostgreSQL's catalog, so that no proof lists them by hand."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ FOREIGN_KEYS = """
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table: types by column, columns of every unique key, and what each foreign column refers to."""
+    """A table: types by column, columns of every unique key, and the target of each foreign column."""
 
     oid: int
     name: str
@@ -47,7 +47,7 @@ class Table:
 
 
 def money_tables(connection: Connection) -> list[Table]:
-    """The ledger's own tables, those its triggers guard, and those that join them to requests."""
+    """Return the ledger's tables, those that its triggers guard, and those that link them to requests."""
     types: dict[int, dict[str, str]] = defaultdict(dict)
     for oid, column, kind in connection.execute(COLUMNS):
         types[oid][column] = kind

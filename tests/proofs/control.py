@@ -46,7 +46,7 @@ def prove_no_overspending(laboratory: Laboratory, tries: int = TRIES, possible: 
 
 
 def race(clients: Sequence[Database], tries: int, attempt: Attempt) -> int:
-    """Let every client try `tries` times, all starting at one moment; return how often they succeeded."""
+    """Let every client try `tries` times, all starting at once, and return how often they succeeded."""
     start = Barrier(len(clients))
 
     def run(number: int) -> int:
@@ -58,7 +58,7 @@ def race(clients: Sequence[Database], tries: int, attempt: Attempt) -> int:
 
 
 def naively(database: Database, limit: int) -> Attempt:
-    """Look whether there is enough, then take it: what the ledger must not do."""
+    """Return an attempt that checks the balance and then takes the money, as the ledger must not do."""
     with database.sessions.begin() as session:
         session.execute(text("CREATE TABLE purse (balance bigint)"))
         session.execute(text("INSERT INTO purse VALUES (:limit)"), {"limit": limit})
@@ -74,7 +74,7 @@ def naively(database: Database, limit: int) -> Attempt:
 
 
 def carefully(books: Books, budget: UUID) -> Attempt:
-    """Reserve through the service's writer."""
+    """Return an attempt that reserves through the service's writer."""
 
     def attempt(client: Database, number: int) -> bool:
         call = Call(kind=Movement.RESERVE, budget=budget, minor=PRICE, reference=f"order:{number}")

@@ -26,13 +26,13 @@ from tests.support.databases import connected
 
 CONNECTIONS, ROUNDS = 16, 3
 FEWEST, MOST = 50, 400
-"""Between how many acknowledged calls a kill comes."""
+"""Fewest and most acknowledged calls before a kill."""
 PATIENCE_S = 120
 
 
 @dataclass
 class Load:
-    """What clients know: calls that were acknowledged, and calls whose answer never came, by their keys."""
+    """The clients' knowledge by key: acknowledged calls, and calls whose answer never came."""
 
     acknowledged: dict[str, Call] = field(default_factory=dict)
     in_doubt: dict[str, Call] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Toll:
 
 
 def prove_crashes_lose_nothing(laboratory: Laboratory, rounds: int = ROUNDS) -> Proof:
-    """Load a server of its own, kill all its processes at a seeded moment, start it again, count; repeat."""
+    """Load a server, kill all its processes at a seeded moment, start it again and count; repeat."""
     chance, toll = random.Random(laboratory.seed), Toll()
     with TemporaryDirectory(prefix="loupe-crashes-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
@@ -78,7 +78,7 @@ def prove_crashes_lose_nothing(laboratory: Laboratory, rounds: int = ROUNDS) -> 
 
 
 def verdicts(toll: Toll) -> tuple[str, ...]:
-    """What the figures say against the claim."""
+    """Return the figures that contradict the claim."""
     against = list(toll.broken)
     if toll.lost:
         against.append(f"{toll.lost} acknowledged calls are lost")
@@ -90,7 +90,7 @@ def verdicts(toll: Toll) -> tuple[str, ...]:
 
 
 def one_round(home: Path, number: int, after: int, toll: Toll) -> None:
-    """Kill the server once, when `after` calls were acknowledged, and add to the toll."""
+    """Kill the server once, after `after` acknowledged calls, and add to the toll."""
     url = embedded_url(home)
     with connected(url, CONNECTIONS) as clients:
         books = open_books(clients[0], f"round {number}")
@@ -107,7 +107,7 @@ def one_round(home: Path, number: int, after: int, toll: Toll) -> None:
 def run_until_killed(
     clients: Sequence[Database], books: Books, budget: UUID, kill: Callable[[], None], after: int
 ) -> Load:
-    """Let every client make calls until one is not answered; `kill` after so many were acknowledged."""
+    """Let every client make calls until one is not answered; `kill` after `after` acknowledged calls."""
     load, enough = Load(), Event()
 
     def run(number: int) -> None:
@@ -135,7 +135,7 @@ def run_until_killed(
 
 
 def kill_postgres(home: Path) -> None:
-    """kill -9 of the postmaster and of every backend: no warning, no checkpoint, no cleaning up."""
+    """Send SIGKILL to the postmaster and every backend: no warning, no checkpoint, no clean-up."""
     postmaster = psutil.Process(int((home / "postgres" / "postmaster.pid").read_text().split("\n")[0]))
     family = [postmaster, *postmaster.children(recursive=True)]
     for process in family:
@@ -145,7 +145,7 @@ def kill_postgres(home: Path) -> None:
 
 
 def count(database: Database, books: Books, load: Load, toll: Toll) -> None:
-    """Compare what clients know with what the ledger has, before and after they ask again."""
+    """Compare the clients' knowledge with the ledger, before and after they repeat their requests."""
     kept = keys(database, books)
     toll.acknowledged += len(load.acknowledged)
     toll.lost += len(load.acknowledged.keys() - kept)
@@ -161,7 +161,7 @@ def count(database: Database, books: Books, load: Load, toll: Toll) -> None:
 
 
 def keys(database: Database, books: Books) -> set[str]:
-    """The idempotency keys that have an answer."""
+    """Return the idempotency keys that have an answer."""
     with database.sessions() as session:
         query = text("SELECT key FROM idempotency WHERE workspace_id = :id AND status IS NOT NULL")
         return set(session.execute(query, {"id": books.workspace}).scalars())

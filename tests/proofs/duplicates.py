@@ -19,13 +19,13 @@ from tests.support.server import KEY, ServerProcess, make_mosaic, running_server
 DUPLICATES, KEYS = 32, 6
 PATIENCE_S = 60
 BUSY = {409, 503}
-"""In flight, or no connection free: asked again, as Retry-After says."""
+"""Statuses that are tried again, as Retry-After says: in flight, or no free connection."""
 
 Json = dict[str, Any]
 
 
 def prove_duplicates_have_one_effect(laboratory: Laboratory, keys: int = KEYS) -> Proof:
-    """Order plans, each by 32 clients at one moment with one key, through a server process of its own."""
+    """Order plans, each by 32 clients at once with one key, through a separate server process."""
     with served() as server, clients(server) as crowd:
         against, answers = [], Counter[str]()
         budget = send(crowd[0], "/v1/budgets", "open-the-budget", new_budget("duplicates", "1000.00")).json()[
@@ -55,14 +55,14 @@ def prove_duplicates_have_one_effect(laboratory: Laboratory, keys: int = KEYS) -
 
 @contextmanager
 def served() -> Iterator[ServerProcess]:
-    """A real server process on an empty state, with a tiny bundle."""
+    """Run a real server process on an empty state, with a tiny bundle."""
     with TemporaryDirectory() as folder, running_server(write_bundle(Path(folder))) as server:
         yield server
 
 
 @contextmanager
 def clients(server: ServerProcess, count: int = DUPLICATES) -> Iterator[list[httpx.Client]]:
-    """So many clients, each with a connection of its own."""
+    """Open `count` clients, each with its own connection."""
     headers = {"Authorization": f"Bearer {KEY}"}
     crowd = [httpx.Client(base_url=server.url, headers=headers, timeout=PATIENCE_S) for _ in range(count)]
     try:
@@ -77,7 +77,7 @@ def new_budget(name: str, amount: str) -> Json:
 
 
 def make_plan(client: httpx.Client, number: int) -> str:
-    """Plan a scene of its own; returns the plan's id."""
+    """Plan a new scene and return the plan's id."""
     headers = {"Content-Type": "image/tiff", "Idempotency-Key": f"plan-number-{number}"}
     scene = make_mosaic().scene(8)
     answer = client.post("/v1/plans", content=scene, headers=headers, params={"max_patches": 2 + number})
@@ -86,7 +86,7 @@ def make_plan(client: httpx.Client, number: int) -> str:
 
 
 def send(client: httpx.Client, path: str, key: str, body: Json) -> httpx.Response:
-    """One request, sent again while the server is busy or the first of its key is in flight."""
+    """Send a request, and repeat it while the server is busy or the key's first request is in flight."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         answer = client.post(path, json=body, headers={"Idempotency-Key": key})
@@ -100,7 +100,7 @@ def send(client: httpx.Client, path: str, key: str, body: Json) -> httpx.Respons
 
 
 def at_once(crowd: list[httpx.Client], key: str, body: Json, answers: Counter[str]) -> list[str]:
-    """Send one order by everybody at one moment; what was not the same answer once and its replays."""
+    """Send one order from every client at once; return what was not one answer and its replays."""
     start = Barrier(len(crowd))
 
     def run(client: httpx.Client) -> httpx.Response:
@@ -138,7 +138,7 @@ def overtake(server: ServerProcess, client: httpx.Client) -> httpx.Response:
 
 
 def unlike(answer: httpx.Response, status: int, code: str) -> list[str]:
-    """What an answer is, where it is not the refusal that was expected."""
+    """Return a description of an answer that is not the expected refusal."""
     if (answer.status_code, answer.json().get("type")) == (status, f"/problems/{code}"):
         return []
     return [f"{answer.status_code} {answer.text[:200]} instead of {status} {code}"]

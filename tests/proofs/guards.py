@@ -1,7 +1,6 @@
-"""Proof: take away each guard in turn, and a check turns red; which one is listed.
+"""Proof: when any one guard is removed, a check turns red. The report lists guard and check.
 
-A guard that nothing misses would be a guard that nothing tests. Where another guard makes it redundant,
-`REDUNDANT` says which and why.
+A guard that no check misses is not tested. If another guard makes it redundant, `REDUNDANT` gives the reason.
 """
 
 from collections import Counter
@@ -29,16 +28,16 @@ REDUNDANT: Mapping[str, str] = {
     "level: PERFORM post(CASE WHEN missing > 0 THEN p_up ELSE p_down END, p_budget, abs(missing), NULL,"
     " p_reference);": "the line before leaves only what is not 0",
 }
-"""Guards that another makes unnecessary, with the reason, reviewed by hand."""
+"""Guards that another guard makes unnecessary, with the reason; reviewed by hand."""
 CONNECTIONS, TRIES = 8, 12
 
 Caught = tuple[str, str]
-"""A check, and what it saw instead of what it should."""
+"""A check and its finding."""
 NOTHING: Caught = ("none", "nothing")
 
 
 def prove_every_guard_is_tested(laboratory: Laboratory, among: Sequence[str] | None = None) -> Proof:
-    """Mutate the schema, one guard at a time, and look for the check that notices."""
+    """Remove one guard at a time from the schema and find the check that notices."""
     with laboratory.database() as url, connected(url, 1) as (database,):
         make_world(database)
         with transaction(database) as session:
@@ -55,7 +54,7 @@ def prove_every_guard_is_tested(laboratory: Laboratory, among: Sequence[str] | N
 def report(
     caught: Sequence[tuple[Mutation, Caught | None]], checks: Mapping[str, int], healthy: Sequence[str]
 ) -> Proof:
-    """Every guard with the check that turned red without it; `healthy` were red to begin with."""
+    """Report every guard with the check that noticed; the checks in `healthy` failed with all guards."""
     missed = [f"nothing notices: {mutation.kind} {mutation.name}" for mutation, by in caught if by is None]
     spared = [mutation for mutation, by in caught if by and mutation.name in REDUNDANT]
     kinds = Counter(mutation.kind for mutation, _ in caught)
@@ -73,7 +72,7 @@ def report(
 
 @contextmanager
 def transaction(database: Database) -> Iterator[Session]:
-    """A session whose work is undone."""
+    """Open a session whose work is rolled back."""
     with database.sessions() as session:
         session.execute(text("SET LOCAL statement_timeout = 0"))
         yield session
@@ -81,14 +80,14 @@ def transaction(database: Database) -> Iterator[Session]:
 
 
 def raw(session: Session) -> Any:
-    """The psycopg connection of a session."""
+    """Return the psycopg connection of a session."""
     return session.connection().connection.driver_connection
 
 
 def catch(
     laboratory: Laboratory, database: Database, mutation: Mutation, attacks: Sequence[Attack]
 ) -> Caught | None:
-    """The first check that notices that a guard is gone; None when none does."""
+    """Return the first check that notices a missing guard; None when none does."""
     with transaction(database) as session:
         raw(session).execute(mutation.statement)
         likely = sorted(attacks, key=lambda attack: attack.outcome != mutation.name)
@@ -101,7 +100,7 @@ def catch(
 
 
 def complaints(session: Session, attacks: Sequence[Attack]) -> Iterator[tuple[str, str | None]]:
-    """Every check of one connection: its name, and what it found or None."""
+    """Yield every check of one connection: its name, and its finding or None."""
     for attack in attacks:
         outcome = attempt(raw(session), attack.query, attack.values)
         yield attack.name, None if outcome == attack.outcome else outcome
@@ -110,7 +109,7 @@ def complaints(session: Session, attacks: Sequence[Attack]) -> Iterator[tuple[st
 
 
 def catch_by_racing(laboratory: Laboratory, mutation: Mutation) -> Caught | None:
-    """What goes wrong when many connections use a mutated ledger at once; None when nothing does."""
+    """Return what fails when many connections use a mutated ledger at once; None when nothing does."""
     with laboratory.database() as url, connected(url, CONNECTIONS) as clients:
         with clients[0].sessions.begin() as session:
             raw(session).execute(mutation.statement)

@@ -1,7 +1,7 @@
 """Proof: random calls of many connections at once have one order, and the model explains every answer.
 
-The method of Jepsen: the ledger itself hands back a total order (seq), so its history is replayed through
-the model in linear time instead of being searched for.
+The method is that of Jepsen. The ledger has a total order (seq), so its history is replayed through the model
+in linear time, and no search for an order is needed.
 """
 
 import random
@@ -27,13 +27,13 @@ from tests.proofs.proof import Laboratory, Proof
 from tests.support.databases import connected
 
 CONNECTIONS, CALLS = 8, 150
-BUDGETS, LIMIT_A_CALL = 3, 8  # less than is asked for, so that budgets run out
+BUDGETS, LIMIT_A_CALL = 3, 8  # less than the calls request, so that budgets run out
 LAST = 2**63
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One call as its client saw it; times in ns of one monotonic clock."""
+    """One call as its client saw it; times in ns of the same monotonic clock."""
 
     call: Call
     answer: Answer
@@ -42,7 +42,7 @@ class Event:
 
 
 def prove_history_is_explained(laboratory: Laboratory, calls: int = CALLS) -> Proof:
-    """Run random calls on several connections, then replay the ledger's own order through the model."""
+    """Run random calls on several connections, then replay them through the model in the ledger's order."""
     with laboratory.database() as url, connected(url, CONNECTIONS) as clients:
         books = open_books(clients[0], "history")
         with clients[0].sessions.begin() as session:
@@ -94,7 +94,7 @@ def run_at_once(
 
 
 def ask(client: Database, books: Books, call: Call) -> Answer:
-    """Make a call; an error that is no answer is one that the model cannot explain."""
+    """Make a call and record its answer; any other error counts as unexplained."""
     try:
         return perform(client, books, call)
     except DBAPIError as error:
@@ -108,7 +108,7 @@ def choose(
     holds: Sequence[tuple[UUID, UUID]],
     number: int,
 ) -> Call:
-    """A random call, with a reference of its own but for payments, some of which are for one patch."""
+    """Return a random call with a new reference; some payments share a patch."""
     kind = chance.choice([Movement.RESERVE, Movement.SETTLE, Movement.RELEASE])
     minor = chance.randint(1, 20)
     if kind is Movement.RESERVE or not holds:
@@ -123,7 +123,7 @@ def choose(
 
 
 def explain(events: Sequence[Event], ledger: Sequence[Transfer]) -> list[str]:
-    """Replay the ledger's order through the model; whatever it cannot explain, in words."""
+    """Replay the ledger's order through the model; return a sentence for whatever it cannot explain."""
     seq_of = {(transfer.kind, transfer.reference): transfer.seq for transfer in ledger}
     placed = {
         seq_of[event.call.kind, event.call.reference]: event
@@ -143,21 +143,21 @@ def explain(events: Sequence[Event], ledger: Sequence[Transfer]) -> list[str]:
 
 
 def replay(model: Model, transfer: Transfer, event: Event | None) -> list[str]:
-    """Take the model past one transfer; what it had refused, or what no client asked for, in words."""
+    """Apply one transfer to the model; return a sentence if it refuses or no client requested it."""
     if transfer.kind is Movement.FUND:
         model.open(transfer.budget_id, transfer.amount.minor)
         return []
     if event is None:
-        return [f"nobody was told of transfer {transfer.seq}"]
+        return [f"no client knows of transfer {transfer.seq}"]
     verdict = model.judge(event.call)
     model.apply(event.call, transfer.hold_id)
     return [] if verdict == ACCEPTED else [f"transfer {transfer.seq} should be {verdict}"]
 
 
 def window(event: Event, placed: dict[int, Event]) -> tuple[int, int]:
-    """After which seqs a refused call may have been judged: it has none of its own.
+    """Return the first and last seq after which a refused call, which has no seq, may have been decided.
 
-    Not before one that ended before it began, nor after one that began when it had ended.
+    It came after every call that ended before it began, and before every call that began after it ended.
     """
     first = max((seq for seq, other in placed.items() if other.ended < event.begun), default=0)
     last = min((seq for seq, other in placed.items() if other.begun > event.ended), default=LAST) - 1
@@ -165,7 +165,7 @@ def window(event: Event, placed: dict[int, Event]) -> tuple[int, int]:
 
 
 def out_of_order(placed: dict[int, Event]) -> list[str]:
-    """Calls that ended before another began and yet have the higher seq."""
+    """Yield calls that ended before another began and nevertheless have the higher seq."""
     against, earliest_end, after = [], LAST, 0
     for seq in sorted(placed, reverse=True):
         if earliest_end < placed[seq].begun:
@@ -176,7 +176,7 @@ def out_of_order(placed: dict[int, Event]) -> list[str]:
 
 
 def compare_balances(session: Session, ledger: Sequence[Transfer]) -> list[str]:
-    """Every running balance of the tables against the sums of the transfers before it."""
+    """Compare every running balance in the tables with the sum of the transfers before it."""
     query = text("SELECT transfer_id, amount, balance_after FROM ledger.entry")
     stored = {(row.transfer_id, row.amount): row.balance_after for row in session.execute(query)}
     running: dict[tuple[UUID, Account], int] = {}

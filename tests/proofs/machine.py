@@ -26,7 +26,7 @@ NAMES = count(1)
 
 @dataclass
 class Shared:
-    """What all machines of one run share: the database, and what was answered so far."""
+    """State that all machines of a run share: the database, and the answers so far."""
 
     database: Database
     tell: Callable[[str], None]
@@ -110,7 +110,7 @@ class Machine(RuleBasedStateMachine):
 
 
 def prove_model_agrees(laboratory: Laboratory, steps: int = STEPS) -> Proof:
-    """Run machines until so many calls were compared with the model."""
+    """Run machines until `steps` calls were compared with the model."""
     with laboratory.database() as url, connected(url, 1) as (database,):
         shared = Shared(database, laboratory.tell)
         failure = explore(shared, laboratory.seed, steps)
@@ -124,7 +124,7 @@ def prove_model_agrees(laboratory: Laboratory, steps: int = STEPS) -> Proof:
 
 
 def explore(shared: Shared, first_seed: int, steps: int) -> tuple[str, ...]:
-    """Run one machine after another, each with the next seed; the first failure in words ends it."""
+    """Run one machine after another, each with the next seed, until one fails; return its failure."""
     limits = settings(
         max_examples=max(1, steps // STEPS_EACH), stateful_step_count=STEPS_EACH, deadline=None,
         database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck),

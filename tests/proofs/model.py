@@ -1,4 +1,4 @@
-"""What the ledger should do, in a few lines of Python: the model that proofs compare it with. Pure."""
+"""The model with which the proofs compare the ledger: its rules in a few lines of Python. Pure."""
 
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -10,7 +10,7 @@ ACCEPTED = "accepted"
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One call for money to move. A reserve has no hold yet; the other two use one."""
+    """A request to move money. A reserve has no hold yet; the other two use one."""
 
     kind: Movement
     budget: UUID
@@ -21,7 +21,7 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """`accepted` with the hold it made or used, or the code of a refusal."""
+    """An answer: `accepted` with the hold that it made or used, or the code of a refusal."""
 
     code: str
     hold: UUID | None = None
@@ -29,7 +29,7 @@ class Answer:
 
 @dataclass
 class Model:
-    """Balances of every budget, what every hold has left, and which references were used."""
+    """Balances of every budget, the rest of every hold, and the references in use."""
 
     balances: dict[UUID, dict[Account, int]] = field(default_factory=dict)
     left: dict[UUID, int] = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Model:
         self._move(budget, Movement.FUND, limit)
 
     def judge(self, call: Call) -> str:
-        """Say what the answer must be, changing nothing. Refusals have an order, as in the ledger."""
+        """Return the code that the answer must have; refusals are checked in the ledger's order."""
         if call.budget not in self.balances:
             return "not-found"
         if call.kind is not Movement.RESERVE and call.hold not in self.left:
@@ -55,7 +55,7 @@ class Model:
         return "conflict" if once and (call.kind, call.reference) in self.used else ACCEPTED
 
     def apply(self, call: Call, hold: UUID | None) -> None:
-        """Do what `judge` accepted; `hold` is the one that a reserve was given, or that was used."""
+        """Apply an accepted call; `hold` is the one that a reserve got, or that the call used."""
         self._move(call.budget, call.kind, call.minor)
         self.used.add((call.kind, call.reference))
         if hold is not None:

@@ -1,4 +1,4 @@
-"""The guards of the ledger, and how to take each away: constraints, indexes, triggers, code of functions."""
+"""Guards of the ledger and the statement that removes each: constraints, indexes, triggers, function code."""
 
 import re
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ OPERATORS: tuple[tuple[str, str, str], ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Mutation:
-    """A guard and the statement that takes it away."""
+    """A guard and the statement that removes it."""
 
     kind: str
     name: str
@@ -51,13 +51,13 @@ class Mutation:
 
 
 def mutations(connection: Connection) -> list[Mutation]:
-    """Every guard of the money tables and of the functions that write them."""
+    """Return every guard of the money tables and of the functions that write them."""
     tables = money_tables(connection)
     return [*(found for table in tables for found in of_table(connection, table)), *of_functions(connection)]
 
 
 def of_table(connection: Connection, table: Table) -> Iterator[Mutation]:
-    """The table's constraints (and what depends on them), unique indexes and triggers."""
+    """Yield the table's constraints (with what depends on them), unique indexes and triggers."""
     for name, kind in connection.execute(CONSTRAINTS, (table.oid,)).fetchall():
         drop = f'ALTER TABLE {table.name} DROP CONSTRAINT "{name}" CASCADE'
         yield Mutation(kind=kind, name=name, statement=drop)
@@ -69,7 +69,7 @@ def of_table(connection: Connection, table: Table) -> Iterator[Mutation]:
 
 
 def of_functions(connection: Connection) -> Iterator[Mutation]:
-    """Each lock, refusal, condition and boundary in each function, taken away or moved by one."""
+    """Yield each lock, refusal, condition and boundary in each function, removed or moved by one."""
     for function, source, signature, has_path in connection.execute(FUNCTIONS).fetchall():
         if has_path:  # without pg_temp at its end, a session's temporary tables come first
             change = f"ALTER FUNCTION {signature} SET search_path TO ledger"
@@ -83,6 +83,6 @@ def of_functions(connection: Connection) -> Iterator[Mutation]:
 
 
 def context(source: str, found: re.Match[str]) -> str:
-    """The line in which a short guard stands."""
+    """Return the line that contains a short guard."""
     start, end = source.rfind("\n", 0, found.start()) + 1, source.find("\n", found.end())
     return " ".join(source[start:end].split())

@@ -1,4 +1,4 @@
-"""What a proof hands back, and where it runs."""
+"""The result of a proof, and the laboratory in which it runs."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ Figure = int | float | str
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """What was claimed, what was counted, and what went against the claim: nothing, when it is proved."""
+    """A claim, its figures, and the findings that contradict it; without such findings it holds."""
 
     claim: str
     figures: Mapping[str, Figure]
@@ -31,7 +31,7 @@ class Proof:
 
 
 def silent(_words: str) -> None:
-    """Tell nobody."""
+    """Discard a progress message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +45,12 @@ class Laboratory:
 
     @contextmanager
     def database(self) -> Iterator[str]:
-        """URL of a fresh database, dropped afterwards."""
+        """Make a database, yield its URL, and drop it afterwards."""
         with copied(self.server, self.template) as url:
             yield url
 
     def setting(self, expression: str) -> str:
-        """What the server says of itself."""
+        """Return the value of an SQL expression on the server."""
         engine = create_engine(self.server, poolclass=NullPool)
         with engine.connect() as connection:
             return str(connection.execute(text(f"SELECT {expression}")).scalar_one())
@@ -58,7 +58,7 @@ class Laboratory:
 
 @contextmanager
 def laboratory(seed: int) -> Iterator[Laboratory]:
-    """A server of our own, as durable as PostgreSQL is."""
+    """Start a separate server with PostgreSQL's default durability."""
     with TemporaryDirectory(prefix="loupe-proofs-", ignore_cleanup_errors=True) as folder:
         server = embedded_url(Path(folder))
         try:

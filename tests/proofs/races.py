@@ -1,4 +1,4 @@
-"""What many connections at once must be able to do: checks that a missing lock turns red."""
+"""Work that many connections must be able to do at once: checks that a missing lock turns red."""
 
 from collections.abc import Callable
 
@@ -13,30 +13,30 @@ from tests.proofs.books import Books
 from tests.support.money import cents
 
 Turn = Callable[[Session, int], object]
-"""What one connection does in one transaction; the number is its own."""
+"""Work of one connection in one transaction; each call gets another number."""
 
 
 def reserves_beyond_a_limit(session: Session, books: Books) -> Turn:
-    """Each is let through by exactly what is missing, so each is accepted."""
+    """Reserve beyond the limit: each call is accepted, with exactly the missing amount."""
     warns = BudgetTerms(enforcement=Enforcement.WARN)
     budget = writer.create_budget(session, books.workspace, "race", cents(10), warns)
     return lambda own, number: writer.reserve(own, books.workspace, budget, cents(1), f"order:{number}")
 
 
 def posts_of_the_one_writer(session: Session, books: Books) -> Turn:
-    """The function that all others call is safe by itself."""
+    """Call `ledger.post`, which is safe without its callers' locks."""
     budget = writer.create_budget(session, books.workspace, "race", cents(10))
     post = text("SELECT ledger.post('fund', :budget, 1, NULL, :reference)")
     return lambda own, number: own.execute(post, {"budget": budget, "reference": f"x:{number}"})
 
 
 def openings_of_budgets(_session: Session, books: Books) -> Turn:
-    """They share the row of the chain, and lock it."""
+    """Open budgets, which share the row of the chain and lock it."""
     return lambda own, number: writer.create_budget(own, books.workspace, f"{number}", cents(1))
 
 
 def deliveries_beside_charges(session: Session, books: Books) -> Turn:
-    """A delivery locks its order, then the chain; a charge must not do it the other way round."""
+    """Deliver and charge: both must lock the order before the chain."""
     budget = writer.create_budget(session, books.workspace, "race", cents(10_000))
     hold = writer.reserve(session, books.workspace, budget, cents(5_000), f"order:{books.order}")
     pay = text('UPDATE "order" SET budget_id = :budget WHERE id = :order')
@@ -59,7 +59,7 @@ RACES: tuple[Callable[[Session, Books], Turn], ...] = (
 
 
 def attempting(turn: Turn) -> Callable[[Database, int], bool]:
-    """A turn in a transaction of its own; true when it was committed."""
+    """Return an attempt that runs a turn in its own transaction; it is true when committed."""
 
     def attempt(client: Database, number: int) -> bool:
         with client.sessions.begin() as session:

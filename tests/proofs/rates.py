@@ -1,7 +1,7 @@
 """Measured, not proved: money calls per second at 1, 8 and 32 connections against a single-row insert.
 
-A money call is what a request does: claim the key, reserve, keep the answer, commit. Both are sent by
-pgbench, so that the client costs next to nothing, and take turns, so that both meet the same machine.
+A money call does what a request does: claim the key, reserve, store the answer, commit. pgbench sends both,
+so that the client costs almost nothing, and they take turns, so that both run under the same load.
 """
 
 import re
@@ -35,7 +35,7 @@ RUNS = {"insert": (INSERT, 0), "one workspace": (CALL, 0), "a workspace each": (
 
 
 def measure_rates(laboratory: Laboratory, repeats: int = REPEATS) -> Proof:
-    """Take turns at every load and number of connections; medians, and ratios to the insert."""
+    """Measure every load at every number of connections in turns; report medians and ratios to the insert."""
     pgbench = laboratory.setting("setting FROM pg_config WHERE name = 'BINDIR'") + "/pgbench"
     rates: dict[tuple[int, str], list[float]] = defaultdict(list)
     with laboratory.database() as url, connected(url, 1) as (database,):
@@ -56,7 +56,7 @@ def measure_rates(laboratory: Laboratory, repeats: int = REPEATS) -> Proof:
 
 
 def prepare(database: Database) -> None:
-    """A plain table, and a workspace with a budget for every connection."""
+    """Make a plain table, and a workspace with a budget for every connection."""
     with database.sessions.begin() as session:
         session.execute(
             text("CREATE TABLE single (id bigserial PRIMARY KEY, kind text, amount bigint, payload jsonb)")
@@ -71,7 +71,7 @@ def prepare(database: Database) -> None:
 
 
 def run(pgbench: str, url: str, name: str, connections: int) -> float:
-    """Transactions per second that pgbench counts. An error of a statement is an error here."""
+    """Return the transactions per second that pgbench counts. A failing statement raises an error."""
     script, apart = RUNS[name]
     target = url.replace("postgresql+psycopg://", "postgresql://")
     with NamedTemporaryFile("w", suffix=".sql") as file:
@@ -87,7 +87,7 @@ def run(pgbench: str, url: str, name: str, connections: int) -> float:
 
 
 def row(connections: int, rates: Mapping[tuple[int, str], list[float]]) -> tuple[str, ...]:
-    """The medians of one number of connections, and their ratios to the insert's."""
+    """Return the medians for one number of connections and their ratios to the insert's."""
     insert, *calls = (median(rates[connections, name]) for name in RUNS)
     ratios = (f"{rate / insert:.3f}" for rate in calls)
     return (str(connections), *(f"{rate:.0f}" for rate in (insert, *calls)), *ratios)

@@ -1,4 +1,4 @@
-"""What the ledger's functions promise, each promise checked in one transaction that is undone."""
+"""Promises of the ledger's functions, each checked in a transaction that is rolled back."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -48,29 +48,29 @@ class Scene:
         )  # fmt: skip
 
     def open(self, terms: BudgetTerms) -> UUID:
-        """Another budget of the same limit."""
+        """Open another budget of the same limit."""
         return writer.create_budget(self.session, self.workspace, str(uuid4()), cents(LIMIT), terms)
 
     def versions(self, budget: UUID) -> int:
-        """How many versions a budget's terms have."""
+        """Count the versions of a budget's terms."""
         query = text("SELECT count(*) FROM ledger.budget_terms WHERE budget_id = :budget")
         return int(self.session.execute(query, {"budget": budget}).scalar_one())
 
     def delivered(self) -> tuple[UUID, UUID]:
-        """Workspace and id of the order of the world, which was delivered in part."""
+        """Return workspace and id of the partly delivered order of `make_world`."""
         query = text('SELECT workspace_id, id FROM "order" WHERE hold_id IS NOT NULL')
         workspace, order = self.session.execute(query).one()
         return workspace, order
 
     def adjust(self, workspace: UUID, order: UUID, kind: str) -> object:
-        """Adjust an order by 0.01, by the function itself."""
+        """Adjust an order by 0.01 with the SQL function."""
         return self.call(
             "adjust", workspace=workspace, order=order, kind=kind, tile=None, patch=None, amount=1,
             reason="x", key=None,
         )  # fmt: skip
 
     def call(self, function: str, **values: object) -> object:
-        """Call a function of the schema directly, as the database's owner can."""
+        """Call an SQL function of the schema, as the database's owner can."""
         names = ", ".join(f":{name}" for name in values)
         return self.session.execute(text(f"SELECT ledger.{function}({names})"), values).scalar_one()
 
@@ -178,7 +178,7 @@ def begins_a_period_once(scene: Scene) -> None:
     scene.session.execute(text("SET LOCAL session_replication_role = replica"))
     scene.session.execute(text("UPDATE ledger.budget_terms SET period_starts_on = '2000-01-01'"))
     scene.session.execute(text("SET LOCAL session_replication_role = origin"))
-    for _ in range(2):  # nothing is available: there is no rest to go back
+    for _ in range(2):  # nothing is available, so there is no rest to take back
         writer.lock_budget(scene.session, scene.workspace, budget)
     assert scene.versions(budget) == 2
 
@@ -203,7 +203,7 @@ def locks_no_budget_of_another_workspace(scene: Scene) -> None:
 
 
 def gives_back_no_more_than_was_paid(scene: Scene) -> None:
-    """Of the order of the world: 3.30 paid, 0.50 charged later, 1.00 given back, half of that for a patch."""
+    """Check the order of `make_world`: 3.30 paid, 0.50 charged, 1.00 refunded, half of it for a patch."""
     workspace, order = scene.delivered()
     for place, paid in ((None, 280), ((0, 0), 250), ((1, 0), 20), ((0, 1), 10)):
         tile, patch = place or (None, None)
@@ -225,7 +225,7 @@ def adjusts_no_order_of_another_workspace(scene: Scene) -> None:
 
 
 def finds_its_tables_from_wherever_it_is_called(scene: Scene) -> None:
-    """Every function by itself, from a session that made tables of the same names to deceive it."""
+    """Call every function in a session that has temporary tables of the same names."""
     shadows = """SELECT format('CREATE TEMPORARY TABLE %1$I (LIKE ledger.%1$I)', relname) FROM pg_class
         WHERE relnamespace = 'ledger'::regnamespace AND relkind IN ('r', 'v')"""
     for statement in scene.session.execute(text(shadows)).scalars().all():
@@ -270,7 +270,7 @@ SCENARIOS: tuple[Callable[[Scene], None], ...] = (
 
 
 def play(session: Session, scenario: Callable[[Scene], None]) -> str | None:
-    """Check one promise and undo it; how it was broken, or None."""
+    """Check one promise and undo it; return how it was broken, or None."""
     savepoint = session.begin_nested()
     try:
         scenario(set_scene(session))
@@ -282,7 +282,7 @@ def play(session: Session, scenario: Callable[[Scene], None]) -> str | None:
 
 
 def in_brief(broken: BaseException) -> str:
-    """What went wrong, in a line: the database's own reason where it was the database."""
+    """Describe an error in one line; for an error of the database, by its reason."""
     if isinstance(broken, DBAPIError) and isinstance(broken.orig, psycopg.Error):
         return reason(broken.orig)
     return f"{type(broken).__name__}: {str(broken).split(chr(10))[0]}"

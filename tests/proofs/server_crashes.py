@@ -19,7 +19,7 @@ PATIENCE_S = 120
 
 @dataclass
 class Load:
-    """Requests by their keys: what was answered, and what never was."""
+    """Requests by key: answered ones, and those without an answer."""
 
     answered: dict[str, bytes] = field(default_factory=dict)
     in_doubt: set[str] = field(default_factory=set)
@@ -61,7 +61,7 @@ def prove_server_crashes_lose_nothing(laboratory: Laboratory, rounds: int = ROUN
 
 
 def run_until_killed(server: ServerProcess, load: Load, number: int, after: int) -> None:
-    """Open budgets from every client until the server dies; it is killed when `after` were answered."""
+    """Open budgets from every client until the server dies; it is killed after `after` answers."""
     load.enough.clear()
 
     def run(client: httpx.Client, name: int) -> None:
@@ -93,12 +93,12 @@ def body_of(key: str) -> Json:
 
 
 def stored(server: ServerProcess) -> set[str]:
-    """The keys that have an answer in the database."""
+    """Return the keys that have an answer in the database."""
     return {row[0] for row in server.query("SELECT key FROM idempotency WHERE status IS NOT NULL")}
 
 
 def send_again(server: ServerProcess, load: Load) -> list[str]:
-    """Send every request once more with its key; whatever is not answered as before, in words."""
+    """Send every request again with its key; return a sentence for each answer that differs."""
     against = []
     with clients(server, 1) as (client,):
         for key in [*load.answered, *sorted(load.in_doubt)]:

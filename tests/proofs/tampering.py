@@ -1,4 +1,4 @@
-"""Proof: whatever a superuser does to the rows with triggers off, the audit finds, and by which rule."""
+"""Proof: the audit finds whatever a superuser does to the rows with triggers off, and names the rule."""
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -73,7 +73,7 @@ TAMPERINGS: dict[str, tuple[str, ...]] = {
 
 
 def prove_tampering_is_found(laboratory: Laboratory) -> Proof:
-    """Tamper in every way, each in a transaction that is rolled back, and ask the audit."""
+    """Tamper in every way, each in a transaction that is rolled back, and run the audit."""
     with laboratory.database() as url, connected(url, 1) as (database,):
         write_a_little(database)
         with database.sessions() as session:
@@ -90,7 +90,7 @@ def prove_tampering_is_found(laboratory: Laboratory) -> Proof:
 
 
 def write_a_little(database: Database) -> None:
-    """Five transfers: funded, held, paid once, given back twice."""
+    """Make five transfers: fund, reserve, settle, and two releases."""
     books = open_books(database, "tampered")
     with database.sessions.begin() as session:
         budget = open_budget(session, books.workspace, "tampered", 10_000)
@@ -106,7 +106,7 @@ def write_a_little(database: Database) -> None:
 
 
 def tamper(database: Database, statements: tuple[str, ...], noted: list[Head]) -> list[str]:
-    """What the audit finds after a superuser's statements; they are undone."""
+    """Return the audit's findings after a superuser's statements, and undo them."""
     with database.sessions() as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
         for statement in statements:
@@ -115,5 +115,5 @@ def tamper(database: Database, statements: tuple[str, ...], noted: list[Head]) -
 
 
 def rules(session: Session, noted: list[Head]) -> list[str]:
-    """The short names of the rules that are broken, each once."""
+    """Return the short name of each broken rule once."""
     return list(dict.fromkeys(finding.rule.split()[0] for finding in audit_ledger(session, noted)))

@@ -57,7 +57,7 @@ def make_world(database: Database) -> Books:
 
 
 def _budget_without_accounts(session: Session, workspace: UUID) -> None:
-    """No function leaves one behind; a new account needs a budget that has none of its kind."""
+    """Insert a budget without accounts, which no function leaves behind: a new account needs one."""
     session.execute(
         text("""WITH bare AS (
                 INSERT INTO ledger.budget (workspace_id, name, currency) VALUES (:workspace, 'bare', 'USD')
@@ -71,7 +71,7 @@ def _budget_without_accounts(session: Session, workspace: UUID) -> None:
 
 
 def _order_and_plans(session: Session, workspace: UUID, budget: UUID) -> Order:
-    """An order that holds money, and plans that nobody ordered."""
+    """Place an order that holds money, and make plans without an order."""
     with TemporaryDirectory() as blobs:
         plan = make_plan(session, workspace, Path(blobs), seed=1)
         spare = make_plan(session, workspace, Path(blobs), seed=2)
@@ -82,7 +82,7 @@ def _order_and_plans(session: Session, workspace: UUID, budget: UUID) -> Order:
 
 
 def _every_other_movement(session: Session, workspace: UUID, budget: UUID, order: UUID) -> None:
-    """Refund, charge, defund, and what a limit that only warns lets through and takes back."""
+    """Refund, charge, defund, extend and retract."""
     for kind, place in ((Movement.REFUND, None), (Movement.REFUND, (0, 0)), (Movement.CHARGE, None)):
         writer.adjust(session, workspace, order, kind, cents(50), "a correction", place=place)
     terms = BudgetTerms(starts_on=date(2026, 1, 1), ends_on=date(2099, 12, 31), approval_above=cents(5_000))
@@ -94,7 +94,7 @@ def _every_other_movement(session: Session, workspace: UUID, budget: UUID, order
 
 
 def _price_lists(session: Session, workspace: UUID) -> None:
-    """A list that says everything, and one that has a price per scene."""
+    """Insert a price list with every field, and one with a price per scene."""
     whole = {
         "max_vertices": 100, "cloud_guarantee_percent": Decimal(20), "licence": "internal use",
         "valid_from": date(2026, 1, 1), "valid_to": date(2026, 12, 31),

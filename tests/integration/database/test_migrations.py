@@ -1,4 +1,4 @@
-"""Migrations: they make exactly what the code expects, and are safe to run again."""
+"""Migrations make exactly what the code declares, and are safe to run again."""
 
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -28,13 +28,13 @@ BOOKS_OF_0003 = """
 """
 
 
-def test_the_tables_are_what_the_code_declares(database_url: str) -> None:
-    """Raises when autogenerate would write anything."""
+def test_migrations_make_the_declared_tables(database_url: str) -> None:
+    """Fail when autogenerate would write anything."""
     command.check(alembic_config(database_url))
 
 
-def test_the_check_sees_a_difference(database_url: str, database: Database) -> None:
-    """The control of the test above."""
+def test_check_of_declared_tables_finds_a_difference(database_url: str, database: Database) -> None:
+    """Check that the test above can fail."""
     with database.sessions.begin() as session:
         session.execute(text("ALTER TABLE plan DROP COLUMN tiles CASCADE"))
 
@@ -42,13 +42,13 @@ def test_the_check_sees_a_difference(database_url: str, database: Database) -> N
         command.check(alembic_config(database_url))
 
 
-def test_upgrading_again_changes_nothing(database_url: str, database: Database) -> None:
+def test_upgrade_is_safe_to_repeat(database_url: str, database: Database) -> None:
     upgrade(database_url)
 
     assert is_migrated(database)
 
 
-def test_processes_that_start_together_take_turns(database_url: str, database: Database) -> None:
+def test_concurrent_upgrades_take_turns(database_url: str, database: Database) -> None:
     with database.sessions.begin() as session:
         session.execute(text("DROP SCHEMA public CASCADE"))
         session.execute(text("DROP SCHEMA ledger CASCADE"))
@@ -60,8 +60,8 @@ def test_processes_that_start_together_take_turns(database_url: str, database: D
     assert is_migrated(database)
 
 
-def test_books_from_before_budgets_had_terms_stay_whole(database_url: str, database: Database) -> None:
-    """A budget with a running order, written by the functions of version 0003, then brought up to date."""
+def test_upgrade_keeps_books_of_revision_0003_sound(database_url: str, database: Database) -> None:
+    """Migrate a budget with a running order that the functions of revision 0003 wrote."""
     config = alembic_config(database_url)
     with database.sessions.begin() as session:
         for statement in ("DROP SCHEMA public CASCADE", "DROP SCHEMA ledger CASCADE", "CREATE SCHEMA public"):
@@ -84,7 +84,7 @@ def test_books_from_before_budgets_had_terms_stay_whole(database_url: str, datab
     assert days
 
 
-def test_an_old_schema_is_not_ready(client: TestClient, database: Database) -> None:
+def test_readyz_refuses_an_old_schema(client: TestClient, database: Database) -> None:
     with database.sessions.begin() as session:
         session.execute(text("UPDATE alembic_version SET version_num = '0000'"))
 
@@ -93,8 +93,8 @@ def test_an_old_schema_is_not_ready(client: TestClient, database: Database) -> N
     assert (answer.status_code, answer.json()["checks"]["migrations"]) == (503, False)
 
 
-def test_every_table_of_record_is_append_only(database: Database) -> None:
-    """A new table is either on one of these lists or this test asks which."""
+def test_tables_of_record_are_append_only(database: Database) -> None:
+    """Fail for a new table until it is on one of these lists."""
     guarded = {
         "ledger.transfer", "ledger.entry", "ledger.movement", "ledger.budget", "ledger.budget_terms",
         "ledger.adjustment",

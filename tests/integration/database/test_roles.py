@@ -1,4 +1,4 @@
-"""The role that serves reads, adds rows, and moves money by the ledger's functions: nothing else."""
+"""The serving role reads, adds rows, and moves money by the ledger's functions, and can do nothing else."""
 
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -38,7 +38,7 @@ CHANGES = {("order", "status"), ("order", "hold_id"), ("idempotency", "status"),
 
 @pytest.fixture
 def served(serving_url: str) -> Iterator[Database]:
-    """The test's database as the server has it."""
+    """Connect to the test's database as the serving role."""
     served = connect(serving_url)
     yield served
     served.engine.dispose()
@@ -46,7 +46,7 @@ def served(serving_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def budget(served: Database, workspace_id: UUID) -> UUID:
-    """A budget with a hold of 10 of its 100, opened by the role that serves."""
+    """Open a budget of 1.00 USD with a hold of 0.10 as the serving role."""
     with served.sessions.begin() as session:
         opened = writer.create_budget(session, workspace_id, "guarded", cents(100))
         writer.reserve(session, workspace_id, opened, cents(10), "order:1")
@@ -54,7 +54,7 @@ def budget(served: Database, workspace_id: UUID) -> UUID:
 
 
 def refused(served: Database, statement: str) -> bool:
-    """Whether the database refuses a statement for want of a right, and for nothing else."""
+    """Return whether the database refuses a statement for lack of a privilege."""
     with served.sessions() as session:
         try:
             session.execute(text(statement))
@@ -63,8 +63,8 @@ def refused(served: Database, statement: str) -> bool:
     return False
 
 
-def test_no_table_can_be_changed_but_by_adding_rows(served: Database, database: Database) -> None:
-    """Of every table, whatever a migration adds."""
+def test_serving_role_can_only_add_rows(served: Database, database: Database) -> None:
+    """Cover every table that a migration adds."""
     with database.sessions() as session:
         tables = session.execute(TABLES).scalars().all()
     assert {"ledger.transfer", "ledger.entry", "ledger.account", "plan", "delivery"} < set(tables)
@@ -80,7 +80,7 @@ def test_no_table_can_be_changed_but_by_adding_rows(served: Database, database: 
             assert refused(served, f"INSERT INTO {table} DEFAULT VALUES"), table
 
 
-def test_only_what_changes_in_a_life_can_be_updated(served: Database) -> None:
+def test_serving_role_can_update_only_the_listed_columns(served: Database) -> None:
     columns = text("""
         SELECT table_schema, table_name, column_name FROM information_schema.column_privileges
         WHERE grantee = :app AND privilege_type = 'UPDATE'
@@ -116,7 +116,7 @@ def test_only_what_changes_in_a_life_can_be_updated(served: Database) -> None:
         "COPY ledger.movement TO PROGRAM 'true'",
     ],
 )
-def test_every_way_round_the_ledger_is_refused(served: Database, budget: UUID, statement: str) -> None:
+def test_serving_role_cannot_bypass_the_ledger(served: Database, budget: UUID, statement: str) -> None:
     assert budget
     assert refused(served, statement)
 
@@ -129,14 +129,12 @@ def test_every_way_round_the_ledger_is_refused(served: Database, budget: UUID, s
         "ledger.count_hold('reserve', '{budget}', gen_random_uuid(), 5)",
     ],
 )
-def test_the_inner_functions_of_the_writer_are_not_called_from_outside(
-    served: Database, budget: UUID, call: str
-) -> None:
+def test_serving_role_cannot_call_inner_functions(served: Database, budget: UUID, call: str) -> None:
     assert refused(served, "SELECT " + call.format(budget=budget))
 
 
-def test_the_functions_that_may_be_called_are_known(served: Database) -> None:
-    """A new function is either an entrance, and SECURITY DEFINER, or this test asks why it is."""
+def test_serving_role_can_call_only_the_entrances(served: Database) -> None:
+    """Fail for a new callable function until it is listed here as an entrance."""
     query = text("""
         SELECT proname FROM pg_proc
         WHERE pronamespace = 'ledger'::regnamespace AND has_function_privilege(oid, 'EXECUTE')
@@ -148,7 +146,7 @@ def test_the_functions_that_may_be_called_are_known(served: Database) -> None:
     assert found == entrances | {"transfer_hash"}
 
 
-def test_everything_of_the_ledger_belongs_to_a_role_that_nobody_logs_in_as(database: Database) -> None:
+def test_ledger_belongs_to_a_role_without_login(database: Database) -> None:
     query = text("""
         SELECT DISTINCT r.rolname, r.rolsuper, r.rolcanlogin, r.rolcreaterole, r.rolbypassrls
         FROM (
@@ -161,7 +159,7 @@ def test_everything_of_the_ledger_belongs_to_a_role_that_nobody_logs_in_as(datab
         assert [tuple(row) for row in session.execute(query)] == [("loupe_owner", False, False, False, False)]
 
 
-def test_the_server_is_ready_without_a_warning(client: TestClient) -> None:
+def test_readyz_has_no_warning_for_the_serving_role(client: TestClient) -> None:
     answer = client.get("/readyz").json()
 
     assert (answer["checks"]["role"], answer["warnings"]) == (True, [])
@@ -170,7 +168,7 @@ def test_the_server_is_ready_without_a_warning(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("policy", "status", "said"), [("warn", 200, True), ("refuse", 503, True), ("off", 200, False)]
 )
-def test_a_server_that_could_get_round_the_ledger_says_so(
+def test_readyz_reports_a_role_that_can_bypass_the_ledger(
     settings: Settings, database_url: str, policy: RoleCheck, status: int, said: bool
 ) -> None:
     owner = {"database_url": SecretStr(database_url), "role_check": policy}
@@ -182,7 +180,7 @@ def test_a_server_that_could_get_round_the_ledger_says_so(
     assert any("it is a superuser" in warning for warning in answer.json()["warnings"]) is said
 
 
-def test_starting_warns_or_refuses(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+def test_check_role_warns_or_refuses(database: Database, caplog: pytest.LogCaptureFixture) -> None:
     check_role(database.engine, "off")
     assert not caplog.records
     check_role(database.engine, "warn")
@@ -193,13 +191,13 @@ def test_starting_warns_or_refuses(database: Database, caplog: pytest.LogCapture
 
 @pytest.fixture
 def cluster() -> Iterator[str]:
-    """URL of a new PostgreSQL, which has none of the roles yet, as its superuser."""
+    """Start a PostgreSQL that has none of the roles yet; yield its URL as superuser."""
     with TemporaryDirectory(prefix="loupe-", ignore_cleanup_errors=True) as folder:
         yield embedded_url(Path(folder))
         stop_embedded(Path(folder))
 
 
-def test_an_owner_that_may_not_make_roles_is_told_what_to_do(cluster: str) -> None:
+def test_upgrade_names_an_owner_that_cannot_create_roles(cluster: str) -> None:
     administer(cluster, "CREATE ROLE operator LOGIN", "CREATE DATABASE books OWNER operator")
     url = serve_as(url_of(cluster, "books"), "operator")
 
@@ -239,7 +237,7 @@ def test_upgrade_quotes_any_other_refusal_of_the_database(cluster: str) -> None:
         upgrade(serve_as(url_of(cluster, "books"), "stranger"))
 
 
-def test_an_owner_that_is_no_superuser_migrates_and_lets_another_serve(cluster: str) -> None:
+def test_owner_without_superuser_migrates_and_lets_another_serve(cluster: str) -> None:
     administer(cluster, "CREATE ROLE operator LOGIN CREATEROLE", "CREATE DATABASE books OWNER operator")
     url = serve_as(url_of(cluster, "books"), "operator")
 
@@ -263,7 +261,7 @@ def test_an_owner_that_is_no_superuser_migrates_and_lets_another_serve(cluster: 
         database.engine.dispose()
 
 
-def test_databases_of_one_cluster_are_migrated_at_the_same_time(cluster: str) -> None:
+def test_databases_of_one_cluster_migrate_concurrently(cluster: str) -> None:
     names = [f"books_{number}" for number in range(4)]
     administer(cluster, *(f"CREATE DATABASE {name}" for name in names))
 
@@ -277,7 +275,7 @@ def test_databases_of_one_cluster_are_migrated_at_the_same_time(cluster: str) ->
         served.engine.dispose()
 
 
-def test_the_command_line_makes_a_role_that_serves(
+def test_db_grant_makes_a_serving_role(
     server: str, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOUPE_DATABASE_URL", database_url)
@@ -294,7 +292,7 @@ def test_the_command_line_makes_a_role_that_serves(
     assert "can get round the ledger: it is a superuser" in refused.output
 
 
-def test_a_role_that_may_not_grant_is_told_what_to_do(served: Database, serving_url: str) -> None:
+def test_let_serve_names_a_missing_privilege(served: Database, serving_url: str) -> None:
     assert served
     with pytest.raises(UnavailableError, match=r"Cannot make somebody a serving role.*permission denied"):
         let_serve(serving_url, "somebody")

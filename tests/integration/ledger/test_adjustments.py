@@ -22,7 +22,7 @@ def budget(client: TestClient) -> str:
 
 @pytest.fixture
 def order(client: TestClient, plan: Planned, budget: str) -> str:  # noqa: ARG001  (it pays)
-    """A complete order, paid 10.00."""
+    """Complete an order that was paid 10.00 USD."""
     order = str(place(client, plan).json()["id"])
     for where in BOUGHT:
         deliver(client, order, *where)
@@ -52,7 +52,7 @@ def amounts(client: TestClient, order: str) -> dict[str, str]:
     return {name: shown[name]["amount"] for name in ("settled", "refunded", "charged", "net")}
 
 
-def test_a_refund_of_an_order_becomes_available(
+def test_refund_of_an_order_becomes_available(
     client: TestClient, order: str, budget: str, database: Database
 ) -> None:
     answer = adjust(client, order, "refund", "4.00", reason="credit note 4711: cloud")
@@ -68,7 +68,7 @@ def test_a_refund_of_an_order_becomes_available(
     assert usage(client, budget) == {"held": "0.00", "spent": "6.00", "available": "14.00"}
 
 
-def test_a_refund_of_a_patch_names_it(client: TestClient, order: str, database: Database) -> None:
+def test_refund_of_a_patch_names_tile_and_patch(client: TestClient, order: str, database: Database) -> None:
     tile, patch = BOUGHT[1]
 
     adjust(client, order, "refund", "3.33", tile=tile, patch=patch)
@@ -76,7 +76,7 @@ def test_a_refund_of_a_patch_names_it(client: TestClient, order: str, database: 
     assert transfers(database)[-1] == ("refund", 3_33, f"refund:{order}/{tile}/{patch}#1")
 
 
-def test_a_later_charge_is_spent(client: TestClient, order: str, budget: str, database: Database) -> None:
+def test_later_charge_is_spent(client: TestClient, order: str, budget: str, database: Database) -> None:
     answer = adjust(client, order, "charge", "2.50", reason="invoice 17: licence for two users")
 
     assert answer.status_code == 201, answer.text
@@ -85,7 +85,7 @@ def test_a_later_charge_is_spent(client: TestClient, order: str, budget: str, da
     assert usage(client, budget) == {"held": "0.00", "spent": "12.50", "available": "7.50"}
 
 
-def test_never_more_comes_back_than_was_paid(client: TestClient, order: str, database: Database) -> None:
+def test_refunds_never_exceed_what_an_order_paid(client: TestClient, order: str, database: Database) -> None:
     adjust(client, order, "refund", "4.00")
     before = transfers(database)
 
@@ -100,7 +100,7 @@ def test_never_more_comes_back_than_was_paid(client: TestClient, order: str, dat
     assert adjust(client, order, "refund", "6.00").status_code == 201
 
 
-def test_a_patch_gives_back_no_more_than_its_own(client: TestClient, order: str) -> None:
+def test_refund_of_a_patch_never_exceeds_its_payment(client: TestClient, order: str) -> None:
     tile, patch = BOUGHT[0]
     adjust(client, order, "refund", "3.00", tile=tile, patch=patch)
 
@@ -109,7 +109,7 @@ def test_a_patch_gives_back_no_more_than_its_own(client: TestClient, order: str)
     assert (code(answer), answer.json()["refundable"]) == ((409, "refund-exceeds-payment"), "0.33")
 
 
-def test_a_patch_gives_back_no_more_than_the_order_has_left(client: TestClient, order: str) -> None:
+def test_refund_of_a_patch_never_exceeds_the_rest_of_its_order(client: TestClient, order: str) -> None:
     tile, patch = BOUGHT[0]
     adjust(client, order, "refund", "9.00")
 
@@ -118,14 +118,14 @@ def test_a_patch_gives_back_no_more_than_the_order_has_left(client: TestClient, 
     assert (code(answer), answer.json()["refundable"]) == ((409, "refund-exceeds-payment"), "1.00")
 
 
-def test_what_was_charged_later_may_come_back_too(client: TestClient, order: str) -> None:
+def test_refund_may_include_later_charges(client: TestClient, order: str) -> None:
     adjust(client, order, "charge", "5.00")
 
     assert adjust(client, order, "refund", "15.00").status_code == 201
     assert amounts(client, order)["net"] == "0.00"
 
 
-def test_a_charge_needs_money_and_leaves_no_trace_without(
+def test_charge_without_available_money_changes_nothing(
     client: TestClient, order: str, database: Database
 ) -> None:
     before = transfers(database)
@@ -137,7 +137,7 @@ def test_a_charge_needs_money_and_leaves_no_trace_without(
     assert transfers(database) == before
 
 
-def test_a_charge_goes_beyond_a_limit_that_does_not_block_and_its_refund_comes_back_to_it(
+def test_charge_extends_a_limit_that_does_not_block_and_its_refund_retracts(
     client: TestClient, plan: Planned, database: Database
 ) -> None:
     budget = open_budget(client, "10.00", enforcement="warn")
@@ -154,7 +154,7 @@ def test_a_charge_goes_beyond_a_limit_that_does_not_block_and_its_refund_comes_b
     assert usage(client, budget) == {"held": "0.00", "spent": "7.00", "available": "3.00"}
 
 
-def test_one_key_is_one_adjustment(client: TestClient, order: str, budget: str) -> None:
+def test_adjustment_is_replayed_for_a_repeated_key(client: TestClient, order: str, budget: str) -> None:
     first = adjust(client, order, "refund", "1.00", key="the same key")
     again = adjust(client, order, "refund", "1.00", key="the same key")
     other = adjust(client, order, "refund", "2.00", key="the same key")
@@ -164,13 +164,13 @@ def test_one_key_is_one_adjustment(client: TestClient, order: str, budget: str) 
     assert usage(client, budget)["spent"] == "9.00"
 
 
-def test_an_adjustment_needs_an_idempotency_key(client: TestClient, order: str) -> None:
+def test_adjustment_needs_an_idempotency_key(client: TestClient, order: str) -> None:
     body = {"kind": "refund", "order": order, "amount": {"amount": "1.00", "currency": "USD"}, "reason": "x"}
 
     assert code(client.post("/v1/ledger/adjustments", json=body)) == (400, "idempotency-key-missing")
 
 
-def test_racing_refunds_give_back_what_was_paid_once(client: TestClient, order: str, budget: str) -> None:
+def test_racing_refunds_return_a_payment_once(client: TestClient, order: str, budget: str) -> None:
     answers = race(6, lambda: status(adjust(client, order, "refund", "4.00")))
 
     assert sorted(answers) == [201, 201] + [409] * 4
@@ -191,7 +191,7 @@ def test_racing_refunds_give_back_what_was_paid_once(client: TestClient, order: 
         {"kind": "charge", "tile": 0, "patch": 0},
     ],
 )
-def test_refuses_an_adjustment_that_cannot_be_meant(
+def test_adjustment_refuses_contradictory_members(
     client: TestClient, order: str, database: Database, fault: Json
 ) -> None:
     whole = {"kind": "refund", "order": order, "amount": {"amount": "1.00", "currency": "USD"}, "reason": "x"}
@@ -201,7 +201,7 @@ def test_refuses_an_adjustment_that_cannot_be_meant(
     assert transfers(database) == before
 
 
-def test_what_was_not_delivered_is_not_refunded(client: TestClient, plan: Planned, budget: str) -> None:
+def test_refund_needs_a_delivery(client: TestClient, plan: Planned, budget: str) -> None:
     order = str(place(client, plan).json()["id"])
     tile, patch = BOUGHT[0]
 
@@ -210,7 +210,9 @@ def test_what_was_not_delivered_is_not_refunded(client: TestClient, plan: Planne
     assert usage(client, budget)["held"] == "10.00"
 
 
-def test_nobody_adjusts_another_workspaces_order(client: TestClient, database: Database, order: str) -> None:
+def test_adjustment_refuses_another_workspaces_order(
+    client: TestClient, database: Database, order: str
+) -> None:
     with database.sessions.begin() as session:
         stranger = create_key(session, create_workspace(session, "stranger"), "theirs")
     client.headers["Authorization"] = f"Bearer {stranger}"
@@ -219,7 +221,7 @@ def test_nobody_adjusts_another_workspaces_order(client: TestClient, database: D
     assert client.get("/v1/ledger/adjustments").json()["items"] == []
 
 
-def test_adjustments_are_listed_newest_first_in_pages(client: TestClient, order: str) -> None:
+def test_list_adjustments_pages_newest_first(client: TestClient, order: str) -> None:
     for amount in ("1.00", "2.00", "3.00"):
         adjust(client, order, "refund", amount)
 
@@ -231,7 +233,7 @@ def test_adjustments_are_listed_newest_first_in_pages(client: TestClient, order:
     assert [link["rel"] for link in rest["links"]] == ["self"]
 
 
-def test_the_realised_saving_counts_what_came_back(client: TestClient, order: str) -> None:
+def test_realised_saving_counts_refunds(client: TestClient, order: str) -> None:
     adjust(client, order, "refund", "4.00")
     adjust(client, order, "charge", "1.00")
 
@@ -241,7 +243,7 @@ def test_the_realised_saving_counts_what_came_back(client: TestClient, order: st
     assert entry["savings"]["realised"]["amount"] == "25.00"
 
 
-def test_refunds_racing_deliveries_of_their_order_do_not_deadlock(
+def test_refunds_and_deliveries_of_one_order_do_not_deadlock(
     client: TestClient, plan: Planned, budget: str
 ) -> None:
     """Both lock the order before the workspace's chain."""

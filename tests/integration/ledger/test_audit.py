@@ -35,7 +35,7 @@ def rules(session: Session, noted: list[Head]) -> list[str]:
     return [finding.rule.split()[0] for finding in audit_ledger(session, noted)]
 
 
-def test_whole_books_have_no_finding(books: Database, workspace_id: UUID) -> None:
+def test_audit_of_sound_books_finds_nothing(books: Database, workspace_id: UUID) -> None:
     with books.sessions() as session:
         take_snapshot(session)
         (head,) = heads(session)
@@ -43,7 +43,7 @@ def test_whole_books_have_no_finding(books: Database, workspace_id: UUID) -> Non
         assert list(audit_ledger(session, [head])) == []
 
 
-def test_a_chain_rewritten_from_the_first_row_on_is_found_by_a_noted_head_alone(books: Database) -> None:
+def test_audit_finds_a_rewritten_chain_only_with_a_noted_head(books: Database) -> None:
     with books.sessions() as session:
         noted = heads(session)
         session.execute(WITHOUT_TRIGGERS)
@@ -54,7 +54,7 @@ def test_a_chain_rewritten_from_the_first_row_on_is_found_by_a_noted_head_alone(
         assert rules(session, noted) == ["C2"]
 
 
-def test_a_tail_cut_off_with_its_head_moved_back_is_found_by_a_noted_head(books: Database) -> None:
+def test_audit_finds_removed_newest_transfers_with_a_noted_head(books: Database) -> None:
     with books.sessions() as session:
         noted = heads(session)
         session.execute(WITHOUT_TRIGGERS)
@@ -62,7 +62,7 @@ def test_a_tail_cut_off_with_its_head_moved_back_is_found_by_a_noted_head(books:
         assert "C2" in rules(session, noted)
 
 
-def test_a_broken_chain_is_found_where_the_databases_own_hash_is_forged(
+def test_audit_finds_a_broken_chain_despite_a_forged_hash_function(
     books: Database,
 ) -> None:
     """A superuser may replace the function that hashes."""
@@ -80,7 +80,7 @@ def test_a_broken_chain_is_found_where_the_databases_own_hash_is_forged(
 @pytest.mark.parametrize(
     "column", ["cost_minor", "baseline_minor", "list_saving_minor", "billable_saving_minor"]
 )
-def test_a_plan_whose_money_was_changed_is_found(client: TestClient, database: Database, column: str) -> None:
+def test_audit_finds_a_plan_with_changed_amounts(client: TestClient, database: Database, column: str) -> None:
     answer = client.post("/v1/plans", content=make_geotiff(), headers={"Content-Type": "image/tiff"})
     with database.sessions() as session:
         assert list(audit_plans(session)) == []
@@ -93,7 +93,7 @@ def test_a_plan_whose_money_was_changed_is_found(client: TestClient, database: D
         ]
 
 
-def test_a_plan_whose_terms_are_not_its_price_lists_is_found(client: TestClient, database: Database) -> None:
+def test_audit_finds_a_plan_with_terms_of_no_price_list(client: TestClient, database: Database) -> None:
     client.post("/v1/plans", content=make_geotiff(), headers={"Content-Type": "image/tiff"})
     with database.sessions() as session:
         session.execute(WITHOUT_TRIGGERS)

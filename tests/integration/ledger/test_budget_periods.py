@@ -23,7 +23,7 @@ def begin_periods_earlier(database: Database) -> None:
 
 
 @pytest.mark.parametrize("period", ["month", "quarter", "year"])
-def test_a_new_period_grants_the_limit_anew(
+def test_new_period_grants_the_limit_again(
     client: TestClient, database: Database, workspace_id: UUID, settings: Settings, plan: Planned, period: str
 ) -> None:
     """What was spent before does not count; what is still held does, for it will be spent in this period."""
@@ -49,7 +49,7 @@ def period_start(period: str) -> str:
     return TODAY.replace(day=1, month=(TODAY.month - 1) // months * months + 1).isoformat()
 
 
-def test_racing_orders_begin_a_period_once(
+def test_racing_orders_start_a_period_once(
     client: TestClient, database: Database, workspace_id: UUID, settings: Settings
 ) -> None:
     budget = open_budget(client, "30.00", period="month")
@@ -64,7 +64,7 @@ def test_racing_orders_begin_a_period_once(
     assert usage(client, budget) == {"held": "30.00", "spent": "0.00", "available": "0.00"}
 
 
-def test_a_budget_that_ended_begins_no_period(client: TestClient, database: Database) -> None:
+def test_ended_budget_starts_no_period(client: TestClient, database: Database) -> None:
     budget = open_budget(client, "30.00", period="month", ends_on="2000-01-15")
     begin_periods_earlier(database)
 
@@ -73,7 +73,7 @@ def test_a_budget_that_ended_begins_no_period(client: TestClient, database: Data
     assert movements(database) == [("fund", 30_00, "budget")]
 
 
-def test_a_budget_given_a_period_counts_what_it_spent_so_far(
+def test_budget_with_a_new_period_counts_earlier_spending(
     client: TestClient, database: Database, plan: Planned
 ) -> None:
     budget = open_budget(client, "40.00")

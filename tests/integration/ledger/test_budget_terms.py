@@ -28,7 +28,7 @@ TODAY = datetime.now(UTC).date()
 YESTERDAY, TOMORROW = TODAY - timedelta(days=1), TODAY + timedelta(days=1)
 
 
-def test_a_new_budget_has_the_terms_it_was_given(client: TestClient) -> None:
+def test_open_budget_keeps_the_given_terms(client: TestClient) -> None:
     terms = {
         "period": "quarter", "starts_on": "2026-01-01", "ends_on": "2036-12-31", "enforcement": "warn",
         "thresholds": [90, 50, 90], "tags": {"cost centre": "4711"}, "approval_above": usd("25.00"),
@@ -40,7 +40,7 @@ def test_a_new_budget_has_the_terms_it_was_given(client: TestClient) -> None:
     assert {name: answer.json()[name] for name in terms} == terms | {"thresholds": [50, 90]}
 
 
-def test_a_budget_without_terms_blocks_for_ever(client: TestClient) -> None:
+def test_budget_without_terms_blocks_and_has_no_end(client: TestClient) -> None:
     budget = client.get(f"/v1/budgets/{open_budget(client)}").json()
 
     assert (budget["period"], budget["enforcement"], budget["thresholds"], budget["tags"]) == (
@@ -49,7 +49,7 @@ def test_a_budget_without_terms_blocks_for_ever(client: TestClient) -> None:
     assert "approval_above" not in budget
 
 
-def test_a_patch_changes_what_it_names(client: TestClient, database: Database) -> None:
+def test_change_budget_keeps_omitted_members(client: TestClient, database: Database) -> None:
     budget = open_budget(client)
     change_budget(
         client, budget, thresholds=[50], tags={"team": "north", "year": "2026"}, ends_on="2036-01-01"
@@ -67,7 +67,7 @@ def test_a_patch_changes_what_it_names(client: TestClient, database: Database) -
     assert keys == 3  # every version says who
 
 
-def test_a_limit_moves_by_entries(client: TestClient, database: Database) -> None:
+def test_change_of_a_limit_makes_an_entry(client: TestClient, database: Database) -> None:
     budget = open_budget(client, "100.00")
 
     raised = change_budget(client, budget, limit=usd("150.00")).json()
@@ -81,9 +81,7 @@ def test_a_limit_moves_by_entries(client: TestClient, database: Database) -> Non
     ]
 
 
-def test_a_limit_is_not_lowered_below_what_is_held(
-    client: TestClient, database: Database, plan: Planned
-) -> None:
+def test_limit_is_not_lowered_below_held_money(client: TestClient, database: Database, plan: Planned) -> None:
     budget = open_budget(client, "100.00")
     place(client, plan)
     before = movements(database)
@@ -119,7 +117,7 @@ def test_a_limit_is_not_lowered_below_what_is_held(
         {"name": "another"},
     ],
 )
-def test_refuses_terms_that_cannot_be_meant(client: TestClient, database: Database, terms: Json) -> None:
+def test_change_budget_refuses_invalid_terms(client: TestClient, database: Database, terms: Json) -> None:
     budget = open_budget(client)
 
     assert change_budget(client, budget, **terms).status_code == 422
@@ -127,7 +125,7 @@ def test_refuses_terms_that_cannot_be_meant(client: TestClient, database: Databa
     assert len(movements(database)) == 1
 
 
-def test_a_change_meant_for_an_older_budget_is_refused(client: TestClient) -> None:
+def test_change_budget_refuses_an_old_etag(client: TestClient) -> None:
     budget = open_budget(client)
     etag = client.get(f"/v1/budgets/{budget}").headers["etag"]
     change_budget(client, budget, thresholds=[50])
@@ -137,7 +135,7 @@ def test_a_change_meant_for_an_older_budget_is_refused(client: TestClient) -> No
     assert change_budget(client, budget, etag="*", thresholds=[70]).status_code == 200
 
 
-def test_racing_changes_for_one_version_keep_one(client: TestClient) -> None:
+def test_racing_changes_of_one_version_apply_once(client: TestClient) -> None:
     budget = open_budget(client)
 
     answers = race(6, lambda: status(change_budget(client, budget, etag='"1"', limit=usd("50.00"))))
@@ -146,7 +144,7 @@ def test_racing_changes_for_one_version_keep_one(client: TestClient) -> None:
     assert usage(client, budget)["available"] == "50.00"
 
 
-def test_nobody_changes_another_workspaces_budget(client: TestClient) -> None:
+def test_change_budget_refuses_another_workspaces_budget(client: TestClient) -> None:
     assert code(change_budget(client, "00000000-0000-4000-8000-000000000000", limit=usd("1.00"))) == (
         404,
         "not-found",
@@ -154,7 +152,7 @@ def test_nobody_changes_another_workspaces_budget(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(("enforcement", "warned"), [("warn", ["limit-exceeded"]), ("off", [])])
-def test_a_limit_that_does_not_block_lets_through_by_an_entry(
+def test_order_beyond_a_limit_that_does_not_block_makes_an_entry(
     client: TestClient, database: Database, plan: Planned, enforcement: str, warned: list[str]
 ) -> None:
     budget = open_budget(client, "4.00", enforcement=enforcement)
@@ -170,7 +168,7 @@ def test_a_limit_that_does_not_block_lets_through_by_an_entry(
     }  # fmt: skip
 
 
-def test_what_was_let_through_is_taken_back_when_it_is_not_needed(
+def test_extension_is_retracted_when_it_is_not_needed(
     client: TestClient, database: Database, plan: Planned
 ) -> None:
     budget = open_budget(client, "4.00", enforcement="warn")
@@ -183,7 +181,7 @@ def test_what_was_let_through_is_taken_back_when_it_is_not_needed(
     assert usage(client, budget) == {"held": "0.00", "spent": "3.33", "available": "0.67"}
 
 
-def test_reaching_a_threshold_is_told_once(
+def test_order_that_reaches_a_threshold_warns_once(
     client: TestClient, database: Database, workspace_id: UUID, settings: Settings
 ) -> None:
     budget = open_budget(client, "40.00", thresholds=[25, 50, 80])
@@ -211,7 +209,7 @@ def test_reaching_a_threshold_is_told_once(
         ),
     ],
 )
-def test_a_budget_pays_on_its_days_alone(
+def test_budget_refuses_orders_outside_its_days(
     client: TestClient, database: Database, plan: Planned, days: Json, words: str
 ) -> None:
     open_budget(client, **days)
@@ -224,7 +222,7 @@ def test_a_budget_pays_on_its_days_alone(
     assert client.get("/v1/orders").json()["items"] == []
 
 
-def test_the_last_day_is_still_a_day(client: TestClient, plan: Planned) -> None:
+def test_budget_pays_on_its_last_day(client: TestClient, plan: Planned) -> None:
     open_budget(client, starts_on=TODAY.isoformat(), ends_on=TODAY.isoformat())
 
     assert place(client, plan).status_code == 201

@@ -1,4 +1,4 @@
-"""The ledger on a real PostgreSQL: money moves as the book says, or not at all."""
+"""The ledger on a real PostgreSQL: money moves by its rules, or not at all."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Books:
             writer.release(session, hold_id, cents(minor), "order:1")
 
     def balances(self) -> tuple[int, int, int]:
-        """Available, held and spent, in minor units."""
+        """Return available, held and spent money in minor units."""
         with self.database.sessions() as session:
             budget = repository.get_budget(session, self.workspace_id, self.budget_id)
         return budget.available.minor, budget.held.minor, budget.spent.minor
@@ -55,7 +55,7 @@ class Books:
 
 
 def record_delivery(session: Session, order: UUID, patch: int, minor: int) -> None:
-    """A delivery without its order, which this level knows nothing of: foreign keys are off."""
+    """Insert a delivery without its order, with foreign keys off."""
     session.execute(text("SET LOCAL session_replication_role = replica"))
     session.execute(
         text("""INSERT INTO delivery (order_id, tile, patch, sha256, size, pixels, checks, settled_minor)
@@ -72,11 +72,11 @@ def books(database: Database, workspace_id: UUID) -> Books:
     return Books(database, workspace_id, budget_id)
 
 
-def test_a_new_budget_is_all_available(books: Books) -> None:
+def test_new_budget_is_all_available(books: Books) -> None:
     assert books.balances() == (10_000, 0, 0)
 
 
-def test_money_is_held_then_paid_then_the_rest_is_given_back(books: Books) -> None:
+def test_reserve_settle_and_release_move_money(books: Books) -> None:
     hold = books.reserve(6_000)
     assert books.balances() == (4_000, 6_000, 0)
 
@@ -87,7 +87,7 @@ def test_money_is_held_then_paid_then_the_rest_is_given_back(books: Books) -> No
     assert books.balances() == (7_500, 0, 2_500)
 
 
-def test_refuses_to_hold_more_than_there_is(books: Books) -> None:
+def test_reserve_refuses_more_than_is_available(books: Books) -> None:
     books.reserve(6_000)
 
     with pytest.raises(BudgetExceededError) as caught:
@@ -99,7 +99,7 @@ def test_refuses_to_hold_more_than_there_is(books: Books) -> None:
     )
 
 
-def test_a_refusal_leaves_no_trace(books: Books) -> None:
+def test_refused_reserve_changes_nothing(books: Books) -> None:
     before = (books.balances(), books.transfers())
 
     with pytest.raises(BudgetExceededError):
@@ -109,7 +109,7 @@ def test_a_refusal_leaves_no_trace(books: Books) -> None:
 
 
 @pytest.mark.parametrize("use", [Books.settle, Books.release])
-def test_a_hold_gives_no_more_than_it_has(books: Books, use: object) -> None:
+def test_settle_and_release_refuse_more_than_the_hold_has_left(books: Books, use: object) -> None:
     hold = books.reserve(100)
     books.settle(hold, 60)
 
@@ -120,7 +120,7 @@ def test_a_hold_gives_no_more_than_it_has(books: Books, use: object) -> None:
     assert books.balances() == (9_900, 40, 60)
 
 
-def test_nothing_moves_for_nothing(books: Books) -> None:
+def test_zero_amounts_move_nothing(books: Books) -> None:
     hold = books.reserve(0)
     books.settle(hold, 0)
     books.release(hold, 0)
@@ -129,7 +129,7 @@ def test_nothing_moves_for_nothing(books: Books) -> None:
     assert books.transfers() == 1  # the grant
 
 
-def test_money_does_not_move_backwards(books: Books) -> None:
+def test_negative_amounts_are_refused(books: Books) -> None:
     hold = books.reserve(100)
 
     for move in (
@@ -161,14 +161,14 @@ def test_writer_refuses_another_currency_and_moves_nothing(books: Books) -> None
     assert (books.balances(), books.transfers()) == before
 
 
-def test_an_order_is_held_for_once(books: Books) -> None:
+def test_reserve_refuses_a_repeated_reference(books: Books) -> None:
     books.reserve(100, order="1")
 
     with pytest.raises(ConflictError, match="The ledger already has order:1"):
         books.reserve(100, order="1")
 
 
-def test_a_patch_is_paid_once(books: Books) -> None:
+def test_settle_refuses_a_repeated_reference(books: Books) -> None:
     hold, order = books.reserve(100), uuid4()
     books.settle(hold, 10, patch=3, order=order)
 
@@ -176,7 +176,7 @@ def test_a_patch_is_paid_once(books: Books) -> None:
         books.settle(hold, 10, patch=3, order=order)
 
 
-def test_a_name_is_taken_once_in_a_workspace(books: Books) -> None:
+def test_budget_name_is_unique_in_a_workspace(books: Books) -> None:
     with books.database.sessions.begin() as session:
         elsewhere = create_workspace(session, "elsewhere").id
         writer.create_budget(session, elsewhere, "test", cents(1))
@@ -185,7 +185,7 @@ def test_a_name_is_taken_once_in_a_workspace(books: Books) -> None:
         writer.create_budget(session, books.workspace_id, "test", cents(1))
 
 
-def test_another_workspace_cannot_hold_this_budget(books: Books) -> None:
+def test_reserve_refuses_another_workspaces_budget(books: Books) -> None:
     with books.database.sessions.begin() as session:
         elsewhere = create_workspace(session, "elsewhere").id
 
@@ -193,12 +193,12 @@ def test_another_workspace_cannot_hold_this_budget(books: Books) -> None:
         writer.reserve(session, elsewhere, books.budget_id, cents(1), "order:1")
 
 
-def test_an_unknown_hold_is_not_found(books: Books) -> None:
+def test_settle_refuses_an_unknown_hold(books: Books) -> None:
     with pytest.raises(NotFoundError):
         books.settle(uuid4(), 1)
 
 
-def test_the_python_book_verifies_the_chain_that_sql_wrote(books: Books) -> None:
+def test_first_break_accepts_the_chain_that_sql_wrote(books: Books) -> None:
     """Two implementations of the hash, one in each language, agree."""
     hold = books.reserve(6_000, order="ünïcode | and bars")
     books.settle(hold, 1)
@@ -210,7 +210,7 @@ def test_the_python_book_verifies_the_chain_that_sql_wrote(books: Books) -> None
     assert first_break(chain) is None
 
 
-def test_every_kind_of_movement_goes_the_way_of_the_book(books: Books) -> None:
+def test_movement_table_matches_the_routes_in_python(books: Books) -> None:
     with books.database.sessions() as session:
         rows = session.execute(text("SELECT kind, from_kind, to_kind FROM ledger.movement")).all()
 
@@ -251,7 +251,7 @@ def test_every_kind_of_movement_goes_the_way_of_the_book(books: Books) -> None:
         ("SELECT ledger.open_budget((SELECT id FROM workspace), 'x', 'usd', 1)", "budget_currency_iso"),
     ],
 )  # fmt: skip
-def test_the_database_itself_refuses(books: Books, statement: str, words: str) -> None:
+def test_database_refuses_what_the_ledger_forbids(books: Books, statement: str, words: str) -> None:
     books.reserve(100)
 
     with pytest.raises(DBAPIError, match=words), books.database.sessions.begin() as session:

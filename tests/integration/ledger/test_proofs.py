@@ -1,4 +1,4 @@
-"""The proofs of `make prove-ledger`, short: they hold on our ledger and fail on a broken one."""
+"""Short runs of the proofs of `make prove-ledger`: they hold, and they fail on a broken ledger."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ def laboratory(server: str, template: str) -> Laboratory:
 
 @contextmanager
 def broken(laboratory: Laboratory, *statements: str) -> Iterator[Laboratory]:
-    """A laboratory whose databases lack something."""
+    """Make a laboratory whose databases have a defect."""
     name = f"broken_{next(NUMBERS)}"
     administer(laboratory.server, f"CREATE DATABASE {name} TEMPLATE {laboratory.template}")
     administer(url_of(laboratory.server, name), *statements)
@@ -38,7 +38,7 @@ def broken(laboratory: Laboratory, *statements: str) -> Iterator[Laboratory]:
 
 
 def edited(function: str, old: str, new: str) -> str:
-    """A statement that edits a function's source; it fails when there is nothing to edit."""
+    """Return a statement that edits a function's source; it fails when `old` is not in it."""
     return f"""
         DO $edit$
         DECLARE
@@ -58,7 +58,7 @@ ENDLESS = (
     "ALTER TABLE ledger.hold DROP CONSTRAINT hold_never_exceeded",
     edited("count_hold", "AND settled + released + p_amount <= amount", ""),
 )
-"""A hold gives more than it has, as long as other holds of its budget have it."""
+"""A hold may pay more than it has, as long as its budget has reserved money."""
 
 
 def model(laboratory: Laboratory) -> Proof:
@@ -74,11 +74,11 @@ def guards(laboratory: Laboratory) -> Proof:
 
 
 @pytest.mark.parametrize("prove", [model, history, prove_tampering_is_found, guards])
-def test_holds(laboratory: Laboratory, prove: Callable[[Laboratory], Proof]) -> None:
+def test_proof_holds_on_the_ledger(laboratory: Laboratory, prove: Callable[[Laboratory], Proof]) -> None:
     assert prove(laboratory).against == ()
 
 
-def test_an_overdrawn_account_fails_the_control(laboratory: Laboratory) -> None:
+def test_control_fails_on_an_overdrawn_account(laboratory: Laboratory) -> None:
     with broken(laboratory, *BOUNDLESS) as worse:
         proof = prove_no_overspending(worse, tries=2, possible=10)
 
@@ -87,14 +87,14 @@ def test_an_overdrawn_account_fails_the_control(laboratory: Laboratory) -> None:
 
 @pytest.mark.parametrize("defect", [BOUNDLESS, ENDLESS])
 @pytest.mark.parametrize("prove", [model, history])
-def test_a_ledger_that_gives_too_much_fails_the_model(
+def test_model_fails_on_a_ledger_that_pays_too_much(
     laboratory: Laboratory, prove: Callable[[Laboratory], Proof], defect: tuple[str, ...]
 ) -> None:
     with broken(laboratory, *defect) as worse:
         assert not prove(worse).holds
 
 
-def test_a_trace_of_a_refused_call_fails_the_model(
+def test_model_fails_on_a_trace_of_a_refused_call(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def perform_and_note(database: Database, books: Books, call: Call, key: str) -> Answer:
@@ -109,7 +109,7 @@ def test_a_trace_of_a_refused_call_fails_the_model(
     assert "the tables after" in model(laboratory).against[0]
 
 
-def test_tampering_that_is_not_seen_fails(laboratory: Laboratory) -> None:
+def test_tampering_proof_fails_on_a_blind_audit(laboratory: Laboratory) -> None:
     blind = """CREATE OR REPLACE VIEW ledger.violations (invariant, subject) AS
         SELECT ''::text, ''::text WHERE false"""
     with broken(laboratory, blind) as worse:
@@ -119,7 +119,7 @@ def test_tampering_that_is_not_seen_fails(laboratory: Laboratory) -> None:
     assert "nothing found: edit an amount" not in proof.against  # the chain is recomputed in Python
 
 
-def test_a_guard_that_nothing_tests_fails(laboratory: Laboratory) -> None:
+def test_guards_proof_fails_on_an_untested_guard(laboratory: Laboratory) -> None:
     unnoticed = "ALTER TABLE ledger.entry ADD CONSTRAINT unlucky CHECK (amount <> 123456789)"
     with broken(laboratory, unnoticed) as worse:
         proof = prove_every_guard_is_tested(worse, among=["check"])

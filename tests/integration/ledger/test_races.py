@@ -1,4 +1,4 @@
-"""Many connections at once: the ledger accepts exactly what fits, and nothing waits for ever."""
+"""Many connections at once: the ledger accepts exactly what fits, and no deadlock occurs."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +29,7 @@ def race(attempt: Callable[[int], bool]) -> int:
 
 
 def wide(database_url: str) -> Database:
-    """A database whose pool has a connection for every thread."""
+    """Connect with a pool that has a connection for every thread."""
     engine = create_engine(database_url, pool_size=CONNECTIONS)
     return Database(engine, sessionmaker(engine))
 
@@ -56,8 +56,8 @@ def test_racing_reserves_accept_exactly_what_fits(database_url: str, workspace_i
     assert (found.available, found.held) == (cents(0), cents(LIMIT))
 
 
-def test_the_same_race_overspends_when_checking_before_writing(database_url: str) -> None:
-    """The control: it shows that the race above is one. All read before any writes."""
+def test_race_overspends_with_check_then_write(database_url: str) -> None:
+    """Check that the race above is a race: here all threads read before any writes."""
     database = wide(database_url)
     with database.sessions.begin() as session:
         session.execute(text("CREATE TABLE purse (balance bigint)"))
@@ -84,7 +84,7 @@ def test_the_same_race_overspends_when_checking_before_writing(database_url: str
     assert left == PRICE - CONNECTIONS * PRICE
 
 
-def test_racing_releases_give_back_a_hold_once(database_url: str, workspace_id: UUID) -> None:
+def test_racing_releases_return_a_hold_once(database_url: str, workspace_id: UUID) -> None:
     database = wide(database_url)
     with database.sessions.begin() as session:
         budget = writer.create_budget(session, workspace_id, "race", cents(LIMIT))
@@ -105,7 +105,7 @@ def test_racing_releases_give_back_a_hold_once(database_url: str, workspace_id: 
 
 
 def test_budgets_of_one_workspace_do_not_deadlock(database_url: str, workspace_id: UUID) -> None:
-    """Transactions that hold two budgets in opposite orders wait for each other, and all end."""
+    """Reserve from two budgets in opposite orders; every transaction ends."""
     database = wide(database_url)
     with database.sessions.begin() as session:
         budgets = [writer.create_budget(session, workspace_id, name, cents(1_000_000)) for name in ("a", "b")]
@@ -123,7 +123,7 @@ def test_budgets_of_one_workspace_do_not_deadlock(database_url: str, workspace_i
 
 
 def test_budgets_opened_at_once_do_not_wait_for_each_other(database_url: str, workspace_id: UUID) -> None:
-    """The foreign key of a budget shares the row of the chain that its grant has to lock."""
+    """Open budgets at once: the foreign key of each shares the chain's row, which its grant locks."""
     database = wide(database_url)
 
     def attempt(number: int) -> bool:

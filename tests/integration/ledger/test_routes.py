@@ -28,7 +28,7 @@ def hold(database: Database, workspace_id: UUID, budget: dict[str, str], minor: 
         writer.reserve(session, workspace_id, UUID(budget["id"]), cents(minor), f"order:{minor}")
 
 
-def test_a_new_budget_says_where_it_is(client: TestClient) -> None:
+def test_open_budget_answers_with_its_location(client: TestClient) -> None:
     answer = client.post("/v1/budgets", json={"name": "Harvest", "limit": USD_500})
 
     assert answer.status_code == 201
@@ -36,7 +36,7 @@ def test_a_new_budget_says_where_it_is(client: TestClient) -> None:
     assert client.get(answer.headers["location"]).json() == answer.json()
 
 
-def test_usage_adds_up(client: TestClient, database: Database, workspace_id: UUID) -> None:
+def test_usage_sums_to_the_limit(client: TestClient, database: Database, workspace_id: UUID) -> None:
     budget = open_budget(client)
     hold(database, workspace_id, budget, 12_550)
 
@@ -53,7 +53,7 @@ def test_usage_adds_up(client: TestClient, database: Database, workspace_id: UUI
 
 
 @pytest.mark.parametrize("amount", ["0", "0.00"])
-def test_a_budget_may_start_empty(client: TestClient, amount: str) -> None:
+def test_open_budget_accepts_a_limit_of_zero(client: TestClient, amount: str) -> None:
     budget = open_budget(client, amount=amount)
 
     assert client.get(f"/v1/budgets/{budget['id']}/usage").json()["percent"] == 0.0
@@ -77,14 +77,14 @@ def test_a_budget_may_start_empty(client: TestClient, amount: str) -> None:
         [],
     ],
 )
-def test_refuses_a_budget_that_cannot_be_meant(client: TestClient, body: object) -> None:
+def test_open_budget_refuses_invalid_members(client: TestClient, body: object) -> None:
     answer = client.post("/v1/budgets", json=body)
 
     assert answer.status_code == 422
     assert client.get("/v1/budgets").json()["items"] == []
 
 
-def test_a_name_is_taken_once(client: TestClient) -> None:
+def test_open_budget_refuses_a_taken_name(client: TestClient) -> None:
     open_budget(client)
 
     answer = client.post("/v1/budgets", json={"name": "Harvest", "limit": USD_500})
@@ -92,7 +92,7 @@ def test_a_name_is_taken_once(client: TestClient) -> None:
     assert (answer.status_code, answer.json()["name"]) == (409, "Harvest")
 
 
-def test_pages_hold_every_budget_once_newest_first(client: TestClient) -> None:
+def test_list_budgets_pages_every_budget_once_newest_first(client: TestClient) -> None:
     names = [open_budget(client, name=f"budget {number}")["name"] for number in range(5)]
     found, href = [], "/v1/budgets?limit=2"
 
@@ -104,7 +104,7 @@ def test_pages_hold_every_budget_once_newest_first(client: TestClient) -> None:
     assert found == names[::-1]
 
 
-def test_pages_of_the_ledger_keep_their_filter(
+def test_list_ledger_keeps_its_filter_across_pages(
     client: TestClient, database: Database, workspace_id: UUID
 ) -> None:
     budget = open_budget(client)
@@ -124,11 +124,11 @@ def test_pages_of_the_ledger_keep_their_filter(
 
 @pytest.mark.parametrize("path", ["/v1/budgets", "/v1/ledger"])
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=ten", "cursor=!!", "cursor=bm90LW91cnM"])
-def test_refuses_a_page_that_does_not_exist(client: TestClient, path: str, query: str) -> None:
+def test_lists_refuse_an_invalid_page(client: TestClient, path: str, query: str) -> None:
     assert client.get(f"{path}?{query}").status_code == 422
 
 
-def test_a_cursor_belongs_to_its_list(client: TestClient) -> None:
+def test_lists_refuse_another_lists_cursor(client: TestClient) -> None:
     for number in range(2):
         open_budget(client, name=f"budget {number}")
     onward = client.get("/v1/ledger?limit=1").json()["links"][-1]["href"]
@@ -136,7 +136,7 @@ def test_a_cursor_belongs_to_its_list(client: TestClient) -> None:
     assert client.get(onward.replace("/v1/ledger", "/v1/budgets")).status_code == 422
 
 
-def test_the_ledger_shows_every_movement(client: TestClient, database: Database, workspace_id: UUID) -> None:
+def test_list_ledger_shows_every_movement(client: TestClient, database: Database, workspace_id: UUID) -> None:
     budget = open_budget(client)
     hold(database, workspace_id, budget, 100)
 
@@ -153,7 +153,7 @@ def test_the_ledger_shows_every_movement(client: TestClient, database: Database,
     assert line["reference"] == "order:100"
 
 
-def test_one_movement_is_found_by_seq_and_by_id(client: TestClient) -> None:
+def test_get_transfer_finds_by_seq_and_by_id(client: TestClient) -> None:
     open_budget(client)
     (line,) = client.get("/v1/ledger").json()["items"]
 
@@ -163,7 +163,7 @@ def test_one_movement_is_found_by_seq_and_by_id(client: TestClient) -> None:
     assert client.get("/v1/ledger/first").status_code == 422
 
 
-def test_the_movements_of_one_hold(client: TestClient, database: Database, workspace_id: UUID) -> None:
+def test_list_ledger_filters_by_hold(client: TestClient, database: Database, workspace_id: UUID) -> None:
     budget = open_budget(client)
     for minor in (100, 200):
         hold(database, workspace_id, budget, minor)
@@ -176,7 +176,7 @@ def test_the_movements_of_one_hold(client: TestClient, database: Database, works
     ("query", "headers"),
     [("?format=csv", {}), ("", {"Accept": "text/csv"}), ("?format=csv", {"Accept": "application/json"})],
 )
-def test_the_ledger_comes_as_csv(client: TestClient, query: str, headers: dict[str, str]) -> None:
+def test_list_ledger_writes_csv(client: TestClient, query: str, headers: dict[str, str]) -> None:
     open_budget(client, name="=HYPERLINK(0)")
 
     answer = client.get(f"/v1/ledger{query}", headers=headers)
@@ -189,7 +189,7 @@ def test_the_ledger_comes_as_csv(client: TestClient, query: str, headers: dict[s
     assert rows[0]["budget"] == "'=HYPERLINK(0)"  # a spreadsheet would have run it
 
 
-def test_another_workspace_sees_nothing(client: TestClient, database: Database) -> None:
+def test_routes_hide_other_workspaces(client: TestClient, database: Database) -> None:
     budget = open_budget(client)
     with database.sessions.begin() as session:
         key = create_key(session, create_workspace(session, "elsewhere"), "test")

@@ -1,4 +1,4 @@
-"""`service/ledger/schema.sql` is what the migrations make, and the migrations stay as they are."""
+"""`service/ledger/schema.sql` describes what the migrations make, and migrations never change."""
 
 import hashlib
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ FROZEN = {
 
 @pytest.fixture
 def written(server: str) -> Iterator[Database]:
-    """A database made from the declared tables and schema.sql, without a migration."""
+    """Make a database from the declared tables and schema.sql, without a migration."""
     name = "written_schema"
     administer(server, f"CREATE DATABASE {name}")
     database = connect(url_of(server, name))

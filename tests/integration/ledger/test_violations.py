@@ -1,4 +1,4 @@
-"""`ledger.violations` sees what a superuser did behind the ledger's back."""
+"""The view `ledger.violations` finds what a superuser changed past the ledger's functions."""
 
 from collections.abc import Iterator
 from uuid import UUID, uuid4
@@ -21,7 +21,7 @@ from tests.support.orders import make_plan
 
 @pytest.fixture
 def session(database: Database, workspace_id: UUID) -> Iterator[Session]:
-    """Books with four transfers, in a session that may break every rule; all is rolled back."""
+    """Make four transfers in a session without triggers and foreign keys, and roll all back."""
     with database.sessions() as session:
         budget = writer.create_budget(session, workspace_id, "tampered", cents(10_000))
         hold = writer.reserve(session, workspace_id, budget, cents(5_000), "order:1")
@@ -65,7 +65,7 @@ def session(database: Database, workspace_id: UUID) -> Iterator[Session]:
          {"I19"}),
     ],
 )  # fmt: skip
-def test_sees_tampering(session: Session, tampering: str, seen: set[str]) -> None:
+def test_violations_show_tampering(session: Session, tampering: str, seen: set[str]) -> None:
     assert violations(session) == []
 
     session.execute(text(tampering))
@@ -73,7 +73,7 @@ def test_sees_tampering(session: Session, tampering: str, seen: set[str]) -> Non
     assert {invariant.split()[0] for invariant, _ in violations(session)} == seen
 
 
-def test_sees_two_transfers_swapped(session: Session) -> None:
+def test_violations_show_swapped_transfers(session: Session) -> None:
     for old, new in ((3, -3), (4, 3), (-3, 4)):
         session.execute(
             text("UPDATE ledger.transfer SET seq = :new WHERE seq = :old"), {"old": old, "new": new}
@@ -82,7 +82,7 @@ def test_sees_two_transfers_swapped(session: Session) -> None:
     assert {invariant.split()[0] for invariant, _ in violations(session)} == {"I10", "I11"}
 
 
-def test_sees_a_payment_of_another_amount_than_its_delivery(session: Session) -> None:
+def test_violations_show_a_payment_that_differs_from_its_delivery(session: Session) -> None:
     hold = session.execute(text("SELECT id FROM ledger.hold")).scalar_one()
     order = uuid4()
     writer.settle(session, hold, cents(7), f"delivery:{order}/0/0")
@@ -95,7 +95,7 @@ def test_sees_a_payment_of_another_amount_than_its_delivery(session: Session) ->
     assert [invariant.split()[0] for invariant, _ in violations(session)] == ["I13"]
 
 
-def test_a_workspace_is_judged_by_its_own_chain(session: Session) -> None:
+def test_violations_check_each_workspaces_chain(session: Session) -> None:
     elsewhere = create_workspace(session, "elsewhere")
     writer.create_budget(session, elsewhere.id, "other", Money(1, "EUR"))
     session.execute(text("UPDATE ledger.transfer SET amount = 2 WHERE currency = 'EUR'"))
@@ -107,7 +107,7 @@ def test_a_workspace_is_judged_by_its_own_chain(session: Session) -> None:
 def bought(
     client: TestClient, database: Database, workspace_id: UUID, settings: Settings
 ) -> Iterator[Session]:
-    """An order with one delivery of three, partly refunded, in a session that may break every rule."""
+    """Make a partly refunded order with one delivery of three, in a session without triggers."""
     with database.sessions.begin() as session:
         plan = make_plan(session, workspace_id, settings.blobs)
     open_budget(client)
@@ -137,7 +137,7 @@ def bought(
         ("DELETE FROM ledger.adjustment", {"I19"}),
     ],
 )  # fmt: skip
-def test_sees_orders_that_are_not_what_their_money_says(
+def test_violations_show_orders_that_contradict_their_money(
     bought: Session, tampering: str, seen: set[str]
 ) -> None:
     assert violations(bought) == []

@@ -1,4 +1,4 @@
-"""The book: shares that sum exactly and a chain that shows every change."""
+"""Shares sum exactly, and the hash chain shows every change."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from tests.support.money import cents
 
 
 def make_chain(length: int = 3) -> list[Transfer]:
-    """A whole chain: seq 1, 2, 3 ... of one workspace."""
+    """Make a whole chain of one workspace, with seq 1, 2, 3 ..."""
     transfers: list[Transfer] = []
     for seq in range(1, length + 1):
         draft = Transfer(
@@ -46,7 +46,7 @@ def make_chain(length: int = 3) -> list[Transfer]:
 
 
 @given(total=st.integers(0, 10**12), patches=st.integers(1, 300))
-def test_shares_sum_to_the_total_and_differ_by_one_unit_at_most(total: int, patches: int) -> None:
+def test_allocate_sums_to_the_total_with_shares_one_unit_apart(total: int, patches: int) -> None:
     shares = [allocate(cents(total), patches, index).minor for index in range(patches)]
 
     assert sum(shares) == total
@@ -54,12 +54,12 @@ def test_shares_sum_to_the_total_and_differ_by_one_unit_at_most(total: int, patc
 
 
 @pytest.mark.parametrize(("total", "patches", "index"), [(-1, 4, 0), (10, 4, 4), (10, 4, -1), (10, 0, 0)])
-def test_refuses_a_share_that_does_not_exist(total: int, patches: int, index: int) -> None:
+def test_allocate_refuses_an_index_outside_the_patches(total: int, patches: int, index: int) -> None:
     with pytest.raises(ValueError, match="no share"):
         allocate(cents(total), patches, index)
 
 
-def test_a_whole_chain_has_no_break() -> None:
+def test_first_break_of_a_whole_chain_is_none() -> None:
     assert first_break(make_chain()) is None
 
 
@@ -82,21 +82,21 @@ def test_a_whole_chain_has_no_break() -> None:
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_a_change_of_any_field_breaks_the_chain_there(change: dict[str, object]) -> None:
+def test_first_break_finds_a_change_of_any_field(change: dict[str, object]) -> None:
     chain = make_chain()
     chain[1] = replace(chain[1], **change)  # type: ignore[arg-type]  # each value fits its field
 
     assert first_break(chain) == 2
 
 
-def test_a_lost_or_swapped_transfer_breaks_the_chain() -> None:
+def test_first_break_finds_a_lost_or_swapped_transfer() -> None:
     first, second, third = make_chain()
 
     assert first_break([first, third]) == 2
     assert first_break([second, first, third]) == 1
 
 
-def test_a_forged_hash_is_found_at_the_next_transfer() -> None:
+def test_first_break_finds_a_forged_hash_at_the_next_transfer() -> None:
     chain = make_chain()
     forged = replace(chain[1], amount=cents(1))
     chain[1] = replace(forged, hash=transfer_hash(forged))
@@ -104,14 +104,14 @@ def test_a_forged_hash_is_found_at_the_next_transfer() -> None:
     assert first_break(chain) == 3
 
 
-def test_the_time_zone_of_a_moment_does_not_matter() -> None:
+def test_transfer_hash_ignores_the_time_zone() -> None:
     transfer = make_chain(1)[0]
     elsewhere = transfer.at.astimezone(tz=datetime.now().astimezone().tzinfo) + timedelta(0)
 
     assert transfer_hash(replace(transfer, at=elsewhere)) == transfer.hash
 
 
-def test_every_way_leads_from_one_account_to_another() -> None:
+def test_routes_join_two_accounts_for_every_movement() -> None:
     assert set(ROUTES) == set(Movement)
     assert all(source is not target for source, target in ROUTES.values())
     assert {account for route in ROUTES.values() for account in route} == set(Account)

@@ -65,7 +65,7 @@ def test_refusals_write_a_sentence_for_each_code(code: str, detail: str) -> None
 
 
 @pytest.mark.parametrize("state", ["23001", "40P01"])
-def test_refusals_pass_on_what_is_no_refusal_of_the_ledger(state: str) -> None:
+def test_refusals_pass_on_other_database_errors(state: str) -> None:
     with pytest.raises(DBAPIError) as error:
         raise_refusal(state, "append-only", "")
 

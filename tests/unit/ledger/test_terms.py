@@ -23,12 +23,12 @@ from tests.support.money import cents
         (-10, 0, []),  # more came back than was paid
     ],
 )
-def test_a_threshold_is_told_when_it_is_reached(before: int, after: int, told: list[int]) -> None:
+def test_crossed_returns_the_thresholds_that_use_reaches(before: int, after: int, told: list[int]) -> None:
     assert crossed([100, 50], cents(100), cents(before), cents(after)) == told
 
 
 @given(limit=st.integers(1, 10**12), steps=st.lists(st.integers(0, 10**11), max_size=20))
-def test_every_threshold_is_told_once_on_the_way(limit: int, steps: list[int]) -> None:
+def test_crossed_returns_every_threshold_once(limit: int, steps: list[int]) -> None:
     thresholds, used, told = [10, 50, 100], 0, list[int]()
     for step in steps:
         told += crossed(thresholds, cents(limit), cents(used), cents(used + step))
@@ -42,7 +42,7 @@ def test_crossed_refuses_two_currencies() -> None:
         crossed([50], cents(100), cents(0), Money(50, "EUR"))
 
 
-def test_a_limit_of_nothing_has_no_share() -> None:
+def test_crossed_returns_nothing_for_a_limit_of_zero() -> None:
     assert crossed([50], cents(0), cents(0), cents(10)) == []
 
 
