@@ -8,7 +8,7 @@ WORKERS ?= logical
 PYTEST := $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile
 export LOUPE_DATA ?= ../shared/data
 
-.PHONY: help setup demo serve check test lint types contracts unit unit-fast integration acceptance coverage prove-ledger format lock clean
+.PHONY: help setup demo serve check test lint types contracts unit unit-fast integration acceptance coverage prove-ledger prove-planner format lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ prove-ledger: $(READY) ## Prove the ledger on a fresh PostgreSQL; ARGS="--seed 7
 
 coverage: $(READY) ## Run every test with branch coverage, server and decoding processes included
 	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=json:reports/coverage.json
+
+prove-planner: $(READY) ## Compare plans with all 65,536 choices of a tile, completely (minutes)
+	$(BIN)/pytest tests/proofs/planner.py tests/unit/planner --hypothesis-profile=complete
 
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix .

@@ -13,8 +13,8 @@ from service.terminal.blocks import money, plural
 from service.terminal.documents import plan_view
 
 
-class ObjectiveKind(StrEnum):
-    """The objectives that a plan can optimise."""
+class ObjectiveChoice(StrEnum):
+    """The objectives that a plan can optimise, listed here so that the commands start without numpy."""
 
     POLICY = "policy"
     LAMBDA = "lambda"
@@ -27,7 +27,7 @@ PriceList = Annotated[
     str | None, typer.Option(help="Price list, by name or id. Default: example-no-minimum, an example list.")
 ]
 Kind = Annotated[
-    ObjectiveKind | None,
+    ObjectiveChoice | None,
     typer.Option(
         metavar="OBJECTIVE",
         help="One of policy, lambda, max_cost, max_patches and target_accuracy. Default: the one whose "

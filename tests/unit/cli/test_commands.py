@@ -9,7 +9,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from service.cli import app
 from service.cli.connection import Radiometry
-from service.cli.plans import ObjectiveKind
+from service.cli.plans import ObjectiveChoice
 from service.imagery.radiometry import RADIOMETRIES
 from tests.support.command_line import loupe
 
@@ -60,4 +60,4 @@ def test_radiometry_option_lists_every_name() -> None:
 def test_objective_option_lists_every_objective() -> None:
     (option,) = (one for one in COMMANDS["plan"].params if one.name == "objective")
 
-    assert [kind for kind in ObjectiveKind if kind not in getattr(option, "help", "")] == []
+    assert [kind for kind in ObjectiveChoice if kind not in getattr(option, "help", "")] == []
