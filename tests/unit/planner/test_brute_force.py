@@ -8,7 +8,9 @@ import random
 import pytest
 
 from service.planner.objectives import Objective
-from tests.support.brute_force import OBJECTIVES, PRICES, TILES, check_plan
+from service.pricing.charge_rules import ChargeRule
+from service.pricing.shape_rules import ShapeRule
+from tests.support.brute_force import OBJECTIVES, PRICES, SLOW_PRICES, TILES, check_plan
 
 PER_PRICE = 4
 _RANDOM = random.Random(19)
@@ -27,3 +29,13 @@ def test_plan_is_no_worse_than_any_subset_of_the_tile(tile: str, price: str, obj
 def test_sample_holds_every_price_and_every_objective() -> None:
     assert {price for _, price, _ in SAMPLE} == set(PRICES)
     assert {objective for _, _, objective in SAMPLE} == set(OBJECTIVES)
+
+
+def test_prices_hold_every_charge_rule_and_every_shape_rule() -> None:
+    prices = (PRICES | SLOW_PRICES).values()
+    assert {type(rule) for price in prices for rule in price.charge_rules()} == set(
+        ChargeRule.__subclasses__()
+    )
+    assert {type(rule) for price in prices for rule in price.rules.active()} == set(
+        ShapeRule.__subclasses__()
+    )
