@@ -58,6 +58,12 @@ def test_manifest_without_uncertainty_exponent_keeps_its_text() -> None:
     assert manifest_to_json(manifest_from_json(before)) == before
 
 
+def test_manifest_writes_the_uncertainty_exponent_under_its_released_name() -> None:
+    document = json.loads(manifest_to_json(manifest(uncertainty_exponent=1.5)))
+    assert document["doubt_exponent"] == 1.5
+    assert "uncertainty_exponent" not in document
+
+
 def test_bundle_keeps_its_uncertainty_exponent(bundle: Bundle) -> None:
     weighs = Bundle(manifest(uncertainty_exponent=1.5), bundle.policy, bundle.classifier)
     assert load_bundle(dump_bundle(weighs)).policy.config.uncertainty_exponent == 1.5
