@@ -98,7 +98,7 @@ def coarse_predictor(network: nn.Module, lr_input: int) -> TilePredictor:
 def baseline_size(splits: Splits, policy: PolicyNetwork) -> int:
     """Return the policy's S on validation, rounded up in favour of the baselines as in the paper."""
     bought = greedy_actions(utilities(policy_logits(policy, splits.images, splits.validation)))
-    # At least 1: a baseline with nothing bought would be LR-CNN.
+    # At least 1: beside a collapsed policy the baselines would have nothing to choose.
     return max(1, math.ceil(float(bought.double().sum(1).mean())))
 
 

@@ -127,7 +127,7 @@ class Networks:
     @cached_property
     def hard_positives(self) -> nn.Module:
         """HR-CNN trained without the patches that the Ft-1 policy ranks highest."""
-        policy = self.patchdrop["ft1"].policy  # Ft-2's would spare patches that the LR stream makes up for
+        policy = self.patchdrop["ft1"].policy  # like HR-CNN, Ft-1 works without the LR stream
         return train_with_hard_positives(self.run, self.data, self.recipe, policy)
 
     def chooser(self, name: str, size: int) -> Chooser:
