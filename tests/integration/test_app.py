@@ -1,4 +1,4 @@
-"""The application as a whole: what every request meets, and what happens when something is away."""
+"""The application as a whole: every request's envelope, and parts that are missing."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tests.support.operations import NOBODY, versioned_operations
 BUDGET = {"name": "Harvest", "limit": {"amount": "500.00", "currency": "USD"}}
 
 
-def test_is_ready_when_everything_is_there(client: TestClient) -> None:
+def test_readyz_is_ready_when_every_part_is_there(client: TestClient) -> None:
     answer = client.get("/readyz")
 
     assert answer.json() == {
@@ -26,7 +26,7 @@ def test_is_ready_when_everything_is_there(client: TestClient) -> None:
     }
 
 
-def test_says_what_it_runs(client: TestClient, bundle_folder: Path) -> None:
+def test_healthz_shows_versions_device_and_bundle(client: TestClient, bundle_folder: Path) -> None:
     body = client.get("/healthz").json()
 
     assert body["bundle"] == {"name": "tiny", "version": "1", "sha256": load_predictor(bundle_folder).sha256}
@@ -34,7 +34,7 @@ def test_says_what_it_runs(client: TestClient, bundle_folder: Path) -> None:
     assert body["device"] == "cpu"
 
 
-def test_every_link_of_the_landing_page_leads_somewhere(client: TestClient) -> None:
+def test_every_link_of_the_landing_page_answers(client: TestClient) -> None:
     links = [link["href"] for link in client.get("/").json()["links"]]
 
     answers = {href: client.get(href).status_code for href in links}
@@ -60,20 +60,20 @@ def test_errors_are_problem_documents(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_there_are_routes_to_protect() -> None:
+def test_versioned_operations_are_found() -> None:
     assert ("POST", "/v1/budgets") in versioned_operations()
 
 
 @pytest.mark.parametrize(("method", "path"), versioned_operations())
 def test_no_route_answers_without_a_key(client: TestClient, method: str, path: str) -> None:
-    """A new route is tested here the moment it is added."""
+    """The list comes from the OpenAPI document, so a new route is tested as soon as it is added."""
     del client.headers["Authorization"]
 
     assert client.request(method, path).status_code == 401
 
 
-def test_a_failing_commit_is_not_a_success(client: TestClient, database: Database) -> None:
-    """With FastAPI's default dependency scope this was answered 201, and the budget was not there."""
+def test_failing_commit_is_not_answered_as_a_success(client: TestClient, database: Database) -> None:
+    """With FastAPI's default dependency scope the answer was 201, and the budget was not stored."""
     with database.sessions.begin() as session:
         session.execute(
             text("""
@@ -87,7 +87,7 @@ def test_a_failing_commit_is_not_a_success(client: TestClient, database: Databas
     assert client.get("/v1/budgets").json()["items"] == []
 
 
-def test_a_lock_that_is_not_given_is_a_503(client: TestClient, database: Database) -> None:
+def test_lock_that_is_not_granted_is_answered_503(client: TestClient, database: Database) -> None:
     client.post("/v1/budgets", json=BUDGET)
     with database.sessions.begin() as session:
         session.execute(text("SELECT * FROM ledger.chain FOR UPDATE"))
@@ -99,7 +99,7 @@ def test_a_lock_that_is_not_given_is_a_503(client: TestClient, database: Databas
     assert client.post("/v1/budgets", json=BUDGET | {"name": "Second"}).status_code == 201
 
 
-def test_goes_on_after_its_connections_were_cut(client: TestClient, database: Database) -> None:
+def test_app_recovers_after_its_connections_were_cut(client: TestClient, database: Database) -> None:
     client.get("/v1/budgets")
     with database.sessions() as session:
         session.execute(
@@ -110,7 +110,7 @@ def test_goes_on_after_its_connections_were_cut(client: TestClient, database: Da
     assert client.get("/v1/budgets").status_code == 200
 
 
-def test_without_its_database_it_is_alive_and_not_ready(tmp_path: Path) -> None:
+def test_app_without_a_database_is_alive_and_not_ready(tmp_path: Path) -> None:
     settings = make_settings(tmp_path, database_url="postgresql://nobody@127.0.0.1:1/nowhere")
 
     with TestClient(create_app(settings), headers={"Authorization": "Bearer any-key"}) as client:
@@ -125,7 +125,7 @@ def test_without_its_database_it_is_alive_and_not_ready(tmp_path: Path) -> None:
     assert "127.0.0.1" not in answers["/v1/budgets"].text
 
 
-def test_without_a_bundle_it_keeps_its_books(settings: Settings, tmp_path: Path) -> None:
+def test_app_without_a_bundle_keeps_its_books(settings: Settings, tmp_path: Path) -> None:
     bare = settings.model_copy(update={"bundle": tmp_path / "nowhere"})
 
     with TestClient(create_app(bare), headers={"Authorization": "Bearer a-key-for-tests-only"}) as client:

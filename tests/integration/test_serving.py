@@ -1,4 +1,4 @@
-"""What the server needs before it serves."""
+"""The start of the server: its database, its first key, its socket."""
 
 import asyncio
 import socket
@@ -12,7 +12,7 @@ from tests.support.bundles import make_settings
 from tests.support.databases import administer, url_of
 
 
-def test_refuses_an_operators_database_that_is_not_migrated(server: str, tmp_path: Path) -> None:
+def test_prepare_refuses_a_database_that_is_not_migrated(server: str, tmp_path: Path) -> None:
     administer(server, "CREATE DATABASE not_migrated")
     settings = make_settings(tmp_path, database_url=url_of(server, "not_migrated"))
 
@@ -22,20 +22,20 @@ def test_refuses_an_operators_database_that_is_not_migrated(server: str, tmp_pat
     administer(server, "DROP DATABASE not_migrated WITH (FORCE)")
 
 
-def test_says_that_the_database_does_not_answer(tmp_path: Path) -> None:
+def test_prepare_reports_a_database_that_does_not_answer(tmp_path: Path) -> None:
     settings = make_settings(tmp_path, database_url="postgresql://nobody@127.0.0.1:1/nothing")
 
     with pytest.raises(UnavailableError, match="LOUPE_DATABASE_URL"):
         prepare(settings)
 
 
-def test_makes_no_key_of_its_own_where_the_operator_chose_one(database_url: str, tmp_path: Path) -> None:
+def test_prepare_makes_no_key_beside_the_operators(database_url: str, tmp_path: Path) -> None:
     settings = make_settings(tmp_path, database_url=database_url, api_key="an-operators-own-key")
 
     assert prepare(settings) is None
 
 
-def test_accepted_connections_send_at_once() -> None:
+def test_listen_disables_delays_of_accepted_connections() -> None:
     assert asyncio.run(nodelay_of_accepted_connection()) != 0
 
 

@@ -10,7 +10,7 @@ from service.settings import Settings
 from tests.support.bundles import make_settings
 
 
-def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_read_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOUPE_PORT", "8123")
     monkeypatch.setenv("LOUPE_HOME", "/srv/loupe")
 
@@ -34,17 +34,17 @@ def test_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("device", "tpu", "'auto', 'cpu' or 'cuda'"),
     ],
 )
-def test_refuses_what_cannot_be_meant(tmp_path: Path, name: str, value: object, words: str) -> None:
+def test_settings_refuse_an_impossible_value(tmp_path: Path, name: str, value: object, words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         make_settings(tmp_path, **{name: value})
 
 
 @pytest.mark.parametrize("name", ["api_key", "database_url"])
-def test_takes_an_empty_secret_for_none(tmp_path: Path, name: str) -> None:
+def test_settings_read_an_empty_secret_as_unset(tmp_path: Path, name: str) -> None:
     assert getattr(make_settings(tmp_path, **{name: ""}), name) is None
 
 
-def test_secrets_do_not_show(tmp_path: Path) -> None:
+def test_settings_hide_secrets(tmp_path: Path) -> None:
     settings = make_settings(
         tmp_path, api_key="an-operators-own-key", database_url="postgresql://loupe:hunter2@db/loupe"
     )
@@ -54,7 +54,7 @@ def test_secrets_do_not_show(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
-def test_uses_the_psycopg_driver_for_every_spelling(tmp_path: Path, scheme: str) -> None:
+def test_database_url_names_the_psycopg_driver(tmp_path: Path, scheme: str) -> None:
     settings = make_settings(tmp_path, database_url=f"{scheme}://loupe:p%40ss@db:5433/loupe?sslmode=require")
 
     assert database_url(settings) == "postgresql+psycopg://loupe:p%40ss@db:5433/loupe?sslmode=require"

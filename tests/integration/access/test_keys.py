@@ -1,4 +1,4 @@
-"""Access: who holds a key is let in, and nobody else learns anything."""
+"""Keys: who holds one is let in, and nobody else learns anything."""
 
 import logging
 from uuid import UUID
@@ -26,19 +26,19 @@ PROTECTED = "/v1/budgets"
 
 
 def make_key(session: Session, workspace: str = "other") -> tuple[str, UUID]:
-    """A new key of a new workspace."""
+    """Create a key of a new workspace; return both."""
     row = create_workspace(session, workspace)
     return create_key(session, row, "test"), row.id
 
 
-def test_a_key_opens_its_own_workspace(database: Database) -> None:
+def test_authenticate_returns_the_workspace_of_a_key(database: Database) -> None:
     with database.sessions.begin() as session:
         key, workspace_id = make_key(session)
 
         assert authenticate(session, key) == Caller(workspace_id, key[6:14], key[6:14])
 
 
-def test_a_revoked_key_opens_nothing(database: Database) -> None:
+def test_authenticate_refuses_a_revoked_key(database: Database) -> None:
     with database.sessions.begin() as session:
         key, workspace_id = make_key(session)
         revoke_key(session, workspace_id, key[6:14], allow_last=True)
@@ -47,7 +47,7 @@ def test_a_revoked_key_opens_nothing(database: Database) -> None:
         authenticate(session, key)
 
 
-def test_the_right_id_with_another_secret_opens_nothing(database: Database) -> None:
+def test_authenticate_refuses_another_secret(database: Database) -> None:
     with database.sessions.begin() as session:
         key, _ = make_key(session)
 
@@ -55,7 +55,7 @@ def test_the_right_id_with_another_secret_opens_nothing(database: Database) -> N
             authenticate(session, key[:15] + new_key()[15:])
 
 
-def test_only_the_digest_is_kept(database: Database) -> None:
+def test_create_key_stores_only_the_digest(database: Database) -> None:
     with database.sessions.begin() as session:
         key, _ = make_key(session)
         row = session.get_one(ApiKey, key[6:14])
@@ -64,7 +64,7 @@ def test_only_the_digest_is_kept(database: Database) -> None:
         assert key[15:] not in repr(vars(row))
 
 
-def test_every_refusal_is_the_same(client: TestClient, database: Database) -> None:
+def test_every_refusal_of_a_key_is_the_same(client: TestClient, database: Database) -> None:
     with database.sessions.begin() as session:
         revoked, workspace_id = make_key(session)
         revoke_key(session, workspace_id, revoked[6:14], allow_last=True)
@@ -88,7 +88,7 @@ def test_every_refusal_is_the_same(client: TestClient, database: Database) -> No
     assert {answer.headers["www-authenticate"] for answer in answers} == {'Bearer realm="loupe"'}
 
 
-def test_a_key_is_never_logged(
+def test_key_is_never_logged(
     client: TestClient, database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -101,7 +101,7 @@ def test_a_key_is_never_logged(
 
 
 class TestTheFirstKey:
-    """What a first start does; the template database already has a key, so it is taken away."""
+    """The key of a first start; the template database already has one, so it is removed."""
 
     @pytest.fixture
     def session(self, database: Database) -> Session:
@@ -112,7 +112,7 @@ class TestTheFirstKey:
                 session.execute(delete(table))
         return database.sessions()
 
-    def test_is_made_once(self, session: Session) -> None:
+    def test_first_key_is_made_once(self, session: Session) -> None:
         with session.begin():
             key = ensure_first_key(session, None)
             again = ensure_first_key(session, None)
@@ -121,7 +121,7 @@ class TestTheFirstKey:
             assert again is None
             assert authenticate(session, key).key_id == key[6:14]
 
-    def test_is_the_operators_if_there_is_one(self, session: Session) -> None:
+    def test_first_key_is_the_operators_if_it_is_set(self, session: Session) -> None:
         with session.begin():
             printed = [ensure_first_key(session, "an-operators-own-key") for _ in range(2)]
 
@@ -129,7 +129,7 @@ class TestTheFirstKey:
             assert session.scalar(select(func.count()).select_from(ApiKey)) == 1
             authenticate(session, "an-operators-own-key")
 
-    def test_of_the_operator_joins_the_keys_there_are(self, session: Session) -> None:
+    def test_operators_key_joins_existing_keys(self, session: Session) -> None:
         with session.begin():
             first = ensure_first_key(session, None)
             ensure_first_key(session, "an-operators-own-key")
@@ -139,8 +139,8 @@ class TestTheFirstKey:
                 authenticate(session, "an-operators-own-key").workspace_id
             )
 
-    def test_stays_revoked(self, session: Session) -> None:
-        """Starting again does not bring back a key that was closed."""
+    def test_revoked_first_key_stays_revoked(self, session: Session) -> None:
+        """Another start does not reopen a revoked key."""
         with session.begin():
             ensure_first_key(session, "an-operators-own-key")
             row = session.scalars(select(ApiKey)).one()

@@ -1,4 +1,4 @@
-"""Keys over HTTP and on the server's machine: created, listed, rotated, revoked."""
+"""Keys over HTTP and on the server's machine: create, list, rotate, revoke."""
 
 from uuid import UUID
 
@@ -24,20 +24,20 @@ def bearer(key: str) -> Headers:
 
 @pytest.fixture
 def colleague(database: Database, workspace_id: UUID) -> str:
-    """A second key of the workspace, made on the server's machine."""
+    """Create a second key of the workspace as on the server's machine."""
     with database.sessions.begin() as session:
         return create_key(session, session.get_one(Workspace, workspace_id), "colleague")
 
 
 @pytest.fixture
 def stranger(database: Database) -> str:
-    """A key of another workspace."""
+    """Create a key of another workspace."""
     with database.sessions.begin() as session:
         return create_key(session, create_workspace(session, "stranger"), "theirs")
 
 
 def own_id(client: TestClient, **headers: str) -> str:
-    """The id of the key that the request is sent with."""
+    """Return the id of the key that the request is sent with."""
     items = client.get("/v1/keys", headers=headers).json()["items"]
     (current,) = (item["id"] for item in items if item["current"])
     return str(current)

@@ -1,4 +1,4 @@
-"""Requests that compute under an idempotency key: claimed, computed without a connection, stored once."""
+"""Requests that compute under an idempotency key: claim, compute without a connection, store once."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -33,7 +33,7 @@ def request_(database: Database, workspace_id: UUID) -> KeyedRequest:
 
 
 def store(session: Session, name: str) -> Answer:
-    """Make a workspace: an effect that can be counted."""
+    """Create a workspace: an effect that can be counted."""
     create_workspace(session, name)
     return Answer(201, {"made": name}, {"Location": f"/{name}"})
 
@@ -98,7 +98,7 @@ def test_compute_once_refuses_another_request_under_an_answered_key(
     assert effects(database) == {"one"}
 
 
-def test_a_failed_computation_leaves_the_key_free(request_: KeyedRequest, database: Database) -> None:
+def test_failed_computation_leaves_the_key_free(request_: KeyedRequest, database: Database) -> None:
     def fail() -> str:
         raise ConflictError("The computation failed.")
 
@@ -109,7 +109,7 @@ def test_a_failed_computation_leaves_the_key_free(request_: KeyedRequest, databa
     assert effects(database) == {"again"}
 
 
-def test_a_failed_store_leaves_no_effect_and_the_key_free(request_: KeyedRequest, database: Database) -> None:
+def test_failed_store_leaves_no_effect_and_the_key_free(request_: KeyedRequest, database: Database) -> None:
     def fail(session: Session, name: str) -> Answer:
         store(session, name)
         raise ConflictError("The effect failed.")
@@ -121,10 +121,10 @@ def test_a_failed_store_leaves_no_effect_and_the_key_free(request_: KeyedRequest
     assert effects(database) == {"again"}
 
 
-def test_a_claim_that_nobody_renews_lapses(
+def test_claim_that_nobody_renews_lapses(
     request_: KeyedRequest, database: Database, workspace_id: UUID
 ) -> None:
-    """A killed server leaves its claim behind: it blocks the key until it lapses, and no longer."""
+    """The claim of a killed server blocks the key only until it lapses."""
     with database.sessions.begin() as session:
         assert claims.claim_key(session, workspace_id, "a-key-for-a-plan")
     with pytest.raises(IdempotencyKeyInFlightError):
@@ -139,7 +139,7 @@ def test_a_claim_that_nobody_renews_lapses(
     assert effects(database) == {"later"}
 
 
-def test_a_claim_is_renewed_while_its_request_computes(
+def test_claim_is_renewed_while_its_request_computes(
     request_: KeyedRequest, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claims, "RENEWAL_S", 0.01)
@@ -154,8 +154,8 @@ def test_a_claim_is_renewed_while_its_request_computes(
     assert effects(database) == {"renewed"}
 
 
-def test_of_two_computations_one_has_an_effect(request_: KeyedRequest, database: Database) -> None:
-    """The claim of a server that hung for a minute lapses, and somebody else answers first."""
+def test_only_one_of_two_computations_has_an_effect(request_: KeyedRequest, database: Database) -> None:
+    """The claim of a server that hung for a minute lapses, and another request answers first."""
 
     def compute() -> str:
         with database.sessions.begin() as session:

@@ -59,7 +59,7 @@ NOT_CALLED: set[Operation] = {
 
 @pytest.fixture
 def client(settings: Settings) -> Iterator[TestClient]:
-    """A client of an application without a sweep of its own: only requests take connections."""
+    """Yield a client of an application that does not sweep: only requests take connections."""
     quiet = settings.model_copy(update={"expiry_seconds": 86_400.0})
     with TestClient(create_app(quiet), headers={"Authorization": f"Bearer {KEY}"}) as client:
         yield client
@@ -139,7 +139,7 @@ def test_no_operation_holds_a_connection_while_it_computes(
 def test_requests_that_hang_in_decoding_leave_connections_for_others(
     client: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sixteen files of 10 KB once held the whole pool, so that no workspace was served any more."""
+    """Sixteen files of 10 KB once held the whole pool, and no workspace was served any more."""
     publish_prices(client)
     with database.sessions.begin() as session:
         stranger = create_key(session, create_workspace(session, "stranger"), "theirs")

@@ -1,4 +1,4 @@
-"""Idempotency keys: one effect and one answer, however often and however fast a request comes."""
+"""Idempotency keys: a request has one effect and one answer, however often it is sent."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -26,14 +26,14 @@ KEY, PRINT = "order-2026-11-22", fingerprint("POST", "/v1/orders", b"{}")
 
 
 def answer_once(session: Session, workspace_id: UUID, body: object = None) -> StoredAnswer | None:
-    """Claim KEY and remember an answer, or return the one there is."""
+    """Claim KEY and store an answer, or return the stored answer."""
     stored = replay_or_claim(session, workspace_id, KEY, PRINT)
     if stored is None:
         remember(session, workspace_id, KEY, 201, body)
     return stored
 
 
-def test_the_first_answer_is_replayed(database: Database, workspace_id: UUID) -> None:
+def test_replay_or_claim_replays_the_first_answer(database: Database, workspace_id: UUID) -> None:
     body = {"zebra": 1, "aardvark": [1.5, None, "é"]}  # keys stay in the order they were sent
     with database.sessions.begin() as session:
         first = answer_once(session, workspace_id, body)
@@ -46,7 +46,7 @@ def test_the_first_answer_is_replayed(database: Database, workspace_id: UUID) ->
     assert second.response().headers["idempotency-replayed"] == "true"
 
 
-def test_another_request_may_not_use_the_key(database: Database, workspace_id: UUID) -> None:
+def test_replay_or_claim_refuses_the_key_of_another_request(database: Database, workspace_id: UUID) -> None:
     with database.sessions.begin() as session:
         answer_once(session, workspace_id)
 
@@ -54,7 +54,7 @@ def test_another_request_may_not_use_the_key(database: Database, workspace_id: U
         replay_or_claim(session, workspace_id, KEY, fingerprint("POST", "/v1/orders", b"{ }"))
 
 
-def test_another_workspace_may_use_the_same_key(database: Database, workspace_id: UUID) -> None:
+def test_replay_or_claim_separates_workspaces(database: Database, workspace_id: UUID) -> None:
     with database.sessions.begin() as session:
         answer_once(session, workspace_id)
         elsewhere = create_workspace(session, "elsewhere").id
@@ -62,7 +62,7 @@ def test_another_workspace_may_use_the_same_key(database: Database, workspace_id
         assert answer_once(session, elsewhere) is None
 
 
-def test_a_failed_request_leaves_no_claim(database: Database, workspace_id: UUID) -> None:
+def test_replay_or_claim_leaves_no_claim_of_a_failed_request(database: Database, workspace_id: UUID) -> None:
     def fail() -> None:
         with database.sessions.begin() as session:
             replay_or_claim(session, workspace_id, KEY, PRINT)
@@ -75,7 +75,7 @@ def test_a_failed_request_leaves_no_claim(database: Database, workspace_id: UUID
         assert answer_once(session, workspace_id) is None
 
 
-def test_concurrent_duplicates_have_one_effect(database: Database, workspace_id: UUID) -> None:
+def test_replay_or_claim_gives_duplicates_one_effect(database: Database, workspace_id: UUID) -> None:
     start = Barrier(8)
 
     def send(_number: int) -> StoredAnswer | None:
@@ -90,7 +90,7 @@ def test_concurrent_duplicates_have_one_effect(database: Database, workspace_id:
     assert answers.count(StoredAnswer(201, "the answer")) == 7
 
 
-def test_a_duplicate_does_not_wait_for_ever(database: Database, workspace_id: UUID) -> None:
+def test_replay_or_claim_waits_a_bounded_time(database: Database, workspace_id: UUID) -> None:
     with database.sessions.begin() as first:
         answer_once(first, workspace_id)
 
@@ -100,7 +100,7 @@ def test_a_duplicate_does_not_wait_for_ever(database: Database, workspace_id: UU
     assert caught.value.headers == {"Retry-After": "2"}
 
 
-def test_a_budget_is_opened_once(client: TestClient) -> None:
+def test_open_budget_opens_one_budget_per_key(client: TestClient) -> None:
     body = {"name": "Harvest", "limit": {"amount": "500.00", "currency": "USD"}}
     headers = {"Idempotency-Key": '"open-harvest-1"'}
 
@@ -120,16 +120,16 @@ def test_a_budget_is_opened_once(client: TestClient) -> None:
         ("x" * 255, "x" * 255),
     ],
 )
-def test_reads_a_key_quoted_or_bare(header: str, key: str) -> None:
+def test_parse_key_reads_quoted_and_bare_keys(header: str, key: str) -> None:
     assert parse_key(header) == key
 
 
 @pytest.mark.parametrize("header", ["", "short", '"short"', "x" * 256, "tab\tinside", "naïve-key-1"])
-def test_refuses_a_key_that_cannot_be_kept(header: str) -> None:
+def test_parse_key_refuses_a_key_that_cannot_be_stored(header: str) -> None:
     with pytest.raises(IdempotencyKeyInvalidError):
         parse_key(header)
 
 
-def test_a_fingerprint_tells_where_one_part_ends() -> None:
+def test_fingerprint_separates_its_parts() -> None:
     assert fingerprint("a", "bc") != fingerprint("ab", "c")
     assert fingerprint("a", b"bc") == fingerprint("a", "bc")

@@ -1,4 +1,4 @@
-"""The OpenAPI document: plain names, one component for every error, and words for all that is in it."""
+"""The OpenAPI document: plain names, one component for every error, and a description of everything."""
 
 import json
 import re
@@ -17,20 +17,20 @@ Json = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def document() -> Json:
-    """The document as a client gets it."""
+    """Return the document as a client gets it."""
     made: Json = json.loads(json.dumps(create_app(make_settings(Path("/nowhere"))).openapi()))
     return made
 
 
 def operations(document: Json) -> Iterator[tuple[str, Json]]:
-    """Every operation with its method and path."""
+    """Yield every operation with its method and path."""
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             yield f"{method.upper()} {path}", operation
 
 
 def references(part: Any) -> Iterator[str]:
-    """Every reference to a component."""
+    """Yield every reference to a component."""
     if isinstance(part, dict):
         if isinstance(target := part.get("$ref"), str):
             yield target.removeprefix("#/components/schemas/")
@@ -42,7 +42,7 @@ def references(part: Any) -> Iterator[str]:
 
 
 def is_sentence(text: str) -> bool:
-    """Whether a text is copy: a capital or code at the start, a full stop at the end."""
+    """Return whether a text begins with a capital or code and ends with a full stop."""
     return re.fullmatch(r"[A-Z0-9`].*[.:]", text.strip(), re.DOTALL) is not None
 
 
@@ -82,7 +82,7 @@ def test_every_operation_has_a_summary_and_a_description(document: Json) -> None
 
 
 def own_summary(operation: Json) -> bool:
-    """Whether a person wrote the summary; FastAPI makes one of the function's name."""
+    """Return whether a person wrote the summary: by default FastAPI derives it from the function's name."""
     summary = str(operation["summary"])
     made = operation["operationId"].replace("_", " ").title()
     return summary != made and summary[0].isupper() and not summary.endswith(".")

@@ -1,4 +1,4 @@
-"""The page /docs: every operation, from this server alone."""
+"""The page /docs: every operation, and nothing loaded from elsewhere."""
 
 import base64
 import hashlib
@@ -7,7 +7,7 @@ import re
 from fastapi.testclient import TestClient
 
 
-def test_shows_every_operation(client: TestClient) -> None:
+def test_reference_shows_every_operation(client: TestClient) -> None:
     page = client.get("/docs").text
 
     for path, methods in client.get("/openapi.json").json()["paths"].items():
@@ -15,14 +15,14 @@ def test_shows_every_operation(client: TestClient) -> None:
             assert f"<h2><code>{method.upper()} {path}</code></h2>" in page
 
 
-def test_asks_nothing_of_anybody_else(client: TestClient) -> None:
+def test_reference_loads_nothing_from_elsewhere(client: TestClient) -> None:
     page = client.get("/docs").text
 
     assert re.findall(r'(?:src|href)="(?!#)([^"]*)"', page) == ["openapi.json"]
     assert "<script" not in page
 
 
-def test_its_policy_lets_its_own_style_through(client: TestClient) -> None:
+def test_reference_policy_allows_its_own_style(client: TestClient) -> None:
     answer = client.get("/docs")
     style = re.search(r"<style>(.*)</style>", answer.text, re.DOTALL)
 

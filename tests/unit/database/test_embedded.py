@@ -1,4 +1,4 @@
-"""What a killed PostgreSQL leaves behind is told from a living server."""
+"""Files of a killed PostgreSQL are removed, and those of a living server stay."""
 
 import json
 import os
@@ -16,7 +16,7 @@ LEFT_BEHIND = ("postmaster.pid", ".s.PGSQL.5432", ".s.PGSQL.5432.lock")
 
 
 def leave_behind(folder: Path, first_line: str) -> None:
-    """The lock files of a server that noted `first_line` as its process id."""
+    """Write the lock files of a server that noted `first_line` as its process id."""
     for name in LEFT_BEHIND:
         (folder / name).write_text(f"{first_line}\n{folder}\n")
 
@@ -27,7 +27,7 @@ def left(folder: Path) -> list[str]:
 
 @pytest.fixture
 def zombie() -> int:
-    """Id of a process that ended and was not waited for."""
+    """Yield the id of a process that ended and was not waited for."""
     process = os.fork()
     if process == 0:
         os._exit(0)
@@ -37,7 +37,7 @@ def zombie() -> int:
 
 
 @pytest.mark.parametrize("first_line", ["4194304", "", "nonsense"], ids=["gone", "cut short", "damaged"])
-def test_files_of_a_process_that_is_gone_are_removed(tmp_path: Path, first_line: str) -> None:
+def test_forget_dead_server_removes_files_of_an_ended_process(tmp_path: Path, first_line: str) -> None:
     leave_behind(tmp_path, first_line)
 
     forget_dead_server(tmp_path)
@@ -45,8 +45,8 @@ def test_files_of_a_process_that_is_gone_are_removed(tmp_path: Path, first_line:
     assert left(tmp_path) == []
 
 
-def test_files_naming_an_unrelated_process_are_removed(tmp_path: Path) -> None:
-    """Process ids come round again, above all in a container."""
+def test_forget_dead_server_removes_files_naming_an_unrelated_process(tmp_path: Path) -> None:
+    """Process ids are used again, above all in a container."""
     leave_behind(tmp_path, str(os.getpid()))
 
     forget_dead_server(tmp_path)
@@ -54,7 +54,7 @@ def test_files_naming_an_unrelated_process_are_removed(tmp_path: Path) -> None:
     assert left(tmp_path) == []
 
 
-def test_files_naming_a_zombie_are_removed(tmp_path: Path, zombie: int) -> None:
+def test_forget_dead_server_removes_files_naming_a_zombie(tmp_path: Path, zombie: int) -> None:
     leave_behind(tmp_path, str(zombie))
 
     forget_dead_server(tmp_path)
@@ -64,7 +64,7 @@ def test_files_naming_a_zombie_are_removed(tmp_path: Path, zombie: int) -> None:
 
 
 def start_postgres_lookalike(folder: Path) -> subprocess.Popen[bytes]:
-    """A process named postgres that works in `folder`."""
+    """Run a process named postgres in `folder`."""
     program = folder / "postgres"
     program.symlink_to("/bin/sleep")
     process = subprocess.Popen([program, "30"], cwd=folder)
@@ -73,7 +73,7 @@ def start_postgres_lookalike(folder: Path) -> subprocess.Popen[bytes]:
     return process
 
 
-def test_files_of_a_living_server_stay(tmp_path: Path) -> None:
+def test_forget_dead_server_keeps_files_of_a_living_server(tmp_path: Path) -> None:
     with start_postgres_lookalike(tmp_path) as process:
         leave_behind(tmp_path, str(process.pid))
 
@@ -83,8 +83,8 @@ def test_files_of_a_living_server_stay(tmp_path: Path) -> None:
     assert left(tmp_path) == list(LEFT_BEHIND)
 
 
-def test_waits_for_the_processes_of_a_dead_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They still write to its shared memory: a second server beside them would damage the data."""
+def test_forget_dead_server_waits_for_its_backends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Backends still write to shared memory: a second server beside them would damage the data."""
     monkeypatch.setattr("service.database.embedded.PATIENCE_S", 0.2)
     with start_postgres_lookalike(tmp_path) as backend:
         leave_behind(tmp_path, "4194304")
@@ -96,7 +96,7 @@ def test_waits_for_the_processes_of_a_dead_server(tmp_path: Path, monkeypatch: p
     assert left(tmp_path) == list(LEFT_BEHIND)
 
 
-def test_killed_users_are_struck_off(tmp_path: Path) -> None:
+def test_forget_dead_users_removes_killed_processes(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     listed = tmp_path / ".handle_pids.json"
@@ -108,7 +108,7 @@ def test_killed_users_are_struck_off(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, "", "[]"])
-def test_a_list_without_users_is_no_obstacle(tmp_path: Path, content: str | None) -> None:
+def test_forget_dead_users_accepts_a_list_without_users(tmp_path: Path, content: str | None) -> None:
     listed = tmp_path / ".handle_pids.json"
     if content is not None:
         listed.write_text(content)

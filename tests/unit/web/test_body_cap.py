@@ -17,7 +17,7 @@ LIMIT, LARGE = 100, 1000
 
 @pytest.fixture
 def client() -> TestClient:
-    """An app that says how many bytes it got: at most 100, or 1,000 for PUT /large/<any>."""
+    """Return a client of an app that takes bodies of 100 bytes, or of 1,000 for PUT /large/<any>."""
     app = FastAPI()
 
     async def size(request: Request) -> int:
@@ -38,13 +38,13 @@ def json_size(body: list[int]) -> int:
 
 
 def chunks(size: int, chunk: int = 10) -> Iterator[bytes]:
-    """A body without a content-length."""
+    """Yield a body without a Content-Length."""
     for _ in range(size // chunk):
         yield b"x" * chunk
 
 
 @pytest.mark.parametrize("size", [0, LIMIT])
-def test_takes_a_body_up_to_the_limit(client: TestClient, size: int) -> None:
+def test_body_cap_takes_a_body_up_to_the_limit(client: TestClient, size: int) -> None:
     assert client.post("/", content=b"x" * size).json() == size
     assert client.post("/", content=chunks(size)).json() == size
 
@@ -60,14 +60,14 @@ def test_takes_a_body_up_to_the_limit(client: TestClient, size: int) -> None:
     ],
     ids=["declared", "chunked", "json", "json chunked", "other method"],
 )
-def test_refuses_a_larger_body(client: TestClient, path: str, body: bytes | Iterator[bytes]) -> None:
+def test_body_cap_refuses_a_larger_body(client: TestClient, path: str, body: bytes | Iterator[bytes]) -> None:
     answer = client.post(path, content=body)
 
     assert (answer.status_code, answer.json()["type"]) == (413, "/problems/body-too-large")
     assert answer.headers["connection"] == "close"
 
 
-def test_an_endless_body_is_not_read_on() -> None:
+def test_body_cap_stops_reading_an_endless_body() -> None:
     taken = 0
 
     async def endless() -> Message:
@@ -90,7 +90,7 @@ def test_an_endless_body_is_not_read_on() -> None:
     assert taken == LIMIT + 10
 
 
-def test_a_route_may_have_a_larger_limit(client: TestClient) -> None:
+def test_body_cap_gives_a_route_a_larger_limit(client: TestClient) -> None:
     assert client.put("/large/x", content=b"x" * LARGE).json() == LARGE
     assert client.put("/large/x", content=b"x" * (LARGE + 1)).status_code == 413
     assert client.put("/large/x/y", content=b"x" * (LIMIT + 1)).status_code == 413
@@ -106,11 +106,11 @@ def test_a_route_may_have_a_larger_limit(client: TestClient) -> None:
         ("Content-Encoding", "identity", 200),
     ],
 )
-def test_judges_a_body_by_its_headers(client: TestClient, header: str, value: str, status: int) -> None:
+def test_body_cap_checks_the_headers(client: TestClient, header: str, value: str, status: int) -> None:
     assert client.post("/", content=b"x", headers={header.encode(): value.encode()}).status_code == status
 
 
-def test_every_answer_has_an_id_and_safe_headers(client: TestClient) -> None:
+def test_envelope_adds_an_id_and_safe_headers_to_every_answer(client: TestClient) -> None:
     for answer in (client.post("/"), client.get("/nowhere"), client.post("/", content=b"x" * 101)):
         assert len(answer.headers["x-request-id"]) == 32
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -128,5 +128,5 @@ def test_every_answer_has_an_id_and_safe_headers(client: TestClient) -> None:
         ("", False),
     ],
 )
-def test_keeps_a_request_id_that_is_harmless_in_a_log(offered: str, kept: bool) -> None:
+def test_request_id_keeps_an_id_that_is_harmless_in_a_log(offered: str, kept: bool) -> None:
     assert (request_id(offered) == offered) is kept

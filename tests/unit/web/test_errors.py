@@ -1,4 +1,4 @@
-"""Errors as problem documents, for every family the service may meet."""
+"""Errors as problem documents, for every family of errors."""
 
 import logging
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from service.web.problems import install_problem_handlers
 
 
 def client_of(route: Callable[..., object]) -> TestClient:
-    """A client of an app with the one route `/`."""
+    """Return a client of an app whose only route is `/`."""
     app = FastAPI()
     app.get("/")(route)
     install_problem_handlers(app)
@@ -26,7 +26,7 @@ def client_of(route: Callable[..., object]) -> TestClient:
 
 
 def answer_to(error: Exception) -> dict[str, object]:
-    """The problem document that a route raising `error` answers with."""
+    """Return the problem document with which a route answers `error`."""
 
     def fail() -> None:
         raise error
@@ -42,7 +42,7 @@ def database_error(kind: type[DBAPIError], original: type[psycopg.Error]) -> DBA
     return kind("SELECT secret", {}, original("with a secret"))
 
 
-def test_a_domain_error_is_a_problem_with_its_values() -> None:
+def test_domain_error_is_answered_with_its_values() -> None:
     assert answer_to(ConflictError("There is one already.", name="x")) == {
         "instance": "/",
         "request_id": "r1",
@@ -66,7 +66,7 @@ def test_a_domain_error_is_a_problem_with_its_values() -> None:
         (database_error(IntegrityError, psycopg.errors.UniqueViolation), 409, "conflict"),
         (database_error(IntegrityError, psycopg.errors.ForeignKeyViolation), 409, "conflict"),
         (database_error(IntegrityError, psycopg.errors.RestrictViolation), 409, "conflict"),
-        # Neither of these is the caller's doing: they show a defect of ours.
+        # The caller causes none of these: each shows a defect of the service.
         (database_error(IntegrityError, psycopg.errors.CheckViolation), 500, "internal-error"),
         (database_error(IntegrityError, psycopg.errors.NotNullViolation), 500, "internal-error"),
         (database_error(DBAPIError, psycopg.errors.UndefinedTable), 500, "internal-error"),
@@ -74,7 +74,7 @@ def test_a_domain_error_is_a_problem_with_its_values() -> None:
     ],
     ids=lambda value: type(value.orig if isinstance(value, DBAPIError) else value).__name__,
 )
-def test_no_error_shows_what_is_inside(error: Exception, status: int, code: str) -> None:
+def test_no_error_shows_its_cause(error: Exception, status: int, code: str) -> None:
     document = answer_to(error)
 
     assert (document["status"], document["type"]) == (status, f"/problems/{code}")
@@ -88,14 +88,14 @@ def test_no_error_shows_what_is_inside(error: Exception, status: int, code: str)
         (UnauthenticatedError(), "WWW-Authenticate", 'Bearer realm="loupe"'),
     ],
 )
-def test_some_problems_say_in_a_header_what_to_do(error: LoupeError, header: str, value: str) -> None:
+def test_problem_carries_the_headers_of_its_error(error: LoupeError, header: str, value: str) -> None:
     def fail() -> None:
         raise error
 
     assert client_of(fail).get("/").headers[header] == value
 
 
-def test_a_wrong_parameter_is_pointed_at() -> None:
+def test_validation_error_points_at_the_wrong_parameter() -> None:
     def route(limit: Annotated[int, Query(le=100)]) -> int:
         return limit
 
@@ -111,14 +111,14 @@ def test_a_wrong_parameter_is_pointed_at() -> None:
     ]
 
 
-def test_what_was_sent_is_not_echoed() -> None:
+def test_validation_error_does_not_echo_the_value() -> None:
     def route(limit: int) -> int:
         return limit
 
     assert "my-password" not in client_of(route).get("/?limit=my-password").text
 
 
-def test_an_unexpected_error_is_logged_under_the_request_id(caplog: pytest.LogCaptureFixture) -> None:
+def test_unexpected_error_is_logged_under_the_request_id(caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> None:
         raise ZeroDivisionError
 

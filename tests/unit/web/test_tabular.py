@@ -27,7 +27,7 @@ ROWS: list[Row] = [
 ]
 
 
-def test_a_parquet_file_keeps_types_and_exact_money() -> None:
+def test_parquet_keeps_types_and_exact_money() -> None:
     table = parquet.read_table(io.BytesIO(to_parquet(COLUMNS, ROWS)))
 
     assert table.column_names == list(COLUMNS)
@@ -38,14 +38,14 @@ def test_a_parquet_file_keeps_types_and_exact_money() -> None:
     assert set(empty.values()) == {None}
 
 
-def test_no_rows_are_a_file_with_its_columns() -> None:
+def test_file_without_rows_has_its_columns() -> None:
     table = parquet.read_table(io.BytesIO(to_parquet(COLUMNS, [])))
 
     assert (table.num_rows, table.column_names) == (0, list(COLUMNS))
     assert to_csv(COLUMNS, []).splitlines() == [",".join(COLUMNS)]
 
 
-def test_csv_runs_no_formula_and_keeps_negative_amounts() -> None:
+def test_csv_quotes_formulas_and_keeps_negative_amounts() -> None:
     first, empty = list(csv.reader(io.StringIO(to_csv(COLUMNS, ROWS))))[1:]
 
     assert first == [str(KEY), "'=1+1", "1", "-0.100", AT.isoformat(), '{"plan": "p"}']
@@ -61,5 +61,5 @@ def test_csv_runs_no_formula_and_keeps_negative_amounts() -> None:
         ("csv", "application/vnd.apache.parquet", "csv"),
     ],
 )
-def test_the_query_says_the_form_before_the_header_does(form: Form | None, accept: str, wanted: Form) -> None:
+def test_wanted_form_prefers_the_query_to_the_header(form: Form | None, accept: str, wanted: Form) -> None:
     assert wanted_form(form, accept) == wanted
