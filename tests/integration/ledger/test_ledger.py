@@ -164,7 +164,7 @@ def test_writer_refuses_another_currency_and_moves_nothing(books: Books) -> None
 def test_reserve_refuses_a_repeated_reference(books: Books) -> None:
     books.reserve(100, order="1")
 
-    with pytest.raises(ConflictError, match="The ledger already has order:1"):
+    with pytest.raises(ConflictError, match="The ledger already has the entry order:1"):
         books.reserve(100, order="1")
 
 
@@ -172,7 +172,7 @@ def test_settle_refuses_a_repeated_reference(books: Books) -> None:
     hold, order = books.reserve(100), uuid4()
     books.settle(hold, 10, patch=3, order=order)
 
-    with pytest.raises(ConflictError, match=f"The ledger already has delivery:{order}/0/3"):
+    with pytest.raises(ConflictError, match=f"The ledger already has the entry delivery:{order}/0/3"):
         books.settle(hold, 10, patch=3, order=order)
 
 
