@@ -62,7 +62,8 @@ def refusals(
             yield
     except IntegrityError as error:
         if "transfer_reserved_once" in str(error.orig) or "transfer_settled_once" in str(error.orig):
-            raise ConflictError(f"The ledger already has the entry {reference}.", reference=reference) from error
+            detail = f"The ledger already has the entry {reference}."
+            raise ConflictError(detail, reference=reference) from error
         raise
     except DBAPIError as error:
         raise _domain_error(error, amount, budget_id) from error
