@@ -38,7 +38,7 @@ TRIES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class PricedCandidate:
     """Patches to buy, with the shapes to order for them."""
 
     asked: Mask
@@ -83,7 +83,7 @@ class PricedScene:
         return PrefixRanking(length=len(steps.tiles), first=lambda count: _choices(steps, count, tiles))
 
     @cached_property
-    def everything(self) -> Candidate:
+    def everything(self) -> PricedCandidate:
         """Every patch of every eligible tile."""
         return _as_it_is(self, self.eligible)
 
@@ -134,7 +134,7 @@ def decide_by_tiles(scene: PricedScene, objective: Objective) -> Decision:
     return conclude(purchase, terms, objective)
 
 
-def _candidates(scene: PricedScene, objective: Objective) -> Iterator[Candidate]:
+def _candidates(scene: PricedScene, objective: Objective) -> Iterator[PricedCandidate]:
     """Propose sets that keep the objective's limits; without a threshold, buying nothing is one of them."""
     plan_by_area = decide_by_area(scene.plan_by_area, objective).selected
     match objective:
@@ -160,13 +160,13 @@ def _candidates(scene: PricedScene, objective: Objective) -> Iterator[Candidate]
             assert_never(objective)
 
 
-def _as_it_is(scene: PricedScene, asked: Mask) -> Candidate:
+def _as_it_is(scene: PricedScene, asked: Mask) -> PricedCandidate:
     worth = float(scene.utilities[asked].sum())
     layout = arrange_shapes(scene.orders, asked)
-    return Candidate(asked=asked, selected=asked, worth=worth, layout=layout)
+    return PricedCandidate(asked=asked, selected=asked, worth=worth, layout=layout)
 
 
-def _with_paid(scene: PricedScene, asked: Mask) -> Candidate:
+def _with_paid(scene: PricedScene, asked: Mask) -> PricedCandidate:
     """Add the patches that cost nothing more: all that lie in the ordered shapes, or the whole scene."""
     one = _as_it_is(scene, asked)
     if asked.any() and scene.everything.layout.amount <= one.layout.amount:
@@ -179,7 +179,7 @@ def _with_paid(scene: PricedScene, asked: Mask) -> Candidate:
     return replace(one, asked=asked)
 
 
-def _best_length(scene: PricedScene, ranking: PrefixRanking, objective: Objective) -> Candidate:
+def _best_length(scene: PricedScene, ranking: PrefixRanking, objective: Objective) -> PricedCandidate:
     """Search the best prefix: probe a few lengths, then again between the neighbours of the best one."""
     low, high = 0, ranking.length
     while True:
@@ -191,7 +191,7 @@ def _best_length(scene: PricedScene, ranking: PrefixRanking, objective: Objectiv
         low, high = lengths[max(best_at - 1, 0)], lengths[min(best_at + 1, len(lengths) - 1)]
 
 
-def _longest(scene: PricedScene, ranking: PrefixRanking, limit: Money) -> Candidate:
+def _longest(scene: PricedScene, ranking: PrefixRanking, limit: Money) -> PricedCandidate:
     """Bisect for a prefix that the limit pays for and whose successor it does not."""
     fits, beyond = 0, ranking.length + 1
     while beyond - fits > 1:
@@ -203,7 +203,7 @@ def _longest(scene: PricedScene, ranking: PrefixRanking, limit: Money) -> Candid
     return _with_paid(scene, ranking.first(fits))
 
 
-def _completed(scene: PricedScene, one: Candidate, limit: Money) -> Candidate:
+def _completed(scene: PricedScene, one: PricedCandidate, limit: Money) -> PricedCandidate:
     """Spend the rest of a limit on the most useful patches that a candidate lacks."""
     return _longest(scene, _beyond(scene, one.selected), limit)
 
@@ -216,7 +216,7 @@ def _beyond(scene: PricedScene, asked: Mask) -> PrefixRanking:
     )
 
 
-def _merit(one: Candidate, objective: Objective) -> tuple[float, int]:
+def _merit(one: PricedCandidate, objective: Objective) -> tuple[float, int]:
     """Return a key that is larger for better candidates: by the objective, then by a lower cost."""
     value = objective.value(one.worth, one.layout.amount)
     return round(-value if objective.measure == "cost" else value, 9), -one.layout.amount.minor

@@ -52,7 +52,7 @@ OBJECTIVES: dict[str, Objective] = {
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """CPU time of this process that one call takes."""
+    """Return the CPU time that one call takes in this process."""
     start = time.process_time()
     work()
     return time.process_time() - start

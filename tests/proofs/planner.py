@@ -1,11 +1,14 @@
-"""The complete comparison of plans with all 65,536 choices of a tile: `make prove-planner` (minutes).
+"""The complete comparisons with all 65,536 choices of a tile: `make prove-planner` (minutes).
 
 The name keeps this file out of `make test`, which runs a sample (tests/unit/planner/test_brute_force.py).
 """
 
+import numpy as np
 import pytest
 
 from service.planner.objectives import Objective
+from service.planner.tile_orders import BITS, CHOICES, cover_with, cover_with_parts, legal_shapes
+from service.pricing.shape_rules import ANY_SHAPE
 from tests.support.brute_force import OBJECTIVES, PRICES, SLOW_PRICES, TILES, check_plan
 
 
@@ -14,3 +17,10 @@ from tests.support.brute_force import OBJECTIVES, PRICES, SLOW_PRICES, TILES, ch
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=str)
 def test_plan_is_no_worse_than_any_subset_of_the_tile(tile: str, price: str, objective: Objective) -> None:
     check_plan(tile, price, objective)
+
+
+@pytest.mark.parametrize("minimum", [1, 3, 6])
+def test_cover_with_parts_is_no_lighter_than_the_cover_with_any_shapes(minimum: int) -> None:
+    weights = np.maximum(BITS.sum(axis=1), minimum) * (CHOICES > 0)
+    cover = cover_with(legal_shapes(ANY_SHAPE, 1), weights)
+    assert (cover.weights <= cover_with_parts(weights).weights).all()

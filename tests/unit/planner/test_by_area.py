@@ -45,7 +45,7 @@ def one_tile(*values: float) -> NDArray[np.float32]:
 
 def test_minimum_area_adds_free_patches() -> None:
     decision = plan(one_tile(0.9, 0.8), Policy(threshold=0.5), UNDER_A_SCENE)
-    # 2 km2 hold six patches of 0.3136 km2; four of the worthless are taken by their index.
+    # 2 km2 hold six patches of 0.3136 km2; four of equal utility are added in index order.
     assert np.flatnonzero(decision.selected).tolist() == [0, 1, 2, 3, 4, 5]
     assert np.flatnonzero(decision.filled).tolist() == [2, 3, 4, 5]
     assert (decision.wanted, decision.bill.amount) == (2, usd("20.00"))

@@ -249,7 +249,7 @@ def test_shapes_that_touch_across_tiles_share_a_minimum() -> None:
 def test_width_beyond_the_scene_orders_one_rectangle_around_it() -> None:
     scene = row_of([0], [3])
     decision = plan(scene, PRICES["wider than the scene"], Policy(threshold=0.5))
-    assert decision.selected.all()  # 17 x 17 patches of 560 m are paid for: the scene comes with them
+    assert decision.selected.all()  # 17 x 17 patches of 560 m are paid for, which include the scene
     (shape,) = compile_order(decision.selected, scene[2], 2, PRICES["wider than the scene"])
     assert shape.polygon.area == 17 * 17
     assert shape.padding_m2 == pytest.approx((17 * 17 - 32) * PATCH_M2)
@@ -266,7 +266,7 @@ def test_width_beyond_a_tile_orders_squares_of_the_minimum_width() -> None:
 
 
 def test_joined_shapes_are_bought_when_they_cost_less_than_separate_ones() -> None:
-    # One scene price for each shape: a bridge of a worthless patch saves a whole one.
+    # Each shape has one price, so a shape that bridges the two patches saves one price.
     decision = plan(row_of([8], [0]), PRICES["each shape at one price"], Policy(threshold=0.5))
     assert decision.bill.amount.minor == 1200
     assert decision.selected.all()

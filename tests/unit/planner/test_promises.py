@@ -69,7 +69,7 @@ def test_plan_keeps_its_limits_and_bills_what_it_buys(
     assert not decision.selected[~eligible].any()
     assert not (decision.filled & ~decision.selected).any()
     assert decision.wanted + np.count_nonzero(decision.filled) == np.count_nonzero(decision.selected)
-    # What is bought is billed, to the cent, whatever the order of summation.
+    # The bill is exact to the cent, whatever the order of summation.
     area = int(whole_cm2(areas)[decision.selected].sum())
     assert decision.bill.amount == order_price(area, price)
     assert 0 <= decision.bill.amount.minor <= decision.everything.amount.minor

@@ -87,4 +87,11 @@ def test_cover_with_parts_covers_each_part_separately() -> None:
     assert sorted(cover.shapes(choice)) == [0b11, 0b1_0000_0000_0000]
     assert cover.weights[choice] == 6
     assert cover.weights[0] == 0
-    assert (cover_with(legal_shapes(ANY_SHAPE, 1), weights).weights <= cover.weights).all()
+
+
+def test_cover_with_parts_is_no_lighter_than_the_cover_with_small_shapes() -> None:
+    """`make prove-planner` compares all choices and all shapes."""
+    weights, size = weights_of(3), BITS.sum(axis=1)
+    connected = legal_shapes(ANY_SHAPE, 1)
+    small = cover_with(connected[size[connected] <= 5], weights)
+    assert (small.weights <= cover_with_parts(weights).weights)[size <= 5].all()
