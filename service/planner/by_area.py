@@ -115,7 +115,7 @@ def _with_free(ranking: PatchRanking, wanted: int) -> int:
         return len(ranking.flat)
     tariff = tariff_of(ranking.terms)
 
-    # Unrounded prices: rounding alone must not add patches that cost a fraction of a cent.
+    # Unrounded prices: mere rounding must not add patches that cost a fraction of a cent.
     def price(area_cm2: np.int64) -> int:
         return tariff.exact(int(area_cm2))
 

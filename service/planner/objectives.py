@@ -1,4 +1,4 @@
-"""The objectives of a plan. Each class states all that depends on the objective alone. Pure.
+"""The objectives of a plan. Each class states everything specific to its objective. Pure.
 
 How a set of patches is found for an objective is a `match` in `by_area`, `by_shape` and `by_tiles`;
 `docs/how-to/add-an-objective.md` lists every place.

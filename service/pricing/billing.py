@@ -105,7 +105,7 @@ class Tariff:
     def least(self, areas_cm2: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return lower bounds (N + 1,), minor units, of orders of 0..N patches, whatever their shapes.
 
-        `areas_cm2` (N + 1,), rising from 0, holds the least area that so many patches cover.
+        `areas_cm2` (N + 1,), rising from 0, holds the smallest area of each number of patches.
         """
         if self.shared_invoice:
             areas = reduce(lambda least, rule: rule.least_billable(least), self.rules, areas_cm2)

@@ -2,9 +2,9 @@
 
     OPENBLAS_NUM_THREADS=1 python tests/benchmarks/planning.py
 
-Ranking, pricing and deciding, under each objective, from arrays to a decision with its bill and words; and
-once more deciding alone, as the curve and a replan do. Every round sorts first, then plans: medians of CPU
-seconds, and the ratio of those.
+Measures ranking, pricing and deciding under each objective, from arrays to a decision with its bill and
+explanation; then deciding again, as the curve does. Every round sorts first and then plans. Prints medians of
+CPU seconds and their ratio.
 """
 
 import argparse

@@ -56,7 +56,7 @@ def test_minimum_area_adds_free_patches() -> None:
 
 
 def test_policy_adds_no_patch_without_a_minimum() -> None:
-    # A patch of 0.4 cents: rounding alone would let further patches in.
+    # A patch of 0.4 cents: by rounded prices, further patches would be free.
     utilities = np.random.default_rng(3).random((50, 16)).astype(np.float32)
     decision = plan(utilities, Policy(threshold=0.5), terms(), patch_m2=400.0)
     assert (decision.selected == (utilities >= 0.5)).all()

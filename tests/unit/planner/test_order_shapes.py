@@ -37,7 +37,7 @@ def test_lattice_of_reads_patch_ids_column_major() -> None:
         ([(0, 0), (0, 1)], [2]),  # one above the other
         ([(0, 0), (0, 4)], [2]),  # side by side
         ([(0, 12), (1, 0)], [2]),  # across the edge of two tiles
-        ([(0, 0), (0, 5)], [1, 1]),  # corners alone do not join
+        ([(0, 0), (0, 5)], [1, 1]),  # a shared corner does not join patches
         ([(0, 0), (0, 2)], [1, 1]),
         ([], []),
     ],
