@@ -8,10 +8,10 @@ from statistics import mean, stdev
 import torch
 
 from training.paper.published import STAGE_NAMES, TABLES, PublishedTable
-from training.paper.rows import Row
+from training.paper.rows import MeasuredRow
 from training.run.evaluate import paired_bootstrap
 
-Seeds = Mapping[int, list[Row]]
+Seeds = Mapping[int, list[MeasuredRow]]
 """Rows by seed."""
 
 
@@ -75,7 +75,7 @@ def _cell(
     )
 
 
-def _by_seed(seeds: Seeds, method: str, stage: str) -> dict[int, Row]:
+def _by_seed(seeds: Seeds, method: str, stage: str) -> dict[int, MeasuredRow]:
     asked = (method, stage)
     return {seed: row for seed in sorted(seeds) for row in seeds[seed] if (row.method, row.stage) == asked}
 

@@ -24,7 +24,7 @@ from training.paper.measure_rows import (
 )
 from training.paper.networks import CHOOSERS, Networks
 from training.paper.oracle import oracle_masks
-from training.paper.rows import Row
+from training.paper.rows import MeasuredRow
 from training.product import choose
 from training.product.stages import Product
 from training.run.evaluate import TilePredictor
@@ -132,7 +132,9 @@ def oracle(networks: Networks) -> Rows:
     # The table's cell is at the size nearest to what the product buys.
     size = min(masks, key=lambda size: abs(size - networks.recipe.target_patches))
     curve = [[float(s), float(right.mean())] for s, right in rights.items()]
-    yield Row(method="oracle", stage="", right=rights[size], selected=masks[size], facts={"curve": curve})
+    yield MeasuredRow(
+        method="oracle", stage="", right=rights[size], selected=masks[size], facts={"curve": curve}
+    )
 
 
 def augment_none(networks: Networks) -> Rows:

@@ -7,13 +7,13 @@ from training.paper.cells import Seeds
 from training.paper.figures import Curve
 from training.paper.measure_rows import CURVE_SIZES
 from training.paper.published import METHODS, STAGE_NAMES
-from training.paper.rows import Row
+from training.paper.rows import MeasuredRow
 
 OWN_SIZE = 0.2
 """Largest difference between a policy's S on test and the S of its column that is not printed."""
 
 
-def frontier(rows: Iterable[Row]) -> dict[str, Curve]:
+def frontier(rows: Iterable[MeasuredRow]) -> dict[str, Curve]:
     """Return every measured curve by name, with its ends last; a method without a curve is one point."""
     curves: dict[str, Curve] = {}
     for row in filter(_on_the_frontier, rows):
@@ -24,16 +24,16 @@ def frontier(rows: Iterable[Row]) -> dict[str, Curve]:
     return curves
 
 
-def _on_the_frontier(row: Row) -> bool:
+def _on_the_frontier(row: MeasuredRow) -> bool:
     # Pt and Ft-1 are steps on the way to Ft-2, not choices to compare.
     return row.stage not in ("pt", "ft1") and row.method in METHODS
 
 
-def _name(row: Row) -> str:
+def _name(row: MeasuredRow) -> str:
     return f"{METHODS[row.method]} {STAGE_NAMES[row.stage]}".strip()
 
 
-def _under_the_same_classifier(row: Row) -> dict[str, Curve]:
+def _under_the_same_classifier(row: MeasuredRow) -> dict[str, Curve]:
     same = row.facts.get("same_classifier", {})
     return {f"{METHODS[chooser]}, our classifier": curve for chooser, curve in same.items()}
 
@@ -52,7 +52,7 @@ def curves_markdown(seeds: Seeds) -> str:
     return "\n\n".join([_TITLE, *parts]) if parts else ""
 
 
-def _lines(row: Row) -> list[str]:
+def _lines(row: MeasuredRow) -> list[str]:
     curves = {_name(row): row.facts["curve"]} | _under_the_same_classifier(row)
     if "without_doubt" in row.facts:
         curves["Loupe without label uncertainty"] = row.facts["without_doubt"]["curve"]
@@ -80,7 +80,7 @@ def _point(size: int, bought: float, accuracy: float) -> str:
     return f"{100 * accuracy:.1f}{own}"
 
 
-def _product(row: Row) -> str:
+def _product(row: MeasuredRow) -> str:
     facts, without = row.facts, row.facts["without_doubt"]
     return (
         f"Loupe reaches {100 * facts['ends']['0']:.1f} % with nothing bought and "

@@ -13,7 +13,7 @@ from training.methods.baselines import blind_choices
 from training.methods.fine_tune import Chooser
 from training.methods.reinforce import greedy_actions
 from training.paper.networks import Networks
-from training.paper.rows import Row
+from training.paper.rows import MeasuredRow
 from training.product.choose import buying_threshold
 from training.run.batches import batch_of
 from training.run.evaluate import INFERENCE_BATCH, Coarse, TilePredictor, policy_logits, right_on
@@ -22,16 +22,16 @@ from training.run.splits import Splits
 CURVE_SIZES = (1, 2, 4, 6, 8, 12)
 """Numbers of patches at which every curve is measured."""
 
-Rows = Iterator[Row]
+Rows = Iterator[MeasuredRow]
 """Rows of one method, as they are measured."""
 
 
-def plain_row(networks: Networks, method: str, predictor: TilePredictor, *, bought: bool) -> Row:
+def plain_row(networks: Networks, method: str, predictor: TilePredictor, *, bought: bool) -> MeasuredRow:
     """Measure a method that buys all or nothing."""
     # bool (N, 16). Predictors of these methods ignore it; the row needs it for S.
     selected = torch.full((len(networks.splits.test.labels), PATCHES), bought)
     right = right_on_test(networks, predictor, selected)
-    return Row(method=method, stage="", right=right, selected=selected, facts={})
+    return MeasuredRow(method=method, stage="", right=right, selected=selected, facts={})
 
 
 def policy_row(
@@ -41,7 +41,7 @@ def policy_row(
     policy: PolicyNetwork,
     predictor: TilePredictor,
     coarse: Coarse | None = None,
-) -> Row:
+) -> MeasuredRow:
     """Measure greedy choices at utility 0.5, and a curve whose thresholds are placed on validation."""
     splits = networks.splits
     logits = policy_logits(policy, splits.test, torch.arange(len(splits.test.labels)), coarse)
@@ -54,18 +54,18 @@ def policy_row(
         right = right_on_test(networks, predictor, bought)
         curve.append([float(bought.double().sum(1).mean()), float(right.mean())])
     right = right_on_test(networks, predictor, selected)
-    return Row(method=method, stage=stage, right=right, selected=selected, facts={"curve": curve})
+    return MeasuredRow(method=method, stage=stage, right=right, selected=selected, facts={"curve": curve})
 
 
 def chooser_row(
     networks: Networks, method: str, name: str, stage: str, size: int, predictor: TilePredictor
-) -> Row:
+) -> MeasuredRow:
     """Measure one of CHOOSERS at `size` patches, as a mean over draws if it is random."""
     draws = _draws(networks, name, size)
     # (draws, N) -> (N,): the share of draws with a correct label.
     right = torch.stack([right_on_test(networks, predictor, draw) for draw in draws]).mean(0)
     curve = chooser_curve(networks, name, predictor)
-    return Row(method=method, stage=stage, right=right, selected=draws[0], facts={"curve": curve})
+    return MeasuredRow(method=method, stage=stage, right=right, selected=draws[0], facts={"curve": curve})
 
 
 def chooser_curve(networks: Networks, name: str, predictor: TilePredictor) -> list[list[float]]:

@@ -16,7 +16,7 @@ from training.paper.curves import frontier
 from training.paper.networks import Networks
 from training.paper.published import METHODS, STAGE_NAMES
 from training.paper.render import write_table
-from training.paper.rows import Row, load_rows
+from training.paper.rows import MeasuredRow, load_rows
 from training.paper.runner import rows_folder
 from training.paper.sweeps import kept, sweep_ratios, sweep_sigmas
 from training.product.fit import minutes
@@ -161,7 +161,7 @@ def _dropped(networks: Networks, data: str, folder: Path) -> Path:
     )
 
 
-def _policy(networks: Networks, row: Row, data: str, folder: Path) -> list[Path]:
+def _policy(networks: Networks, row: MeasuredRow, data: str, folder: Path) -> list[Path]:
     """Draw Fig. 7 and Fig. 4 of one policy."""
     name = f"{METHODS[row.method]} {STAGE_NAMES[row.stage]}".strip()
     stem = f"{row.method}-{data}"
@@ -192,7 +192,7 @@ def _policy(networks: Networks, row: Row, data: str, folder: Path) -> list[Path]
     ]
 
 
-def _outcome(row: Row, index: int) -> str:
+def _outcome(row: MeasuredRow, index: int) -> str:
     bought = int(row.selected[index].sum())
     # `right` is a share where several draws were made; half of them counts as correct.
     return f"{'correct' if float(row.right[index]) >= 0.5 else 'wrong'}, S = {bought}"

@@ -11,7 +11,7 @@ from training.run.checkpoints import load_tensors, save_tensors
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class MeasuredRow:
     """A measured line of a table for one seed."""
 
     method: str
@@ -42,7 +42,7 @@ class Row:
         return math.sqrt(self.accuracy * (1 - self.accuracy) / len(self.right))
 
 
-def save_row(folder: Path, row: Row) -> None:
+def save_row(folder: Path, row: MeasuredRow) -> None:
     """Save a row as <folder>/<method>[-<stage>].safetensors."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{row.method}-{row.stage}" if row.stage else row.method
@@ -52,10 +52,10 @@ def save_row(folder: Path, row: Row) -> None:
     save_tensors(folder / f"{name}.safetensors", tensors, facts)
 
 
-def load_rows(folder: Path) -> list[Row]:
+def load_rows(folder: Path) -> list[MeasuredRow]:
     """Load every row of a folder, sorted by file name; none if the folder does not exist."""
     rows = []
     for path in sorted(folder.glob("*.safetensors")):
         tensors, facts = load_tensors(path)  # tensors, and method, stage and facts as JSON in the header
-        rows.append(Row(right=tensors["right"], selected=tensors["selected"], **facts))
+        rows.append(MeasuredRow(right=tensors["right"], selected=tensors["selected"], **facts))
     return rows

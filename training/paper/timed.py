@@ -17,7 +17,7 @@ from training.paper.measure_rows import (
     sharp_predictor,
 )
 from training.paper.networks import Networks
-from training.paper.rows import Row
+from training.paper.rows import MeasuredRow
 from training.run.evaluate import TilePredictor
 
 SPEED_IMAGES = 64
@@ -73,7 +73,7 @@ def _after(choose: Callable[[Tensor], Tensor], predictor: TilePredictor) -> Tile
     return both
 
 
-def _timed(networks: Networks, row: Row, predictor: TilePredictor) -> Row:
+def _timed(networks: Networks, row: MeasuredRow, predictor: TilePredictor) -> MeasuredRow:
     test, device = networks.splits.test, networks.run.device
     # The row's own choices: run time depends on how many patches are bought.
     times = milliseconds_per_image(predictor, test, row.selected[:SPEED_IMAGES], device)

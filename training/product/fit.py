@@ -35,7 +35,7 @@ from training.run.splits import Splits
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ServedPolicy:
     """A policy with the classifier that it would be served with."""
 
     policy: PolicyNetwork
@@ -75,14 +75,15 @@ def fit(run: Run, splits: Splits, recipe: Recipe, version: str = "1.0.0") -> Pat
     return run.out / "bundle"
 
 
-Fitted = tuple[str, dict[str, Candidate], Mapping[str, choose.Score]]
+Fitted = tuple[str, dict[str, ServedPolicy], Mapping[str, choose.Score]]
 """Name of the chosen candidate, all candidates, and their scores on validation."""
 
 
 def _product(run: Run, splits: Splits, recipe: Recipe, hr: nn.Module, lr: nn.Module) -> Fitted:
     made = train_product(run, splits, recipe, hr, lr)
     candidates = {
-        name: Candidate(policy, made.classifier, made.classifier) for name, policy in made.candidates.items()
+        name: ServedPolicy(policy, made.classifier, made.classifier)
+        for name, policy in made.candidates.items()
     }
     return made.chosen, candidates, made.validation
 
@@ -95,12 +96,12 @@ def _paper(run: Run, splits: Splits, recipe: Recipe, hr: nn.Module, lr: nn.Modul
         if not isinstance(trained.classifier, TwoStreamClassifier):
             raise TypeError("Only a two-stream classifier can be shipped.")
         predictor = served(stage, trained.classifier)
-        candidates[stage] = Candidate(trained.policy, trained.classifier, predictor)
+        candidates[stage] = ServedPolicy(trained.policy, trained.classifier, predictor)
         scores[stage] = choose.score(trained.policy, predictor, splits.images, splits.validation)
     return "ft2", candidates, scores
 
 
-def _manifest(splits: Splits, recipe: Recipe, best: Candidate, version: str) -> Manifest:
+def _manifest(splits: Splits, recipe: Recipe, best: ServedPolicy, version: str) -> Manifest:
     images, validation = splits.images, splits.validation
     coarse = best.classifier.coarse
     # The temperature is fitted on validation, under the choices that are served there.
@@ -163,7 +164,7 @@ def export(folder: Path, bundle: Bundle, test: ImageSource, notes: dict[str, Any
     write_atomically(folder / "README.md", card.encode())
 
 
-def _stage_row(test: ImageSource, candidate: Candidate) -> dict[str, float]:
+def _stage_row(test: ImageSource, candidate: ServedPolicy) -> dict[str, float]:
     everything = torch.arange(len(test.labels))
     # On the networks as trained, in contrast to `measure`, which reads the shipped weights.
     logits = policy_logits(candidate.policy, test, everything, candidate.classifier.coarse)

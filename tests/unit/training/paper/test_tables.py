@@ -14,7 +14,7 @@ from training.paper import figures
 from training.paper.cells import Cell, Seeds, cells
 from training.paper.published import BAGNET_MILLISECONDS, TABLES
 from training.paper.render import write_table
-from training.paper.rows import Row, load_rows, save_row
+from training.paper.rows import MeasuredRow, load_rows, save_row
 
 FACTS: dict[str, Any] = {
     "command": "loupe-train table 2",
@@ -26,10 +26,10 @@ FACTS: dict[str, Any] = {
 }
 
 
-def row(method: str, stage: str, right: list[float], bought: int = 4, **facts: Any) -> Row:
+def row(method: str, stage: str, right: list[float], bought: int = 4, **facts: Any) -> MeasuredRow:
     selected = torch.zeros(len(right), 16).bool()
     selected[:, :bought] = True
-    return Row(method=method, stage=stage, right=torch.tensor(right), selected=selected, facts=facts)
+    return MeasuredRow(method=method, stage=stage, right=torch.tensor(right), selected=selected, facts=facts)
 
 
 SEEDS: Seeds = {
