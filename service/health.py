@@ -35,6 +35,7 @@ def landing(settings: SettingsDep) -> dict[str, Any]:
         Link(rel="orders", href="/v1/orders"),
         Link(rel="ledger", href="/v1/ledger"),
         Link(rel="bundles", href="/v1/bundles"),
+        Link(rel="keys", href="/v1/keys"),
         Link(rel="savings", href="/v1/reports/savings"),
         Link(rel="spend", href="/v1/reports/spend"),
         Link(rel="status", href="/readyz"),

@@ -78,7 +78,7 @@ def issue_key(session: Session, caller: Caller, name: str) -> tuple[str, ApiKey]
     return key, _store(session, caller.workspace_id, name, key, holder=caller.holder)
 
 
-def rotate_key(session: Session, workspace_id: UUID, key_id: str, holder: str | None) -> tuple[str, ApiKey]:
+def replace_key(session: Session, workspace_id: UUID, key_id: str, holder: str | None) -> tuple[str, ApiKey]:
     """Replace a key by a new one of the same name and revoke it; returns the new key and its row.
 
     The new key is `holder`'s, or without one the old key's holder's.
@@ -93,7 +93,7 @@ def rotate_key(session: Session, workspace_id: UUID, key_id: str, holder: str | 
     return key, row
 
 
-def revoke_key(session: Session, workspace_id: UUID, key_id: str, *, allow_last: bool = False) -> ApiKey:
+def close_key(session: Session, workspace_id: UUID, key_id: str, *, allow_last: bool = False) -> ApiKey:
     """Close a key for good, from the next request on; closing it again changes nothing.
 
     Errors: not-found; last-key when no other key of the workspace is in use, unless `allow_last`.
@@ -112,7 +112,7 @@ def revoke_key(session: Session, workspace_id: UUID, key_id: str, *, allow_last:
     return row
 
 
-def list_keys(session: Session, workspace_id: UUID) -> Sequence[ApiKey]:
+def keys_of(session: Session, workspace_id: UUID) -> Sequence[ApiKey]:
     """Return the workspace's keys, revoked ones included, newest first."""
     query = select(ApiKey).where(ApiKey.workspace_id == workspace_id)
     return session.scalars(query.order_by(ApiKey.created_at.desc(), ApiKey.id)).all()

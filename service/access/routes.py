@@ -17,14 +17,14 @@ KeyId = Annotated[str, Path(max_length=64, description="Id of the key: the eight
 
 
 @router.get("", summary="List the workspace's API keys, newest first")
-def list_keys(request: Request, caller: CallerDep, session: SessionDep) -> Page[KeyOut]:
+def list_api_keys(request: Request, caller: CallerDep, session: SessionDep) -> Page[KeyOut]:
     """Return every key of the workspace without its secret, revoked keys included, on one page."""
-    rows = repository.list_keys(session, caller.workspace_id)
+    rows = repository.keys_of(session, caller.workspace_id)
     return Page(items=[KeyOut.of(row, caller) for row in rows], links=page_links(request, None))
 
 
 @router.post("", status_code=201, summary="Create an API key", responses=problems(422))
-def create_key(wanted: KeyIn, caller: CallerDep, session: SessionDep, response: Response) -> NewKeyOut:
+def create_api_key(wanted: KeyIn, caller: CallerDep, session: SessionDep, response: Response) -> NewKeyOut:
     """Create a further key for the holder of this request's key. The answer shows the key once.
 
     A key for a person who approves orders is made on the server's machine, with `loupe keys create`.
@@ -35,17 +35,17 @@ def create_key(wanted: KeyIn, caller: CallerDep, session: SessionDep, response: 
 @router.post(
     "/{key_id}/rotate", status_code=201, summary="Replace an API key", responses=problems(404, 409, 422)
 )
-def rotate_key(key_id: KeyId, caller: CallerDep, session: SessionDep, response: Response) -> NewKeyOut:
+def rotate_api_key(key_id: KeyId, caller: CallerDep, session: SessionDep, response: Response) -> NewKeyOut:
     """Create a key with the same name and revoke the old one at once. The answer shows the new key once.
 
     The new key belongs to the holder of this request's key. A revoked key answers 409 `key-revoked`.
     """
-    made = repository.rotate_key(session, caller.workspace_id, key_id, caller.holder)
+    made = repository.replace_key(session, caller.workspace_id, key_id, caller.holder)
     return _show_once(*made, caller, response)
 
 
 @router.post("/{key_id}/revoke", summary="Revoke an API key", responses=problems(404, 409, 422))
-def revoke_key(
+def revoke_api_key(
     key_id: KeyId,
     caller: CallerDep,
     session: SessionDep,
@@ -57,7 +57,7 @@ def revoke_key(
 
     The last key in use answers 409 `last-key` unless `allow_last` is true. Revoking a key twice is harmless.
     """
-    row = repository.revoke_key(session, caller.workspace_id, key_id, allow_last=allow_last)
+    row = repository.close_key(session, caller.workspace_id, key_id, allow_last=allow_last)
     return KeyOut.of(row, caller)
 
 

@@ -23,20 +23,20 @@ KeyId = Annotated[
 
 
 @keys.command("list")
-def list_keys() -> None:
+def print_keys() -> None:
     """List the API keys, without their secrets."""
     from service.access import repository
 
     table = Table("ID", "Name", "Holder", "Created", "Revoked", box=None)
     with _opened() as session:
-        for row in repository.list_keys(session, repository.first_workspace(session).id):
+        for row in repository.keys_of(session, repository.first_workspace(session).id):
             revoked = f"{row.revoked_at:%Y-%m-%d %H:%M}" if row.revoked_at else "no"
             table.add_row(row.id, row.name, row.holder, f"{row.created_at:%Y-%m-%d %H:%M}", revoked)
     console().print(table)
 
 
 @keys.command("create")
-def create_key(name: Annotated[str, typer.Argument(metavar="NAME", help="What the key is for.")]) -> None:
+def print_new_key(name: Annotated[str, typer.Argument(metavar="NAME", help="What the key is for.")]) -> None:
     """Make an API key for a new holder and print it, once: only its digest is kept."""
     from service.access import repository
 
@@ -46,18 +46,18 @@ def create_key(name: Annotated[str, typer.Argument(metavar="NAME", help="What th
 
 
 @keys.command("rotate")
-def rotate_key(key_id: KeyId) -> None:
+def print_replacement(key_id: KeyId) -> None:
     """Replace a key: print a new one with the same name, once, and revoke the old one."""
     from service.access import repository
 
     with _opened() as session:
         workspace = repository.first_workspace(session)
-        key, _ = repository.rotate_key(session, workspace.id, key_id, holder=None)
+        key, _ = repository.replace_key(session, workspace.id, key_id, holder=None)
     typer.echo(key)
 
 
 @keys.command("revoke")
-def revoke_key(
+def revoke_for_good(
     key_id: KeyId,
     last: Annotated[
         bool, typer.Option("--last", help="Revoke the key even if it is the last one in use.")
@@ -68,7 +68,7 @@ def revoke_key(
 
     with _opened() as session:
         workspace = repository.first_workspace(session)
-        repository.revoke_key(session, workspace.id, key_id, allow_last=last)
+        repository.close_key(session, workspace.id, key_id, allow_last=last)
     console().print(f"The key {key_id} is revoked.")
 
 

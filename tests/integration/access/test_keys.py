@@ -12,10 +12,10 @@ from service.access.keys import digest, new_key
 from service.access.repository import (
     Caller,
     authenticate,
+    close_key,
     create_key,
     create_workspace,
     ensure_first_key,
-    revoke_key,
 )
 from service.access.tables import ApiKey, Workspace
 from service.database.engine import Database
@@ -41,7 +41,7 @@ def test_authenticate_returns_the_workspace_of_a_key(database: Database) -> None
 def test_authenticate_refuses_a_revoked_key(database: Database) -> None:
     with database.sessions.begin() as session:
         key, workspace_id = make_key(session)
-        revoke_key(session, workspace_id, key[6:14], allow_last=True)
+        close_key(session, workspace_id, key[6:14], allow_last=True)
 
     with database.sessions.begin() as session, pytest.raises(UnauthenticatedError):
         authenticate(session, key)
@@ -67,7 +67,7 @@ def test_create_key_stores_only_the_digest(database: Database) -> None:
 def test_every_refusal_of_a_key_is_the_same(client: TestClient, database: Database) -> None:
     with database.sessions.begin() as session:
         revoked, workspace_id = make_key(session)
-        revoke_key(session, workspace_id, revoked[6:14], allow_last=True)
+        close_key(session, workspace_id, revoked[6:14], allow_last=True)
     del client.headers["Authorization"]
     given = [
         b"",
@@ -144,7 +144,7 @@ class TestTheFirstKey:
         with session.begin():
             ensure_first_key(session, "an-operators-own-key")
             row = session.scalars(select(ApiKey)).one()
-            revoke_key(session, row.workspace_id, row.id, allow_last=True)
+            close_key(session, row.workspace_id, row.id, allow_last=True)
             session.flush()
             ensure_first_key(session, "an-operators-own-key")
 

@@ -50,7 +50,7 @@ def created(client: TestClient, name: str = "field office") -> Json:
     return made
 
 
-def test_create_key_shows_the_key_once(client: TestClient) -> None:
+def test_create_api_key_shows_the_key_once(client: TestClient) -> None:
     answer = client.post("/v1/keys", json={"name": "field office"})
     made = answer.json()
 
@@ -62,7 +62,7 @@ def test_create_key_shows_the_key_once(client: TestClient) -> None:
     assert [item["name"] for item in listed.json()["items"]] == ["field office", "operator"]
 
 
-def test_list_keys_shows_the_own_workspace_only(client: TestClient, stranger: str) -> None:
+def test_list_api_keys_shows_the_own_workspace_only(client: TestClient, stranger: str) -> None:
     assert [item["name"] for item in client.get("/v1/keys").json()["items"]] == ["operator"]
     theirs = client.get("/v1/keys", headers=bearer(stranger)).json()["items"]
     assert [item["name"] for item in theirs] == ["theirs"]
@@ -76,7 +76,7 @@ def test_keys_of_another_workspace_are_not_found(client: TestClient, stranger: s
     assert client.get("/v1/keys", headers=bearer(stranger)).status_code == 200
 
 
-def test_a_revoked_key_is_refused_everywhere_at_once(client: TestClient) -> None:
+def test_revoked_key_is_refused_everywhere_at_once(client: TestClient) -> None:
     made = created(client)
     revoked = client.post(f"/v1/keys/{made['id']}/revoke").json()
 
@@ -99,14 +99,14 @@ def test_dashboard_sessions_of_a_revoked_key_end_at_once(client: TestClient) -> 
     assert (page.status_code, page.headers["location"]) == (303, "/dashboard/login")
 
 
-def test_revoke_key_twice_keeps_the_first_time(client: TestClient) -> None:
+def test_revoke_api_key_twice_keeps_the_first_time(client: TestClient) -> None:
     made = created(client)
     first, second = (client.post(f"/v1/keys/{made['id']}/revoke") for _ in range(2))
 
     assert (second.status_code, second.json()) == (200, first.json())
 
 
-def test_revoke_key_refuses_the_last_key_unless_confirmed(client: TestClient) -> None:
+def test_revoke_api_key_refuses_the_last_key_unless_confirmed(client: TestClient) -> None:
     path = f"/v1/keys/{own_id(client)}/revoke"
 
     assert code(client.post(path)) == (409, "last-key")
@@ -115,7 +115,7 @@ def test_revoke_key_refuses_the_last_key_unless_confirmed(client: TestClient) ->
     assert client.get("/v1/keys").status_code == 401
 
 
-def test_rotate_key_replaces_the_key(client: TestClient) -> None:
+def test_rotate_api_key_replaces_the_key(client: TestClient) -> None:
     old = own_id(client)
     answer = client.post(f"/v1/keys/{old}/rotate")
     made = answer.json()
@@ -126,7 +126,7 @@ def test_rotate_key_replaces_the_key(client: TestClient) -> None:
     assert {item["id"]: item["revoked_at"] is None for item in items} == {made["id"]: True, old: False}
 
 
-def test_rotate_key_refuses_a_revoked_key(client: TestClient) -> None:
+def test_rotate_api_key_refuses_a_revoked_key(client: TestClient) -> None:
     made = created(client)
     client.post(f"/v1/keys/{made['id']}/revoke")
 
