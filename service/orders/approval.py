@@ -15,7 +15,7 @@ from service.orders.tables import Order, OrderStatus
 
 
 class SelfApprovalError(LoupeError):
-    """A decision by the key that placed the order."""
+    """A decision with a key of the holder who placed the order."""
 
     status: ClassVar[int] = 403
     code = "self-approval"
@@ -69,10 +69,11 @@ def check_approved(order: Order) -> None:
 
 
 def check_other_key(session: Session, order: Order, caller: Caller) -> None:
-    """Raise SelfApprovalError when the caller's key is the one that placed the order, or made with it."""
+    """Raise SelfApprovalError when the caller holds the key that placed the order."""
     if order.key_id is not None and holder_of(session, order.key_id) == caller.holder:
         raise SelfApprovalError(
-            f"Key {caller.key_id} placed this order. Ask somebody with another key of the workspace.",
+            f"Key {order.key_id} placed this order, and your key {caller.key_id} has the same holder. Ask "
+            "the holder of another key of the workspace.",
             order=str(order.id),
             key=caller.key_id,
         )

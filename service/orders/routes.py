@@ -120,7 +120,7 @@ def list_statuses(
 def approve_order(
     order_id: OrderPath, wanted: ApprovalIn, caller: CallerDep, session: SessionDep
 ) -> OrderOut:
-    """Decide once on a held order, with another key than the one that placed it.
+    """Decide once on a held order, with the key of another holder than the one who placed it.
 
     An approved order takes deliveries. A rejected order ends and releases its money.
     """
