@@ -68,7 +68,8 @@ class PriceTerms:
     @property
     def each_shape_is_a_line(self) -> bool:
         """Whether a bill has a line for each shape, instead of one line for the whole order."""
-        return self.minimum_applies_to == "shape" or not self.areas_summed
+        by_shape = any(rule.scope == "shape" for rule in self.charge_rules())
+        return by_shape or self.minimum_applies_to == "shape" or not self.areas_summed
 
     def ignoring_shapes(self) -> "PriceTerms":
         """Return the same prices for orders in which shapes do not matter."""

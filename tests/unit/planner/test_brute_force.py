@@ -33,9 +33,7 @@ def test_sample_holds_every_price_and_every_objective() -> None:
 
 def test_prices_hold_every_charge_rule_and_every_shape_rule() -> None:
     prices = (PRICES | SLOW_PRICES).values()
-    assert {type(rule) for price in prices for rule in price.charge_rules()} == set(
-        ChargeRule.__subclasses__()
-    )
-    assert {type(rule) for price in prices for rule in price.rules.active()} == set(
-        ShapeRule.__subclasses__()
-    )
+    charges = {type(rule) for price in prices for rule in price.charge_rules()}
+    shapes = {type(rule) for price in prices for rule in price.rules.active()}
+    assert charges == {one for one in ChargeRule.__subclasses__() if one.__module__ == ChargeRule.__module__}
+    assert shapes == set(ShapeRule.__subclasses__())
