@@ -283,13 +283,13 @@ def test_db_grant_makes_a_serving_role(
         CliRunner().invoke(app, ["db", *words]) for words in (["upgrade"], ["grant", "helper"])
     )
     assert upgraded.output.splitlines()[-1].endswith("loupe db grant ROLE")
-    assert granted.output.startswith("helper may serve")
+    assert granted.output.startswith("helper can serve now")
 
     administer(server, "ALTER ROLE helper SUPERUSER")
     refused = CliRunner().invoke(app, ["db", "grant", "helper"])
     administer(server, "DROP ROLE helper")
     assert refused.exit_code == 1
-    assert "can get round the ledger: it is a superuser" in refused.output
+    assert "can also bypass the ledger: it is a superuser" in refused.output
 
 
 def test_let_serve_names_a_missing_privilege(served: Database, serving_url: str) -> None:
