@@ -68,7 +68,7 @@ TAMPERINGS: dict[str, tuple[str, ...]] = {
         "UPDATE ledger.transfer SET at = at - interval '1 day' WHERE seq = 3", FORGED_HASH,
     ),
     "undo the last without a trace, move the head back": (*UNDO_LAST, REHASH),
-    "multiply everything by ten, hash the whole chain anew": (*INFLATE, REHASH),
+    "multiply everything by ten, rehash the whole chain": (*INFLATE, REHASH),
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Budgets that grant their limit anew every month, quarter or year."""
+"""Budgets that grant their limit again every month, quarter or year."""
 
 from datetime import UTC, datetime
 from uuid import UUID

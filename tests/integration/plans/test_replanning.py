@@ -32,7 +32,7 @@ PRICES = {
 
 @pytest.fixture
 def plan(client: TestClient) -> dict[str, Any]:
-    """A plan with a workspace's own prices that buys at most three patches."""
+    """Plan with a workspace's own prices, buying at most three patches."""
     assert client.post("/v1/price-lists", json=PRICES).status_code == 201
     answer = client.post(
         "/v1/plans?price_list=acme&max_patches=3",

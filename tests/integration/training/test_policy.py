@@ -36,7 +36,7 @@ def logged(folder: Path) -> list[dict[str, Any]]:
 
 
 def with_other_bias(lr: nn.Module) -> nn.Module:
-    """A copy that answers otherwise."""
+    """Copy the network so that it answers differently."""
     other = copy.deepcopy(lr)
     with torch.no_grad():
         other.get_parameter("head.bias").add_(torch.tensor([9.0, 0.0, -9.0]))
@@ -121,7 +121,7 @@ def test_train_patchdrop_with_patience_keeps_the_best_greedy_reward(
 
 
 def brightest(lr: Tensor) -> Tensor:
-    """The five brightest patches of each tile."""
+    """Choose the five brightest patches of each tile."""
     return top_masks(lr.mean(1).transpose(1, 2).flatten(1), 5)
 
 

@@ -36,7 +36,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyRun:
 
 @pytest.fixture(scope="module")
 def fitted(tiny: TinyRun) -> Fitted:
-    """The bundle, shipped with uncertainty squared, and the images its fusion exponent was chosen on."""
+    """Return a bundle with squared uncertainty, and the images that its fusion exponent was chosen on."""
     asked: list[Tensor] = []
     choose_exponent = choose.fusion_exponent
 

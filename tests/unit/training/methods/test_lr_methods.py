@@ -71,7 +71,7 @@ def test_kd_trains_a_student_and_leaves_the_teacher(tmp_path: Path, teacher: nn.
 
 
 def with_other_hr(tiny: TinyRun) -> TinyRun:
-    """The same labels and LR tiles with other HR pixels."""
+    """Return the same labels and LR tiles with other HR pixels."""
     images: Any = tiny.splits.images
     return tiny.with_splits(images=replace(images, hr=255 - images.hr))
 

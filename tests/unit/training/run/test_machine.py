@@ -16,7 +16,7 @@ Precision = Callable[[], AbstractContextManager[None]]
 def product_type(
     monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], precision: Precision
 ) -> torch.dtype:
-    """The type of a product of two fp32 matrices on a CPU with these capabilities."""
+    """Return the type of a product of two fp32 matrices on a CPU with these capabilities."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     with precision():
         return (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
