@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TypedDict
 
+from anyio import Semaphore
 from fastapi import Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 
@@ -29,6 +30,7 @@ from service.web.middleware import BodyCapMiddleware, BodyLimit, EnvelopeMiddlew
 from service.web.openapi import DocumentedApp, operation_id
 from service.web.problems import install_problem_handlers
 from service.web.reference import router as reference
+from service.web.turns import COMPUTING_AT_ONCE
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ class State(TypedDict):
     predictor: Predictor | None
     blobs: Path
     gdal_locked: bool
+    turns: Semaphore
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -118,4 +121,5 @@ def open_state(settings: Settings) -> State:
         predictor=predictor,
         blobs=settings.blobs,
         gdal_locked=True,  # asserted before
+        turns=Semaphore(COMPUTING_AT_ONCE),
     )

@@ -17,6 +17,7 @@ from service.orders.uploads import OrderPath
 from service.settings import BlobsDep, SettingsDep
 from service.web.idempotency import Answer, KeyedRequest, OptionalKeyDep, compute_once, fingerprint
 from service.web.openapi import problems
+from service.web.turns import TurnDep
 
 router = APIRouter(prefix="/v1", tags=["classification"], responses=problems(401))
 
@@ -36,6 +37,7 @@ def classify_order(
     predictor: PredictorDep,
     blobs: BlobsDep,
     settings: SettingsDep,
+    _turn: TurnDep,
     wanted: Annotated[ClassificationIn, Body(default_factory=ClassificationIn)],
     key: OptionalKeyDep = None,
 ) -> Response:

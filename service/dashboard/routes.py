@@ -31,6 +31,7 @@ from service.plans.schemas import PlanSummary
 from service.reports.routes import get_savings
 from service.settings import BlobsDep, SettingsDep
 from service.web.paging import Page, PageRequest, page_links
+from service.web.turns import TurnDep
 
 # The pages are for people, so the OpenAPI document leaves them out.
 router = APIRouter(prefix=PATH, include_in_schema=False)
@@ -123,7 +124,12 @@ def plans(request: Request, visitor: VisitorDep, session: SessionDep, kind: Kind
 
 @router.get("/plans/{plan_id}/preview.png")
 def preview(
-    request: Request, plan_id: UUID, visitor: VisitorDep, settings: SettingsDep, blobs: BlobsDep
+    request: Request,
+    plan_id: UUID,
+    visitor: VisitorDep,
+    settings: SettingsDep,
+    blobs: BlobsDep,
+    _turn: TurnDep,
 ) -> Response:
     """Send a picture of a plan's scene with its bought patches outlined.
 

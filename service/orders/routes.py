@@ -23,6 +23,7 @@ from service.settings import BlobsDep, SettingsDep
 from service.web.idempotency import Answer, KeyedRequest, RequiredKeyDep, fingerprint, store_once
 from service.web.openapi import problems
 from service.web.paging import Page, PageDep, page_links
+from service.web.turns import TurnDep
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"], responses=problems(401))
 
@@ -146,6 +147,7 @@ def deliver_patch(
     settings: SettingsDep,
     predictor: PredictorDep,
     blobs: BlobsDep,
+    _turn: TurnDep,
 ) -> Response:
     """Deliver the GeoTIFF of one patch, which is checked, stored and paid from the order's hold once.
 

@@ -26,6 +26,7 @@ from service.settings import BlobsDep, SettingsDep
 from service.web.idempotency import Answer, KeyedRequest, OptionalKeyDep, compute_once, fingerprint
 from service.web.openapi import problems
 from service.web.paging import Page, PageDep, page_links
+from service.web.turns import TurnDep
 
 router = APIRouter(prefix="/v1/plans", tags=["plans"], responses=problems(401))
 
@@ -61,6 +62,7 @@ def plan_scene(
     predictor: PredictorDep,
     settings: SettingsDep,
     blobs: BlobsDep,
+    _turn: TurnDep,
     key: OptionalKeyDep = None,
 ) -> Response:
     """Send a low-resolution GeoTIFF as the body. Planning spends nothing; ordering the plan does."""
@@ -96,6 +98,7 @@ def replan_scene(
     database: DatabaseDep,
     predictor: PredictorDep,
     settings: SettingsDep,
+    _turn: TurnDep,
     key: OptionalKeyDep = None,
 ) -> Response:
     """Make a new plan that supersedes this one. The old plan stays readable but can no longer be ordered."""
@@ -140,7 +143,12 @@ def get_plan(plan_id: PlanId, caller: CallerDep, session: SessionDep) -> PlanOut
     responses={**GEO_JSON, **problems(404, 422)},
 )
 def get_patches(
-    request: Request, plan_id: PlanId, caller: CallerDep, database: DatabaseDep, page: TilePageDep
+    request: Request,
+    plan_id: PlanId,
+    caller: CallerDep,
+    database: DatabaseDep,
+    page: TilePageDep,
+    _turn: TurnDep,
 ) -> GeoJsonResponse:
     """Return the patches as GeoJSON, ready for QGIS. Their costs sum exactly to the plan's cost."""
     with database.sessions() as session:
@@ -154,7 +162,7 @@ def get_patches(
     response_class=GeoJsonResponse,
     responses={**GEO_JSON, **problems(404, 422)},
 )
-def get_shapes(plan_id: PlanId, caller: CallerDep, database: DatabaseDep) -> GeoJsonResponse:
+def get_shapes(plan_id: PlanId, caller: CallerDep, database: DatabaseDep, _turn: TurnDep) -> GeoJsonResponse:
     """Return the order shapes as GeoJSON.
 
     Bought patches that share an edge form one polygon, unless the price list's rules for shapes differ.
@@ -197,7 +205,7 @@ def get_scene(plan_id: PlanId, caller: CallerDep, database: DatabaseDep, blobs: 
     responses=problems(404, 409, 422, 503),
 )
 def get_curve(
-    plan_id: PlanId, caller: CallerDep, database: DatabaseDep, predictor: PredictorDep
+    plan_id: PlanId, caller: CallerDep, database: DatabaseDep, predictor: PredictorDep, _turn: TurnDep
 ) -> PlanCurve:
     """Return the cost of this scene at every threshold that the bundle's evaluation measured."""
     with database.sessions() as session:
@@ -212,7 +220,12 @@ def get_curve(
     responses={200: {"content": {"image/png": {}}, "description": "A PNG image."}, **problems(404, 422, 503)},
 )
 def get_preview(
-    plan_id: PlanId, caller: CallerDep, database: DatabaseDep, settings: SettingsDep, blobs: BlobsDep
+    plan_id: PlanId,
+    caller: CallerDep,
+    database: DatabaseDep,
+    settings: SettingsDep,
+    blobs: BlobsDep,
+    _turn: TurnDep,
 ) -> Response:
     """Return a PNG. Yellow outlines: patches that the objective asked for; blue: patches that came free."""
     with database.sessions() as session:

@@ -8,14 +8,20 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from service.access.repository import create_key, create_workspace
 from service.app import create_app
+from service.classification.routes import router as classification
+from service.dashboard.routes import router as dashboard
 from service.database.engine import Database
 from service.geotiff.quarantine import Quarantine
+from service.orders.routes import router as orders
+from service.plans.routes import router as plans
 from service.settings import Settings
 from service.web import claims
+from service.web.turns import COMPUTING_AT_ONCE, take_turn
 from tests.support.bundles import make_geotiff, usd
 from tests.support.connections import checked_out
 from tests.support.databases import KEY
@@ -136,10 +142,13 @@ def test_no_operation_holds_a_connection_while_it_computes(
     assert journey.held == []
 
 
-def test_requests_that_hang_in_decoding_leave_connections_for_others(
+def test_requests_that_hang_in_decoding_leave_connections_and_threads_for_others(
     client: TestClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sixteen files of 10 KB once held the whole pool, and no workspace was served any more."""
+    """Sixteen files of 10 KB once held the whole pool, and no workspace was served any more.
+
+    Three times as many as may compute at once would also take every thread, if they waited on one.
+    """
     publish_prices(client)
     with database.sessions.begin() as session:
         stranger = create_key(session, create_workspace(session, "stranger"), "theirs")
@@ -159,13 +168,29 @@ def test_requests_that_hang_in_decoding_leave_connections_for_others(
             client.post("/v1/plans", content=make_geotiff(), headers=headers, params=params).status_code
         )
 
-    with ThreadPoolExecutor(16) as pool:
-        plans = [pool.submit(plan, number) for number in range(16)]
+    many = 3 * COMPUTING_AT_ONCE
+    with ThreadPoolExecutor(many) as pool:
+        plans = [pool.submit(plan, number) for number in range(many)]
         try:
-            eventually(lambda: len(hanging) == 16)
+            eventually(lambda: len(hanging) == COMPUTING_AT_ONCE)
             answer = client.get("/v1/budgets", headers={"Authorization": f"Bearer {stranger}"})
+            assert len(hanging) == COMPUTING_AT_ONCE
         finally:
             release.set()
 
     assert answer.status_code == 200
     assert {one.result() for one in plans} == {201}
+
+
+def test_every_operation_that_computes_waits_its_turn() -> None:
+    reading_files = {operation for operation, does in COMPUTING.items() if does == {"get"}}
+
+    waiting = {
+        (method, route.path)
+        for router in (plans, orders, classification, dashboard)
+        for route in router.routes
+        if isinstance(route, APIRoute) and any(one.call is take_turn for one in route.dependant.dependencies)
+        for method in route.methods or ()
+    }
+
+    assert waiting == COMPUTING.keys() - reading_files
