@@ -45,8 +45,10 @@ class ProblemError(ClientError):
 
 def _message(status: int, problem: Json) -> str:
     title = problem.get("title", f"The server answered with status {status}.")
-    faults = [f"{fault.get('pointer', '')} {fault.get('detail', '')}".strip() for fault in _faults(problem)]
-    detail = "; ".join(faults[:3]) or problem.get("detail", "")
+    faults = [
+        f"{fault.get('pointer')}: {str(fault.get('detail')).rstrip('.')}." for fault in _faults(problem)
+    ]
+    detail = " ".join(faults[:3]) or problem.get("detail", "")
     return f"{title}\n{detail}".strip() if detail != title else str(title)
 
 

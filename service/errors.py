@@ -57,11 +57,11 @@ class NotFoundError(LoupeError):
 
 
 class ConflictError(LoupeError):
-    """A request that contradicts what is stored."""
+    """A request that conflicts with stored data."""
 
     status = 409
     code = "conflict"
-    title = "The request contradicts what is stored"
+    title = "The request conflicts with stored data"
 
 
 class InvalidInputError(LoupeError):

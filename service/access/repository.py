@@ -104,7 +104,7 @@ def close_key(session: Session, workspace_id: UUID, key_id: str, *, allow_last: 
     query = select(func.count()).where(ApiKey.workspace_id == workspace_id, ApiKey.revoked_at.is_(None))
     if not allow_last and session.scalar(query) == 1:
         raise LastKeyError(
-            "Without it nobody can use this workspace. Rotate the key, create another one first, or "
+            "Without this key nobody can use the workspace. Rotate the key, create another one first, or "
             "confirm with allow_last=true (`loupe keys revoke ID --last`).",
             key=key_id,
         )

@@ -106,7 +106,8 @@ def _check_complete(session: Session, order: Order, arrays: PlanArrays) -> None:
     if missing:
         raise DeliveryIncompleteError(
             f"{len(missing)} of {order.patches} bought patches have not been delivered. "
-            "Deliver them, or send allow_partial=true to use those that were.",
+            "Deliver them, or classify with those that were: send allow_partial=true (`loupe classify ORDER "
+            "--allow-partial`).",
             missing_count=len(missing),
             missing=[{"tile": tile, "patch": patch} for tile, patch in missing[:MISSING_NAMED]],
         )

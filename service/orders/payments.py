@@ -77,7 +77,7 @@ def _exceeds_hold(
 ) -> PriceExceedsHoldError:
     return PriceExceedsHoldError(
         f"This patch costs {asked} instead of the planned {share}, so the order's hold lacks {missing}. "
-        "Send it again with accept_price=true to hold that as well.",
+        "Send it again with accept_price=true (`loupe deliver --accept-price`) to hold that as well.",
         order=str(order.id), tile=place[0], patch=place[1], share=share.amount, price=asked.amount,
         missing=missing.amount, currency=order.currency,
     )  # fmt: skip

@@ -21,6 +21,16 @@ CODES = {
     413: "body-too-large", 415: "unsupported-media-type",
 }  # fmt: skip
 
+TITLES = {
+    400: "The request is malformed",
+    404: "There is nothing at this address",
+    405: "The address does not accept this method",
+    413: "The body is too large",
+    415: "The body cannot be read",
+    422: "The request is invalid",
+    500: "The service failed",
+}
+
 # SQLSTATEs of states that end without our doing: lock and statement time-outs, deadlock, serialisation, a
 # server that is shutting down or has no connection left. Class 08 is a lost connection.
 TRANSIENT = {"55P03", "57014", "40P01", "40001", "57P01", "57P02", "57P03", "53300", "25P03"}
@@ -55,7 +65,7 @@ def answer_validation_error(request: Request, error: Exception) -> ProblemRespon
         {"pointer": _pointer(entry["loc"]), "detail": entry["msg"], "code": entry["type"]}
         for entry in cast(RequestValidationError, error).errors()
     ]
-    detail = "; ".join(f"{entry['pointer']}: {entry['detail']}" for entry in errors[:3])
+    detail = " ".join(f"{entry['pointer']}: {entry['detail'].rstrip('.')}." for entry in errors[:3])
     return problem_response(request, _document(422, "invalid-request", detail) | {"errors": errors})
 
 
@@ -63,7 +73,7 @@ def answer_http_exception(request: Request, error: Exception) -> ProblemResponse
     """Answer an error that the framework raises: unknown route, method not allowed, body too large."""
     known = cast(HTTPException, error)
     code = CODES.get(known.status_code, "http-error")
-    document = _document(known.status_code, code, str(known.detail))
+    document = _document(known.status_code, code, _sentence(request, known))
     return problem_response(request, document, dict(known.headers or {}))
 
 
@@ -76,7 +86,7 @@ def answer_database_error(request: Request, error: Exception) -> ProblemResponse
     if isinstance(error, IntegrityError) and state in CONTRADICTIONS:
         logger.warning("A constraint refused what no check had refused: %s", database_error.orig)
         conflict = ConflictError(
-            "Another request has stored something that contradicts this one. Read it and decide again."
+            "Another request has stored data that conflicts with this one. Read it and decide again."
         )
         return answer_loupe_error(request, conflict)
     return answer_unexpected(request, error)
@@ -93,7 +103,7 @@ def answer_busy(request: Request, error: Exception) -> ProblemResponse:
 def answer_unexpected(request: Request, error: Exception) -> ProblemResponse:
     """Answer 500 with a fixed text; the stack trace goes to the log, under the same request id."""
     logger.error("Unexpected error in request %s", _request_id(request), exc_info=error)
-    detail = "The service failed. The server's log has the cause under this request id."
+    detail = "The server's log has the cause under this request id. Give it to the operator of the server."
     return problem_response(request, _document(500, "internal-error", detail))
 
 
@@ -106,8 +116,20 @@ def problem_response(
 
 
 def _document(status: int, code: str, detail: str) -> dict[str, Any]:
-    title = HTTPStatus(status).phrase
+    title = TITLES.get(status, HTTPStatus(status).phrase)
     return {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail}
+
+
+def _sentence(request: Request, error: HTTPException) -> str:
+    """Return the error's own sentence, or one for the two errors that the router raises without one."""
+    match error.status_code:
+        case 404:
+            return f"There is nothing at {request.url.path}. GET / lists where to start, /docs every address."
+        case 405:
+            allowed = (error.headers or {}).get("Allow", "another method")
+            return f"{request.url.path} does not accept {request.method}. Use {allowed}."
+        case _:
+            return str(error.detail)
 
 
 def _request_id(request: Request) -> str | None:

@@ -58,6 +58,8 @@ def test_errors_are_problem_documents(
 
     assert (answer.status_code, answer.json()["type"]) == (status, f"/problems/{code}")
     assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["title"] not in {"Not Found", "Method Not Allowed", "Unprocessable Entity"}
+    assert answer.json()["detail"].endswith(".")
 
 
 def test_versioned_operations_are_found() -> None:

@@ -33,7 +33,7 @@ def test_validation_problem_names_the_field(server: PlayedServer) -> None:
 
     done = loupe("budget", "create", "harvest", "12,50", "usd")
 
-    assert "/limit/amount String should match pattern" in done.stderr
+    assert "/limit/amount: String should match pattern." in done.stderr
     assert json.loads(server.asked[0].content)["limit"] == {"amount": "12,50", "currency": "USD"}
 
 

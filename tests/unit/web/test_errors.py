@@ -47,7 +47,7 @@ def test_domain_error_is_answered_with_its_values() -> None:
         "instance": "/",
         "request_id": "r1",
         "type": "/problems/conflict",
-        "title": "The request contradicts what is stored",
+        "title": "The request conflicts with stored data",
         "status": 409,
         "detail": "There is one already.",
         "name": "x",
