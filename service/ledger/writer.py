@@ -1,4 +1,4 @@
-"""The one writer: thin calls of the SQL functions in the schema `ledger`, which alone move money.
+"""The only writer of the ledger: thin calls of the SQL functions that move money.
 
 Each call is part of the request's transaction. An error rolls the transaction back, so a refused movement
 leaves no trace. References: `order:<order_id>` for a hold, `price:<order_id>/<tile>/<patch>` for an

@@ -65,7 +65,7 @@ def decide_by_shape(priced: PricedChoices, objective: Objective) -> Decision:
 
 
 def _wanted(priced: PricedChoices, objective: Objective) -> int:
-    """Return the choice asked for: of equally good ones the cheapest, then the one of fewest patches."""
+    """Return the best choice by the objective; break ties by cost, then by the fewest patches."""
     worth, amounts = priced.worth, priced.orders.amounts
     match objective:
         case Policy(threshold=threshold) | TargetAccuracy(threshold=threshold):

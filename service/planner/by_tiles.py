@@ -50,7 +50,7 @@ class PricedCandidate:
 
 @dataclass(frozen=True, kw_only=True)
 class PrefixRanking:
-    """A ranking of which only prefixes are bought, the best value first."""
+    """A ranking, best value first; only its prefixes are bought."""
 
     length: int
     first: Callable[[int], Mask]

@@ -15,7 +15,7 @@ from service.pricing.charge_rules import Bill
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What to buy of a scene of T tiles, what it costs, and why."""
+    """The patches to buy of a scene of T tiles, their cost, and the reason."""
 
     selected: NDArray[np.bool_]
     """(T, 16), patch ids column-major."""

@@ -26,7 +26,7 @@ class ObjectiveRules(ABC):
 
     kind: ClassVar[ObjectiveKind]
     measure: ClassVar[Measure]
-    """What the plan's `bound` compares."""
+    """The measure that the plan's `bound` compares."""
     unbought: ClassVar[PatchReason]
     """Why a useful patch is not bought."""
 

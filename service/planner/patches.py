@@ -1,4 +1,4 @@
-"""What each patch of a plan costs at the margin, and why it is bought or not. Pure numpy."""
+"""The marginal cost of each patch of a plan, and the reason why it is bought or not. Pure numpy."""
 
 from dataclasses import dataclass
 

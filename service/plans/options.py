@@ -1,4 +1,4 @@
-"""What a client sends to plan or replan: options in the query, a scene in the body."""
+"""A client's input to plan or re-plan: options in the query, a scene in the body."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar

@@ -107,7 +107,7 @@ class PlanSummary(BaseModel):
     id: UUID = Field(description="Id of the plan.")
     created_at: datetime = Field(description="Time at which the plan was made.")
     expires_at: datetime = Field(
-        description="Time until which the prices hold and the plan can be ordered. Replan it afterwards."
+        description="Time until which the prices hold and the plan can be ordered. Re-plan it afterwards."
     )
     supersedes: UUID | None = Field(description="Id of the plan that this one replaces, if any.")
     scene: PlanScene = Field(description="Scene that was planned.")

@@ -29,7 +29,7 @@ class ShapeRule(ABC):
     @property
     @abstractmethod
     def requirement(self) -> str:
-        """What a shape must do, after "a shape must"."""
+        """The requirement, as the end of the sentence "a shape must ..."."""
 
     @abstractmethod
     def admits(self, shapes: Stack) -> NDArray[np.bool_]:

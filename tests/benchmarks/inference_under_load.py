@@ -48,7 +48,7 @@ def speed(policy: str, tiles: int) -> float:
 
 @contextmanager
 def neighbours(count: int) -> Iterator[None]:
-    """So many processes that spin."""
+    """Run `count` processes that spin."""
     running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield

@@ -57,14 +57,14 @@ def copied(server: str, template: str) -> Iterator[str]:
 
 
 def rows(database: Database, table: str) -> int:
-    """How many rows a table has."""
+    """Count the rows of a table."""
     with database.sessions() as session:
         return int(session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
 
 
 @contextmanager
 def connected(url: str, count: int) -> Iterator[list[Database]]:
-    """So many clients of one database, each with an engine of its own, as so many processes would be."""
+    """Open `count` clients of one database, each with an engine of its own, as in separate processes."""
     databases = [connect(url) for _ in range(count)]
     try:
         yield databases

@@ -32,7 +32,7 @@ def one_thread() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class TinyRun:
-    """What training functions take, on tiny images."""
+    """The arguments of training functions, on tiny images."""
 
     run: Run
     splits: Splits

@@ -1,4 +1,4 @@
-"""What tests share that need no database: a server that is played, a decoding child of one's own."""
+"""Fixtures of tests without a database: a played server, and a decoding process of one's own."""
 
 from collections.abc import Iterator
 

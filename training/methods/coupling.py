@@ -54,7 +54,7 @@ def couple(hr: nn.Module, lr: nn.Module, share: float = SHARED) -> None:
 
 
 def decouple(lr: nn.Module) -> None:
-    """Write the shared filters into `lr` for good: a plain network again."""
+    """Write the shared filters into `lr`, which becomes a plain network."""
     for coarse in _convolutions(lr):
         parametrize.remove_parametrizations(coarse, "weight")
 

@@ -83,7 +83,7 @@ def rows_folder(out: Path, number: str) -> Path:
 
 
 def run_table(number: str, run: Run, splits: Splits, recipe: Recipe, only: Iterable[str] = ()) -> None:
-    """RowsOf every row of a table that is not in `<out>/rows` yet.
+    """Measure every row of a table that is not in `<out>/rows` yet.
 
     `only` names the rows to measure; empty means all. Raise ValueError if the table lacks one of them.
     """

@@ -60,7 +60,7 @@ def claimed(run: Run, recipe: Recipe) -> Iterator[None]:
 def _mark(run: Run, recipe: Recipe) -> None:
     """Write the recipe and the seed into the folder. ValueError if those of another run are there.
 
-    A recipe that has gained stages since is still the same, and so is one that has lost fields.
+    A recipe counts as the same if stages were added to it or fields were removed since.
     """
     # The checkpoints hold no settings: without the mark another recipe could continue from them.
     mark = run.out / "run.json"

@@ -24,8 +24,8 @@ def inference_precision(device: torch.device) -> AbstractContextManager[None]:
 
 
 def training_precision(device: torch.device, *, bf16_on_cpu: bool) -> AbstractContextManager[None]:
-    """Train in bf16 on CUDA, and on a CPU that has it where the recipe says that it pays."""
-    # On a CPU bf16 pays for the CIFAR networks, not for depthwise convolutions: hence the recipe's word.
+    """Train in bf16 on CUDA, and on a CPU that has it where the recipe asks for it."""
+    # On a CPU bf16 is faster for CIFAR networks but not for depthwise convolutions, so the recipe decides.
     wanted = device.type == "cuda" or bf16_on_cpu
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted and computes_bf16(device))
 

@@ -84,7 +84,7 @@ class Recipe:
     lr_start: Start = "hr"
     """Initial weights of LR-CNN; the paper takes HR-CNN's."""
     bf16_on_cpu: bool = False
-    """Whether to train in bf16 on a CPU: it pays for the CIFAR networks, not for depthwise convolutions."""
+    """Whether to train in bf16 on a CPU: faster for the CIFAR networks, not for depthwise convolutions."""
     validation_per_class: int
     folds: int = 1
     """Folds of the out-of-fold ensemble; 1 = one classifier that has seen the images, as in the paper."""

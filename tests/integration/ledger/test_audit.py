@@ -1,4 +1,4 @@
-"""What the audit finds that the database itself cannot: rewritten chains, plans whose money is not theirs."""
+"""Findings of the audit beyond those of the database: rewritten chains, and plans with wrong money."""
 
 from uuid import UUID
 

@@ -26,7 +26,7 @@ def begin_periods_earlier(database: Database) -> None:
 def test_new_period_grants_the_limit_again(
     client: TestClient, database: Database, workspace_id: UUID, settings: Settings, plan: Planned, period: str
 ) -> None:
-    """What was spent before does not count; what is still held does, for it will be spent in this period."""
+    """Spending of earlier periods does not count. Held money does: it will be spent in this period."""
     budget = open_budget(client, "40.00", period=period)
     order = place(client, plan).json()["id"]
     deliver(client, order, *BOUGHT[0])
