@@ -36,7 +36,9 @@ def print_keys() -> None:
 
 
 @keys.command("create")
-def print_new_key(name: Annotated[str, typer.Argument(metavar="NAME", help="What the key is for.")]) -> None:
+def print_new_key(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name that says who uses the key.")],
+) -> None:
     """Make an API key for a new holder and print it, once: only its digest is kept."""
     from service.access import repository
 

@@ -65,8 +65,8 @@ class LedgerLine:
     budget: str
 
 
-# Holds of overdue orders count as released, before the entry that releases them is made. What is then
-# available is what the limit leaves of held and spent, as in `budget_now`.
+# Holds of overdue orders count as released before the entry that releases them is made. The available money
+# is then the rest of the limit after held and spent money, as in `budget_now`.
 _BUDGETS = """
     SELECT id, workspace_id, name, currency, created_at, version, limit_minor, period_starts_on,
         available_minor + greatest(0, limit_minor - held_minor + overdue.minor - spent_minor) - room_minor

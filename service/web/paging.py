@@ -25,7 +25,7 @@ class Link(BaseModel):
     rel: str = Field(description="Relation of the target to this document (RFC 8288).", examples=["self"])
     href: str = Field(description="Address of the target, relative to this server's root.")
     type: str | None = Field(None, description="Media type of the target.")
-    title: str | None = Field(None, description="What the target is.")
+    title: str | None = Field(None, description="Name of the target.")
 
 
 class Page(BaseModel, Generic[Item]):

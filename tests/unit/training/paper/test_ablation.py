@@ -35,7 +35,7 @@ class Scored:
 class Ablated:
     """A measured ablation: the networks of the product, and what was scored and trained for it."""
 
-    lab: TinyRun
+    tiny: TinyRun
     hr: CifarResNet
     policy: PolicyNetwork
     classifier: TwoStreamClassifier
@@ -48,7 +48,7 @@ class Ablated:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Ablated:
     """Measure the ablation of a product with folds = 1, and record what is scored and trained."""
-    lab = tiny_run(tmp_path_factory.mktemp("ablation"), folds=1, augmentation="none")
+    tiny = tiny_run(tmp_path_factory.mktemp("ablation"), folds=1, augmentation="none")
     torch.manual_seed(0)
     networks = [build_backbone("resnet8", 3).eval() for _ in range(3)]
     hr, lr, filled = (_spread(network) for network in networks)
@@ -56,12 +56,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Ablated:
         PolicyConfig(backbone="resnet8", input_size=8, views=8, uncertainty_exponent=1.0)
     ).eval()
     classifier = mixed_streams(filled, lr, 8, fill="lr", exponent=0.35)
-    made = Ablated(lab, hr, policy, classifier)
+    made = Ablated(tiny, hr, policy, classifier)
     product = SimpleNamespace(
         classifier=classifier,
         policy=policy,
         candidates={"values": policy},
-        ensemble=in_sample_ensemble(classifier, lab.splits.images),
+        ensemble=in_sample_ensemble(classifier, tiny.splits.images),
     )
     scored: list[Scored] = []
 
@@ -95,7 +95,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Ablated:
         for name in ("answer_table", "train_values", "train_policy"):
             patch.setattr(ablation, name, lambda *_arguments, **_options: None)
         given: Any = SimpleNamespace(
-            run=lab.run, splits=lab.splits, recipe=lab.recipe, data=lab.data, hr=hr, lr=lr, product=product
+            run=tiny.run,
+            splits=tiny.splits,
+            recipe=tiny.recipe,
+            data=tiny.data,
+            hr=hr,
+            lr=lr,
+            product=product,
         )
         measured = ablation.measure_ablation(given)
     for name, score in (measured["scores"] | measured["prices"]).items():
@@ -112,14 +118,14 @@ def _spread(network: nn.Module) -> CifarResNet:
 def logits(run: Ablated, **changes: Any) -> torch.Tensor:
     policy = run.policy
     before, policy.config = policy.config, replace(policy.config, **changes)
-    answer = policy_logits(policy, run.lab.splits.images, run.lab.splits.validation, run.classifier.coarse)
+    answer = policy_logits(policy, run.tiny.splits.images, run.tiny.splits.validation, run.classifier.coarse)
     policy.config = before
     return answer
 
 
 def validation_tiles(run: Ablated) -> Batch:
-    hr, lr, labels = batch_of(run.lab.splits.images, run.lab.splits.validation, run.lab.run.device)
-    return Batch(hr=hr, lr=lr, labels=labels, chosen=run.lab.splits.validation, progress=0.0, symmetry=0)
+    hr, lr, labels = batch_of(run.tiny.splits.images, run.tiny.splits.validation, run.tiny.run.device)
+    return Batch(hr=hr, lr=lr, labels=labels, chosen=run.tiny.splits.validation, progress=0.0, symmetry=0)
 
 
 def test_ablation_scores_the_shipped_product_unchanged(run: Ablated) -> None:

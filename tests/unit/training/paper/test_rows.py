@@ -58,13 +58,13 @@ class Looks(PolicyNetwork):
         return lr[:, 0].transpose(1, 2).flatten(1)
 
 
-def named(lab: TinyRun, **networks: Any) -> Any:
+def named(tiny: TinyRun, **networks: Any) -> Any:
     """Return a substitute for Networks that has only these networks."""
-    return SimpleNamespace(run=lab.run, splits=lab.splits, recipe=lab.recipe, **networks)
+    return SimpleNamespace(run=tiny.run, splits=tiny.splits, recipe=tiny.recipe, **networks)
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> TinyRun:
+def tiny(tmp_path: Path) -> TinyRun:
     made = tiny_run(tmp_path, mean=(127.0,) * 3)
     labels = torch.tensor([0] * 12 + [1] * 8 + [2] * 4)
     test = made.splits.test
@@ -88,21 +88,21 @@ def lab(tmp_path: Path) -> TinyRun:
     ],
 )
 def test_row_without_a_choice_measures_its_own_network(
-    lab: TinyRun, rows: Callable[[Networks], Rows], own: str, bought: int
+    tiny: TinyRun, rows: Callable[[Networks], Rows], own: str, bought: int
 ) -> None:
     names = ["hr", "lr", "super_resolved", "generator", "student", "coupled", "bagnet"]
     names += ["cutout", "hard_positives"]
-    networks = named(lab, **{name: Says(0 if name == own else 2) for name in names})
+    networks = named(tiny, **{name: Says(0 if name == own else 2) for name in names})
     (row,) = rows(networks)
     assert (row.accuracy, row.mean_patches) == (SHARES[0], bought)
 
 
-def test_policy_row_chooses_on_test_with_thresholds_of_validation(lab: TinyRun) -> None:
-    row = policy_row(named(lab), "patchdrop", "pt", Looks(), Says(1))
-    everything = torch.arange(len(lab.splits.test.labels))
+def test_policy_row_chooses_on_test_with_thresholds_of_validation(tiny: TinyRun) -> None:
+    row = policy_row(named(tiny), "patchdrop", "pt", Looks(), Says(1))
+    everything = torch.arange(len(tiny.splits.test.labels))
     shown = (
-        lab.splits.images.pixels(lab.splits.validation)[1],
-        lab.splits.test.pixels(everything)[1],
+        tiny.splits.images.pixels(tiny.splits.validation)[1],
+        tiny.splits.test.pixels(everything)[1],
     )
     # (B, 3, row, col) -> (B, 16), down the columns.
     placed, wanted = (((lr[:, 0].float() - 127) / 128).transpose(1, 2).flatten(1) for lr in shown)
@@ -115,7 +115,7 @@ def test_policy_row_chooses_on_test_with_thresholds_of_validation(lab: TinyRun) 
     assert row.accuracy == SHARES[1]
 
 
-def with_patchdrop(lab: TinyRun, stages: tuple[str, ...], **networks: Any) -> tuple[Any, dict[str, Trained]]:
+def with_patchdrop(tiny: TinyRun, stages: tuple[str, ...], **networks: Any) -> tuple[Any, dict[str, Trained]]:
     """Return networks whose `tuned` predicts class 0 after ft1 and 1 after ft2, and records its calls."""
     calls: list[tuple[str, int, str, int]] = []
 
@@ -124,11 +124,11 @@ def with_patchdrop(lab: TinyRun, stages: tuple[str, ...], **networks: Any) -> tu
         return Says({"ft1": 0, "ft2": 1}[stage])
 
     trained = {stage: Trained(Looks(), Says(2)) for stage in stages}
-    return named(lab, tuned=tuned, calls=calls, **networks), trained
+    return named(tiny, tuned=tuned, calls=calls, **networks), trained
 
 
-def test_chooser_rows_start_from_hr_cnn_and_tune_stage_by_stage(lab: TinyRun) -> None:
-    networks, trained = with_patchdrop(lab, ("pt", "ft1", "ft2"), streams=Says(2))
+def test_chooser_rows_start_from_hr_cnn_and_tune_stage_by_stage(tiny: TinyRun) -> None:
+    networks, trained = with_patchdrop(tiny, ("pt", "ft1", "ft2"), streams=Says(2))
     networks.patchdrop = trained
     rows = list(compared.chooser("fixed_h")(networks))
     assert [row.stage for row in rows] == ["pt", "ft1", "ft2"]
@@ -137,8 +137,8 @@ def test_chooser_rows_start_from_hr_cnn_and_tune_stage_by_stage(lab: TinyRun) ->
     assert networks.calls == [("fixed_h", size, "ft1", 2), ("fixed_h", size, "ft2", 0)]
 
 
-def test_bagnet_rows_are_tuned_and_time_the_choice_of_patches(lab: TinyRun) -> None:
-    networks, trained = with_patchdrop(lab, ("pt", "ft1"), bagnet=Says(2))
+def test_bagnet_rows_are_tuned_and_time_the_choice_of_patches(tiny: TinyRun) -> None:
+    networks, trained = with_patchdrop(tiny, ("pt", "ft1"), bagnet=Says(2))
     networks.bagnet_patchdrop = trained
     chosen: list[int] = []
 
@@ -162,8 +162,8 @@ def test_bagnet_rows_are_tuned_and_time_the_choice_of_patches(lab: TinyRun) -> N
     assert [policy.asked for policy in policies] == [2 + WARM_UP + REPEATS] * 2  # 2: test and validation
 
 
-def test_product_row_its_baselines_and_the_oracle_share_one_classifier(lab: TinyRun) -> None:
-    networks = named(lab, streams=Says(2))
+def test_product_row_its_baselines_and_the_oracle_share_one_classifier(tiny: TinyRun) -> None:
+    networks = named(tiny, streams=Says(2))
     networks.chooser = lambda _name, size: lambda lr: fixed_masks(FIXED_V, size, len(lr))
     networks.product = SimpleNamespace(
         classifier=Says(0), policy=Looks(), chosen="values", validation={}, uncertainty={}
@@ -179,16 +179,16 @@ def test_product_row_its_baselines_and_the_oracle_share_one_classifier(lab: Tiny
     assert row.facts["without_doubt"]["accuracy"] == SHARES[0]
 
 
-def test_hard_positives_use_the_policy_of_ft1(lab: TinyRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    networks = Networks(*lab.parts)
+def test_hard_positives_use_the_policy_of_ft1(tiny: TinyRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = Networks(*tiny.parts)
     trained = {stage: Trained(Looks(), Says(0)) for stage in ("pt", "ft1", "ft2")}
     vars(networks)["patchdrop"] = trained
     monkeypatch.setattr(networks_module, "train_with_hard_positives", lambda *given: given[-1])
     assert networks.hard_positives is trained["ft1"].policy
 
 
-def test_stn_chooser_buys_the_patches_of_highest_saliency(lab: TinyRun) -> None:
-    networks = Networks(*lab.parts)
+def test_stn_chooser_buys_the_patches_of_highest_saliency(tiny: TinyRun) -> None:
+    networks = Networks(*tiny.parts)
     vars(networks)["saliency"] = SimpleNamespace(
         patch_saliency=lambda lr: torch.arange(16.0).repeat(len(lr), 1)
     )
@@ -197,7 +197,7 @@ def test_stn_chooser_buys_the_patches_of_highest_saliency(lab: TinyRun) -> None:
 
 @pytest.mark.parametrize(("stage", "one_stream"), [("ft1", True), ("ft2", False)])
 def test_tuned_trains_a_copy_on_the_choices_of_its_baseline(
-    lab: TinyRun, monkeypatch: pytest.MonkeyPatch, stage: str, one_stream: bool
+    tiny: TinyRun, monkeypatch: pytest.MonkeyPatch, stage: str, one_stream: bool
 ) -> None:
     given: list[Any] = []
     options: dict[str, object] = {}
@@ -208,8 +208,8 @@ def test_tuned_trains_a_copy_on_the_choices_of_its_baseline(
 
     monkeypatch.setattr(networks_module, "train_masked", train_masked)
     start: Classifier = Says(0)
-    tuned = Networks(*lab.parts).tuned("fixed_v", 5, stage, start, "bagnet_")
+    tuned = Networks(*tiny.parts).tuned("fixed_v", 5, stage, start, "bagnet_")
     assert (given[1], options) == (f"bagnet_fixed_v_{stage}", {"one_stream": one_stream})
     assert given[2] is tuned is not start
     assert torch.equal(given[3](torch.zeros(2, 3, 4, 4)), fixed_masks(FIXED_V, 5, 2))
-    assert given[5] == replace(lab.recipe.stage(stage), patience=0)
+    assert given[5] == replace(tiny.recipe.stage(stage), patience=0)

@@ -53,12 +53,12 @@ class Streams:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> TinyRun:
+def tiny(tmp_path: Path) -> TinyRun:
     return tiny_run(tmp_path)
 
 
-def validation(lab: TinyRun) -> tuple[ImageSource, Tensor]:
-    return lab.splits.images, lab.splits.validation
+def validation(tiny: TinyRun) -> tuple[ImageSource, Tensor]:
+    return tiny.splits.images, tiny.splits.validation
 
 
 @pytest.fixture
@@ -73,31 +73,31 @@ def policy(monkeypatch: pytest.MonkeyPatch) -> PolicyNetwork:
     return made
 
 
-def test_weigh_uncertainty_uses_an_honest_uncertainty(policy: PolicyNetwork, lab: TinyRun) -> None:
+def test_weigh_uncertainty_uses_an_honest_uncertainty(policy: PolicyNetwork, tiny: TinyRun) -> None:
     streams: Any = Streams(honest=True)
-    found = choose.weigh_uncertainty(policy, streams, *validation(lab))
+    found = choose.weigh_uncertainty(policy, streams, *validation(tiny))
     assert tuple(found) == choose.UNCERTAINTY_EXPONENTS
     chosen = policy.config.uncertainty_exponent
     assert chosen >= 1
     assert found[chosen] == max(found.values())
     assert found[chosen].accuracy == 1.0 > found[0.0].accuracy
-    assert choose.score(policy, streams, *validation(lab), streams.coarse) == found[chosen]
+    assert choose.score(policy, streams, *validation(tiny), streams.coarse) == found[chosen]
 
 
-def test_weigh_uncertainty_ignores_a_misleading_uncertainty(policy: PolicyNetwork, lab: TinyRun) -> None:
+def test_weigh_uncertainty_ignores_a_misleading_uncertainty(policy: PolicyNetwork, tiny: TinyRun) -> None:
     streams: Any = Streams(honest=False)
-    choose.weigh_uncertainty(policy, streams, *validation(lab))
+    choose.weigh_uncertainty(policy, streams, *validation(tiny))
     assert policy.config.uncertainty_exponent == 0
 
 
 @pytest.mark.parametrize("patches", [3.0, 8.0])
 def test_place_operating_point_includes_label_uncertainty(
-    policy: PolicyNetwork, lab: TinyRun, patches: float
+    policy: PolicyNetwork, tiny: TinyRun, patches: float
 ) -> None:
     policy.config = replace(policy.config, uncertainty_exponent=1.0)
     coarse = Streams(honest=True).coarse
-    before = policy_logits(policy, lab.splits.images, lab.splits.validation, coarse)
-    choose.place_operating_point(policy, *validation(lab), patches, coarse)
-    placed = policy_logits(policy, lab.splits.images, lab.splits.validation, coarse)
+    before = policy_logits(policy, tiny.splits.images, tiny.splits.validation, coarse)
+    choose.place_operating_point(policy, *validation(tiny), patches, coarse)
+    placed = policy_logits(policy, tiny.splits.images, tiny.splits.validation, coarse)
     wanted = before >= choose.buying_threshold(before, patches)
     assert torch.equal(placed >= 0, wanted)

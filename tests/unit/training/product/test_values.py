@@ -44,37 +44,37 @@ def record_tiles(policy: PolicyNetwork, monkeypatch: pytest.MonkeyPatch) -> list
 
 def test_train_values_uses_whole_tiles_without_crops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a crop, the values of the table would belong to other patches."""
-    lab = tiny_run(tmp_path, augmentation="none", pad=4)
+    tiny = tiny_run(tmp_path, augmentation="none", pad=4)
     policy = PolicyNetwork(PolicyConfig(backbone="resnet8", input_size=4))
     seen = record_tiles(policy, monkeypatch)
-    count = len(lab.splits.learnt)
+    count = len(tiny.splits.learnt)
     table = AnswerTable(
-        indices=lab.splits.learnt,
+        indices=tiny.splits.learnt,
         masks=torch.rand(count, 4, 16) < 0.5,
         hr=torch.rand(count, 4, 3).softmax(2),
         lr=torch.rand(count, 3).softmax(1),
-        labels=lab.splits.images.labels[lab.splits.learnt],
+        labels=tiny.splits.images.labels[tiny.splits.learnt],
     )
-    once = replace(lab.recipe.stage("values"), epochs=1)
-    train_values(lab.run, "values", policy, table, 1.0, lab.data, once)
-    _, whole, _ = batch_of(lab.splits.images, lab.splits.learnt, torch.device("cpu"))
+    once = replace(tiny.recipe.stage("values"), epochs=1)
+    train_values(tiny.run, "values", policy, table, 1.0, tiny.data, once)
+    _, whole, _ = batch_of(tiny.splits.images, tiny.splits.learnt, torch.device("cpu"))
     rows = {tuple(tile.flatten().tolist()) for tile in whole}
     assert {tuple(tile.flatten().tolist()) for tile in torch.cat(seen)} == rows
 
 
 def test_train_values_turns_choices_with_their_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each tile shows the first of its choices in its own pixels."""
-    lab = tiny_run(tmp_path, augmentation="dihedral")
-    count = len(lab.splits.images.labels)
+    tiny = tiny_run(tmp_path, augmentation="dihedral")
+    count = len(tiny.splits.images.labels)
     masks = torch.rand(count, 2, 16) < 0.5
     shown = mask_image(masks[:, 0], 4).expand(-1, 3, -1, -1).mul(255).to(torch.uint8)
-    assert isinstance(lab.splits.images, Images)
-    lab = lab.with_splits(images=replace(lab.splits.images, lr=shown))
-    right = torch.nn.functional.one_hot(lab.splits.images.labels, 3).float()
+    assert isinstance(tiny.splits.images, Images)
+    tiny = tiny.with_splits(images=replace(tiny.splits.images, lr=shown))
+    right = torch.nn.functional.one_hot(tiny.splits.images.labels, 3).float()
     hr = torch.stack((0.7 * right + 0.1, 0.1 * right + 0.3), 1)  # more confident with the first choice
     coarse = torch.full((count, 3), 1 / 3)
     table = AnswerTable(
-        indices=torch.arange(count), masks=masks, hr=hr, lr=coarse, labels=lab.splits.images.labels
+        indices=torch.arange(count), masks=masks, hr=hr, lr=coarse, labels=tiny.splits.images.labels
     )
     policy = PolicyNetwork(PolicyConfig(backbone="resnet8", input_size=4))
     seen = record_tiles(policy, monkeypatch)
@@ -86,8 +86,8 @@ def test_train_values_turns_choices_with_their_tiles(tmp_path: Path, monkeypatch
         return loss_of(*given)
 
     monkeypatch.setattr(train_values_module, "value_loss", recorded_loss)
-    config = replace(lab.recipe.stage("values"), epochs=4)
-    train_values(lab.run, "values", policy, table, 1.0, lab.data, config)
+    config = replace(tiny.recipe.stage("values"), epochs=4)
+    train_values(tiny.run, "values", policy, table, 1.0, tiny.data, config)
     tiles, turned = torch.cat(seen), torch.cat([given[0] for given in asked])
     assert torch.equal(tiles[:, :1] > 0, mask_image(turned[:, 0], 4) > 0)
     losses = torch.cat([given[1] for given in asked])
