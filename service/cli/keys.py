@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from service.cli.connection import Commands, console
-from service.cli.operating import read_settings
+from service.cli.operating import opened_database
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -42,6 +42,7 @@ def print_new_key(
     """Make an API key for a new holder and print it, once: only its digest is kept."""
     from service.access import repository
 
+    _check_name(name)
     with _opened() as session:
         key = repository.create_key(session, repository.first_workspace(session), name)
     typer.echo(key)
@@ -74,14 +75,22 @@ def revoke_for_good(
     console().print(f"The key {key_id} is revoked.")
 
 
+def _check_name(name: str) -> None:
+    """Raise typer.BadParameter for a name that `POST /v1/keys` would refuse."""
+    from pydantic import ValidationError
+
+    from service.access.schemas import KeyIn
+
+    try:
+        KeyIn(name=name)
+    except ValidationError as error:
+        raise typer.BadParameter(
+            "A name has 1 to 100 characters and no control characters.", param_hint="NAME"
+        ) from error
+
+
 @contextmanager
 def _opened() -> "Iterator[Session]":
     """Open one transaction on the server's database."""
-    from service.database.engine import open_database
-
-    database = open_database(read_settings())
-    try:
-        with database.sessions.begin() as session:
-            yield session
-    finally:
-        database.engine.dispose()
+    with opened_database() as database, database.sessions.begin() as session:
+        yield session

@@ -9,7 +9,7 @@ from uuid import UUID
 import typer
 
 from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, console, open_client
-from service.cli.operating import read_settings
+from service.cli.operating import opened_database
 from service.terminal.blocks import columns, money, plural
 from service.terminal.documents import ledger_view
 
@@ -83,10 +83,9 @@ def print_heads() -> None:
     Store the output away from the database. While `loupe ledger verify --noted FILE` still finds these
     hashes, no earlier entry was changed.
     """
-    from service.database.engine import open_database
     from service.ledger.audit import heads
 
-    with open_database(read_settings()).sessions() as session:
+    with opened_database() as database, database.sessions() as session:
         found = [
             {"workspace": str(head.workspace_id), "seq": head.seq, "hash": head.hash.hex()}
             for head in heads(session)
@@ -105,11 +104,11 @@ def verify_ledger(
 
     Run it on the machine of the database. If a rule is broken, it lists the rows and exits with code 1.
     """
-    from service.database.engine import open_database
     from service.ledger.audit import audit_ledger, heads, take_snapshot
     from service.plans.bills import audit_plans
 
-    with open_database(read_settings()).sessions() as session, console(stderr=True).status("Verifying"):
+    verifying = console(stderr=True).status("Verifying")
+    with opened_database() as database, database.sessions() as session, verifying:
         take_snapshot(session)
         findings = [*audit_ledger(session, _read_heads(noted)), *audit_plans(session)]
         chains = heads(session)

@@ -1,5 +1,7 @@
 """`loupe serve`, `loupe orders` and `loupe db`: commands for the machine of the server."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +11,7 @@ from service.cli.connection import Commands, UsageError, console
 from service.terminal.blocks import plural
 
 if TYPE_CHECKING:
+    from service.database.engine import Database
     from service.settings import Settings
 
 # The server code takes seconds to import (torch, GDAL), so each command imports only what it needs.
@@ -33,6 +36,32 @@ def read_settings() -> "Settings":
         ) from error
 
 
+@contextmanager
+def opened_database() -> "Iterator[Database]":
+    """Open the database of the server for one command. UnavailableError unless it answers and is upgraded."""
+    from service.database.engine import check_ready, open_database
+
+    database = open_database(read_settings())
+    try:
+        check_ready(database)
+        yield database
+    finally:
+        database.engine.dispose()
+
+
+def answering_url() -> str:
+    """Return the URL of a database that need not be upgraded. UnavailableError unless it answers."""
+    from service.database.engine import check_answers, connect, database_url
+
+    url = database_url(read_settings())
+    database = connect(url)
+    try:
+        check_answers(database)
+    finally:
+        database.engine.dispose()
+    return url
+
+
 def serve() -> None:
     """Start the server and print its address. The first start also prints an API key.
 
@@ -46,26 +75,21 @@ def serve() -> None:
 @order_commands.command("expire")
 def expire_overdue_orders() -> None:
     """Expire every overdue order and RELEASE its held money. A running server does this by itself."""
-    from service.database.engine import open_database
     from service.orders.expiry import expire_orders
 
-    database = open_database(read_settings())
-    try:
+    with opened_database() as database:
         expired = expire_orders(database)
-    finally:
-        database.engine.dispose()
     console().print(f"{plural(expired, 'order')} expired.")
 
 
 @db_commands.command("upgrade")
 def upgrade_database() -> None:
     """Upgrade the database schema to this version. `loupe serve` does so for the embedded database."""
-    from service.database.engine import database_url, upgrade
+    from service.database.engine import upgrade
 
-    settings = read_settings()
-    upgrade(database_url(settings))
+    upgrade(answering_url())
     console().print("The database is up to date.")
-    if settings.database_url is not None:
+    if read_settings().database_url is not None:
         console().print("Next, create the role for the server: loupe db grant ROLE")
 
 
@@ -81,10 +105,10 @@ def grant_serving(
 
     The role can read, and can move money only through the functions of the ledger.
     """
-    from service.database.engine import connect, database_url
+    from service.database.engine import connect
     from service.database.roles import excess_privileges, let_serve
 
-    url = database_url(read_settings())
+    url = answering_url()
     let_serve(url, role, password or None)
     engine = connect(url).engine
     found = excess_privileges(engine, role)

@@ -97,14 +97,19 @@ def is_migrated(database: Database) -> bool:
 
 def check_ready(database: Database) -> None:
     """Raise UnavailableError unless the database answers and has this version's schema."""
-    try:
-        migrated = is_migrated(database)
-    except OperationalError as error:
-        raise UnavailableError("The database does not answer. Check LOUPE_DATABASE_URL.") from error
-    if not migrated:
+    check_answers(database)
+    if not is_migrated(database):
         raise UnavailableError(
             "The database has the schema of another version. Run `loupe db upgrade` first."
         )
+
+
+def check_answers(database: Database) -> None:
+    """Raise UnavailableError unless the database answers a query."""
+    try:
+        is_alive(database)
+    except OperationalError as error:
+        raise UnavailableError("The database does not answer. Check LOUPE_DATABASE_URL.") from error
 
 
 def is_alive(database: Database) -> bool:

@@ -184,6 +184,16 @@ class TestCommands:
         items = client.get("/v1/keys", headers=bearer(made)).json()["items"]
         assert {item["holder"] for item in items} == {old}
 
+    @pytest.mark.parametrize("name", ["", "two\nlines", "x" * 101], ids=["empty", "control", "long"])
+    def test_create_refuses_a_name_that_http_refuses(
+        self, run: CliRunner, client: TestClient, name: str
+    ) -> None:
+        assert client.post("/v1/keys", json={"name": name}).status_code == 422
+        refused = run.invoke(app, ["keys", "create", name])
+
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert len(client.get("/v1/keys").json()["items"]) == 1
+
     def test_list_shows_no_secret(self, run: CliRunner, client: TestClient) -> None:
         made = created(client)
         listed = run.invoke(app, ["keys", "list"]).stdout

@@ -71,3 +71,24 @@ def test_wrong_setting_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch)
 
     assert done.exit_code == 1
     assert "LOUPE_PORT: Input should be a valid integer" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "keys list",
+        "keys create name",
+        "orders expire",
+        "ledger verify",
+        "ledger heads",
+        "db upgrade",
+        "db grant it",
+    ],
+)
+def test_unreachable_database_is_named(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOUPE_DATABASE_URL", "postgresql://127.0.0.1:1/loupe")
+
+    done = loupe(*command.split())
+
+    assert done.exit_code == 1
+    assert done.stderr.endswith("The database does not answer. Check LOUPE_DATABASE_URL.\n")
