@@ -262,3 +262,9 @@ def test_server_that_stops_finishes_its_sweep_and_closes_its_connections(
 
     assert (len(begun), sum(done)) == (len(done), 1)
     assert recorded_status(database, overdue) == "expired"
+
+
+def test_expire_order_leaves_an_order_that_is_not_overdue(order: str, database: Database) -> None:
+    """A sweep finds an order before it locks it; meanwhile the order may have ended another way."""
+    assert not expiry.expire_order(database, UUID(order))
+    assert recorded_status(database, order) == "accepted"
