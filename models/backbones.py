@@ -43,9 +43,8 @@ def build_backbone(name: str, classes: int) -> nn.Module:
         raise ValueError(f"The backbone {name!r} is unknown.")
     network: nn.Module = timm.create_model(name, pretrained=False, num_classes=classes)
     if name.startswith("efficientnet_lite"):
-        _set_batch_norm_eps(
-            network, 1e-3
-        )  # the ImageNet weights were trained with TensorFlow's eps, not 1e-5
+        # The ImageNet weights were trained with TensorFlow's eps, not 1e-5.
+        _set_batch_norm_eps(network, 1e-3)
     return network
 
 
