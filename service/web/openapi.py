@@ -1,7 +1,6 @@
 """The OpenAPI document: short operation ids, plain component names, and one component for every error."""
 
 import re
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,6 +10,22 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.web.paging import page_name
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
+ANSWERS = {
+    200: "The request succeeded.",
+    201: "The request succeeded and its result is stored.",
+    400: "The request lacks something or is malformed.",
+    401: "The API key is missing, unknown or revoked.",
+    402: "The budget cannot pay for this.",
+    403: "The holder of another key must do this.",
+    404: "The workspace has no such thing.",
+    409: "The request conflicts with stored data.",
+    412: "The data changed since it was read. Read it again, then repeat the change.",
+    413: "The body or the raster is too large.",
+    415: "The body has another media type than the operation reads.",
+    422: "The request is well-formed but cannot be used; `detail` says why.",
+    503: "Something that the service needs is busy or missing. Send the request again later.",
+}
+"""Meaning of each status, for the answers of an operation that has nothing more precise to say."""
 
 
 class Problem(BaseModel):
@@ -34,7 +49,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Declare that an operation may answer these statuses with a problem document."""
     return {
         status: {
-            "description": f"{HTTPStatus(status).phrase}.",
+            "description": ANSWERS[status],
             "content": {"application/problem+json": {"schema": PROBLEM}},
         }
         for status in statuses
@@ -55,8 +70,18 @@ class DocumentedApp(FastAPI):
             document: dict[str, Any] = _renamed(super().openapi())
             components = document.setdefault("components", {}).setdefault("schemas", {})
             components["Problem"] = Problem.model_json_schema()
+            _describe_successes(document)
             self.openapi_schema = document
         return self.openapi_schema
+
+
+def _describe_successes(document: dict[str, Any]) -> None:
+    """Replace the framework's phrase for an answer that a route does not describe."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, answer in operation["responses"].items():
+                if answer["description"] == "Successful Response":
+                    answer["description"] = ANSWERS[int(status)]
 
 
 def _renamed(part: Any) -> Any:

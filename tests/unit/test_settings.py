@@ -58,3 +58,9 @@ def test_database_url_names_the_psycopg_driver(tmp_path: Path, scheme: str) -> N
     settings = make_settings(tmp_path, database_url=f"{scheme}://loupe:p%40ss@db:5433/loupe?sslmode=require")
 
     assert database_url(settings) == "postgresql+psycopg://loupe:p%40ss@db:5433/loupe?sslmode=require"
+
+
+def test_env_example_lists_every_setting() -> None:
+    page = (Path(__file__).parents[2] / ".env.example").read_text()
+
+    assert {name for name in Settings.model_fields if f"LOUPE_{name.upper()}=" not in page} == set()

@@ -119,3 +119,14 @@ def test_every_answer_is_described(document: Json) -> None:
     ]
 
     assert bare == []
+
+
+def test_every_answer_is_described_in_a_sentence(document: Json) -> None:
+    phrases = {
+        (name, status, answer["description"])
+        for name, operation in operations(document)
+        for status, answer in operation["responses"].items()
+        if answer["description"] == "Successful Response" or not is_sentence(answer["description"])
+    }
+
+    assert phrases == set()
