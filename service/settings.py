@@ -45,7 +45,10 @@ class Settings(BaseSettings):
     quote_days: int = Field(30, ge=1, le=366, description="Days for which a plan can be ordered.")
     order_days: int = Field(30, ge=1, le=366, description="Days for which an order awaits its patches.")
     expiry_seconds: float = Field(
-        60.0, gt=0, description="Seconds between two searches for overdue orders, whose holds are released."
+        60.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds between two searches for overdue orders, whose holds are released.",
     )
 
     @field_validator("api_key")
