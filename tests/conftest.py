@@ -6,6 +6,9 @@ from pathlib import Path
 # Before torch is imported: tests run in as many processes as there are cores, and a thread pool each would
 # make them wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A parallel run hands its terminal's width to its processes; the command line's default width is tested.
+os.environ.pop("COLUMNS", None)
+os.environ.pop("LINES", None)
 
 import pytest
 
