@@ -44,6 +44,8 @@ def _plain(node: Any, schemas: dict[str, Any], inside: tuple[str, ...] = ()) -> 
         return _plain(schemas[name], schemas, (*inside, name))
     names = node.get("properties")
     kept = {key: value for key, value in node.items() if key not in TEXTS or value is names}
+    if kept.get("default", "") is None:
+        del kept["default"]  # says no more than that the member may be left out
     plain = {key: _plain(value, schemas, inside) for key, value in kept.items() if key != "properties"}
     if isinstance(names, dict):  # a property may well be called `title`
         plain["properties"] = {key: _plain(value, schemas, inside) for key, value in names.items()}
