@@ -91,7 +91,8 @@ def allowed(scene: Scene, selected: NDArray[np.bool_], cost: Bill, objective: Ob
     utilities, eligible, _, _ = scene
     match objective:
         case Policy(threshold=threshold):
-            wanted = (utilities >= threshold) & eligible[:, None]
+            # As the planner compares: the float32 nearest to 0.9 is below 0.9.
+            wanted = (utilities.astype(np.float64) >= threshold) & eligible[:, None]
             return bool((selected >= wanted).all())
         case MaxCost(limit=limit):
             return cost.amount.minor <= limit.minor
