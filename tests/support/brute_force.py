@@ -141,7 +141,7 @@ def _check_best(
 def _check_threshold(
     utilities: NDArray[np.float32], price: str, objective: Objective, threshold: float
 ) -> None:
-    wanted = utilities >= threshold
+    wanted = utilities.astype(np.float64) >= threshold  # as the planner compares
     must = (BITS[:, wanted[0]] == 1).all(axis=1)
     amounts = amounts_of(price)
     decision = _plan(utilities, price, objective)
