@@ -81,7 +81,7 @@ class ThresholdRules(ObjectiveRules):
         """Return `below-threshold` for every patch, also for those without utility."""
         return np.full(utilities.shape, self.unbought)
 
-    def value(self, worth: float, cost: Money) -> float:  # noqa: ARG002
+    def value(self, worth: float, cost: Money) -> float:  # noqa: ARG002  (part of the interface)
         """Return the cost; the worth is given by the threshold."""
         return cost.major
 
@@ -89,7 +89,7 @@ class ThresholdRules(ObjectiveRules):
         """Return the least cost of the required patches."""
         return Money(int(relaxation.amounts[wanted]), relaxation.currency).major
 
-    def why_nothing(self, cheapest: Money) -> str:  # noqa: ARG002
+    def why_nothing(self, cheapest: Money) -> str:  # noqa: ARG002  (part of the interface)
         """Return that no patch reaches the threshold."""
         return f"no patch reaches a utility of {self.threshold:g}"
 
@@ -99,7 +99,7 @@ class UtilityRules(ObjectiveRules):
 
     measure = "utility"
 
-    def value(self, worth: float, cost: Money) -> float:  # noqa: ARG002
+    def value(self, worth: float, cost: Money) -> float:  # noqa: ARG002  (part of the interface)
         """Return the worth."""
         return worth
 
@@ -138,7 +138,7 @@ class CostWeight(ObjectiveRules):
         """Return the worth minus lambda times the cost."""
         return worth - self.per_unit * cost.major
 
-    def best_value(self, relaxation: Relaxation, wanted: int) -> float:  # noqa: ARG002
+    def best_value(self, relaxation: Relaxation, wanted: int) -> float:  # noqa: ARG002  (part of the interface)
         """Return the best score of any number of patches."""
         bills = self.per_unit * relaxation.amounts / minor_per_major(relaxation.currency)
         return float((relaxation.worth - bills).max())
@@ -174,7 +174,7 @@ class MaxCost(UtilityRules):
         """The limit."""
         return self.limit
 
-    def best_value(self, relaxation: Relaxation, wanted: int) -> float:  # noqa: ARG002
+    def best_value(self, relaxation: Relaxation, wanted: int) -> float:  # noqa: ARG002  (part of the interface)
         """Return the largest worth of any number of patches that the limit may pay for."""
         return float(relaxation.worth[relaxation.amounts <= self.limit.minor].max())
 
@@ -211,7 +211,7 @@ class MaxPatches(UtilityRules):
         """The limit."""
         return self.patches
 
-    def best_value(self, relaxation: Relaxation, wanted: int) -> float:  # noqa: ARG002
+    def best_value(self, relaxation: Relaxation, wanted: int) -> float:  # noqa: ARG002  (part of the interface)
         """Return the worth of the most useful patches up to the limit."""
         return float(relaxation.worth[: self.patches + 1].max())
 
@@ -219,7 +219,7 @@ class MaxPatches(UtilityRules):
         """Name the limit."""
         return f"most utility in at most {count_patches(self.patches)}"
 
-    def why_nothing(self, cheapest: Money) -> str:  # noqa: ARG002
+    def why_nothing(self, cheapest: Money) -> str:  # noqa: ARG002  (part of the interface)
         """Return that the limit is 0, or that nothing has any utility."""
         return WORTHLESS if self.patches else "no patch is allowed"
 
