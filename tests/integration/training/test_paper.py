@@ -21,7 +21,6 @@ from training.methods.masks import training_masks
 from training.methods.out_of_fold import Ensemble, in_sample_ensemble
 from training.methods.patchdrop import Trained, new_policy, served, train_patchdrop, two_stream
 from training.methods.reinforce import greedy_reward, policy_step, temper
-from training.paper.measure_rows import baseline_size
 from training.run import evaluate
 from training.run.batches import Batch, batch_of
 from training.run.evaluate import policy_logits, predict
@@ -301,14 +300,3 @@ def test_train_patchdrop_leaves_the_lr_stream_out_in_ft1_and_takes_it_in_in_ft2(
     monkeypatch.setattr(patchdrop_module, "train_policy", lambda *_arguments, **_options: None)
     assert list(dict(train_patchdrop(*tiny.parts, two_stream(*networks, 8)))) == ["pt", "ft1", "ft2"]
     assert asked == {"ft1": True, "ft2": False}
-
-
-@pytest.mark.parametrize(("bought", "size"), [(1, 3), (0, 2)])
-def test_baseline_size_is_the_policys_rounded_up(
-    tiny: TinyRun, stages: dict[str, Trained], monkeypatch: pytest.MonkeyPatch, bought: int, size: int
-) -> None:
-    logits = torch.full((6, 16), -1.0)
-    logits[:, :2] = 1.0
-    logits[:bought, 2] = 1.0  # one tile of six buys a third patch: 2.17 on average
-    monkeypatch.setattr("training.paper.measure_rows.policy_logits", lambda *_arguments: logits)
-    assert baseline_size(tiny.splits, stages["pt"].policy) == size

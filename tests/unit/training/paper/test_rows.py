@@ -21,7 +21,7 @@ from training.methods.out_of_fold import Classifier
 from training.methods.patchdrop import Trained
 from training.paper import compared, timed
 from training.paper import networks as networks_module
-from training.paper.measure_rows import CURVE_SIZES, Rows, policy_row
+from training.paper.measure_rows import CURVE_SIZES, Rows, baseline_size, policy_row
 from training.paper.networks import Networks
 from training.product.choose import buying_threshold
 
@@ -213,3 +213,14 @@ def test_tuned_trains_a_copy_on_the_choices_of_its_baseline(
     assert given[2] is tuned is not start
     assert torch.equal(given[3](torch.zeros(2, 3, 4, 4)), fixed_masks(FIXED_V, 5, 2))
     assert given[5] == replace(tiny.recipe.stage(stage), patience=0)
+
+
+@pytest.mark.parametrize(("bought", "size"), [(1, 3), (0, 2)])
+def test_baseline_size_is_the_policys_rounded_up(
+    tiny: TinyRun, monkeypatch: pytest.MonkeyPatch, bought: int, size: int
+) -> None:
+    logits = torch.full((6, 16), -1.0)
+    logits[:, :2] = 1.0
+    logits[:bought, 2] = 1.0  # one tile of six buys a third patch: 2.17 on average
+    monkeypatch.setattr("training.paper.measure_rows.policy_logits", lambda *_arguments: logits)
+    assert baseline_size(tiny.splits, Looks()) == size
