@@ -177,8 +177,7 @@ def test_classifier_loss_of_ft2_teaches_nothing_where_nothing_is_bought(
     assert largest_gradient(classifier) == 0
     torch.autograd.backward(classifier_loss(classifier, batch, ~nothing, classifier.coarse(batch.lr)))
     assert largest_gradient(classifier) > 0
-    classifier.hr.zero_grad(set_to_none=True)
-    classifier.hr.requires_grad_(False)
+    classifier.hr.requires_grad_(False).zero_grad(set_to_none=True)
 
 
 def test_classifier_loss_is_of_the_hr_stream_in_ft1_and_of_the_mixture_in_ft2(
@@ -186,8 +185,7 @@ def test_classifier_loss_is_of_the_hr_stream_in_ft1_and_of_the_mixture_in_ft2(
 ) -> None:
     classifier, batch = streams_of(stages["ft1"]), first_batch(tiny)
     selected = training_masks(6)
-    coarse = classifier.coarse(batch.lr)
-    tiles = batch.hr, batch.lr, selected
+    coarse, tiles = classifier.coarse(batch.lr), (batch.hr, batch.lr, selected)
     with torch.no_grad():
         sharp, mixed = classifier.hr_logits(*tiles).softmax(1), classifier.mixture(*tiles, coarse)
         by_hand = [-p.gather(1, batch.labels.unsqueeze(1)).log().mean().item() for p in (sharp, mixed)]
