@@ -1,11 +1,12 @@
-"""Errors that a caller can act on, with the problem document (RFC 9457) that HTTP answers.
+"""Errors and warnings that a caller can act on; HTTP answers errors as problem documents (RFC 9457).
 
 Domain code raises them and knows nothing of HTTP beyond the status declared on the class;
 `service.web.problems` turns them into `application/problem+json`.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 
 class LoupeError(Exception):
@@ -34,6 +35,23 @@ class LoupeError(Exception):
             "detail": self.detail,
             **self.extra,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoupeWarning:
+    """A doubt about something that is carried out all the same; answers and pages show it.
+
+    `code` is stable, `detail` is a sentence in the user's terms that says what to do, and `figures` holds the
+    numbers that led to it.
+    """
+
+    code: str
+    detail: str
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as documents and rows hold them."""
+        return {"code": self.code, "detail": self.detail, "figures": dict(self.figures)}
 
 
 class UnauthenticatedError(LoupeError):

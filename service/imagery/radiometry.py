@@ -8,7 +8,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from models.reflectance import QUANTIFICATION, WHITE_REFLECTANCE
-from service.errors import InvalidInputError
+from service.errors import InvalidInputError, LoupeWarning
 from service.geotiff.raster import Raster
 from service.imagery.bands import BandNumbers, choose_bands
 
@@ -43,6 +43,7 @@ class Imagery:
     bands: BandNumbers  # red, green, blue, counted from 1
     bands_from: str  # how the bands were found
     radiometry: str  # how values became 8 bit
+    warnings: tuple[LoupeWarning, ...] = ()  # doubts about the reading
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,7 @@ def decode_patch(upload: DeliveryUpload, grid: TileGrid, manifest: Manifest, lim
         "bands": list(imagery.bands),
         "bands_from": imagery.bands_from,
         "radiometry": imagery.radiometry,
+        "warnings": [warning.to_json() for warning in imagery.warnings],
         "patch_px": size,
     }
     return DecodedPatch(pixels=pixels, checks=checks)

@@ -7,13 +7,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.access.repository import Caller
-from service.errors import ConflictError, InvalidInputError
+from service.errors import ConflictError, InvalidInputError, LoupeWarning
 from service.ledger.repository import Budget, get_budget, list_budgets
 from service.ledger.terms import Enforcement, crossed
 from service.ledger.writer import reserve
 from service.money import Money
 from service.orders.repository import record_status, standing_order_of
-from service.orders.schemas import OrderWarning
 from service.orders.tables import Order, OrderStatus
 from service.plans.repository import lock_plan, superseding
 from service.plans.tables import Plan
@@ -74,7 +73,7 @@ class QuoteExpiredError(ConflictError):
 
 def place_order(
     session: Session, caller: Caller, plan_id: UUID, budget_id: UUID | None, days: int
-) -> tuple[Order, list[OrderWarning]]:
+) -> tuple[Order, list[LoupeWarning]]:
     """Order every bought patch of a plan, hold its cost on a budget, and return the budget's warnings.
 
     An order above the budget's `approval_above` waits for another key. The order expires after `days`.
@@ -173,15 +172,15 @@ def _needs_approval(budget: Budget, cost: Money) -> bool:
     return above is not None and cost > above
 
 
-def _warnings(budget: Budget, cost: Money) -> list[OrderWarning]:
+def _warnings(budget: Budget, cost: Money) -> list[LoupeWarning]:
     """Return the warnings about a budget whose balances count the hold on `cost` already."""
     before = budget.used - cost
     warnings = [
-        OrderWarning(code="threshold-reached", detail=f"{percent} % of the budget {budget.name!r} is in use.")
+        LoupeWarning(code="threshold-reached", detail=f"{percent} % of the budget {budget.name!r} is in use.")
         for percent in crossed(budget.terms.thresholds, budget.limit, before, budget.used)
     ]
     beyond = min(cost, budget.beyond)
     if beyond and budget.terms.enforcement == Enforcement.WARN:
         detail = f"{beyond} of this order exceeds the limit of {budget.limit} of the budget {budget.name!r}."
-        warnings.append(OrderWarning(code="limit-exceeded", detail=detail))
+        warnings.append(LoupeWarning(code="limit-exceeded", detail=detail))
     return warnings

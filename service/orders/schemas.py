@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.orders.tables import OrderStatus
 from service.web.money import MoneyOut
 from service.web.paging import Link
+from service.web.warnings import WarningOut
 
 
 class OrderIn(BaseModel):
@@ -71,13 +72,6 @@ class StatusStep(BaseModel):
     note: str | None = Field(None, description="Note that was sent with an approval or a rejection.")
 
 
-class OrderWarning(BaseModel):
-    """A warning about the budget that pays for an order."""
-
-    code: Literal["threshold-reached", "limit-exceeded"] = Field(description="Kind of the warning.")
-    detail: str = Field(description="The warning as a sentence, with the numbers.")
-
-
 Rings = list[list[tuple[float, float]]]
 
 
@@ -136,7 +130,7 @@ class OrderOut(OrderSummary):
 
     statuses: list[StatusStep] = Field(description="History of the order, oldest first.")
     patches: OrderPatches = Field(description="Awaited and delivered patches.")
-    warnings: list[OrderWarning] | None = Field(
+    warnings: list[WarningOut] | None = Field(
         None, description="Warnings about the budget, given once, when the order is placed."
     )
 

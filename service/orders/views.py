@@ -6,6 +6,7 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from models.grid import row_col
+from service.errors import LoupeWarning
 from service.imagery.geojson import Geometry
 from service.ledger.repository import OrderMoney, money_of_orders
 from service.orders.checklist import Checklist, Place
@@ -26,7 +27,6 @@ from service.orders.schemas import (
     OrderOut,
     OrderPatches,
     OrderSummary,
-    OrderWarning,
     PatchCounts,
     StatusStep,
 )
@@ -37,6 +37,7 @@ from service.plans.reading import grid_of
 from service.plans.tables import Scene
 from service.web.money import MoneyOut
 from service.web.paging import Link
+from service.web.warnings import WarningOut
 
 MOST_PATCHES = 4_096
 """Patches that an order lists of each kind; as they are delivered, the next ones appear."""
@@ -52,7 +53,7 @@ def summaries(session: Session, orders: Sequence[Order]) -> list[OrderSummary]:
     ]
 
 
-def full(session: Session, order: Order, warnings: list[OrderWarning] | None = None) -> OrderOut:
+def full(session: Session, order: Order, warnings: Sequence[LoupeWarning] = ()) -> OrderOut:
     """Write one order with its history and patches."""
     status = statuses_now(session, [order.id])[order.id]
     delivered = delivered_patches(session, order)
@@ -63,7 +64,10 @@ def full(session: Session, order: Order, warnings: list[OrderWarning] | None = N
     )
     summary = _summary(order, status, len(delivered), money)
     return OrderOut(
-        **dict(summary), statuses=steps(session, order), patches=patches, warnings=warnings or None
+        **dict(summary),
+        statuses=steps(session, order),
+        patches=patches,
+        warnings=[WarningOut(**one.to_json()) for one in warnings] or None,
     )
 
 

@@ -65,6 +65,7 @@ PLAN: dict[str, Any] = {
         "billable": {"amount": "37.64", "currency": "USD", "baseline": BILL_BASELINE},
         "realised": None,
     },
+    "warnings": [],
     "bound": {"measure": "cost", "reached": 12.54, "bound": 12.54, "gap": 0.0},
     "provenance": {
         "bundle": {"name": "starter", "version": "1", "sha256": "f9e69d87..."},

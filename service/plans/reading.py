@@ -80,6 +80,7 @@ def _describe(imagery: Imagery, tiles: Tiles, options: PlanOptions, manifest: Ma
         "bands": list(imagery.bands),
         "bands_from": imagery.bands_from,
         "radiometry": imagery.radiometry,
+        "warnings": [warning.to_json() for warning in imagery.warnings],
         "grid": tiles.grid.to_json(),
         "tile_m": manifest.tile_m,
         "gsd_m": [round(step, 6) for step in tiles.gsd_m],

@@ -15,6 +15,7 @@ from service.plans.bills import BILL_BASELINE, PlanSavings
 from service.plans.tables import Plan, Scene
 from service.web.money import MoneyOut
 from service.web.paging import Link
+from service.web.warnings import WarningOut
 
 TILES_INLINE = 4096
 """Most tiles that a plan lists itself; a larger plan links to them."""
@@ -129,6 +130,9 @@ class PlanSummary(BaseModel):
     bound: PlanBound | None = Field(
         description="Bound on the objective. Null for plans created before bounds were computed."
     )
+    warnings: list[WarningOut] = Field(
+        description="Doubts about how the scene was read or about what can be bought. Empty if there is none."
+    )
     provenance: dict[str, Any] = Field(
         description="Bundle, price list, SHA-256 of the input and version of the code."
     )
@@ -157,6 +161,7 @@ class PlanSummary(BaseModel):
             "billable_km2": plan.bill["chosen"]["billable_km2"],
             "savings": PlanSavings.of(plan),
             "bound": plan.bill.get("bound"),
+            "warnings": scene.reading.get("warnings", []),  # absent in scenes read before 0.3.0
             "provenance": plan.provenance,
             "links": plan_links(plan),
         }

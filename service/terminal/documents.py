@@ -33,6 +33,7 @@ def plan_figures(plan: Json) -> RenderableType:
         ("Baseline", f"{money(plan['baseline'])} for all {plural(patches['total'], 'patch')}"),
         *_bound_rows(plan["bound"]),
         ("Price list", f"{prices['name']} version {prices['version']}" + ", an example" * prices["example"]),
+        *_warnings(plan),
     ]
     return Group(facts(rows), Text(), savings_table(plan["savings"]))
 
@@ -105,8 +106,12 @@ def order_view(order: Json) -> RenderableType:
         ("Status", f"{order['status'].replace('_', ' ')}: {came}"),
         ("Money", f"{settled} settled, {held} held, {released} released, of {money(amounts['total'])}"),
     ]
-    warnings = [("Warning", str(warning["detail"])) for warning in order.get("warnings", ())]
-    return facts(rows + warnings)
+    return facts(rows + _warnings(order))
+
+
+def _warnings(document: Json) -> list[tuple[str, str]]:
+    """Return a row for each warning of a plan, an order or a delivery's checks."""
+    return [("Warning", str(warning["detail"])) for warning in document.get("warnings", ())]
 
 
 def classification_view(labelled: Json, truth: Sequence[str] | None = None) -> RenderableType:
