@@ -33,16 +33,36 @@ class Scored:
 
 @dataclass
 class Ablated:
-    """A measured ablation: the networks of the product, and what was scored and trained for it."""
+    """A measured ablation: the networks of the product, and what was scored and trained for it.
+
+    Its methods take the place of those that score and train.
+    """
 
     tiny: TinyRun
     hr: CifarResNet
     policy: PolicyNetwork
     classifier: TwoStreamClassifier
+    scores: list[Scored] = field(default_factory=list)
     scored: dict[str, Scored] = field(default_factory=dict)
     trained: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     folds: list[int] = field(default_factory=list)
     lost: list[torch.Tensor] = field(default_factory=list)
+
+    def score_logits(self, logits: torch.Tensor, predictor: object, *given: Any) -> Score:
+        _images, _indices, _device, *prices = given
+        self.scores.append(Scored(logits, predictor, prices[0] if prices else None))
+        return Score(accuracy=len(self.scores) - 1, confidence=0.0)
+
+    def train_classifier(self, *given: Any, teacher: object = None) -> None:
+        _, stage, _, view, *_ = given
+        self.trained[stage] = (view, teacher)
+
+    def train_ensemble(self, *given: Any) -> None:
+        self.folds.append(given[2].folds)
+
+    def calibrated_gate(self, confidence: torch.Tensor, may_lose: torch.Tensor) -> Gate:
+        self.lost.append(may_lose)
+        return Gate(confidence=float(confidence.median()), epsilon=0.02, delta=0.1, tiles=6, closed=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -52,61 +72,40 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Ablated:
     torch.manual_seed(0)
     networks = [build_backbone("resnet8", 3).eval() for _ in range(3)]
     hr, lr, filled = (_spread(network) for network in networks)
-    policy = PolicyNetwork(
-        PolicyConfig(backbone="resnet8", input_size=8, views=8, uncertainty_exponent=1.0)
-    ).eval()
+    config = PolicyConfig(backbone="resnet8", input_size=8, views=8, uncertainty_exponent=1.0)
     classifier = mixed_streams(filled, lr, 8, fill="lr", exponent=0.35)
-    made = Ablated(tiny, hr, policy, classifier)
-    product = SimpleNamespace(
-        classifier=classifier,
-        policy=policy,
-        candidates={"values": policy},
-        ensemble=in_sample_ensemble(classifier, tiny.splits.images),
-    )
-    scored: list[Scored] = []
-
-    def score_logits(
-        logits: torch.Tensor,
-        predictor: object,
-        _images: object,
-        _indices: object,
-        _device: object,
-        prices: torch.Tensor | None = None,
-    ) -> Score:
-        scored.append(Scored(logits, predictor, prices))
-        return Score(accuracy=len(scored) - 1, confidence=0.0)
-
-    def train_classifier(*given: Any, teacher: object = None) -> None:
-        _, stage, _, view, *_ = given
-        made.trained[stage] = (view, teacher)
-
-    def train_ensemble(*given: Any) -> None:
-        made.folds.append(given[2].folds)
-
-    def calibrated_gate(confidence: torch.Tensor, may_lose: torch.Tensor) -> Gate:
-        made.lost.append(may_lose)
-        return Gate(confidence=float(confidence.median()), epsilon=0.02, delta=0.1, tiles=6, closed=0.5)
-
+    made = Ablated(tiny, hr, PolicyNetwork(config).eval(), classifier)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(choose, "score_logits", score_logits)
-        patch.setattr(choose, "calibrated_gate", calibrated_gate)
-        patch.setattr(ablation, "train_classifier", train_classifier)
-        patch.setattr(ablation, "train_ensemble", train_ensemble)
+        patch.setattr(choose, "score_logits", made.score_logits)
+        patch.setattr(choose, "calibrated_gate", made.calibrated_gate)
+        patch.setattr(ablation, "train_classifier", made.train_classifier)
+        patch.setattr(ablation, "train_ensemble", made.train_ensemble)
         for name in ("answer_table", "train_values", "train_policy"):
             patch.setattr(ablation, name, lambda *_arguments, **_options: None)
-        given: Any = SimpleNamespace(
-            run=tiny.run,
-            splits=tiny.splits,
-            recipe=tiny.recipe,
-            data=tiny.data,
-            hr=hr,
-            lr=lr,
-            product=product,
-        )
-        measured = ablation.measure_ablation(given)
+        measured = ablation.measure_ablation(_networks(made, lr))
     for name, score in (measured["scores"] | measured["prices"]).items():
-        made.scored[name] = scored[int(score["accuracy"])]
+        made.scored[name] = made.scores[int(score["accuracy"])]
     return made
+
+
+def _networks(made: Ablated, lr: nn.Module) -> Any:
+    """Return a substitute for Networks that has only what the ablation reads."""
+    tiny = made.tiny
+    product = SimpleNamespace(
+        classifier=made.classifier,
+        policy=made.policy,
+        candidates={"values": made.policy},
+        ensemble=in_sample_ensemble(made.classifier, tiny.splits.images),
+    )
+    return SimpleNamespace(
+        run=tiny.run,
+        splits=tiny.splits,
+        recipe=tiny.recipe,
+        data=tiny.data,
+        hr=made.hr,
+        lr=lr,
+        product=product,
+    )
 
 
 def _spread(network: nn.Module) -> CifarResNet:
