@@ -1,0 +1,80 @@
+"""Every case of the shared folder against one real server: inputs that people report of other readers."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.cases import SCRIPT, case_names, judge_cases
+from tests.support.server import ROOT, running_server
+
+NAMES = case_names()
+
+# Cases that the present code fails. Each leaves this list with the change that answers it.
+OPEN = frozenset(
+    {
+        "gee-asset-b1-b4",
+        "planet-b1-b4",
+        "sar-decibels",
+        "class-probabilities",
+        "float-one-glint",
+        "float-0-255",
+        "uint16-holding-8-bit",
+        "uint16-display-range",
+        "planet-radiance",
+        "scale-tag-of-scaled-values",
+        "sentinel2-offset-said",
+        "float-zero-fill",
+        "uint8-black-collar",
+        "nir-marked-as-alpha",
+        "gcp-only",
+        "rpc-only",
+        "edge-at-180-by-rounding",
+        "esri-102039",
+        "mirrored-east-west",
+        "sentinel2-15-bit",
+        "webp-named",
+        "jp2-named",
+        "all-black",
+        "16-bit-display",
+        "delivered-again",
+        "near-infrared-as-alpha",
+        "product-too-coarse",
+        "clipped-to-whole-pixels",
+        "on-the-providers-grid",
+        "same-scene-bought-twice",
+        "currency-without-cents",
+        "int16-minus-9999",
+        "uint16-65535",
+        "landsat7-sr-names",
+        "terrain",
+        "float-fill-beside-reflectance",
+        "uint16-reflectance-65535",
+        "offset-tag-in-digital-numbers",
+        "scale-tag-of-one-band",
+        "longitude-190",
+        "lzma-named",
+        "small-area-in-a-large-canvas",
+        "float-0-255-delivered",
+        "date-as-a-number",
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def verdicts(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """Judge the selected cases on a server with the shipped bundle, for whose tiles they are made."""
+    selected = {item.name for item in request.session.items}
+    chosen = [name for name in NAMES if f"{test_case_is_answered_as_expected.__name__}[{name}]" in selected]
+    with running_server(ROOT / "models" / "bundles" / "starter") as server:
+        yield judge_cases(server, chosen)
+
+
+def as_parameter(name: str) -> object:
+    marks = [pytest.mark.xfail(reason="not answered yet", strict=True)] if name in OPEN else []
+    return pytest.param(name, id=name, marks=marks)
+
+
+@pytest.mark.skipif(not NAMES, reason=f"NO CASES: {SCRIPT} does not exist; none of its inputs was tried")
+@pytest.mark.parametrize("name", [as_parameter(name) for name in NAMES])
+def test_case_is_answered_as_expected(verdicts: dict[str, str], name: str) -> None:
+    assert verdicts[name].startswith("pass"), verdicts[name]
