@@ -6,9 +6,17 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
 from pydantic.config import JsonDict
 
+from service.pricing.band_order import BandOrder
 from service.pricing.billing import PriceTerms
 from service.pricing.charge_rules import Scope, Tier
 from service.pricing.shape_rules import ShapeRules
@@ -135,6 +143,13 @@ class PriceListTerms(BaseModel):
         description="Maximum cloud cover that is delivered and charged, in percent.",
     )
     licence: str | None = Field(None, min_length=1, max_length=200, description="Licence of the imagery.")
+    delivery_bands: BandOrder | None = Field(
+        None,
+        examples=["3,2,1"],
+        description="Numbers of the red, green and blue bands in the files that the provider delivers, "
+        "counted from 1: `3,2,1` for blue, green, red, near infrared (Planet, Maxar). They apply to "
+        "deliveries sent without `bands`. Null: Loupe finds the bands of each file.",
+    )
     source: str = Field(
         "entered by hand", min_length=1, max_length=500, description="Document that the prices come from."
     )

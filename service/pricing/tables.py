@@ -27,6 +27,7 @@ class PriceList(Base):
         CheckConstraint("minimum_width_m >= 0", name="width_not_negative"),
         CheckConstraint("max_vertices >= 4", name="vertices_of_a_rectangle"),
         CheckConstraint("valid_to >= valid_from", name="valid_for_a_day"),
+        CheckConstraint("delivery_bands ~ '^[1-9][0-9]?,[1-9][0-9]?,[1-9][0-9]?$'", name="delivery_bands"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -51,6 +52,7 @@ class PriceList(Base):
     holes: Mapped[bool]
     cloud_guarantee_percent: Mapped[Decimal | None] = mapped_column(Numeric(5, 2))
     licence: Mapped[str | None]
+    delivery_bands: Mapped[str | None]  # numbers of red, green and blue in deliveries, "3,2,1"
     source: Mapped[str]
     captured_at: Mapped[date]
     valid_from: Mapped[date | None]

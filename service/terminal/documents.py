@@ -77,23 +77,20 @@ def _price(prices: Json) -> str:
 
 
 def _rules(prices: Json) -> list[str]:
-    """Return the rules for bills and shapes as short phrases."""
-    rules = []
-    if prices["minimum_km2"] != "0":
-        rules.append(f"at least {prices['minimum_km2']} km2 per {prices['minimum_applies_to']}")
-    if prices["minimum_charge"] != "0":
-        rules.append(f"at least {prices['minimum_charge']} {prices['currency']}")
-    if not prices["areas_summed"]:
-        rules.append("one order per shape")
-    if prices["minimum_width_m"] != "0":
-        rules.append(f"at least {prices['minimum_width_m']} m wide")
-    if prices["convex"]:
-        rules.append("convex")
-    if prices["max_vertices"]:
-        rules.append(f"at most {prices['max_vertices']} vertices")
-    if not prices["holes"]:
-        rules.append("no holes")
-    return rules
+    """Return the rules for bills, shapes and files as short phrases."""
+    currency, bands = prices["currency"], prices.get("delivery_bands")
+    rules = {
+        f"at least {prices['minimum_km2']} km2 per {prices['minimum_applies_to']}": prices["minimum_km2"]
+        != "0",
+        f"at least {prices['minimum_charge']} {currency}": prices["minimum_charge"] != "0",
+        "one order per shape": not prices["areas_summed"],
+        f"at least {prices['minimum_width_m']} m wide": prices["minimum_width_m"] != "0",
+        "convex": prices["convex"],
+        f"at most {prices['max_vertices']} vertices": prices["max_vertices"],
+        "no holes": not prices["holes"],
+        f"red, green and blue delivered as bands {bands}": bands,
+    }
+    return [phrase for phrase, applies in rules.items() if applies]
 
 
 def order_view(order: Json) -> RenderableType:

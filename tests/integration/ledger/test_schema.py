@@ -26,6 +26,7 @@ FROZEN = {
     "2026-11-28-1030_key_holders.py": "79f6e220198054ed",
     "2026-11-28-1100_refusal_codes.py": "b1a7e67f8443d297",
     "2026-11-28-1100_refusal_codes.sql": "615d2654d200bbd5",
+    "2026-11-28-1400_delivery_bands.py": "287f4654e698300a",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 

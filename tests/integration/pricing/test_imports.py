@@ -113,3 +113,20 @@ def test_import_rejects_unreadable_files(
 def test_import_needs_a_valid_key(client: TestClient) -> None:
     headers = {"Authorization": "Bearer x", "Content-Type": "text/csv"}
     assert client.post("/v1/price-lists/import", content=CSV_EXAMPLE, headers=headers).status_code == 401
+
+
+def test_import_keeps_the_bands_that_a_provider_delivers(client: TestClient) -> None:
+    body = f'{HEADER},delivery_bands\n{ROW},"3, 2,1"\n'
+    answer = send(client, body)
+    assert answer.status_code == 201, answer.text
+    (item,) = answer.json()["items"]
+    assert item["delivery_bands"] == "3,2,1"
+    assert client.get(f"/v1/price-lists/{item['id']}").json() == item
+    assert send(client, body).json()["unchanged"] == 1
+
+
+@pytest.mark.parametrize("bands", ["3,2", "3,3,1", "0,1,2", "33,2,1", "r,g,b", "3;2;1", "1,2,3,4"])
+def test_import_refuses_bands_that_are_not_three_numbers(client: TestClient, bands: str) -> None:
+    answer = send(client, f'{HEADER},delivery_bands\n{ROW},"{bands}"\n')
+    assert answer.status_code == 422
+    assert "such as 3,2,1" in answer.text

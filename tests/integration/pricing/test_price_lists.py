@@ -73,6 +73,7 @@ def test_publish_answers_with_the_stored_price_list(client: TestClient) -> None:
         "holes": True,
         "cloud_guarantee_percent": None,
         "licence": None,
+        "delivery_bands": None,
         "valid_from": None,
         "valid_to": None,
         "example": False,
@@ -100,6 +101,7 @@ EVERYTHING: dict[str, Any] = {
     "holes": False,
     "cloud_guarantee_percent": "10",
     "licence": "single user",
+    "delivery_bands": "3,2,1",
     "valid_from": "2026-01-01",
     "valid_to": "2026-12-31",
 }

@@ -11,6 +11,7 @@ from service.terminal.documents import (
     ledger_view,
     order_view,
     plan_view,
+    price_lists_view,
     savings_view,
 )
 from tests.support.bundles import usd
@@ -168,3 +169,25 @@ def test_budgets_view_and_ledger_view_never_cut_a_cell() -> None:
     assert budget_line.endswith("1234567.89 USD  c1a5e7a0-1111-4222-8333-444455556666")
     assert ledger_line.lstrip().startswith("7  2026-11-22 17:00:00  settle")
     assert ledger_line.endswith("delivery:7d9f0a52-3a1c-4bb5-8a0e-2a7f3f1f9c11/1379/15")
+
+
+def test_price_lists_view_names_the_bands_that_are_delivered() -> None:
+    prices = {
+        "name": "acme",
+        "version": 2,
+        "currency": "EUR",
+        "price_per_km2": "19.5",
+        "price_per_scene": None,
+        "tiers": [],
+        "minimum_km2": "0",
+        "minimum_applies_to": "order",
+        "minimum_charge": "0",
+        "areas_summed": True,
+        "minimum_width_m": "0",
+        "convex": False,
+        "max_vertices": None,
+        "holes": False,
+        "delivery_bands": "3,2,1",
+    }
+    text = " ".join(" ".join(shown(price_lists_view([prices]), width=160)).split())
+    assert text.endswith("no holes, red, green and blue delivered as bands 3,2,1")
