@@ -1,7 +1,7 @@
 """The only way from uploaded bytes to pixels on the ground."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -20,6 +20,15 @@ from service.geotiff.preflight import Limits, check_structure, neutralise
 
 
 @dataclass(frozen=True, kw_only=True)
+class Gap:
+    """A reason for which pixels are not valid, and the share of the file's pixels that it drops."""
+
+    cause: str  # such as "transparent by alpha band 4", as it follows "50 % of it is"
+    share: float  # of all pixels, 0..1
+    alpha_band: int | None = None  # number of the band that acts as transparency, counted from 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Raster:
     """Pixels with their place on Earth. Rows run from north to south unless the raster is rotated."""
 
@@ -31,6 +40,7 @@ class Raster:
     colours: tuple[str, ...]  # GDAL's colour interpretation, lower case
     scales: tuple[float, ...]  # physical value = scale * stored + offset
     offsets: tuple[float, ...]
+    gaps: tuple[Gap, ...] = ()  # why pixels are not valid; empty if all are
 
 
 def read_geotiff(body: bytes, limits: Limits) -> Raster:
@@ -46,7 +56,7 @@ def read_geotiff(body: bytes, limits: Limits) -> Raster:
     transform = _transform(decoded.facts)
     _check_place(transform, crs, structure.width, structure.height)
     colours = _colours(decoded.facts, structure.metadata, structure.bands)
-    valid = _valid(decoded, colours)
+    valid, gaps = _valid(decoded, colours)
     pixels, valid, transform = _north_up(decoded.pixels, valid, transform)
     metadata, bands = structure.metadata, range(structure.bands)
     return Raster(
@@ -58,6 +68,7 @@ def read_geotiff(body: bytes, limits: Limits) -> Raster:
         colours=colours,
         scales=tuple(metadata.scales.get(band, 1.0) for band in bands),
         offsets=tuple(metadata.offsets.get(band, 0.0) for band in bands),
+        gaps=gaps,
     )
 
 
@@ -115,24 +126,47 @@ def _colours(facts: Mapping[str, Any], metadata: BandMetadata, bands: int) -> tu
     return tuple(metadata.colours.get(band, colour) for band, colour in enumerate(found))
 
 
-def _valid(decoded: quarantine.Decoded, colours: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Mark the pixels (H, W) that are not transparent, masked, or nodata (or NaN) in every colour band."""
+def _valid(
+    decoded: quarantine.Decoded, colours: tuple[str, ...]
+) -> tuple[NDArray[np.bool_], tuple[Gap, ...]]:
+    """Mark the pixels (H, W) that are not transparent, masked, or nodata (or NaN) in every colour band.
+
+    Returns also the reasons for which other pixels were dropped.
+    """
     pixels, nodata = decoded.pixels, decoded.facts.get("nodata")
     valid: NDArray[np.bool_] = np.ones(pixels.shape[1:], np.bool_)
+    gaps: list[Gap] = []
+
+    def keep(data: NDArray[np.bool_], cause: str, alpha_band: int | None = None) -> None:
+        np.logical_and(valid, data, out=valid)
+        dropped = 1 - float(np.count_nonzero(data)) / data.size
+        if dropped:
+            gaps.append(Gap(cause=cause, share=dropped, alpha_band=alpha_band))
+
     if decoded.mask is not None:
-        valid &= decoded.mask > 0
+        keep(decoded.mask > 0, "masked by the file's internal mask")
     if "alpha" in colours:
-        valid &= pixels[colours.index("alpha")] > 0
+        band = colours.index("alpha")
+        keep(pixels[band] > 0, f"transparent by alpha band {band + 1}", band + 1)
     bands = [band for band, colour in enumerate(colours) if colour != "alpha"]
     if pixels.dtype.kind == "f":
-        # In floating point nodata is never a dark pixel, so one used band without data is enough to drop a
-        # pixel. It becomes NaN here, because the bands in use are not known yet.
-        if nodata is not None:
-            pixels[pixels == pixels.dtype.type(nodata)] = np.nan
-        valid &= ~np.logical_and.reduce([np.isnan(pixels[band]) for band in bands])
+        keep(_numbers(pixels, bands, nodata), "not a number" if nodata is None else f"nodata ({nodata:g})")
     elif nodata is not None:
-        valid &= np.logical_or.reduce([pixels[band] != nodata for band in bands])
-    return valid
+        data = np.logical_or.reduce([pixels[band] != nodata for band in bands])
+        keep(data, f"nodata ({nodata:g})")
+    return valid, tuple(gaps)
+
+
+def _numbers(pixels: NDArray[Any], bands: Sequence[int], nodata: float | None) -> NDArray[np.bool_]:
+    """Mark the pixels (H, W) of a floating-point raster that have a number in one of the bands.
+
+    In floating point nodata is never a dark pixel, so one used band without data is enough to drop a pixel.
+    It becomes NaN here, because the bands in use are not known yet.
+    """
+    if nodata is not None:
+        pixels[pixels == pixels.dtype.type(nodata)] = np.nan
+    numbers: NDArray[np.bool_] = ~np.logical_and.reduce([np.isnan(pixels[band]) for band in bands])
+    return numbers
 
 
 def _north_up(

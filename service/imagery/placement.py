@@ -1,5 +1,6 @@
 """Placement of a delivered image on the patch it was bought for. Only arrays are warped, never the upload."""
 
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -10,16 +11,19 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
 from models.grid import GRID
-from service.errors import ConflictError, InvalidInputError
-from service.geotiff.ground import FloatArray, offset_m, pixel_steps_m, to_wgs84, transform_points
+from service.errors import ConflictError, InvalidInputError, LoupeWarning
+from service.geotiff.ground import FloatArray, pixel_steps_m, transform_points
+from service.imagery.coverage import MIN_COVER, Coverage, covered_patches, offset_to_nearest_m
 from service.imagery.radiometry import Imagery
 from service.imagery.tile_grid import TileGrid
 
-MIN_COVER = 0.98  # share of the patch's area that valid delivered pixels must cover
 MAX_COARSENESS = 2.0  # size of a delivered pixel over that of an ordered pixel
 _TOLERANCE = 1.005  # map scale and ground scale differ by up to this factor across a UTM zone
 _MARGIN = 4  # extra pixels around the patch, for interpolation at its edge
+_MOST_MARGIN = 256  # pixels
 _EDGE_POINTS = 9  # points per side that locate the patch in another CRS
+_LEAST_FULL = 0.95  # least valid share of an LR pixel that is compared
+_OWN = 0.25  # least valid share of a placed pixel whose own colours are used
 
 
 class PatchMisplacedError(ConflictError):
@@ -36,22 +40,60 @@ class PatchTooCoarseError(InvalidInputError):
     title = "The delivered file is too coarse"
 
 
-def place_patch(imagery: Imagery, grid: TileGrid, tile: int, patch: int, size: int) -> NDArray[np.uint8]:
-    """Return the pixels (3, size, size) of a patch from a delivered image of any CRS, resolution and extent.
+@dataclass(frozen=True, kw_only=True)
+class PlacedPatch:
+    """A delivered image on the pixel grid of the patch that it was bought for."""
 
-    A finer delivery is averaged and a coarser one interpolated (bilinear), both without invalid pixels.
-    Raises 409 `patch-misplaced` when valid pixels cover less than 98 % of the patch, and 422
-    `patch-too-coarse` when the delivered pixels are more than twice as large as those ordered.
+    tile: int
+    patch: int
+    pixels: NDArray[np.uint8] = field(repr=False)  # (3, size, size)
+    own: NDArray[np.bool_] = field(repr=False)  # (size, size); False where a near pixel is repeated
+    surroundings: NDArray[np.float32] = field(repr=False)  # (3, tile_px, tile_px) of its tile, NaN: no data
+    covered: float  # share of the patch's area, with the repeated pixels at its sides
+    repeated_px: float  # delivered pixels that are missing at most on one side
+    warnings: tuple[LoupeWarning, ...] = ()
+
+
+def place_patch(
+    imagery: Imagery,
+    grid: TileGrid,
+    tile: int,
+    patch: int,
+    size: int,
+    scene: NDArray[np.uint8] | None = None,
+    *,
+    keep_collar: bool = False,
+) -> PlacedPatch:
+    """Resample the part of a delivered image, of any CRS, resolution and extent, that shows a patch.
+
+    A finer delivery is averaged and a coarser one interpolated (bilinear), both without invalid pixels and
+    without the collar that `mark_collar` found; the nearest valid pixel is repeated where one is missing.
+    `scene` holds the LR pixels (T, 3, tile_px, tile_px) of all tiles: they tell a collar from dark ground;
+    `keep_collar` counts every collar as ground. Raises 409 `patch-misplaced` when the file covers less than
+    98 % of the patch (`covered_patches`), and 422 `patch-too-coarse` when the delivered pixels are more
+    than twice as large as those ordered.
     """
-    corners = grid.patch_corners(np.array([tile]), np.array([patch]))[0]
     target = _patch_transform(grid, tile, patch, size)
     coarseness = _check_coarseness(imagery, target, grid.crs, size)
-    cut = _cut_around(imagery, grid.crs, _edges(corners))
+    places = np.array([tile]), np.array([patch])
+    coverage = covered_patches(imagery, grid, *places, scene, keep_collar=keep_collar, remainders=False)
+    if not coverage.covered[0]:
+        raise _misplaced(imagery, grid, tile, patch, coverage)
+    drops_collar = not keep_collar and not coverage.keeps_collar[0]
+    corners = grid.patch_corners(*places)[0]
+    cut = _cut_around(imagery, grid.crs, _edges(corners), coarseness, drops_collar)
     rgb, cover = _resample(*cut, imagery.crs, target, grid.crs, size, coarseness)
-    share = float((cover >= 0.5).mean())
-    if share < MIN_COVER:
-        raise _misplaced(imagery, grid.crs, corners, share)
-    return rgb
+    own = cover >= _OWN
+    return PlacedPatch(
+        tile=tile,
+        patch=patch,
+        pixels=_repeat_nearest(rgb, own),
+        own=own,
+        surroundings=_surroundings(imagery, grid, tile),
+        covered=float(coverage.shares[0]),
+        repeated_px=round(float(coverage.repeated_px[0]), 2),
+        warnings=(),
+    )
 
 
 def _patch_transform(grid: TileGrid, tile: int, patch: int, size: int) -> Affine:
@@ -85,27 +127,48 @@ def _edges(corners: FloatArray) -> FloatArray:
     return np.concatenate(sides)
 
 
-def _cut_around(imagery: Imagery, crs: str, edges: FloatArray) -> tuple[NDArray[Any], Affine]:
-    """Cut the surroundings of the patch: float32 (4, h, w) of colours and validity, and their transform.
+def _cut_around(
+    imagery: Imagery, crs: str, edges: FloatArray, coarseness: float, drops_collar: bool
+) -> tuple[NDArray[Any], Affine]:
+    """Cut the surroundings of some edges: float32 (4, h, w) of colours and validity, and their transform.
 
-    The cut is empty (h or w is 0) when the patch lies outside the image.
+    A margin of invalid pixels represents the ground beyond the image, so that averages know what is missing.
+    The cut is empty (h or w is 0) when the edges lie outside the image.
     """
     x, y = transform_points(crs, imagery.crs, edges).T
     columns, rows = ~imagery.transform @ (x, y)
     height, width = imagery.valid.shape
-    left, right = _span(columns, width)
-    top, bottom = _span(rows, height)
-    window = (slice(top, bottom), slice(left, right))
-    valid = imagery.valid[window].astype(np.float32)
-    layers = np.concatenate([imagery.rgb[(slice(None), *window)] * valid, valid[None]])
-    return layers, imagery.transform @ Affine.translation(left, top)
+    margin = min(_MOST_MARGIN, _MARGIN + int(2 / coarseness))
+    (left, right), (top, bottom) = _span(columns, width, margin), _span(rows, height, margin)
+    if left >= right or top >= bottom:
+        return np.zeros((4, 0, 0), np.float32), imagery.transform
+    window = slice(max(top, 0), min(bottom, height)), slice(max(left, 0), min(right, width))
+    valid = imagery.valid[window]
+    if drops_collar and imagery.collar is not None:
+        valid = valid & ~_grown(imagery.collar[window])
+    layers = np.concatenate([imagery.rgb[(slice(None), *window)] * valid, valid[None]]).astype(np.float32)
+    beyond = (max(-top, 0), max(bottom - height, 0)), (max(-left, 0), max(right - width, 0))
+    return np.pad(layers, ((0, 0), *beyond)), imagery.transform @ Affine.translation(left, top)
 
 
-def _span(positions: FloatArray, length: int) -> tuple[int, int]:
+def _span(positions: FloatArray, length: int, margin: int) -> tuple[int, int]:
+    """Return the first and last pixel, at most `margin` outside the image; equal if none is inside."""
     if not np.isfinite(positions).all():
         return 0, 0
-    first, last = np.floor(positions.min()) - _MARGIN, np.ceil(positions.max()) + _MARGIN
-    return int(np.clip(first, 0, length)), int(np.clip(last, 0, length))
+    first, last = np.floor(positions.min()) - margin, np.ceil(positions.max()) + margin
+    if last <= 0 or first >= length:
+        return 0, 0
+    return int(max(first, -margin)), int(min(last, length + margin))
+
+
+def _grown(collar: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Widen a collar by two pixels, which warping and JPEG darken beside it."""
+    for _ in range(2):
+        padded = np.pad(collar, 1)
+        collar = (
+            padded[1:-1, 1:-1] | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
+        )
+    return collar
 
 
 def _resample(
@@ -134,15 +197,88 @@ def _resample(
     return np.rint(colours).clip(0, 255).astype(np.uint8), cover
 
 
-def _misplaced(imagery: Imagery, crs: str, corners: FloatArray, share: float) -> PatchMisplacedError:
-    height, width = imagery.valid.shape
-    delivered = to_wgs84(imagery.crs, np.array(imagery.transform @ (width / 2, height / 2)))
-    wanted = to_wgs84(crs, corners[:4].mean(axis=0))
-    east, north = offset_m(delivered, wanted)
+def _repeat_nearest(rgb: NDArray[np.uint8], own: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Fill the pixels (3, size, size) that are not `own` from their nearest neighbours that are."""
+    filled, known = rgb.copy(), own.copy()
+    while known.any() and not known.all():
+        before, pixels = known.copy(), filled.copy()
+        for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
+            source = np.roll(before, step, axis)
+            edge: list[Any] = [slice(None), slice(None)]
+            edge[axis] = 0 if step == 1 else -1
+            source[tuple(edge)] = False
+            takes = source & ~known
+            filled[:, takes] = np.roll(pixels, step, axis + 1)[:, takes]
+            known |= takes
+    return filled
+
+
+def _surroundings(imagery: Imagery, grid: TileGrid, tile: int) -> NDArray[np.float32]:
+    """Average the image to the LR pixels (3, tile_px, tile_px) of a tile; NaN where it holds no data."""
+    side = grid.tile_px
+    row, column = divmod(tile, grid.columns)
+    target = grid.transform @ Affine.translation(column * side, row * side)
+    corners = grid.patch_corners(
+        np.full(4, tile), np.array([0, GRID - 1, GRID * GRID - 1, GRID * (GRID - 1)])
+    )
+    ring = corners.reshape(-1, 2)
+    steps = pixel_steps_m(imagery.transform, imagery.crs, *imagery.valid.shape[::-1])[:2]
+    coarseness = max(steps) / max(pixel_steps_m(target, grid.crs, side, side)[:2])
+    layers, transform = _cut_around(imagery, grid.crs, ring, coarseness, True)
+    placed = np.zeros((4, side, side), np.float32)
+    if layers.size:
+        reproject(
+            layers,
+            placed,
+            src_transform=transform,
+            src_crs=imagery.crs,
+            dst_transform=target,
+            dst_crs=grid.crs,
+            resampling=Resampling.average,
+        )
+    full = placed[3] >= _LEAST_FULL
+    return np.where(full, placed[:3] / np.where(full, placed[3], 1), np.float32(np.nan)).astype(np.float32)
+
+
+def _misplaced(
+    imagery: Imagery, grid: TileGrid, tile: int, patch: int, coverage: Coverage
+) -> PatchMisplacedError:
+    share, inside, collar = (float(one[0]) for one in (coverage.shares, coverage.inside, coverage.collar))
+    figures: dict[str, Any] = {"covered": round(share, 4), "inside": round(inside, 4)}
+    if inside >= MIN_COVER:
+        return PatchMisplacedError(
+            f"The file's extent covers the patch, but its data covers only {share:.1%} of it, and "
+            f"{MIN_COVER:.0%} are needed. {_why_empty(imagery, collar)}",
+            **figures,
+        )
+    east, north = offset_to_nearest_m(imagery, grid, np.array([tile]), np.array([patch]))
+    empty = inside - share
     return PatchMisplacedError(
         f"Valid pixels of the delivered file cover {share:.1%} of the patch, but {MIN_COVER:.0%} are needed. "
         f"The patch's centre lies {abs(east):.1f} m {'east' if east >= 0 else 'west'} and "
-        f"{abs(north):.1f} m {'north' if north >= 0 else 'south'} of the file's.",
+        f"{abs(north):.1f} m {'north' if north >= 0 else 'south'} of the file's."
+        + (f" {_why_empty(imagery, collar)}" if empty > 1 - MIN_COVER else ""),
         offset_m={"dx": round(east, 2), "dy": round(north, 2)},
-        covered=round(share, 4),
+        **figures,
     )
+
+
+def _why_empty(imagery: Imagery, collar: float) -> str:
+    """Say why pixels within the file hold no data, and what to do."""
+    causes = [f"{gap.share:.1%} of the file is {gap.cause}" for gap in imagery.gaps]
+    remedies = []
+    if collar > 0:
+        causes.append(f"{collar:.1%} of the patch lies under a black border that the file does not declare")
+        remedies.append(
+            "If it is dark ground, such as water, send accept_unlike=true (loupe deliver --accept-unlike)."
+        )
+    alpha = [gap.alpha_band for gap in imagery.gaps if gap.alpha_band is not None]
+    if alpha:
+        remedies.append(
+            f"If band {alpha[0]} is near infrared and not transparency, correct its colour interpretation "
+            f"(gdal_edit -colorinterp_{alpha[0]} undefined) or deliver red, green and blue only "
+            "(gdal_translate -b 1 -b 2 -b 3)."
+        )
+    remedies.append("Otherwise ask the provider for a file with data over the whole patch.")
+    reason = " and ".join(causes) or "the file's pixels are not numbers there"
+    return f"{reason[0].upper()}{reason[1:]}. {' '.join(remedies)}"

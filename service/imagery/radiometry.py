@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.reflectance import QUANTIFICATION, WHITE_REFLECTANCE
 from service.errors import InvalidInputError, LoupeWarning
-from service.geotiff.raster import Raster
+from service.geotiff.raster import Gap, Raster
 from service.imagery.bands import BandNumbers, choose_bands
 
 BASELINE_0400_OFFSET = -1000.0  # BOA_ADD_OFFSET, digital numbers, processing baseline 04.00 and later
@@ -44,6 +44,8 @@ class Imagery:
     bands_from: str  # how the bands were found
     radiometry: str  # how values became 8 bit
     warnings: tuple[LoupeWarning, ...] = ()  # doubts about the reading
+    gaps: tuple[Gap, ...] = ()  # why the file's pixels are not valid; empty if all are
+    collar: NDArray[np.bool_] | None = field(default=None, repr=False)  # (H, W); see `collar.mark_collar`
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def to_imagery(raster: Raster, bands: str | None = None, radiometry: str | None 
         bands=chosen,
         bands_from=bands_from,
         radiometry=scaling.words,
+        gaps=raster.gaps,
     )
 
 

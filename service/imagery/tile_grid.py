@@ -78,7 +78,7 @@ class TileGrid:
         along = np.linspace(0, 1, _EDGE_POINTS, endpoint=False)[:, None]
         sides = [start + (end - start) * along for start, end in pairwise(_RING)]
         outline = np.concatenate([*sides, _RING[:1]]) * (self.columns, self.rows) * self.tile_px
-        return geometry([to_wgs84(self.crs, _apply(self.transform, outline))])
+        return geometry([to_wgs84(self.crs, apply_affine(self.transform, outline))])
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values that `from_json` reads back."""
@@ -109,14 +109,14 @@ class TileGrid:
 
     def _rings(self, column: Indices, row: Indices, step: float) -> FloatArray:
         start = np.stack([column, row], axis=-1).astype(np.float64)
-        return _apply(self.transform, (start[:, None] + _RING) * step)
+        return apply_affine(self.transform, (start[:, None] + _RING) * step)
 
     def _areas(self, split: int) -> FloatArray:
         """Return areas (rows * split, columns * split) of the cells of each tile cut split x split."""
         column = np.arange(self.columns * split + 1) * (self.tile_px / split)
         row = np.arange(self.rows * split + 1) * (self.tile_px / split)
-        nodes = _apply(self.transform, np.stack(np.meshgrid(column, row), axis=-1))
-        centre = _apply(self.transform, np.array([self.columns, self.rows]) * self.tile_px / 2)
+        nodes = apply_affine(self.transform, np.stack(np.meshgrid(column, row), axis=-1))
+        centre = apply_affine(self.transform, np.array([self.columns, self.rows]) * self.tile_px / 2)
         x, y = np.moveaxis(_equal_area(self.crs, nodes, centre), -1, 0)
         # Shoelace of a quadrangle: half the cross product of its diagonals.
         across = x[1:, 1:] - x[:-1, :-1], y[1:, 1:] - y[:-1, :-1]
@@ -133,7 +133,7 @@ def quadrangle_area_m2(transform: Affine, crs: str, width: float, height: float)
     return float(pieces._areas(1).sum())
 
 
-def _apply(transform: Affine, points: NDArray[Any]) -> FloatArray:
+def apply_affine(transform: Affine, points: NDArray[Any]) -> FloatArray:
     """Apply an affine transform to points (..., 2)."""
     linear = np.array([[transform.a, transform.d], [transform.b, transform.e]])
     return np.asarray(points @ linear + (transform.c, transform.f), np.float64)

@@ -123,7 +123,7 @@ def decode_patch(upload: DeliveryUpload, grid: TileGrid, manifest: Manifest, lim
     raster = read_geotiff(upload.body, limits)
     imagery = to_imagery(raster, upload.bands, upload.radiometry)
     with _PLACING:
-        pixels = place_patch(imagery, grid, upload.tile, upload.patch, size)
+        pixels = place_patch(imagery, grid, upload.tile, upload.patch, size).pixels
     _, height, width = raster.pixels.shape
     checks = {
         "covers_patch": True,

@@ -1,0 +1,146 @@
+"""Coverage of bought patches by a delivered image: shares by area, and the ground that is still missing.
+
+Each patch is sampled at a lattice of points. A point is covered when the delivered pixel under it holds data,
+or when it lies at the patch's side and a neighbour of that pixel holds data: a file may lack one pixel on
+each side, because providers clip to whole pixels. Undeclared collars (`mark_collar`) hold no data unless the
+low-resolution scene is dark there too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.grid import GRID
+from service.geotiff.ground import FloatArray, offset_m, to_wgs84
+from service.imagery.geojson import Geometry
+from service.imagery.lattice import LATTICE, look_up, sample_patches, uncovered
+from service.imagery.radiometry import Imagery
+from service.imagery.tile_grid import Indices, TileGrid
+
+MIN_COVER = 0.98
+"""Share of a patch's area that must be covered."""
+
+DARK_SCENE = 30
+"""Largest colour of an LR pixel that counts as dark ground, such as water."""
+
+COLLAR_AS_DATA = 0.1
+"""Share of a patch up to which a collar may be data, such as a shadow at the border of a file."""
+
+_RIM_PX = 1.5  # delivered pixels; a missing pixel reaches this deep where the grids are rotated
+_CHUNK = 128  # patches sampled at a time, to bound the memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coverage:
+    """The coverage of N patches."""
+
+    shares: FloatArray  # (N,) of the area, with repeated pixels at the sides
+    repeated_px: FloatArray  # (N,) delivered pixels that are missing at most on a side and repeated
+    inside: FloatArray  # (N,) share within the file's extent, whether its pixels hold data or not
+    collar: FloatArray  # (N,) share under an undeclared collar that does not count as data
+    keeps_collar: NDArray[np.bool_]  # (N,) whether the collar counts as data throughout
+    remainders: Mapping[int, Geometry] = field(repr=False)  # of partly covered patches, by position
+
+    @property
+    def covered(self) -> NDArray[np.bool_]:
+        """Whether each patch (N,) is covered well enough to be delivered."""
+        return np.asarray(self.shares >= MIN_COVER)
+
+
+def covered_patches(
+    imagery: Imagery,
+    grid: TileGrid,
+    tiles: Indices,
+    patches: Indices,
+    scene: NDArray[np.uint8] | None = None,
+    *,
+    keep_collar: bool = False,
+    remainders: bool = True,
+) -> Coverage:
+    """Measure how the valid pixels of an image cover N patches, given by `tiles` and `patches` (N,).
+
+    `scene` is the LR pixels (T, 3, tile_px, tile_px) of all tiles, which tell dark ground from a collar;
+    `keep_collar` counts every collar as data.
+    """
+    tiles, patches = np.asarray(tiles, np.int64), np.asarray(patches, np.int64)
+    measured = [
+        _measure(imagery, grid, tiles[part], patches[part], scene, keep_collar)
+        for part in (slice(start, start + _CHUNK) for start in range(0, len(tiles), _CHUNK))
+    ]
+    shares, repeated, inside, collar, kept, missing = (
+        np.concatenate([one[item] for one in measured]) if measured else np.zeros(0) for item in range(6)
+    )
+    partly = np.flatnonzero((shares > 0) & (shares < MIN_COVER)) if remainders else np.zeros(0, np.int64)
+    return Coverage(
+        shares=shares,
+        repeated_px=repeated,
+        inside=inside,
+        collar=collar,
+        keeps_collar=kept.astype(np.bool_),
+        remainders={int(at): uncovered(missing[at], grid, int(tiles[at]), int(patches[at])) for at in partly},
+    )
+
+
+def offset_to_nearest_m(
+    imagery: Imagery, grid: TileGrid, tiles: Indices, patches: Indices
+) -> tuple[float, float]:
+    """Return the metres east and north from the image's centre to that of the nearest of some patches."""
+    height, width = imagery.valid.shape
+    start = to_wgs84(imagery.crs, np.array(imagery.transform @ (width / 2, height / 2)))
+    centres = to_wgs84(grid.crs, grid.patch_corners(tiles, patches)[:, :4].mean(axis=1))
+    offsets = [offset_m(start, centre) for centre in centres]
+    return min(offsets, key=lambda one: float(np.hypot(*one)))
+
+
+def _measure(
+    imagery: Imagery,
+    grid: TileGrid,
+    tiles: Indices,
+    patches: Indices,
+    scene: NDArray[np.uint8] | None,
+    keep_collar: bool,
+) -> tuple[NDArray[Any], ...]:
+    """Return shares, repeated pixels, shares inside, collar shares, kept collars, and missing points."""
+    points = sample_patches(imagery, grid, tiles, patches)
+    inside, valid, collar = look_up(imagery, points.columns, points.rows)
+    if keep_collar:
+        collar[:] = False
+    elif scene is not None:
+        collar &= ~_dark(scene, grid, tiles, patches)
+    # A dark margin so small may be a shadow: it is data, and the likeness judges it.
+    share = collar.mean(axis=(1, 2))
+    kept = (share > 0) & (share <= COLLAR_AS_DATA)
+    collar[kept] = False
+    repeated = ~(valid & ~collar) & (points.depth <= _RIM_PX)
+    drops = np.broadcast_to(~kept[:, None, None] & (not keep_collar), repeated.shape)[repeated]
+    repeated[repeated] = _beside_data(imagery, points.columns[repeated], points.rows[repeated], drops)
+    missing = ~((valid & ~collar) | repeated)
+    deepest = np.where(repeated, points.depth, 0).max(axis=(1, 2))
+    return 1 - missing.mean(axis=(1, 2)), deepest, inside.mean(axis=(1, 2)), share, kept, missing
+
+
+def _dark(scene: NDArray[np.uint8], grid: TileGrid, tiles: Indices, patches: Indices) -> NDArray[np.bool_]:
+    """Say of each point (N, LATTICE, LATTICE) whether the LR pixel over it is dark."""
+    along = (np.arange(LATTICE) + 0.5) / LATTICE
+    row = ((patches % GRID)[:, None] + along) * grid.tile_px / GRID
+    column = ((patches // GRID)[:, None] + along) * grid.tile_px / GRID
+    at = tiles[:, None, None], row.astype(np.int64)[:, :, None], column.astype(np.int64)[:, None, :]
+    return np.asarray(scene.max(axis=1)[at] <= DARK_SCENE)
+
+
+def _beside_data(
+    imagery: Imagery, columns: FloatArray, rows: FloatArray, drops: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Say of each point (P,) whether one of the eight pixels around its own holds data.
+
+    Pixels of the collar hold none where `drops` (P,) is set.
+    """
+    found = np.zeros(columns.shape, np.bool_)
+    for right in (-1, 0, 1):
+        for down in (-1, 0, 1):
+            _, valid, collar = look_up(imagery, columns + right, rows + down)
+            found |= valid & ~(collar & drops)
+    return found
