@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,8 @@ from service.classification.tables import Classification
 from service.database.engine import Database
 from service.errors import ConflictError
 from service.orders.checklist import Checklist
-from service.orders.repository import delivered_patches, delivered_pixels, find_order, plan_of
+from service.orders.delivered import PatchPixels, delivered_patches, delivered_pixels, newest_file_at
+from service.orders.repository import find_order, plan_of
 from service.orders.tables import Order
 from service.plans.arrays import PlanArrays
 from service.plans.reading import cut_scene, read_again
@@ -30,6 +32,8 @@ BATCH = 128
 """Tiles whose deliveries are in memory at once: 128 tiles of 224 x 224 pixels are 19 MB."""
 MISSING_NAMED = 100
 """Missing patches that an error lists."""
+FILES_NAMED = 4_096
+"""Used files that a classification lists; its digest covers all of them."""
 
 
 class DeliveryIncompleteError(ConflictError):
@@ -47,14 +51,16 @@ class LabelJob:
     plan: Plan
     scene: Scene
     arrays: PlanArrays
+    until: datetime | None
+    """Time of the newest delivered file that is used; None when nothing was delivered."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledScene:
-    """The labels of a scene's tiles as JSON, and the places and digests of the deliveries they used."""
+    """The labels of a scene's tiles as JSON, and the delivered files that they used, in plan order."""
 
     tiles: list[dict[str, Any]]
-    used: list[str]
+    used: list[dict[str, Any]]
 
 
 def label_order(
@@ -86,7 +92,13 @@ def read_job(
     arrays = PlanArrays.of(plan)
     if not allow_partial:
         _check_complete(session, order, arrays)
-    return LabelJob(order=order, plan=plan, scene=session.get_one(Scene, plan.scene_id), arrays=arrays)
+    return LabelJob(
+        order=order,
+        plan=plan,
+        scene=session.get_one(Scene, plan.scene_id),
+        arrays=arrays,
+        until=newest_file_at(session, order.id),
+    )
 
 
 def _check_bundle(plan: Plan, predictor: Predictor) -> None:
@@ -123,12 +135,22 @@ def _label(
     labelled = LabelledScene(tiles=[], used=[])
     for start in range(0, len(eligible), BATCH):
         batch = eligible[start : start + BATCH]
-        with database.sessions() as session:
-            came = delivered_pixels(session, job.order.id, int(batch[0]), int(batch[-1]))
+        came = _pixels_of(database, job, batch)
         laid = lay_patches(batch.tolist(), (one[:3] for one in came), predictor.manifest.hr_size)
         labelled.tiles.extend(_label_batch(batch, pixels[batch], laid, job.arrays.selected[batch], predictor))
-        labelled.used.extend(f"{tile}/{patch} {sha256}" for tile, patch, _, sha256 in came)
+        labelled.used.extend(
+            {"tile": one.tile, "patch": one.patch, "version": one.version, "sha256": one.sha256}
+            for one in came
+        )
     return labelled
+
+
+def _pixels_of(database: Database, job: LabelJob, batch: NDArray[np.intp]) -> list[PatchPixels]:
+    """Read the deliveries of some tiles as they were when the job was read, whatever came since."""
+    if job.until is None:
+        return []
+    with database.sessions() as session:
+        return delivered_pixels(session, job.order.id, int(batch[0]), int(batch[-1]), job.until)
 
 
 def _label_batch(
@@ -146,12 +168,15 @@ def _label_batch(
         yield label_tile(int(tile), fused[index], lr_only[index], classes, counts).to_json()
 
 
-def _provenance(job: LabelJob, used: list[str]) -> dict[str, Any]:
-    """Return the plan's provenance with the number of deliveries and one digest over all of theirs."""
+def _provenance(job: LabelJob, used: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the plan's provenance with the files that were used, and one digest over all of them."""
+    lines = [f"{one['tile']}/{one['patch']} {one['sha256']}" for one in used]
     return job.plan.provenance | {
         "code_version": code_version(),
         "order": str(job.order.id),
         "plan": str(job.plan.id),
         "deliveries": len(used),
-        "deliveries_sha256": hashlib.sha256("\n".join(used).encode()).hexdigest(),
+        "deliveries_sha256": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
+        "delivered_until": None if job.until is None else job.until.isoformat(),
+        "delivered_files": used[:FILES_NAMED],
     }

@@ -1,5 +1,6 @@
 """Classifications in the database. Rows are only ever added."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
@@ -7,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.classification.tables import Classification
 from service.errors import NotFoundError
+from service.orders.delivered import first_file_after
 
 
 def keep_classification(session: Session, classification: Classification) -> Classification:
@@ -27,3 +29,15 @@ def find_classification(session: Session, workspace_id: UUID, classification_id:
             f"There is no classification {classification_id}.", classification=str(classification_id)
         )
     return row
+
+
+def outdated_since(session: Session, made: Classification) -> datetime | None:
+    """Return when the first file came that the labels do not use although it is newer, else None.
+
+    A classification that does not state its newest file (before revision 0010) used all that came before it.
+    """
+    until: datetime | None = made.created_at
+    if "delivered_until" in made.provenance:
+        stated = made.provenance["delivered_until"]
+        until = None if stated is None else datetime.fromisoformat(stated)
+    return first_file_after(session, made.order_id, until)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from service.access.caller import CallerDep
 from service.bundles.predictor import PredictorDep
 from service.classification.labelling import label_order, read_job
-from service.classification.repository import find_classification, keep_classification
+from service.classification.repository import find_classification, keep_classification, outdated_since
 from service.classification.schemas import ClassificationIn, ClassificationOut
 from service.classification.tables import Classification
 from service.database.engine import DatabaseDep, SessionDep
@@ -59,7 +59,9 @@ def classify_order(
 
 
 def _store(session: Session, made: Classification) -> Answer:
-    body = ClassificationOut.of(keep_classification(session, made)).model_dump(mode="json", exclude_none=True)
+    kept = keep_classification(session, made)
+    written = ClassificationOut.of(kept, outdated_since(session, kept))
+    body = written.model_dump(mode="json", exclude_none=True)
     return Answer(201, body, {"Location": f"/v1/classifications/{made.id}"})
 
 
@@ -74,5 +76,9 @@ def get_classification(
     caller: CallerDep,
     session: SessionDep,
 ) -> ClassificationOut:
-    """Show the labels as they were made; a later classification never changes them."""
-    return ClassificationOut.of(find_classification(session, caller.workspace_id, classification_id))
+    """Show the labels as they were made; a later classification never changes them.
+
+    `outdated` says whether patches were delivered, or delivered again, after those that the labels use.
+    """
+    made = find_classification(session, caller.workspace_id, classification_id)
+    return ClassificationOut.of(made, outdated_since(session, made))

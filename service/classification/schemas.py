@@ -67,16 +67,24 @@ class ClassificationOut(BaseModel):
     plan: UUID = Field(description="Id of the order's plan.")
     created_at: datetime = Field(description="Time of the classification (UTC).")
     complete: bool = Field(description="Whether every bought patch was delivered and used.")
+    outdated: bool = Field(
+        description="Whether files were delivered for the order after those that the labels use."
+    )
+    outdated_since: datetime | None = Field(
+        None, description="Time of the first such file (UTC). Classify the order again to use it."
+    )
     summary: LabelSummary = Field(description="The labels in figures.")
     tiles: list[TileLabel] = Field(description="Labels of the planned tiles, in tile order.")
     provenance: dict[str, Any] = Field(
-        description="Bundle, price list, input, deliveries and code version that the labels were made from."
+        description="Bundle, price list, input, deliveries and code version that the labels were made from. "
+        "`delivered_files` lists the files that were used, with their versions (at most 4,096), and "
+        "`deliveries_sha256` is one digest over all of them."
     )
     links: list[Link] = Field(description="The classification itself, its order and its plan.")
 
     @classmethod
-    def of(cls, made: Classification) -> "ClassificationOut":
-        """Write a stored classification for JSON."""
+    def of(cls, made: Classification, outdated_since: datetime | None = None) -> "ClassificationOut":
+        """Write a stored classification for JSON, and when a newer delivery outdated it."""
         plan = made.provenance["plan"]
         return cls(
             id=made.id,
@@ -84,6 +92,8 @@ class ClassificationOut(BaseModel):
             plan=UUID(plan),
             created_at=made.created_at,
             complete=made.complete,
+            outdated=outdated_since is not None,
+            outdated_since=outdated_since,
             summary=LabelSummary(**summarise(made.tiles)),
             tiles=[TileLabel(**tile) for tile in made.tiles],
             provenance=made.provenance,

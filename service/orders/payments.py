@@ -12,7 +12,7 @@ from service.ledger.writer import reserve, settle
 from service.money import Money
 from service.orders.approval import check_other_key
 from service.orders.checklist import Checklist, Place
-from service.orders.repository import delivered_patches
+from service.orders.delivered import delivered_patches
 from service.orders.tables import Order
 from service.orders.uploads import AskedPrice
 

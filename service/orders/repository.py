@@ -1,29 +1,16 @@
-"""Queries of orders and deliveries, each bound to the caller's workspace or to one order."""
+"""Queries of orders, each bound to the caller's workspace or to one order."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
-from service.money import Money
-from service.orders.tables import GIVEN_UP, STATUS_NOW, Delivery, Order, OrderStatus, OrderStatusChange
+from service.orders.tables import GIVEN_UP, STATUS_NOW, Order, OrderStatus, OrderStatusChange
 from service.plans.tables import Plan
 from service.web.paging import Cursor, PageRequest, fetch_page
-
-
-class Delivered(NamedTuple):
-    """A delivery without its pixels."""
-
-    tile: int
-    patch: int
-    sha256: str
-    size: int
-    settled: Money
-    created_at: datetime
 
 
 def find_order(session: Session, workspace_id: UUID, order_id: UUID, *, lock: bool = False) -> Order:
@@ -60,60 +47,6 @@ def statuses_now(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, Orde
     """Return the status of each order as readers see it: overdue orders count as expired."""
     query = select(Order.id, STATUS_NOW).where(Order.id.in_(order_ids))
     return {order_id: OrderStatus(status) for order_id, status in session.execute(query)}
-
-
-def find_delivery(session: Session, order_id: UUID, tile: int, patch: int) -> Delivery | None:
-    """Return the delivery of one patch, or None while it is awaited."""
-    return session.get(Delivery, (order_id, tile, patch))
-
-
-def delivered_sha256(session: Session, order_id: UUID, tile: int, patch: int) -> str:
-    """Return the SHA-256 of a delivered patch's file; NotFoundError when it was not delivered."""
-    query = select(Delivery.sha256).where(
-        Delivery.order_id == order_id, Delivery.tile == tile, Delivery.patch == patch
-    )
-    sha256 = session.scalars(query).one_or_none()
-    if sha256 is None:
-        raise NotFoundError(f"Patch {patch} of tile {tile} was not delivered.", tile=tile, patch=patch)
-    return sha256
-
-
-def delivered_patches(session: Session, order: Order) -> list[Delivered]:
-    """Return an order's deliveries in plan order, without the pixels."""
-    query = (
-        select(
-            Delivery.tile,
-            Delivery.patch,
-            Delivery.sha256,
-            Delivery.size,
-            Delivery.settled_minor,
-            Delivery.created_at,
-        )
-        .where(Delivery.order_id == order.id)
-        .order_by(Delivery.tile, Delivery.patch)
-    )
-    return [
-        Delivered(tile, patch, sha256, size, order.money(settled_minor), created_at)
-        for tile, patch, sha256, size, settled_minor, created_at in session.execute(query)
-    ]
-
-
-def delivered_pixels(
-    session: Session, order_id: UUID, first_tile: int, last_tile: int
-) -> list[tuple[int, int, bytes, str]]:
-    """Return tile, patch, pixels and sha256 of the deliveries for first_tile .. last_tile, in plan order."""
-    query = (
-        select(Delivery.tile, Delivery.patch, Delivery.pixels, Delivery.sha256)
-        .where(Delivery.order_id == order_id, Delivery.tile.between(first_tile, last_tile))
-        .order_by(Delivery.tile, Delivery.patch)
-    )
-    return [(tile, patch, pixels, sha256) for tile, patch, pixels, sha256 in session.execute(query)]
-
-
-def delivered_counts(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Return the number of delivered patches of each order that has any."""
-    query = select(Delivery.order_id, func.count()).where(Delivery.order_id.in_(order_ids))
-    return dict(session.execute(query.group_by(Delivery.order_id)).all())
 
 
 def history(session: Session, order_id: UUID) -> Sequence[OrderStatusChange]:

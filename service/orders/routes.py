@@ -1,6 +1,8 @@
 """Orders and their deliveries over HTTP."""
 
-from fastapi import APIRouter, Depends, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 from sqlalchemy.orm import Session
 
@@ -11,12 +13,14 @@ from service.bundles.predictor import PredictorDep
 from service.database.engine import DatabaseDep, SessionDep
 from service.geotiff.preflight import Limits
 from service.orders.approval import decide_approval
+from service.orders.delivered import file_sha256
 from service.orders.deliveries import receive_delivery
 from service.orders.ending import cancel_undelivered
 from service.orders.expiry import expire_before_writing
 from service.orders.placing import place_order
-from service.orders.repository import delivered_sha256, find_order, page_of_orders
+from service.orders.repository import find_order, page_of_orders
 from service.orders.schemas import ApprovalIn, DeliveryOut, OrderIn, OrderOut, OrderSummary, StatusStep
+from service.orders.settling import Outcome
 from service.orders.uploads import FILE_BODY, OrderPath, PatchPath, TilePath, UploadDep
 from service.orders.views import full, receipt, steps, summaries
 from service.settings import BlobsDep, SettingsDep
@@ -135,7 +139,8 @@ def approve_order(
     response_model=DeliveryOut,
     summary="Deliver a bought patch",
     responses={
-        200: {"model": DeliveryOut, "description": "The same file was delivered before."},
+        201: {"description": "The file is stored; the patch was paid, now or with an earlier file."},
+        200: {"model": DeliveryOut, "description": "The same file was delivered before; nothing changed."},
         **problems(402, 403, 404, 409, 413, 415, 422, 503),
     },
     openapi_extra=FILE_BODY | {"x-billable": True},
@@ -151,6 +156,9 @@ def deliver_patch(
 ) -> Response:
     """Deliver the GeoTIFF of one patch, which is checked, stored and paid from the order's hold once.
 
+    Another file for a delivered patch supersedes the earlier one and costs nothing, also after the order has
+    ended; `supersedes` names the earlier file, which is kept.
+
     The file must cover the patch; its CRS and extent are free and its resolution may be finer. The request
     can be repeated safely. A patch costs its share of the plan's cost unless `price` is given. A lower price
     leaves the difference held until the order ends. A higher price uses the rest of the hold beyond the
@@ -159,8 +167,8 @@ def deliver_patch(
     """
     limits = Limits(body_bytes=settings.patch_body_limit, decode_seconds=settings.decode_seconds)
     stored = receive_delivery(database, caller, upload, predictor.manifest, limits, blobs)
-    content = receipt(stored.order, stored.delivery).model_dump(mode="json", exclude_none=True)
-    return JSONResponse(content, 201 if stored.is_new else 200)
+    content = receipt(stored).model_dump(mode="json", exclude_none=True)
+    return JSONResponse(content, 200 if stored.outcome is Outcome.ALREADY_DELIVERED else 201)
 
 
 @router.get(
@@ -179,9 +187,15 @@ def download_patch(
     caller: CallerDep,
     database: DatabaseDep,
     blobs: BlobsDep,
+    version: Annotated[
+        int | None, Query(ge=1, description="Version of the file, from 1. Default: the newest, in use.")
+    ] = None,
 ) -> Response:
-    """Download the file as it was delivered, byte for byte; its SHA-256 is in the receipt."""
+    """Download a patch's file as it was delivered, byte for byte; its SHA-256 is in the receipt.
+
+    A file that covers many patches is the same for each of them.
+    """
     with database.sessions() as session:
         order = find_order(session, caller.workspace_id, order_id)
-        sha256 = delivered_sha256(session, order.id, tile, patch)
+        sha256 = file_sha256(session, order.id, (tile, patch), version)
     return Response(storage.get(blobs, sha256), media_type="image/tiff")

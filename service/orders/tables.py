@@ -10,8 +10,10 @@ from sqlalchemy import (
     CheckConstraint,
     ColumnElement,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     LargeBinary,
+    UniqueConstraint,
     case,
     func,
     text,
@@ -127,7 +129,7 @@ class OrderStatusChange(Base):
 
 
 class Delivery(Base):
-    """One delivered patch, whose bytes lie in the blob store. A patch is delivered once."""
+    """One delivered patch. It is paid once, however many files are delivered for it."""
 
     __tablename__ = "delivery"
     __table_args__ = (
@@ -138,9 +140,36 @@ class Delivery(Base):
     order_id: Mapped[UUID] = mapped_column(ForeignKey("order.id", ondelete="RESTRICT"), primary_key=True)
     tile: Mapped[int] = mapped_column(primary_key=True)
     patch: Mapped[int] = mapped_column(primary_key=True)
+    settled_minor: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class DeliveredFile(Base):
+    """One file that was delivered for a patch, whose bytes lie in the blob store. The newest one is used.
+
+    `created_at` is the clock's time under the order's lock, so that it grows with every file of an order.
+    """
+
+    __tablename__ = "delivered_file"
+    __table_args__ = (
+        CheckConstraint("version >= 1", name="version_from_1"),
+        ForeignKeyConstraint(
+            ["order_id", "tile", "patch"],
+            ["delivery.order_id", "delivery.tile", "delivery.patch"],
+            ondelete="RESTRICT",
+        ),
+        UniqueConstraint("order_id", "tile", "patch", "sha256"),
+    )
+
+    order_id: Mapped[UUID] = mapped_column(primary_key=True)
+    tile: Mapped[int] = mapped_column(primary_key=True)
+    patch: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)  # 1, 2, ...
     sha256: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
     pixels: Mapped[bytes] = mapped_column(LargeBinary)  # uint8 (3, s, s) on the patch's own pixel grid
     checks: Mapped[dict[str, Any]] = mapped_column(JSONB)  # verified properties of the file, with the numbers
-    settled_minor: Mapped[int] = mapped_column(BigInteger)
+    key_id: Mapped[str | None] = mapped_column(
+        ForeignKey("api_key.id", ondelete="RESTRICT")
+    )  # None: before 0010
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

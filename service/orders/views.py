@@ -10,14 +10,8 @@ from service.errors import LoupeWarning
 from service.imagery.geojson import Geometry
 from service.ledger.repository import OrderMoney, money_of_orders
 from service.orders.checklist import Checklist, Place
-from service.orders.repository import (
-    Delivered,
-    delivered_counts,
-    delivered_patches,
-    history,
-    plan_of,
-    statuses_now,
-)
+from service.orders.delivered import Delivered, delivered_counts, delivered_patches
+from service.orders.repository import history, plan_of, statuses_now
 from service.orders.schemas import (
     Amounts,
     AwaitedPatch,
@@ -29,8 +23,10 @@ from service.orders.schemas import (
     OrderSummary,
     PatchCounts,
     StatusStep,
+    SupersededFile,
 )
-from service.orders.tables import NOT_DELIVERED_IN_TIME, OPEN, Delivery, Order, OrderStatus
+from service.orders.settling import Receipt
+from service.orders.tables import NOT_DELIVERED_IN_TIME, OPEN, Order, OrderStatus
 from service.plans.arrays import PlanArrays
 from service.plans.maps import outlines
 from service.plans.reading import grid_of
@@ -89,20 +85,25 @@ def steps(session: Session, order: Order) -> list[StatusStep]:
     return recorded
 
 
-def receipt(order: Order, delivery: Delivery) -> DeliveryOut:
-    """Write the receipt of a delivery from its row only, so that it never changes."""
+def receipt(stored: Receipt) -> DeliveryOut:
+    """Write the receipt of a delivered file from rows that never change."""
+    order, file, before = stored.order, stored.file, stored.supersedes
     path = f"/v1/orders/{order.id}"
+    patch = f"{path}/tiles/{file.tile}/patches/{file.patch}"
     return DeliveryOut(
         order=order.id,
-        tile=delivery.tile,
-        patch=delivery.patch,
-        sha256=delivery.sha256,
-        size=delivery.size,
-        settled=MoneyOut.of(order.money(delivery.settled_minor)),
-        checks=delivery.checks,
-        delivered_at=delivery.created_at,
+        tile=file.tile,
+        patch=file.patch,
+        version=file.version,
+        supersedes=None if before is None else SupersededFile(version=before.version, sha256=before.sha256),
+        sha256=file.sha256,
+        size=file.size,
+        settled=MoneyOut.of(order.money(stored.delivery.settled_minor)),
+        checks=file.checks,
+        delivered_at=file.created_at,
         links=[
-            Link(rel="self", href=f"{path}/tiles/{delivery.tile}/patches/{delivery.patch}"),
+            Link(rel="self", href=patch),
+            Link(rel="file", href=f"{patch}?version={file.version}"),
             Link(rel="order", href=path),
         ],
     )
@@ -183,6 +184,7 @@ def _delivered(one: Delivered) -> DeliveredPatch:
     return DeliveredPatch(
         tile=one.tile,
         patch=one.patch,
+        version=one.version,
         sha256=one.sha256,
         size=one.size,
         settled=MoneyOut.of(one.settled),

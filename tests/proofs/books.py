@@ -15,7 +15,7 @@ from service.errors import LoupeError
 from service.ledger import writer
 from service.ledger.book import Account, Movement
 from service.orders.repository import record_status
-from service.orders.tables import Delivery, Order, OrderStatus
+from service.orders.tables import DeliveredFile, Delivery, Order, OrderStatus
 from service.web.idempotency import fingerprint, remember, replay_or_claim
 from tests.proofs.model import ACCEPTED, Answer, Call
 from tests.support.money import cents
@@ -87,18 +87,10 @@ def _move(session: Session, books: Books, call: Call) -> UUID | None:
 
 def _record_delivery(session: Session, call: Call) -> None:
     order, tile, patch = call.reference.removeprefix("delivery:").split("/")
-    session.add(
-        Delivery(
-            order_id=UUID(order),
-            tile=int(tile),
-            patch=int(patch),
-            sha256="",
-            size=0,
-            pixels=b"",
-            checks={},
-            settled_minor=call.minor,
-        )
-    )
+    place = {"order_id": UUID(order), "tile": int(tile), "patch": int(patch)}
+    session.add(Delivery(**place, settled_minor=call.minor))
+    session.flush()
+    session.add(DeliveredFile(**place, version=1, sha256="", size=0, pixels=b"", checks={}))
     session.flush()
 
 

@@ -17,7 +17,7 @@ from service.classification import labelling
 from service.database.engine import Database
 from service.settings import Settings
 from tests.support.bundles import HR_SIZE, make_geotiff, make_pixels, write_bundle
-from tests.support.ordering import buy, code, open_budget, plan_scene, publish_prices
+from tests.support.ordering import buy, code, deliver, open_budget, plan_scene, publish_prices
 from tests.support.orders import make_patch
 
 Json = dict[str, Any]
@@ -178,3 +178,35 @@ def test_classification_of_another_workspace_is_not_found(client: TestClient, da
     assert client.get(f"/v1/classifications/{made}", headers=theirs).status_code == 404
     assert client.post(f"/v1/orders/{order}/classification", headers=theirs).status_code == 404
     assert client.get(f"/v1/classifications/{uuid4()}").status_code == 404
+
+
+def test_classification_states_its_files_and_when_a_newer_delivery_outdates_it(client: TestClient) -> None:
+    plan = plan_scene(client)
+    order = buy(client, plan)
+    first = classify(client, order).json()
+    tile, patch = plan.bought[0]
+    assert (first["outdated"], "outdated_since" in first) == (False, False)
+    assert [one["version"] for one in first["provenance"]["delivered_files"]] == [1, 1, 1]
+
+    again = deliver(client, order, tile, patch, make_patch(tile, patch, seed=123)).json()
+    second = classify(client, order).json()
+    shown = client.get(f"/v1/classifications/{first['id']}").json()
+
+    assert (shown["outdated"], shown["outdated_since"]) == (True, again["delivered_at"])
+    assert shown["tiles"] == first["tiles"]
+    assert second["outdated"] is False
+    used = {(one["tile"], one["patch"]): one for one in second["provenance"]["delivered_files"]}
+    assert (used[plan.bought[0]]["version"], used[plan.bought[0]]["sha256"]) == (2, again["sha256"])
+    assert second["provenance"]["deliveries_sha256"] != first["provenance"]["deliveries_sha256"]
+
+
+def test_classification_without_a_delivery_is_outdated_by_the_first(client: TestClient) -> None:
+    plan = plan_scene(client)
+    order = buy(client, plan, patches=0)
+    made = classify(client, order, allow_partial=True).json()
+    path = f"/v1/classifications/{made['id']}"
+    assert client.get(path).json()["outdated"] is False
+
+    deliver(client, order, *plan.bought[0])
+
+    assert client.get(path).json()["outdated"] is True

@@ -58,8 +58,8 @@ def record_delivery(session: Session, order: UUID, patch: int, minor: int) -> No
     """Insert a delivery without its order, with foreign keys off."""
     session.execute(text("SET LOCAL session_replication_role = replica"))
     session.execute(
-        text("""INSERT INTO delivery (order_id, tile, patch, sha256, size, pixels, checks, settled_minor)
-                VALUES (:order, 0, :patch, '', 0, '', '{}', :minor)"""),
+        text("""INSERT INTO delivery (order_id, tile, patch, settled_minor)
+                VALUES (:order, 0, :patch, :minor)"""),
         {"order": order, "patch": patch, "minor": minor},
     )
     session.execute(text("SET LOCAL session_replication_role = origin"))

@@ -13,14 +13,15 @@ from service.database.engine import Database
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import Raster, read_geotiff
 from service.ledger.book import allocate
-from service.orders import deliveries
+from service.orders import decoding
 from service.settings import Settings
 from tests.support.money import cents
 from tests.support.ordering import TIFF, code, deliver, place, race, status, usage, waiting_connections
 from tests.support.orders import BOUGHT, make_patch, make_plan
 
 SNAPSHOT = """
-    SELECT (SELECT count(*) FROM delivery), (SELECT count(*) FROM ledger.transfer),
+    SELECT (SELECT count(*) FROM delivery), (SELECT count(*) FROM delivered_file),
+        (SELECT count(*) FROM ledger.transfer),
         (SELECT count(*) FROM order_status_change), (SELECT string_agg(status, ',') FROM "order")
 """
 
@@ -54,18 +55,6 @@ def test_repeated_delivery_gives_the_same_receipt_and_is_paid_once(
     second = deliver(client, order, 0, 6)
 
     assert (second.status_code, second.json()) == (200, first.json())
-    assert written(database) == before
-
-
-def test_delivery_of_another_file_never_replaces_the_first(
-    client: TestClient, order: str, database: Database
-) -> None:
-    deliver(client, order, 0, 6)
-    before = written(database)
-    answer = deliver(client, order, 0, 6, make_patch(0, 6, seed=99))
-
-    assert code(answer) == (409, "patch-already-delivered")
-    assert answer.json()["sent_sha256"] == hashlib.sha256(make_patch(0, 6, seed=99)).hexdigest()
     assert written(database) == before
 
 
@@ -113,7 +102,7 @@ def test_larger_file_can_be_delivered_for_each_patch_it_covers(
 
     assert [status(answer) for answer in answers] == [201, 201]
     with database.sessions() as session:
-        pixels = session.execute(text("SELECT DISTINCT pixels FROM delivery")).all()
+        pixels = session.execute(text("SELECT DISTINCT pixels FROM delivered_file")).all()
     assert len(pixels) == 2
 
 
@@ -167,15 +156,6 @@ def test_racing_deliveries_of_one_patch_are_paid_once(
     assert sorted(answers) == [200] * 7 + [201]
     assert usage(client, budget)["spent"] == "3.33"
     assert written(database)[0] == 1
-
-
-def test_racing_deliveries_of_different_files_keep_one(client: TestClient, order: str, budget: str) -> None:
-    bodies = [make_patch(0, 0, seed=seed) for seed in range(4)]
-
-    answers = race(4, lambda: status(deliver(client, order, 0, 0, bodies.pop())))
-
-    assert sorted(answers) == [201, 409, 409, 409]
-    assert usage(client, budget)["spent"] == "3.33"
 
 
 def test_racing_deliveries_of_all_patches_complete_the_order_once(
@@ -240,7 +220,7 @@ def test_delivery_holds_no_connection_while_its_file_is_decoded(
         seen.append(waiting_connections(database))
         return read_geotiff(body, limits)
 
-    monkeypatch.setattr(deliveries, "read_geotiff", watch)
+    monkeypatch.setattr(decoding, "read_geotiff", watch)
 
     assert deliver(client, order, 0, 0).status_code == 201
     assert seen == [0]

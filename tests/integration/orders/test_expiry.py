@@ -13,7 +13,7 @@ from service.cli import app
 from service.database.engine import Database
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import Raster, read_geotiff
-from service.orders import deliveries
+from service.orders import decoding
 from service.orders.expiry import expire_order, expire_orders
 from service.serving import prepare
 from service.settings import Settings
@@ -75,7 +75,7 @@ def test_delivery_that_becomes_late_while_it_is_decoded_is_refused(
         let_time_pass(database, order)
         return read_geotiff(body, limits)
 
-    monkeypatch.setattr(deliveries, "read_geotiff", slowly)
+    monkeypatch.setattr(decoding, "read_geotiff", slowly)
 
     assert code(deliver(client, order, *BOUGHT[0])) == (409, "order-expired")
     assert usage(client, budget)["spent"] == "0.00"

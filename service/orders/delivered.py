@@ -1,0 +1,151 @@
+"""Queries of what was delivered: the newest file of each patch, its earlier versions, and its pixels."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import Session
+
+from service.errors import NotFoundError
+from service.money import Money
+from service.orders.checklist import Place
+from service.orders.tables import DeliveredFile, Delivery, Order
+
+
+class Delivered(NamedTuple):
+    """A paid patch with its newest file, without the pixels."""
+
+    tile: int
+    patch: int
+    version: int
+    sha256: str
+    size: int
+    settled: Money
+    created_at: datetime
+
+
+class FileVersion(NamedTuple):
+    """One of the files of a patch."""
+
+    version: int
+    sha256: str
+
+
+class PatchPixels(NamedTuple):
+    """The newest file of a patch with its pixels, uint8 (3, s, s)."""
+
+    tile: int
+    patch: int
+    pixels: bytes
+    version: int
+    sha256: str
+
+
+def find_delivery(session: Session, order_id: UUID, place: Place) -> Delivery | None:
+    """Return the payment of one patch, or None while the patch is awaited."""
+    return session.get(Delivery, (order_id, *place))
+
+
+def find_file(session: Session, order_id: UUID, place: Place, version: int) -> DeliveredFile:
+    """Return one version of a patch, with its pixels; it must exist."""
+    return session.get_one(DeliveredFile, (order_id, *place, version))
+
+
+def file_versions(
+    session: Session, order_id: UUID, place: Place | None = None
+) -> dict[Place, list[FileVersion]]:
+    """Return the files of each delivered patch of an order, or of one patch, oldest first."""
+    query = select(
+        DeliveredFile.tile, DeliveredFile.patch, DeliveredFile.version, DeliveredFile.sha256
+    ).where(DeliveredFile.order_id == order_id)
+    if place is not None:
+        query = query.where(DeliveredFile.tile == place[0], DeliveredFile.patch == place[1])
+    found: dict[Place, list[FileVersion]] = {}
+    for tile, patch, version, sha256 in session.execute(query.order_by(DeliveredFile.version)):
+        found.setdefault((tile, patch), []).append(FileVersion(version, sha256))
+    return found
+
+
+def file_sha256(session: Session, order_id: UUID, place: Place, version: int | None = None) -> str:
+    """Return the SHA-256 of a patch's file, by default of the newest; NotFoundError when there is none."""
+    files = file_versions(session, order_id, place).get(place, [])
+    wanted = [one.sha256 for one in files if version in {None, one.version}]
+    if wanted:
+        return wanted[-1]
+    tile, patch = place
+    if files:
+        raise NotFoundError(
+            f"Patch {patch} of tile {tile} has no file of version {version}; its newest is {len(files)}.",
+            tile=tile,
+            patch=patch,
+            newest=len(files),
+        )
+    raise NotFoundError(f"Patch {patch} of tile {tile} was not delivered.", tile=tile, patch=patch)
+
+
+def delivered_patches(session: Session, order: Order) -> list[Delivered]:
+    """Return the delivered patches of an order in plan order, each with its newest file."""
+    query = (
+        _newest(DeliveredFile.order_id == order.id)
+        .join(Delivery, _same_patch())
+        .add_columns(
+            DeliveredFile.version,
+            DeliveredFile.sha256,
+            DeliveredFile.size,
+            Delivery.settled_minor,
+            DeliveredFile.created_at,
+        )
+    )
+    return [
+        Delivered(tile, patch, version, sha256, size, order.money(settled_minor), created_at)
+        for tile, patch, version, sha256, size, settled_minor, created_at in session.execute(query)
+    ]
+
+
+def delivered_pixels(
+    session: Session, order_id: UUID, first_tile: int, last_tile: int, until: datetime
+) -> list[PatchPixels]:
+    """Return the newest file at the time `until` of each patch of first_tile .. last_tile, in plan order."""
+    wanted = and_(
+        DeliveredFile.order_id == order_id,
+        DeliveredFile.tile.between(first_tile, last_tile),
+        DeliveredFile.created_at <= until,
+    )
+    query = _newest(wanted).add_columns(DeliveredFile.pixels, DeliveredFile.version, DeliveredFile.sha256)
+    return [PatchPixels(*row) for row in session.execute(query)]
+
+
+def newest_file_at(session: Session, order_id: UUID) -> datetime | None:
+    """Return the time of the newest file of an order, None before the first."""
+    query = select(func.max(DeliveredFile.created_at)).where(DeliveredFile.order_id == order_id)
+    return session.scalar(query)
+
+
+def first_file_after(session: Session, order_id: UUID, until: datetime | None) -> datetime | None:
+    """Return the time of the oldest file that came after `until`, None when there is none."""
+    query = select(func.min(DeliveredFile.created_at)).where(DeliveredFile.order_id == order_id)
+    return session.scalar(query if until is None else query.where(DeliveredFile.created_at > until))
+
+
+def delivered_counts(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return the number of delivered patches of each order that has any."""
+    query = select(Delivery.order_id, func.count()).where(Delivery.order_id.in_(order_ids))
+    return dict(session.execute(query.group_by(Delivery.order_id)).all())
+
+
+def _newest(wanted: ColumnElement[bool]) -> Select[int, int]:
+    """Select tile and patch of the newest of the wanted files of each patch, in plan order."""
+    place = DeliveredFile.tile, DeliveredFile.patch
+    query = select(*place).ext(distinct_on(*place)).where(wanted)
+    return query.order_by(*place, DeliveredFile.version.desc())
+
+
+def _same_patch() -> ColumnElement[bool]:
+    return and_(
+        Delivery.order_id == DeliveredFile.order_id,
+        Delivery.tile == DeliveredFile.tile,
+        Delivery.patch == DeliveredFile.patch,
+    )
