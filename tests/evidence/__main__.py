@@ -1,0 +1,18 @@
+"""Measurements that the documentation quotes: `python -m tests.evidence NAME`."""
+
+import typer
+
+from tests.evidence import rasters
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+
+@app.callback()
+def evidence() -> None:
+    """Measure what the documentation quotes, and print it."""
+
+
+app.command("rasters")(rasters.print_rasters)
+
+if __name__ == "__main__":
+    app()
