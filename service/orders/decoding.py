@@ -1,14 +1,19 @@
 """Delivered files from bytes to checked patches. Opens no database session."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.grid import GRID
+from models.manifest import Manifest
+from service.errors import LoupeWarning
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import read_geotiff
+from service.imagery.collar import mark_collar
+from service.imagery.likeness import Likeness, PatchUnlikeSceneError, compare_with_scene, judge
 from service.imagery.placement import place_patch
 from service.imagery.radiometry import Imagery, to_imagery
 from service.imagery.tile_grid import TileGrid
@@ -20,10 +25,28 @@ _PLACING = threading.Lock()
 
 @dataclass(frozen=True, kw_only=True)
 class ReadAs:
-    """How to read a delivered file: its bands, red first, and the meaning of its numbers."""
+    """How a client wants its file to be read, and whether a patch unlike its scene is accepted."""
 
-    bands: str | None = None
+    bands: str | None = None  # "R,G,B", counted from 1
     radiometry: str | None = None
+    accept_unlike: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The patches that a file is cut into, and what is known of them."""
+
+    grid: TileGrid
+    size: int  # pixels of a patch's side
+    scene: NDArray[np.uint8] = field(repr=False)  # LR pixels (T, 3, tile_px, tile_px) of the scene's tiles
+    delivery_bands: str | None  # "R,G,B" of the price list, used when the client names no bands
+
+    @classmethod
+    def of(
+        cls, grid: TileGrid, manifest: Manifest, scene: NDArray[np.uint8], delivery_bands: str | None
+    ) -> "Target":
+        """Return the target of a bundle, whose patches are a quarter of an HR tile wide."""
+        return cls(grid=grid, size=manifest.hr_size // GRID, scene=scene, delivery_bands=delivery_bands)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,36 +61,60 @@ class DecodedFile:
 class CutPatch:
     """A patch cut from a file: uint8 (3, s, s) on the patch's own pixel grid, and what was verified."""
 
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[np.uint8] = field(repr=False)
     checks: dict[str, Any]
 
 
-def decode_file(body: bytes, read_as: ReadAs, limits: Limits) -> DecodedFile:
-    """Read a delivered file. Raises the 4xx errors of reading a GeoTIFF, of its bands and radiometry."""
+def decode_file(body: bytes, read_as: ReadAs, delivery_bands: str | None, limits: Limits) -> DecodedFile:
+    """Read a delivered file. Raises the 4xx errors of reading a GeoTIFF, of its bands and radiometry.
+
+    `delivery_bands` are those of the price list, used when the client names none.
+    """
     raster = read_geotiff(body, limits)
-    imagery = to_imagery(raster, read_as.bands, read_as.radiometry)
+    imagery = mark_collar(to_imagery(raster, read_as.bands or delivery_bands, read_as.radiometry))
+    from_list = read_as.bands is None and delivery_bands is not None
     _, height, width = raster.pixels.shape
     checks = {
         "crs": raster.crs,
         "width_px": width,
         "height_px": height,
         "bands": list(imagery.bands),
-        "bands_from": imagery.bands_from,
+        "bands_from": "delivery_bands of the price list" if from_list else imagery.bands_from,
         "radiometry": imagery.radiometry,
     }
     return DecodedFile(imagery=imagery, checks=checks)
 
 
-def cut_patch(file: DecodedFile, grid: TileGrid, place: Place, size: int) -> CutPatch:
-    """Cut a patch of `size` pixels a side from a file and check it.
+def cut_patch(file: DecodedFile, target: Target, place: Place, *, accept_unlike: bool = False) -> CutPatch:
+    """Cut a patch from a file and compare it with the scene.
 
-    Errors: patch-misplaced when the file does not cover the patch, patch-too-coarse.
+    Errors: patch-misplaced when the file does not cover the patch, patch-too-coarse, and unless
+    `accept_unlike` is set patch-unlike-scene.
     """
     with _PLACING:
-        pixels = place_patch(file.imagery, grid, *place, size).pixels
+        placed = place_patch(
+            file.imagery, target.grid, *place, target.size, target.scene, keep_collar=accept_unlike
+        )
+    likeness = compare_with_scene(placed, target.scene[place[0]])
+    doubts = _judge_or_accept(likeness) if accept_unlike else judge(likeness)
+    warnings = (*file.imagery.warnings, *placed.warnings, *doubts)
     checks = file.checks | {
         "covers_patch": True,
-        "warnings": [warning.to_json() for warning in file.imagery.warnings],
-        "patch_px": size,
+        "covered": round(placed.covered, 4),
+        "repeated_px": placed.repeated_px,
+        "likeness": likeness.figures(),
+        "warnings": [warning.to_json() for warning in warnings],
+        "patch_px": target.size,
     }
-    return CutPatch(pixels=pixels, checks=checks)
+    if accept_unlike:
+        checks["accept_unlike"] = True
+    return CutPatch(pixels=placed.pixels, checks=checks)
+
+
+def _judge_or_accept(likeness: Likeness) -> tuple[LoupeWarning, ...]:
+    """Return the doubts about a patch that is accepted even where it cannot be the one that was bought."""
+    try:
+        return judge(likeness)
+    except PatchUnlikeSceneError as refusal:
+        detail = f"Accepted because accept_unlike was set. {refusal.detail}"
+        return (LoupeWarning(code=refusal.code, detail=detail, figures=refusal.extra),)

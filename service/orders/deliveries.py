@@ -10,15 +10,13 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from models.grid import GRID
 from models.manifest import Manifest
 from service.access.repository import Caller
 from service.blobs import put
 from service.database.engine import Database
 from service.geotiff.preflight import Limits
-from service.imagery.tile_grid import TileGrid
 from service.orders.checklist import Checklist
-from service.orders.decoding import CutPatch, ReadAs, cut_patch, decode_file
+from service.orders.decoding import CutPatch, Target, cut_patch, decode_file
 from service.orders.delivered import FileVersion, file_versions, find_delivery
 from service.orders.repository import find_order, plan_of
 from service.orders.settling import (
@@ -33,8 +31,10 @@ from service.orders.settling import (
 from service.orders.tables import Order
 from service.orders.uploads import DeliveryUpload
 from service.plans.arrays import PlanArrays
-from service.plans.reading import grid_of
+from service.plans.reading import grid_of, lr_pixels
 from service.plans.tables import Scene
+from service.pricing.tables import PriceList
+from service.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,43 +42,50 @@ class AwaitedPlace:
     """The place that a file is meant for, as it was read before the file is decoded."""
 
     checklist: Checklist
-    grid: TileGrid
+    scene: Scene
+    delivery_bands: str | None
     before: Receipt | None
     """Receipt of the same bytes, if they were delivered earlier."""
 
 
-def receive_delivery(
-    database: Database,
-    caller: Caller,
-    upload: DeliveryUpload,
-    manifest: Manifest,
-    limits: Limits,
-    blobs: Path,
-) -> Receipt:
+@dataclass(frozen=True, kw_only=True)
+class Intake:
+    """Where deliveries are read and kept."""
+
+    database: Database
+    manifest: Manifest
+    blobs: Path
+    settings: Settings
+
+
+def receive_delivery(intake: Intake, caller: Caller, upload: DeliveryUpload) -> Receipt:
     """Store an upload and pay for its patch, each once however often it is sent.
 
     Another file for a delivered patch supersedes the earlier ones and costs nothing. Errors: not-found,
     order-cancelled, order-expired, approval-required, patch-not-ordered, patch-already-delivered, every
     refusal of a file, and those of `pay_for_patch`.
     """
-    with database.sessions() as session:
+    with intake.database.sessions() as session:
         place = _read_place(session, caller, upload)
     if place.before is not None:
         return place.before
-    decoded = decode_patch(upload, place.grid, manifest, limits)
-    put(blobs, upload.body)  # on disk before the row that names it
-    with database.sessions.begin() as session:
+    decoded = decode_patch(upload, place, intake)
+    put(intake.blobs, upload.body)  # on disk before the row that names it
+    with intake.database.sessions.begin() as session:
         return _store(session, caller, upload, place.checklist, decoded)
 
 
-def decode_patch(upload: DeliveryUpload, grid: TileGrid, manifest: Manifest, limits: Limits) -> CutPatch:
-    """Read an uploaded file and resample it to its patch, which is a quarter of an HR tile wide.
+def decode_patch(upload: DeliveryUpload, place: AwaitedPlace, intake: Intake) -> CutPatch:
+    """Read an uploaded file, resample it to its patch and compare it with the scene.
 
     Opens no session. Errors: those of `decode_file` and `cut_patch`.
     """
-    read_as = ReadAs(bands=upload.bands, radiometry=upload.radiometry)
-    file = decode_file(upload.body, read_as, limits)
-    return cut_patch(file, grid, upload.place, manifest.hr_size // GRID)
+    settings = intake.settings
+    limits = Limits(body_bytes=settings.patch_body_limit, decode_seconds=settings.decode_seconds)
+    file = decode_file(upload.body, upload.read_as, place.delivery_bands, limits)
+    scene = lr_pixels(place.scene, intake.manifest, intake.blobs, settings)
+    target = Target.of(grid_of(place.scene), intake.manifest, scene, place.delivery_bands)
+    return cut_patch(file, target, upload.place, accept_unlike=upload.read_as.accept_unlike)
 
 
 def _read_place(session: Session, caller: Caller, upload: DeliveryUpload) -> AwaitedPlace:
@@ -89,7 +96,8 @@ def _read_place(session: Session, caller: Caller, upload: DeliveryUpload) -> Awa
     _check_place(session, order, checklist, upload)
     return AwaitedPlace(
         checklist=checklist,
-        grid=grid_of(session.get_one(Scene, plan.scene_id)),
+        scene=session.get_one(Scene, plan.scene_id),
+        delivery_bands=session.get_one(PriceList, plan.price_list_id).delivery_bands,
         before=same_file(session, order, upload.place, upload.sha256, files),
     )
 

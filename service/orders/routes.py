@@ -11,10 +11,9 @@ from service.access.caller import CallerDep
 from service.access.repository import Caller
 from service.bundles.predictor import PredictorDep
 from service.database.engine import DatabaseDep, SessionDep
-from service.geotiff.preflight import Limits
 from service.orders.approval import decide_approval
 from service.orders.delivered import file_sha256
-from service.orders.deliveries import receive_delivery
+from service.orders.deliveries import Intake, receive_delivery
 from service.orders.ending import cancel_undelivered
 from service.orders.expiry import expire_before_writing
 from service.orders.placing import place_order
@@ -165,8 +164,8 @@ def deliver_patch(
     other patches' shares. If that is too little, the answer is 409 `price-exceeds-hold` unless
     `accept_price` is set.
     """
-    limits = Limits(body_bytes=settings.patch_body_limit, decode_seconds=settings.decode_seconds)
-    stored = receive_delivery(database, caller, upload, predictor.manifest, limits, blobs)
+    intake = Intake(database=database, manifest=predictor.manifest, blobs=blobs, settings=settings)
+    stored = receive_delivery(intake, caller, upload)
     content = receipt(stored).model_dump(mode="json", exclude_none=True)
     return JSONResponse(content, 200 if stored.outcome is Outcome.ALREADY_DELIVERED else 201)
 

@@ -10,6 +10,7 @@ from fastapi import Depends, Path, Query, Request
 from service.access.caller import CallerDep
 from service.errors import LoupeError
 from service.orders.checklist import Place
+from service.orders.decoding import ReadAs
 
 PATCH_MEDIA_TYPES = ("image/tiff", "application/octet-stream")
 _RAW_FILE = {"type": "string", "format": "binary"}
@@ -45,7 +46,7 @@ class AskedPrice:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryUpload:
-    """One file for one patch of an order; `bands` and `radiometry` say how to read it.
+    """One file for one patch of an order.
 
     `price` is given when the patch did not cost its share of the plan's cost.
     """
@@ -54,8 +55,7 @@ class DeliveryUpload:
     tile: int
     patch: int
     body: bytes
-    bands: str | None = None
-    radiometry: str | None = None
+    read_as: ReadAs
     price: AskedPrice | None = None
 
     @property
@@ -69,22 +69,40 @@ class DeliveryUpload:
         return hashlib.sha256(self.body).hexdigest()
 
 
+def get_read_as(
+    bands: Annotated[
+        str | None,
+        Query(
+            max_length=50,
+            description="Red, green and blue band of the file, counted from 1, such as `3,2,1`. Default: "
+            "`delivery_bands` of the price list, or else what the file says.",
+        ),
+    ] = None,
+    radiometry: Annotated[
+        str | None, Query(max_length=50, description="Meaning of the pixel values, as in `POST /v1/plans`.")
+    ] = None,
+    accept_unlike: Annotated[
+        bool,
+        Query(
+            description="Take a patch even if it does not look like the scene that it was bought for; the "
+            "receipt states it as a warning. Otherwise the answer is 409 `patch-unlike-scene`."
+        ),
+    ] = False,
+) -> ReadAs:
+    """Return how to read a delivered file."""
+    return ReadAs(bands=bands, radiometry=radiometry, accept_unlike=accept_unlike)
+
+
+ReadAsDep = Annotated[ReadAs, Depends(get_read_as)]
+
+
 async def get_upload(
     request: Request,
     order_id: OrderPath,
     tile: TilePath,
     patch: PatchPath,
     _caller: CallerDep,  # checked before the body is read: an unknown caller cannot send one
-    bands: Annotated[
-        str | None,
-        Query(
-            max_length=50,
-            description="Red, green and blue band of the file, counted from 1, such as `3,2,1`.",
-        ),
-    ] = None,
-    radiometry: Annotated[
-        str | None, Query(max_length=50, description="Meaning of the pixel values, as in `POST /v1/plans`.")
-    ] = None,
+    read_as: ReadAsDep,
     price: Annotated[
         str | None,
         Query(
@@ -109,8 +127,7 @@ async def get_upload(
         tile=tile,
         patch=patch,
         body=await request.body(),
-        bands=bands,
-        radiometry=radiometry,
+        read_as=read_as,
         price=None if price is None else AskedPrice(amount=price, accepted=accept_price),
     )
 

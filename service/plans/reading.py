@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.grid import PATCHES
 from models.manifest import Manifest
@@ -29,6 +30,7 @@ class JudgedScene:
 
     scene: Scene  # without a workspace or an id
     values: TileValues
+    pixels: bytes  # LR pixels of the tiles, uint8 (T, 3, lr, lr); see `lr_pixels`
     bundle: dict[str, Any]  # name, version and sha256 of the bundle that gave the utilities
 
 
@@ -43,10 +45,13 @@ def judge_scene(body: bytes, options: PlanOptions, predictor: Predictor, setting
     eligible = tiles.valid_share >= MIN_VALID_SHARE
     utilities = np.zeros((len(eligible), PATCHES), dtype=np.float32)
     utilities[eligible] = predictor.utilities(tiles.pixels[eligible])
+    pixels = tiles.pixels.tobytes()
     reading = _describe(imagery, tiles, options, predictor.manifest)
+    reading["tiles_sha256"] = hashlib.sha256(pixels).hexdigest()
     return JudgedScene(
         scene=Scene(sha256=hashlib.sha256(body).hexdigest(), size=len(body), reading=reading),
         values=TileValues(utilities=utilities, valid_share=tiles.valid_share),
+        pixels=pixels,
         bundle=identify(predictor),
     )
 
@@ -66,6 +71,19 @@ def read_again(scene: Scene, blobs: Path, settings: Settings) -> Imagery:
     """Read a stored scene with the options it was planned with."""
     asked = scene.reading["asked"]
     return read_scene(storage.get(blobs, scene.sha256), asked["bands"], asked["radiometry"], settings)
+
+
+def lr_pixels(scene: Scene, manifest: Manifest, blobs: Path, settings: Settings) -> NDArray[np.uint8]:
+    """Return the LR pixels (T, 3, lr, lr) of a stored scene's tiles, as they were planned.
+
+    They are a blob of their own, so that a delivery is compared with them without decoding the scene. Scenes
+    from before that are read again.
+    """
+    if "tiles_sha256" not in scene.reading:
+        return cut_scene(read_again(scene, blobs, settings), manifest).pixels
+    grid = grid_of(scene)
+    stored = np.frombuffer(storage.get(blobs, scene.reading["tiles_sha256"]), np.uint8)
+    return stored.reshape(grid.tile_count, 3, grid.tile_px, grid.tile_px)
 
 
 def grid_of(scene: Scene) -> TileGrid:

@@ -74,6 +74,7 @@ def plan_scene(
             prices = making.find_prices(session, caller.workspace_id, options, predictor.manifest)
         plan = making.decide_plan(judged, *prices, settings.quote_days)
         storage.put(blobs, upload.body)
+        storage.put(blobs, judged.pixels)
         return plan, judged.scene
 
     def store(session: Session, made: tuple[Plan, Scene]) -> Answer:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from service.blobs import put
@@ -49,7 +50,7 @@ def make_plan(
     """Store a scene of 2 x 3 tiles and a plan that buys `bought`; `overrides` are columns of the plan."""
     body = make_geotiff(make_pixels(seed=seed))
     tiles = cut_tiles(to_imagery(read_geotiff(body, Limits())), LR_SIZE, LR_GSD_M, HR_GSD_M)
-    scene = _scene(workspace_id, put(blobs, body), len(body), tiles)
+    scene = _scene(workspace_id, put(blobs, body), len(body), tiles, put(blobs, tiles.pixels.tobytes()))
     prices = _price_list(workspace_id, overrides.get("currency", "USD"), name=f"prices {seed} {cost_minor}")
     session.add_all((scene, prices))
     session.flush()
@@ -65,20 +66,52 @@ def make_plan(
     return Planned(id=plan.id, bought=tuple(sorted(bought)))
 
 
-def make_patch(tile: int, patch: int, *, east_m: float = 0.0, margin_px: int = 0, seed: int = 7) -> bytes:
-    """Write a patch's GeoTIFF: 8 x 8 pixels of 2.5 m, shifted by `east_m`, `margin_px` wider on each side."""
-    side = HR_SIZE // 4 + 2 * margin_px
+def make_patch(
+    tile: int,
+    patch: int,
+    *,
+    east_m: float = 0.0,
+    margin_px: int = 0,
+    seed: int = 7,
+    black: bool = False,
+) -> bytes:
+    """Write a patch's GeoTIFF: 8 x 8 pixels of 2.5 m, shifted by `east_m`, `margin_px` wider on each side.
+
+    It shows the scene of `make_geotiff` in finer detail, or is `black`; `seed` changes the detail only.
+    """
     row, column = tile // COLUMNS * 4 + patch % 4, tile % COLUMNS * 4 + patch // 4
+    side = HR_SIZE // 4
+    along = np.arange(-margin_px, side + margin_px)
     return make_geotiff(
-        make_pixels(height=side, width=side, seed=seed + 100 * tile + patch),
+        make_detail(row * side + along, column * side + along, seed + 100 * tile + patch) * (not black),
         west=WEST + column * PATCH_M + east_m - margin_px * HR_GSD_M,
         north=NORTH - row * PATCH_M + margin_px * HR_GSD_M,
         gsd_m=HR_GSD_M,
     )
 
 
-def _scene(workspace_id: UUID, sha256: str, size: int, tiles: Tiles) -> Scene:
-    reading = {"grid": tiles.grid.to_json(), "gsd_m": list(tiles.gsd_m)}
+def make_detail(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], seed: int = 7, scene: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
+    """Make what a scene, by default that of `make_geotiff`, looks like at 2.5 m: uint8 (3, rows, columns).
+
+    `rows` and `columns` count HR pixels from the scene's upper left corner; beyond it its border is repeated.
+    """
+    scene = make_pixels() if scene is None else scene
+    factor = HR_SIZE // LR_SIZE
+    at = (
+        np.clip(rows // factor, 0, scene.shape[1] - 1),
+        np.clip(columns // factor, 0, scene.shape[2] - 1),
+    )
+    detail = np.random.default_rng(seed).integers(-9, 10, (3, len(rows), len(columns)))
+    shown = scene[:, at[0][:, None], at[1]] + detail
+    return np.asarray(np.clip(shown, 0, 255), np.uint8)
+
+
+def _scene(workspace_id: UUID, sha256: str, size: int, tiles: Tiles, tiles_sha256: str) -> Scene:
+    reading = {
+        "grid": tiles.grid.to_json(), "gsd_m": list(tiles.gsd_m), "tiles_sha256": tiles_sha256,
+    }  # fmt: skip
     return Scene(workspace_id=workspace_id, sha256=sha256, size=size, reading=reading)
 
 

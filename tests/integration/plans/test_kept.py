@@ -43,7 +43,9 @@ def test_plan_of_a_known_scene_reuses_scene_and_blob(
     assert first["id"] != second["id"]
     assert bought(first) == bought(second)
     assert (rows(database, "plan"), rows(database, "scene")) == (2, 1)
-    assert len([path for path in settings.blobs.rglob("*") if path.is_file()]) == 1
+    assert (
+        len([path for path in settings.blobs.rglob("*") if path.is_file()]) == 2
+    )  # the scene and its LR pixels
 
 
 def test_plan_with_another_reading_adds_a_scene(client: TestClient, database: Database) -> None:
