@@ -75,7 +75,7 @@ def test_delivery_of_a_planned_scene_does_not_decode_the_scene(
     ("query", "bands", "bands_from"),
     [
         ({}, [3, 2, 1], "delivery_bands of the price list"),
-        ({"bands": "1,2,3", "accept_unlike": True}, [1, 2, 3], "by request"),
+        ({"bands": "1,2,3", "accept_unlike": True}, [1, 2, 3], "as asked for (bands=)"),
     ],
 )
 def test_bands_of_the_price_list_are_used_unless_the_request_names_some(
