@@ -16,6 +16,19 @@ _MIB = 1024 * 1024
 
 _COMPRESSIONS = {1: "none", 5: "LZW", 7: "JPEG", 8: "DEFLATE", 32773: "PackBits", 32946: "DEFLATE"}
 _COMPRESSIONS |= {34887: "LERC", 50000: "ZSTD"}
+_REFUSED_COMPRESSIONS = {
+    **dict.fromkeys((2, 3, 4, 32771), "CCITT fax"),
+    6: "old-style JPEG",
+    34661: "JBIG",
+    **dict.fromkeys((33003, 33004, 33005, 34712), "JPEG 2000"),
+    34892: "lossy JPEG of DNG",
+    34925: "LZMA",
+    34926: "an old draft of ZSTD",
+    **dict.fromkeys((34927, 50001), "WebP"),
+    **dict.fromkeys((50002, 52546), "JPEG XL"),
+}
+# Samples of 9 to 15 bits are packed by no codec that has its own idea of a sample.
+_PACKING = frozenset({1, 5, 8, 32773, 32946, 50000})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +43,8 @@ class Limits:
     images: int = 40  # image, mask and their overviews
     blocks: int = 262_144
     block_side: int = 8_192  # pixels of a tile, which may be larger than the image
-    expansion: int = 400  # decoded bytes per stored byte, above 4 MiB
+    expansion: int = 400  # decoded bytes per stored byte, above `expansion_free` decoded bytes
+    expansion_free: int = 256 * _MIB
     decode_seconds: float = 20.0
 
 
@@ -49,8 +63,22 @@ def check_size(directory: Directory, limits: Limits) -> tuple[int, int]:
     return width, height
 
 
-def check_blocks(directory: Directory, limits: Limits) -> NDArray[np.uint64]:
-    """Return the spans (N, 2) [start, end) of a directory's strips or tiles.
+@dataclass(frozen=True, kw_only=True)
+class Blocks:
+    """The strips or tiles of a directory."""
+
+    columns: int  # pixels of a block
+    rows: int
+    spans: NDArray[np.uint64]  # (N, 2) [start, end) of the blocks that the file holds
+    missing: NDArray[np.bool_]  # (down, across); True: the file holds the block of no band (SPARSE_OK)
+
+    def missing_pixels(self, height: int, width: int) -> NDArray[np.bool_]:
+        """Mark the pixels (H, W) of missing blocks."""
+        return self.missing.repeat(self.rows, 0)[:height].repeat(self.columns, 1)[:, :width]
+
+
+def check_blocks(directory: Directory, limits: Limits) -> Blocks:
+    """Return the strips or tiles of a directory.
 
     Refuses blocks outside the file, and more blocks or decoded bytes than `limits` allows.
     """
@@ -59,7 +87,8 @@ def check_blocks(directory: Directory, limits: Limits) -> NDArray[np.uint64]:
     columns, rows, offset_tag, bytes_tag = _block_shape(directory, width, height, limits)
     bands = min(directory.number(BANDS, 1), 65_535)
     planes = bands if directory.number(PLANAR, 1) == 2 else 1
-    wanted = -(-width // columns) * -(-height // rows) * planes
+    across, down = -(-width // columns), -(-height // rows)
+    wanted = across * down * planes
     if wanted > limits.blocks:
         raise RasterTooLargeError(
             f"The raster has {wanted} strips or tiles. At most {limits.blocks} are read: use larger ones."
@@ -70,20 +99,44 @@ def check_blocks(directory: Directory, limits: Limits) -> NDArray[np.uint64]:
             f"The raster needs {wanted} strips or tiles, but lists {len(offsets)} offsets and "
             f"{len(sizes)} sizes."
         )
-    spans = _inside(offsets, sizes, len(directory.body))
+    missing = (offsets == 0) & (sizes == 0)
+    spans = _inside(offsets[~missing], sizes[~missing], len(directory.body))
     bits = max(per_band(directory, BITS, bands, 1))
-    decoded = wanted * columns * rows * (bands // planes) * bits // 8
+    decoded = wanted * columns * rows * (bands // planes) * _decoded_bits(bits) // 8
     _check_expansion(decoded, int(sizes.sum()), bits, limits)
-    return spans
+    return Blocks(
+        columns=columns, rows=rows, spans=spans, missing=missing.reshape(planes, down, across).all(axis=0)
+    )
+
+
+def _decoded_bits(bits: int) -> int:
+    """Return the bits that a decoded sample takes: GDAL widens 9 to 15 bits to 16."""
+    return 16 if 8 < bits < 16 else bits
 
 
 def _check_compression(directory: Directory) -> None:
     codec = directory.number(COMPRESSION, 1)
     if codec not in _COMPRESSIONS:
         names = ", ".join(dict.fromkeys(_COMPRESSIONS.values()))
-        raise UnsupportedTiffError(f"The raster is compressed with TIFF method {codec}. Loupe reads {names}.")
+        name = _REFUSED_COMPRESSIONS.get(codec, "a method that is not known")
+        raise UnsupportedTiffError(
+            f"The raster is compressed with {name} (TIFF method {codec}). Loupe reads {names}. Convert it: "
+            "gdal_translate -co COMPRESS=DEFLATE in.tif out.tif, or rio convert --co compress=deflate in.tif "
+            "out.tif.",
+            compression=codec,
+        )
     if directory.number(PREDICTOR, 1) not in (1, 2, 3) or directory.number(PLANAR, 1) not in (1, 2):
         raise UnsupportedTiffError("The raster's predictor or planar configuration is unknown.")
+
+
+def check_packing(directory: Directory, bits: int) -> None:
+    """Refuse samples of 9 to 15 bits with a codec or predictor that takes other samples."""
+    if directory.number(COMPRESSION, 1) not in _PACKING or directory.number(PREDICTOR, 1) != 1:
+        raise UnsupportedTiffError(
+            f"The pixels have {bits} bits. Loupe reads such numbers without a predictor, and uncompressed or "
+            "with LZW, DEFLATE, ZSTD or PackBits. Convert them: "
+            "gdal_translate -co NBITS=16 -co COMPRESS=DEFLATE in.tif out.tif."
+        )
 
 
 def _block_shape(directory: Directory, width: int, height: int, limits: Limits) -> tuple[int, int, int, int]:
@@ -106,10 +159,12 @@ def _block_shape(directory: Directory, width: int, height: int, limits: Limits) 
 
 def _inside(offsets: NDArray[np.uint64], sizes: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
     if not sizes.all() or not offsets.all():
-        raise UnsupportedTiffError(
-            "Some strips or tiles are missing from the file (sparse GeoTIFF). "
-            "Write the whole file: gdal_translate without SPARSE_OK=TRUE."
+        raise DamagedTiffError(
+            "Some strips or tiles have a size without a place, or a place without a size. "
+            "Write the file again: gdal_translate in.tif out.tif."
         )
+    if not len(sizes):
+        return np.empty((0, 2), np.uint64)
     # Not offsets + sizes > length: that sum can wrap around at 64 bits.
     if int(sizes.max()) > length or bool((offsets > np.uint64(length) - sizes).any()):
         raise DamagedTiffError("Some strips or tiles lie outside the file. The upload may be cut off.")
@@ -124,10 +179,12 @@ def _check_expansion(decoded: int, stored: int, bits: int, limits: Limits) -> No
             decoded=decoded,
         )
     # A sound mask of 1 bit can pack a thousandfold; the limit on pixels bounds it.
-    if bits > 1 and decoded > 4 * _MIB and decoded > limits.expansion * stored:
+    if bits > 1 and decoded > limits.expansion_free and decoded > limits.expansion * stored:
         raise ExpansionError(
             f"{stored} stored bytes would decode to {decoded}, more than {limits.expansion} times as many. "
-            "Write the file with weaker compression.",
+            "Most of the raster is empty: crop it to the part that holds data, with "
+            "gdal_translate -projwin WEST NORTH EAST SOUTH in.tif out.tif or "
+            "rio clip in.tif out.tif --bounds 'WEST SOUTH EAST NORTH'.",
             decoded=decoded,
             stored=stored,
         )

@@ -19,13 +19,15 @@ from typing import Any, BinaryIO
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.crs import CRS
+from pyproj import CRS
+from pyproj.exceptions import CRSError
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
 
 _MEMORY_BYTES = 3 * 1024**3
 _ALLOWED_DRIVERS = {"GTiff", "MEM", "Memory"}
+_MAX_WKT = 32 * 1024  # characters; the longest system of EPSG has some 5,000
 _NEW_USER, _NEW_NET = 0x1000_0000, 0x4000_0000  # flags of unshare(2)
 
 
@@ -99,10 +101,35 @@ def read_pixels(body: bytes) -> tuple[dict[str, Any], bytes | memoryview, bytes 
 
 @lru_cache(maxsize=64)
 def describe_crs(wkt: str) -> dict[str, Any]:
-    """Return the EPSG code of a CRS, or None, and the name that the CRS states."""
-    crs = CRS.from_wkt(wkt)
+    """Return the EPSG code of a CRS, or None, and the name that the CRS states.
+
+    The code is that of the horizontal part. A CRS that states another register's code, or none, gets the
+    code of the EPSG system that PROJ finds equal to it in every parameter.
+    """
     name = wkt.split('"')[1] if '"' in wkt else "unnamed"
-    return {"epsg": crs.to_epsg(confidence_threshold=70), "name": name}
+    return {"epsg": find_epsg(wkt) if len(wkt) <= _MAX_WKT else None, "name": name[:200]}
+
+
+def find_epsg(wkt: str) -> int | None:
+    """Return the EPSG code of the horizontal part of a CRS, or None if no system of EPSG equals it."""
+    try:
+        crs = horizontal_part(CRS.from_wkt(wkt))
+        code = crs.to_epsg(min_confidence=70)
+        if code is not None and CRS.from_epsg(code).equals(crs, ignore_axis_order=True):
+            return code
+    except CRSError:
+        pass
+    return None
+
+
+def horizontal_part(crs: CRS) -> CRS:
+    """Return a CRS without heights and without the datum shift that a file may state."""
+    for _ in range(4):  # nesting that real systems do not exceed
+        if crs.is_bound and crs.source_crs is not None:
+            crs = crs.source_crs
+        elif crs.is_compound:
+            crs = crs.sub_crs_list[0]
+    return crs.to_2d() if len(crs.axis_info) == 3 else crs
 
 
 def send(answers: BinaryIO, facts: dict[str, Any], *parts: bytes | memoryview) -> None:

@@ -11,7 +11,7 @@ from xml.parsers import expat
 
 from service.geotiff.errors import DamagedTiffError, UnsupportedTiffError
 
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 1024 * 1024
 _MAX_DESCRIPTION = 200  # characters
 _ROLES = frozenset({"description", "scale", "offset", "colorinterp"})
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
@@ -28,7 +28,7 @@ class BandMetadata:
 
 
 def read_metadata(raw: bytes) -> BandMetadata:
-    """Parse tag 42112; raise 422 when it is over 64 KiB, declares a document type or is not XML."""
+    """Parse tag 42112; raise 422 when it is over 1 MiB, declares a document type or is not XML."""
     if len(raw) > MAX_BYTES:
         raise UnsupportedTiffError(
             f"The file's GDAL metadata (TIFF tag 42112) has {len(raw)} bytes. At most {MAX_BYTES} are read. "

@@ -18,6 +18,7 @@ from service.geotiff.blocks import (
     SAMPLE_FORMAT,
     SUBFILE,
     WIDTH,
+    Blocks,
     Limits,
 )
 from service.geotiff.errors import DamagedTiffError, RasterTooLargeError, UnsupportedTiffError
@@ -27,6 +28,7 @@ from service.geotiff.tiff import Directory, read_directories
 __all__ = ["Limits", "Structure", "check_structure", "neutralise"]
 
 GDAL_METADATA = 42112
+_RPC = 50844
 
 # Tags that decoding needs. All others (GDAL and XMP metadata, EXIF, ICC, RPC, ...) are cut from the copy.
 _NEEDED = frozenset(
@@ -61,6 +63,8 @@ class Structure:
     metadata: BandMetadata = field(repr=False)
     image: Directory = field(repr=False)
     mask: Directory | None = field(repr=False)
+    blocks: Blocks = field(repr=False)
+    rational_polynomials: bool  # RPCs, as raw satellite products have
 
 
 def check_structure(body: bytes, limits: Limits) -> Structure:
@@ -75,7 +79,8 @@ def check_structure(body: bytes, limits: Limits) -> Structure:
     image = directories[0]
     size = blocks.check_size(image, limits)
     bands, dtype = _check_samples(image, limits)
-    spans = [blocks.check_blocks(directory, limits) for directory in directories]
+    stored = [blocks.check_blocks(directory, limits) for directory in directories]
+    spans = [one.spans for one in stored]
     spans.append(np.array([(d.offset, d.end) for d in directories], np.uint64))
     blocks.check_overlaps(np.concatenate(spans))
     return Structure(
@@ -86,6 +91,8 @@ def check_structure(body: bytes, limits: Limits) -> Structure:
         metadata=read_metadata(image.raw(GDAL_METADATA)),
         image=image,
         mask=_find_mask(directories, size),
+        blocks=stored[0],
+        rational_polynomials=image.find(_RPC) is not None,
     )
 
 
@@ -113,10 +120,14 @@ def _check_samples(image: Directory, limits: Limits) -> tuple[int, str]:
     photometric = image.number(PHOTOMETRIC, 1)
     if photometric not in _PHOTOMETRICS:
         kind = _REFUSED_PHOTOMETRICS.get(photometric, f"photometric interpretation {photometric}")
-        raise UnsupportedTiffError(f"The pixels are stored as {kind}. Loupe reads gray, RGB and YCbCr.")
+        remedy = " Convert it: gdal_translate -expand rgb in.tif out.tif." if photometric == 3 else ""
+        raise UnsupportedTiffError(
+            f"The pixels are stored as {kind}. Loupe reads gray, RGB and YCbCr.{remedy}"
+        )
     if image.number(266, 1) != 1:
         raise UnsupportedTiffError(
-            "The file stores its bits in reverse order (FillOrder 2), which Loupe does not read."
+            "The file stores its bits in reverse order (FillOrder 2), which Loupe does not read. Convert it: "
+            "gdal_translate in.tif out.tif."
         )
     return bands, _dtype(image, bands)
 
@@ -125,15 +136,34 @@ def _dtype(image: Directory, bands: int) -> str:
     bits = set(blocks.per_band(image, BITS, bands, 1))
     formats = set(blocks.per_band(image, SAMPLE_FORMAT, bands, 1))
     if len(bits) == len(formats) == 1:
-        dtype = _DTYPES.get((formats.copy().pop(), bits.copy().pop()))
+        dtype = _DTYPES.get((min(formats), min(bits)))
         if dtype:
             return dtype
+        if min(formats) == 1 and 8 < min(bits) < 16:
+            blocks.check_packing(image, min(bits))
+            return "uint16"
     words = {1: "unsigned", 2: "signed", 3: "floating-point", 4: "undefined", 5: "complex", 6: "complex"}
     kinds = " and ".join(words.get(f, f"format {f}") for f in sorted(formats))
     raise UnsupportedTiffError(
         f"The pixels are {kinds} numbers of {' and '.join(map(str, sorted(bits)))} bits. "
-        f"Loupe reads {', '.join(_DTYPES.values())}, the same type for all bands."
+        f"Loupe reads {', '.join(_DTYPES.values())} and unsigned numbers of 9 to 15 bits, the same type for "
+        f"all bands. {_widen(max(formats), max(bits))}"
     )
+
+
+def _widen(sample_format: int, bits: int) -> str:
+    """Say how to write the pixels as numbers that are read."""
+    if sample_format in (5, 6):
+        return "Send real numbers, for example the amplitude."
+    if sample_format == 3 or bits > 32:
+        option = "-ot Float32" if bits < 32 else "-ot Float64"
+    elif sample_format == 2:
+        option = "-ot Int16" if bits < 16 else "-ot Int32"
+    elif bits < 8:
+        option = "-ot Byte -co NBITS=8"
+    else:
+        option = "-ot UInt16 -co NBITS=16" if bits <= 16 else "-ot UInt32 -co NBITS=32"
+    return f"Convert them: gdal_translate {option} in.tif out.tif."
 
 
 def _find_mask(directories: tuple[Directory, ...], size: tuple[int, int]) -> Directory | None:
@@ -143,7 +173,8 @@ def _find_mask(directories: tuple[Directory, ...], size: tuple[int, int]) -> Dir
         kind = directory.number(SUBFILE, 0)
         if not kind & (_REDUCED | _MASK):
             raise UnsupportedTiffError(
-                f"The file holds {len(directories)} pages. Send one image in each file."
+                f"The file holds {len(directories)} pages. Send one image in each file: "
+                "gdal_translate GTIFF_DIR:1:in.tif out.tif writes the first."
             )
         if kind == _MASK and (directory.number(WIDTH, 0), directory.number(HEIGHT, 0)) == size:
             mask = directory

@@ -1,21 +1,18 @@
 """The only way from uploaded bytes to pixels on the ground."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS
-from pyproj.exceptions import CRSError
 
 from service.geotiff import quarantine
-from service.geotiff.errors import GeoreferenceError
+from service.geotiff.blocks import Blocks
 from service.geotiff.gdal_metadata import BandMetadata
-from service.geotiff.ground import to_wgs84
+from service.geotiff.georeference import read_crs, read_transform, settle
+from service.geotiff.orientation import turn_north_up
 from service.geotiff.preflight import Limits, check_structure, neutralise
 
 
@@ -30,7 +27,7 @@ class Gap:
 
 @dataclass(frozen=True, kw_only=True)
 class Raster:
-    """Pixels with their place on Earth. Rows run from north to south unless the raster is rotated."""
+    """Pixels with their place on Earth. Rows run from north to south, columns from west to east."""
 
     pixels: NDArray[Any] = field(repr=False)  # (bands, H, W) as stored
     valid: NDArray[np.bool_] = field(repr=False)  # (H, W); False: nodata, transparent or masked
@@ -52,12 +49,12 @@ def read_geotiff(body: bytes, limits: Limits) -> Raster:
     shape = (structure.bands, structure.height, structure.width)
     copy = neutralise(body, structure)
     decoded = quarantine.decode(copy, shape, structure.dtype, limits.decode_seconds)
-    crs = _crs(decoded.facts.get("crs"))
-    transform = _transform(decoded.facts)
-    _check_place(transform, crs, structure.width, structure.height)
+    transform = read_transform(decoded.facts, rational_polynomials=structure.rational_polynomials)
+    crs = read_crs(decoded.facts.get("crs"))
+    transform = settle(transform, crs, structure.width, structure.height)
     colours = _colours(decoded.facts, structure.metadata, structure.bands)
-    valid, gaps = _valid(decoded, colours)
-    pixels, valid, transform = _north_up(decoded.pixels, valid, transform)
+    valid, gaps = _valid(decoded, colours, structure.blocks)
+    pixels, valid, transform = turn_north_up(decoded.pixels, valid, transform, crs)
     metadata, bands = structure.metadata, range(structure.bands)
     return Raster(
         pixels=pixels,
@@ -72,53 +69,6 @@ def read_geotiff(body: bytes, limits: Limits) -> Raster:
     )
 
 
-def _crs(description: object) -> str:
-    if not isinstance(description, Mapping):
-        raise GeoreferenceError(
-            "The raster has no coordinate reference system. Assign one (gdal_edit -a_srs)."
-        )
-    epsg = description.get("epsg")
-    if not isinstance(epsg, int) or not _usable(epsg):
-        name = str(description.get("name"))[:100]
-        code = f"EPSG:{epsg}" if epsg else "no EPSG code"
-        raise GeoreferenceError(
-            f"The raster's coordinate reference system ({name!r}, {code}) is not a two-dimensional "
-            "system of the EPSG register. Reproject the raster, for example to its UTM zone.",
-            crs=name,
-        )
-    return f"EPSG:{epsg}"
-
-
-@lru_cache(maxsize=256)
-def _usable(epsg: int) -> bool:
-    try:
-        crs = CRS.from_epsg(epsg)
-    except CRSError:
-        return False
-    return (crs.is_projected or crs.is_geographic) and len(crs.axis_info) == 2
-
-
-def _transform(facts: Mapping[str, Any]) -> Affine:
-    transform = Affine(*(float(value) for value in facts["transform"]))
-    if transform.is_identity:
-        has = "only ground control points" if facts.get("control_points") else "no geotransform"
-        raise GeoreferenceError(f"The raster has {has}. Give it an affine geotransform (gdalwarp makes one).")
-    if not all(map(math.isfinite, transform[:6])) or not abs(transform.determinant) > 0:
-        raise GeoreferenceError("The raster's geotransform is not finite, or gives its pixels no area.")
-    return transform
-
-
-def _check_place(transform: Affine, crs: str, width: int, height: int) -> None:
-    corners = np.array([transform @ corner for corner in ((0, 0), (width, 0), (0, height), (width, height))])
-    lon, lat = to_wgs84(crs, corners).T
-    if not (np.isfinite(lon).all() and (np.abs(lon) <= 180).all() and (np.abs(lat) <= 90).all()):
-        raise GeoreferenceError(
-            f"The raster's corners lie outside the area of {crs}. Correct its geotransform or its CRS."
-        )
-    if np.ptp(lon) > 180:
-        raise GeoreferenceError("The raster crosses the 180th meridian. Cut it there into two scenes.")
-
-
 def _colours(facts: Mapping[str, Any], metadata: BandMetadata, bands: int) -> tuple[str, ...]:
     """Return the colour interpretation of each band; the file's XML overrides the TIFF tags, as in GDAL."""
     found = [str(colour) for colour in facts.get("colours", [])][:bands]
@@ -127,7 +77,7 @@ def _colours(facts: Mapping[str, Any], metadata: BandMetadata, bands: int) -> tu
 
 
 def _valid(
-    decoded: quarantine.Decoded, colours: tuple[str, ...]
+    decoded: quarantine.Decoded, colours: tuple[str, ...], blocks: Blocks
 ) -> tuple[NDArray[np.bool_], tuple[Gap, ...]]:
     """Mark the pixels (H, W) that are not transparent, masked, or nodata (or NaN) in every colour band.
 
@@ -143,6 +93,8 @@ def _valid(
         if dropped:
             gaps.append(Gap(cause=cause, share=dropped, alpha_band=alpha_band))
 
+    if blocks.missing.any():
+        keep(~blocks.missing_pixels(*valid.shape), "in blocks that the file lacks (SPARSE_OK)")
     if decoded.mask is not None:
         keep(decoded.mask > 0, "masked by the file's internal mask")
     if "alpha" in colours:
@@ -167,13 +119,3 @@ def _numbers(pixels: NDArray[Any], bands: Sequence[int], nodata: float | None) -
         pixels[pixels == pixels.dtype.type(nodata)] = np.nan
     numbers: NDArray[np.bool_] = ~np.logical_and.reduce([np.isnan(pixels[band]) for band in bands])
     return numbers
-
-
-def _north_up(
-    pixels: NDArray[Any], valid: NDArray[np.bool_], transform: Affine
-) -> tuple[NDArray[Any], NDArray[np.bool_], Affine]:
-    """Flip a south-up raster exactly; leave rotated rasters as they are."""
-    if not (transform.is_rectilinear and transform.e > 0):
-        return pixels, valid, transform
-    flip = Affine.translation(0, valid.shape[0]) @ Affine.scale(1, -1)
-    return pixels[:, ::-1], valid[::-1], transform @ flip

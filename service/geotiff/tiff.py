@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from service.geotiff.containers import recognise_container
 from service.geotiff.errors import DamagedTiffError, NotGeoTiffError, UnsupportedTiffError
 
 MAX_TAGS = 128
@@ -121,7 +122,7 @@ class Directory:
 def read_layout(body: bytes) -> tuple[TiffLayout, int]:
     """Return the layout and the position of the first directory; 415 unless `body` starts like a TIFF."""
     if body[:2] not in (b"II", b"MM"):
-        raise NotGeoTiffError("The file does not start like a TIFF. Send the GeoTIFF itself, not an archive.")
+        raise _not_a_tiff(body)
     order: Literal["<", ">"] = "<" if body[:2] == b"II" else ">"
     if len(body) < 8:
         raise DamagedTiffError(f"The file ends after {len(body)} bytes, inside its header.")
@@ -131,6 +132,15 @@ def read_layout(body: bytes) -> tuple[TiffLayout, int]:
     if version == 43 and len(body) >= 16 and struct.unpack_from(order + "HH", body, 4) == (8, 0):
         return TiffLayout(order, big=True), struct.unpack_from(order + "Q", body, 8)[0]
     raise NotGeoTiffError(f"The file's version number is {version}. A TIFF has 42, a BigTIFF 43.")
+
+
+def _not_a_tiff(body: bytes) -> NotGeoTiffError:
+    container = recognise_container(body)
+    if container is None:
+        return NotGeoTiffError("The file does not start like a TIFF. Send the GeoTIFF itself.")
+    return NotGeoTiffError(
+        f"The file is {container.name}, and Loupe reads GeoTIFF. {container.remedy}", container=container.name
+    )
 
 
 def read_directories(body: bytes, most: int) -> tuple[Directory, ...]:

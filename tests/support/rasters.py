@@ -199,14 +199,15 @@ def wms(url: str) -> str:
     )
 
 
-def shared_block_bomb(side: int) -> bytes:
+def shared_block_bomb(side: int, **options: Any) -> bytes:
     """Return side x side zeros whose tiles all point at one deflated block: tiny stored, huge decoded."""
-    return handmade_tiff(side, side, compression=8, tile=(512, 512), data=zlib.compress(bytes(512 * 512)))
+    data = zlib.compress(bytes(512 * 512))
+    return handmade_tiff(side, side, compression=8, tile=(512, 512), data=data, **options)
 
 
-def one_strip_bomb(side: int) -> bytes:
+def one_strip_bomb(side: int, **options: Any) -> bytes:
     """Return side x side zeros deflated a thousandfold into one strip."""
-    return handmade_tiff(side, side, compression=8, data=zlib.compress(bytes(side * side), 9))
+    return handmade_tiff(side, side, compression=8, data=zlib.compress(bytes(side * side), 9), **options)
 
 
 def many_directories(count: int) -> bytes:
