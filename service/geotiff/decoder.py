@@ -20,7 +20,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from pyproj import CRS
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import ProjError
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.io import MemoryFile
@@ -90,7 +90,6 @@ def read_pixels(body: bytes) -> tuple[dict[str, Any], bytes | memoryview, bytes 
             "shape": pixels.shape,
             "dtype": str(pixels.dtype),
             "transform": tuple(file.transform)[:6],
-            "control_points": len(file.gcps[0]),
             "crs": describe_crs(file.crs.to_wkt()) if file.crs else None,
             "nodata": file.nodata,
             "colours": [colour.name for colour in file.colorinterp],
@@ -117,7 +116,7 @@ def find_epsg(wkt: str) -> int | None:
         code = crs.to_epsg(min_confidence=70)
         if code is not None and CRS.from_epsg(code).equals(crs, ignore_axis_order=True):
             return code
-    except CRSError:
+    except ProjError:
         pass
     return None
 

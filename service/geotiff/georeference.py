@@ -1,9 +1,8 @@
 """The CRS and the geotransform of an upload: refused with the true cause, or settled on the Earth."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -12,6 +11,7 @@ from pyproj.exceptions import CRSError
 
 from service.geotiff.errors import GeoreferenceError
 from service.geotiff.ground import FloatArray, to_wgs84, transform_points
+from service.geotiff.preflight import Placement
 
 _ROUNDING = 0.01  # pixels by which an edge may lie beyond the 180th meridian or a pole
 _ASTRAY_M = 10_000.0  # a point that leaves its CRS and comes back this far away was outside the CRS's area
@@ -19,11 +19,11 @@ _ASTRAY_M = 10_000.0  # a point that leaves its CRS and comes back this far away
 _PROBES = [(0, 0), (1, 0), (0, 1), (1, 1), (0.5, 0), (0, 0.5), (1, 0.5), (0.5, 1), (0.5, 0.5)]
 
 
-def read_transform(facts: Mapping[str, Any], *, rational_polynomials: bool) -> Affine:
+def read_transform(values: Iterable[float], placement: Placement) -> Affine:
     """Return the geotransform that the decoder reports; 422 when there is none or it is not usable."""
-    transform = Affine(*(float(value) for value in facts["transform"]))
-    if transform.is_identity:
-        raise _unplaced(int(facts.get("control_points") or 0), rational_polynomials=rational_polynomials)
+    transform = Affine(*(float(value) for value in values))
+    if transform.is_identity or not placement.geotransform:
+        raise _unplaced(placement)
     if not all(map(math.isfinite, transform[:6])) or not abs(transform.determinant) > 0:
         raise GeoreferenceError("The raster's geotransform is not finite, or gives its pixels no area.")
     return transform
@@ -64,14 +64,14 @@ def settle(transform: Affine, crs: str, width: int, height: int) -> Affine:
     return _settle_plane(transform, crs, width, height, astray)
 
 
-def _unplaced(control_points: int, *, rational_polynomials: bool) -> GeoreferenceError:
-    if control_points:
+def _unplaced(placement: Placement) -> GeoreferenceError:
+    if placement.control_points and not placement.geotransform:
         return GeoreferenceError(
-            f"The raster has no geotransform: ground control points ({control_points}) place it. Warp it to "
-            "its UTM zone: gdalwarp -tps -t_srs EPSG:32633 in.tif out.tif.",
-            control_points=control_points,
+            f"The raster has no geotransform: ground control points ({placement.control_points}) place it. "
+            "Warp it to its UTM zone: gdalwarp -tps -t_srs EPSG:32633 in.tif out.tif.",
+            control_points=placement.control_points,
         )
-    if rational_polynomials:
+    if placement.rational_polynomials:
         return GeoreferenceError(
             "The raster has no geotransform: rational polynomial coefficients (RPCs) place it. Orthorectify "
             "it: gdalwarp -rpc -to RPC_DEM=heights.tif -t_srs EPSG:32633 in.tif out.tif, with its UTM zone."

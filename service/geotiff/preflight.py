@@ -28,7 +28,7 @@ from service.geotiff.tiff import Directory, read_directories
 __all__ = ["Limits", "Structure", "check_structure", "neutralise"]
 
 GDAL_METADATA = 42112
-_RPC = 50844
+_PIXEL_SCALE, _TIE_POINTS, _MATRIX, _RPC = 33550, 33922, 34264, 50844
 
 # Tags that decoding needs. All others (GDAL and XMP metadata, EXIF, ICC, RPC, ...) are cut from the copy.
 _NEEDED = frozenset(
@@ -36,7 +36,7 @@ _NEEDED = frozenset(
     | {blocks.PLANAR, blocks.PREDICTOR, blocks.STRIP_ROWS, blocks.TILE_WIDTH, blocks.TILE_HEIGHT}
     | {blocks.STRIP_OFFSETS, blocks.STRIP_BYTES, blocks.TILE_OFFSETS, blocks.TILE_BYTES}
     | {338, 347, 529, 530, 531, 532, 50674}  # extra samples, JPEG tables, YCbCr, LERC parameters
-    | {33550, 33922, 34264, 34735, 34736, 34737}  # GeoTIFF: pixel scale, tie points, matrix, keys
+    | {_PIXEL_SCALE, _TIE_POINTS, _MATRIX, 34735, 34736, 34737}  # GeoTIFF's place and keys
     | {42113}  # GDAL_NODATA
 )
 _PHOTOMETRICS = {0: "gray", 1: "gray", 2: "RGB", 6: "YCbCr"}
@@ -53,6 +53,15 @@ _REDUCED, _MASK = 1, 4  # bits of SUBFILE
 
 
 @dataclass(frozen=True, kw_only=True)
+class Placement:
+    """The means by which a file says where it lies, in order of preference."""
+
+    geotransform: bool
+    control_points: int
+    rational_polynomials: bool  # RPCs, as raw satellite products have
+
+
+@dataclass(frozen=True, kw_only=True)
 class Structure:
     """A TIFF that may be decoded: its image, its internal mask if any, and facts about its bands."""
 
@@ -64,7 +73,7 @@ class Structure:
     image: Directory = field(repr=False)
     mask: Directory | None = field(repr=False)
     blocks: Blocks = field(repr=False)
-    rational_polynomials: bool  # RPCs, as raw satellite products have
+    placement: Placement
 
 
 def check_structure(body: bytes, limits: Limits) -> Structure:
@@ -92,7 +101,7 @@ def check_structure(body: bytes, limits: Limits) -> Structure:
         image=image,
         mask=_find_mask(directories, size),
         blocks=stored[0],
-        rational_polynomials=image.find(_RPC) is not None,
+        placement=_find_placement(image),
     )
 
 
@@ -179,6 +188,21 @@ def _find_mask(directories: tuple[Directory, ...], size: tuple[int, int]) -> Dir
         if kind == _MASK and (directory.number(WIDTH, 0), directory.number(HEIGHT, 0)) == size:
             mask = directory
     return mask
+
+
+def _find_placement(image: Directory) -> Placement:
+    """Apply GDAL's rule: a pixel scale with a tie point, or a matrix, is a geotransform.
+
+    The decoder cannot say so: without a geotransform, rasterio 1.4.4 answers with uninitialised numbers
+    when the file has control points or RPCs.
+    """
+    scale, ties = image.reals(_PIXEL_SCALE), image.reals(_TIE_POINTS)
+    scaled = len(scale) >= 2 and len(ties) >= 6 and bool(scale[:2].all())
+    return Placement(
+        geotransform=scaled or len(image.reals(_MATRIX)) == 16,
+        control_points=len(ties) // 6,
+        rational_polynomials=image.find(_RPC) is not None,
+    )
 
 
 def _rewrite(copy: bytearray, directory: Directory, next_offset: int) -> None:

@@ -49,7 +49,7 @@ def read_geotiff(body: bytes, limits: Limits) -> Raster:
     shape = (structure.bands, structure.height, structure.width)
     copy = neutralise(body, structure)
     decoded = quarantine.decode(copy, shape, structure.dtype, limits.decode_seconds)
-    transform = read_transform(decoded.facts, rational_polynomials=structure.rational_polynomials)
+    transform = read_transform(decoded.facts["transform"], structure.placement)
     crs = read_crs(decoded.facts.get("crs"))
     transform = settle(transform, crs, structure.width, structure.height)
     colours = _colours(decoded.facts, structure.metadata, structure.bands)

@@ -19,6 +19,7 @@ MAX_TAG_BYTES = 4 * 1024 * 1024
 
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8}
 _TYPE_BYTES[18] = 8
+_REALS = {11: "f4", 12: "f8"}
 _UNSIGNED = {1: "u1", 3: "u2", 4: "u4", 16: "u8"}
 
 
@@ -112,6 +113,14 @@ class Directory:
         """Return the first value of an unsigned integer tag, or `default` when absent or empty."""
         values = self.numbers(tag)
         return int(values[0]) if values.size else default
+
+    def reals(self, tag: int) -> NDArray[np.float64]:
+        """Return the values of a floating-point tag, empty when absent or of another type."""
+        entry = self.find(tag)
+        if entry is None or entry.type not in _REALS:
+            return np.empty(0, np.float64)
+        dtype = np.dtype(_REALS[entry.type]).newbyteorder(self.layout.order)
+        return np.frombuffer(self.body, dtype, entry.count, entry.position).astype(np.float64)
 
     def raw(self, tag: int) -> bytes:
         """Return the bytes of the values of `tag`, empty when absent."""
