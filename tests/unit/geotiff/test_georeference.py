@@ -188,8 +188,8 @@ def test_settle_moves_mercator_beyond_its_edge_by_one_turn() -> None:
     beyond = Affine(10, 0, 21_000_000, 0, -10, 6_800_000)
     moved = settle(beyond, "EPSG:3857", 24, 24)
     assert moved.c == pytest.approx(21_000_000 - 2 * np.pi * 6_378_137, abs=1e-3)
-    corners = [to_wgs84("EPSG:3857", np.array(place @ (24, 24))) for place in (beyond, moved)]
-    np.testing.assert_allclose(*corners, atol=1e-9)
+    before, after = (to_wgs84("EPSG:3857", np.array(place @ (24, 24))) for place in (beyond, moved))
+    np.testing.assert_allclose(before, after, atol=1e-9)
 
 
 @pytest.mark.parametrize("crs", ["EPSG:3413", "EPSG:3031", "EPSG:5041", "EPSG:32761"])
