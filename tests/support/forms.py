@@ -87,6 +87,7 @@ def write_earth_engine(folder: Path) -> None:
 def write_landsat(folder: Path) -> None:
     """Write surface reflectance of Landsat Collection 2, Level 2: one band a file, 30 m, fill 0."""
     values = digital((reflectance(24) + 0.2) / 2.75e-5, gain=1)
+    values[:, :2] = 0
     for band, number in ((2, 2), (3, 1), (4, 0), (5, 3)):
         write(
             folder / f"LC09_L2SP_193023_20240601_20240602_02_T1_SR_B{band}.TIF", values[number], 30, nodata=0
