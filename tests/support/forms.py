@@ -96,7 +96,8 @@ def write_landsat(folder: Path) -> None:
 
 def write_naip(folder: Path) -> None:
     """Write a quarter quad of NAIP: red, green, blue and near infrared in 8 bit, 0.6 m."""
-    write(folder / "m_4709963_se_14_060_20230714.tif", shown(reflectance(round(SIDE_M / 0.6))), 0.6)
+    pixels = shown(reflectance(round(SIDE_M / 0.6)))
+    write(folder / "m_4709963_se_14_060_20230714.tif", pixels, 0.6, photometric="rgb", alpha="no")
 
 
 if __name__ == "__main__":
