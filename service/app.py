@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI
 from fastapi.concurrency import run_in_threadpool
 
 from service.access.routes import router as keys
+from service.blobs import clear_spool
 from service.bundles.predictor import Predictor, load_predictor
 from service.bundles.routes import router as bundles
 from service.classification.routes import router as classification
@@ -30,7 +31,7 @@ from service.web.middleware import BodyCapMiddleware, BodyLimit, EnvelopeMiddlew
 from service.web.openapi import DocumentedApp, operation_id
 from service.web.problems import install_problem_handlers
 from service.web.reference import router as reference
-from service.web.turns import COMPUTING_AT_ONCE
+from service.web.turns import COMPUTING_AT_ONCE, LARGE_AT_ONCE
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class State(TypedDict):
     blobs: Path
     gdal_locked: bool
     turns: Semaphore
+    large_turns: Semaphore
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -82,10 +84,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def body_limits(settings: Settings) -> list[BodyLimit]:
-    """Return the limits of the two requests that carry imagery."""
+    """Return the limits of the requests that carry imagery."""
     return [
         BodyLimit.of("POST", "/v1/plans", settings.scene_body_limit),
         BodyLimit.of("PUT", r"/v1/orders/[^/]+/tiles/[^/]+/patches/[^/]+", settings.patch_body_limit),
+        BodyLimit.of("PUT", r"/v1/orders/[^/]+/deliveries", settings.delivery_limit),
     ]
 
 
@@ -108,6 +111,7 @@ def lifespan_of(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextM
 def open_state(settings: Settings) -> State:
     """Connect to the database and load the bundle. A server without a bundle still keeps its books."""
     settings.blobs.mkdir(parents=True, exist_ok=True)
+    clear_spool(settings.blobs)
     predictor = None
     if settings.bundle.is_dir():
         predictor = load_predictor(settings.bundle, settings.device, settings.threads)
@@ -122,4 +126,5 @@ def open_state(settings: Settings) -> State:
         blobs=settings.blobs,
         gdal_locked=True,  # asserted before
         turns=Semaphore(COMPUTING_AT_ONCE),
+        large_turns=Semaphore(LARGE_AT_ONCE),
     )

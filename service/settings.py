@@ -39,8 +39,14 @@ class Settings(BaseSettings):
     )
     scene_body_limit: int = Field(32 * MIB, gt=0, description="Largest scene upload, in bytes.")
     patch_body_limit: int = Field(64 * MIB, gt=0, description="Largest delivered patch, in bytes.")
+    delivery_limit: int = Field(
+        512 * MIB, gt=0, description="Largest file that delivers many patches at once, in bytes."
+    )
     body_limit: int = Field(MIB, gt=0, description="Largest body of any other request, in bytes.")
     decode_seconds: float = Field(20.0, gt=0, description="Longest decode of one file, in seconds.")
+    delivery_decode_seconds: float = Field(
+        120.0, gt=0, description="Longest decode of a file that delivers many patches, in seconds."
+    )
 
     quote_days: int = Field(30, ge=1, le=366, description="Days for which a plan can be ordered.")
     order_days: int = Field(30, ge=1, le=366, description="Days for which an order awaits its patches.")

@@ -39,14 +39,11 @@ class Target:
     grid: TileGrid
     size: int  # pixels of a patch's side
     scene: NDArray[np.uint8] = field(repr=False)  # LR pixels (T, 3, tile_px, tile_px) of the scene's tiles
-    delivery_bands: str | None  # "R,G,B" of the price list, used when the client names no bands
 
     @classmethod
-    def of(
-        cls, grid: TileGrid, manifest: Manifest, scene: NDArray[np.uint8], delivery_bands: str | None
-    ) -> "Target":
+    def of(cls, grid: TileGrid, manifest: Manifest, scene: NDArray[np.uint8]) -> "Target":
         """Return the target of a bundle, whose patches are a quarter of an HR tile wide."""
-        return cls(grid=grid, size=manifest.hr_size // GRID, scene=scene, delivery_bands=delivery_bands)
+        return cls(grid=grid, size=manifest.hr_size // GRID, scene=scene)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,7 +84,7 @@ def decode_patch(upload: DeliveryUpload, place: AwaitedPlace, intake: Intake) ->
     limits = Limits(body_bytes=settings.patch_body_limit, decode_seconds=settings.decode_seconds)
     file = decode_file(upload.body, upload.read_as, place.delivery_bands, limits)
     scene = lr_pixels(place.scene, intake.manifest, intake.blobs, settings)
-    target = Target.of(grid_of(place.scene), intake.manifest, scene, place.delivery_bands)
+    target = Target.of(grid_of(place.scene), intake.manifest, scene)
     return cut_patch(file, target, upload.place, accept_unlike=upload.read_as.accept_unlike)
 
 

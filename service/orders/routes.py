@@ -16,17 +16,27 @@ from service.orders.delivered import file_sha256
 from service.orders.deliveries import Intake, receive_delivery
 from service.orders.ending import cancel_undelivered
 from service.orders.expiry import expire_before_writing
+from service.orders.file_deliveries import receive_files
+from service.orders.file_views import FilesDeliveryOut, files_delivery
 from service.orders.placing import place_order
 from service.orders.repository import find_order, page_of_orders
 from service.orders.schemas import ApprovalIn, DeliveryOut, OrderIn, OrderOut, OrderSummary, StatusStep
 from service.orders.settling import Outcome
-from service.orders.uploads import FILE_BODY, OrderPath, PatchPath, TilePath, UploadDep
+from service.orders.uploads import (
+    ANY_FILE_BODY,
+    FILE_BODY,
+    FileUploadDep,
+    OrderPath,
+    PatchPath,
+    TilePath,
+    UploadDep,
+)
 from service.orders.views import full, receipt, steps, summaries
 from service.settings import BlobsDep, SettingsDep
 from service.web.idempotency import Answer, KeyedRequest, RequiredKeyDep, fingerprint, store_once
 from service.web.openapi import problems
 from service.web.paging import Page, PageDep, page_links
-from service.web.turns import TurnDep
+from service.web.turns import LargeTurnDep, TurnDep
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"], responses=problems(401))
 
@@ -129,6 +139,46 @@ def approve_order(
     An approved order takes deliveries. A rejected order ends and releases its money.
     """
     return full(session, decide_approval(session, caller, order_id, wanted))
+
+
+@router.put(
+    "/{order_id}/deliveries",
+    dependencies=[Depends(expire_before_writing)],
+    status_code=201,
+    response_model=FilesDeliveryOut,
+    summary="Deliver a file or an archive for any number of patches",
+    responses={
+        201: {"description": "Patches were stored and those that were awaited are paid."},
+        200: {
+            "model": FilesDeliveryOut,
+            "description": "The same bytes were delivered before; nothing changed.",
+        },
+        **problems(402, 403, 404, 409, 413, 415, 422, 503),
+    },
+    openapi_extra=ANY_FILE_BODY | {"x-billable": True},
+)
+def deliver_file(
+    caller: CallerDep,
+    upload: FileUploadDep,
+    database: DatabaseDep,
+    settings: SettingsDep,
+    predictor: PredictorDep,
+    blobs: BlobsDep,
+    _turn: LargeTurnDep,
+) -> Response:
+    """Deliver a GeoTIFF, or a zip archive as the provider sent it, that shows any part of an order.
+
+    Every bought patch that valid pixels cover is cut out, compared with the scene, stored and paid its share,
+    all in one transaction. The answer states the result of each patch. Patches that the file does not cover
+    stay awaited. A patch that was delivered before gets the new file and costs nothing. The request can be
+    repeated safely: the same bytes change nothing. When nothing is delivered, the answer is 409
+    `no-patch-covered` with the distance, or 409 `nothing-delivered` with the reasons.
+    """
+    intake = Intake(database=database, manifest=predictor.manifest, blobs=blobs, settings=settings)
+    received = receive_files(intake, caller, upload)
+    content = files_delivery(received).model_dump(mode="json", exclude_none=True)
+    changed = any(one.outcome is not Outcome.ALREADY_DELIVERED for one in received.receipts)
+    return JSONResponse(content, 201 if changed else 200)
 
 
 @router.put(

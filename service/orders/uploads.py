@@ -1,16 +1,20 @@
-"""A file that a client sends for one bought patch: its place, how to read it, and what it cost."""
+"""Files that a client sends for bought patches: how to read them, their place, and what a patch cost."""
 
 import hashlib
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from fastapi import Depends, Path, Query, Request
+from fastapi.concurrency import run_in_threadpool
 
 from service.access.caller import CallerDep
-from service.errors import LoupeError
+from service.blobs import SpooledFile, spooling
+from service.errors import InvalidInputError, LoupeError
 from service.orders.checklist import Place
 from service.orders.decoding import ReadAs
+from service.settings import BlobsDep
 
 PATCH_MEDIA_TYPES = ("image/tiff", "application/octet-stream")
 _RAW_FILE = {"type": "string", "format": "binary"}
@@ -21,7 +25,23 @@ FILE_BODY: dict[str, Any] = {
         "content": {kind: {"schema": _RAW_FILE} for kind in PATCH_MEDIA_TYPES},
     }
 }
-"""OpenAPI description of the request body, which is read as bytes."""
+"""OpenAPI description of the body of one patch, which is read as bytes."""
+FILE_MEDIA_TYPES = (
+    "image/tiff",
+    "application/zip",
+    "application/x-zip-compressed",
+    "application/octet-stream",
+)
+ANY_FILE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "description": "A GeoTIFF, or a zip archive with GeoTIFFs as the provider sent it.",
+        "required": True,
+        "content": {kind: {"schema": _RAW_FILE} for kind in FILE_MEDIA_TYPES},
+    }
+}
+"""OpenAPI description of the body of a file for many patches, which is spooled to disk."""
+WRITTEN_AT_ONCE = 1024 * 1024
+"""Bytes that are collected in memory before they are written."""
 
 OrderPath = Annotated[UUID, Path(description="Id of the order.")]
 TilePath = Annotated[int, Path(description="Number of the tile in the plan, from 0.")]
@@ -34,6 +54,13 @@ class PatchMediaTypeError(LoupeError):
     status: ClassVar[int] = 415
     code = "unsupported-media-type"
     title = "Send the GeoTIFF itself"
+
+
+class PriceNotAcceptedError(InvalidInputError):
+    """A price for a file that delivers many patches."""
+
+    code = "price-not-accepted"
+    title = "A price applies to one patch"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,13 +142,7 @@ async def get_upload(
     ] = False,
 ) -> DeliveryUpload:
     """Read the uploaded file, which the body cap bounds; PatchMediaTypeError (415) for another body."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in PATCH_MEDIA_TYPES:
-        said = f"is {media_type}" if media_type else "has no Content-Type"
-        raise PatchMediaTypeError(
-            f"The request body {said}. Send the file as {' or '.join(PATCH_MEDIA_TYPES)}.",
-            accepted=list(PATCH_MEDIA_TYPES),
-        )
+    _check_media_type(request, PATCH_MEDIA_TYPES)
     return DeliveryUpload(
         order_id=order_id,
         tile=tile,
@@ -133,3 +154,61 @@ async def get_upload(
 
 
 UploadDep = Annotated[DeliveryUpload, Depends(get_upload)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileUpload:
+    """A file or an archive for any patches of an order, spooled to disk."""
+
+    order_id: UUID
+    file: SpooledFile
+    read_as: ReadAs
+
+
+async def get_file_upload(
+    request: Request,
+    order_id: OrderPath,
+    _caller: CallerDep,  # checked before the body is read
+    read_as: ReadAsDep,
+    blobs: BlobsDep,
+    price: Annotated[
+        str | None,
+        Query(
+            deprecated=True,
+            description="Not accepted here: every patch is paid its share of the plan's cost. Deliver a "
+            "patch at another price with `PUT /v1/orders/{order_id}/tiles/{tile}/patches/{patch}`.",
+        ),
+    ] = None,
+) -> AsyncIterator[FileUpload]:
+    """Spool the body to disk while it arrives, and remove it afterwards unless it was kept.
+
+    Errors: PatchMediaTypeError (415), PriceNotAcceptedError (422), 413 from the body cap.
+    """
+    _check_media_type(request, FILE_MEDIA_TYPES)
+    if price is not None:
+        raise PriceNotAcceptedError(
+            "A file for many patches takes no price, because each patch is paid its share of the plan's "
+            "cost. Deliver the patches that cost something else one by one, with their price."
+        )
+    with spooling(blobs) as spool:
+        waiting: list[bytes] = []
+        async for chunk in request.stream():
+            waiting.append(chunk)
+            if sum(map(len, waiting)) >= WRITTEN_AT_ONCE:
+                await run_in_threadpool(spool.write, b"".join(waiting))
+                waiting.clear()
+        await run_in_threadpool(spool.write, b"".join(waiting))
+        file = await run_in_threadpool(spool.close)
+        yield FileUpload(order_id=order_id, file=file, read_as=read_as)
+
+
+FileUploadDep = Annotated[FileUpload, Depends(get_file_upload, scope="function")]
+
+
+def _check_media_type(request: Request, accepted: Sequence[str]) -> None:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in accepted:
+        said = f"is {media_type}" if media_type else "has no Content-Type"
+        raise PatchMediaTypeError(
+            f"The request body {said}. Send the file as {' or '.join(accepted)}.", accepted=list(accepted)
+        )

@@ -1,0 +1,227 @@
+"""Delivery of many patches by one file or archive: collect what it shows, then store and pay for all at once.
+
+Files are decoded while no connection is held and no order is locked. All their patches are then stored in
+one transaction under the order's lock, so that a crash stores all of them or none.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from service.access.repository import Caller
+from service.blobs import SpooledFile, spooling
+from service.errors import ConflictError, LoupeError
+from service.geotiff.preflight import Limits
+from service.orders.archives import ArchiveEntry, DeliveredArchive, is_zip
+from service.orders.checklist import Checklist, Place
+from service.orders.collecting import Collected, FileReport, FileUse, Wanted, collect
+from service.orders.decoding import Target
+from service.orders.delivered import FileVersion, file_versions
+from service.orders.deliveries import Intake
+from service.orders.mosaics import NoPatchCoveredError
+from service.orders.repository import find_order, plan_of
+from service.orders.settling import Receipt, advance, check_takes_deliveries, store_file
+from service.orders.tables import Order
+from service.orders.uploads import FileUpload
+from service.plans.arrays import PlanArrays
+from service.plans.reading import grid_of, lr_pixels
+from service.plans.tables import Plan, Scene
+from service.pricing.tables import PriceList
+
+NAMED = 100
+"""Refused patches and files that an error lists."""
+
+
+class NothingDeliveredError(ConflictError):
+    """An upload whose files cover patches, none of which was accepted."""
+
+    code = "nothing-delivered"
+    title = "Nothing was delivered"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenOrder:
+    """An order as it was read before the files are decoded."""
+
+    order: Order
+    checklist: Checklist
+    scene: Scene
+    delivery_bands: str | None
+    files: dict[Place, list[FileVersion]]
+    places: list[Place]
+    """Patches that can be delivered or delivered again, in plan order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilesReceipt:
+    """The result of an upload; `untouched` awaited patches lie outside all of its files."""
+
+    order: Order
+    receipts: list[Receipt]
+    collected: Collected
+    untouched: int
+
+
+def receive_files(intake: Intake, caller: Caller, upload: FileUpload) -> FilesReceipt:
+    """Store the patches that a file or archive shows, and pay for those that were awaited.
+
+    Errors: not-found, order-cancelled, order-expired, approval-required, no-patch-covered,
+    nothing-delivered, those of reading a GeoTIFF or an archive.
+    """
+    with intake.database.sessions() as session:
+        order = _read_order(session, caller, upload)
+    wanted = _wanted(intake, order)
+    collected = _collect_all(intake, upload, wanted)
+    if not (collected.ready or collected.already):
+        raise _nothing(collected)
+    receipts: list[Receipt] = []
+    if collected.ready:
+        with intake.database.sessions.begin() as session:
+            receipts = _store_all(session, caller, upload, order.checklist, collected)
+    shown = {*collected.ready, *collected.already, *collected.refused, *collected.partly, *collected.left}
+    awaited = [place for place in order.places if place not in order.files]
+    return FilesReceipt(
+        order=order.order,
+        receipts=receipts,
+        collected=collected,
+        untouched=sum(place not in shown for place in awaited),
+    )
+
+
+def _read_order(session: Session, caller: Caller, upload: FileUpload) -> OpenOrder:
+    """Read an order and the patches that it takes: after its end those that were delivered before."""
+    order = find_order(session, caller.workspace_id, upload.order_id)
+    plan: Plan = plan_of(session, order)
+    checklist = Checklist(selected=PlanArrays.of(plan).selected)
+    files = file_versions(session, order.id)
+    places = checklist.awaited(())
+    try:
+        check_takes_deliveries(session, order)
+    except ConflictError:
+        places = [place for place in places if place in files]
+        if not places:
+            raise
+    return OpenOrder(
+        order=order,
+        checklist=checklist,
+        scene=session.get_one(Scene, plan.scene_id),
+        delivery_bands=session.get_one(PriceList, plan.price_list_id).delivery_bands,
+        files=files,
+        places=places,
+    )
+
+
+def _wanted(intake: Intake, order: OpenOrder) -> Wanted:
+    scene = lr_pixels(order.scene, intake.manifest, intake.blobs, intake.settings)
+    return Wanted(
+        places=order.places,
+        files=order.files,
+        target=Target.of(grid_of(order.scene), intake.manifest, scene),
+        delivery_bands=order.delivery_bands,
+    )
+
+
+def _collect_all(intake: Intake, upload: FileUpload, wanted: Wanted) -> Collected:
+    """Try the file, or every GeoTIFF of the archive in turn."""
+    settings, collected = intake.settings, Collected()
+    limits = Limits(body_bytes=settings.delivery_limit, decode_seconds=settings.delivery_decode_seconds)
+    with upload.file.path.open("rb") as file:
+        head = file.read(4)
+    if not is_zip(head):
+        collect(collected, wanted, upload.file, upload.read_as, limits, intake.blobs)
+        return collected
+    with DeliveredArchive(upload.file.path, settings.delivery_limit) as archive:
+        for entry in archive.entries():
+            if entry.ignored is not None:
+                collected.reports.append(
+                    FileReport(name=entry.name, size=entry.size, use=FileUse.IGNORED, ignored=entry.ignored)
+                )
+                continue
+            for spooled in _unpacked(intake, archive, entry):
+                collect(collected, wanted, spooled, upload.read_as, limits, intake.blobs, name=entry.name)
+    return collected
+
+
+def _unpacked(intake: Intake, archive: DeliveredArchive, entry: ArchiveEntry) -> Iterator[SpooledFile]:
+    """Yield one entry of an archive as a spooled file, which is removed afterwards unless it was kept."""
+    with spooling(intake.blobs) as spool:
+        for chunk in archive.chunks(entry):
+            spool.write(chunk)
+        yield spool.close()
+
+
+def _store_all(
+    session: Session, caller: Caller, upload: FileUpload, checklist: Checklist, collected: Collected
+) -> list[Receipt]:
+    """Store and pay for all collected patches, in plan order, under the order's lock.
+
+    What was checked before the decoding is checked again, so that racing uploads are paid once.
+    """
+    order = find_order(session, caller.workspace_id, upload.order_id, lock=True)
+    files = file_versions(session, order.id)
+    receipts = [
+        store_file(session, caller, order, checklist, patch, files.get(place, []))
+        for place, patch in sorted(collected.ready.items(), key=lambda one: one[0])
+    ]
+    advance(session, order, caller.key_id)
+    return receipts
+
+
+def _nothing(collected: Collected) -> LoupeError:
+    """Return the error of an upload that delivered nothing: the only cause, or a summary of several."""
+    tried = [one for one in collected.reports if one.use is not FileUse.IGNORED]
+    causes = [one.problem for one in tried if one.problem is not None]
+    if len(tried) == 1 and causes:
+        return causes[0]
+    figures = _figures(collected)
+    if not tried:
+        return NothingDeliveredError(
+            f"None of the {len(collected.reports)} files of the archive is a colour GeoTIFF.", **figures
+        )
+    if collected.refused:
+        place, first = next(iter(sorted(collected.refused.items(), key=lambda one: one[0])))
+        return NothingDeliveredError(
+            f"None of the {len(collected.refused)} covered patches was accepted. Patch {place[1]} of tile "
+            f"{place[0]}: {first.detail}",
+            **figures,
+        )
+    if collected.partly:
+        best = max(collected.partly.values(), key=lambda one: one.covered)
+        return NoPatchCoveredError(
+            f"No patch is covered well enough. The best is patch {best.place[1]} of tile {best.place[0]}, of "
+            f"which {best.covered:.1%} is covered, and 98% are needed. `partly` has the missing ground of "
+            "each patch.",
+            **figures,
+        )
+    first_cause = f" The first: {causes[0].detail}" if causes else ""
+    return NothingDeliveredError(
+        f"None of the {len(tried)} GeoTIFFs delivered a patch.{first_cause}", **figures
+    )
+
+
+def _figures(collected: Collected) -> dict[str, Any]:
+    return {
+        "refused": [
+            {"tile": place[0], "patch": place[1], "problem": dict(error.problem())}
+            for place, error in sorted(collected.refused.items(), key=lambda one: one[0])[:NAMED]
+        ],
+        "partly": [
+            {
+                "tile": one.place[0],
+                "patch": one.place[1],
+                "covered": one.covered,
+                "remainder": one.remainder,
+            }
+            for one in list(collected.partly.values())[:NAMED]
+        ],
+        "files": [
+            {
+                "name": one.name,
+                "use": one.use,
+                "detail": one.ignored or (one.problem.detail if one.problem else "No patch was accepted."),
+            }
+            for one in collected.reports[:NAMED]
+        ],
+    }

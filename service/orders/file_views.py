@@ -1,0 +1,163 @@
+"""The result of a file for many patches, as JSON."""
+
+from collections import Counter
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from service.money import Money
+from service.orders.collecting import FileReport, FileUse
+from service.orders.file_deliveries import FilesReceipt
+from service.orders.mosaics import PartlyCovered
+from service.orders.schemas import Footprint, SupersededFile
+from service.orders.settling import Outcome, Receipt
+from service.web.money import MoneyOut
+from service.web.paging import Link
+from service.web.warnings import WarningOut
+
+PatchOutcome = Literal["settled", "superseded", "already-delivered", "not-covered", "refused"]
+
+
+class PatchOut(BaseModel):
+    """The result for one patch that the upload shows at least in part."""
+
+    tile: int = Field(description="Number of the tile in the plan, from 0.")
+    patch: int = Field(description="Number of the patch in its tile, 0 to 15, column by column.")
+    outcome: PatchOutcome = Field(
+        description="`settled`: stored and paid. `superseded`: stored beside the earlier files, used now "
+        "and free. `already-delivered`: the same bytes were delivered before. `not-covered`: too little "
+        "of it is shown. `refused`: shown, but not accepted."
+    )
+    sha256: str | None = Field(None, description="SHA-256 of the GeoTIFF that delivers the patch.")
+    version: int | None = Field(None, description="Version of that file among those of the patch, from 1.")
+    supersedes: SupersededFile | None = Field(None, description="The file that was in use before.")
+    settled: MoneyOut | None = Field(None, description="Amount that was paid for the patch, once.")
+    covered: float | None = Field(None, description="Covered share of the patch's area, 0 to 1.")
+    remainder: Footprint | None = Field(
+        None, description="Ground that is still missing, in longitude and latitude (EPSG:4326)."
+    )
+    problem: dict[str, Any] | None = Field(None, description="Reason of a refusal: type, title, detail.")
+    warnings: list[WarningOut] | None = Field(None, description="Doubts about an accepted patch.")
+
+
+class FileOut(BaseModel):
+    """What became of one file of the upload."""
+
+    name: str | None = Field(
+        None, description="Path in the archive. Omitted for a GeoTIFF that was sent as it is."
+    )
+    sha256: str | None = Field(
+        None, description="SHA-256 of the file. Omitted for a file that was not tried."
+    )
+    size: int = Field(description="Size of the file in bytes.")
+    use: FileUse = Field(
+        description="`used`: patches were taken from it. `refused`: it was tried and no patch was taken. "
+        "`ignored`: it was not tried."
+    )
+    detail: str | None = Field(None, description="Reason why the file was refused or ignored.")
+    checks: dict[str, Any] | None = Field(
+        None, description="How the file was read: CRS, size, bands, numbers."
+    )
+
+
+class OutcomeCounts(BaseModel):
+    """Numbers of patches by outcome."""
+
+    settled: int = Field(description="Awaited patches that were stored and paid.")
+    superseded: int = Field(description="Delivered patches that have a newer file now.")
+    already_delivered: int = Field(description="Patches that these bytes had delivered before.")
+    not_covered: int = Field(description="Awaited patches of which too little is shown.")
+    refused: int = Field(description="Patches that are shown, but were not accepted.")
+    untouched: int = Field(description="Awaited patches that lie outside the upload.")
+    left: int = Field(
+        description="Covered patches beyond the 4,096 that one upload stores. Send the file again for them."
+    )
+
+
+class FilesDeliveryOut(BaseModel):
+    """The result of a file or an archive for many patches."""
+
+    order: UUID = Field(description="Id of the order.")
+    settled: MoneyOut = Field(description="Amount that this upload paid in all.")
+    counts: OutcomeCounts = Field(description="How many patches have each outcome.")
+    patches: list[PatchOut] = Field(description="The patches that the upload shows, in plan order.")
+    files: list[FileOut] = Field(description="The file, or every file of the archive.")
+    links: list[Link] = Field(description="The order.")
+
+
+def files_delivery(receipt: FilesReceipt) -> FilesDeliveryOut:
+    """Write the result of an upload."""
+    order, collected = receipt.order, receipt.collected
+    patches = [_stored(one) for one in receipt.receipts]
+    patches += [
+        PatchOut(tile=tile, patch=patch, outcome="already-delivered", sha256=sha256)
+        for (tile, patch), sha256 in collected.already.items()
+    ]
+    patches += [_partly(one) for one in collected.partly.values()]
+    patches += [
+        PatchOut(tile=tile, patch=patch, outcome="refused", problem=dict(error.problem()))
+        for (tile, patch), error in collected.refused.items()
+    ]
+    paid = [
+        order.money(one.delivery.settled_minor) for one in receipt.receipts if one.outcome is Outcome.SETTLED
+    ]
+    return FilesDeliveryOut(
+        order=order.id,
+        settled=MoneyOut.of(sum(paid, start=Money(0, order.currency))),
+        counts=_counts(patches, receipt),
+        patches=sorted(patches, key=lambda one: (one.tile, one.patch)),
+        files=[_file(one) for one in collected.reports],
+        links=[Link(rel="order", href=f"/v1/orders/{order.id}")],
+    )
+
+
+def _counts(patches: list[PatchOut], receipt: FilesReceipt) -> OutcomeCounts:
+    numbers = Counter(one.outcome for one in patches)
+    return OutcomeCounts(
+        settled=numbers["settled"],
+        superseded=numbers["superseded"],
+        already_delivered=numbers["already-delivered"],
+        not_covered=numbers["not-covered"],
+        refused=numbers["refused"],
+        untouched=receipt.untouched,
+        left=len(receipt.collected.left),
+    )
+
+
+def _stored(one: Receipt) -> PatchOut:
+    file, before = one.file, one.supersedes
+    warnings = [WarningOut(**warning) for warning in file.checks.get("warnings", ())]
+    return PatchOut(
+        tile=file.tile,
+        patch=file.patch,
+        outcome=one.outcome.value,
+        sha256=file.sha256,
+        version=file.version,
+        supersedes=None if before is None else SupersededFile(version=before.version, sha256=before.sha256),
+        settled=MoneyOut.of(one.order.money(one.delivery.settled_minor)),
+        covered=file.checks.get("covered"),
+        warnings=warnings or None,
+    )
+
+
+def _partly(one: PartlyCovered) -> PatchOut:
+    tile, patch = one.place
+    return PatchOut(
+        tile=tile,
+        patch=patch,
+        outcome="not-covered",
+        covered=one.covered,
+        remainder=Footprint.model_validate(one.remainder),
+    )
+
+
+def _file(one: FileReport) -> FileOut:
+    return FileOut(
+        name=one.name,
+        sha256=one.sha256,
+        size=one.size,
+        use=one.use,
+        detail=one.ignored or (None if one.problem is None else one.problem.detail),
+        checks=dict(one.checks) or None,
+    )
