@@ -15,33 +15,35 @@ from tests.support.landscape import SIDE_M, TOP, UTM, WEST, digital, reflectance
 FINE_M = 0.5
 FINE = round(SIDE_M / FINE_M)  # pixels a side
 BGRN = [2, 1, 0, 3]
+COEFFICIENTS = (2.01e-05, 2.14e-05, 2.03e-05, 2.9e-05)  # reflectance of one unit of radiance, by band
 
 
 def write_planet(folder: Path) -> None:
     """Write an order of PlanetScope scenes of 3 m: eight and four bands of reflectance, and radiance."""
-    stem = "20240601_101010_12_2415_3B_"
+    scene = "20240601_101010_12_2415"
     bands = reflectance(round(SIDE_M / 3))
     red, green, blue, infrared = bands
     eight = np.array([blue * 0.9, blue, green * 0.9, green, red * 1.1, red, infrared * 0.6, infrared])
-    scenes = {
-        "AnalyticMS_SR_8b_clip": digital(eight),
-        "AnalyticMS_SR_clip": digital(bands[BGRN]),
-        "AnalyticMS_clip": digital(bands[BGRN] / 2e-5, gain=1),
+    radiance = bands[BGRN] / np.array(COEFFICIENTS)[:, None, None]
+    products = {
+        "AnalyticMS_SR_8b": digital(eight),
+        "AnalyticMS_SR": digital(bands[BGRN]),
+        "AnalyticMS": digital(radiance, gain=1),
     }
-    for name, values in scenes.items():
-        files = folder / name / "files"
-        write(files / f"{stem}{name}.tif", values, 3, nodata=0, photometric="minisblack")
-        write(files / f"{stem}udm2_clip.tif", np.ones((8, *values.shape[1:]), np.uint8), 3)
-        (files / f"{stem[:-4]}_metadata.json").write_text(json.dumps({"properties": {"gsd": 3.9}}))
-        (files / f"{stem}{name}_metadata.xml").write_text(
+    for product, values in products.items():
+        files = folder / product / "files" / "PSScene" / scene / "analytic"
+        write(files / f"{scene}_3B_{product}_clip.tif", values, 3, nodata=0, photometric="minisblack")
+        write(files / f"{scene}_3B_udm2_clip.tif", np.ones((8, *values.shape[1:]), np.uint8), 3)
+        (files / f"{scene}_metadata.json").write_text(json.dumps({"properties": {"gsd": 3.9}}))
+        (files / f"{scene}_3B_AnalyticMS_metadata_clip.xml").write_text(
             "".join(
                 f"<ps:bandNumber>{band}</ps:bandNumber>\n"
-                f"<ps:reflectanceCoefficient>2.0e-05</ps:reflectanceCoefficient>\n"
-                for band in range(1, 5)
+                f"<ps:reflectanceCoefficient>{coefficient}</ps:reflectanceCoefficient>\n"
+                for band, coefficient in enumerate(COEFFICIENTS, 1)
             )
         )
-        (folder / name / "manifest.json").write_text("{}")
-        pack(folder / f"{name}.zip", folder / name)
+        (folder / product / "manifest.json").write_text("{}")
+        pack(folder / f"{product}.zip", folder / product)
 
 
 def write_skysat(folder: Path) -> None:
