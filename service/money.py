@@ -3,33 +3,23 @@
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from service.currencies import decimals_of
 from service.errors import InvalidInputError
 
-# ISO 4217 currencies whose minor unit is not one hundredth (amendment 176).
-_EXPONENTS = {
-    "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0,
-    "RWF": 0, "UGX": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
-    "BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3,
-}  # fmt: skip
-
-
-LARGEST = Decimal(10) ** 15
-"""The limit of an amount in major units; sums of such amounts fit the ledger's 64-bit minor units."""
-
-
-def exponent(currency: str) -> int:
-    """Return the number of decimal places of the currency's minor unit (USD 2, JPY 0, KWD 3)."""
-    return _EXPONENTS.get(currency, 2)
+LARGEST = 10**15
+"""The limit of an amount in major units."""
+LARGEST_MINOR = 10**18
+"""The limit of an amount in minor units; sums of such amounts fit the ledger's 64-bit columns."""
 
 
 def minor_per_major(currency: str) -> int:
-    """Return how many minor units make one major unit (USD 100, JPY 1, KWD 1000)."""
-    return int(10 ** exponent(currency))
+    """Return how many minor units make one major unit (USD 100, JPY 1, CLF 10,000)."""
+    return int(10 ** decimals_of(currency))
 
 
 def to_minor(amount: Decimal, currency: str) -> int:
     """Round an amount in major units to integer minor units, halves up."""
-    return int(amount.scaleb(exponent(currency)).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    return int(amount.scaleb(decimals_of(currency)).quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
 @dataclass(frozen=True)
@@ -52,13 +42,19 @@ class Money:
         try:
             major = Decimal(amount)
         except ArithmeticError as error:
-            raise InvalidInputError(f"{amount!r} is not an amount of money.", amount=amount) from error
-        places = exponent(currency)
-        if not major.is_finite() or abs(major) >= LARGEST:
-            raise InvalidInputError(f"{amount!r} is not an amount of money.", amount=amount)
+            raise _not_an_amount(amount) from error
+        places = decimals_of(currency)
+        limit = min(LARGEST, LARGEST_MINOR // 10**places)
+        if not major.is_finite():
+            raise _not_an_amount(amount)
+        if abs(major) >= limit:
+            sentence = f"{amount[:40]!r} is too large. An amount in {currency} is below {limit:,}."
+            raise InvalidInputError(sentence, amount=amount)
         if major != round(major, places):
+            allowed = f"at most {places}" if places else "none"
             raise InvalidInputError(
-                f"{amount!r} has more decimals than {currency} allows ({places}).", amount=amount
+                f"{amount!r} has too many decimals: {currency} has {allowed}. Round the amount.",
+                amount=amount,
             )
         return cls(to_minor(major, currency), currency)
 
@@ -89,7 +85,7 @@ class Money:
     @property
     def amount(self) -> str:
         """The amount in major units with exactly the currency's decimals, such as "12.50"."""
-        places = exponent(self.currency)
+        places = decimals_of(self.currency)
         return f"{Decimal(self.minor).scaleb(-places):.{places}f}"
 
     @property
@@ -104,3 +100,8 @@ class Money:
         if other.currency != self.currency:
             raise ValueError(f"{self} and {other} are in different currencies; money is never converted")
         return other
+
+
+def _not_an_amount(amount: str) -> InvalidInputError:
+    sentence = f'{amount[:40]!r} is not an amount of money. Write it like "12.50".'
+    return InvalidInputError(sentence, amount=amount)

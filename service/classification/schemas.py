@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.classification.labels import summarise
 from service.classification.tables import Classification
 from service.web.paging import Link
+from service.web.values import YesOrNo
 
 
 class ClassificationIn(BaseModel):
@@ -16,7 +17,7 @@ class ClassificationIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    allow_partial: bool = Field(
+    allow_partial: YesOrNo = Field(
         False,
         description="Use the patches that were delivered so far. Otherwise the answer is 409 "
         "`delivery-incomplete` while patches are missing.",

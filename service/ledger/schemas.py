@@ -12,6 +12,7 @@ from service.ledger.terms import BudgetTermsError, Enforcement, Period
 from service.money import Money
 from service.web.money import MoneyIn, MoneyOut
 from service.web.paging import Link
+from service.web.values import Day, WholeNumber
 
 Printable = r"^[^\x00-\x1f]+$"
 """Pattern of a text in one line."""
@@ -26,14 +27,14 @@ class TermsIn(BaseModel):
     period: Period | None = Field(
         None, description="How often the limit is granted again; `none` (the default) grants it once."
     )
-    starts_on: date | None = Field(None, description="First day (UTC) on which the budget pays.")
-    ends_on: date | None = Field(None, description="Last day (UTC) on which the budget pays.")
+    starts_on: Day | None = Field(None, description="First day (UTC) on which the budget pays.")
+    ends_on: Day | None = Field(None, description="Last day (UTC) on which the budget pays.")
     enforcement: Enforcement | None = Field(
         None,
         description="What happens to an order beyond the limit: `block` rejects it (default), `warn` accepts "
         "it with a warning, `off` accepts it.",
     )
-    thresholds: list[Annotated[int, Field(ge=1, le=200)]] | None = Field(
+    thresholds: list[Annotated[WholeNumber, Field(ge=1, le=200)]] | None = Field(
         None,
         max_length=10,
         description="Percentages of the limit. The order that reaches one gets a warning.",
@@ -201,10 +202,10 @@ class AdjustmentIn(BaseModel):
         description="`refund` for a credit note, `charge` for an invoice above what was settled."
     )
     order: UUID = Field(description="Id of the order.")
-    tile: int | None = Field(
+    tile: WholeNumber | None = Field(
         None, ge=0, description="With `patch`: the delivery to refund. Omit for the order."
     )
-    patch: int | None = Field(None, ge=0, le=15, description="With `tile`: the delivery to refund.")
+    patch: WholeNumber | None = Field(None, ge=0, le=15, description="With `tile`: the delivery to refund.")
     amount: MoneyIn = Field(description="Amount above zero in the order's currency.")
     reason: str = Field(
         min_length=1,

@@ -15,6 +15,7 @@ from service.errors import InvalidInputError, LoupeError
 from service.orders.checklist import Place
 from service.orders.decoding import ReadAs
 from service.settings import BlobsDep
+from service.web.values import AmountText
 
 PATCH_MEDIA_TYPES = ("image/tiff", "application/octet-stream")
 _RAW_FILE = {"type": "string", "format": "binary"}
@@ -131,9 +132,8 @@ async def get_upload(
     _caller: CallerDep,  # checked before the body is read: an unknown caller cannot send one
     read_as: ReadAsDep,
     price: Annotated[
-        str | None,
+        AmountText | None,
         Query(
-            pattern=r"^\d{1,15}(\.\d{1,3})?$",
             description="Price of the patch in the order's currency. Default: its share of the plan's cost.",
         ),
     ] = None,

@@ -17,6 +17,7 @@ from service.planner.objectives import (
     Policy,
     TargetAccuracy,
 )
+from service.web.values import AmountText, PlainNumber, WholeNumber
 
 Number = TypeVar("Number", float, int, str)
 
@@ -45,7 +46,7 @@ class ObjectiveOptions(BaseModel):
         description="Objective to optimise. By default the one whose number is given, otherwise `policy`: "
         "buy the patches whose utility reaches the bundle's threshold.",
     )
-    cost_weight: float | None = Field(
+    cost_weight: PlainNumber | None = Field(
         None,
         alias="lambda",
         ge=0,
@@ -54,14 +55,13 @@ class ObjectiveOptions(BaseModel):
         description="Utility that one unit of money must bring: maximises the sum of utilities minus "
         "lambda times the bill.",
     )
-    max_cost: str | None = Field(
+    max_cost: AmountText | None = Field(
         None,
-        pattern=r"^\d{1,12}(\.\d{1,3})?$",
         examples=["50.00"],
         description="Most to spend, in the currency of the price list.",
     )
-    max_patches: int | None = Field(None, ge=0, le=10**9, description="Most patches to buy.")
-    target_accuracy: float | None = Field(
+    max_patches: WholeNumber | None = Field(None, ge=0, le=10**9, description="Most patches to buy.")
+    target_accuracy: PlainNumber | None = Field(
         None,
         gt=0,
         le=1,

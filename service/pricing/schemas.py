@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -21,7 +22,9 @@ from service.pricing.billing import PriceTerms
 from service.pricing.charge_rules import Scope, Tier
 from service.pricing.shape_rules import ShapeRules
 from service.pricing.tables import PriceList
+from service.web.money import CurrencyCode
 from service.web.paging import Link
+from service.web.values import Day, WholeNumber, YesOrNo, read_decimal
 
 RESERVED = "example-"
 """The prefix of names that are reserved for the shipped examples."""
@@ -32,7 +35,9 @@ NOTICE = (
 )
 
 Exact = Annotated[
-    Decimal, PlainSerializer(lambda value: f"{value.normalize():f}", return_type=str, when_used="json")
+    Decimal,
+    BeforeValidator(read_decimal),
+    PlainSerializer(lambda value: f"{value.normalize():f}", return_type=str, when_used="json"),
 ]
 """A decimal written without exponent or trailing zeros."""
 
@@ -83,9 +88,7 @@ class PriceListTerms(BaseModel):
         "archive", description="`archive` for existing imagery, `tasking` for imagery taken on demand."
     )
     gsd_m: Exact = Field(gt=0, le=1000, decimal_places=3, description="Ground sample distance, in metres.")
-    currency: str = Field(
-        pattern=r"^[A-Z]{3}$", description="ISO 4217 code of the currency of every price in the list."
-    )
+    currency: str = Field(description="ISO 4217 code of the currency of every price in the list.")
     price_per_km2: Exact | None = Field(
         None,
         gt=0,
@@ -118,7 +121,7 @@ class PriceListTerms(BaseModel):
         decimal_places=6,
         description="Minimum amount of an invoice, in major units.",
     )
-    areas_summed: bool = Field(
+    areas_summed: YesOrNo = Field(
         True,
         description="Whether all shapes of an order share one invoice. "
         "If false, each shape is billed as an order of its own.",
@@ -130,11 +133,11 @@ class PriceListTerms(BaseModel):
         decimal_places=3,
         description="Minimum width of every part of a shape, in metres.",
     )
-    convex: bool = Field(False, description="Whether shapes must be convex.")
-    max_vertices: int | None = Field(
+    convex: YesOrNo = Field(False, description="Whether shapes must be convex.")
+    max_vertices: WholeNumber | None = Field(
         None, ge=4, le=100_000, description="Maximum number of vertices of a shape. Null for no limit."
     )
-    holes: bool = Field(True, description="Whether shapes may have holes.")
+    holes: YesOrNo = Field(True, description="Whether shapes may have holes.")
     cloud_guarantee_percent: Exact | None = Field(
         None,
         ge=0,
@@ -153,9 +156,9 @@ class PriceListTerms(BaseModel):
     source: str = Field(
         "entered by hand", min_length=1, max_length=500, description="Document that the prices come from."
     )
-    captured_at: date = Field(default_factory=today, description="Day on which the source was read.")
-    valid_from: date | None = Field(None, description="First day of validity. Null for no start.")
-    valid_to: date | None = Field(None, description="Last day of validity. Null for no end.")
+    captured_at: Day = Field(default_factory=today, description="Day on which the source was read.")
+    valid_from: Day | None = Field(None, description="First day of validity. Null for no start.")
+    valid_to: Day | None = Field(None, description="Last day of validity. Null for no end.")
 
     def columns(self) -> dict[str, Any]:
         """Return the values of a database row; tiers as JSON."""
@@ -190,6 +193,7 @@ class PriceListIn(PriceListTerms):
         extra="forbid", json_schema_extra={"examples": [EXAMPLE]}, str_strip_whitespace=True
     )
 
+    currency: CurrencyCode = Field(description="ISO 4217 code of the currency of every price in the list.")
     name: str = Field(
         pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$",
         description="Name that plans refer to. Publishing the same name again makes a new version.",

@@ -1,8 +1,26 @@
 """Money as JSON: a decimal string in major units and a currency, never a float."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from service.currencies import CurrencyUnknownError, check_currency
 from service.money import Money
+from service.web.values import AmountText, invalid
+
+
+def read_currency(code: str) -> str:
+    """Return the code of a currency with a minor unit; refuse any other with a sentence."""
+    try:
+        return check_currency(code)
+    except CurrencyUnknownError as error:
+        raise invalid(error.code, error.detail) from error
+
+
+CurrencyCode = Annotated[
+    str, AfterValidator(read_currency), Field(json_schema_extra={"pattern": "^[A-Z]{3}$"})
+]
+"""A currency of ISO 4217 in which new amounts can be kept."""
 
 
 class MoneyOut(BaseModel):
@@ -27,10 +45,8 @@ class MoneyIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    amount: str = Field(
-        pattern=r"^\d{1,15}(\.\d{1,3})?$", description="Amount in major units.", examples=["500.00"]
-    )
-    currency: str = Field(pattern=r"^[A-Z]{3}$", description="Currency code (ISO 4217).", examples=["USD"])
+    amount: AmountText = Field(description="Amount in major units.", examples=["500.00"])
+    currency: CurrencyCode = Field(description="Currency code (ISO 4217).", examples=["USD"])
 
     def money(self) -> Money:
         """Return the amount in minor units; InvalidInputError beyond the currency's decimals."""

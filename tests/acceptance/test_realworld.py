@@ -30,7 +30,6 @@ OPEN = frozenset(
         "16-bit-display",
         "product-too-coarse",
         "same-scene-bought-twice",
-        "currency-without-cents",
         "int16-minus-9999",
         "uint16-65535",
         "landsat7-sr-names",
@@ -40,7 +39,6 @@ OPEN = frozenset(
         "offset-tag-in-digital-numbers",
         "scale-tag-of-one-band",
         "float-0-255-delivered",
-        "date-as-a-number",
     }
 )
 

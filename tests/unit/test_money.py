@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from service.errors import InvalidInputError
 from service.money import Money, to_minor
 
-CURRENCIES = st.sampled_from(["USD", "JPY", "KWD"])  # two, none and three decimals
+CURRENCIES = st.sampled_from(["USD", "JPY", "KWD", "CLF"])  # two, none, three and four decimals
 
 
 @given(minor=st.integers(1 - 10**15, 10**15 - 1), currency=CURRENCIES)
@@ -28,6 +28,8 @@ def test_reads_back_what_it_wrote(minor: int, currency: str) -> None:
         (-5, "USD", "-0.05 USD"),
         (1250, "JPY", "1250 JPY"),  # the yen has no minor unit
         (1250, "KWD", "1.250 KWD"),  # the dinar has thousandths
+        (1250, "UYI", "1250 UYI"),
+        (1250, "CLF", "0.1250 CLF"),
     ],
 )
 def test_writes_exactly_the_decimals_of_the_currency(minor: int, currency: str, text: str) -> None:
@@ -42,6 +44,19 @@ def test_refuses_what_is_not_an_amount(amount: str) -> None:
         Money.parse(amount, "USD")
 
     assert caught.value.extra == {"amount": amount}
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "sentence"),
+    [
+        ("10.5", "UYI", "UYI has none"),
+        ("10.12345", "CLF", "CLF has at most 4"),
+        ("100000000000000", "CLF", "below 100,000,000,000,000"),
+    ],
+)
+def test_refuses_an_amount_that_its_currency_cannot_hold(amount: str, currency: str, sentence: str) -> None:
+    with pytest.raises(InvalidInputError, match=sentence):
+        Money.parse(amount, currency)
 
 
 @given(amount=st.decimals(-(10**9), 10**9, places=6), currency=CURRENCIES)

@@ -49,6 +49,40 @@ def test_budget_without_terms_blocks_and_has_no_end(client: TestClient) -> None:
     assert "approval_above" not in budget
 
 
+@pytest.mark.parametrize(
+    ("member", "value", "pointer"),
+    [
+        ("starts_on", 1_764_288_000, "/body/starts_on"),
+        ("ends_on", "2026-11-28T00:00:00Z", "/body/ends_on"),
+        ("thresholds", [True], "/body/thresholds/0"),
+        ("thresholds", [50.0], "/body/thresholds/0"),
+        ("approval_above", {"amount": "1.5", "currency": "USDX"}, "/body/approval_above/currency"),
+        ("limit", {"amount": "-1", "currency": "USD"}, "/body/limit/amount"),
+    ],
+)
+def test_open_budget_refuses_what_is_no_day_number_or_currency(
+    client: TestClient, member: str, value: object, pointer: str
+) -> None:
+    answer = client.post(
+        "/v1/budgets", json={"name": "Year", "limit": usd("100.00"), "enforcement": "block", member: value}
+    )
+
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["pointer"]) == (422, pointer)
+    assert error["detail"][0].isupper() or error["detail"].startswith("'USDX'")
+    assert error["detail"].endswith(".")
+    assert client.get("/v1/budgets").json()["items"] == []
+
+
+def test_budget_has_the_decimals_of_its_currency(client: TestClient) -> None:
+    fomento = client.get(f"/v1/budgets/{open_budget(client, '10.1234', 'CLF')}").json()
+    refused = client.post("/v1/budgets", json={"name": "U", "limit": {"amount": "10.5", "currency": "UYI"}})
+
+    assert fomento["limit"] == fomento["available"] == {"amount": "10.1234", "currency": "CLF"}
+    assert code(refused) == (422, "invalid-input")
+    assert "UYI has none" in refused.json()["detail"]
+
+
 def test_change_budget_keeps_omitted_members(client: TestClient, database: Database) -> None:
     budget = open_budget(client)
     change_budget(

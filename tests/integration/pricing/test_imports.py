@@ -67,6 +67,30 @@ def test_import_accepts_a_json_array_of_price_lists(client: TestClient) -> None:
     assert names(client) == {"acme", "other"}
 
 
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("captured_at", 1_764_288_000),
+        ("valid_from", "2026-11-28T10:00:00"),
+        ("max_vertices", True),
+        ("price_per_km2", True),
+        ("convex", 1),
+        ("currency", "ABC"),
+        ("currency", "XAU"),
+    ],
+)
+def test_import_refuses_values_that_would_be_converted(
+    client: TestClient, member: str, value: object
+) -> None:
+    row = dict(zip(HEADER.split(","), ROW.split(","), strict=True))
+
+    answer = send(client, json.dumps([row | {member: value}]), "application/json")
+
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [f"/rows/1/{member}"]
+    assert names(client) == set()
+
+
 def test_import_reports_every_fault_and_publishes_nothing(client: TestClient) -> None:
     rows = [HEADER + ",tiers", ROW, "b,,archive,0.3,euro,1,", "c,Acme,archive,0.3,EUR,1,500", ROW]
     answer = send(client, "\n".join(rows))

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.money import Money, exponent
+from service.currencies import decimals_of
+from service.money import Money
 from service.pricing.areas import CM2_PER_KM2, whole_cm2
 from service.pricing.billing import PriceTerms, bill, list_price, order_price, tariff_of
 from service.pricing.charge_rules import Scope, Tier
@@ -155,7 +156,7 @@ def by_fractions(area_cm2: int, terms: PriceTerms) -> int:
     for tier, end in zip(terms.tiers, ends, strict=True):
         within: Fraction = (min(end, km2)) - Fraction(tier.above_km2)
         price += max(within, Fraction(0)) * Fraction(tier.price_per_km2)
-    minor = max(price, Fraction(terms.minimum_charge)) * int(10 ** exponent(terms.currency))
+    minor = max(price, Fraction(terms.minimum_charge)) * int(10 ** decimals_of(terms.currency))
     return floor(minor + Fraction(1, 2))
 
 

@@ -1,0 +1,78 @@
+"""Values in requests that are read strictly: a sentence refuses what pydantic would silently convert.
+
+Pydantic reads the number 1764288000 and the text "1764288000" as a day, `true` as 1, and 1 as `true`.
+"""
+
+import re
+from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
+
+
+def invalid(code: str, sentence: str) -> PydanticCustomError:
+    """Return the error with which a validator refuses a value; `sentence` is shown as it is."""
+    return PydanticCustomError(code, "{sentence}", {"sentence": sentence})
+
+
+def read_day(value: object) -> object:
+    """Return a day of the calendar; refuse numbers, times and days that do not exist."""
+    if value is None or (isinstance(value, date) and not isinstance(value, datetime)):
+        return value
+    if isinstance(value, str) and _DAY.fullmatch(value.strip()):
+        try:
+            return date.fromisoformat(value.strip())
+        except ValueError as error:
+            raise invalid("day-invalid", f"{value.strip()} is not a day of the calendar.") from error
+    raise invalid("day-invalid", 'A day is a text like "2026-11-28" (year-month-day), without a time.')
+
+
+def read_amount(value: object) -> object:
+    """Return the text of an amount, without a sign; how many decimals are right depends on the currency."""
+    if value is None or (isinstance(value, str) and _AMOUNT.fullmatch(value)):
+        return value
+    raise invalid(
+        "amount-invalid",
+        'An amount is a text like "12.50": at most 15 digits, a point and decimals, without sign or spaces.',
+    )
+
+
+def read_yes_or_no(value: object) -> object:
+    """Return a truth value or its text; refuse numbers."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise invalid("yes-or-no-invalid", "This is either true or false.")
+    return value
+
+
+def read_decimal(value: object) -> object:
+    """Return a number or its text; refuse truth values."""
+    if isinstance(value, bool):
+        raise invalid("number-invalid", 'This is a number, such as "0.5".')
+    return value
+
+
+def read_whole_number(value: object) -> object:
+    """Return an integer or its text; refuse truth values and floating-point numbers."""
+    if isinstance(value, bool | float):
+        raise invalid("integer-invalid", "This is a whole number, such as 12.")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(read_day)]
+"""A day, written YYYY-MM-DD."""
+AmountText = Annotated[
+    str,
+    BeforeValidator(read_amount),
+    Field(json_schema_extra={"pattern": r"^[0-9]{1,15}(\.[0-9]{1,9})?$"}),
+]
+"""An amount of money in major units, zero or more."""
+WholeNumber = Annotated[int, BeforeValidator(read_whole_number)]
+"""An integer; neither `true` nor 12.0. Queries and CSV files send it as text."""
+PlainNumber = Annotated[float, BeforeValidator(read_decimal)]
+"""A number; not `true`. Queries send it as text."""
+YesOrNo = Annotated[bool, BeforeValidator(read_yes_or_no)]
+"""A truth value; not 1 or 0 as numbers. Queries and CSV files send it as text."""

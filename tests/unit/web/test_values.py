@@ -1,0 +1,77 @@
+"""Values in requests: nothing is converted silently."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from service.web.money import CurrencyCode, MoneyIn
+from service.web.values import AmountText, Day, PlainNumber, WholeNumber, YesOrNo
+
+
+def refusal(kind: Any, value: object) -> str:
+    """Return the sentence with which a value is refused."""
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(kind).validate_python(value)
+    return str(caught.value.errors()[0]["msg"])
+
+
+def test_day_is_read_from_its_text() -> None:
+    assert TypeAdapter(Day).validate_python("2026-11-28") == date(2026, 11, 28)
+    assert TypeAdapter(Day | None).validate_python(None) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        1_764_288_000, 1_764_288_000.0, True, 0, "1764288000", "2026-11-28T00:00:00", "2026-11-28T00:00:00Z",
+        "2026-11-28 00:00", "28.11.2026", "2026-1-2", "20261128", "2026-W48-6", "", [],
+        datetime(2026, 11, 28, tzinfo=UTC), "\u0662\u0660\u0662\u0666-11-28",
+    ],
+)  # fmt: skip
+def test_day_refuses_whatever_is_no_day(value: object) -> None:
+    assert refusal(Day, value) == 'A day is a text like "2026-11-28" (year-month-day), without a time.'
+
+
+@pytest.mark.parametrize("value", ["2026-02-30", "2026-13-01", "0000-01-01"])
+def test_day_refuses_a_day_that_does_not_exist(value: str) -> None:
+    assert refusal(Day, value) == f"{value} is not a day of the calendar."
+
+
+@pytest.mark.parametrize("value", [True, False, 12.0, 12.5])
+def test_whole_number_refuses_truth_values_and_floats(value: object) -> None:
+    assert refusal(WholeNumber, value) == "This is a whole number, such as 12."
+
+
+def test_number_refuses_truth_values() -> None:
+    assert refusal(PlainNumber, True) == 'This is a number, such as "0.5".'
+
+
+@pytest.mark.parametrize("value", [1, 0, 1.0])
+def test_yes_or_no_refuses_numbers(value: object) -> None:
+    assert refusal(YesOrNo, value) == "This is either true or false."
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"), [(WholeNumber, "12", 12), (PlainNumber, "0.5", 0.5), (YesOrNo, "true", True)]
+)
+def test_numbers_and_truth_values_are_read_from_the_text_of_a_query(
+    kind: Any, text: str, value: object
+) -> None:
+    assert TypeAdapter(kind).validate_python(text) == value
+
+
+@pytest.mark.parametrize("value", [12.5, 12, True, "-1", "+1", "1e3", " 1", "1,5", "abc", "", "9" * 16, "1."])
+def test_amount_refuses_whatever_is_no_amount_with_a_sentence(value: object) -> None:
+    assert refusal(AmountText, value).startswith('An amount is a text like "12.50"')
+
+
+@pytest.mark.parametrize("code", ["USDX", "ABC", "XAU", "usd", "HRK"])
+def test_currency_refuses_a_code_with_a_sentence(code: str) -> None:
+    assert refusal(CurrencyCode, code).endswith(".")
+
+
+def test_money_keeps_the_decimals_of_its_currency() -> None:
+    assert str(MoneyIn(amount="10.1234", currency="CLF").money()) == "10.1234 CLF"
+    assert str(MoneyIn(amount="10", currency="UYI").money()) == "10 UYI"
