@@ -1,8 +1,9 @@
 """A thin client of the public HTTP API, used by the command line and the demo."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, BinaryIO, Self, cast
 from uuid import uuid4
 
 import httpx
@@ -164,14 +165,36 @@ class Client:
         body = {"decision": decision} | ({"note": note} if note else {})
         return self.post(f"/v1/orders/{order}/approval", body)
 
-    def deliver(self, order: str, tile: int, patch: int, geotiff: bytes, **query: Query) -> bool:
-        """Upload one bought patch. Return False when these bytes were already delivered."""
+    def deliver(self, order: str, tile: int, patch: int, geotiff: bytes, **query: Query) -> Json:
+        """Upload one bought patch and return its receipt; it is the same when the bytes are sent again."""
         path = f"/v1/orders/{order}/tiles/{tile}/patches/{patch}"
-        return self.upload("PUT", path, geotiff, **query).status_code == httpx.codes.CREATED
+        return cast(Json, self.upload("PUT", path, geotiff, **query).json())
+
+    def deliver_file(
+        self, order: str, file: Path, sent: Callable[[int], None] | None = None, **query: Query
+    ) -> Json:
+        """Upload a file or archive for any patches; `sent` is called with the size of each part in bytes."""
+        given = {name: value for name, value in query.items() if value is not None}
+        # With a length the server refuses a file that is too large before it is sent.
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(file.stat().st_size)}
+        path = f"/v1/orders/{order}/deliveries"
+        with file.open("rb") as source:
+            answer = self.send(
+                "PUT", path, content=_parts(source, sent), headers=headers, params=given or None
+            )
+        return cast(Json, answer.json())
 
     def classify(self, order: str, *, allow_partial: bool = False) -> Json:
         """Classify every tile of an order."""
         return self.post(f"/v1/orders/{order}/classification", {"allow_partial": allow_partial})
+
+
+def _parts(file: BinaryIO, sent: Callable[[int], None] | None) -> Iterator[bytes]:
+    """Yield a file in parts of a mebibyte."""
+    while part := file.read(1024 * 1024):
+        yield part
+        if sent is not None:
+            sent(len(part))
 
 
 def _problem(answer: httpx.Response) -> Json:

@@ -4,10 +4,11 @@ import typer
 
 from service.cli.budgets import budget_commands, savings
 from service.cli.connection import Commands
+from service.cli.delivering import deliver
 from service.cli.keys import keys
 from service.cli.ledger import ledger_commands
 from service.cli.operating import db_commands, order_commands, serve
-from service.cli.orders import approve, classify, deliver, order
+from service.cli.orders import approve, classify, order
 from service.cli.plans import plan, replan
 from service.cli.prices import price_commands
 from service.cli.tracing import trace

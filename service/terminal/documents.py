@@ -128,6 +128,9 @@ def classification_view(labelled: Json, truth: Sequence[str] | None = None) -> R
     parts.append(Text(f"The patches changed the label of {plural(summary['changed'], 'tile')}."))
     if not labelled["complete"]:
         parts.append(Text("Some bought patches are not delivered yet, so these labels may change."))
+    if labelled.get("outdated"):
+        since = labelled["outdated_since"][:16].replace("T", " ")
+        parts.append(Text(f"Patches were delivered after these labels, since {since} UTC. Classify again."))
     return Group(*parts)
 
 

@@ -91,7 +91,6 @@ def test_landsat_becomes_reflectance_and_is_too_coarse_for_the_shipped_bundle(
     np.testing.assert_allclose(values[:, 2:].data, reflectance(24)[:3, 2:], atol=2e-5)
 
 
-@pytest.mark.xfail(reason="one file for many patches is not accepted yet", strict=True)
 @pytest.mark.parametrize("place", DELIVERIES, ids=lambda place: f"{place[0]} {place[1]}")
 def test_command_delivers_every_patch(
     server: ServerProcess, forms: Path, tmp_path: Path, place: tuple[str, int]
