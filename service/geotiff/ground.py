@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import Geod, Transformer
+from pyproj import CRS, Geod, Transformer
 
 WGS84 = Geod(ellps="WGS84")
 
@@ -22,6 +22,32 @@ def transform_points(source: str, target: str, points: FloatArray) -> FloatArray
     """Convert points (..., 2) from one CRS to another, both x (east) first; infinite if undefined."""
     x, y = _transformer(source, target).transform(points[..., 0], points[..., 1])
     return np.stack([np.asarray(x), np.asarray(y)], axis=-1)
+
+
+def transform_near(source: str, target: str, points: FloatArray, x: float) -> FloatArray:
+    """Convert points (..., 2) like `transform_points`, each into the turn around the Earth nearest to `x`.
+
+    A map across the 180th meridian continues beyond the range in which PROJ answers.
+    """
+    moved, turn = transform_points(source, target, points), turn_length(target)
+    if turn:
+        with np.errstate(invalid="ignore"):  # infinite where the CRS is undefined
+            moved[..., 0] += turn * np.round((x - moved[..., 0]) / turn)
+    return moved
+
+
+@lru_cache(maxsize=64)
+def turn_length(crs: str) -> float:
+    """Return the x after which a map repeats itself: 360 degrees, the width of Mercator, or 0 for others."""
+    axes = CRS.from_user_input(crs)
+    if axes.is_geographic:
+        return round(2 * math.pi / axes.axis_info[0].unit_conversion_factor, 9)
+    # On a cylinder x grows with the longitude alone, at one rate.
+    probes = np.array([(lon, lat) for lat in (0.0, 50.0) for lon in (-121.0, -120.0, -119.0, 0.0, 1.0, 2.0)])
+    steps = np.diff(transform_points("EPSG:4326", crs, probes)[:, 0].reshape(2, 2, 3))
+    if not np.isfinite(steps).all() or not np.ptp(steps) < 1e-9 * abs(steps[0, 0, 0]):
+        return 0.0
+    return abs(float(steps[0, 0, 0])) * 360
 
 
 def pixel_steps_m(transform: Affine, crs: str, width: int, height: int) -> tuple[float, float, float]:

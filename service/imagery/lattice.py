@@ -7,7 +7,7 @@ import shapely
 from numpy.typing import NDArray
 
 from models.grid import GRID
-from service.geotiff.ground import FloatArray, to_wgs84, transform_points
+from service.geotiff.ground import FloatArray, to_wgs84, transform_near
 from service.imagery.geojson import Geometry, geometry
 from service.imagery.radiometry import Imagery
 from service.imagery.tile_grid import Indices, TileGrid, apply_affine
@@ -37,10 +37,16 @@ def sample_patches(imagery: Imagery, grid: TileGrid, tiles: Indices, patches: In
         corner_x[:, None, None] + control * side, corner_y[:, None, None] + control[:, None] * side
     )
     places = apply_affine(grid.transform, np.stack([x, y], axis=-1))
-    delivered = apply_affine(~imagery.transform, transform_points(grid.crs, imagery.crs, places))
+    delivered = apply_affine(~imagery.transform, to_image_crs(imagery, grid.crs, places))
     across, down = delivered[..., 0], delivered[..., 1]
     columns, rows = _refine(across), _refine(down)
     return LatticePoints(columns=columns, rows=rows, depth=_depth(across, down))
+
+
+def to_image_crs(imagery: Imagery, crs: str, points: FloatArray) -> FloatArray:
+    """Convert points (..., 2) to the CRS of a delivered image, in its own turn around the Earth."""
+    height, width = imagery.valid.shape
+    return transform_near(crs, imagery.crs, points, (imagery.transform @ (width / 2, height / 2))[0])
 
 
 def look_up(

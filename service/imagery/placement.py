@@ -8,14 +8,15 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.warp import reproject
 
 from models.grid import GRID
 from service.errors import ConflictError, InvalidInputError, LoupeWarning
-from service.geotiff.ground import FloatArray, pixel_steps_m, transform_points
+from service.geotiff.ground import FloatArray, pixel_steps_m
 from service.imagery.coverage import MIN_COVER, Coverage, covered_patches, offset_to_nearest_m
+from service.imagery.lattice import to_image_crs
 from service.imagery.radiometry import Imagery
 from service.imagery.tile_grid import TileGrid
+from service.imagery.warping import warp_layers
 
 MAX_COARSENESS = 2.0  # size of a delivered pixel over that of an ordered pixel
 _TOLERANCE = 1.005  # map scale and ground scale differ by up to this factor across a UTM zone
@@ -135,7 +136,7 @@ def _cut_around(
     A margin of invalid pixels represents the ground beyond the image, so that averages know what is missing.
     The cut is empty (h or w is 0) when the edges lie outside the image.
     """
-    x, y = transform_points(crs, imagery.crs, edges).T
+    x, y = to_image_crs(imagery, crs, edges).T
     columns, rows = ~imagery.transform @ (x, y)
     height, width = imagery.valid.shape
     margin = min(_MOST_MARGIN, _MARGIN + int(2 / coarseness))
@@ -181,17 +182,8 @@ def _resample(
     coarseness: float,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Return colours (3, size, size) and the valid share of each pixel (size, size)."""
-    placed = np.zeros((4, size, size), np.float32)
-    if layers.size:
-        reproject(
-            layers,
-            placed,
-            src_transform=transform,
-            src_crs=crs,
-            dst_transform=target,
-            dst_crs=target_crs,
-            resampling=Resampling.average if coarseness < 1 else Resampling.bilinear,
-        )
+    resampling = Resampling.average if coarseness < 1 else Resampling.bilinear
+    placed = warp_layers(layers, transform, crs, target, target_crs, size, resampling)
     cover = placed[3]
     colours = placed[:3] / np.where(cover > 0, cover, 1)
     return np.rint(colours).clip(0, 255).astype(np.uint8), cover
@@ -225,17 +217,7 @@ def _surroundings(imagery: Imagery, grid: TileGrid, tile: int) -> NDArray[np.flo
     steps = pixel_steps_m(imagery.transform, imagery.crs, *imagery.valid.shape[::-1])[:2]
     coarseness = max(steps) / max(pixel_steps_m(target, grid.crs, side, side)[:2])
     layers, transform = _cut_around(imagery, grid.crs, ring, coarseness, True)
-    placed = np.zeros((4, side, side), np.float32)
-    if layers.size:
-        reproject(
-            layers,
-            placed,
-            src_transform=transform,
-            src_crs=imagery.crs,
-            dst_transform=target,
-            dst_crs=grid.crs,
-            resampling=Resampling.average,
-        )
+    placed = warp_layers(layers, transform, imagery.crs, target, grid.crs, side, Resampling.average)
     full = placed[3] >= _LEAST_FULL
     return np.where(full, placed[:3] / np.where(full, placed[3], 1), np.float32(np.nan)).astype(np.float32)
 
