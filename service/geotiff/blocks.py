@@ -44,7 +44,7 @@ class Limits:
     blocks: int = 262_144
     block_side: int = 8_192  # pixels of a tile, which may be larger than the image
     expansion: int = 400  # decoded bytes per stored byte, above `expansion_free` decoded bytes
-    expansion_free: int = 256 * _MIB
+    expansion_free: int = 128 * _MIB
     decode_seconds: float = 20.0
 
 

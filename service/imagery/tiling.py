@@ -14,6 +14,7 @@ from service.imagery.radiometry import Imagery
 from service.imagery.tile_grid import TileGrid, quadrangle_area_m2
 
 FINEST, COARSEST = 0.9, 1.5  # range of GSD over the bundle's LR GSD that is not resampled
+_FINEST_M = 1e-3  # metres; smaller pixels are a mistake in the georeference
 _MAX_SHEAR_DEGREES = 2.0  # largest deviation from a right angle between rows and columns on the ground
 # A pixel counts as cloud when it is bright (about a quarter of full reflectance) and nearly colourless.
 _CLOUD_BRIGHT, _CLOUD_SPREAD = 200, 25
@@ -97,6 +98,11 @@ def _factor(gsd_m: float, lr_gsd_m: float) -> float:
 
 
 def _check_resolution(x_m: float, y_m: float, angle: float, lr_gsd_m: float, hr_gsd_m: float) -> None:
+    if min(x_m, y_m) < _FINEST_M:
+        raise GeoreferenceError(
+            f"The raster's pixels are {x_m:.3g} x {y_m:.3g} m on the ground, and no image is finer than "
+            f"{_FINEST_M:g} m. Its coordinates may be degrees: assign the CRS that they belong to."
+        )
     if abs(angle - 90) > _MAX_SHEAR_DEGREES:
         raise GeoreferenceError(
             f"The raster is sheared: rows and columns meet at {angle:.1f} degrees. Reproject it (gdalwarp)."

@@ -97,7 +97,7 @@ def colours(crs: str, points: NDArray[np.float64]) -> NDArray[np.uint8]:
     degrees = to_wgs84(crs, points)
     east, north = (degrees[..., 0] % 360 - 180) * 2e4, (degrees[..., 1] - LATITUDE) * 2e4
     waves = [np.sin(east / 9), np.sin(north / 7), np.cos((east + north) / 11)]
-    return np.rint(128 + 100 * np.array(waves)).astype(np.uint8)
+    return np.asarray(np.rint(128 + 100 * np.array(waves)), np.uint8)
 
 
 def seen(crs: str, transform: Affine, height: int, width: int) -> Imagery:

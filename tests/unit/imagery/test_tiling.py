@@ -102,3 +102,9 @@ def test_cloud_share_counts_bright_colourless_pixels() -> None:
     rgb[0, 8:, 8:] = 250
     image = make_imagery(rgb)
     assert cut_tiles(image, LR_PX, LR_GSD, HR_GSD).cloud_share.tolist() == [1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("step", [(1e-20, 10.0), (1e-4, 1e-4), (10.0, 1e-20)])
+def test_cut_tiles_refuses_pixels_of_no_size_with_the_cause(step: tuple[float, float]) -> None:
+    with pytest.raises(GeoreferenceError, match="may be degrees"):
+        cut(*step, 80, 80)
