@@ -20,7 +20,7 @@ from tests.support.rasters import (
 )
 
 LIMITS = Limits()
-SQUARES = {"tiled": True, "blockxsize": 16, "blockysize": 16}
+SQUARES: dict[str, Any] = {"tiled": True, "blockxsize": 16, "blockysize": 16}
 
 
 @pytest.mark.parametrize("bits", range(9, 16))
