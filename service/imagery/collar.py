@@ -9,6 +9,7 @@ from service.imagery.radiometry import Imagery
 
 BLACK = 4  # largest value of a colour that starts a collar at the file's border
 NEARLY_BLACK = 20  # largest value that continues one; JPEG leaves some counts next to the picture
+_WHOLE_SIDE = 0.95  # share of a side that is nearly black, where a collar of few pixels is JPEG compressed
 _LEAST_SHARE = 0.1  # share of a side that is black from a corner on, where a collar begins
 _LEAST_RUN = 8  # pixels of that side, because small files have short shadows
 
@@ -16,9 +17,9 @@ _LEAST_RUN = 8  # pixels of that side, because small files have short shadows
 def mark_collar(imagery: Imagery) -> Imagery:
     """Return the image with its `collar`: near-black pixels that join the border in their row or column.
 
-    A collar exists where a side is black over its whole length or for a tenth of it from a corner on. GDAL's
-    nearblack searches rows and columns in the same way. The collar stays valid: whether it is dark ground is
-    for the caller to decide, with the low-resolution scene.
+    A collar exists where a side is nearly black over its whole length, or black for a tenth of it from a
+    corner on. GDAL's nearblack searches rows and columns in the same way. The collar stays valid: the caller
+    decides with the low-resolution scene whether it is dark ground.
     """
     brightest = imagery.rgb.max(axis=0)
     if not _has_black_side(brightest, imagery.valid):
@@ -29,18 +30,22 @@ def mark_collar(imagery: Imagery) -> Imagery:
         collar |= np.logical_and.accumulate(dark, axis=axis)
         collar |= np.flip(np.logical_and.accumulate(np.flip(dark, axis), axis=axis), axis)
     collar &= imagery.valid
-    return replace(imagery, collar=collar) if collar.any() else imagery
+    # A file that is black throughout is a faulty picture, not a border.
+    found = collar.any() and not np.array_equal(collar, imagery.valid)
+    return replace(imagery, collar=collar) if found else imagery
 
 
 def _has_black_side(brightest: NDArray[np.uint8], valid: NDArray[np.bool_]) -> bool:
-    for side, data in (
-        (brightest[0], valid[0]),
-        (brightest[-1], valid[-1]),
-        (brightest[:, 0], valid[:, 0]),
-        (brightest[:, -1], valid[:, -1]),
-    ):
-        black = (side <= BLACK) | ~data
-        run = max(int(np.logical_and.accumulate(way).sum()) for way in (black, black[::-1]))
-        if run >= min(len(side), max(_LEAST_RUN, _LEAST_SHARE * len(side))) and data.any():
-            return True
-    return False
+    sides = (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1])
+    return any(_is_black(brightest[side], valid[side]) for side in sides)
+
+
+def _is_black(side: NDArray[np.uint8], valid: NDArray[np.bool_]) -> bool:
+    """Say whether a side (N,) is nearly black as a whole, or black from one of its ends on."""
+    if not valid.any():
+        return False
+    if ((side <= NEARLY_BLACK) | ~valid).mean() >= _WHOLE_SIDE:
+        return True
+    black = (side <= BLACK) | ~valid
+    run = max(int(np.logical_and.accumulate(way).sum()) for way in (black, black[::-1]))
+    return run >= max(_LEAST_RUN, _LEAST_SHARE * len(side))

@@ -1,6 +1,6 @@
 """The comparison of a delivered patch with the low-resolution (LR) pixels that it was bought for."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -9,8 +9,23 @@ from numpy.typing import NDArray
 from models.grid import GRID
 from service.errors import ConflictError, LoupeWarning
 from service.imagery.placement import PlacedPatch
+from service.imagery.resemblance import CELLS, Misfits, average_cells, measure_misfits
 
 OVERRIDE = "accept_unlike=true (loupe deliver --accept-unlike)"
+BLACK, WHITE = 3, 252
+"""Largest value of a black pixel, and smallest of a white one, in every colour."""
+
+_DARKER, _BRIGHTER = 0.6, 40.0  # factor and counts beyond which black or white pixels change a cell's mean
+_LIT = 25.0  # smallest brightness of a cell of the scene that is not dark ground
+_REFUSED_SHARE = 0.3  # of a patch that is black or white where the scene is not
+_DOUBTED_SHARE = 0.05
+_REFUSED_DIM, _DOUBTED_DIM = 0.15, 0.4  # brightness over the scene's
+_DOUBTED_BRIGHT = 3.0
+_REFUSED_MISFIT = 20_000.0
+_DOUBTED_MISFIT = 60.0
+_DOUBTED_DISPLACED = 2.0
+_DOUBTED_SWAPPED = 1.8
+_FLAT, _FLAT_OFFSET = 0.5, 8.0  # counts; a picture of ground has a larger spread
 
 
 class PatchUnlikeSceneError(ConflictError):
@@ -27,43 +42,190 @@ class Likeness:
     mean: tuple[float, float, float]  # of the delivered patch
     scene_mean: tuple[float, float, float]
     spread: float  # standard deviation of the delivered pixels' brightness
-    black: float  # share of the pixels that are black
-    white: float  # share of the pixels that are white
+    scene_spread: float
+    correlation: float  # of the 12 colours of 2 x 2 cells with the scene's
+    black: float  # share of the patch that is black where the scene is not dark
+    white: float  # share of the patch that is white where the scene is not bright
+    misfit: float  # of the patch with its place (`resemblance`); about 12 where only noise differs
+    misfit_elsewhere: float  # of the patch with the place of the tile that it fits best
+    offset_cells: tuple[float, float]  # of that place, to the right and down, in halves of a patch
+    misfit_reordered: float  # of the patch with its bands in the order that fits best
+    order: tuple[int, int, int]  # that order: the file's colour (1 red, 2 green, 3 blue) for each
+
+    @property
+    def light(self) -> float:
+        """Mean brightness of the delivered patch."""
+        return sum(self.mean) / 3
+
+    @property
+    def scene_light(self) -> float:
+        """Mean brightness of the scene there."""
+        return sum(self.scene_mean) / 3
+
+    @property
+    def displaced(self) -> float:
+        """Ratio of the misfit to that of the best other place."""
+        return _misfits(self).displaced
+
+    @property
+    def swapped(self) -> float:
+        """Ratio of the misfit to that of the best other order of the bands."""
+        return _misfits(self).swapped
 
     def figures(self) -> dict[str, Any]:
         """Return plain values for documents."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return asdict(self)
 
 
 def compare_with_scene(placed: PlacedPatch, tile: NDArray[np.uint8]) -> Likeness:
-    """Compare a placed patch with its tile's LR pixels (3, tile_px, tile_px)."""
-    side = tile.shape[-1] // GRID
-    top, left = placed.patch % GRID * side, placed.patch // GRID * side
-    lr = tile[:, top : top + side, left : left + side]
-    pixels = placed.pixels
+    """Compare a placed patch with the LR pixels (3, n, n) of its tile."""
+    row, column = placed.patch % GRID * CELLS, placed.patch // GRID * CELLS
+    scene = average_cells(tile, CELLS * GRID)[row : row + CELLS, column : column + CELLS]
+    found = average_cells(placed.pixels, CELLS)
+    misfits = measure_misfits(placed.pixels, tile, placed.patch)
+    red, green, blue = (one + 1 for one in misfits.order)
     return Likeness(
-        mean=_colour(pixels),
-        scene_mean=_colour(lr),
-        spread=round(float(pixels.mean(axis=0).std()), 2),
-        black=round(float((pixels.max(axis=0) <= 4).mean()), 4),
-        white=round(float((pixels.min(axis=0) >= 251).mean()), 4),
+        mean=_colour(found),
+        scene_mean=_colour(scene),
+        spread=round(float(placed.pixels.mean(axis=0).std()), 2),
+        scene_spread=round(float(scene.mean(axis=2).std()), 2),
+        correlation=_correlation(found, scene),
+        black=_share(placed.pixels.max(axis=0) <= BLACK, _is_darker(found, scene)),
+        white=_share(placed.pixels.min(axis=0) >= WHITE, _is_brighter(found, scene)),
+        misfit=round(misfits.own, 1),
+        misfit_elsewhere=round(misfits.elsewhere, 1),
+        offset_cells=(round(misfits.right, 2), round(misfits.down, 2)),
+        misfit_reordered=round(misfits.reordered, 1),
+        order=(red, green, blue),
     )
 
 
 def judge(likeness: Likeness) -> tuple[LoupeWarning, ...]:
-    """Return the doubts about a delivered patch; raise 409 `patch-unlike-scene` when it cannot be the patch.
-
-    An accepted override (`accept_unlike`) skips this function.
-    """
-    if likeness.black > 0.9 and max(likeness.scene_mean) > 40:
+    """Return the doubts about a patch; raise 409 `patch-unlike-scene` when it cannot be the one ordered."""
+    if reason := _impossible(likeness):
         raise PatchUnlikeSceneError(
-            f"The delivered patch is black, but the scene shows {likeness.scene_mean} there. Ask the "
-            f"provider for another file, or send {OVERRIDE} to keep it.",
+            f"{reason} The patch is not paid. Ask the provider for another file, check bands= and "
+            f"radiometry=, or keep the file all the same with {OVERRIDE}.",
             **likeness.figures(),
         )
-    return ()
+    doubt = _doubt(likeness)
+    if doubt is None:
+        return ()
+    code, sentence = doubt
+    detail = f"{sentence} Look at the file before you use it; a better file can be delivered again."
+    return (LoupeWarning(code=code, detail=detail, figures=likeness.figures()),)
 
 
-def _colour(pixels: NDArray[np.uint8]) -> tuple[float, float, float]:
-    red, green, blue = (round(float(one), 1) for one in pixels.reshape(3, -1).mean(axis=1))
+def _impossible(likeness: Likeness) -> str | None:
+    for share, name, opposite in ((likeness.black, "black", "dark"), (likeness.white, "white", "bright")):
+        if share >= _REFUSED_SHARE:
+            return (
+                f"{share:.0%} of the delivered patch is {name} where the scene is not {opposite}: the mean "
+                f"colour is {_told(likeness.mean)}, and the scene's {_told(likeness.scene_mean)}."
+            )
+    dim = likeness.scene_light >= _LIT and likeness.light <= _REFUSED_DIM * likeness.scene_light
+    if dim or likeness.misfit >= _REFUSED_MISFIT:
+        return (
+            f"The delivered patch has the mean colour {_told(likeness.mean)}, the scene has "
+            f"{_told(likeness.scene_mean)} there, and no season or product explains the difference."
+        )
+    return None
+
+
+def _doubt(likeness: Likeness) -> tuple[str, str] | None:
+    """Return the code and the sentence of the first doubt."""
+    return _blank(likeness) or _brightness(likeness) or _bands(likeness) or _place(likeness)
+
+
+def _blank(likeness: Likeness) -> tuple[str, str] | None:
+    for share, name in ((likeness.black, "black"), (likeness.white, "white")):
+        if share >= _DOUBTED_SHARE:
+            return "patch-partly-blank", f"{share:.0%} of the patch is {name} where the scene is not."
+    differs = likeness.scene_spread >= _FLAT or abs(likeness.light - likeness.scene_light) >= _FLAT_OFFSET
+    if likeness.spread < _FLAT and differs:
+        return "patch-flat", f"Every pixel of the patch has nearly the same colour ({_told(likeness.mean)})."
+    return None
+
+
+def _brightness(likeness: Likeness) -> tuple[str, str] | None:
+    dim = likeness.scene_light >= _LIT and likeness.light <= _DOUBTED_DIM * likeness.scene_light
+    if not dim and likeness.light < _DOUBTED_BRIGHT * max(likeness.scene_light, _LIT):
+        return None
+    return (
+        "patch-brightness",
+        f"The patch has {likeness.light / max(likeness.scene_light, 1):.0%} of the scene's brightness. State "
+        "the meaning of its pixel values with radiometry=.",
+    )
+
+
+def _bands(likeness: Likeness) -> tuple[str, str] | None:
+    if likeness.swapped < max(_DOUBTED_SWAPPED, likeness.displaced):
+        return None
+    return (
+        "patch-bands-swapped",
+        f"The colours fit the scene {likeness.swapped:.1f} times better in the order "
+        f"{','.join(map(str, likeness.order))} of red, green and blue as they were read. State "
+        "the bands of the file with bands=R,G,B.",
+    )
+
+
+def _place(likeness: Likeness) -> tuple[str, str] | None:
+    right, down = likeness.offset_cells
+    if likeness.displaced >= _DOUBTED_DISPLACED:
+        return (
+            "patch-displaced",
+            f"The patch fits the scene {likeness.displaced:.1f} times better "
+            f"{_steps(right, 'right', 'left')} and {_steps(down, 'down', 'up')} of its place.",
+        )
+    if likeness.misfit >= _DOUBTED_MISFIT:
+        means = f"mean colour {_told(likeness.mean)}, scene {_told(likeness.scene_mean)}"
+        return "patch-unlike-scene", f"The patch differs from the scene more than seasons explain ({means})."
+    return None
+
+
+def _misfits(likeness: Likeness) -> Misfits:
+    right, down = likeness.offset_cells
+    return Misfits(
+        own=likeness.misfit,
+        elsewhere=likeness.misfit_elsewhere,
+        right=right,
+        down=down,
+        reordered=likeness.misfit_reordered,
+        order=likeness.order,
+    )
+
+
+def _is_darker(found: NDArray[np.float64], scene: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Mark the cells (2, 2) that lack light: shadows leave the mean of a cell as it is in the scene."""
+    light = scene.mean(axis=2)
+    return np.asarray((light >= _LIT) & (found.mean(axis=2) <= _DARKER * light))
+
+
+def _is_brighter(found: NDArray[np.float64], scene: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.asarray(found.mean(axis=2) >= scene.mean(axis=2) + _BRIGHTER)
+
+
+def _share(blank: NDArray[np.bool_], unexpected: NDArray[np.bool_]) -> float:
+    """Return the share of a patch (s, s) that is blank within the cells (2, 2) where that is unexpected."""
+    size = blank.shape[0]
+    cell = np.arange(size) * CELLS // size
+    return round(float((blank & unexpected[np.ix_(cell, cell)]).mean()), 4)
+
+
+def _colour(cells: NDArray[np.float64]) -> tuple[float, float, float]:
+    red, green, blue = (round(float(one), 1) for one in cells.reshape(-1, 3).mean(axis=0))
     return red, green, blue
+
+
+def _correlation(found: NDArray[np.float64], scene: NDArray[np.float64]) -> float:
+    if found.std() == 0 or scene.std() == 0:
+        return 0.0
+    return round(float(np.corrcoef(found.ravel(), scene.ravel())[0, 1]), 3)
+
+
+def _told(colour: tuple[float, float, float]) -> str:
+    return "/".join(f"{one:.0f}" for one in colour)
+
+
+def _steps(cells: float, ahead: str, behind: str) -> str:
+    return f"{abs(cells) / CELLS:.1f} patches {ahead if cells >= 0 else behind}"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
 from models.grid import GRID
-from service.errors import ConflictError, InvalidInputError, LoupeWarning
+from service.errors import ConflictError, InvalidInputError
 from service.geotiff.ground import FloatArray, pixel_steps_m
 from service.imagery.coverage import MIN_COVER, Coverage, covered_patches, offset_to_nearest_m
 from service.imagery.lattice import to_image_crs
@@ -23,7 +23,6 @@ _TOLERANCE = 1.005  # map scale and ground scale differ by up to this factor acr
 _MARGIN = 4  # extra pixels around the patch, for interpolation at its edge
 _MOST_MARGIN = 256  # pixels
 _EDGE_POINTS = 9  # points per side that locate the patch in another CRS
-_LEAST_FULL = 0.95  # least valid share of an LR pixel that is compared
 _OWN = 0.25  # least valid share of a placed pixel whose own colours are used
 
 
@@ -49,10 +48,8 @@ class PlacedPatch:
     patch: int
     pixels: NDArray[np.uint8] = field(repr=False)  # (3, size, size)
     own: NDArray[np.bool_] = field(repr=False)  # (size, size); False where a near pixel is repeated
-    surroundings: NDArray[np.float32] = field(repr=False)  # (3, tile_px, tile_px) of its tile, NaN: no data
     covered: float  # share of the patch's area, with the repeated pixels at its sides
     repeated_px: float  # delivered pixels that are missing at most on one side
-    warnings: tuple[LoupeWarning, ...] = ()
 
 
 def place_patch(
@@ -90,10 +87,8 @@ def place_patch(
         patch=patch,
         pixels=_repeat_nearest(rgb, own),
         own=own,
-        surroundings=_surroundings(imagery, grid, tile),
         covered=float(coverage.shares[0]),
         repeated_px=round(float(coverage.repeated_px[0]), 2),
-        warnings=(),
     )
 
 
@@ -203,23 +198,6 @@ def _repeat_nearest(rgb: NDArray[np.uint8], own: NDArray[np.bool_]) -> NDArray[n
             filled[:, takes] = np.roll(pixels, step, axis + 1)[:, takes]
             known |= takes
     return filled
-
-
-def _surroundings(imagery: Imagery, grid: TileGrid, tile: int) -> NDArray[np.float32]:
-    """Average the image to the LR pixels (3, tile_px, tile_px) of a tile; NaN where it holds no data."""
-    side = grid.tile_px
-    row, column = divmod(tile, grid.columns)
-    target = grid.transform @ Affine.translation(column * side, row * side)
-    corners = grid.patch_corners(
-        np.full(4, tile), np.array([0, GRID - 1, GRID * GRID - 1, GRID * (GRID - 1)])
-    )
-    ring = corners.reshape(-1, 2)
-    steps = pixel_steps_m(imagery.transform, imagery.crs, *imagery.valid.shape[::-1])[:2]
-    coarseness = max(steps) / max(pixel_steps_m(target, grid.crs, side, side)[:2])
-    layers, transform = _cut_around(imagery, grid.crs, ring, coarseness, True)
-    placed = warp_layers(layers, transform, imagery.crs, target, grid.crs, side, Resampling.average)
-    full = placed[3] >= _LEAST_FULL
-    return np.where(full, placed[:3] / np.where(full, placed[3], 1), np.float32(np.nan)).astype(np.float32)
 
 
 def _misplaced(

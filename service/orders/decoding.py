@@ -94,7 +94,7 @@ def cut_patch(file: DecodedFile, target: Target, place: Place, *, accept_unlike:
         )
     likeness = compare_with_scene(placed, target.scene[place[0]])
     doubts = _judge_or_accept(likeness) if accept_unlike else judge(likeness)
-    warnings = (*file.imagery.warnings, *placed.warnings, *doubts)
+    warnings = (*file.imagery.warnings, *doubts)
     checks = file.checks | {
         "covers_patch": True,
         "covered": round(placed.covered, 4),

@@ -2,7 +2,7 @@
 
 import typer
 
-from tests.evidence import rasters
+from tests.evidence import deliveries, rasters
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -12,6 +12,7 @@ def evidence() -> None:
     """Measure what the documentation quotes, and print it."""
 
 
+app.command("deliveries")(deliveries.print_deliveries)
 app.command("rasters")(rasters.print_rasters)
 
 if __name__ == "__main__":

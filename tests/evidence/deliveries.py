@@ -1,0 +1,84 @@
+"""The table of honest and wrong deliveries in docs/inputs.md: how many are refused, warned of and taken."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from service.errors import LoupeError
+from service.geotiff.raster import Raster
+from service.imagery.collar import mark_collar
+from service.imagery.likeness import compare_with_scene, judge
+from service.imagery.placement import place_patch
+from service.imagery.radiometry import to_imagery
+from tests.evidence.made_deliveries import HONEST, WRONG, Make
+from tests.evidence.photographs import GRID, Photograph, read_photographs
+from tests.evidence.rasters import DATA
+
+SIZE = 56
+"""Pixels of a patch of the starter bundle."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one delivery: "taken", "warned" or "refused", and the code of the reason."""
+
+    word: str
+    code: str = ""
+
+
+def deliver(raster: Raster, photograph: Photograph, patch: int) -> Outcome:
+    """Read, place and judge one file as the service does after decoding it."""
+    scene = photograph.scene
+    try:
+        imagery = mark_collar(to_imagery(raster))
+        placed = place_patch(imagery, GRID, 0, patch, SIZE, scene)
+        doubts = judge(compare_with_scene(placed, scene[0]))
+    except LoupeError as refusal:
+        return Outcome(word="refused", code=refusal.code)
+    warnings = (*imagery.warnings, *doubts)
+    return Outcome(word="warned", code=warnings[0].code) if warnings else Outcome(word="taken")
+
+
+def measure(
+    photographs: Sequence[Photograph], kinds: Sequence[Make], count: int, seed: int
+) -> dict[str, Counter[Outcome]]:
+    """Deliver `count` files, in turn of each kind, of random patches of the photographs."""
+    generator = np.random.default_rng(seed)
+    outcomes: dict[str, Counter[Outcome]] = {kind.__name__: Counter() for kind in kinds}
+    order = generator.permutation(len(photographs))
+    for number in range(count):
+        photograph = photographs[order[number % len(order)]]
+        kind, patch = kinds[number % len(kinds)], int(generator.integers(16))
+        outcomes[kind.__name__][deliver(kind(photograph, patch, generator), photograph, patch)] += 1
+    return outcomes
+
+
+def print_deliveries(
+    data: Annotated[Path, typer.Option(help="Folder that holds uc-merced.tar and airbus-tanks.tar.")] = DATA,
+    count: Annotated[int, typer.Option(help="Deliveries, honest and wrong each.")] = 1000,
+    half: Annotated[int, typer.Option(help="Half of the images: 0 chose the thresholds, 1 did not.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of every choice.")] = 20,
+) -> None:
+    """Print how many honest and wrong deliveries are taken, warned of and refused, by kind."""
+    photographs = read_photographs(data, half, seed=1)
+    typer.echo("| delivery | files | taken | warned | refused | reasons |\n|---|---|---|---|---|---|")
+    for title, kinds in (("honest", HONEST), ("wrong", WRONG)):
+        outcomes = measure(photographs, kinds, count, seed)
+        for name, found in outcomes.items():
+            typer.echo(row(f"{title}: {name.replace('_', ' ')}", found))
+        typer.echo(row(f"**{title}**", sum(outcomes.values(), Counter())))
+
+
+def row(name: str, found: Counter[Outcome]) -> str:
+    """Return the line of one kind."""
+    words = Counter[str]()
+    for outcome, count in found.items():
+        words[outcome.word] += count
+    reasons = ", ".join(f"`{one.code}` {count}" for one, count in found.most_common() if one.code)
+    counts = " | ".join(str(words[word]) for word in ("taken", "warned", "refused"))
+    return f"| {name} | {found.total()} | {counts} | {reasons} |"
