@@ -24,7 +24,7 @@ _LAYER = (
 )
 _JPEG2000 = (
     "Convert it: gdal_translate in.jp2 out.tif, or rio convert in.jp2 out.tif. A Sentinel-2 band file holds "
-    "one colour: stack them with rio stack B02.jp2 B03.jp2 B04.jp2 B08.jp2 --driver GTiff -o out.tif."
+    "one colour: stack them with rio stack -f GTiff B02.jp2 B03.jp2 B04.jp2 B08.jp2 out.tif."
 )
 _TEXT = "Send the GeoTIFF that it refers to."
 
