@@ -105,3 +105,4 @@ def test_command_delivers_every_patch(
 
         assert done.returncode == 0, done.stderr
         assert client.get(f"/v1/orders/{order}")["counts"]["awaited"] == 0, done.stdout
+    assert "arning" not in done.stdout, done.stdout
