@@ -35,8 +35,9 @@ Bands = Annotated[
 Radiometry = Annotated[
     str | None,
     typer.Option(
-        help="Meaning of the pixel values: auto (the default), uint8, reflectance, reflectance-1e4 "
-        "or reflectance-1e4-offset1000."
+        help="Meaning of the pixel values: auto (the default), uint8, reflectance, reflectance-1e4, "
+        "reflectance-1e4-offset1000, reflectance-percent, reflectance-65535, landsat-collection2, or "
+        "range:LOW-HIGH with the numbers that become black and white, such as range:0-4000."
     ),
 ]
 

@@ -1,7 +1,8 @@
 """GDAL's own XML tag (42112), parsed here so that GDAL never sees it.
 
 Through this tag a genuine GeoTIFF can make GDAL open other files and URLs (OVERVIEW_FILE, GEOLOCATION).
-Loupe takes four harmless facts per band from it: description, scale, offset and colour interpretation.
+Loupe takes four harmless facts per band from it (description, scale, offset and colour interpretation), and
+the text of a bounded number of other items, such as PROCESSING_BASELINE.
 """
 
 import math
@@ -13,18 +14,20 @@ from service.geotiff.errors import DamagedTiffError, UnsupportedTiffError
 
 MAX_BYTES = 1024 * 1024
 _MAX_DESCRIPTION = 200  # characters
+_MAX_ITEMS, _MAX_ITEM_NAME = 256, 100  # a SAFE folder's metadata has about a hundred items
 _ROLES = frozenset({"description", "scale", "offset", "colorinterp"})
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
 class BandMetadata:
-    """Facts that the XML states about single bands, by band number counted from 0."""
+    """Facts that the XML states about single bands, by band number counted from 0, and its other items."""
 
     descriptions: dict[int, str] = field(default_factory=dict)
     scales: dict[int, float] = field(default_factory=dict)
     offsets: dict[int, float] = field(default_factory=dict)
     colours: dict[int, str] = field(default_factory=dict)
+    items: dict[str, str] = field(default_factory=dict)  # by name, lower case; the first of a name counts
 
 
 def read_metadata(raw: bytes) -> BandMetadata:
@@ -43,27 +46,33 @@ def read_metadata(raw: bytes) -> BandMetadata:
 
 
 class _Items:
-    """Collector of the `Item` elements that describe a band."""
+    """Collector of the `Item` elements that describe a band or the whole file."""
 
     def __init__(self, metadata: BandMetadata) -> None:
         self._metadata = metadata
         self._item: tuple[str, int] | None = None
+        self._name = ""
         self._text: list[str] = []
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        self._item, self._text = None, []
+        self._item, self._name, self._text = None, "", []
         role, sample = attributes.get("role", ""), attributes.get("sample", "")
         if name == "Item" and role in _ROLES and sample.isascii() and sample.isdecimal() and len(sample) < 6:
             self._item = role, int(sample)
+        elif name == "Item" and not role and len(self._metadata.items) < _MAX_ITEMS:
+            self._name = attributes.get("name", "").lower()[:_MAX_ITEM_NAME]
 
     def text(self, text: str) -> None:
-        if self._item:
+        if self._item or self._name:
             self._text.append(text)
 
     def end(self, _name: str) -> None:
+        text = "".join(self._text).strip()
         if self._item:
-            self._keep(*self._item, "".join(self._text).strip())
-        self._item = None
+            self._keep(*self._item, text)
+        elif self._name:
+            self._metadata.items.setdefault(self._name, text[:_MAX_DESCRIPTION])
+        self._item, self._name, self._text = None, "", []
 
     def _keep(self, role: str, band: int, text: str) -> None:
         if role == "description":

@@ -14,6 +14,7 @@ from service.geotiff.gdal_metadata import BandMetadata
 from service.geotiff.georeference import read_crs, read_transform, settle
 from service.geotiff.orientation import turn_north_up
 from service.geotiff.preflight import Limits, check_structure, neutralise
+from service.geotiff.transparency import is_transparency
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,9 @@ class Raster:
     scales: tuple[float, ...]  # physical value = scale * stored + offset
     offsets: tuple[float, ...]
     gaps: tuple[Gap, ...] = ()  # why pixels are not valid; empty if all are
+    nodata: float | None = None  # as declared
+    items: Mapping[str, str] = field(default_factory=dict, repr=False)  # GDAL metadata, names in lower case
+    false_alpha: int | None = None  # number of a band marked as alpha that is not transparency, from 1
 
 
 def read_geotiff(body: bytes, limits: Limits) -> Raster:
@@ -52,7 +56,8 @@ def read_geotiff(body: bytes, limits: Limits) -> Raster:
     transform = read_transform(decoded.facts["transform"], structure.placement)
     crs = read_crs(decoded.facts.get("crs"))
     transform = settle(transform, crs, structure.width, structure.height)
-    colours = _colours(decoded.facts, structure.metadata, structure.bands)
+    marked = _colours(decoded.facts, structure.metadata, structure.bands)
+    colours, false_alpha = _without_false_alpha(marked, decoded.pixels)
     valid, gaps = _valid(decoded, colours, structure.blocks)
     pixels, valid, transform = turn_north_up(decoded.pixels, valid, transform, crs)
     metadata, bands = structure.metadata, range(structure.bands)
@@ -66,6 +71,9 @@ def read_geotiff(body: bytes, limits: Limits) -> Raster:
         scales=tuple(metadata.scales.get(band, 1.0) for band in bands),
         offsets=tuple(metadata.offsets.get(band, 0.0) for band in bands),
         gaps=gaps,
+        nodata=decoded.facts.get("nodata"),
+        items=metadata.items,
+        false_alpha=false_alpha,
     )
 
 
@@ -74,6 +82,19 @@ def _colours(facts: Mapping[str, Any], metadata: BandMetadata, bands: int) -> tu
     found = [str(colour) for colour in facts.get("colours", [])][:bands]
     found += ["undefined"] * (bands - len(found))
     return tuple(metadata.colours.get(band, colour) for band, colour in enumerate(found))
+
+
+def _without_false_alpha(
+    colours: tuple[str, ...], pixels: NDArray[Any]
+) -> tuple[tuple[str, ...], int | None]:
+    """Return the colours, without a band marked as alpha that is not, and that band's number from 1."""
+    if "alpha" not in colours or len(colours) < 4:
+        return colours, None
+    band = colours.index("alpha")
+    others = np.array([index for index, colour in enumerate(colours) if colour != "alpha"])
+    if is_transparency(pixels[band], pixels[others[:3]]):
+        return colours, None
+    return (*colours[:band], "undefined", *colours[band + 1 :]), band + 1
 
 
 def _valid(
@@ -110,12 +131,8 @@ def _valid(
 
 
 def _numbers(pixels: NDArray[Any], bands: Sequence[int], nodata: float | None) -> NDArray[np.bool_]:
-    """Mark the pixels (H, W) of a floating-point raster that have a number in one of the bands.
-
-    In floating point nodata is never a dark pixel, so one used band without data is enough to drop a pixel.
-    It becomes NaN here, because the bands in use are not known yet.
-    """
-    if nodata is not None:
-        pixels[pixels == pixels.dtype.type(nodata)] = np.nan
-    numbers: NDArray[np.bool_] = ~np.logical_and.reduce([np.isnan(pixels[band]) for band in bands])
+    """Mark the pixels (H, W) of a floating-point raster that have a number other than nodata in one band."""
+    missing = np.nan if nodata is None else pixels.dtype.type(nodata)
+    empty = [np.isnan(pixels[band]) | (pixels[band] == missing) for band in bands]
+    numbers: NDArray[np.bool_] = ~np.logical_and.reduce(empty)
     return numbers

@@ -5,21 +5,19 @@ their kind. If none of these settles it, the client must say `bands=R,G,B`.
 """
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
 from service.errors import InvalidInputError
 from service.geotiff.raster import Raster
+from service.imagery.band_names import BandName, colour_of_wavelength, is_filler, read_name, skeleton
+from service.imagery.band_numbers import colour_numbers, only_counts
 
 BandNumbers = tuple[int, int, int]
 
-_NAMES = (
-    frozenset({"red", "b4", "b04", "r"}),
-    frozenset({"green", "b3", "b03", "g"}),
-    frozenset({"blue", "b2", "b02", "b"}),
-)
-_NOT_VISIBLE = frozenset({"edge", "rededge", "nir", "near", "infra", "infrared", "swir", "coastal"})
-_OTHER_BAND = re.compile(r"b(0?1|0?[5-9]|8a|1[0-2])")
+COLOURS = ("red", "green", "blue")
+_CENTRES_NM = {"red": 660.0, "green": 560.0, "blue": 490.0}
 
 
 class BandsAmbiguousError(InvalidInputError):
@@ -67,24 +65,83 @@ def _find_bands(raster: Raster) -> tuple[BandNumbers, str]:
 
 def _by_description(raster: Raster) -> tuple[BandNumbers, str] | None:
     """Find red, green and blue by description; 422 when descriptions name bands but not those three."""
-    words = [frozenset(re.findall(r"[a-z0-9]+", (text or "").lower())) for text in raster.descriptions]
-    found = [
-        [band for band, said in enumerate(words, 1) if said & names and not said & _NOT_VISIBLE]
-        for names in _NAMES
-    ]
-    if all(len(candidates) == 1 for candidates in found):
-        names = ", ".join(str(raster.descriptions[candidates[0] - 1]) for candidates in found)
-        return (found[0][0], found[1][0], found[2][0]), f"by their descriptions ({names})"
-    named = any(found) or any(said & _NOT_VISIBLE or any(map(_OTHER_BAND.fullmatch, said)) for said in words)
-    if named:
+    spectral = [band for band, colour in enumerate(raster.colours, 1) if colour != "alpha"]
+    texts = [raster.descriptions[band - 1] for band in spectral]
+    names = [read_name(text) if text and not is_filler(text) else None for text in texts]
+    candidates = _by_words(names) or _by_wavelength(names) or _by_number(raster, names)
+    if candidates:
+        red, green, blue = (spectral[place] for place in candidates)
+        said = ", ".join(str(raster.descriptions[band - 1]) for band in (red, green, blue))
+        return (red, green, blue), f"by their descriptions ({said})"
+    if _names_other_bands(raster, spectral, names):
         raise _ambiguous(raster, "their descriptions do not name one red, one green and one blue band")
     return None
 
 
-def _by_colour(raster: Raster) -> tuple[BandNumbers, str] | None:
-    if any(raster.colours.count(colour) != 1 for colour in ("red", "green", "blue")):
+def _by_words(names: Sequence[BandName | None]) -> list[int] | None:
+    """Return the places of the bands that are called red, green and blue."""
+    found = []
+    for colour in COLOURS:
+        called = [place for place, name in enumerate(names) if name and name.colour == colour]
+        plain = [place for place in called if (name := names[place]) and name.plain]
+        found.append(called if len(called) == 1 else plain)
+    return [places[0] for places in found] if all(len(places) == 1 for places in found) else None
+
+
+def _by_wavelength(names: Sequence[BandName | None]) -> list[int] | None:
+    """Return the places of the bands whose stated wavelengths are nearest to red, green and blue."""
+    found = []
+    for colour in COLOURS:
+        near = [
+            (abs(name.wavelength_nm - _CENTRES_NM[colour]), place)
+            for place, name in enumerate(names)
+            if name and name.wavelength_nm and colour_of_wavelength(name.wavelength_nm) == colour
+        ]
+        found += [min(near)[1]] if near else []
+    return found if len(found) == 3 else None
+
+
+def _by_number(raster: Raster, names: Sequence[BandName | None]) -> list[int] | None:
+    """Return the places of the numbers that the file's set of names gives to red, green and blue."""
+    coded = [name for name in names if name and name.number is not None]
+    if not coded or any(name and name.colour for name in names):
         return None
-    red, green, blue = (raster.colours.index(colour) + 1 for colour in ("red", "green", "blue"))
+    if only_counts(names) and (len(names) == 3 or all(name.written == "band" for name in coded)):
+        return None
+    numbers = colour_numbers(names, raster.items)
+    if numbers is None:
+        listed = ", ".join(name.text for name in coded)[:200]
+        raise _ambiguous(raster, f"the names {listed} number the bands, but not those of one known sensor")
+    places = [
+        [place for place, name in enumerate(names) if name and (name.number, name.suffix) == (number, "")]
+        for number in numbers
+    ]
+    return [found[0] for found in places] if all(len(found) == 1 for found in places) else None
+
+
+def _names_other_bands(raster: Raster, spectral: list[int], names: Sequence[BandName | None]) -> bool:
+    """Tell whether descriptions name bands that are no colours, so that nothing else may be guessed.
+
+    Texts that are alike but for digits (a file name, lyr.1 and lyr.2) name nothing.
+    """
+    known = [name for name in names if name and not name.says_nothing]
+    if only_counts(names):
+        return len(names) == 3 and not _has_colours(raster, spectral) and known[0].written == "b"
+    if known:
+        unnamed = [band for band, name in zip(spectral, names, strict=True) if name not in known]
+        return len(unnamed) != 3 or not _has_colours(raster, unnamed)
+    texts = {skeleton(name.text) for name in names if name}
+    return all(names) and len(texts) > 1
+
+
+def _has_colours(raster: Raster, bands: list[int]) -> bool:
+    return {raster.colours[band - 1] for band in bands} == set(COLOURS)
+
+
+def _by_colour(raster: Raster) -> tuple[BandNumbers, str] | None:
+    if any(raster.colours.count(colour) != 1 for colour in COLOURS):
+        return None
+    red, green, blue = (raster.colours.index(colour) + 1 for colour in COLOURS)
     return (red, green, blue), "by the file's colour interpretation"
 
 

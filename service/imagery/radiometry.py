@@ -1,5 +1,6 @@
 """The conversion of a raster's numbers to an 8-bit colour image, with a description of how it was done."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,29 +8,16 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 
-from models.reflectance import QUANTIFICATION, WHITE_REFLECTANCE
-from service.errors import InvalidInputError, LoupeWarning
+from service.errors import LoupeWarning
 from service.geotiff.raster import Gap, Raster
+from service.imagery.band_names import read_name
 from service.imagery.bands import BandNumbers, choose_bands
-
-BASELINE_0400_OFFSET = -1000.0  # BOA_ADD_OFFSET, digital numbers, processing baseline 04.00 and later
-RADIOMETRIES = ("auto", "uint8", "reflectance", "reflectance-1e4", "reflectance-1e4-offset1000")
+from service.imagery.encodings import Scaling, Three
+from service.imagery.nodata import drop_zeros, find_valid
+from service.imagery.samples import take_sample
+from service.imagery.scaling import Declared, choose_scaling
 
 _ROWS = 1024  # rows converted at a time, to bound the memory of floating-point intermediates
-
-
-class RadiometryError(InvalidInputError):
-    """The radiometry cannot be used: an unknown name, or scale tags of 0."""
-
-    code = "radiometry-unknown"
-    title = "This radiometry is not known"
-
-
-class NoValidPixelsError(InvalidInputError):
-    """Every pixel is nodata, transparent or not a number."""
-
-    code = "no-valid-pixels"
-    title = "The raster has no valid pixel"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,109 +36,57 @@ class Imagery:
     collar: NDArray[np.bool_] | None = field(default=None, repr=False)  # (H, W); see `collar.mark_collar`
 
 
-@dataclass(frozen=True)
-class _Scaling:
-    """Scaling by reflectance = gain * (value + shift); `white` becomes 255."""
-
-    gain: tuple[float, float, float]
-    shift: tuple[float, float, float]
-    white: float
-    words: str
-
-
-def to_imagery(raster: Raster, bands: str | None = None, radiometry: str | None = None) -> Imagery:
+def to_imagery(
+    raster: Raster, bands: str | None = None, radiometry: str | None = None, *, strict: bool = False
+) -> Imagery:
     """Make the colour image of a raster.
 
-    `bands` is "R,G,B" counted from 1, `radiometry` one of `RADIOMETRIES`; None lets Loupe choose.
-    Raises 422 `bands-ambiguous`, `bands-missing`, `radiometry-unknown` or `no-valid-pixels`.
+    `bands` is "R,G,B" counted from 1, `radiometry` one of `RADIOMETRIES`; None lets Loupe choose. A scene is
+    read with `strict`: numbers that are not plausible are refused. Those of a delivery are only warned of,
+    because a small patch may be uniform or dark.
+    Raises 422 `bands-ambiguous`, `bands-missing`, `radiometry-unknown`, `radiometry-implausible` or
+    `no-valid-pixels`.
     """
     chosen, bands_from = choose_bands(raster, bands)
     picked = [raster.pixels[band - 1] for band in chosen]
-    valid = _finite(raster.valid, picked)
-    scaling = _find_scaling(raster, chosen, radiometry or "auto", valid)
-    if scaling.gain[0] != 1.0 and raster.pixels.dtype.kind in "ui":
-        valid &= (picked[0] != 0) | (picked[1] != 0) | (picked[2] != 0)  # Sentinel-2: 0 is no data
-    if not valid.any():
-        raise NoValidPixelsError(
-            "Every pixel of the raster is nodata, transparent or not a number. Send a scene with data."
-        )
+    data = find_valid(raster, picked)
+    declared = _declared(raster, chosen)
+    scaling, doubts = choose_scaling(
+        declared, take_sample(picked, data.valid), radiometry or "auto", strict=strict
+    )
+    if not scaling.is_colour and raster.pixels.dtype.kind in "ui":
+        data = drop_zeros(picked, data)
     return Imagery(
-        rgb=_to_8_bit(picked, valid, scaling),
-        valid=valid,
+        rgb=_to_8_bit(picked, data.valid, scaling),
+        valid=data.valid,
         transform=raster.transform,
         crs=raster.crs,
         bands=chosen,
         bands_from=bands_from,
         radiometry=scaling.words,
-        gaps=raster.gaps,
+        warnings=(*data.warnings, *doubts),
+        gaps=data.gaps,
     )
 
 
-def _finite(valid: NDArray[np.bool_], picked: list[NDArray[Any]]) -> NDArray[np.bool_]:
-    valid = valid.copy()
-    for band in picked:
-        if band.dtype.kind == "f":
-            valid &= np.isfinite(band)
-    return valid
+def _declared(raster: Raster, bands: BandNumbers) -> Declared:
+    def of(values: Sequence[float]) -> Three:
+        red, green, blue = (values[band - 1] for band in bands)
+        return red, green, blue
 
-
-def _find_scaling(raster: Raster, bands: BandNumbers, asked: str, valid: NDArray[np.bool_]) -> _Scaling:
-    if asked not in RADIOMETRIES:
-        raise RadiometryError(
-            f"The radiometry {asked[:50]!r} is not known. Use one of {', '.join(RADIOMETRIES)}."
-        )
-    if asked == "auto":
-        scales = _triple(*(raster.scales[band - 1] for band in bands))
-        offsets = _triple(*(raster.offsets[band - 1] for band in bands))
-        if (set(scales), set(offsets)) != ({1.0}, {0.0}):
-            return _by_tags(scales, offsets)
-        asked = _guess(raster, bands, valid)
-    return {
-        "uint8": _same(1.0, 0.0, 255.0, "8-bit colour as it is"),
-        "reflectance": _same(1.0, 0.0, WHITE_REFLECTANCE, "reflectance 0..1"),
-        "reflectance-1e4": _same(QUANTIFICATION, 0.0, WHITE_REFLECTANCE, "reflectance x 10,000"),
-        "reflectance-1e4-offset1000": _same(
-            QUANTIFICATION,
-            BASELINE_0400_OFFSET,
-            WHITE_REFLECTANCE,
-            "reflectance x 10,000 with an offset of 1,000",
-        ),
-    }[asked]
-
-
-def _guess(raster: Raster, bands: BandNumbers, valid: NDArray[np.bool_]) -> str:
-    if raster.pixels.dtype == np.uint8:
-        return "uint8"
-    if raster.pixels.dtype.kind != "f":
-        return "reflectance-1e4"
-    largest = max(float(raster.pixels[band - 1].max(where=valid, initial=-np.inf)) for band in bands)
-    return "reflectance" if largest <= 2 else "reflectance-1e4"
-
-
-def _by_tags(scales: tuple[float, float, float], offsets: tuple[float, float, float]) -> _Scaling:
-    if not all(scales):
-        raise RadiometryError("The file's tags scale a band by 0. Set radiometry= to override them.")
-    shift = _triple(*(offset / scale for scale, offset in zip(scales, offsets, strict=True)))
-    return _Scaling(
-        scales, shift, WHITE_REFLECTANCE, _with_white("reflectance by the file's scale and offset tags")
+    names = [read_name(raster.descriptions[band - 1] or "") for band in bands]
+    return Declared(
+        dtype=raster.pixels.dtype,
+        scales=of(raster.scales),
+        offsets=of(raster.offsets),
+        landsat=all(name.surface for name in names),
+        items=raster.items,
     )
 
 
-def _same(gain: float, shift: float, white: float, words: str) -> _Scaling:
-    full = words if white == 255.0 else _with_white(words)
-    return _Scaling((gain,) * 3, (shift,) * 3, white, full)
-
-
-def _with_white(source: str) -> str:
-    return f"{source}, {WHITE_REFLECTANCE} becoming 255 (ESA's true-colour image)"
-
-
-def _triple(*values: float) -> tuple[float, float, float]:
-    red, green, blue = values
-    return red, green, blue
-
-
-def _to_8_bit(picked: list[NDArray[Any]], valid: NDArray[np.bool_], scaling: _Scaling) -> NDArray[np.uint8]:
+def _to_8_bit(
+    picked: Sequence[NDArray[Any]], valid: NDArray[np.bool_], scaling: Scaling
+) -> NDArray[np.uint8]:
     """Compute round(255 * clip(reflectance / white, 0, 1)) where valid, else 0."""
     rgb = np.zeros((3, *valid.shape), np.uint8)
     for out, band, gain, shift in zip(rgb, picked, scaling.gain, scaling.shift, strict=True):

@@ -15,6 +15,7 @@ from service.bundles.card import check_served, identify
 from service.bundles.predictor import Predictor
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import read_geotiff
+from service.imagery.encodings import encoding_described
 from service.imagery.radiometry import Imagery, to_imagery
 from service.imagery.tile_grid import TileGrid
 from service.imagery.tiling import Tiles, cut_tiles
@@ -40,7 +41,7 @@ def judge_scene(body: bytes, options: PlanOptions, predictor: Predictor, setting
     Errors: `bundle-unknown` and every refusal of an upload (4xx); `decoder-unavailable` (503).
     """
     check_served(options.bundle, predictor)
-    imagery = read_scene(body, options.bands, options.radiometry, settings)
+    imagery = read_scene(body, options.bands, options.radiometry, settings, strict=True)
     tiles = cut_scene(imagery, predictor.manifest)
     eligible = tiles.valid_share >= MIN_VALID_SHARE
     utilities = np.zeros((len(eligible), PATCHES), dtype=np.float32)
@@ -56,10 +57,15 @@ def judge_scene(body: bytes, options: PlanOptions, predictor: Predictor, setting
     )
 
 
-def read_scene(body: bytes, bands: str | None, radiometry: str | None, settings: Settings) -> Imagery:
-    """Decode an uploaded scene into a colour image; 4xx when it cannot be used."""
+def read_scene(
+    body: bytes, bands: str | None, radiometry: str | None, settings: Settings, *, strict: bool
+) -> Imagery:
+    """Decode an uploaded scene into a colour image; 4xx when it cannot be used.
+
+    `strict` refuses numbers that are not plausible.
+    """
     limits = Limits(body_bytes=settings.scene_body_limit, decode_seconds=settings.decode_seconds)
-    return to_imagery(read_geotiff(body, limits), bands, radiometry)
+    return to_imagery(read_geotiff(body, limits), bands, radiometry, strict=strict)
 
 
 def cut_scene(imagery: Imagery, manifest: Manifest) -> Tiles:
@@ -68,9 +74,17 @@ def cut_scene(imagery: Imagery, manifest: Manifest) -> Tiles:
 
 
 def read_again(scene: Scene, blobs: Path, settings: Settings) -> Imagery:
-    """Read a stored scene with the options it was planned with."""
-    asked = scene.reading["asked"]
-    return read_scene(storage.get(blobs, scene.sha256), asked["bands"], asked["radiometry"], settings)
+    """Read a stored scene with the bands that were found when it was planned, and the radiometry asked for.
+
+    Scenes that were read before the range of their numbers was looked at keep the encoding of that time. What
+    is not plausible is not refused any more.
+    """
+    reading = scene.reading
+    bands = ",".join(map(str, reading["bands"]))
+    radiometry = reading["asked"]["radiometry"]
+    if radiometry is None and "warnings" not in reading:
+        radiometry = encoding_described(reading["radiometry"])
+    return read_scene(storage.get(blobs, scene.sha256), bands, radiometry, settings, strict=False)
 
 
 def lr_pixels(scene: Scene, manifest: Manifest, blobs: Path, settings: Settings) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 from service.cli import app
 from service.cli.connection import Radiometry
 from service.cli.plans import ObjectiveChoice
-from service.imagery.radiometry import RADIOMETRIES
+from service.imagery.encodings import RADIOMETRIES
 from tests.support.command_line import loupe
 
 

@@ -7,7 +7,9 @@ import pytest
 
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import read_geotiff
-from service.imagery.radiometry import RADIOMETRIES, NoValidPixelsError, RadiometryError, to_imagery
+from service.imagery.encodings import RADIOMETRIES, RadiometryError
+from service.imagery.nodata import NoValidPixelsError
+from service.imagery.radiometry import to_imagery
 from tests.support.rasters import UTM_10M, make_noise, make_raster, write_geotiff
 
 
