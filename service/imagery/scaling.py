@@ -33,6 +33,7 @@ from service.imagery.sentinel2 import decide_offset
 
 _MOST_APART = 10.0  # ratio of the scales of two bands of one sensor
 _MOST_SHIFTED = 0.05  # difference of the offsets of two bands, reflectance
+_MOST_REFLECTANCE = 2.0  # an offset tag above it is in digital numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +65,8 @@ def choose_scaling(
         scaling = named_scaling(asked)
         return scaling, list(_doubts(sample, scaling))
     try:
-        scaling, warnings = (
-            _by_tags(declared, sample) if declared.is_tagged else _by_range(declared, sample, strict)
-        )
+        choose = _by_tags if declared.is_tagged else _by_range
+        scaling, warnings = choose(declared, sample, strict)
         look = look_of(sample, scaling)
         if not look.is_possible:
             raise implausible(sample, scaling, look)
@@ -115,18 +115,18 @@ def _with_offset(
     return scaling, [warning] if warning else []
 
 
-def _by_tags(declared: Declared, sample: Sample) -> tuple[Scaling, list[LoupeWarning]]:
+def _by_tags(declared: Declared, sample: Sample, strict: bool) -> tuple[Scaling, list[LoupeWarning]]:
     """Return the scaling by scale and offset tags, or the one that was meant if the tags cannot be right."""
     scales, offsets = declared.scales, declared.offsets
     if not all(scales):
         raise RadiometryError("The file's tags scale a band by 0. Set radiometry= to override them.")
     _check_alike(scales, offsets, sample)
     stated = _tagged(scales, offsets, "reflectance by the file's scale and offset tags")
-    if set(scales) == {QUANTIFICATION} and set(offsets) == {0.0}:
-        return _with_offset(declared, sample, stated, strict=True)
     if declared.dtype == np.uint8 and np.allclose(scales, 1 / 255, rtol=0.01) and not any(offsets):
         return display(0, 255, "8-bit colour, scaled to 0..1 by the file's tags"), []
     if look_of(sample, stated).is_possible:
+        if set(scales) == {QUANTIFICATION} and not any(offsets):
+            return _with_offset(declared, sample, stated, strict)
         return stated, []
     for other in _other_meanings(declared, sample):
         if look_of(sample, other) is Look.PLAUSIBLE:
@@ -138,11 +138,11 @@ def _other_meanings(declared: Declared, sample: Sample) -> Iterator[Scaling]:
     """Yield what tags may have meant: no offset any more, an offset before the scale, or no scale."""
     scales, offsets = declared.scales, declared.offsets
     if any(offsets):
-        yield _tagged(
-            scales, (0.0, 0.0, 0.0), "reflectance by the file's scale tags, without its offset tags"
-        )
-        before = _three(scale * offset for scale, offset in zip(scales, offsets, strict=True))
-        yield _tagged(scales, before, "reflectance by the file's tags, the offset in digital numbers")
+        if max(map(abs, offsets)) > _MOST_REFLECTANCE:
+            before = _three(scale * offset for scale, offset in zip(scales, offsets, strict=True))
+            yield _tagged(scales, before, "reflectance by the file's tags, the offset in digital numbers")
+        none = (0.0, 0.0, 0.0)
+        yield _tagged(scales, none, "reflectance by the file's scale tags, without its offset tags")
     found = recognise(sample, declared.dtype, landsat=declared.landsat)
     if not found.unclear:
         yield replace(found.scaling, words=f"{found.scaling.words}, without the file's scale tags")

@@ -23,7 +23,7 @@ def test_read_geotiff_needs_integer_nodata_in_all_bands() -> None:
 
 def test_read_geotiff_makes_transparent_pixels_invalid() -> None:
     pixels = make_noise(4)
-    pixels[3, :5] = 0
+    pixels[3], pixels[3, :5] = 255, 0
     found = read(write_geotiff(pixels, photometric="rgb", colours=["red", "green", "blue", "alpha"]))
     assert not found.valid[:5].any()
     assert found.valid[5:].all()
