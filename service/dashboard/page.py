@@ -59,6 +59,8 @@ class PlanCard:
     baseline: MoneyOut
     billable_saving: MoneyOut
     price_list: str
+    warnings: list[str]
+    """Doubts about how the scene was read, as sentences."""
 
 
 def read_page(session: Session, workspace_id: UUID) -> dict[str, Any]:
@@ -124,6 +126,7 @@ def _card(plan: PlanSummary, order_status: str | None, price_list: PriceList) ->
             amount=plan.savings.billable.amount, currency=plan.savings.billable.currency
         ),
         price_list=prices + (" (an example, not an offer)" if price_list.example else ""),
+        warnings=[warning.detail for warning in plan.warnings],
     )
 
 

@@ -1,6 +1,7 @@
 """The dashboard over HTTP: access, content policy, and figures equal to the API's."""
 
 import csv
+import html
 import io
 import re
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from service.app import create_app
 from service.dashboard import routes
 from service.database.engine import Database
 from service.settings import Settings
+from tests.support.bundles import make_geotiff, make_pixels
 from tests.support.databases import KEY
 from tests.support.ordering import buy, open_budget, plan_scene, publish_prices, waiting_connections
 
@@ -182,6 +184,18 @@ def test_page_figures_equal_those_of_the_api(client: TestClient, browser: TestCl
     assert client.get(f"/v1/plans/{plan.id}").json()["decision"] in page
     assert f"order:{order}" in page
     assert "completed" in page
+
+
+def test_page_shows_the_warnings_of_a_plan(client: TestClient, browser: TestClient) -> None:
+    publish_prices(client)
+    pixels = make_pixels()
+    pixels[:, :8] = 0
+    plan = plan_scene(client, make_geotiff(pixels))
+    sign_in(browser)
+
+    (warning,) = client.get(f"/v1/plans/{plan.id}").json()["warnings"]
+    assert warning["code"] == "undeclared-nodata"
+    assert html.escape(warning["detail"]) in browser.get("/dashboard").text
 
 
 def test_each_section_exports_its_rows_as_csv_and_json(client: TestClient, browser: TestClient) -> None:

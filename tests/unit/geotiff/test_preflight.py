@@ -278,6 +278,19 @@ def test_read_geotiff_keeps_descriptions_scales_and_offsets() -> None:
     assert raster.offsets == (-0.1,) * 3
 
 
+def test_read_metadata_keeps_items_of_the_file() -> None:
+    xml = '<Item name="PROCESSING_BASELINE">05.09</Item><Item name="BOA_ADD_OFFSET" sample="0">-1000</Item>'
+    raster = read_geotiff(tiff_with_metadata(f"<GDALMetadata>{xml}</GDALMetadata>"), LIMITS)
+    assert raster.items == {"processing_baseline": "05.09", "boa_add_offset": "-1000"}
+
+
+def test_read_metadata_bounds_number_and_length_of_items() -> None:
+    many = "".join(f'<Item name="k{number}">{"v" * 210}</Item>' for number in range(260))
+    items = read_geotiff(tiff_with_metadata(f"<GDALMetadata>{many}</GDALMetadata>"), LIMITS).items
+    assert len(items) == 256
+    assert {len(text) for text in items.values()} == {200}
+
+
 def test_check_structure_checks_every_directory() -> None:
     body = bytearray(write_geotiff(make_noise(), overviews=[2]))
     overview = read_directories(bytes(body), 40)[1]
