@@ -41,7 +41,7 @@ class Raster:
     gaps: tuple[Gap, ...] = ()  # why pixels are not valid; empty if all are
     nodata: float | None = None  # as declared
     items: Mapping[str, str] = field(default_factory=dict, repr=False)  # GDAL metadata, names in lower case
-    false_alpha: int | None = None  # number of a band marked as alpha that is not transparency, from 1
+    false_alpha: int | None = None  # number, from 1, of a band marked as alpha that hides no pixels
 
 
 def read_geotiff(body: bytes, limits: Limits) -> Raster:
@@ -87,14 +87,18 @@ def _colours(facts: Mapping[str, Any], metadata: BandMetadata, bands: int) -> tu
 def _without_false_alpha(
     colours: tuple[str, ...], pixels: NDArray[Any]
 ) -> tuple[tuple[str, ...], int | None]:
-    """Return the colours, without a band marked as alpha that is not, and that band's number from 1."""
+    """Return the colours, without a band marked as alpha that is not.
+
+    The second value is that band's number, from 1, if taking it for transparency would have hidden pixels.
+    """
     if "alpha" not in colours or len(colours) < 4:
         return colours, None
     band = colours.index("alpha")
     others = np.array([index for index, colour in enumerate(colours) if colour != "alpha"])
     if is_transparency(pixels[band], pixels[others[:3]]):
         return colours, None
-    return (*colours[:band], "undefined", *colours[band + 1 :]), band + 1
+    hides = bool((pixels[band] == 0).any())
+    return (*colours[:band], "undefined", *colours[band + 1 :]), band + 1 if hides else None
 
 
 def _valid(

@@ -75,7 +75,7 @@ def test_to_imagery_keeps_single_black_pixels_and_shadows() -> None:
     shadow = np.where(distance < 4, 0, np.where(distance < 9, (distance - 3) * 2, 999))
     pixels = np.minimum(pixels, shadow).astype("uint8")
     found = to_imagery(make_rgb(pixels), strict=True)
-    assert (found.valid.all(), codes(found)) == (True, [])
+    assert (bool(found.valid.all()), codes(found)) == (True, [])
 
 
 def test_to_imagery_keeps_saturated_clouds() -> None:
@@ -84,7 +84,7 @@ def test_to_imagery_keeps_saturated_clouds() -> None:
     pixels = np.maximum(KINDS["uint8"], cloud).astype("uint8")
     assert (pixels == 255).all(axis=0).mean() > 0.03
     found = to_imagery(make_rgb(pixels), strict=True)
-    assert (found.valid.all(), codes(found)) == (True, [])
+    assert (bool(found.valid.all()), codes(found)) == (True, [])
 
 
 @pytest.mark.parametrize("pixels", [np.zeros((3, 8, 8), kind) for kind in KINDS], ids=KINDS)
@@ -111,8 +111,14 @@ def test_read_geotiff_tells_near_infrared_from_transparency() -> None:
     pixels[3, 12:, :12] = 0
     raster = read_geotiff(write_geotiff(pixels), Limits())  # GDAL marks the fourth band as alpha
     found = to_imagery(raster, strict=True)
-    assert (found.valid.all(), found.bands, raster.false_alpha) == (True, (1, 2, 3), 4)
+    assert (bool(found.valid.all()), found.bands, raster.false_alpha) == (True, (1, 2, 3), 4)
     assert codes(found) == ["alpha-not-transparency"]
+
+
+def test_read_geotiff_does_not_warn_of_near_infrared_that_would_hide_nothing() -> None:
+    pixels = np.concatenate([true_colours(LAND), digital(LAND[3:], 255 / 0.4, "uint8")])
+    found = to_imagery(read_geotiff(write_geotiff(pixels), Limits()), strict=True)
+    assert (bool(found.valid.all()), codes(found)) == (True, [])
 
 
 @pytest.mark.parametrize("feather", [False, True])
