@@ -32,8 +32,12 @@ class DataPixels:
     gaps: tuple[Gap, ...]  # declared and undeclared reasons
 
 
-def find_valid(raster: Raster, picked: Sequence[NDArray[Any]]) -> DataPixels:
-    """Return the valid pixels of the three bands in use; 422 `no-valid-pixels` when there is none."""
+def find_valid(raster: Raster, picked: Sequence[NDArray[Any]], *, by_shape: bool) -> DataPixels:
+    """Return the valid pixels of the three bands in use; 422 `no-valid-pixels` when there is none.
+
+    `by_shape` also leaves out regions that have the shape of fill, and refuses an 8-bit raster of zeros. It
+    is for scenes: black in a delivery is compared with the scene, and may be accepted.
+    """
     valid = raster.valid.copy()
     for band in picked:
         if band.dtype.kind == "f":
@@ -43,10 +47,11 @@ def find_valid(raster: Raster, picked: Sequence[NDArray[Any]]) -> DataPixels:
     _check_any(valid)
     warnings = () if raster.false_alpha is None else (_false_alpha(raster.false_alpha),)
     data = DataPixels(valid, warnings, raster.gaps)
-    for find in (find_impossible, find_regions):
+    for find in (find_impossible, find_regions) if by_shape else (find_impossible,):
         for fill in list(find(picked, data.valid, take_sample(picked, data.valid))):
             data = _without(data, fill)
-    _check_any(data.valid & np.logical_or.reduce([band != 0 for band in picked]))
+    if by_shape or picked[0].dtype != np.uint8:
+        _check_any(data.valid & np.logical_or.reduce([band != 0 for band in picked]))
     return data
 
 

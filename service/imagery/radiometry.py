@@ -37,19 +37,24 @@ class Imagery:
 
 
 def to_imagery(
-    raster: Raster, bands: str | None = None, radiometry: str | None = None, *, strict: bool = False
+    raster: Raster,
+    bands: str | None = None,
+    radiometry: str | None = None,
+    *,
+    is_scene: bool = False,
+    strict: bool = False,
 ) -> Imagery:
     """Make the colour image of a raster.
 
-    `bands` is "R,G,B" counted from 1, `radiometry` one of `RADIOMETRIES`; None lets Loupe choose. A scene is
-    read with `strict`: numbers that are not plausible are refused. Those of a delivery are only warned of,
-    because a small patch may be uniform or dark.
+    `bands` is "R,G,B" counted from 1, `radiometry` one of `RADIOMETRIES`; None lets Loupe choose. In a scene,
+    regions that look like fill are not valid; in a delivery, black is compared with the scene. `strict`
+    refuses numbers that are not plausible, which is for new scenes: a small patch may be uniform or dark.
     Raises 422 `bands-ambiguous`, `bands-missing`, `radiometry-unknown`, `radiometry-implausible` or
     `no-valid-pixels`.
     """
     chosen, bands_from = choose_bands(raster, bands)
     picked = [raster.pixels[band - 1] for band in chosen]
-    data = find_valid(raster, picked)
+    data = find_valid(raster, picked, by_shape=is_scene)
     declared = _declared(raster, chosen)
     scaling, doubts = choose_scaling(
         declared, take_sample(picked, data.valid), radiometry or "auto", strict=strict

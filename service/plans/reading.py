@@ -41,7 +41,7 @@ def judge_scene(body: bytes, options: PlanOptions, predictor: Predictor, setting
     Errors: `bundle-unknown` and every refusal of an upload (4xx); `decoder-unavailable` (503).
     """
     check_served(options.bundle, predictor)
-    imagery = read_scene(body, options.bands, options.radiometry, settings, strict=True)
+    imagery = read_scene(body, options.bands, options.radiometry, settings)
     tiles = cut_scene(imagery, predictor.manifest)
     eligible = tiles.valid_share >= MIN_VALID_SHARE
     utilities = np.zeros((len(eligible), PATCHES), dtype=np.float32)
@@ -57,15 +57,10 @@ def judge_scene(body: bytes, options: PlanOptions, predictor: Predictor, setting
     )
 
 
-def read_scene(
-    body: bytes, bands: str | None, radiometry: str | None, settings: Settings, *, strict: bool
-) -> Imagery:
-    """Decode an uploaded scene into a colour image; 4xx when it cannot be used.
-
-    `strict` refuses numbers that are not plausible.
-    """
-    limits = Limits(body_bytes=settings.scene_body_limit, decode_seconds=settings.decode_seconds)
-    return to_imagery(read_geotiff(body, limits), bands, radiometry, strict=strict)
+def read_scene(body: bytes, bands: str | None, radiometry: str | None, settings: Settings) -> Imagery:
+    """Decode an uploaded scene into a colour image; 4xx when it cannot be used."""
+    raster = read_geotiff(body, _limits(settings))
+    return to_imagery(raster, bands, radiometry, is_scene=True, strict=True)
 
 
 def cut_scene(imagery: Imagery, manifest: Manifest) -> Tiles:
@@ -76,15 +71,20 @@ def cut_scene(imagery: Imagery, manifest: Manifest) -> Tiles:
 def read_again(scene: Scene, blobs: Path, settings: Settings) -> Imagery:
     """Read a stored scene with the bands that were found when it was planned, and the radiometry asked for.
 
-    Scenes that were read before the range of their numbers was looked at keep the encoding of that time. What
-    is not plausible is not refused any more.
+    Scenes that were read before the range of their numbers was looked at keep the encoding and the valid
+    pixels of that time. What is not plausible is not refused any more.
     """
     reading = scene.reading
-    bands = ",".join(map(str, reading["bands"]))
-    radiometry = reading["asked"]["radiometry"]
-    if radiometry is None and "warnings" not in reading:
+    bands, radiometry = ",".join(map(str, reading["bands"])), reading["asked"]["radiometry"]
+    is_recent = "warnings" in reading
+    if radiometry is None and not is_recent:
         radiometry = encoding_described(reading["radiometry"])
-    return read_scene(storage.get(blobs, scene.sha256), bands, radiometry, settings, strict=False)
+    raster = read_geotiff(storage.get(blobs, scene.sha256), _limits(settings))
+    return to_imagery(raster, bands, radiometry, is_scene=is_recent)
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(body_bytes=settings.scene_body_limit, decode_seconds=settings.decode_seconds)
 
 
 def lr_pixels(scene: Scene, manifest: Manifest, blobs: Path, settings: Settings) -> NDArray[np.uint8]:

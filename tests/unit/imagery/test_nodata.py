@@ -46,7 +46,7 @@ TOP_THIRD, MIDDLE_TILE = (slice(0, 8), slice(None)), (slice(8, 16), slice(8, 16)
 
 @pytest.mark.parametrize(("kind", "value"), FILLS)
 def test_to_imagery_leaves_out_undeclared_fill_and_says_so(kind: str, value: float) -> None:
-    found = to_imagery(make_rgb(filled(KINDS[kind], value, TOP_THIRD)), strict=True)
+    found = to_imagery(make_rgb(filled(KINDS[kind], value, TOP_THIRD)), is_scene=True, strict=True)
     assert not found.valid[:8].any()
     assert found.valid[8:].all()
     assert shows(found, LAND)
@@ -57,7 +57,7 @@ def test_to_imagery_leaves_out_undeclared_fill_and_says_so(kind: str, value: flo
 
 @pytest.mark.parametrize("kind", ["uint8", "float32"])
 def test_to_imagery_leaves_out_a_whole_black_tile(kind: str) -> None:
-    found = to_imagery(make_rgb(filled(KINDS[kind], 0, MIDDLE_TILE)), strict=True)
+    found = to_imagery(make_rgb(filled(KINDS[kind], 0, MIDDLE_TILE)), is_scene=True, strict=True)
     assert not found.valid[MIDDLE_TILE].any()
     assert found.valid.sum() == 24 * 24 - 64
 
@@ -65,7 +65,7 @@ def test_to_imagery_leaves_out_a_whole_black_tile(kind: str) -> None:
 def test_to_imagery_leaves_out_the_black_corners_of_a_warped_raster() -> None:
     rows, columns = np.mgrid[:24, :24]
     corner = rows + columns < 12
-    found = to_imagery(make_rgb(filled(KINDS["uint8"], 0, np.nonzero(corner))), strict=True)
+    found = to_imagery(make_rgb(filled(KINDS["uint8"], 0, np.nonzero(corner))), is_scene=True, strict=True)
     assert (found.valid == ~corner).all()
 
 
@@ -74,7 +74,7 @@ def test_to_imagery_keeps_single_black_pixels_and_shadows() -> None:
     distance = np.hypot(*(np.mgrid[:24, :24] - 15))
     shadow = np.where(distance < 4, 0, np.where(distance < 9, (distance - 3) * 2, 999))
     pixels = np.minimum(pixels, shadow).astype("uint8")
-    found = to_imagery(make_rgb(pixels), strict=True)
+    found = to_imagery(make_rgb(pixels), is_scene=True, strict=True)
     assert (bool(found.valid.all()), codes(found)) == (True, [])
 
 
@@ -83,14 +83,21 @@ def test_to_imagery_keeps_saturated_clouds() -> None:
     cloud = np.clip(300 - distance * 8, 0, 255)
     pixels = np.maximum(KINDS["uint8"], cloud).astype("uint8")
     assert (pixels == 255).all(axis=0).mean() > 0.03
-    found = to_imagery(make_rgb(pixels), strict=True)
+    found = to_imagery(make_rgb(pixels), is_scene=True, strict=True)
     assert (bool(found.valid.all()), codes(found)) == (True, [])
 
 
 @pytest.mark.parametrize("pixels", [np.zeros((3, 8, 8), kind) for kind in KINDS], ids=KINDS)
 def test_to_imagery_refuses_a_raster_of_zeros(pixels: NDArray[Any]) -> None:
     with pytest.raises(NoValidPixelsError):
-        to_imagery(make_rgb(pixels))
+        to_imagery(make_rgb(pixels), is_scene=True, strict=True)
+
+
+def test_to_imagery_keeps_black_regions_of_a_delivery_for_the_comparison_with_its_scene() -> None:
+    found = to_imagery(make_rgb(filled(KINDS["uint8"], 0, TOP_THIRD)))
+    assert (bool(found.valid.all()), codes(found)) == (True, [])
+    black = to_imagery(make_rgb(np.zeros((3, 8, 8), "uint8")))
+    assert (bool(black.valid.all()), codes(black)) == (True, ["radiometry-implausible"])
 
 
 @pytest.mark.parametrize(("nodata", "dropped"), [(0.0, 1), (-9999.0, 2)])
@@ -110,14 +117,14 @@ def test_read_geotiff_tells_near_infrared_from_transparency() -> None:
     pixels = np.concatenate([true_colours(LAND), digital(LAND[3:], 255 / 0.4, "uint8")])
     pixels[3, 12:, :12] = 0
     raster = read_geotiff(write_geotiff(pixels), Limits())  # GDAL marks the fourth band as alpha
-    found = to_imagery(raster, strict=True)
+    found = to_imagery(raster, is_scene=True, strict=True)
     assert (bool(found.valid.all()), found.bands, raster.false_alpha) == (True, (1, 2, 3), 4)
     assert codes(found) == ["alpha-not-transparency"]
 
 
 def test_read_geotiff_does_not_warn_of_near_infrared_that_would_hide_nothing() -> None:
     pixels = np.concatenate([true_colours(LAND), digital(LAND[3:], 255 / 0.4, "uint8")])
-    found = to_imagery(read_geotiff(write_geotiff(pixels), Limits()), strict=True)
+    found = to_imagery(read_geotiff(write_geotiff(pixels), Limits()), is_scene=True, strict=True)
     assert (bool(found.valid.all()), codes(found)) == (True, [])
 
 
@@ -128,12 +135,12 @@ def test_read_geotiff_keeps_transparency(feather: bool) -> None:
         alpha[:] = 20 + np.arange(24) * 9
     alpha[:, :8] = 0
     pixels = np.concatenate([filled(true_colours(LAND), 0, TOP_THIRD), alpha])
-    found = to_imagery(read_geotiff(write_geotiff(pixels), Limits()), strict=True)
+    found = to_imagery(read_geotiff(write_geotiff(pixels), Limits()), is_scene=True, strict=True)
     assert not found.valid[:8].any()
     assert codes(found) == []
 
 
 def test_to_imagery_names_three_bands_that_are_enough_for_fill() -> None:
     pixels = np.concatenate([filled(digital(LAND[:3]), 0, TOP_THIRD), digital(LAND[3:])])
-    found = to_imagery(make_raster(pixels, descriptions=("B4", "B3", "B2", "B8")), strict=True)
+    found = to_imagery(make_raster(pixels, descriptions=("B4", "B3", "B2", "B8")), is_scene=True, strict=True)
     assert not found.valid[:8].any()

@@ -43,7 +43,7 @@ READ_WITH_A_WARNING = {
 
 @pytest.mark.parametrize("pixels", READ_WITHOUT_A_WARNING.values(), ids=READ_WITHOUT_A_WARNING)
 def test_to_imagery_reads_usual_encodings_without_a_warning(pixels: NDArray[Any]) -> None:
-    found = to_imagery(make_rgb(pixels), strict=True)
+    found = to_imagery(make_rgb(pixels), is_scene=True, strict=True)
     assert codes(found) == []
     mask = np.ones(found.valid.shape, bool)
     mask[3, 3] = False  # the glint
@@ -53,7 +53,7 @@ def test_to_imagery_reads_usual_encodings_without_a_warning(pixels: NDArray[Any]
 
 @pytest.mark.parametrize("pixels", READ_WITH_A_WARNING.values(), ids=READ_WITH_A_WARNING)
 def test_to_imagery_recognises_undeclared_encodings_and_warns(pixels: NDArray[Any]) -> None:
-    found = to_imagery(make_rgb(pixels), strict=True)
+    found = to_imagery(make_rgb(pixels), is_scene=True, strict=True)
     assert codes(found) == ["radiometry-doubtful"]
     assert shows(found, LAND)
     assert "radiometry=range:" in found.warnings[0].detail
@@ -62,7 +62,9 @@ def test_to_imagery_recognises_undeclared_encodings_and_warns(pixels: NDArray[An
 
 def test_to_imagery_recognises_landsat_collection_2_by_its_range_and_names() -> None:
     numbers = digital((LAND[:3] + 0.2) / 2.75e-5, 1)
-    named = to_imagery(make_rgb(numbers, descriptions=("SR_B4", "SR_B3", "SR_B2")), strict=True)
+    named = to_imagery(
+        make_rgb(numbers, descriptions=("SR_B4", "SR_B3", "SR_B2")), is_scene=True, strict=True
+    )
     assert (shows(named, LAND), codes(named)) == (True, ["radiometry-doubtful"])
 
 
@@ -81,7 +83,7 @@ REFUSED = {
 @pytest.mark.parametrize("pixels", REFUSED.values(), ids=REFUSED)
 def test_to_imagery_refuses_implausible_scenes_with_range_and_remedy(pixels: NDArray[Any]) -> None:
     with pytest.raises(RadiometryImplausibleError, match="radiometry=") as caught:
-        to_imagery(make_rgb(pixels), strict=True)
+        to_imagery(make_rgb(pixels), is_scene=True, strict=True)
     assert caught.value.code == "radiometry-implausible"
     assert set(caught.value.problem()) >= {"measured", "remedy"}
 
@@ -94,7 +96,7 @@ def test_to_imagery_warns_of_implausible_deliveries(pixels: NDArray[Any]) -> Non
 
 def test_to_imagery_plans_snow_and_clouds_with_a_warning() -> None:
     for covers in (SNOW, np.full((4, 4), 1.2)):
-        found = to_imagery(make_rgb(digital(make_land(covers)[:3])), strict=True)
+        found = to_imagery(make_rgb(digital(make_land(covers)[:3])), is_scene=True, strict=True)
         assert codes(found) == ["radiometry-doubtful"]
         assert "nearly all white" in found.warnings[0].detail
         assert found.rgb.min() == 255
@@ -104,19 +106,19 @@ def test_to_imagery_plans_snow_and_clouds_with_a_warning() -> None:
 def test_to_imagery_plans_dark_water(dtype: str) -> None:
     lake = make_land(LAKE)[:3]
     pixels = digital(lake) if dtype == "uint16" else lake.astype(dtype)
-    assert shows(to_imagery(make_rgb(pixels), strict=True), lake)
+    assert shows(to_imagery(make_rgb(pixels), is_scene=True, strict=True), lake)
 
 
 def test_to_imagery_plans_scenes_that_are_mostly_sea_or_cloud() -> None:
     for others in (LAKE * 2, np.full((4, 4), 0.9)):
         land = make_land(np.vstack([COVERS[:1], others[1:]]))[:3]
-        found = to_imagery(make_rgb(digital(land)), strict=True)
+        found = to_imagery(make_rgb(digital(land)), is_scene=True, strict=True)
         assert (shows(found, land), codes(found)) == (True, [])
 
 
 def test_to_imagery_warns_of_a_pile_at_the_top_of_12_bits() -> None:
     pixels = np.clip(digital(LAND[:3] * 2), 0, 4095)
-    found = to_imagery(make_rgb(pixels), strict=True)
+    found = to_imagery(make_rgb(pixels), is_scene=True, strict=True)
     assert codes(found) == ["radiometry-doubtful"]
     assert "radiometry=range:0-4095" in found.warnings[0].detail
 
@@ -124,7 +126,7 @@ def test_to_imagery_warns_of_a_pile_at_the_top_of_12_bits() -> None:
 @pytest.mark.parametrize("fill", [65_535, 1e20, -9999])
 @pytest.mark.parametrize("where", [ONE_PIXEL, TWO_ROWS])
 def test_to_imagery_reads_the_rest_beside_undeclared_fill(where: Any, fill: float) -> None:
-    found = to_imagery(make_rgb(changed(LAND[:3].astype("float32"), where, fill)), strict=True)
+    found = to_imagery(make_rgb(changed(LAND[:3].astype("float32"), where, fill)), is_scene=True, strict=True)
     assert codes(found) == ["undeclared-nodata"]
     assert shows(found, LAND)
     assert not found.valid[where[1:]].any()
@@ -142,7 +144,7 @@ def test_to_imagery_reads_the_rest_beside_undeclared_fill(where: Any, fill: floa
     ],
 )
 def test_to_imagery_reads_numbers_as_asked_for(radiometry: str, pixels: NDArray[np.float64]) -> None:
-    assert shows(to_imagery(make_rgb(pixels), radiometry=radiometry, strict=True), LAND)
+    assert shows(to_imagery(make_rgb(pixels), radiometry=radiometry, is_scene=True, strict=True), LAND)
 
 
 @pytest.mark.parametrize(
@@ -164,5 +166,5 @@ def test_to_imagery_refuses_unusable_ranges(radiometry: str) -> None:
 
 
 def test_to_imagery_does_what_was_asked_for_and_warns_if_it_is_black() -> None:
-    found = to_imagery(make_rgb(digital(LAND[:3])), radiometry="range:0-65535000", strict=True)
+    found = to_imagery(make_rgb(digital(LAND[:3])), radiometry="range:0-65535000", is_scene=True, strict=True)
     assert "nearly black" in found.warnings[0].detail

@@ -43,13 +43,13 @@ def test_offset_in_metadata_reads_products_baselines_and_offsets(
 def test_to_imagery_applies_the_offset_that_metadata_state() -> None:
     for scales in ((1.0,) * 3, (1e-4,) * 3):
         raster = replace(make_rgb(digital(LAND) + 1000, scales=scales), items=SAID)
-        found = to_imagery(raster, strict=True)
+        found = to_imagery(raster, is_scene=True, strict=True)
         assert (shows(found, LAND), codes(found)) == (True, [])
         assert "processing_baseline=05.09" in found.radiometry
 
 
 def test_to_imagery_does_not_apply_the_offset_twice() -> None:
-    found = to_imagery(replace(make_rgb(digital(LAND)), items=SAID), strict=True)
+    found = to_imagery(replace(make_rgb(digital(LAND)), items=SAID), is_scene=True, strict=True)
     assert shows(found, LAND)
     assert codes(found) == ["sentinel2-offset-removed"]
     assert found.warnings[0].figures["metadata"] == "processing_baseline=05.09"
@@ -57,7 +57,7 @@ def test_to_imagery_does_not_apply_the_offset_twice() -> None:
 
 def test_to_imagery_warns_where_the_offset_is_likely_and_not_stated() -> None:
     raster = make_rgb(digital(LAND) + 1000)
-    found = to_imagery(raster, strict=True)
+    found = to_imagery(raster, is_scene=True, strict=True)
     assert codes(found) == ["sentinel2-offset-suspected"]
     assert "radiometry=reflectance-1e4-offset1000" in found.warnings[0].detail
     assert min(found.warnings[0].figures["first_percentile"]) >= 1000
@@ -66,6 +66,6 @@ def test_to_imagery_warns_where_the_offset_is_likely_and_not_stated() -> None:
 
 def test_to_imagery_suspects_no_offset_in_bright_or_older_scenes() -> None:
     older = replace(make_rgb(digital(LAND) + 1000), items={"processing_baseline": "02.09"})
-    assert codes(to_imagery(older, strict=True)) == []
-    snow = to_imagery(make_rgb(digital(make_land(SNOW)[:3])), strict=True)
+    assert codes(to_imagery(older, is_scene=True, strict=True)) == []
+    snow = to_imagery(make_rgb(digital(make_land(SNOW)[:3])), is_scene=True, strict=True)
     assert "sentinel2-offset-suspected" not in codes(snow)
