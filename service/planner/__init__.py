@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,13 @@ from service.pricing.billing import PriceTerms
 Decide = Callable[[Objective], Decision]
 
 
+class Choose(Protocol):
+    """A planner of a prepared scene."""
+
+    def __call__(self, objective: Objective, *, usual: NDArray[np.bool_]) -> Decision:
+        """Choose patches; `usual` (T, 16) would be bought if none were taken."""
+
+
 def plan_purchases(
     utilities: NDArray[np.float32],
     eligible: NDArray[np.bool_],
@@ -23,15 +31,17 @@ def plan_purchases(
     terms: PriceTerms,
     objective: Objective,
     columns: int = 1,
+    taken: NDArray[np.bool_] | None = None,
 ) -> Decision:
     """Choose patches: utilities (T, 16) in [0, 1], eligible (T,), areas (T, 16) in square metres.
 
+    `taken` (T, 16) marks patches that are not bought, because they are owned or on order already.
     Where areas are equal and shapes do not matter, or there is only one tile, the choice is the best of all
     2 ** (16 T) subsets by the real, rounded bill. Otherwise the decision's bound limits how much better
     another choice could be. Tiles are listed row by row, `columns` in a row; the order matters where shapes
     do. Raises ValueError for utilities outside [0, 1].
     """
-    return decider(utilities, eligible, areas_m2, terms, columns)(objective)
+    return decider(utilities, eligible, areas_m2, terms, columns, taken)(objective)
 
 
 def decider(
@@ -40,12 +50,33 @@ def decider(
     areas_m2: NDArray[np.float64],
     terms: PriceTerms,
     columns: int = 1,
+    taken: NDArray[np.bool_] | None = None,
 ) -> Decide:
     """Rank and price a scene once, to decide for any number of objectives. Raises as plan_purchases."""
     if not ((utilities >= 0) & (utilities <= 1)).all():
         raise ValueError("utilities must lie in [0, 1]")
+    choose = partial(_chooser, utilities, eligible, areas_m2, terms, columns)
+    none = np.zeros(utilities.shape, dtype=np.bool_)
+    taken = none if taken is None else taken & eligible[:, None]
+    as_usual = choose(none)
+    if not taken.any():
+        return partial(as_usual, usual=none)
+    with_taken = choose(taken)
+    # What the objective would buy otherwise says which of the taken patches save money.
+    return lambda objective: with_taken(objective, usual=as_usual(objective, usual=none).selected)
+
+
+def _chooser(
+    utilities: NDArray[np.float32],
+    eligible: NDArray[np.bool_],
+    areas_m2: NDArray[np.float64],
+    terms: PriceTerms,
+    columns: int,
+    taken: NDArray[np.bool_],
+) -> Choose:
+    scene = (utilities, eligible, areas_m2)
     if terms.by_area:
-        return partial(decide_by_area, rank_patches(utilities, eligible, areas_m2, terms))
+        return partial(decide_by_area, rank_patches(*scene, terms, taken))
     if len(utilities) > 1:
-        return partial(decide_by_tiles, price_scene(utilities, eligible, areas_m2, columns, terms))
-    return partial(decide_by_shape, price_choices(utilities, eligible, areas_m2, terms))
+        return partial(decide_by_tiles, price_scene(*scene, columns, terms, taken))
+    return partial(decide_by_shape, price_choices(*scene, terms, taken))

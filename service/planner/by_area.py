@@ -28,10 +28,11 @@ from service.pricing.billing import PriceTerms, bill, tariff_of
 
 @dataclass(frozen=True, kw_only=True)
 class PatchRanking:
-    """N eligible patches, the most useful first, with the area and price of each prefix of 0..N of them."""
+    """N patches that can be bought, the most useful first, with area and price of each prefix of 0..N."""
 
     terms: PriceTerms
-    shape: tuple[int, ...]  # (T, 16)
+    cells_cm2: NDArray[np.int64]  # (T, 16); 0 where not eligible
+    taken: NDArray[np.bool_]  # (T, 16): eligible, but owned or on order
     flat: NDArray[np.intp]  # (N,) positions in the raveled (T, 16) arrays
     utilities: NDArray[np.float64]  # (N,) falling
     areas_cm2: NDArray[np.int64]  # (N + 1,) rising from 0
@@ -44,17 +45,20 @@ def rank_patches(
     eligible: NDArray[np.bool_],
     areas_m2: NDArray[np.float64],
     terms: PriceTerms,
+    taken: NDArray[np.bool_],
 ) -> PatchRanking:
-    """Rank and price every eligible patch, once for any number of objectives."""
-    patches = np.flatnonzero(np.repeat(eligible, utilities.shape[1]))
+    """Rank and price every eligible patch that is not taken, once for any number of objectives."""
+    patches = np.flatnonzero(eligible[:, None] & ~taken)
     values = utilities.ravel()[patches].astype(np.float64)
     best_first = np.argsort(-values, kind="stable")  # stable: equal utilities stay in index order
     flat = patches[best_first]
-    areas = whole_cm2(areas_m2).ravel()[flat]
+    cells = np.where(eligible[:, None], whole_cm2(areas_m2), 0)
+    areas = cells.ravel()[flat]
     prefix = np.concatenate(([0], np.cumsum(areas)))
     return PatchRanking(
         terms=terms,
-        shape=utilities.shape,
+        cells_cm2=cells,
+        taken=taken,
         flat=flat,
         utilities=values[best_first],
         areas_cm2=prefix,
@@ -63,20 +67,25 @@ def rank_patches(
     )
 
 
-def decide_by_area(ranking: PatchRanking, objective: Objective) -> Decision:
-    """Choose how many of the ranked patches to buy."""
+def decide_by_area(ranking: PatchRanking, objective: Objective, *, usual: NDArray[np.bool_]) -> Decision:
+    """Choose how many of the ranked patches to buy; `usual` (T, 16) would be bought if none were taken."""
     limit = len(ranking.flat) if objective.most_patches is None else objective.most_patches
     wanted = min(_wanted(ranking, objective), limit)
     bought = min(_with_free(ranking, wanted), limit)
-    terms, shape = ranking.terms, ranking.shape
+    terms, shape = ranking.terms, ranking.taken.shape
+    selected, area = _mask(ranking.flat[:bought], shape), int(ranking.areas_cm2[bought])
+    spared = int(ranking.cells_cm2[usual & ranking.taken].sum())
     cheapest = int(ranking.amounts[min(1, len(ranking.flat))])
     purchase = Purchase(
-        selected=_mask(ranking.flat[:bought], shape),
+        selected=selected,
         filled=_mask(ranking.flat[wanted:bought], shape),
+        arranged=selected,
         wanted=wanted,
-        bill=bill([int(ranking.areas_cm2[bought])], terms),
-        everything=bill([int(ranking.areas_cm2[-1])], terms),
+        bill=bill([area], terms),
+        with_spared=bill([area + spared], terms),
+        everything=bill([int(ranking.cells_cm2.sum())], terms),
         eligible=len(ranking.flat),
+        taken=int(np.count_nonzero(ranking.taken)),
         cheapest=Money(cheapest, terms.currency),
         bound=_bound(ranking, bought, wanted, objective),
     )

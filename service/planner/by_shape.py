@@ -33,8 +33,15 @@ class PricedChoices:
 
     orders: TileOrders
     eligible: bool
+    taken: int
+    """Choice of the patches that are not bought, because they are owned or on order."""
+    allowed: Choices
+    """The choices of patches that can be bought."""
     utilities: NDArray[np.float64]  # (16,)
     worth: NDArray[np.float64]  # (65536,)
+    amounts: NDArray[np.int64]  # (65536,) minor units
+    around: Choices
+    """(65536,): each choice, with the taken patches that its shapes enclose because that is cheaper."""
 
 
 def price_choices(
@@ -42,41 +49,48 @@ def price_choices(
     eligible: NDArray[np.bool_],
     areas_m2: NDArray[np.float64],
     terms: PriceTerms,
+    taken: NDArray[np.bool_],
 ) -> PricedChoices:
-    """Price every choice of one tile: utilities (1, 16), eligible (1,), areas (1, 16)."""
+    """Price every choice of one tile: utilities (1, 16), eligible (1,), areas and taken (1, 16)."""
     values = utilities[0].astype(np.float64)
+    orders, owned = order_choices(areas_m2, terms), int((1 << np.flatnonzero(taken[0])).sum())
+    amounts, around = orders.around(owned)
     return PricedChoices(
-        orders=order_choices(areas_m2, terms),
+        orders=orders,
         eligible=bool(eligible[0]),
+        taken=owned,
+        allowed=CHOICES[CHOICES & owned == 0] if eligible[0] else CHOICES[:1],
         utilities=values,
         worth=BITS @ values,
+        amounts=amounts,
+        around=around,
     )
 
 
-def decide_by_shape(priced: PricedChoices, objective: Objective) -> Decision:
-    """Choose among all choices of the tile."""
-    if not priced.eligible:
-        return conclude(_purchase(priced, 0, 0, 0, objective), priced.orders.terms, objective)
+def decide_by_shape(priced: PricedChoices, objective: Objective, *, usual: NDArray[np.bool_]) -> Decision:
+    """Choose among all choices of the tile; `usual` (1, 16) would be bought if no patch were taken."""
     wanted = _wanted(priced, objective)
     # Under a limit on patches, patches that are paid for anyway stay padding.
     bought = _with_free(priced, wanted) if objective.most_patches is None else wanted
-    purchase = _purchase(priced, wanted, bought, EVERYTHING, objective)
+    spared = int((1 << np.flatnonzero(usual[0])).sum()) & priced.taken
+    purchase = _purchase(priced, wanted, bought, spared, objective)
     return conclude(purchase, priced.orders.terms, objective)
 
 
 def _wanted(priced: PricedChoices, objective: Objective) -> int:
     """Return the best choice by the objective; break ties by cost, then by the fewest patches."""
-    worth, amounts = priced.worth, priced.orders.amounts
+    worth, amounts, allowed = priced.worth, priced.amounts, priced.allowed
     match objective:
         case Policy(threshold=threshold) | TargetAccuracy(threshold=threshold):
-            return int((1 << np.flatnonzero(priced.utilities >= threshold)).sum())
+            useful = int((1 << np.flatnonzero(priced.utilities >= threshold)).sum())
+            return useful & int(allowed[-1])
         case CostWeight(per_unit=weight):
             major = minor_per_major(priced.orders.terms.currency)
-            return _best(CHOICES, worth - weight * amounts / major, amounts)
+            return _best(allowed, worth - weight * amounts / major, amounts)
         case MaxCost(limit=limit):
-            return _best(CHOICES[amounts <= limit.minor], worth, amounts)
+            return _best(allowed[amounts[allowed] <= limit.minor], worth, amounts)
         case MaxPatches(patches=patches):
-            return _best(CHOICES[BITS.sum(axis=1) <= patches], worth, amounts)
+            return _best(allowed[BITS[allowed].sum(axis=1) <= patches], worth, amounts)
         case _:
             assert_never(objective)
 
@@ -91,25 +105,33 @@ def _with_free(priced: PricedChoices, wanted: int) -> int:
     """Pick, among the cheapest supersets of `wanted`, the most useful; break ties by size."""
     if not wanted:
         return 0
-    around = CHOICES[(CHOICES & wanted) == wanted]
-    cheapest = around[priced.orders.amounts[around] == priced.orders.amounts[around].min()]
+    wider = priced.allowed[(priced.allowed & wanted) == wanted]
+    cheapest = wider[priced.amounts[wider] == priced.amounts[wider].min()]
     best = cheapest[priced.worth[cheapest] >= priced.worth[cheapest].max() - ALIKE]
     return int(best[np.argmax(BITS[best].sum(axis=1))])
 
 
-def _purchase(
-    priced: PricedChoices, wanted: int, bought: int, everything: int, objective: Objective
-) -> Purchase:
+def _purchase(priced: PricedChoices, wanted: int, bought: int, spared: int, objective: Objective) -> Purchase:
     orders, currency = priced.orders, priced.orders.terms.currency
-    reached = objective.value(float(priced.worth[bought]), Money(int(orders.amounts[bought]), currency))
+    everything = EVERYTHING if priced.eligible else 0
+    around, buyable = int(priced.around[bought]), int(priced.allowed[-1])
+    useful = priced.allowed[1:] if buyable else CHOICES[1:]
+    reached = objective.value(float(priced.worth[bought]), Money(int(priced.amounts[bought]), currency))
     return Purchase(
-        selected=BITS[bought].astype(np.bool_)[None],
-        filled=BITS[bought & ~wanted].astype(np.bool_)[None],
+        selected=_patches(bought),
+        filled=_patches(bought & ~wanted),
+        arranged=_patches(around),
         wanted=wanted.bit_count(),
-        bill=orders.bill(bought),
+        bill=orders.bill(around),
+        with_spared=orders.bill(int(priced.around[bought | spared])),
         everything=orders.bill(everything),
-        eligible=everything.bit_count(),
-        cheapest=Money(int(orders.amounts[1:].min()), currency),
+        eligible=buyable.bit_count(),
+        taken=(priced.taken & everything).bit_count(),
+        cheapest=Money(int(priced.amounts[useful].min()), currency),
         # Every choice was compared, so the bound is reached.
         bound=Bound(measure=objective.measure, reached=reached, bound=reached),
     )
+
+
+def _patches(choice: int) -> NDArray[np.bool_]:
+    return np.asarray(BITS[choice].astype(np.bool_)[None])

@@ -63,7 +63,9 @@ class PricedScene:
 
     orders: SceneOrders
     eligible: Mask
-    utilities: NDArray[np.float64]  # (T, 16); 0 where not eligible
+    taken: Mask
+    """Eligible patches that are not bought, because they are owned or on order. Shapes may enclose them."""
+    utilities: NDArray[np.float64]  # (T, 16); 0 where not eligible or taken
     plan_by_area: PatchRanking
     ranked: NDArray[np.intp]
     """The useful patches, best first: positions in the raveled (T, 16) arrays."""
@@ -99,60 +101,79 @@ def price_scene(
     areas_m2: NDArray[np.float64],
     columns: int,
     terms: PriceTerms,
+    taken: Mask,
 ) -> PricedScene:
-    """Rank a scene: utilities (T, 16), eligible (T,), areas (T, 16); tiles row by row, `columns` in each."""
-    values = np.where(eligible[:, None], utilities.astype(np.float64), 0)
-    patches = np.broadcast_to(eligible[:, None], values.shape)
+    """Rank a scene: utilities (T, 16), eligible (T,), areas and taken (T, 16).
+
+    Tiles are listed row by row, `columns` in each row.
+    """
+    patches = np.broadcast_to(eligible[:, None], taken.shape)
+    buyable = patches & ~taken
+    values = np.where(buyable, utilities.astype(np.float64), 0)
     orders, cells = scene_orders(areas_m2, columns, terms), whole_cm2(areas_m2)
     least_cm2 = terms.rules.least_cells(orders.tile.narrowest) * int(cells.min())
     return PricedScene(
         orders=orders,
         eligible=patches,
+        taken=taken,
         utilities=values,
-        plan_by_area=rank_patches(utilities, eligible, areas_m2, terms.ignoring_shapes()),
+        plan_by_area=rank_patches(utilities, eligible, areas_m2, terms.ignoring_shapes(), taken),
         ranked=np.argsort(-values, axis=None, kind="stable")[: np.count_nonzero(values)],
-        relaxation=relax(values[patches], cells[patches], terms, least_cm2),
+        relaxation=relax(values[buyable], cells[buyable], terms, least_cm2),
     )
 
 
-def decide_by_tiles(scene: PricedScene, objective: Objective) -> Decision:
-    """Choose the best candidate."""
+def decide_by_tiles(scene: PricedScene, objective: Objective, *, usual: Mask) -> Decision:
+    """Choose the best candidate; `usual` (T, 16) would be bought if no patch were taken."""
     terms = scene.orders.terms
-    bought = max(_candidates(scene, objective), key=lambda one: _merit(one, objective))
-    wanted = int(np.count_nonzero(bought.asked))
-    reached = objective.value(bought.worth, bought.layout.amount)
+    best = max(_candidates(scene, objective, usual), key=lambda one: _merit(one, objective))
+    selected, asked = best.selected & ~scene.taken, best.asked & ~scene.taken
+    wanted, taken = int(np.count_nonzero(asked)), int(np.count_nonzero(scene.taken))
+    reached = objective.value(best.worth, best.layout.amount)
     purchase = Purchase(
-        selected=bought.selected,
-        filled=bought.selected & ~bought.asked,
+        selected=selected,
+        filled=selected & ~asked,
+        arranged=best.selected,
         wanted=wanted,
-        bill=bought.layout.bill(terms),
+        bill=best.layout.bill(terms),
+        with_spared=arrange_shapes(scene.orders, best.selected | (usual & scene.taken)).bill(terms),
         everything=scene.everything.layout.bill(terms),
-        eligible=int(np.count_nonzero(scene.eligible)),
+        eligible=int(np.count_nonzero(scene.eligible)) - taken,
+        taken=taken,
         cheapest=scene.cheapest,
         bound=bound_of(objective.measure, reached, objective.best_value(scene.relaxation, wanted)),
     )
     return conclude(purchase, terms, objective)
 
 
-def _candidates(scene: PricedScene, objective: Objective) -> Iterator[PricedCandidate]:
-    """Propose sets that keep the objective's limits; without a threshold, buying nothing is one of them."""
-    plan_by_area = decide_by_area(scene.plan_by_area, objective).selected
+def _candidates(scene: PricedScene, objective: Objective, usual: Mask) -> Iterator[PricedCandidate]:
+    """Propose sets that keep the objective's limits; without a threshold, buying nothing is one of them.
+
+    A set may hold taken patches, which its shapes enclose. One of the sets is the plan as if none were taken,
+    so that an order never costs more because of what is owned.
+    """
+    plan_by_area = decide_by_area(scene.plan_by_area, objective, usual=usual).selected
+    enclosing = [usual] if scene.taken.any() else []
     match objective:
         case Policy(threshold=threshold) | TargetAccuracy(threshold=threshold):
             asked = (scene.utilities >= threshold) & scene.eligible
             around = _best_length(scene, _beyond(scene, asked), objective)
             yield from (
-                replace(_with_paid(scene, one), asked=asked) for one in (asked, plan_by_area, around.selected)
+                replace(_with_paid(scene, one), asked=asked)
+                for one in (asked, plan_by_area, around.selected, *(asked | one for one in enclosing))
             )
         case MaxPatches(patches=patches):
-            yield _as_it_is(scene, scene.by_utility.first(min(patches, scene.by_utility.length)))
+            asked = scene.by_utility.first(min(patches, scene.by_utility.length))
+            yield from (_as_it_is(scene, asked | (one & scene.taken)) for one in (asked, *enclosing))
         case CostWeight():
             yield from (_with_paid(scene, one) for one in (np.zeros_like(scene.eligible), plan_by_area))
             yield scene.everything
+            yield from (_as_it_is(scene, one) for one in enclosing)
             yield from (_best_length(scene, one, objective) for one in (scene.by_step, scene.by_utility))
         case MaxCost(limit=limit):
             fitting = [_longest(scene, one, limit) for one in (scene.by_step, scene.by_utility)]
             fitting += [_with_paid(scene, plan_by_area), scene.everything]
+            fitting += [_as_it_is(scene, one) for one in enclosing]
             fitting = [one for one in fitting if one.layout.amount <= limit]
             yield from fitting
             yield from (_completed(scene, one, limit) for one in fitting)

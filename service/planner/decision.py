@@ -21,17 +21,26 @@ class Decision:
     """(T, 16), patch ids column-major."""
     filled: NDArray[np.bool_]
     """(T, 16): the selected patches that are free, because the bill would be no smaller without them."""
+    arranged: NDArray[np.bool_]
+    """(T, 16): the selected patches, and taken ones that the ordered shapes enclose as padding."""
     wanted: int
     """The number of patches that the objective asked for, before the free ones."""
     bill: Bill
+    without_reuse: Bill
+    """The bill for the selected patches and for the taken ones that the objective would buy as well."""
     everything: Bill
     """The baseline: every patch of every eligible tile, from the same price list."""
     list_saving: Money
-    """Baseline minus bill, both without minimums."""
+    """Baseline minus bill without reuse, both without minimums."""
     billable_saving: Money
-    """Baseline minus bill: the amount that is really not paid."""
+    """Baseline minus bill without reuse: cost, this saving and that of reuse sum to the baseline."""
     bound: Bound
     reason: str
+
+    @property
+    def reuse_saving(self) -> Money:
+        """The amount that is not paid because patches are owned or on order already."""
+        return self.without_reuse.amount - self.bill.amount
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +49,14 @@ class Purchase:
 
     selected: NDArray[np.bool_]  # (T, 16)
     filled: NDArray[np.bool_]  # (T, 16)
+    arranged: NDArray[np.bool_]  # (T, 16)
     wanted: int
     bill: Bill
+    with_spared: Bill
+    """The bill for the same patches and the taken ones that would be bought as well."""
     everything: Bill
-    eligible: int  # patches
+    eligible: int  # patches that can be bought
+    taken: int  # other patches of the eligible tiles
     cheapest: Money
     """The cost of the cheapest order that buys anything useful."""
     bound: Bound
@@ -56,47 +69,76 @@ class Purchase:
 
 def conclude(purchase: Purchase, terms: PriceTerms, objective: Objective) -> Decision:
     """Add savings and an explanation to a purchase."""
-    chosen, everything = purchase.bill, purchase.everything
-    listed = [list_price(to_cm2(one.area_km2), terms) for one in (everything, chosen)]
+    everything, without_reuse = purchase.everything, _without_reuse(purchase)
+    listed = [list_price(to_cm2(one.area_km2), terms) for one in (everything, without_reuse)]
     return Decision(
         selected=purchase.selected,
         filled=purchase.filled,
+        arranged=purchase.arranged,
         wanted=purchase.wanted,
-        bill=chosen,
+        bill=purchase.bill,
+        without_reuse=without_reuse,
         everything=everything,
         list_saving=listed[0] - listed[1],
-        billable_saving=everything.amount - chosen.amount,
+        billable_saving=everything.amount - without_reuse.amount,
         bound=purchase.bound,
         reason=_explain(purchase, terms, objective),
     )
 
 
+def _without_reuse(purchase: Purchase) -> Bill:
+    """Return the bill without reuse: that of the whole scene if it costs less, and never less than with."""
+    dearer = [
+        one
+        for one in (purchase.with_spared, purchase.everything)
+        if one.amount >= purchase.bill.amount and purchase.taken
+    ]
+    return min(dearer, key=lambda one: one.amount, default=purchase.bill)
+
+
 def _explain(purchase: Purchase, terms: PriceTerms, objective: Objective) -> str:
     """Say what is bought and why, and whether buying everything would cost no more."""
     if not purchase.eligible:
-        return "Buys nothing: no tile of the scene has enough valid pixels to be planned."
+        return _why_none(purchase)
     if not purchase.bought:
-        return f"Buys nothing: {objective.why_nothing(purchase.cheapest)}."
+        return f"Buys nothing: {objective.why_nothing(purchase.cheapest)}{_beside_taken(purchase)}."
     if purchase.bought == purchase.eligible:
         return _whole_scene(purchase, terms, objective)
     return _selection(purchase, terms, objective)
 
 
+def _why_none(purchase: Purchase) -> str:
+    if purchase.taken:
+        return (
+            f"Buys nothing: the whole scene, {count_patches(purchase.taken)}, is owned or on order already."
+        )
+    return "Buys nothing: no tile of the scene has enough valid pixels to be planned."
+
+
+def _beside_taken(purchase: Purchase) -> str:
+    """Return a clause about the patches that are owned or on order; empty if there is none."""
+    verb = "is" if purchase.taken == 1 else "are"
+    return f"; {count_patches(purchase.taken)} {verb} owned or on order already" if purchase.taken else ""
+
+
 def _whole_scene(purchase: Purchase, terms: PriceTerms, objective: Objective) -> str:
-    scene = f"Buys the whole scene, {count_patches(purchase.eligible)}"
+    scene = "the rest of the scene" if purchase.taken else "the whole scene"
+    sentence = f"Buys {scene}, {count_patches(purchase.eligible)}"
     if purchase.wanted == purchase.eligible:
-        return f"{scene}: {objective.aim()}."
+        return f"{sentence}: {objective.aim()}{_beside_taken(purchase)}."
     return (
-        f"{scene}: it costs {purchase.bill.amount}, no more than the {count_patches(purchase.wanted)} "
-        f"asked for ({objective.aim()}), because {_why_free(purchase, terms)}."
+        f"{sentence}: it costs {purchase.bill.amount}, no more than the {count_patches(purchase.wanted)} "
+        f"asked for ({objective.aim()}), because {_why_free(purchase, terms)}{_beside_taken(purchase)}."
     )
 
 
 def _selection(purchase: Purchase, terms: PriceTerms, objective: Objective) -> str:
-    sentence = f"Buys {purchase.bought} of {count_patches(purchase.eligible)}: {objective.aim()}"
+    total = count_patches(purchase.eligible + purchase.taken)
+    sentence = f"Buys {purchase.bought} of {total}: {objective.aim()}"
     if free := purchase.bought - purchase.wanted:
         sentence += f"; {free} of them free, because {_why_free(purchase, terms)}"
-    if purchase.everything.amount <= purchase.bill.amount:
+    sentence += _beside_taken(purchase)
+    if not purchase.taken and purchase.everything.amount <= purchase.bill.amount:
         sentence += f"; the whole scene would cost no more ({purchase.everything.amount})"
     return sentence + "."
 

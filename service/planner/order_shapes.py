@@ -41,14 +41,22 @@ def lattice_of(selected: NDArray[np.bool_], columns: int) -> NDArray[np.bool_]:
 
 
 def compile_order(
-    selected: NDArray[np.bool_], areas_m2: NDArray[np.float64], columns: int, terms: PriceTerms
+    selected: NDArray[np.bool_],
+    areas_m2: NDArray[np.float64],
+    columns: int,
+    terms: PriceTerms,
+    arranged: NDArray[np.bool_] | None = None,
 ) -> tuple[Shape, ...]:
-    """Compile the legal shapes of an order: chosen patches (T, 16), areas (T, 16), tiles row by row."""
+    """Compile the legal shapes of an order: chosen patches (T, 16), areas (T, 16), tiles row by row.
+
+    `arranged` (T, 16) holds the chosen patches and others that their shapes enclose as padding.
+    """
+    arranged = selected if arranged is None else arranged
     if terms.by_area:
         return compile_shapes(selected, areas_m2, columns)
     if len(selected) == 1:
-        return compile_tile_shapes(selected, areas_m2, terms)
-    return compile_scene_shapes(selected, areas_m2, columns, terms)
+        return compile_tile_shapes(selected, areas_m2, terms, arranged)
+    return compile_scene_shapes(selected, areas_m2, columns, terms, arranged)
 
 
 def compile_shapes(
@@ -75,20 +83,27 @@ def compile_shapes(
 
 
 def compile_tile_shapes(
-    selected: NDArray[np.bool_], areas_m2: NDArray[np.float64], terms: PriceTerms
+    selected: NDArray[np.bool_],
+    areas_m2: NDArray[np.float64],
+    terms: PriceTerms,
+    arranged: NDArray[np.bool_],
 ) -> tuple[Shape, ...]:
     """Compile the legal shapes of one tile, padding included: chosen patches (1, 16), areas (1, 16)."""
     orders = order_choices(areas_m2, terms)
-    choice = int((1 << np.flatnonzero(selected[0])).sum())
-    return tuple(_tile_shape(orders, shape, choice) for shape in orders.cover.shapes(choice))
+    choice, around = (int((1 << np.flatnonzero(mask[0])).sum()) for mask in (selected, arranged))
+    return tuple(_tile_shape(orders, shape, choice) for shape in orders.cover.shapes(around))
 
 
 def compile_scene_shapes(
-    selected: NDArray[np.bool_], areas_m2: NDArray[np.float64], columns: int, terms: PriceTerms
+    selected: NDArray[np.bool_],
+    areas_m2: NDArray[np.float64],
+    columns: int,
+    terms: PriceTerms,
+    arranged: NDArray[np.bool_],
 ) -> tuple[Shape, ...]:
     """Compile the legal shapes of several tiles, padding included: the layout that was billed."""
     orders = scene_orders(areas_m2, columns, terms)
-    layout = arrange_shapes(orders, selected)
+    layout = arrange_shapes(orders, arranged)
     chosen = lattice_of(selected, columns)
     starts = np.searchsorted(layout.owner, np.arange(len(layout.areas_cm2) + 1))
     return tuple(

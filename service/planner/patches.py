@@ -20,6 +20,8 @@ PATCH_REASONS = {
     "wanted": "Bought: the objective asks for it.",
     "free": "Bought: it adds nothing to the bill, because of a minimum, a shape rule or rounding.",
     "padding": "Not bought, but paid for: it lies in a shape that has to be ordered.",
+    "already-owned": "Not bought: the workspace owns a delivered patch of this ground.",
+    "already-on-order": "Not bought: an open order of the workspace awaits a patch of this ground.",
     "tile-not-eligible": "Not bought: its tile has too few valid pixels to be planned.",
     "below-threshold": "Not bought: its utility is below the threshold.",
     "beyond-limit": "Not bought: the allowed number of patches is used up by more useful ones.",
@@ -58,17 +60,35 @@ def patch_reasons(
     return np.select(conditions, codes, default=objective.unbought_reasons(utilities))
 
 
-def margins(selected: Mask, areas_m2: Floats, columns: int, terms: PriceTerms) -> Margins:
+def taken_reasons(reasons: NDArray[np.str_], owned: Mask, on_order: Mask) -> NDArray[np.str_]:
+    """Return reasons (T, 16) in which patches that were bought before say so, unless they are paid again."""
+    paid = np.isin(reasons, ("wanted", "free", "padding"))
+    found: NDArray[np.str_] = np.select(
+        [paid, owned, on_order], [reasons, "already-owned", "already-on-order"], default=reasons
+    )
+    return found
+
+
+def margins(
+    selected: Mask,
+    areas_m2: Floats,
+    columns: int,
+    terms: PriceTerms,
+    *,
+    arranged: Mask | None = None,
+    taken: Mask | None = None,
+) -> Margins:
     """Price a plan with and without each patch: selected (T, 16), areas (T, 16), tiles row by row.
 
+    The shapes enclose `arranged` (T, 16) at least, and any patch of `taken` (T, 16) where that is cheaper.
     The margins are exact where prices depend on area and for one tile. For several tiles under prices of
     each shape, the other tiles' shapes stay as they are, and the patch's own tile is ordered separately.
     """
     if terms.by_area:
         return _by_area(selected, whole_cm2(areas_m2), terms)
     if len(selected) == 1:
-        return _by_shape(selected, areas_m2, terms)
-    return _by_tiles(selected, areas_m2, columns, terms)
+        return _by_shape(selected, areas_m2, terms, np.zeros_like(selected) if taken is None else taken)
+    return _by_tiles(selected, selected if arranged is None else arranged, areas_m2, columns, terms)
 
 
 def _by_area(selected: Mask, areas_cm2: NDArray[np.int64], terms: PriceTerms) -> Margins:
@@ -79,21 +99,22 @@ def _by_area(selected: Mask, areas_cm2: NDArray[np.int64], terms: PriceTerms) ->
     return Margins(minor=minor, padding=np.zeros_like(selected))
 
 
-def _by_shape(selected: Mask, areas_m2: Floats, terms: PriceTerms) -> Margins:
+def _by_shape(selected: Mask, areas_m2: Floats, terms: PriceTerms, taken: Mask) -> Margins:
     orders = order_choices(areas_m2, terms)
+    amounts, around = orders.around(int(_BIT[taken[0]].sum()))
     choice = int(_BIT[selected[0]].sum())
-    within = np.bitwise_or.reduce(np.array(orders.cover.shapes(choice), dtype=np.int64))
+    within = np.bitwise_or.reduce(np.array(orders.cover.shapes(int(around[choice])), dtype=np.int64))
     return Margins(
-        minor=np.abs(orders.amounts[choice ^ _BIT] - orders.amounts[choice])[None],
+        minor=np.abs(amounts[choice ^ _BIT] - amounts[choice])[None],
         padding=BITS[within].astype(np.bool_)[None] & ~selected,
     )
 
 
-def _by_tiles(selected: Mask, areas_m2: Floats, columns: int, terms: PriceTerms) -> Margins:
+def _by_tiles(selected: Mask, arranged: Mask, areas_m2: Floats, columns: int, terms: PriceTerms) -> Margins:
     orders, tariff = scene_orders(areas_m2, columns, terms), tariff_of(terms)
-    layout = arrange_shapes(orders, selected)
+    layout = arrange_shapes(orders, arranged)
     within = covered(orders, layout)
-    weights, choices = orders.tile.cover.weights, selected @ _BIT
+    weights, choices = orders.tile.cover.weights, arranged @ _BIT
     change = weights[choices[:, None] ^ _BIT] - weights[choices][:, None]
     total = tariff.weights(layout.areas_cm2).sum()
     amounts = tariff.totals(np.append(np.maximum(total + change, 0), total))

@@ -55,6 +55,19 @@ class TileOrders:
     cover: Cover
     amounts: NDArray[np.int64]  # (65536,) minor units
 
+    def around(self, spare: int) -> tuple[NDArray[np.int64], Choices]:
+        """Return the least amount (65536,) of each choice if its shapes may enclose patches of `spare`.
+
+        Also returns the choice, with the enclosed patches, that costs this amount.
+        """
+        amounts, choices = self.amounts, CHOICES
+        for patch in np.flatnonzero(BITS[spare]):
+            wider = CHOICES | 1 << patch
+            cheaper = amounts[wider] < amounts
+            amounts = np.where(cheaper, amounts[wider], amounts)
+            choices = np.where(cheaper, choices[wider], choices)
+        return amounts, choices
+
     def bill(self, choice: int) -> Bill:
         """Bill the cheapest order around a choice."""
         return bill([int(self.areas_cm2[shape]) for shape in self.cover.shapes(choice)], self.terms)

@@ -111,8 +111,9 @@ def test_plan_is_no_worse_than_nothing_everything_or_the_plan_by_area(
     utilities, eligible, areas, columns = scene
     decision = plan(scene, price, objective)
     everything = np.repeat(eligible[:, None], 16, axis=1)
-    priced = price_scene(utilities, eligible, areas, columns, price)
-    flat = decide_by_area(priced.plan_by_area, objective).selected
+    none = np.zeros_like(everything)
+    priced = price_scene(utilities, eligible, areas, columns, price, none)
+    flat = decide_by_area(priced.plan_by_area, objective, usual=none).selected
     for rival in (np.zeros_like(everything), everything, flat):
         cost = order(scene, price, rival)
         if allowed(scene, rival, cost, objective):
@@ -220,7 +221,7 @@ def test_bound_is_not_exceeded_by_any_pair_of_shapes_in_two_tiles(
 @given(scene=scenes(), name=st.sampled_from(sorted(PRICES)), objective=OBJECTIVES)
 @SAMPLE
 def test_raw_bound_is_not_exceeded_by_the_plan(scene: Scene, name: str, objective: Objective) -> None:
-    priced = price_scene(*scene, PRICES[name])
+    priced = price_scene(*scene, PRICES[name], np.zeros(scene[0].shape, dtype=np.bool_))
     decision = plan(scene, PRICES[name], objective)
     bound = decision.bound
     raw = objective.best_value(priced.relaxation, decision.wanted)
