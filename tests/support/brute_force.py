@@ -1,5 +1,6 @@
 """Checks of a tile's plan against all of its 65,536 choices, for every rule of a price list."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from typing import assert_never
@@ -84,21 +85,44 @@ OBJECTIVES: tuple[Objective, ...] = (
 )
 
 
-def check_plan(tile: str, price: str, objective: Objective) -> None:
-    """Plan a tile, and compare the plan with every subset of its patches."""
+def check_plan(tile: str, price: str, objective: Objective, taken: int = 0) -> None:
+    """Plan a tile, and compare the plan with every subset of its patches that are not `taken`."""
+    case = _Case(tile=TILES[tile], price=price, objective=objective, taken=taken)
+    amounts, worth = case.amounts(), worth_of(TILES[tile])
     match objective:
         case Policy(threshold=threshold) | TargetAccuracy(threshold=threshold):
-            _check_threshold(TILES[tile], price, objective, threshold)
+            _check_threshold(case, threshold)
         case CostWeight(per_unit=weight):
-            amounts, worth = amounts_of(price), worth_of(TILES[tile])
-            _check_best(tile, price, objective, worth - weight * amounts / 100, np.ones(2**16, dtype=bool))
+            _check_best(case, worth - weight * amounts / 100, case.free())
         case MaxCost(limit=limit):
-            _check_best(tile, price, objective, worth_of(TILES[tile]), amounts_of(price) <= limit.minor)
+            _check_best(case, worth, case.free() & (amounts <= limit.minor))
         case MaxPatches(patches=patches):
-            few = BITS.sum(axis=1) <= patches
-            _check_best(tile, price, objective, worth_of(TILES[tile]), few)
+            _check_best(case, worth, case.free() & (BITS.sum(axis=1) <= patches))
         case _:
             assert_never(objective)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    tile: NDArray[np.float32]
+    price: str
+    objective: Objective
+    taken: int
+
+    def amounts(self) -> Ints:
+        """Return the least bill of every choice whose shapes may enclose taken patches."""
+        enclosed = MASKS[(MASKS & ~self.taken) == 0]
+        amounts = amounts_of(self.price)
+        return np.asarray(np.min([amounts[MASKS | one] for one in enclosed], axis=0))
+
+    def free(self) -> NDArray[np.bool_]:
+        """Return the choices without taken patches."""
+        return (MASKS & self.taken) == 0
+
+    def plan(self) -> Decision:
+        eligible, areas = np.ones(1, dtype=np.bool_), np.full((1, 16), PATCH_M2)
+        price, taken = (PRICES | SLOW_PRICES)[self.price], BITS[self.taken][None] == 1
+        return plan_purchases(self.tile, eligible, areas, price, self.objective, taken=taken)
 
 
 @cache
@@ -116,16 +140,9 @@ def worth_of(utilities: NDArray[np.float32]) -> Floats:
     return np.asarray(BITS @ utilities[0].astype(np.float64))
 
 
-def _plan(utilities: NDArray[np.float32], price: str, objective: Objective) -> Decision:
-    eligible, areas = np.ones(1, dtype=np.bool_), np.full((1, 16), PATCH_M2)
-    return plan_purchases(utilities, eligible, areas, (PRICES | SLOW_PRICES)[price], objective)
-
-
-def _check_best(
-    tile: str, price: str, objective: Objective, score: Floats, allowed: NDArray[np.bool_]
-) -> None:
-    amounts, worth = amounts_of(price), worth_of(TILES[tile])
-    decision = _plan(TILES[tile], price, objective)
+def _check_best(case: _Case, score: Floats, allowed: NDArray[np.bool_]) -> None:
+    amounts, worth = case.amounts(), worth_of(case.tile)
+    decision = case.plan()
     mask = int((decision.selected[0] << np.arange(16)).sum())
     assert decision.bill.amount.minor == amounts[mask]
     assert allowed[mask]
@@ -138,16 +155,16 @@ def _check_best(
     assert worth[mask] == pytest.approx(worth[no_dearer].max(), abs=1e-9)
 
 
-def _check_threshold(
-    utilities: NDArray[np.float32], price: str, objective: Objective, threshold: float
-) -> None:
-    wanted = utilities.astype(np.float64) >= threshold  # as the planner compares
-    must = (BITS[:, wanted[0]] == 1).all(axis=1)
-    amounts = amounts_of(price)
-    decision = _plan(utilities, price, objective)
+def _check_threshold(case: _Case, threshold: float) -> None:
+    free = BITS[case.taken] == 0
+    wanted = (case.tile.astype(np.float64) >= threshold) & free  # as the planner compares
+    must = (BITS[:, wanted[0]] == 1).all(axis=1) & case.free()
+    amounts = case.amounts()
+    decision = case.plan()
     assert (decision.selected & wanted == wanted).all()
     assert (decision.selected == (wanted | decision.filled)).all()
+    assert not (decision.selected & ~free).any()
     assert decision.bill.amount.minor == amounts[must].min()
-    free = must & (amounts == amounts[must].min())
-    best = worth_of(utilities)[free].max() if wanted.any() else 0.0
-    assert utilities[decision.selected].astype(np.float64).sum() == pytest.approx(best, abs=1e-9)
+    cheapest = must & (amounts == amounts[must].min())
+    best = worth_of(case.tile)[cheapest].max() if wanted.any() else 0.0
+    assert case.tile[decision.selected].astype(np.float64).sum() == pytest.approx(best, abs=1e-9)

@@ -26,6 +26,14 @@ def test_plan_is_no_worse_than_any_subset_of_the_tile(tile: str, price: str, obj
     check_plan(tile, price, objective)
 
 
+@pytest.mark.parametrize(("tile", "price", "objective"), SAMPLE[:: PER_PRICE - 1], ids=str)
+@pytest.mark.parametrize("taken", [0b0000_0110_0110_0000, 0b1000_0100_0010_0101])
+def test_plan_around_taken_patches_is_no_worse_than_any_subset_of_the_others(
+    tile: str, price: str, objective: Objective, taken: int
+) -> None:
+    check_plan(tile, price, objective, taken)
+
+
 def test_sample_holds_every_price_and_every_objective() -> None:
     assert {price for _, price, _ in SAMPLE} == set(PRICES)
     assert {objective for _, _, objective in SAMPLE} == set(OBJECTIVES)
