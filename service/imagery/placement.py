@@ -19,7 +19,7 @@ from service.imagery.tile_grid import TileGrid
 from service.imagery.warping import warp_layers
 
 MAX_COARSENESS = 2.0  # size of a delivered pixel over that of an ordered pixel
-_TOLERANCE = 1.005  # map scale and ground scale differ by up to this factor across a UTM zone
+SCALE_TOLERANCE = 1.005  # map scale and ground scale differ by up to this factor across a UTM zone
 _MARGIN = 4  # extra pixels around the patch, for interpolation at its edge
 _MOST_MARGIN = 256  # pixels
 _EDGE_POINTS = 9  # points per side that locate the patch in another CRS
@@ -71,7 +71,7 @@ def place_patch(
     98 % of the patch (`covered_patches`), and 422 `patch-too-coarse` when the delivered pixels are more
     than twice as large as those ordered.
     """
-    target = _patch_transform(grid, tile, patch, size)
+    target = patch_transform(grid, tile, patch, size)
     coarseness = _check_coarseness(imagery, target, grid.crs, size)
     places = np.array([tile]), np.array([patch])
     coverage = covered_patches(imagery, grid, *places, scene, keep_collar=keep_collar, remainders=False)
@@ -92,7 +92,8 @@ def place_patch(
     )
 
 
-def _patch_transform(grid: TileGrid, tile: int, patch: int, size: int) -> Affine:
+def patch_transform(grid: TileGrid, tile: int, patch: int, size: int) -> Affine:
+    """Return the transform of a patch's pixels, `size` on each side, to the CRS of its grid."""
     side = grid.tile_px / GRID
     column = tile % grid.columns * grid.tile_px + patch // GRID * side
     row = tile // grid.columns * grid.tile_px + patch % GRID * side
@@ -105,7 +106,7 @@ def _check_coarseness(imagery: Imagery, target: Affine, crs: str, size: int) -> 
     delivered = pixel_steps_m(imagery.transform, imagery.crs, width, height)[:2]
     ordered = pixel_steps_m(target, crs, size, size)[:2]
     ratio = max(delivered) / max(ordered)
-    if ratio > MAX_COARSENESS * _TOLERANCE:
+    if ratio > MAX_COARSENESS * SCALE_TOLERANCE:
         raise PatchTooCoarseError(
             f"The delivered pixels are {max(delivered):.3g} m. This patch was ordered at "
             f"{max(ordered):.3g} m, and pixels may be at most {MAX_COARSENESS:g} times as large. "

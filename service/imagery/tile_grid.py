@@ -80,6 +80,11 @@ class TileGrid:
         outline = np.concatenate([*sides, _RING[:1]]) * (self.columns, self.rows) * self.tile_px
         return geometry([to_wgs84(self.crs, apply_affine(self.transform, outline))])
 
+    def centre_wgs84(self) -> FloatArray:
+        """Return longitude and latitude of the centre of all tiles."""
+        middle = np.array([self.columns, self.rows]) * self.tile_px / 2
+        return to_wgs84(self.crs, apply_affine(self.transform, middle))
+
     def to_json(self) -> dict[str, Any]:
         """Return plain values that `from_json` reads back."""
         return {
@@ -116,8 +121,7 @@ class TileGrid:
         column = np.arange(self.columns * split + 1) * (self.tile_px / split)
         row = np.arange(self.rows * split + 1) * (self.tile_px / split)
         nodes = apply_affine(self.transform, np.stack(np.meshgrid(column, row), axis=-1))
-        centre = apply_affine(self.transform, np.array([self.columns, self.rows]) * self.tile_px / 2)
-        x, y = np.moveaxis(_equal_area(self.crs, nodes, centre), -1, 0)
+        x, y = np.moveaxis(to_equal_area(self.crs, nodes, self.centre_wgs84()), -1, 0)
         # Shoelace of a quadrangle: half the cross product of its diagonals.
         across = x[1:, 1:] - x[:-1, :-1], y[1:, 1:] - y[:-1, :-1]
         back = x[1:, :-1] - x[:-1, 1:], y[1:, :-1] - y[:-1, 1:]
@@ -139,8 +143,9 @@ def apply_affine(transform: Affine, points: NDArray[Any]) -> FloatArray:
     return np.asarray(points @ linear + (transform.c, transform.f), np.float64)
 
 
-def _equal_area(crs: str, points: FloatArray, centre: FloatArray) -> FloatArray:
-    lon, lat = to_wgs84(crs, centre)
+def to_equal_area(crs: str, points: FloatArray, centre: FloatArray) -> FloatArray:
+    """Project points (..., 2) of `crs` to metres of an equal-area plane around a longitude and latitude."""
+    lon, lat = centre
     plane = CRS.from_dict({"proj": "laea", "lon_0": lon, "lat_0": lat, "datum": "WGS84", "units": "m"})
     degrees = to_wgs84(crs, points)
     to_plane = Transformer.from_crs("EPSG:4326", plane, always_xy=True)
