@@ -21,7 +21,9 @@ from service.geotiff import gdal_lock
 from service.health import router as health
 from service.ledger.routes import router as ledger
 from service.orders.expiry import expire_before_writing, expiring_orders
+from service.orders.ground import read_ground
 from service.orders.routes import router as orders
+from service.plans.ground import GroundReader
 from service.plans.routes import router as plans
 from service.pricing.routes import router as pricing
 from service.reports.routes import router as reports
@@ -55,6 +57,7 @@ class State(TypedDict):
     database: Database
     predictor: Predictor | None
     blobs: Path
+    read_ground: GroundReader
     gdal_locked: bool
     turns: Semaphore
     large_turns: Semaphore
@@ -124,6 +127,7 @@ def open_state(settings: Settings) -> State:
         database=open_database(settings),
         predictor=predictor,
         blobs=settings.blobs,
+        read_ground=read_ground,
         gdal_locked=True,  # asserted before
         turns=Semaphore(COMPUTING_AT_ONCE),
         large_turns=Semaphore(LARGE_AT_ONCE),

@@ -192,7 +192,7 @@ def delivery_proofs(delivery: Json, file: bytes, payment: Json | None) -> Iterat
 def plan_proofs(bill: Json, price_list: Json) -> Iterator[Json]:
     """Check a plan's figures against its areas and terms, and its terms against the published price list."""
     savings = bill["savings"]
-    stated = (bill["cost"], bill["baseline"], savings["list"], savings["billable"])
+    stated = (bill["cost"], bill["baseline"], savings["list"], savings["billable"], bill["saved_by_reuse"])
     figures = recompute(bill)
     rule = f"cost and savings recompute from {bill['chosen']['billable_km2']} km2 under the price list"
     yield proof("plan", rule, holds=figures == PlanFigures(*(_money(amount) for amount in stated)))

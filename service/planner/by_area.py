@@ -74,7 +74,8 @@ def decide_by_area(ranking: PatchRanking, objective: Objective, *, usual: NDArra
     bought = min(_with_free(ranking, wanted), limit)
     terms, shape = ranking.terms, ranking.taken.shape
     selected, area = _mask(ranking.flat[:bought], shape), int(ranking.areas_cm2[bought])
-    spared = int(ranking.cells_cm2[usual & ranking.taken].sum())
+    spared = usual & ranking.taken
+    spared_cm2 = int(ranking.cells_cm2[spared].sum())
     cheapest = int(ranking.amounts[min(1, len(ranking.flat))])
     purchase = Purchase(
         selected=selected,
@@ -82,7 +83,8 @@ def decide_by_area(ranking: PatchRanking, objective: Objective, *, usual: NDArra
         arranged=selected,
         wanted=wanted,
         bill=bill([area], terms),
-        with_spared=bill([area + spared], terms),
+        spared=int(np.count_nonzero(spared)),
+        with_spared=bill([area + spared_cm2], terms),
         everything=bill([int(ranking.cells_cm2.sum())], terms),
         eligible=len(ranking.flat),
         taken=int(np.count_nonzero(ranking.taken)),

@@ -123,6 +123,7 @@ def _purchase(priced: PricedChoices, wanted: int, bought: int, spared: int, obje
         arranged=_patches(around),
         wanted=wanted.bit_count(),
         bill=orders.bill(around),
+        spared=spared.bit_count(),
         with_spared=orders.bill(int(priced.around[bought | spared])),
         everything=orders.bill(everything),
         eligible=buyable.bit_count(),

@@ -129,14 +129,15 @@ def decide_by_tiles(scene: PricedScene, objective: Objective, *, usual: Mask) ->
     best = max(_candidates(scene, objective, usual), key=lambda one: _merit(one, objective))
     selected, asked = best.selected & ~scene.taken, best.asked & ~scene.taken
     wanted, taken = int(np.count_nonzero(asked)), int(np.count_nonzero(scene.taken))
-    reached = objective.value(best.worth, best.layout.amount)
+    reached, spared = objective.value(best.worth, best.layout.amount), usual & scene.taken
     purchase = Purchase(
         selected=selected,
         filled=selected & ~asked,
         arranged=best.selected,
         wanted=wanted,
         bill=best.layout.bill(terms),
-        with_spared=arrange_shapes(scene.orders, best.selected | (usual & scene.taken)).bill(terms),
+        spared=int(np.count_nonzero(spared)),
+        with_spared=arrange_shapes(scene.orders, best.selected | spared).bill(terms),
         everything=scene.everything.layout.bill(terms),
         eligible=int(np.count_nonzero(scene.eligible)) - taken,
         taken=taken,

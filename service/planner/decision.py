@@ -26,6 +26,8 @@ class Decision:
     wanted: int
     """The number of patches that the objective asked for, before the free ones."""
     bill: Bill
+    spared: int
+    """The number of taken patches that the objective would buy as well."""
     without_reuse: Bill
     """The bill for the selected patches and for the taken ones that the objective would buy as well."""
     everything: Bill
@@ -52,8 +54,9 @@ class Purchase:
     arranged: NDArray[np.bool_]  # (T, 16)
     wanted: int
     bill: Bill
+    spared: int
     with_spared: Bill
-    """The bill for the same patches and the taken ones that would be bought as well."""
+    """The bill for the same patches and the spared ones: the taken ones that would be bought as well."""
     everything: Bill
     eligible: int  # patches that can be bought
     taken: int  # other patches of the eligible tiles
@@ -77,6 +80,7 @@ def conclude(purchase: Purchase, terms: PriceTerms, objective: Objective) -> Dec
         arranged=purchase.arranged,
         wanted=purchase.wanted,
         bill=purchase.bill,
+        spared=purchase.spared,
         without_reuse=without_reuse,
         everything=everything,
         list_saving=listed[0] - listed[1],

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from models.grid import PATCHES
 from service.plans.tables import Plan
 
+OWNED, ON_ORDER, ENCLOSED = 1, 2, 4
+"""Flags of `plan.ground`."""
+
 MIN_VALID_SHARE = 0.9
 """Smallest share of valid area of a tile that is planned; the policy never saw tiles with less."""
 
@@ -36,13 +39,41 @@ class PlanArrays(TileValues):
 
     selected: NDArray[np.bool_]  # (T, 16)
     filled: NDArray[np.bool_]  # (T, 16)
+    ground: NDArray[np.uint8]
+    """(T, 16): flags of the ground, 0 where it was neither owned nor on order."""
+    reuses: bool
+    """Whether patches that were owned or on order are not bought again."""
+
+    @property
+    def owned(self) -> NDArray[np.bool_]:
+        """Patches (T, 16) that the workspace owned."""
+        return (self.ground & OWNED) > 0
+
+    @property
+    def on_order(self) -> NDArray[np.bool_]:
+        """Patches (T, 16) that an open order awaited."""
+        return (self.ground & ON_ORDER) > 0
+
+    @property
+    def taken(self) -> NDArray[np.bool_]:
+        """Patches (T, 16) that the plan does not buy because they are owned or on order."""
+        return (self.owned | self.on_order) & self.reuses
+
+    @property
+    def arranged(self) -> NDArray[np.bool_]:
+        """The selected patches (T, 16), and those that the ordered shapes enclose as padding."""
+        return self.selected | ((self.ground & ENCLOSED) > 0)
 
     @classmethod
     def of(cls, plan: Plan) -> "PlanArrays":
         """Read the bytes of a plan's row."""
+        utilities = np.frombuffer(plan.utilities, "<f4").reshape(-1, PATCHES)
+        ground = bytes(utilities.size) if plan.ground is None else plan.ground
         return cls(
-            utilities=np.frombuffer(plan.utilities, "<f4").reshape(-1, PATCHES),
+            utilities=utilities,
             selected=np.frombuffer(plan.selected, np.uint8).reshape(-1, PATCHES).astype(np.bool_),
             filled=np.frombuffer(plan.filled, np.uint8).reshape(-1, PATCHES).astype(np.bool_),
             valid_share=np.frombuffer(plan.valid_share, "<f4"),
+            ground=np.frombuffer(ground, np.uint8).reshape(-1, PATCHES),
+            reuses=plan.reuse is not None and plan.reuse["mode"] == "owned",
         )

@@ -32,6 +32,7 @@ class PlanFigures(NamedTuple):
     baseline: Money
     list_saving: Money
     billable_saving: Money
+    reuse_saving: Money
 
 
 class PlanSaving(MoneyOut):
@@ -43,8 +44,13 @@ class PlanSaving(MoneyOut):
 class PlanSavings(BaseModel):
     """Savings of a plan: three figures that are never mixed."""
 
-    list: PlanSaving = Field(description="Baseline minus cost, minimums ignored.")
-    billable: PlanSaving = Field(description="Baseline minus cost, minimums included.")
+    list: PlanSaving = Field(
+        description="Baseline minus cost, minimums ignored. What reuse saves (`reuse.saved`) is not in it."
+    )
+    billable: PlanSaving = Field(
+        description="Baseline minus cost, minimums included. What reuse saves (`reuse.saved`) is not in it: "
+        "`cost`, `reuse.saved` and this saving sum to the baseline."
+    )
     realised: None = Field(
         None, description="Always null in a plan. `/v1/reports/savings` has this figure for settled orders."
     )
@@ -77,11 +83,17 @@ class PlanBill(BaseModel):
     """Areas and terms, and the figures that follow from them."""
 
     chosen: BilledAreas = Field(description="Areas of the bought patches.")
+    without_reuse: BilledAreas | None = Field(
+        None,
+        description="Areas of the bought patches and of those that would be bought if they were not owned or "
+        "on order. Null if there are no such patches.",
+    )
     everything: BilledAreas = Field(description="Areas of every patch of the scene: the baseline.")
     terms: PriceListTerms = Field(description="Terms of the price list when the plan was made.")
     cost: MoneyOut = Field(description="Bill for the bought patches.")
     baseline: MoneyOut = Field(description=f"Cost of buying everything: {BILL_BASELINE}.")
     savings: PlanSavings = Field(description="Savings against the baseline.")
+    saved_by_reuse: MoneyOut = Field(description="Bill without reuse minus the cost.")
 
 
 def bill_of(plan: Plan, price_list: PriceList) -> PlanBill:
@@ -89,26 +101,29 @@ def bill_of(plan: Plan, price_list: PriceList) -> PlanBill:
     terms = plan.bill.get("terms") or price_list
     return PlanBill(
         chosen=plan.bill["chosen"],
+        without_reuse=plan.bill.get("without_reuse"),
         everything=plan.bill["everything"],
         terms=PriceListTerms.model_validate(terms, from_attributes=True),
         cost=MoneyOut.of(plan.cost),
         baseline=MoneyOut.of(plan.baseline),
         savings=PlanSavings.of(plan),
+        saved_by_reuse=MoneyOut.of(plan.reuse_saving),
     )
 
 
 def figures_of(plan: Plan) -> PlanFigures:
     """Return the figures that a plan's row states."""
-    return PlanFigures(plan.cost, plan.baseline, plan.list_saving, plan.billable_saving)
+    return PlanFigures(plan.cost, plan.baseline, plan.list_saving, plan.billable_saving, plan.reuse_saving)
 
 
 def recompute(billed: Mapping[str, Any]) -> PlanFigures:
-    """Compute a plan's figures again from the `chosen`, `everything` and `terms` of its bill."""
+    """Compute a plan's figures again from the areas and the `terms` of its bill."""
     terms = PriceListTerms.model_validate(billed["terms"]).terms()
-    chosen, everything = (_areas(billed[name]) for name in ("chosen", "everything"))
-    cost, baseline = (bill(areas, terms).amount for areas in (chosen, everything))
-    listed = list_price(sum(everything), terms) - list_price(sum(chosen), terms)
-    return PlanFigures(cost, baseline, listed, baseline - cost)
+    reused = billed.get("without_reuse") or billed["chosen"]
+    chosen, without, everything = map(_areas, (billed["chosen"], reused, billed["everything"]))
+    cost, bought_new, baseline = (bill(areas, terms).amount for areas in (chosen, without, everything))
+    listed = list_price(sum(everything), terms) - list_price(sum(without), terms)
+    return PlanFigures(cost, baseline, listed, baseline - bought_new, bought_new - cost)
 
 
 def _areas(billed: Mapping[str, Any]) -> list[int]:

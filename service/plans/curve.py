@@ -19,7 +19,7 @@ class PlanCurvePoint(BaseModel):
     threshold: float = Field(description="Utility from which patches are bought at this point.")
     patches: int = Field(description="Number of patches bought, free ones included.")
     cost: MoneyOut = Field(description="Bill for these patches.")
-    saving: MoneyOut = Field(description="Billable saving: the bill for every patch minus `cost`.")
+    saving: MoneyOut = Field(description="Billable saving, as in the plan.")
     expected_accuracy: float = Field(description="Accuracy that the bundle reached at this threshold.")
     interval: tuple[float, float] | None = Field(
         description="95 % confidence interval (Wilson) of the accuracy, from the number of images. "
@@ -47,7 +47,8 @@ def curve_of(plan: Plan, scene: Scene, terms: PriceTerms, predictor: Predictor) 
     """
     check_same_bundle(plan.provenance, predictor)
     arrays, grid = PlanArrays.of(plan), grid_of(scene)
-    decide = decider(arrays.utilities, arrays.eligible, grid.patch_areas_m2(), terms, grid.columns)
+    areas = grid.patch_areas_m2()
+    decide = decider(arrays.utilities, arrays.eligible, areas, terms, grid.columns, arrays.taken)
     images = images_measured(predictor.manifest)
     curve = cost_curve(decide, predictor.manifest.curve, images)
     chosen = nearest(

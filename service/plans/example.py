@@ -65,6 +65,15 @@ PLAN: dict[str, Any] = {
         "billable": {"amount": "37.64", "currency": "USD", "baseline": BILL_BASELINE},
         "realised": None,
     },
+    "reuse": {
+        "mode": "owned",
+        "owned": 0,
+        "on_order": 0,
+        "area_km2": "0",
+        "orders": [],
+        "spared": 0,
+        "saved": {"amount": "0.00", "currency": "USD"},
+    },
     "warnings": [],
     "bound": {"measure": "cost", "reached": 12.54, "bound": 12.54, "gap": 0.0},
     "provenance": {
@@ -88,6 +97,8 @@ PLAN: dict[str, Any] = {
             "valid_share": 1.0,
             "cloud_share": 0.0,
             "buy": [0, 1, 5, 10],
+            "owned": [],
+            "on_order": [],
             "utilities": [
                 0.97, 0.81, 0.22, 0.15, 0.4, 0.74, 0.31, 0.12,
                 0.28, 0.48, 0.55, 0.09, 0.07, 0.05, 0.03, 0.01,

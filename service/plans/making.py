@@ -1,27 +1,36 @@
 """Plans made and replaced in three steps: read the prices, decide without a session, store the row."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import SQLColumnExpression, func
 from sqlalchemy.orm import Session
 
+from models.grid import PATCHES
 from models.manifest import Manifest
 from service.bundles.card import check_same_bundle
 from service.bundles.predictor import Predictor
+from service.imagery.products import coarsest_pixel_m, ordered_pixel_m
 from service.planner import plan_purchases
 from service.planner.bounds import Bound
 from service.planner.decision import Decision
 from service.planner.objectives import Objective, objective_from_json, objective_to_json
 from service.plans import repository
-from service.plans.arrays import PlanArrays, TileValues
+from service.plans.arrays import ENCLOSED, ON_ORDER, OWNED, PlanArrays, TileValues
+from service.plans.ground import BoughtGround, GroundReader, Ints, MatchedGround, ReuseMode, match_ground
 from service.plans.objective_options import ObjectiveError
 from service.plans.options import PlanOptions, ReplanIn
+from service.plans.products import too_coarse
 from service.plans.reading import JudgedScene, grid_of
+from service.plans.reuse import bought_again, describe_orders, describe_reuse
 from service.plans.tables import Plan, Scene
+from service.pricing.areas import whole_cm2
 from service.pricing.charge_rules import Bill
 from service.pricing.repository import resolve_price_list, terms_of
 from service.pricing.schemas import PriceListTerms
@@ -29,20 +38,44 @@ from service.pricing.tables import PriceList
 from service.version import code_version
 
 
-def find_prices(
-    session: Session, workspace_id: UUID, options: PlanOptions, manifest: Manifest
-) -> tuple[PriceList, Objective]:
-    """Return the price list and the objective that a new plan is made with; commit afterwards.
+@dataclass(frozen=True, kw_only=True)
+class PlanInputs:
+    """The inputs of a decision beside the scene and its utilities."""
+
+    price_list: PriceList
+    objective: Objective
+    reuse: ReuseMode
+    bought: Sequence[BoughtGround]
+    """The ground near the scene that the workspace owns or has on order."""
+    ordered_m: float
+    """The side in metres of a pixel of an ordered patch."""
+
+
+def find_inputs(
+    session: Session,
+    workspace_id: UUID,
+    scene: Scene,
+    options: PlanOptions,
+    manifest: Manifest,
+    read_ground: GroundReader,
+) -> PlanInputs:
+    """Return the inputs that a new plan is made with; commit afterwards.
 
     Errors: price-list-unknown, price-list-not-valid, objective-unclear, accuracy-unreachable.
     """
-    price_list = resolve_price_list(session, workspace_id, options.price_list)
-    return price_list, options.objective_in(price_list.currency, manifest)
+    price_list, grid = resolve_price_list(session, workspace_id, options.price_list), grid_of(scene)
+    return PlanInputs(
+        price_list=price_list,
+        objective=options.objective_in(price_list.currency, manifest),
+        reuse=options.reuse,
+        bought=read_ground(session, workspace_id, grid),
+        ordered_m=ordered_pixel_m(grid, manifest.hr_size),
+    )
 
 
-def decide_plan(judged: JudgedScene, price_list: PriceList, objective: Objective, quote_days: int) -> Plan:
+def decide_plan(judged: JudgedScene, inputs: PlanInputs, quote_days: int) -> Plan:
     """Choose what to buy of a new scene; return the plan's row, not yet stored. Opens no session."""
-    return _decide(judged.scene, judged.values, judged.bundle, price_list, objective, quote_days)
+    return _decide(judged.scene, judged.values, judged.bundle, inputs, quote_days)
 
 
 def store_plan(session: Session, plan: Plan, scene: Scene) -> tuple[Plan, Scene]:
@@ -52,28 +85,39 @@ def store_plan(session: Session, plan: Plan, scene: Scene) -> tuple[Plan, Scene]
     return repository.keep_plan(session, plan), stored
 
 
-def find_new_prices(
-    session: Session, old: Plan, wanted: ReplanIn, predictor: Predictor
-) -> tuple[PriceList, Objective]:
-    """Return the price list and the objective that a plan is made again with; commit afterwards.
+def find_new_inputs(
+    session: Session,
+    old: Plan,
+    scene: Scene,
+    wanted: ReplanIn,
+    predictor: Predictor,
+    read_ground: GroundReader,
+) -> PlanInputs:
+    """Return the inputs that a plan is made again with; commit afterwards.
 
     Errors: bundle-changed, price-list-unknown, price-list-not-valid, objective-unclear,
     accuracy-unreachable.
     """
     name = wanted.price_list or old.provenance["price_list"]["name"]
-    price_list = resolve_price_list(session, old.workspace_id, name)
-    return price_list, _new_objective(old, wanted, price_list.currency, predictor)
+    price_list, grid = resolve_price_list(session, old.workspace_id, name), grid_of(scene)
+    before: ReuseMode = "owned" if old.reuse is None else old.reuse["mode"]
+    ordered_m = old.bill.get("ordered_pixel_m") or ordered_pixel_m(grid, predictor.manifest.hr_size)
+    return PlanInputs(
+        price_list=price_list,
+        objective=_new_objective(old, wanted, price_list.currency, predictor),
+        reuse=wanted.reuse or before,
+        bought=read_ground(session, old.workspace_id, grid),
+        ordered_m=ordered_m,
+    )
 
 
-def decide_replan(
-    old: Plan, scene: Scene, price_list: PriceList, objective: Objective, quote_days: int
-) -> Plan:
+def decide_replan(old: Plan, scene: Scene, inputs: PlanInputs, quote_days: int) -> Plan:
     """Choose again what to buy of a planned scene; return the new plan's row. Opens no session.
 
     The plan's own utilities are used, whichever bundle is served now: the networks do not run again.
     """
     bundle = old.provenance["bundle"]
-    new = _decide(scene, PlanArrays.of(old), bundle, price_list, objective, quote_days)
+    new = _decide(scene, PlanArrays.of(old), bundle, inputs, quote_days)
     new.scene_id, new.supersedes = old.scene_id, old.id
     return new
 
@@ -104,42 +148,58 @@ def _new_objective(old: Plan, wanted: ReplanIn, currency: str, predictor: Predic
 
 
 def _decide(
-    scene: Scene,
-    values: TileValues,
-    bundle: dict[str, Any],
-    price_list: PriceList,
-    objective: Objective,
-    quote_days: int,
+    scene: Scene, values: TileValues, bundle: dict[str, Any], inputs: PlanInputs, quote_days: int
 ) -> Plan:
     """Return a plan's row; it may be ordered for `quote_days`, but no longer than its price list applies."""
-    grid = grid_of(scene)
+    grid, price_list, coarsest_m = grid_of(scene), inputs.price_list, coarsest_pixel_m(inputs.ordered_m)
+    areas = grid.patch_areas_m2()
+    eligible = np.repeat(values.eligible[:, None], PATCHES, axis=1)
+    matched = match_ground(grid, eligible, inputs.bought, coarsest_m)
     decision = plan_purchases(
         values.utilities,
         values.eligible,
-        grid.patch_areas_m2(),
+        areas,
         terms_of(price_list),
-        objective,
+        inputs.objective,
         grid.columns,
+        matched.taken if inputs.reuse == "owned" else None,
     )
+    again = match_ground(grid, decision.selected, inputs.bought, coarsest_m)
     return Plan(
         expires_at=_expiry(price_list, quote_days),
         workspace_id=price_list.workspace_id,
         price_list_id=price_list.id,
-        objective=objective_to_json(objective),
+        objective=objective_to_json(inputs.objective),
         provenance=_provenance(price_list, scene, bundle),
         tiles=len(values.utilities),
         utilities=values.utilities.astype("<f4").tobytes(),
         selected=decision.selected.astype(np.uint8).tobytes(),
         filled=decision.filled.astype(np.uint8).tobytes(),
         valid_share=values.valid_share.astype("<f4").tobytes(),
+        ground=_ground_flags(matched, decision).tobytes(),
+        reuse=describe_reuse(inputs.reuse, matched, whole_cm2(areas), decision.spared, decision.reuse_saving),
         patches_bought=int(decision.selected.sum()),
         currency=price_list.currency,
         cost_minor=decision.bill.amount.minor,
         baseline_minor=decision.everything.amount.minor,
         list_saving_minor=decision.list_saving.minor,
         billable_saving_minor=decision.billable_saving.minor,
-        bill=_bill(values, decision, price_list),
+        bill=_bill(values, decision, inputs) | {"warnings": _warnings(again, whole_cm2(areas), inputs)},
     )
+
+
+def _ground_flags(matched: MatchedGround, decision: Decision) -> NDArray[np.uint8]:
+    enclosed = decision.arranged & ~decision.selected
+    flags = matched.owned * OWNED + matched.on_order * ON_ORDER + enclosed * ENCLOSED
+    return np.asarray(flags, dtype=np.uint8)
+
+
+def _warnings(again: MatchedGround, areas_cm2: Ints, inputs: PlanInputs) -> list[dict[str, Any]]:
+    """Return the doubts about what the plan buys, as its row keeps them."""
+    found = [too_coarse(inputs.price_list, inputs.ordered_m)]
+    if again.taken.any():
+        found.append(bought_again(again, describe_orders(again.uses, areas_cm2)))
+    return [warning.to_json() for warning in found if warning is not None]
 
 
 def _expiry(price_list: PriceList, quote_days: int) -> SQLColumnExpression[datetime]:
@@ -165,15 +225,18 @@ def _provenance(price_list: PriceList, scene: Scene, bundle: dict[str, Any]) -> 
     }
 
 
-def _bill(values: TileValues, decision: Decision, price_list: PriceList) -> dict[str, Any]:
-    terms = PriceListTerms.model_validate(price_list, from_attributes=True)
+def _bill(values: TileValues, decision: Decision, inputs: PlanInputs) -> dict[str, Any]:
+    terms = PriceListTerms.model_validate(inputs.price_list, from_attributes=True)
+    reused = {"without_reuse": _bill_json(decision.without_reuse)} if decision.spared else {}
     return {
         "reason": decision.reason,
         "wanted": decision.wanted,
         "eligible_tiles": int(values.eligible.sum()),
         "chosen": _bill_json(decision.bill),
+        **reused,
         "everything": _bill_json(decision.everything),
         "bound": _bound_json(decision.bound),
+        "ordered_pixel_m": inputs.ordered_m,
         "terms": terms.model_dump(mode="json"),  # so that the row's own values say what it costs
     }
 

@@ -17,7 +17,7 @@ from service.ledger.book import allocate
 from service.money import Money
 from service.planner.objectives import objective_from_json
 from service.planner.order_shapes import Points, Shape, compile_order, move
-from service.planner.patches import PATCH_REASONS, margins, patch_reasons
+from service.planner.patches import PATCH_REASONS, margins, patch_reasons, taken_reasons
 from service.plans.arrays import PlanArrays
 from service.plans.reading import grid_of
 from service.plans.schemas import TILES_INLINE
@@ -89,11 +89,14 @@ def patch_features(plan: Plan, scene: Scene, tiles: range, terms: PriceTerms) ->
     """
     grid, arrays = grid_of(scene), PlanArrays.of(plan)
     areas = grid.patch_areas_m2()
-    margin = margins(arrays.selected, areas, grid.columns, terms)
+    margin = margins(
+        arrays.selected, areas, grid.columns, terms, arranged=arrays.arranged, taken=arrays.taken
+    )
     reasons = patch_reasons(
         arrays.utilities, arrays.eligible, arrays.selected, arrays.filled, margin.padding,
         objective_from_json(plan.objective),
     )  # fmt: skip
+    reasons = taken_reasons(reasons, arrays.owned & arrays.taken, arrays.on_order & arrays.taken)
     numbers = np.repeat(np.arange(tiles.start, tiles.stop), PATCHES)
     indices = np.tile(np.arange(PATCHES), len(tiles))
     places = outlines(grid, numbers, indices)
@@ -151,15 +154,24 @@ def _patch_feature(
         status="planned" if planned else "no-data",
         selected=bool(arrays.selected[tile, index]),
         filled=bool(arrays.filled[tile, index]),
+        ground=_ground(arrays, tile, index),
         utility=arrays.shown_utility(tile, index) if planned else None,
         **computed,
     )
 
 
+def _ground(arrays: PlanArrays, tile: int, index: int) -> str | None:
+    """Return whether a patch was owned or on order when the plan was made; None if it was neither."""
+    if arrays.owned[tile, index]:
+        return "owned"
+    return "on-order" if arrays.on_order[tile, index] else None
+
+
 def shape_features(plan: Plan, scene: Scene, terms: PriceTerms) -> list[Feature]:
     """Write the polygons to order: bought patches that share an edge form one, unless a rule splits them."""
-    grid, selected = grid_of(scene), PlanArrays.of(plan).selected
-    shapes = compile_order(selected, grid.patch_areas_m2(), grid.columns, terms)
+    grid, arrays = grid_of(scene), PlanArrays.of(plan)
+    areas = grid.patch_areas_m2()
+    shapes = compile_order(arrays.selected, areas, grid.columns, terms, arrays.arranged)
     return [_shape_feature(grid, number, shape) for number, shape in enumerate(shapes)]
 
 

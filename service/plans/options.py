@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from starlette.datastructures import UploadFile
 
 from service.errors import LoupeError
+from service.plans.ground import ReuseMode
 from service.plans.objective_options import ObjectiveOptions
 from service.pricing.examples import NO_MINIMUM
 
@@ -46,6 +47,11 @@ class PlanOptions(ObjectiveOptions):
         "`reflectance-percent`, `reflectance-65535`, `landsat-collection2`, or `range:LOW-HIGH` with the "
         "numbers that become black and white, such as `range:0-4000`.",
     )
+    reuse: ReuseMode = Field(
+        "owned",
+        description="`owned` (default): patches that are owned or on order are not bought again. "
+        "Owned ones are used at no cost, others once they are delivered. `none`: they are bought again.",
+    )
     bundle: str | None = Field(
         None,
         max_length=200,
@@ -63,11 +69,16 @@ class ReplanIn(ObjectiveOptions):
         description="Price list: its id, or its name for the newest version. "
         "By default the newest version of the plan's own price list.",
     )
+    reuse: ReuseMode | None = Field(
+        None,
+        description="`owned`: patches that the workspace owns or has on order are not bought again. `none`: "
+        "they are. By default as in the plan.",
+    )
 
     @property
     def has_objective(self) -> bool:
         """Whether any part of an objective was given."""
-        return bool(self.model_fields_set - {"price_list"})
+        return bool(self.model_fields_set - {"price_list", "reuse"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from service.plans import making, maps, repository
 from service.plans.bills import PlanBill, bill_of
 from service.plans.curve import PlanCurve, curve_of
 from service.plans.example import PLAN, REQUEST_BODY
+from service.plans.ground import GroundDep
 from service.plans.maps import TilePageDep
 from service.plans.options import PlanOptions, ReplanIn, SceneUploadDep
 from service.plans.preview import render_preview
@@ -62,6 +63,7 @@ def plan_scene(
     predictor: PredictorDep,
     settings: SettingsDep,
     blobs: BlobsDep,
+    read_ground: GroundDep,
     _turn: TurnDep,
     key: OptionalKeyDep = None,
 ) -> Response:
@@ -71,8 +73,10 @@ def plan_scene(
     def compute() -> tuple[Plan, Scene]:
         judged = judge_scene(upload.body, options, predictor, settings)
         with database.sessions.begin() as session:
-            prices = making.find_prices(session, caller.workspace_id, options, predictor.manifest)
-        plan = making.decide_plan(judged, *prices, settings.quote_days)
+            inputs = making.find_inputs(
+                session, caller.workspace_id, judged.scene, options, predictor.manifest, read_ground
+            )
+        plan = making.decide_plan(judged, inputs, settings.quote_days)
         storage.put(blobs, upload.body)
         storage.put(blobs, judged.pixels)
         return plan, judged.scene
@@ -99,6 +103,7 @@ def replan_scene(
     database: DatabaseDep,
     predictor: PredictorDep,
     settings: SettingsDep,
+    read_ground: GroundDep,
     _turn: TurnDep,
     key: OptionalKeyDep = None,
 ) -> Response:
@@ -107,8 +112,8 @@ def replan_scene(
     def compute() -> tuple[Plan, Plan, Scene]:
         with database.sessions.begin() as session:
             old, scene = repository.find_plan(session, caller.workspace_id, plan_id)
-            prices = making.find_new_prices(session, old, wanted, predictor)
-        return old, making.decide_replan(old, scene, *prices, settings.quote_days), scene
+            inputs = making.find_new_inputs(session, old, scene, wanted, predictor, read_ground)
+        return old, making.decide_replan(old, scene, inputs, settings.quote_days), scene
 
     def store(session: Session, made: tuple[Plan, Plan, Scene]) -> Answer:
         old, new, scene = made

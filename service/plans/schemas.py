@@ -12,6 +12,8 @@ from models.grid import PATCHES
 from service.planner.bounds import Measure
 from service.plans.arrays import PlanArrays
 from service.plans.bills import BILL_BASELINE, PlanSavings
+from service.plans.ground import ReuseMode
+from service.plans.reuse import ORDERS_NAMED
 from service.plans.tables import Plan, Scene
 from service.web.money import MoneyOut
 from service.web.paging import Link
@@ -70,6 +72,40 @@ class PlanPatches(BaseModel):
     total: int = Field(description="Number of patches that could be bought.")
 
 
+class ReusedOrder(BaseModel):
+    """An order from which a plan takes ground."""
+
+    order: UUID = Field(description="Id of the order.")
+    status: str = Field(description="Status of the order when the plan was made.")
+    owned: int = Field(description="Number of the plan's patches that its delivered patches cover.")
+    on_order: int = Field(description="Number of the plan's patches that its awaited patches cover.")
+    area_km2: str = Field(description="Area of the plan that it covers, in square kilometres.")
+    paid: MoneyOut = Field(description="Amount paid for the delivered patches, without refunds.")
+    held: MoneyOut = Field(description="Amount held for the awaited patches.")
+
+
+class PlanReuse(BaseModel):
+    """The ground of the scene that the workspace owned or had on order when the plan was made."""
+
+    mode: ReuseMode = Field(
+        description="`owned`: these patches are not bought again. `none`: the plan was made without them."
+    )
+    owned: int = Field(
+        description="Number of patches that are owned: delivered patches cover 98 % of their area or more, "
+        "finely enough for the bundle. Patches that were refunded in full are not owned."
+    )
+    on_order: int = Field(description="Number of other patches that open orders await.")
+    area_km2: str = Field(description="Area of these patches, in square kilometres.")
+    orders: list[ReusedOrder] = Field(
+        description=f"Orders that the patches come from, most patches first, at most {ORDERS_NAMED}."
+    )
+    spared: int = Field(description="Number of these patches that the objective would buy otherwise.")
+    saved: MoneyOut = Field(
+        description="Bill for the bought and the spared patches minus the cost. This figure is separate from "
+        "`savings`: cost, `saved` and `savings.billable` sum to the baseline."
+    )
+
+
 class PlanBound(BaseModel):
     """Quality of the plan by its objective, beside a bound that no plan of the scene can pass."""
 
@@ -97,6 +133,8 @@ class PlanTile(BaseModel):
         description="Share of bright, colourless pixels, 0 to 1: a hint of clouds. Snow counts too."
     )
     buy: list[int] = Field(description="Indices of the patches to buy.")
+    owned: list[int] = Field(description="Indices of the patches that were owned when the plan was made.")
+    on_order: list[int] = Field(description="Indices of the patches that were on order at that time.")
     utilities: list[float] | None = Field(
         description="Utility of each of the 16 patches, by index. Null if the tile is not planned."
     )
@@ -127,6 +165,10 @@ class PlanSummary(BaseModel):
         description="Area that is billed, minimum areas included, in square kilometres."
     )
     savings: PlanSavings = Field(description="Savings against the baseline.")
+    reuse: PlanReuse | None = Field(
+        description="Ground that is owned or on order, and what it saves. Null for plans created before "
+        "ground was reused."
+    )
     bound: PlanBound | None = Field(
         description="Bound on the objective. Null for plans created before bounds were computed."
     )
@@ -160,8 +202,10 @@ class PlanSummary(BaseModel):
             "area_km2": plan.bill["chosen"]["area_km2"],
             "billable_km2": plan.bill["chosen"]["billable_km2"],
             "savings": PlanSavings.of(plan),
+            "reuse": plan.reuse,
             "bound": plan.bill.get("bound"),
-            "warnings": scene.reading.get("warnings", []),  # absent in scenes read before 0.3.0
+            # Absent in scenes read and plans made before 0.3.0.
+            "warnings": [*scene.reading.get("warnings", []), *plan.bill.get("warnings", [])],
             "provenance": plan.provenance,
             "links": plan_links(plan),
         }
@@ -275,6 +319,8 @@ def tiles_of(plan: Plan, scene: Scene) -> list[PlanTile]:
             valid_share=round(float(arrays.valid_share[tile]), 4),
             cloud_share=scene.reading["cloud_share"][tile],
             buy=np.flatnonzero(arrays.selected[tile]).tolist(),
+            owned=np.flatnonzero(arrays.owned[tile]).tolist(),
+            on_order=np.flatnonzero(arrays.on_order[tile]).tolist(),
             utilities=[arrays.shown_utility(tile, patch) for patch in range(PATCHES)]
             if eligible[tile]
             else None,

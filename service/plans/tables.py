@@ -33,6 +33,7 @@ class Plan(Base):
     Arrays are raw little-endian bytes, tile-major, patch ids column-major inside a tile:
     `utilities` float32 (T, 16), `selected` and `filled` uint8 0/1 (T, 16), `valid_share` float32 (T,).
     Filled patches are the selected ones that came free: they did not raise the bill.
+    `ground` uint8 (T, 16) adds flags: 1 owned, 2 on order, 4 enclosed as padding by the shapes that are ordered.
     """
 
     __tablename__ = "plan"
@@ -50,6 +51,8 @@ class Plan(Base):
     selected: Mapped[bytes] = mapped_column(LargeBinary)
     filled: Mapped[bytes] = mapped_column(LargeBinary)
     valid_share: Mapped[bytes] = mapped_column(LargeBinary)
+    ground: Mapped[bytes | None] = mapped_column(LargeBinary)  # None: made before ground was reused
+    reuse: Mapped[dict[str, Any] | None] = mapped_column(JSONB)  # what `plans.reuse.describe_reuse` writes
     patches_bought: Mapped[int]
     currency: Mapped[str]
     cost_minor: Mapped[int] = mapped_column(BigInteger)
@@ -72,11 +75,18 @@ class Plan(Base):
         return Money(self.baseline_minor, self.currency)
 
     @property
+    def reuse_saving(self) -> Money:
+        """Amount that is not paid because patches are owned or on order already."""
+        if self.reuse is None:
+            return Money(0, self.currency)
+        return Money.parse(self.reuse["saved"]["amount"], self.currency)
+
+    @property
     def list_saving(self) -> Money:
-        """Saving against the baseline, minimums ignored."""
+        """Saving against the baseline, minimums and what reuse saves left out."""
         return Money(self.list_saving_minor, self.currency)
 
     @property
     def billable_saving(self) -> Money:
-        """Saving against the baseline, minimums included."""
+        """Saving against the baseline, minimums included and what reuse saves left out."""
         return Money(self.billable_saving_minor, self.currency)
