@@ -1,6 +1,7 @@
 """The labelling of an order's tiles: read what there is, label without a session, write what is stored."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 from service.bundles.card import BundleChangedError
 from service.bundles.predictor import Predictor
 from service.classification.labels import label_tile, lay_patches
+from service.classification.reused import ReusedGround, ReusedPatch, find_reused
 from service.classification.tables import Classification
 from service.database.engine import Database
 from service.errors import ConflictError
@@ -51,16 +53,22 @@ class LabelJob:
     plan: Plan
     scene: Scene
     arrays: PlanArrays
+    reused: ReusedGround
+    """The patches that other orders bought and that the labels use at no cost."""
     until: datetime | None
     """Time of the newest delivered file that is used; None when nothing was delivered."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledScene:
-    """The labels of a scene's tiles as JSON, and the delivered files that they used, in plan order."""
+    """The labels of a scene's tiles as JSON, and the delivered files that they used, in plan order.
+
+    `reused` holds the patches for which files of other orders were used, with these files.
+    """
 
     tiles: list[dict[str, Any]]
     used: list[dict[str, Any]]
+    reused: list[dict[str, Any]]
 
 
 def label_order(
@@ -76,9 +84,10 @@ def label_order(
     return Classification(
         workspace_id=job.order.workspace_id,
         order_id=job.order.id,
-        complete=len(labelled.used) == job.order.patches,
+        complete=len(labelled.used) == job.order.patches
+        and len(labelled.reused) == int(job.arrays.taken.sum()),
         tiles=labelled.tiles,
-        provenance=_provenance(job, labelled.used),
+        provenance=_provenance(job, labelled),
     )
 
 
@@ -92,12 +101,15 @@ def read_job(
     arrays = PlanArrays.of(plan)
     if not allow_partial:
         _check_complete(session, order, arrays)
+    scene = session.get_one(Scene, plan.scene_id)
+    reused = find_reused(session, plan, scene, arrays)
     return LabelJob(
         order=order,
         plan=plan,
-        scene=session.get_one(Scene, plan.scene_id),
+        scene=scene,
         arrays=arrays,
-        until=newest_file_at(session, order.id),
+        reused=reused,
+        until=newest_file_at(session, [order.id, *reused.order_ids]),
     )
 
 
@@ -132,12 +144,17 @@ def _label(
     imagery = read_again(job.scene, blobs, settings)
     pixels = cut_scene(imagery, predictor.manifest).pixels  # uint8 (T, 3, lr, lr)
     eligible = np.flatnonzero(job.arrays.eligible)
-    labelled = LabelledScene(tiles=[], used=[])
+    labelled = LabelledScene(tiles=[], used=[], reused=[])
     for start in range(0, len(eligible), BATCH):
         batch = eligible[start : start + BATCH]
-        came = _pixels_of(database, job, batch)
-        laid = lay_patches(batch.tolist(), (one[:3] for one in came), predictor.manifest.hr_size)
+        came, taken = _pixels_of(database, job, batch, predictor.manifest.hr_size)
+        laid = lay_patches(
+            batch.tolist(),
+            [one[:3] for one in came] + [one[:3] for one in taken],
+            predictor.manifest.hr_size,
+        )
         labelled.tiles.extend(_label_batch(batch, pixels[batch], laid, job.arrays.selected[batch], predictor))
+        labelled.reused.extend(one.to_json() for one in taken)
         labelled.used.extend(
             {"tile": one.tile, "patch": one.patch, "version": one.version, "sha256": one.sha256}
             for one in came
@@ -145,12 +162,20 @@ def _label(
     return labelled
 
 
-def _pixels_of(database: Database, job: LabelJob, batch: NDArray[np.intp]) -> list[PatchPixels]:
-    """Read the deliveries of some tiles as they were when the job was read, whatever came since."""
+def _pixels_of(
+    database: Database, job: LabelJob, batch: NDArray[np.intp], hr_size: int
+) -> tuple[list[PatchPixels], list[ReusedPatch]]:
+    """Read the deliveries of some tiles, and those of other orders that are reused there.
+
+    They are read as they were when the job was read, whatever came since.
+    """
     if job.until is None:
-        return []
+        return [], []
+    first, last = int(batch[0]), int(batch[-1])
     with database.sessions() as session:
-        return delivered_pixels(session, job.order.id, int(batch[0]), int(batch[-1]), job.until)
+        came = delivered_pixels(session, job.order.id, first, last, job.until)
+        stored = job.reused.read(session, first, last, job.until)
+    return came, job.reused.resample(stored, hr_size)
 
 
 def _label_batch(
@@ -163,13 +188,15 @@ def _label_batch(
     hr, came = laid
     fused, lr_only = predictor.classify(lr, hr, came)
     for index, tile in enumerate(batch):
-        counts = int(came[index].sum()), int(bought[index].sum())
+        used = int((came[index] & bought[index]).sum())
+        counts = used, int(bought[index].sum()), int(came[index].sum()) - used
         classes = predictor.manifest.classes
         yield label_tile(int(tile), fused[index], lr_only[index], classes, counts).to_json()
 
 
-def _provenance(job: LabelJob, used: list[dict[str, Any]]) -> dict[str, Any]:
+def _provenance(job: LabelJob, labelled: LabelledScene) -> dict[str, Any]:
     """Return the plan's provenance with the files that were used, and one digest over all of them."""
+    used, reused = labelled.used, labelled.reused
     lines = [f"{one['tile']}/{one['patch']} {one['sha256']}" for one in used]
     return job.plan.provenance | {
         "code_version": code_version(),
@@ -179,4 +206,8 @@ def _provenance(job: LabelJob, used: list[dict[str, Any]]) -> dict[str, Any]:
         "deliveries_sha256": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
         "delivered_until": None if job.until is None else job.until.isoformat(),
         "delivered_files": used[:FILES_NAMED],
+        "reused": len(reused),
+        "reused_sha256": hashlib.sha256(json.dumps(reused, sort_keys=True).encode()).hexdigest(),
+        "reused_orders": [str(order) for order in job.reused.order_ids],
+        "reused_patches": reused[:FILES_NAMED],
     }

@@ -29,6 +29,7 @@ class LabelledTile:
     lr_confidence: float
     patches_used: int
     patches_bought: int
+    patches_reused: int
 
     def to_json(self) -> dict[str, Any]:
         """Write the tile as it is stored and shown."""
@@ -58,15 +59,15 @@ def label_tile(
     fused: NDArray[np.float32],
     lr_only: NDArray[np.float32],
     classes: Sequence[str],
-    patches: tuple[int, int],
+    patches: tuple[int, int, int],
 ) -> LabelledTile:
     """Label a tile from the class probabilities (N,) of both streams and of low resolution only.
 
-    `patches` are the numbers of used and of bought patches.
+    `patches` are the numbers of used, of bought and of reused patches.
     """
     best_first = np.argsort(-fused, kind="stable")[:TOP]
     lr_best = int(np.argmax(lr_only))
-    used, bought = patches
+    used, bought, reused = patches
     return LabelledTile(
         tile=tile,
         label=classes[int(best_first[0])],
@@ -78,6 +79,7 @@ def label_tile(
         lr_confidence=_rounded(lr_only[lr_best]),
         patches_used=used,
         patches_bought=bought,
+        patches_reused=reused,
     )
 
 

@@ -40,4 +40,5 @@ def outdated_since(session: Session, made: Classification) -> datetime | None:
     if "delivered_until" in made.provenance:
         stated = made.provenance["delivered_until"]
         until = None if stated is None else datetime.fromisoformat(stated)
-    return first_file_after(session, made.order_id, until)
+    sources = [UUID(order) for order in made.provenance.get("reused_orders", ())]
+    return first_file_after(session, [made.order_id, *sources], until)

@@ -42,6 +42,9 @@ class TileLabel(BaseModel):
     lr_confidence: float = Field(description="Calibrated probability of `lr_label`, 0 to 1.")
     patches_used: int = Field(description="Number of delivered patches that the label uses.")
     patches_bought: int = Field(description="Number of patches that the plan buys of this tile.")
+    patches_reused: int = Field(
+        0, description="Number of further patches that the label uses from other orders of the workspace."
+    )
 
 
 class LabelCount(BaseModel):

@@ -1,11 +1,11 @@
 """Queries of what was delivered: the newest file of each patch, its earlier versions, and its pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -118,15 +118,30 @@ def delivered_pixels(
     return [PatchPixels(*row) for row in session.execute(query)]
 
 
-def newest_file_at(session: Session, order_id: UUID) -> datetime | None:
-    """Return the time of the newest file of an order, None before the first."""
-    query = select(func.max(DeliveredFile.created_at)).where(DeliveredFile.order_id == order_id)
+def stored_pixels(
+    session: Session, order_id: UUID, places: Collection[Place], until: datetime
+) -> list[PatchPixels]:
+    """Return the newest file at the time `until` of each of some patches of an order, in plan order."""
+    wanted = and_(
+        DeliveredFile.order_id == order_id,
+        tuple_(DeliveredFile.tile, DeliveredFile.patch).in_(places),
+        DeliveredFile.created_at <= until,
+    )
+    query = _newest(wanted).add_columns(DeliveredFile.pixels, DeliveredFile.version, DeliveredFile.sha256)
+    return [PatchPixels(*row) for row in session.execute(query)]
+
+
+def newest_file_at(session: Session, order_ids: Collection[UUID]) -> datetime | None:
+    """Return the time of the newest file of some orders, None before the first."""
+    query = select(func.max(DeliveredFile.created_at)).where(DeliveredFile.order_id.in_(order_ids))
     return session.scalar(query)
 
 
-def first_file_after(session: Session, order_id: UUID, until: datetime | None) -> datetime | None:
-    """Return the time of the oldest file that came after `until`, None when there is none."""
-    query = select(func.min(DeliveredFile.created_at)).where(DeliveredFile.order_id == order_id)
+def first_file_after(
+    session: Session, order_ids: Collection[UUID], until: datetime | None
+) -> datetime | None:
+    """Return the time of the oldest file of some orders that came after `until`, None when there is none."""
+    query = select(func.min(DeliveredFile.created_at)).where(DeliveredFile.order_id.in_(order_ids))
     return session.scalar(query if until is None else query.where(DeliveredFile.created_at > until))
 
 

@@ -12,8 +12,11 @@ from service.ledger.repository import Budget, get_budget, list_budgets
 from service.ledger.terms import Enforcement, crossed
 from service.ledger.writer import reserve
 from service.money import Money
+from service.orders.duplicates import check_ground, check_product
+from service.orders.ending import end_order
 from service.orders.repository import record_status, standing_order_of
 from service.orders.tables import Order, OrderStatus
+from service.plans.arrays import PlanArrays
 from service.plans.repository import lock_plan, superseding
 from service.plans.tables import Plan
 from service.web.paging import PageRequest
@@ -44,7 +47,7 @@ class BudgetCurrencyError(InvalidInputError):
 
 
 class NothingToBuyError(ConflictError):
-    """An order of a plan that buys no patch."""
+    """An order of a plan that neither buys a patch nor reuses one."""
 
     code = "nothing-to-buy"
     title = "The plan buys nothing"
@@ -74,30 +77,37 @@ class QuoteExpiredError(ConflictError):
 def place_order(
     session: Session, caller: Caller, plan_id: UUID, budget_id: UUID | None, days: int
 ) -> tuple[Order, list[LoupeWarning]]:
-    """Order every bought patch of a plan, hold its cost on a budget, and return the budget's warnings.
+    """Order every bought patch of a plan, hold its cost on a budget, and return the warnings.
 
     An order above the budget's `approval_above` waits for another key. The order expires after `days`.
-    Errors: not-found, nothing-to-buy, quote-expired, plan-superseded, plan-already-ordered, no-budget,
-    budget-ambiguous, budget-currency, budget-not-valid, budget-exceeded.
+    An order of a plan that only reuses ground costs nothing and is complete at once.
+    Errors: not-found, nothing-to-buy, product-too-coarse, quote-expired, plan-superseded,
+    plan-already-ordered, ground-already-bought, no-budget, budget-ambiguous, budget-currency,
+    budget-not-valid, budget-exceeded.
     """
     plan = lock_plan(session, caller.workspace_id, plan_id)
     _check_orderable(session, plan)
+    warnings = check_ground(session, plan)
     paying = _choose_budget(session, caller.workspace_id, budget_id, plan.currency)
     order = _new_order(plan, paying, caller, days)
     session.add(order)
     session.flush()
+    if not plan.patches_bought:
+        end_order(session, order, OrderStatus.COMPLETED, "nothing_to_deliver", caller.key_id)
+        return order, warnings
     order.hold_id = reserve(session, caller.workspace_id, paying, order.planned, f"order:{order.id}")
     budget = get_budget(session, caller.workspace_id, paying)  # locked by the hold: nobody else moves it
     if _needs_approval(budget, order.planned):
         record_status(session, order, OrderStatus.HELD, "approval_required", key_id=caller.key_id)
     else:
         record_status(session, order, OrderStatus.ACCEPTED, "hold_taken", key_id=caller.key_id)
-    return order, _warnings(budget, order.planned)
+    return order, warnings + _warnings(budget, order.planned)
 
 
 def _check_orderable(session: Session, plan: Plan) -> None:
-    if plan.patches_bought == 0:
+    if plan.patches_bought == 0 and not PlanArrays.of(plan).taken.any():
         raise NothingToBuyError("This plan buys no patch, so there is nothing to order.", plan=str(plan.id))
+    check_product(plan)
     if session.scalar(select(func.now() >= plan.expires_at)):
         raise QuoteExpiredError(
             f"The plan's prices applied until {plan.expires_at:%Y-%m-%d %H:%M} UTC. "

@@ -132,7 +132,9 @@ class OrderOut(OrderSummary):
     statuses: list[StatusStep] = Field(description="History of the order, oldest first.")
     patches: OrderPatches = Field(description="Awaited and delivered patches.")
     warnings: list[WarningOut] | None = Field(
-        None, description="Warnings about the budget, given once, when the order is placed."
+        None,
+        description="Warnings about the budget and about ground that is paid again, given once, when the "
+        "order is placed.",
     )
 
 

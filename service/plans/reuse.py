@@ -1,4 +1,4 @@
-"""The reuse of a plan as its row keeps it: what is owned or on order, from which orders, and what it saves."""
+"""The reuse of a plan as its row keeps it: what is owned or on order, from which orders, what it saves."""
 
 from collections.abc import Sequence
 from typing import Any

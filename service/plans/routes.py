@@ -55,7 +55,7 @@ class GeoJsonResponse(JSONResponse):
         **problems(409, 413, 415, 422, 503),
     },
 )
-def plan_scene(
+def plan_scene(  # noqa: PLR0913  (a route's parameters are its dependencies)
     caller: CallerDep,
     options: Annotated[PlanOptions, Query()],
     upload: SceneUploadDep,

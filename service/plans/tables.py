@@ -33,7 +33,7 @@ class Plan(Base):
     Arrays are raw little-endian bytes, tile-major, patch ids column-major inside a tile:
     `utilities` float32 (T, 16), `selected` and `filled` uint8 0/1 (T, 16), `valid_share` float32 (T,).
     Filled patches are the selected ones that came free: they did not raise the bill.
-    `ground` uint8 (T, 16) adds flags: 1 owned, 2 on order, 4 enclosed as padding by the shapes that are ordered.
+    `ground` uint8 (T, 16) adds flags: 1 owned, 2 on order, 4 enclosed as padding by the ordered shapes.
     """
 
     __tablename__ = "plan"

@@ -117,7 +117,7 @@ class _Case:
 
     def free(self) -> NDArray[np.bool_]:
         """Return the choices without taken patches."""
-        return (MASKS & self.taken) == 0
+        return np.asarray((MASKS & self.taken) == 0)
 
     def plan(self) -> Decision:
         eligible, areas = np.ones(1, dtype=np.bool_), np.full((1, 16), PATCH_M2)

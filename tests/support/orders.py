@@ -26,6 +26,11 @@ Place = tuple[int, int]  # tile, patch
 PATCH_M = LR_SIZE * LR_GSD_M / 4
 WEST, NORTH, COLUMNS = 500_000.0, 5_300_000.0, 3  # of `make_geotiff`
 BOUGHT: tuple[Place, ...] = ((0, 0), (0, 6), (4, 15))
+BUYS_AGAIN: dict[str, Any] = {
+    "mode": "none", "owned": 0, "on_order": 0, "area_km2": "0", "orders": [], "spared": 0,
+    "saved": {"amount": "0", "currency": "USD"},
+}  # fmt: skip
+"""Reuse of a plan whose ground may be ordered although another order bought it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +63,8 @@ def make_plan(
         "workspace_id": workspace_id, "scene_id": scene.id, "price_list_id": prices.id,
         "objective": {"kind": "policy", "threshold": 0.5}, "provenance": {}, "currency": "USD",
         "cost_minor": cost_minor, "baseline_minor": 32_00, "list_saving_minor": 24_00,
-        "billable_saving_minor": 22_00, "bill": {}, "expires_at": datetime.now(UTC) + timedelta(days=1),
+        "billable_saving_minor": 22_00, "bill": {}, "reuse": BUYS_AGAIN,
+        "expires_at": datetime.now(UTC) + timedelta(days=1),
     }  # fmt: skip
     plan = Plan(**(values | overrides))
     session.add(plan)

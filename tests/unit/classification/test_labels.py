@@ -13,7 +13,7 @@ def test_label_tile_names_the_likeliest_class_of_both_streams() -> None:
     both = np.array([0.1, 0.5, 0.2, 0.05, 0.05, 0.1], np.float32)
     alone = np.array([0.6, 0.4, 0, 0, 0, 0], np.float32)
 
-    assert label_tile(7, both, alone, CLASSES, (2, 3)).to_json() == {
+    assert label_tile(7, both, alone, CLASSES, (2, 3, 1)).to_json() == {
         "tile": 7,
         "label": "forest",
         "confidence": 0.5,
@@ -28,6 +28,7 @@ def test_label_tile_names_the_likeliest_class_of_both_streams() -> None:
         "lr_confidence": 0.6,
         "patches_used": 2,
         "patches_bought": 3,
+        "patches_reused": 1,
     }
 
 

@@ -27,7 +27,7 @@ def colours(grid: TileGrid, tile: int, patch: int, size: int = SIZE) -> NDArray[
     places = apply_affine(patch_transform(grid, tile, patch, size), at.reshape(-1, 2))
     x, y = transform_points(grid.crs, GRID.crs, places).T
     bands = [(x - 400_000) / 2, (5_800_000 - y) / 2, (x - y + 5_400_000) / 4]
-    return np.rint(np.array(bands).clip(0, 255)).astype(np.uint8).reshape(3, size, size)
+    return np.asarray(np.rint(np.array(bands).clip(0, 255)), np.uint8).reshape(3, size, size)
 
 
 def worst(found: NDArray[np.uint8], tile: int, patch: int) -> int:

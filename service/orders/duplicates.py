@@ -1,0 +1,91 @@
+"""Refusals of orders that would pay twice for the same ground, or for a product that is too coarse."""
+
+import math
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from service.errors import ConflictError, LoupeWarning
+from service.imagery.products import coarsest_pixel_m
+from service.orders.ground import read_ground
+from service.planner.objectives import count_patches
+from service.plans.arrays import PlanArrays
+from service.plans.ground import match_ground
+from service.plans.products import TOO_COARSE
+from service.plans.reading import grid_of
+from service.plans.reuse import bought_again, describe_orders, plain_km2
+from service.plans.tables import Plan, Scene
+from service.pricing.areas import whole_cm2
+
+_ORDERS_IN_A_SENTENCE = 3
+
+
+class GroundAlreadyBoughtError(ConflictError):
+    """An order of a plan whose ground the workspace came to own, or have on order, after it was planned."""
+
+    code = "ground-already-bought"
+    title = "This ground is bought already"
+
+
+class ProductTooCoarseError(ConflictError):
+    """An order of a product whose deliveries would all be refused."""
+
+    code = TOO_COARSE
+    title = "The product is too coarse for the bundle"
+
+
+def check_product(plan: Plan) -> None:
+    """Raise ProductTooCoarseError if the plan warns that every delivery would be refused."""
+    for warning in plan.bill.get("warnings", ()):
+        if warning["code"] == TOO_COARSE:
+            raise ProductTooCoarseError(warning["detail"], plan=str(plan.id), **warning["figures"])
+
+
+def check_ground(session: Session, plan: Plan) -> list[LoupeWarning]:
+    """Check that no patch of a plan is owned or on order; return a warning if the plan wants them again.
+
+    Orders of a workspace take turns from here to their commit, so that of two orders of the same ground the
+    second finds the first. Raises GroundAlreadyBoughtError unless the plan was made with `reuse=none`.
+    """
+    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+    session.execute(lock, {"name": f"ground/{plan.workspace_id}"})
+    grid, selected = grid_of(session.get_one(Scene, plan.scene_id)), PlanArrays.of(plan).selected
+    ordered_m = plan.bill.get("ordered_pixel_m")  # absent in plans made before 0.3.0
+    coarsest_m = math.inf if ordered_m is None else coarsest_pixel_m(ordered_m)
+    matched = match_ground(grid, selected, read_ground(session, plan.workspace_id, grid), coarsest_m)
+    if not matched.taken.any():
+        return []
+    areas = whole_cm2(grid.patch_areas_m2())
+    orders = describe_orders(matched.uses, areas)
+    if plan.reuse is not None and plan.reuse["mode"] == "none":
+        return [bought_again(matched, orders)]
+    count, area = int(matched.taken.sum()), plain_km2(int(areas[matched.taken].sum()))
+    raise GroundAlreadyBoughtError(
+        f"{count_patches(count)} of this plan, {area} km2, {'is' if count == 1 else 'are'} bought already: "
+        f"{_named(orders)}. Re-plan with POST /v1/plans/{plan.id}/replan (`loupe replan {plan.id}`) to leave "
+        "them out. To pay for them again, re-plan with reuse=none.",
+        plan=str(plan.id),
+        patches=count,
+        area_km2=area,
+        orders=orders,
+    )
+
+
+def _named(orders: list[dict[str, object]]) -> str:
+    """Name the orders that ground comes from, with their money."""
+    names = [_name(order) for order in orders[:_ORDERS_IN_A_SENTENCE]]
+    if more := len(orders) - len(names):
+        names.append(f"{more} more")
+    return "; ".join(names)
+
+
+def _name(order: dict[str, object]) -> str:
+    parts = [
+        f"{order[count]} {word} for {money['amount']} {money['currency']}"
+        for count, word, money in (
+            ("owned", "delivered", order["paid"]),
+            ("on_order", "on order", order["held"]),
+        )
+        if order[count] and isinstance(money, dict)
+    ]
+    return f"order {order['order']} ({', '.join(parts)})"
