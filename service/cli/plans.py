@@ -45,6 +45,22 @@ TargetAccuracy = Annotated[
     float | None,
     typer.Option(help="Accuracy to reach in the evaluation of the bundle, such as 0.95.", min=0, max=1),
 ]
+
+
+class ReuseChoice(StrEnum):
+    """Whether ground is bought again that is owned or on order."""
+
+    OWNED = "owned"
+    NONE = "none"
+
+
+Reuse = Annotated[
+    ReuseChoice | None,
+    typer.Option(
+        help="owned: patches that are owned or on order are not bought again. none: they are. "
+        "Default: owned, or as in the plan that is replaced."
+    ),
+]
 GeoJson = Annotated[
     Path | None, typer.Option(help="Write every patch and its decision to this GeoJSON file, for QGIS.")
 ]
@@ -66,6 +82,7 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
     target_accuracy: TargetAccuracy = None,
     bands: Bands = None,
     radiometry: Radiometry = None,
+    reuse: Reuse = None,
     geojson: GeoJson = None,
     png: Picture = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
@@ -82,6 +99,7 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
         "target_accuracy": target_accuracy,
         "bands": bands,
         "radiometry": radiometry,
+        "reuse": None if reuse is None else reuse.value,
     }
     with open_client(url, api_key) as client:
         with console(stderr=True).status(f"Planning {file.name}"):
@@ -106,6 +124,7 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
     max_cost: MaxCost = None,
     max_patches: MaxPatches = None,
     target_accuracy: TargetAccuracy = None,
+    reuse: Reuse = None,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -117,6 +136,7 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
         "max_cost": max_cost,
         "max_patches": max_patches,
         "target_accuracy": target_accuracy,
+        "reuse": None if reuse is None else reuse.value,
     }
     given = {name: value for name, value in wanted.items() if value is not None}
     with open_client(url, api_key) as client:

@@ -58,6 +58,10 @@ class PlanCard:
     cost: MoneyOut
     baseline: MoneyOut
     billable_saving: MoneyOut
+    reused: int
+    """Patches that are not bought because they are owned or on order."""
+    reuse_saving: MoneyOut | None
+    """The amount that reuse saves; None where no patch is reused."""
     price_list: str
     warnings: list[str]
     """Doubts about how the scene was read, as sentences."""
@@ -113,11 +117,13 @@ def plan_cards(session: Session, workspace_id: UUID) -> list[PlanCard]:
 def _card(plan: PlanSummary, order_status: str | None, price_list: PriceList) -> PlanCard:
     status = order_status.replace("_", " ") if order_status else "not ordered"
     prices = f"{price_list.provider}: {price_list.name}, version {price_list.version}"
+    reuse = plan.reuse if plan.reuse is not None and plan.reuse.mode == "owned" else None
+    reused = reuse.owned + reuse.on_order if reuse is not None else 0
     return PlanCard(
         id=plan.id,
         created_at=plan.created_at,
         reason=plan.decision,
-        standing=status if plan.patches.bought else "buys nothing",
+        standing=status if plan.patches.bought or order_status else "buys nothing",
         patches_bought=plan.patches.bought,
         patches=plan.patches.total,
         cost=plan.cost,
@@ -125,6 +131,8 @@ def _card(plan: PlanSummary, order_status: str | None, price_list: PriceList) ->
         billable_saving=MoneyOut(
             amount=plan.savings.billable.amount, currency=plan.savings.billable.currency
         ),
+        reused=reused,
+        reuse_saving=reuse.saved if reuse is not None and reused else None,
         price_list=prices + (" (an example, not an offer)" if price_list.example else ""),
         warnings=[warning.detail for warning in plan.warnings],
     )

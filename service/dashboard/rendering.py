@@ -36,7 +36,7 @@ HEADERS = {
 BUDGET_COLUMNS = ("id", "name", "currency", "limit", "spent", "held", "available", "created_at")
 PLAN_COLUMNS = (
     "id", "created_at", "decision", "patches_bought", "patches", "currency", "cost", "baseline",
-    "list_saving", "billable_saving", "area_km2", "billable_km2", "bundle", "price_list",
+    "list_saving", "billable_saving", "reuse_saving", "area_km2", "billable_km2", "bundle", "price_list",
     "price_list_version", "input_sha256",
 )  # fmt: skip
 
@@ -80,7 +80,8 @@ def _plan_row(plan: PlanSummary) -> Sequence[object]:
     return (
         plan.id, plan.created_at.isoformat(), harmless(plan.decision), plan.patches.bought,
         plan.patches.total, plan.cost.currency, plan.cost.amount, plan.baseline.amount,
-        plan.savings.list.amount, plan.savings.billable.amount, plan.area_km2, plan.billable_km2,
+        plan.savings.list.amount, plan.savings.billable.amount, plan.reuse.saved.amount if plan.reuse else "",
+        plan.area_km2, plan.billable_km2,
         bundle["sha256"], harmless(prices["name"]), prices["version"], plan.provenance["input_sha256"],
     )  # fmt: skip
 

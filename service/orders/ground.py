@@ -8,7 +8,6 @@ import numpy as np
 from sqlalchemy import exists, or_, select, text
 from sqlalchemy.orm import Session
 
-from models.grid import GRID
 from service.imagery.overlap import GridPatches, near
 from service.imagery.placement import MAX_COARSENESS
 from service.imagery.products import ordered_pixel_m
@@ -93,7 +92,7 @@ _OWNED = """
         SELECT max(a.at) AS at FROM ledger.adjustment a WHERE a.order_id = d.order_id AND a.kind = 'refund'
     ) AS whole ON true
     WHERE d.order_id = ANY(:orders)
-        AND NOT (r.refunded > 0 AND r.refunded >= d.settled_minor AND r.at >= newest.created_at)
+        AND NOT (coalesce(r.refunded, 0) > 0 AND r.refunded >= d.settled_minor AND r.at >= newest.created_at)
         AND NOT (m.refunded_minor > 0 AND m.refunded_minor >= m.settled_minor + m.charged_minor
             AND whole.at >= newest.created_at)
     ORDER BY d.order_id, d.tile, d.patch
@@ -118,7 +117,7 @@ def _delivered_places(session: Session, order_ids: Sequence[UUID]) -> dict[UUID,
 
 def _delivered(scene: _OrderedScene, owned: Sequence[_OwnedPatch]) -> BoughtGround:
     sides = {one.side_px for one in owned}
-    stored_m = {side: ordered_pixel_m(scene.grid, side * GRID) for side in sides}
+    stored_m = {side: ordered_pixel_m(scene.grid, side) for side in sides}
     # A delivery was checked to be at most twice as coarse as it is stored, whatever its product is called.
     pixel_m = {side: max(one, min(scene.product_m, one * MAX_COARSENESS)) for side, one in stored_m.items()}
     return _bought(

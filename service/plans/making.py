@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from sqlalchemy import SQLColumnExpression, func
 from sqlalchemy.orm import Session
 
-from models.grid import PATCHES
+from models.grid import PATCHES, patch_side
 from models.manifest import Manifest
 from service.bundles.card import check_same_bundle
 from service.bundles.predictor import Predictor
 from service.imagery.products import coarsest_pixel_m, ordered_pixel_m
+from service.imagery.tile_grid import TileGrid
 from service.planner import plan_purchases
 from service.planner.bounds import Bound
 from service.planner.decision import Decision
@@ -69,7 +70,7 @@ def find_inputs(
         objective=options.objective_in(price_list.currency, manifest),
         reuse=options.reuse,
         bought=read_ground(session, workspace_id, grid),
-        ordered_m=ordered_pixel_m(grid, manifest.hr_size),
+        ordered_m=_ordered_m(grid, manifest),
     )
 
 
@@ -101,7 +102,7 @@ def find_new_inputs(
     name = wanted.price_list or old.provenance["price_list"]["name"]
     price_list, grid = resolve_price_list(session, old.workspace_id, name), grid_of(scene)
     before: ReuseMode = "owned" if old.reuse is None else old.reuse["mode"]
-    ordered_m = old.bill.get("ordered_pixel_m") or ordered_pixel_m(grid, predictor.manifest.hr_size)
+    ordered_m = old.bill.get("ordered_pixel_m") or _ordered_m(grid, predictor.manifest)
     return PlanInputs(
         price_list=price_list,
         objective=_new_objective(old, wanted, price_list.currency, predictor),
@@ -186,6 +187,10 @@ def _decide(
         billable_saving_minor=decision.billable_saving.minor,
         bill=_bill(values, decision, inputs) | {"warnings": _warnings(again, whole_cm2(areas), inputs)},
     )
+
+
+def _ordered_m(grid: TileGrid, manifest: Manifest) -> float:
+    return ordered_pixel_m(grid, patch_side(manifest.hr_size))
 
 
 def _ground_flags(matched: MatchedGround, decision: Decision) -> NDArray[np.uint8]:

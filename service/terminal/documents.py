@@ -31,11 +31,23 @@ def plan_figures(plan: Json) -> RenderableType:
         ("Decision", str(plan["decision"])),
         ("Cost", f"{money(plan['cost'])} for {format_area(plan['billable_km2'])} billed"),
         ("Baseline", f"{money(plan['baseline'])} for all {plural(patches['total'], 'patch')}"),
+        *_reuse_rows(plan.get("reuse")),
         *_bound_rows(plan["bound"]),
         ("Price list", f"{prices['name']} version {prices['version']}" + ", an example" * prices["example"]),
         *_warnings(plan),
     ]
     return Group(facts(rows), Text(), savings_table(plan["savings"]))
+
+
+def _reuse_rows(reuse: Json | None) -> list[tuple[str, str]]:
+    """Return what is owned or on order and what that saves; no row when it is nothing."""
+    if not reuse or not reuse["owned"] + reuse["on_order"]:
+        return []
+    ground = f"{reuse['owned']:,} owned, {reuse['on_order']:,} on order, {format_area(reuse['area_km2'])}"
+    orders = plural(len(reuse["orders"]), "order")
+    if reuse["mode"] == "none":
+        return [("Reuse", f"none: {ground}, of {orders}, are not left out")]
+    return [("Reuse", f"{ground}, of {orders}: saves {money(reuse['saved'])}")]
 
 
 def _bound_rows(bound: Json | None) -> list[tuple[str, str]]:
@@ -136,6 +148,8 @@ def classification_view(labelled: Json, truth: Sequence[str] | None = None) -> R
 
 def _label_row(tile: Json) -> list[str]:
     used = f"{tile['patches_used']} of {tile['patches_bought']}"
+    if reused := tile.get("patches_reused"):
+        used += f" + {reused} reused"
     sure, sure_alone = f"{tile['confidence']:.0%}", f"{tile['lr_confidence']:.0%}"
     return [str(tile["tile"]), tile["label"], sure, tile["lr_label"], sure_alone, used]
 
