@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models.grid import GRID
 from service.geotiff.ground import FloatArray, offset_m, to_wgs84
 from service.imagery.geojson import Geometry
-from service.imagery.lattice import LATTICE, look_up, sample_patches, uncovered
+from service.imagery.lattice import LATTICE, LatticePoints, look_up, sample_patches, uncovered
 from service.imagery.radiometry import Imagery
 from service.imagery.tile_grid import Indices, TileGrid
 
@@ -110,16 +110,26 @@ def _measure(
         collar[:] = False
     elif scene is not None:
         collar &= ~_dark(scene, grid, tiles, patches)
-    # A dark margin so small may be a shadow: it is data, and the likeness judges it.
     share = collar.mean(axis=(1, 2))
-    kept = (share > 0) & (share <= COLLAR_AS_DATA)
-    collar[kept] = False
-    repeated = ~(valid & ~collar) & (points.depth <= _RIM_PX)
-    drops = np.broadcast_to(~kept[:, None, None] & (not keep_collar), repeated.shape)[repeated]
-    repeated[repeated] = _beside_data(imagery, points.columns[repeated], points.rows[repeated], drops)
-    missing = ~((valid & ~collar) | repeated)
-    deepest = np.where(repeated, points.depth, 0).max(axis=(1, 2))
+    drops = np.full(len(tiles), not keep_collar)
+    missing, repeated = _missing(imagery, points, valid & ~collar, drops)
+    # A dark margin so small may be a shadow: it is data, and the likeness judges it.
+    kept = (1 - missing.mean(axis=(1, 2)) < MIN_COVER) & (share > 0) & (share <= COLLAR_AS_DATA)
+    if kept.any():
+        missing, repeated = _missing(imagery, points, valid & ~(collar & ~kept[:, None, None]), drops & ~kept)
+    near = points.depth.min(axis=(1, 2))  # from a point to the edge of the ground it stands for
+    deepest = np.where(repeated, points.depth + near[:, None, None], 0).max(axis=(1, 2))
     return 1 - missing.mean(axis=(1, 2)), deepest, inside.mean(axis=(1, 2)), share, kept, missing
+
+
+def _missing(
+    imagery: Imagery, points: LatticePoints, has_data: NDArray[np.bool_], drops: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which points (N, LATTICE, LATTICE) are missing, and which are repeated from a neighbour."""
+    repeated = ~has_data & (points.depth <= _RIM_PX)
+    drops = np.broadcast_to(drops[:, None, None], repeated.shape)[repeated]
+    repeated[repeated] = _beside_data(imagery, points.columns[repeated], points.rows[repeated], drops)
+    return ~(has_data | repeated), repeated
 
 
 def _dark(scene: NDArray[np.uint8], grid: TileGrid, tiles: Indices, patches: Indices) -> NDArray[np.bool_]:

@@ -22,9 +22,9 @@ _DOUBTED_SHARE = 0.05
 _REFUSED_DIM, _DOUBTED_DIM = 0.15, 0.4  # brightness over the scene's
 _DOUBTED_BRIGHT = 3.0
 _REFUSED_MISFIT = 20_000.0
-_DOUBTED_MISFIT = 60.0
-_DOUBTED_DISPLACED = 2.0
-_DOUBTED_SWAPPED = 1.8
+_DOUBTED_MISFIT = 45.0
+_DOUBTED_DISPLACED = 1.65
+_DOUBTED_SWAPPED = 1.5
 _FLAT, _FLAT_OFFSET = 0.5, 8.0  # counts; a picture of ground has a larger spread
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from service.errors import LoupeError
 from service.geotiff.raster import Raster
@@ -31,9 +32,8 @@ class Outcome:
     code: str = ""
 
 
-def deliver(raster: Raster, photograph: Photograph, patch: int) -> Outcome:
-    """Read, place and judge one file as the service does after decoding it."""
-    scene = photograph.scene
+def deliver(raster: Raster, scene: NDArray[np.uint8], patch: int) -> Outcome:
+    """Read, place and judge one file as the service does after decoding it; `scene` is uint8 (1, 3, 8, 8)."""
     try:
         imagery = mark_collar(to_imagery(raster))
         placed = place_patch(imagery, GRID, 0, patch, SIZE, scene)
@@ -45,16 +45,25 @@ def deliver(raster: Raster, photograph: Photograph, patch: int) -> Outcome:
 
 
 def measure(
-    photographs: Sequence[Photograph], kinds: Sequence[Make], count: int, seed: int
+    photographs: Sequence[Photograph],
+    kinds: Sequence[Make],
+    count: int,
+    seed: int,
+    *,
+    same_sensor: bool = True,
 ) -> dict[str, Counter[Outcome]]:
-    """Deliver `count` files, in turn of each kind, of random patches of the photographs."""
+    """Deliver `count` files, in turn of each kind, of random patches of the photographs.
+
+    The scene is the average of the photograph, or what another sensor would see.
+    """
     generator = np.random.default_rng(seed)
     outcomes: dict[str, Counter[Outcome]] = {kind.__name__: Counter() for kind in kinds}
     order = generator.permutation(len(photographs))
     for number in range(count):
         photograph = photographs[order[number % len(order)]]
         kind, patch = kinds[number % len(kinds)], int(generator.integers(16))
-        outcomes[kind.__name__][deliver(kind(photograph, patch, generator), photograph, patch)] += 1
+        scene = photograph.scene if same_sensor else photograph.seen_by_another_sensor(generator)
+        outcomes[kind.__name__][deliver(kind(photograph, patch, generator), scene, patch)] += 1
     return outcomes
 
 
@@ -67,8 +76,12 @@ def print_deliveries(
     """Print how many honest and wrong deliveries are taken, warned of and refused, by kind."""
     photographs = read_photographs(data, half, seed=1)
     typer.echo("| delivery | files | taken | warned | refused | reasons |\n|---|---|---|---|---|---|")
-    for title, kinds in (("honest", HONEST), ("wrong", WRONG)):
-        outcomes = measure(photographs, kinds, count, seed)
+    for title, kinds, same_sensor in (
+        ("honest", HONEST, True),
+        ("wrong", WRONG, True),
+        ("honest, another sensor", HONEST, False),
+    ):
+        outcomes = measure(photographs, kinds, count, seed, same_sensor=same_sensor)
         for name, found in outcomes.items():
             typer.echo(row(f"{title}: {name.replace('_', ' ')}", found))
         typer.echo(row(f"**{title}**", sum(outcomes.values(), Counter())))

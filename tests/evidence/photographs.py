@@ -10,6 +10,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from service.imagery.tile_grid import TileGrid
 
@@ -27,6 +28,10 @@ GRID = TileGrid(
 """The tile's place on Earth, the same for every photograph."""
 
 
+_SHIFT_PX = TILE_PX // LR_PX // 2  # half an LR pixel
+_BLUR_PX = 16.0  # Gaussian that with the average of 32 pixels gives an MTF of 0.18 at Nyquist
+
+
 @dataclass(frozen=True, kw_only=True)
 class Photograph:
     """High-resolution pixels (3, 256, 256) of one tile."""
@@ -37,9 +42,27 @@ class Photograph:
     @property
     def scene(self) -> NDArray[np.uint8]:
         """The LR pixels (1, 3, 8, 8): averages of 32 x 32 pixels, as `examples/demo` makes them."""
-        cells = self.pixels.reshape(3, LR_PX, TILE_PX // LR_PX, LR_PX, TILE_PX // LR_PX)
-        averages: NDArray[np.uint8] = np.rint(cells.mean(axis=(2, 4)))[None].astype(np.uint8)
-        return averages
+        return _averaged(self.pixels.astype(np.float64))
+
+    def seen_by_another_sensor(self, generator: np.random.Generator) -> NDArray[np.uint8]:
+        """Return the LR pixels with the differences of real pairs.
+
+        A shift of up to half an LR pixel, the sensor's blur (MTF 0.18 at Nyquist), a gain of 0.75 to 1.1, up
+        to 8 % per colour, haze of up to 25 %, and noise of 2 counts.
+        """
+        pixels = gaussian_filter(self.pixels.astype(np.float64), (0, _BLUR_PX, _BLUR_PX), mode="nearest")
+        shift = generator.integers(-_SHIFT_PX, _SHIFT_PX + 1, 2)
+        pixels = np.roll(pixels, shift, axis=(1, 2))
+        pixels *= generator.uniform(0.75, 1.1) * generator.uniform(0.92, 1.08, (3, 1, 1))
+        haze = generator.uniform(0, 0.25)
+        pixels = (1 - haze) * pixels + haze * 157
+        return _averaged(pixels, generator.normal(0, 2, (3, LR_PX, LR_PX)))
+
+
+def _averaged(pixels: NDArray[np.float64], noise: NDArray[np.float64] | None = None) -> NDArray[np.uint8]:
+    cells = pixels.reshape(3, LR_PX, TILE_PX // LR_PX, LR_PX, TILE_PX // LR_PX).mean(axis=(2, 4))
+    rounded = np.rint(cells if noise is None else cells + noise).clip(0, 255)
+    return np.asarray(rounded[None], np.uint8)
 
 
 def read_photographs(data: Path, half: int, seed: int) -> list[Photograph]:

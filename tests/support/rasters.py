@@ -16,7 +16,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from service.geotiff import gdal_lock
-from service.geotiff.raster import Raster
+from service.geotiff.raster import Gap, Raster
 from service.imagery.radiometry import Imagery
 
 assert gdal_lock.ENVIRONMENT  # service.geotiff must be imported before rasterio opens anything
@@ -234,6 +234,8 @@ def make_imagery(
     transform: Affine = UTM_10M,
     crs: str = UTM32,
     valid: NDArray[np.bool_] | None = None,
+    collar: NDArray[np.bool_] | None = None,
+    gaps: tuple[Gap, ...] = (),
 ) -> Imagery:
     """Return a colour image without a file."""
     return Imagery(
@@ -244,6 +246,8 @@ def make_imagery(
         bands=(1, 2, 3),
         bands_from="made",
         radiometry="made",
+        collar=collar,
+        gaps=gaps,
     )
 
 

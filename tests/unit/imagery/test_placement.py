@@ -7,6 +7,7 @@ from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
 from service.geotiff.ground import transform_points
+from service.geotiff.raster import Gap
 from service.imagery.placement import PatchMisplacedError, PatchTooCoarseError, place_patch
 from service.imagery.radiometry import Imagery
 from service.imagery.tile_grid import TileGrid
@@ -135,3 +136,49 @@ def test_place_patch_cuts_a_large_delivery_before_resampling() -> None:
     valid = np.broadcast_to(np.True_, (30_000, 30_000))
     image = make_imagery(rgb, transform=Affine(0.5, 0, 498_000, 0, -0.5, 5_702_000), valid=valid)
     assert (place_patch(image, GRID, 0, 0, SIZE).pixels == 9).all()
+
+
+def test_place_patch_repeats_the_pixels_at_a_missing_side() -> None:
+    image = patch_file()
+    clipped = make_imagery(image.rgb[:, 1:, 1:], transform=image.transform @ Affine.translation(1, 1))
+
+    placed = place_patch(clipped, GRID, 0, 0, SIZE)
+
+    assert placed.covered == 1
+    assert placed.repeated_px == pytest.approx(1, abs=0.1)
+    np.testing.assert_array_equal(placed.pixels[:, 1:, 1:], image.rgb[:, 1:, 1:])
+    np.testing.assert_array_equal(placed.pixels[:, 0, 1:], image.rgb[:, 1, 1:])
+
+
+def test_place_patch_fills_small_holes_from_their_neighbours() -> None:
+    valid = np.ones((SIZE, SIZE), np.bool_)
+    valid[10:14, 10:14] = False
+    image = patch_file(valid=valid)
+    image.rgb[:] = np.where(valid, 150, 0)
+
+    assert (place_patch(image, GRID, 0, 0, SIZE).pixels == 150).all()
+
+
+def test_place_patch_keeps_a_collar_from_darkening_the_rim() -> None:
+    image = patch_file()
+    image.rgb[:] = 150
+    image.rgb[:, :, 0] = 6
+    image.rgb[:, :, 1] = 80  # a pixel that warping mixed
+    collar = np.zeros((SIZE, SIZE), np.bool_)
+    collar[:, 0] = True
+    delivered = make_imagery(image.rgb, transform=image.transform, collar=collar)
+
+    assert (place_patch(delivered, GRID, 0, 0, SIZE).pixels >= 145).all()
+
+
+def test_place_patch_names_transparency_where_the_extent_covers_the_patch() -> None:
+    valid = np.ones((SIZE, SIZE), np.bool_)
+    valid[:, :20] = False
+    whole = patch_file(valid=valid)
+    gaps = (Gap(cause="transparent by alpha band 4", share=0.5, alpha_band=4),)
+    delivered = make_imagery(whole.rgb, transform=whole.transform, valid=valid, gaps=gaps)
+
+    with pytest.raises(PatchMisplacedError, match=r"alpha band 4.*near infrared") as caught:
+        place_patch(delivered, GRID, 0, 0, SIZE)
+
+    assert "offset_m" not in caught.value.extra

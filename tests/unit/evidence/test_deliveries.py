@@ -1,0 +1,39 @@
+"""The evidence for docs/inputs.md, on made photographs."""
+
+from collections import Counter
+
+import pytest
+
+from tests.evidence.deliveries import Outcome, measure, row
+from tests.evidence.made_deliveries import HONEST, WRONG
+from tests.evidence.photographs import Photograph
+from tests.support.photographs import make_photograph
+
+
+@pytest.fixture(scope="module")
+def photographs() -> list[Photograph]:
+    return [Photograph(source="made", pixels=make_photograph(seed)) for seed in range(6)]
+
+
+def words(outcomes: dict[str, Counter[Outcome]]) -> Counter[str]:
+    return Counter(one.word for found in outcomes.values() for one in found.elements())
+
+
+def test_no_honest_delivery_is_refused_or_doubted(photographs: list[Photograph]) -> None:
+    assert words(measure(photographs, HONEST, 42, seed=3)) == {"taken": 42}
+
+
+def test_every_wrong_delivery_is_refused_or_doubted(photographs: list[Photograph]) -> None:
+    assert words(measure(photographs, WRONG, 48, seed=3))["taken"] == 0
+
+
+def test_no_honest_delivery_is_refused_if_another_sensor_saw_the_scene(
+    photographs: list[Photograph],
+) -> None:
+    assert words(measure(photographs, HONEST, 42, seed=3, same_sensor=False))["refused"] == 0
+
+
+def test_row_counts_outcomes_by_word_and_names_their_codes() -> None:
+    found = Counter({Outcome(word="taken"): 2, Outcome(word="refused", code="patch-misplaced"): 1})
+
+    assert row("black", found) == "| black | 3 | 2 | 0 | 1 | `patch-misplaced` 1 |"
