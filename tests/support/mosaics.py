@@ -9,8 +9,9 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
-from rasterio.warp import Resampling, calculate_default_transform, reproject
+from rasterio.warp import Resampling, reproject
 
+from service.geotiff.ground import transform_points
 from tests.support.bundles import HR_GSD_M, HR_SIZE, UTM_32N, make_geotiff
 from tests.support.orders import COLUMNS, NORTH, WEST, make_detail
 
@@ -29,14 +30,16 @@ def mosaic(
 def warped(
     pixels: NDArray[np.uint8], transform: Affine, crs: str, *, collar_px: int = 2, **profile: Any
 ) -> bytes:
-    """Write an image (3, H, W) of UTM zone 32 north in another CRS, within a black border of `collar_px`."""
+    """Write an image (3, H, W) of UTM zone 32 north in another CRS of metres, with a black border."""
     height, width = pixels.shape[1:]
-    left, top = transform @ (0, 0)
-    right, bottom = transform @ (width, height)
-    place, columns, rows = calculate_default_transform(
-        UTM_32N, crs, width, height, left=left, bottom=bottom, right=right, top=top
-    )
-    place = place @ Affine.translation(-collar_px, -collar_px)
+    along = np.linspace(0, 1, 21)
+    sides = [(along * width, 0 * along), (along * width, 0 * along + height)]
+    sides += [(0 * along, along * height), (0 * along + width, along * height)]
+    points = np.concatenate([np.stack(transform @ side, axis=-1) for side in sides])
+    x, y = transform_points(UTM_32N, crs, points).T
+    step = transform.a
+    columns, rows = int(np.ceil(np.ptp(x) / step)), int(np.ceil(np.ptp(y) / step))
+    place = Affine(step, 0, x.min() - collar_px * step, 0, -step, y.max() + collar_px * step)
     out = np.zeros((3, rows + 2 * collar_px, columns + 2 * collar_px), np.uint8)
     reproject(
         pixels, out, src_transform=transform, src_crs=UTM_32N, dst_transform=place, dst_crs=crs,
