@@ -158,17 +158,16 @@ def test_kill_during_a_mosaic_settles_all_of_it_or_nothing(bundle_folder: Path, 
             client.create_budget("survivor", "1000.00", "USD")
             _, order = order_at(client, mosaic, 0)
         path = f"/v1/orders/{order['id']}"
-        for delay_s in (0.5, 1.0):
-            sender = threading.Thread(
-                target=deliver_until_it_fails, args=(server.client(), order, tmp_path, body)
-            )
-            sender.start()
-            time.sleep(delay_s)
-            server.kill()
-            sender.join(60)
-            server.start()
-            with server.client() as client:
-                assert client.get(path)["counts"]["delivered"] in {0, PATCHES}
+        sender = threading.Thread(
+            target=deliver_until_it_fails, args=(server.client(), order, tmp_path, body)
+        )
+        sender.start()
+        wait_for_writing(server, sender)
+        server.kill()
+        sender.join(60)
+        server.start()
+        with server.client() as client:
+            assert client.get(path)["counts"]["delivered"] in {0, PATCHES}
 
         with server.client() as client:
             answer = deliver(client, order, tmp_path, body)
@@ -176,6 +175,15 @@ def test_kill_during_a_mosaic_settles_all_of_it_or_nothing(bundle_folder: Path, 
         assert answer["counts"]["settled"] + answer["counts"]["already_delivered"] == PATCHES
         assert found["amounts"]["settled"] == order["amounts"]["total"]
         assert server.query("SELECT * FROM ledger.violations") == []
+
+
+def wait_for_writing(server: ServerProcess, sender: threading.Thread) -> None:
+    """Wait until a transaction of the server has begun to write, or until the delivery has ended."""
+    writing = "SELECT FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND query LIKE '%settle%'"
+    with server.connect() as database:
+        database.autocommit = True
+        while sender.is_alive() and not database.execute(writing.encode()).fetchall():
+            time.sleep(0.005)
 
 
 def deliver_until_it_fails(client: Client, order: Json, folder: Path, body: bytes) -> None:
