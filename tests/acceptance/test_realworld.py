@@ -9,14 +9,6 @@ from tests.support.server import ROOT, running_server
 
 NAMES = case_names()
 
-# Cases that the present code fails. Each leaves this list with the change that answers it.
-OPEN = frozenset(
-    {
-        "product-too-coarse",
-        "same-scene-bought-twice",
-    }
-)
-
 # Cases that are answered otherwise on purpose; docs/inputs.md gives the reason.
 OTHERWISE = {"longitude-190": "planned at 170 degrees west, where it lies, instead of refused"}
 
@@ -31,7 +23,7 @@ def verdicts(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
 
 
 def as_parameter(name: str) -> object:
-    reason = OTHERWISE.get(name) or ("not answered yet" if name in OPEN else None)
+    reason = OTHERWISE.get(name)
     marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
     return pytest.param(name, id=name, marks=marks)
 
