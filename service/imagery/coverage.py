@@ -23,7 +23,7 @@ from service.imagery.tile_grid import Indices, TileGrid
 MIN_COVER = 0.98
 """Share of a patch's area that must be covered."""
 
-DARK_SCENE = 30
+DARK_SCENE = 45
 """Largest colour of an LR pixel that counts as dark ground, such as water."""
 
 COLLAR_AS_DATA = 0.1
