@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 
 from service.currencies import decimals_of
 from service.errors import InvalidInputError
@@ -81,6 +82,15 @@ class Money:
 
     def __ge__(self, other: "Money") -> bool:
         return self.minor >= self._same_currency(other).minor
+
+    @property
+    def nothing(self) -> "Money":
+        """Zero of the same currency."""
+        return Money(0, self.currency)
+
+    def part(self, share: Fraction) -> "Money":
+        """Return a share of the amount, 0 to 1, rounded down to a minor unit."""
+        return Money(self.minor * share.numerator // share.denominator, self.currency)
 
     @property
     def amount(self) -> str:

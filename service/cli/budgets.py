@@ -148,7 +148,7 @@ def savings(
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Show the list, billable and realised saving, each with its baseline."""
+    """Show the realised saving first, then the ordered, list, held and reused ones, with their baselines."""
     with open_client(url, api_key) as client:
         if orders:
             console().print(order_savings_view(client.items("/v1/reports/savings/orders")))

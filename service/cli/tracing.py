@@ -91,13 +91,13 @@ def _steps(trace: Json) -> Iterable[tuple[str, list[RenderableType]]]:
 
 def _report(report: Json) -> Text:
     return Text(
-        f"{money(report['settled'])} settled of {money(report['cost'])}; "
-        f"buying every patch would cost {money(report['baseline'])}"
+        f"{money(report['settled'])} settled of {money(report['planned_cost'])}; "
+        f"buying every patch would cost {money(report['scene_baseline'])}"
     )
 
 
 def _savings(report: Json) -> list[RenderableType]:
-    found = {kind: report["savings"][kind] for kind in ("list", "billable", "realised")}
+    found = {kind: report["savings"][kind] for kind in ("realised", "ordered", "list")}
     return [
         Text(f"{kind} saving {money(saving)}, against {saving['baseline']}")
         for kind, saving in found.items()

@@ -18,7 +18,7 @@ from service.orders.tables import STATUS_NOW, Order
 from service.plans.repository import page_of_plans
 from service.plans.schemas import PlanSummary
 from service.pricing.tables import PriceList
-from service.reports.repository import order_figures
+from service.reports.repository import counted_orders
 from service.reports.schemas import SavingsReport
 from service.web.money import MoneyOut
 from service.web.paging import PageRequest
@@ -73,7 +73,7 @@ def read_page(session: Session, workspace_id: UUID) -> dict[str, Any]:
     lines, _ = list_lines(session, workspace_id, limit=ENTRIES)
     return {
         "workspace": session.get_one(Workspace, workspace_id).name,
-        "savings": SavingsReport.of(order_figures(session, workspace_id)),
+        "savings": SavingsReport.of(counted_orders(session, workspace_id)),
         "budgets": [budget_bar(budget) for budget in budgets],
         "plans": plan_cards(session, workspace_id),
         "entries": [LedgerLineOut.of(line) for line in lines],

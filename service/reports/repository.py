@@ -1,21 +1,31 @@
-"""Queries of orders with the figures of their plans and their payments."""
+"""Queries of orders with the figures and grounds of their plans, and their payments."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, column, select, table, tuple_
+import numpy as np
+from sqlalchemy import Select, column, select, table
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
+from service.imagery.tile_grid import TileGrid
 from service.money import Money
 from service.orders.tables import STATUS_NOW, Order
-from service.plans.tables import Plan
-from service.reports.savings import OrderFigures
+from service.plans.arrays import MIN_VALID_SHARE
+from service.plans.tables import Plan, Scene
+from service.pricing.areas import to_cm2
+from service.pricing.billing import PriceTerms, list_price
+from service.pricing.repository import terms_of
+from service.pricing.tables import PriceList
+from service.reports.ground import Ground
+from service.reports.savings import CountedOrder, OrderFigures, count_orders
 from service.web.paging import Cursor, PageRequest
 
-AMOUNTS = ("baseline", "cost", "list_saving", "billable_saving", "settled", "refunded", "charged")
-"""Amounts of OrderFigures; the columns that hold their minor units end in `_minor`."""
+AMOUNTS = ("baseline", "cost", "settled", "refunded", "charged")
+"""Amounts of OrderFigures whose minor units are columns that end in `_minor`."""
 MONEY = table(
     "order_money",
     *map(column, ("order_id", "settled_minor", "refunded_minor", "charged_minor")),
@@ -23,31 +33,38 @@ MONEY = table(
 )
 
 
-def order_figures(session: Session, workspace_id: UUID) -> list[OrderFigures]:
-    """Return every order of the workspace, oldest first; the plans' arrays are not read."""
-    query = _figures(workspace_id).order_by(Order.created_at, Order.id)
-    return _read(session.execute(query).mappings())
+def counted_orders(session: Session, workspace_id: UUID) -> list[CountedOrder]:
+    """Return every order of the workspace with what it counts, oldest first.
+
+    Of the plans' arrays only the valid shares are read, once per scene.
+    """
+    rows = session.execute(_figures(workspace_id)).mappings().all()
+    grounds = _grounds(session, {row["scene_id"] for row in rows})
+    terms = _terms(session, {row["price_list_id"] for row in rows})
+    return count_orders(
+        [_order_figures(row, grounds[row["scene_id"]], terms[row["price_list_id"]]) for row in rows]
+    )
 
 
-def page_of_figures(
-    session: Session, workspace_id: UUID, page: PageRequest
-) -> tuple[list[OrderFigures], Cursor | None]:
-    """Return one page of the workspace's orders, newest first, and the cursor of the next."""
-    query = _figures(workspace_id)
+def page_of_counted(
+    counted: list[CountedOrder], page: PageRequest
+) -> tuple[list[CountedOrder], Cursor | None]:
+    """Return one page of orders, newest first, and the cursor of the next."""
+    newest = counted[::-1]
     if page.after is not None:
         after = (page.after.created_at, page.after.id)
-        query = query.where(tuple_(Order.created_at, Order.id) < after)
-    query = query.order_by(Order.created_at.desc(), Order.id.desc()).limit(page.limit + 1)
-    figures = _read(session.execute(query).mappings())
-    shown = figures[: page.limit]
-    return shown, Cursor(shown[-1].created_at, shown[-1].order_id) if len(figures) > page.limit else None
+        newest = [one for one in newest if (one.order.created_at, one.order.order_id) < after]
+    shown = newest[: page.limit]
+    if len(newest) <= page.limit:
+        return shown, None
+    return shown, Cursor(shown[-1].order.created_at, shown[-1].order.order_id)
 
 
-def find_figures(session: Session, workspace_id: UUID, order_id: UUID) -> OrderFigures:
-    """Return the figures of one order; NotFoundError outside the workspace."""
-    query = _figures(workspace_id).where(Order.id == order_id)
-    for figures in _read(session.execute(query).mappings()):
-        return figures
+def find_counted(counted: list[CountedOrder], order_id: UUID) -> CountedOrder:
+    """Return the figures of one order; NotFoundError when it is not among them."""
+    for one in counted:
+        if one.order.order_id == order_id:
+            return one
     raise NotFoundError(f"There is no order {order_id}.", order=str(order_id))
 
 
@@ -59,27 +76,69 @@ def _figures(workspace_id: UUID) -> Select[*tuple[Any, ...]]:
             Order.created_at,
             STATUS_NOW.label("status"),
             Order.currency,
+            PriceList.name.label("price_list"),
+            Plan.price_list_id,
+            Plan.scene_id,
             Plan.patches_bought,
             Plan.baseline_minor,
             Plan.cost_minor,
             Plan.list_saving_minor,
-            Plan.billable_saving_minor,
+            Plan.bill["chosen"]["area_km2"].astext.label("chosen_km2"),
+            Plan.bill["everything"]["area_km2"].astext.label("everything_km2"),
             MONEY.c.settled_minor,
             MONEY.c.refunded_minor,
             MONEY.c.charged_minor,
         )
         .join(Plan, Plan.id == Order.plan_id)
+        .join(PriceList, PriceList.id == Plan.price_list_id)
         .join(MONEY, MONEY.c.order_id == Order.id)
         .where(Order.workspace_id == workspace_id)
     )
 
 
-def _read(rows: Iterable[RowMapping]) -> list[OrderFigures]:
-    return [_order_figures(dict(row)) for row in rows]
+def _grounds(session: Session, scene_ids: set[UUID]) -> dict[UUID, Ground]:
+    """Return the ground of each scene: all plans of a scene have the same tiles with data."""
+    query = (
+        select(Plan.scene_id, Scene.reading["grid"], Plan.valid_share)
+        .join(Scene, Scene.id == Plan.scene_id)
+        .where(Plan.scene_id.in_(scene_ids))
+        .ext(distinct_on(Plan.scene_id))
+        .order_by(Plan.scene_id, Plan.created_at)
+    )
+    return {
+        scene_id: Ground(TileGrid.from_json(grid), _planned(valid_share))
+        for scene_id, grid, valid_share in session.execute(query)
+    }
 
 
-def _order_figures(fields: dict[str, Any]) -> OrderFigures:
-    currency = fields.pop("currency")
-    for name in AMOUNTS:
-        fields[name] = Money(fields.pop(f"{name}_minor"), currency)
-    return OrderFigures(**fields)
+def _planned(valid_share: bytes) -> bytes:
+    return (np.frombuffer(valid_share, "<f4") >= MIN_VALID_SHARE).astype(np.uint8).tobytes()
+
+
+def _terms(session: Session, price_list_ids: set[UUID]) -> dict[UUID, PriceTerms]:
+    query = select(PriceList).where(PriceList.id.in_(price_list_ids))
+    return {row.id: terms_of(row) for row in session.scalars(query)}
+
+
+def _order_figures(row: Mapping[Any, Any], ground: Ground, terms: PriceTerms) -> OrderFigures:
+    amounts = {name: Money(row[f"{name}_minor"], row["currency"]) for name in AMOUNTS}
+    list_cost = _listed(row["chosen_km2"], terms, amounts["cost"])
+    listed = Money(row["list_saving_minor"], row["currency"]) + list_cost
+    return OrderFigures(
+        order_id=row["order_id"],
+        plan_id=row["plan_id"],
+        created_at=row["created_at"],
+        status=row["status"],
+        price_list=row["price_list"],
+        ground=ground,
+        patches_bought=row["patches_bought"],
+        list_baseline=_listed(row["everything_km2"], terms, listed),
+        list_cost=list_cost,
+        reused=Money(0, row["currency"]),
+        **amounts,
+    )
+
+
+def _listed(area_km2: str | None, terms: PriceTerms, otherwise: Money) -> Money:
+    """Return the price of an area without minimums; `otherwise` for a plan that does not state its area."""
+    return otherwise if area_km2 is None else list_price(to_cm2(Decimal(area_km2)), terms)

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from service.access.caller import CallerDep
 from service.database.engine import SessionDep
 from service.ledger.routes import seq_of
-from service.reports.repository import find_figures, order_figures, page_of_figures
+from service.reports.repository import counted_orders, find_counted, page_of_counted
 from service.reports.schemas import SAVINGS_COLUMNS, OrderSavings, SavingsReport, savings_row
 from service.reports.spend import SPEND_COLUMNS, Charge, list_charges
 from service.web.openapi import problems
@@ -26,14 +26,16 @@ router = APIRouter(prefix="/v1/reports", tags=["money"], responses=problems(401)
     responses={**FILES, **problems(422)},
 )
 def get_savings(caller: CallerDep, session: SessionDep, form: FormDep) -> Response:
-    """Show the list, billable and realised saving per currency, each with its baseline.
+    """Show the realised, ordered, held, billable and list saving per currency, each with its baseline.
 
-    CSV and Parquet, chosen by the header `Accept` or by `?format=`, have one row per order.
+    The price of a ground counts once per price list, however many orders buy it; cancelled, rejected and
+    expired orders save nothing, and what was paid on them is a cost. A plan's own saving is not part of any
+    sum. CSV and Parquet, chosen by the header `Accept` or by `?format=`, have one row per order.
     """
-    figures = order_figures(session, caller.workspace_id)
+    counted = counted_orders(session, caller.workspace_id)
     if form != "json":
-        return file_answer(form, "savings", SAVINGS_COLUMNS, map(savings_row, figures))
-    return JSONResponse(SavingsReport.of(figures).model_dump(mode="json"))
+        return file_answer(form, "savings", SAVINGS_COLUMNS, map(savings_row, counted))
+    return JSONResponse(SavingsReport.of(counted).model_dump(mode="json"))
 
 
 @router.get(
@@ -45,8 +47,8 @@ def list_order_savings(
     request: Request, caller: CallerDep, session: SessionDep, page: PageDep
 ) -> Page[OrderSavings]:
     """List the orders that the report adds up, newest first, from frozen plans and settlements."""
-    figures, following = page_of_figures(session, caller.workspace_id, page)
-    return Page(items=[OrderSavings.of(order) for order in figures], links=page_links(request, following))
+    shown, following = page_of_counted(counted_orders(session, caller.workspace_id), page)
+    return Page(items=[OrderSavings.of(one) for one in shown], links=page_links(request, following))
 
 
 @router.get(
@@ -58,7 +60,7 @@ def get_order_savings(
     order_id: Annotated[UUID, Path(description="Id of the order.")], caller: CallerDep, session: SessionDep
 ) -> OrderSavings:
     """Show one order of the report."""
-    return OrderSavings.of(find_figures(session, caller.workspace_id, order_id))
+    return OrderSavings.of(find_counted(counted_orders(session, caller.workspace_id), order_id))
 
 
 @router.get(

@@ -1,6 +1,6 @@
 """The savings report as JSON, and order by order as rows of a file."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -11,7 +11,7 @@ from service.money import Money
 from service.reports.savings import (
     BASELINES,
     MEANINGS,
-    OrderFigures,
+    CountedOrder,
     SavingKind,
     Savings,
     savings_by_currency,
@@ -22,9 +22,13 @@ from service.web.tabular import MEDIA_TYPES, Columns, Row
 
 SAVINGS_COLUMNS: Columns = {
     "order": "text", "plan": "text", "ordered_at": "time", "status": "text", "patches_bought": "integer",
-    "currency": "text", "baseline": "money", "cost": "money", "list_saving": "money",
-    "billable_saving": "money", "settled": "money", "realised_saving": "money",
+    "currency": "text", "realised_saving": "money", "ordered_saving": "money", "held_saving": "money",
+    "billable_saving": "money", "list_saving": "money", "reused_saving": "money", "planned_saving": "money",
+    "scene_baseline": "money", "planned_cost": "money", "settled": "money", "baseline": "money",
+    "cost": "money", "held_baseline": "money", "held_cost": "money", "realised_baseline": "money",
+    "realised_cost": "money",
 }  # fmt: skip
+"""Amounts of the rows add up to the totals, except for `planned_saving`, `scene_baseline`, `planned_cost`."""
 
 
 class ReportedSaving(MoneyOut):
@@ -45,53 +49,83 @@ class ReportedSaving(MoneyOut):
 
 
 class ReportedSavings(BaseModel):
-    """The three savings of one order, or of all orders of one currency."""
+    """The savings of one order, or of all orders of one currency. No ground counts twice in any of them."""
 
-    list: ReportedSaving = Field(description="Saving at list prices, minimums ignored.")
-    billable: ReportedSaving = Field(description="Saving on the provider's bill, minimums included.")
     realised: ReportedSaving | None = Field(
-        description="Saving after settlement. Null until an order is complete."
+        description="Saving after payment. Null while no order is complete and nothing was paid in vain."
+    )
+    ordered: ReportedSaving = Field(
+        description="Saving of accepted, processing and completed orders, at the cost that was planned."
+    )
+    held: ReportedSaving = Field(description="Saving that approval of the held orders would add.")
+    billable: ReportedSaving = Field(description="The ordered saving on the provider's bill.")
+    list: ReportedSaving = Field(description="The ordered saving at list prices, minimums ignored.")
+    reused: ReportedSaving = Field(
+        description="Cost that plans avoided because ground was owned or on order. Part of no other figure."
     )
 
     @classmethod
-    def of(cls, savings: OrderFigures | Savings) -> "ReportedSavings":
-        """Write the three savings for JSON."""
+    def of(cls, savings: CountedOrder | Savings) -> "ReportedSavings":
+        """Write the savings for JSON."""
         realised = savings.realised_saving
         return cls(
-            list=ReportedSaving.of_kind("list", savings.list_saving),
-            billable=ReportedSaving.of_kind("billable", savings.billable_saving),
             realised=None if realised is None else ReportedSaving.of_kind("realised", realised),
+            ordered=ReportedSaving.of_kind("ordered", savings.ordered_saving),
+            held=ReportedSaving.of_kind("held", savings.held_saving),
+            billable=ReportedSaving.of_kind("billable", savings.ordered_saving),
+            list=ReportedSaving.of_kind("list", savings.list_saving),
+            reused=ReportedSaving.of_kind("reused", savings.reused_saving),
         )
 
 
-class CurrencySavings(BaseModel):
-    """Sums over the orders of one currency. Cancelled, rejected and expired ones count only in `settled`."""
+class CountedAmounts(BaseModel):
+    """Baselines and costs behind the savings; those of the orders add up to those of their currency."""
+
+    baseline: MoneyOut = Field(description="Baseline that counts for the ordered saving.")
+    cost: MoneyOut = Field(
+        description="Cost that counts for the ordered saving: planned cost of accepted, processing and "
+        "completed orders, and what was paid on cancelled, rejected and expired ones."
+    )
+    held_baseline: MoneyOut = Field(description="Baseline that counts for the held saving.")
+    held_cost: MoneyOut = Field(description="Planned cost of orders that await approval.")
+    realised_baseline: MoneyOut = Field(description="Baseline that counts for the realised saving.")
+    realised_cost: MoneyOut = Field(description="Payments that count for the realised saving.")
+
+    @classmethod
+    def amounts_of(cls, savings: CountedOrder | Savings) -> dict[str, MoneyOut]:
+        """Write the amounts for JSON."""
+        return {name: MoneyOut.of(getattr(savings, name)) for name in CountedAmounts.model_fields}
+
+
+class CurrencySavings(CountedAmounts):
+    """Sums over the orders of one currency."""
 
     currency: str = Field(description="ISO 4217 code.")
-    orders: int = Field(description="Number of orders.")
+    savings: ReportedSavings = Field(description="The savings; `realised` is what was really saved.")
+    orders: int = Field(description="Number of orders: completed + open + held + cancelled.")
     completed: int = Field(description="Number of completed orders.")
+    open: int = Field(description="Number of accepted and processing orders.")
+    held: int = Field(description="Number of orders that await approval.")
     cancelled: int = Field(description="Number of cancelled, rejected and expired orders.")
-    baseline: MoneyOut = Field(description="Provider's bill for every patch of the ordered scenes.")
-    cost: MoneyOut = Field(description="Planned cost of the orders that were not cancelled.")
     settled: MoneyOut = Field(
         description="Amount settled, minus refunds, plus later charges, with cancelled orders."
     )
     settled_on_cancelled: MoneyOut = Field(description="Part of `settled` that cancelled orders cost.")
-    savings: ReportedSavings = Field(description="The three savings.")
 
     @classmethod
     def of(cls, savings: Savings) -> "CurrencySavings":
         """Write one currency's sums for JSON."""
         return cls(
-            currency=savings.cost.currency,
+            currency=savings.currency,
+            savings=ReportedSavings.of(savings),
             orders=savings.orders,
             completed=savings.completed,
+            open=savings.open,
+            held=savings.held,
             cancelled=savings.cancelled,
-            baseline=MoneyOut.of(savings.baseline),
-            cost=MoneyOut.of(savings.cost),
             settled=MoneyOut.of(savings.settled),
             settled_on_cancelled=MoneyOut.of(savings.settled_on_cancelled),
-            savings=ReportedSavings.of(savings),
+            **cls.amounts_of(savings),
         )
 
 
@@ -102,11 +136,11 @@ class SavingsReport(BaseModel):
     links: list[Link] = Field(description="The report in other forms, its orders, and the ledger.")
 
     @classmethod
-    def of(cls, figures: Iterable[OrderFigures]) -> "SavingsReport":
+    def of(cls, counted: Sequence[CountedOrder]) -> "SavingsReport":
         """Add up orders for JSON."""
         path = "/v1/reports/savings"
         return cls(
-            currencies=[CurrencySavings.of(savings) for savings in savings_by_currency(figures)],
+            currencies=[CurrencySavings.of(savings) for savings in savings_by_currency(counted)],
             links=[
                 Link(rel="self", href=path),
                 Link(rel="alternate", href=f"{path}?format=csv", type="text/csv"),
@@ -117,52 +151,60 @@ class SavingsReport(BaseModel):
         )
 
 
-class OrderSavings(BaseModel):
-    """One order of the report. The savings of a cancelled order are not counted in the sums."""
+class OrderSavings(CountedAmounts):
+    """One order of the report. Its savings and counted amounts add up to those of its currency."""
 
     order: UUID = Field(description="Id of the order.")
     plan: UUID = Field(description="Id of the order's plan.")
     ordered_at: datetime = Field(description="Time at which the order was placed (UTC).")
     status: str = Field(description="Status of the order now.")
     patches_bought: int = Field(description="Number of patches that the order buys.")
-    baseline: MoneyOut = Field(description="Provider's bill for every patch of the scene.")
-    cost: MoneyOut = Field(description="Planned cost of the order.")
+    savings: ReportedSavings = Field(description="What the order adds to each saving.")
+    planned_saving: MoneyOut = Field(
+        description="Billable saving of the plan itself. It counts the whole scene even if an earlier order "
+        "did, so these are never added up."
+    )
+    scene_baseline: MoneyOut = Field(description="Provider's bill for every patch of the scene.")
+    planned_cost: MoneyOut = Field(description="Planned cost of the order.")
     settled: MoneyOut = Field(description="Sum of the order's settle entries in the ledger.")
-    savings: ReportedSavings = Field(description="The three savings.")
+    net: MoneyOut = Field(description="Amount settled, minus refunds, plus later charges.")
     links: list[Link] = Field(description="The order, its plan and its bill.")
 
     @classmethod
-    def of(cls, order: OrderFigures) -> "OrderSavings":
+    def of(cls, counted: CountedOrder) -> "OrderSavings":
         """Write one order's figures for JSON."""
+        order = counted.order
         return cls(
             order=order.order_id,
             plan=order.plan_id,
             ordered_at=order.created_at,
             status=order.status,
             patches_bought=order.patches_bought,
-            baseline=MoneyOut.of(order.baseline),
-            cost=MoneyOut.of(order.cost),
+            savings=ReportedSavings.of(counted),
+            planned_saving=MoneyOut.of(order.planned_saving),
+            scene_baseline=MoneyOut.of(order.baseline),
+            planned_cost=MoneyOut.of(order.cost),
             settled=MoneyOut.of(order.settled),
-            savings=ReportedSavings.of(order),
+            net=MoneyOut.of(order.net),
             links=[
                 Link(rel="self", href=f"/v1/reports/savings/orders/{order.order_id}"),
                 Link(rel="order", href=f"/v1/orders/{order.order_id}"),
                 Link(rel="plan", href=f"/v1/plans/{order.plan_id}"),
                 Link(rel="bill", href=f"/v1/plans/{order.plan_id}/bill"),
             ],
+            **cls.amounts_of(counted),
         )
 
 
-def savings_row(order: OrderFigures) -> Row:
+def savings_row(counted: CountedOrder) -> Row:
     """Write an order as a row of SAVINGS_COLUMNS, amounts in major units; unknown figures are None."""
+    order = counted.order
     amounts = (
-        order.baseline,
-        order.cost,
-        order.list_saving,
-        order.billable_saving,
-        order.net,
-        order.realised_saving,
-    )
+        counted.realised_saving, counted.ordered_saving, counted.held_saving, counted.ordered_saving,
+        counted.list_saving, counted.reused_saving, order.planned_saving, order.baseline, order.cost,
+        order.net, counted.baseline, counted.cost, counted.held_baseline, counted.held_cost,
+        counted.realised_baseline, counted.realised_cost,
+    )  # fmt: skip
     return (
         order.order_id, order.plan_id, order.created_at, order.status, order.patches_bought, order.currency,
         *(None if amount is None else Decimal(amount.amount) for amount in amounts),

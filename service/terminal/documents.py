@@ -9,6 +9,8 @@ from service.client import Json
 from service.terminal.blocks import columns, facts, format_area, indent, money, plural, tile_blocks
 
 LABELS_SHOWN = 40
+PLAN_SAVINGS = ("list", "billable", "realised")
+REPORTED_SAVINGS = ("realised", "ordered", "list", "held", "reused")
 
 
 def plan_view(plan: Json) -> Group:
@@ -63,10 +65,10 @@ def _no_data(scene: Json) -> str:
     return f"; {plural(empty, 'tile')} without data, not planned" if empty else ""
 
 
-def savings_table(savings: Json) -> RenderableType:
-    """Return the three savings, each with its baseline."""
+def savings_table(savings: Json, kinds: Sequence[str] = PLAN_SAVINGS) -> RenderableType:
+    """Return savings, each with its baseline."""
     rows = []
-    for kind in ("list", "billable", "realised"):
+    for kind in kinds:
         saving = savings.get(kind)
         against = "known once every patch is delivered" if saving is None else saving["baseline"]
         rows.append((f"{kind} saving", money(saving), against))
@@ -160,25 +162,25 @@ def savings_view(report: Json) -> RenderableType:
         return Text("Nothing has been ordered yet, so nothing has been saved.")
     parts: list[RenderableType] = []
     for entry in report["currencies"]:
-        orders = f"{plural(entry['orders'], 'order')}, {entry['completed']} completed"
+        kinds = ", ".join(f"{entry[kind]} {kind}" for kind in ("completed", "open", "held", "cancelled"))
+        orders = f"{plural(entry['orders'], 'order')} ({kinds})"
         parts.append(Text(f"{entry['currency']}: {orders}, {money(entry['settled'])} spent", "bold"))
-        parts.append(indent(savings_table(entry["savings"])))
+        parts.append(indent(savings_table(entry["savings"], REPORTED_SAVINGS)))
     return Group(*parts)
 
 
 def order_savings_view(orders: Sequence[Json]) -> RenderableType:
-    """Return one line per order, newest first; `loupe trace` takes the id."""
+    """Return one line per order, newest first; `loupe trace` takes the id. The lines add up to the report."""
     rows = [
         (
             one["order"],
             one["status"].replace("_", " "),
-            *(money(one[name]) for name in ("baseline", "cost", "settled")),
-            money(one["savings"]["billable"]),
-            money(one["savings"]["realised"]),
+            *(money(one["savings"][kind]) for kind in ("realised", "ordered", "held")),
+            *(money(one[name]) for name in ("baseline", "cost", "net")),
         )
         for one in orders
     ]
-    amounts = ("Baseline", "Cost", "Settled", "Billable saving", "Realised saving")
+    amounts = ("Realised saving", "Ordered saving", "Held saving", "Baseline", "Cost", "Paid")
     return columns(("Order", "Status", *amounts), rows, right=set(amounts))
 
 

@@ -55,7 +55,7 @@ def test_cli_goes_from_a_scene_to_savings(shell: Shell) -> None:
     assert "LR-only label" in labels
     assert "6 tiles:" in labels
 
-    assert "USD: 1 order, 1 completed, 0.02 USD spent" in shell.loupe("savings")
+    assert "USD: 1 order (1 completed, 0 open, 0 held, 0 cancelled), 0.02 USD spent" in shell.loupe("savings")
     assert "harvest" in shell.loupe("budget", "list")
     rows = shell.loupe("ledger", "--csv").splitlines()
     assert rows[0].startswith("seq,at,kind,")

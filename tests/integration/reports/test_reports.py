@@ -14,7 +14,7 @@ from sqlalchemy import text
 from service.access.repository import create_key, create_workspace
 from service.database.engine import Database
 from tests.support.bundles import make_geotiff
-from tests.support.ordering import buy, open_budget, plan_scene, publish_prices
+from tests.support.ordering import buy, open_budget, place, plan_scene, publish_prices
 from tests.support.orders import make_patch
 
 Json = dict[str, Any]
@@ -60,7 +60,8 @@ def test_savings_of_a_complete_order_are_realised(client: TestClient) -> None:
     assert entry["savings"]["realised"]["amount"] == str(amount(planned["baseline"]) - sum(shares))
     assert entry["savings"]["billable"]["amount"] == planned["savings"]["billable"]["amount"]
     assert entry["savings"]["list"]["amount"] == planned["savings"]["list"]["amount"]
-    assert all("every patch" in saving["baseline"] for saving in entry["savings"].values())
+    assert entry["savings"]["ordered"]["amount"] == planned["savings"]["billable"]["amount"]
+    assert next(iter(entry["savings"])) == "realised"
 
 
 def test_savings_settled_is_the_sum_of_the_settle_entries(client: TestClient, database: Database) -> None:
@@ -79,14 +80,16 @@ def test_savings_settled_is_the_sum_of_the_settle_entries(client: TestClient, da
     assert set(settled) == {"EUR", "USD"}
 
 
-def test_savings_of_a_cancelled_order_are_zero(client: TestClient) -> None:
+def test_savings_of_a_cancelled_order_are_what_was_paid_in_vain(client: TestClient) -> None:
     order = buy(client, plan_scene(client), patches=1)
     client.post(f"/v1/orders/{order}/cancel")
 
     entry = report(client)["USD"]
 
     assert (entry["orders"], entry["cancelled"], entry["completed"]) == (1, 1, 0)
-    assert (entry["savings"]["billable"]["amount"], entry["savings"]["realised"]) == ("0.00", None)
+    paid = f"-{entry['settled']['amount']}"
+    assert (entry["savings"]["ordered"]["amount"], entry["savings"]["realised"]["amount"]) == (paid, paid)
+    assert entry["baseline"]["amount"] == "0.00"
     assert entry["settled"] == entry["settled_on_cancelled"] != {"amount": "0.00", "currency": "USD"}
 
 
@@ -97,9 +100,10 @@ def test_savings_csv_has_the_same_figures_order_by_order(
     client: TestClient, query: str, headers: dict[str, str]
 ) -> None:
     orders = [buy(client, plan_scene(client)), buy(client, plan_scene(client, max_patches=2), patches=1)]
+    place(client, plan_scene(client, price_list="euro", max_patches=1))
 
     answer = client.get(f"/v1/reports/savings{query}", headers=headers)
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    *rows, other = csv.DictReader(io.StringIO(answer.text))
 
     entry = report(client)["USD"]
     assert answer.headers["content-type"].startswith("text/csv")
@@ -111,7 +115,10 @@ def test_savings_csv_has_the_same_figures_order_by_order(
         ("settled", entry["settled"]),
     ]:
         assert sum(Decimal(row[column]) for row in rows) == amount(money)
-    assert [row["realised_saving"] for row in rows] == [entry["savings"]["realised"]["amount"], ""]
+    for kind in ("realised", "ordered", "held", "billable", "list", "reused"):
+        assert sum(Decimal(row[f"{kind}_saving"]) for row in rows) == amount(entry["savings"][kind])
+    assert (rows[1]["baseline"], rows[1]["scene_baseline"]) == ("0.00", rows[0]["baseline"])
+    assert (other["currency"], other["realised_saving"]) == ("EUR", "")
 
 
 def test_pages_of_order_savings_do_not_move_with_new_orders(client: TestClient) -> None:
@@ -125,7 +132,9 @@ def test_pages_of_order_savings_do_not_move_with_new_orders(client: TestClient) 
     assert [link["rel"] for link in second["links"]] == ["self"]
     line = client.get(f"/v1/reports/savings/orders/{later}").json()
     assert line["order"] == later
-    assert amount(line["savings"]["realised"]) == amount(line["baseline"]) - amount(line["settled"])
+    assert line["realised_baseline"]["amount"] == "0.00"  # the same ground as the orders before
+    assert amount(line["savings"]["realised"]) == -amount(line["settled"])
+    assert amount(line["planned_saving"]) == amount(line["scene_baseline"]) - amount(line["planned_cost"])
 
 
 def test_order_savings_lead_to_the_scene_the_patch_and_the_bill(

@@ -1,77 +1,223 @@
-"""Savings as sums over orders, per currency; a cancelled order saves nothing."""
+"""Savings over orders: the price of a ground counts once, and every payment counts."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from affine import Affine
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.imagery.tile_grid import TileGrid
 from service.money import Money
-from service.reports.savings import OrderFigures, Savings, savings_by_currency
-from service.reports.schemas import SAVINGS_COLUMNS, CurrencySavings, savings_row
+from service.reports.ground import Ground
+from service.reports.savings import OrderFigures, Savings, count_orders, savings_by_currency
+from service.reports.schemas import SAVINGS_COLUMNS, CurrencySavings, OrderSavings, savings_row
 from service.web.tabular import to_csv
+from tests.support.money import cents
+
+STATUSES = (
+    "held", "accepted", "processing", "completed", "user_cancelled", "rejected", "expired",
+)  # fmt: skip
 
 
-def make_figures(currency: str = "USD", settled: int = 0, **overrides: Any) -> OrderFigures:
-    """Make an order of 4 patches that costs 40 instead of 100 and has settled nothing."""
-    minor = {"baseline": 100_00, "cost": 40_00, "list_saving": 75_00, "billable_saving": 60_00}
-    minor |= {"settled": settled, "refunded": 0, "charged": 0}
+def make_ground(column: int = 0) -> Ground:
+    """Make a scene of 2 x 2 tiles of 80 m that lies `column` tiles east of the first."""
+    transform = Affine(10, 0, 500_000 + 80 * column, 0, -10, 5_300_000)
+    grid = TileGrid(columns=2, rows=2, tile_px=8, transform=transform, crs="EPSG:32632")
+    return Ground(grid, bytes([1, 1, 1, 1]))
+
+
+def make_order(number: int = 1, status: str = "accepted", **overrides: Any) -> OrderFigures:
+    """Make the order placed at second `number`: 40 instead of 100, nothing paid."""
+    currency = overrides.pop("currency", "USD")
+    minor = {"baseline": 100_00, "cost": 40_00, "list_baseline": 100_00, "list_cost": 25_00}
+    minor |= {"reused": 0, "settled": 0, "refunded": 0, "charged": 0}
+    minor |= {name: overrides.pop(name) for name in tuple(overrides) if name in minor}
     values: dict[str, Any] = {
-        "order_id": UUID(int=1), "plan_id": UUID(int=2), "created_at": datetime(2026, 11, 22, tzinfo=UTC),
-        "status": "accepted", "patches_bought": 4,
+        "order_id": UUID(int=number), "plan_id": UUID(int=2),
+        "created_at": datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=number),
+        "status": status, "patches_bought": 4, "price_list": "acme", "ground": make_ground(),
     }  # fmt: skip
     values |= {name: Money(amount, currency) for name, amount in minor.items()}
     return OrderFigures(**(values | overrides))
 
 
-def usd(minor: int) -> Money:
-    return Money(minor, "USD")
+def total(*orders: OrderFigures) -> Savings:
+    """Add up orders of one currency."""
+    (savings,) = savings_by_currency(count_orders(orders))
+    return savings
 
 
-def test_savings_realise_those_of_completed_orders() -> None:
-    (total,) = savings_by_currency([make_figures(), make_figures(status="completed", settled=40_00)])
+def test_savings_realise_the_baseline_minus_what_was_paid() -> None:
+    savings = total(make_order(status="completed", settled=40_00, refunded=5_00, charged=1_00))
 
-    assert total == Savings(
-        orders=2, completed=1, cancelled=0, baseline=usd(200_00), cost=usd(80_00), list_saving=usd(150_00),
-        billable_saving=usd(120_00), realised_saving=usd(60_00), settled=usd(40_00),
-        settled_on_cancelled=usd(0),
-    )  # fmt: skip
+    assert (savings.realised_saving, savings.ordered_saving) == (cents(64_00), cents(60_00))
+    assert savings.list_saving == cents(75_00)
+    assert (savings.orders, savings.completed, savings.open) == (1, 1, 0)
 
 
-def test_savings_of_cancelled_orders_are_nothing_and_what_they_settled_stays_spent() -> None:
-    (total,) = savings_by_currency([make_figures(status="user_cancelled", settled=10_00)])
+def test_savings_count_a_ground_once_however_many_orders_buy_it() -> None:
+    orders = [make_order(number, "completed", cost=1_00, settled=1_00) for number in (1, 2, 3)]
 
-    assert total == Savings(
-        orders=1, completed=0, cancelled=1, baseline=usd(0), cost=usd(0), list_saving=usd(0),
-        billable_saving=usd(0), realised_saving=None, settled=usd(10_00), settled_on_cancelled=usd(10_00),
-    )  # fmt: skip
+    savings = total(*orders)
+
+    assert savings.baseline == savings.realised_baseline == cents(100_00)
+    assert savings.realised_saving == savings.ordered_saving == cents(97_00)
+
+
+def test_savings_count_a_ground_once_for_all_versions_of_a_price_list_and_again_for_another_list() -> None:
+    dearer = make_order(2, baseline=120_00)
+
+    assert total(make_order(), dearer).baseline == cents(100_00)
+    assert total(make_order(), make_order(2, price_list="other")).baseline == cents(200_00)
+
+
+def test_savings_count_overlapping_scenes_by_the_area_that_is_new() -> None:
+    half_new = make_order(2, ground=make_ground(column=1))
+    beside = make_order(3, ground=make_ground(column=3))
+
+    first, second, third = count_orders([make_order(), half_new, beside])
+
+    assert abs(second.baseline.minor - 50_00) <= 1
+    assert (first.baseline, third.baseline) == (cents(100_00), cents(100_00))
+
+
+def test_held_order_moves_neither_ordered_nor_realised() -> None:
+    before = total(make_order(2, status="completed", settled=40_00))
+    after = total(make_order(1, "held"), make_order(2, status="completed", settled=40_00))
+
+    assert after.held_saving == cents(-40_00)  # the ground is ordered already: approval only costs
+    assert (after.ordered_saving, after.realised_saving) == (before.ordered_saving, before.realised_saving)
+    assert total(make_order(status="held")).held_saving == cents(60_00)
+    assert total(make_order(status="held")).ordered_saving == cents(0)
+
+
+def test_ended_orders_save_nothing_and_what_was_paid_on_them_stays_a_cost() -> None:
+    for status in ("user_cancelled", "rejected", "expired"):
+        savings = total(make_order(status=status, settled=10_00, refunded=3_00))
+
+        assert (savings.baseline, savings.ordered_saving) == (cents(0), cents(-7_00))
+        assert savings.realised_saving == cents(-7_00)
+        assert savings.settled == savings.settled_on_cancelled == cents(7_00)
+        assert savings.cancelled == 1
+
+
+def test_realised_saving_is_unknown_before_an_order_is_complete_or_paid_in_vain() -> None:
+    assert total(make_order(status="processing", settled=10_00)).realised_saving is None
+    assert total(make_order(status="user_cancelled")).realised_saving is None
+
+
+def test_realised_saving_counts_the_payments_of_open_orders_on_completed_ground() -> None:
+    completed = make_order(1, "completed", settled=40_00)
+
+    same = total(completed, make_order(2, "processing", settled=10_00))
+    half = total(completed, make_order(2, "processing", settled=10_00, ground=make_ground(column=1)))
+    apart = total(completed, make_order(2, "processing", settled=10_00, ground=make_ground(column=9)))
+
+    assert (same.realised_saving, apart.realised_saving) == (cents(50_00), cents(60_00))
+    assert half.realised_saving in {cents(55_00), cents(55_01)}
+
+
+def test_saving_by_reuse_is_a_figure_of_its_own() -> None:
+    savings = total(make_order(reused=30_00), make_order(2, "held", reused=10_00, price_list="other"))
+
+    assert (savings.reused_saving, savings.ordered_saving) == (cents(30_00), cents(60_00))
 
 
 def test_savings_never_add_two_currencies() -> None:
-    totals = savings_by_currency([make_figures(), make_figures(currency="EUR"), make_figures()])
+    orders = [make_order(), make_order(2, currency="EUR"), make_order(3, currency="EUR")]
+    totals = savings_by_currency(count_orders(orders))
 
-    assert [(total.cost.currency, total.orders) for total in totals] == [("EUR", 1), ("USD", 2)]
-
-
-def test_savings_name_three_baselines() -> None:
-    (total,) = savings_by_currency([make_figures(status="completed", settled=40_00)])
-    savings = CurrencySavings.of(total).savings
-
-    assert savings.realised is not None
-    baselines = [savings.list.baseline, savings.billable.baseline, savings.realised.baseline]
-    assert len(set(baselines)) == 3
-    assert all("every patch" in baseline for baseline in baselines)
+    assert [(one.currency, one.orders, one.baseline.amount) for one in totals] == [
+        ("EUR", 2, "100.00"),
+        ("USD", 1, "100.00"),
+    ]
 
 
-def test_savings_are_not_realised_before_an_order_is_complete() -> None:
-    (total,) = savings_by_currency([make_figures(status="processing", settled=10_00)])
+def test_savings_lead_with_the_realised_one_and_name_their_baselines() -> None:
+    document = CurrencySavings.of(total(make_order(status="completed", settled=40_00)))
+    savings = document.model_dump()["savings"]
 
-    assert CurrencySavings.of(total).savings.realised is None
+    assert list(savings) == ["realised", "ordered", "held", "billable", "list", "reused"]
+    assert all(one["baseline"] and one["meaning"] for one in savings.values())
+
+
+@st.composite
+def some_orders(draw: st.DrawFn) -> list[OrderFigures]:
+    """Draw orders of a few overlapping grounds, of two lists, paid in part."""
+    orders = []
+    for number in range(draw(st.integers(1, 8))):
+        settled = draw(st.integers(0, 200_00))
+        order = make_order(
+            number, draw(st.sampled_from(STATUSES)), settled=settled, cost=draw(st.integers(0, 100_00)),
+            refunded=draw(st.integers(0, settled)), charged=draw(st.integers(0, 9_99)),
+            ground=make_ground(draw(st.integers(0, 3))), price_list=draw(st.sampled_from("ab")),
+        )  # fmt: skip
+        orders.append(order)
+    return orders
+
+
+@given(orders=some_orders())
+def test_saving_never_exceeds_the_price_of_the_ground(orders: Sequence[OrderFigures]) -> None:
+    savings = total(*orders)
+    columns = {
+        (order.price_list, order.ground.bounds[0] + step) for order in orders for step in (0, 80)
+    }  # each of the half scenes costs 50.00
+
+    assert savings.ordered_saving <= cents(50_00 * len(columns) + len(orders))
+    assert savings.realised_saving is None or savings.realised_saving <= cents(
+        50_00 * len(columns) + len(orders)
+    )
+
+
+@given(orders=some_orders(), again=st.sampled_from(STATUSES))
+def test_duplicate_order_never_raises_a_saving(orders: Sequence[OrderFigures], again: str) -> None:
+    repeated = make_order(
+        99, again, ground=orders[0].ground, price_list=orders[0].price_list, settled=1_00, cost=1_00
+    )
+    before = total(
+        make_order(0, "completed", price_list=orders[0].price_list, ground=orders[0].ground), *orders
+    )
+    after = total(
+        make_order(0, "completed", price_list=orders[0].price_list, ground=orders[0].ground),
+        *orders,
+        repeated,
+    )
+
+    assert after.ordered_saving <= before.ordered_saving
+    assert before.realised_saving is not None
+    assert after.realised_saving is not None
+    assert after.realised_saving <= before.realised_saving
+
+
+@given(orders=some_orders())
+def test_rows_of_the_orders_add_up_to_the_totals(orders: Sequence[OrderFigures]) -> None:
+    counted = count_orders(orders)
+    savings = total(*orders)
+    sums = {
+        name: sum((getattr(one, name) for one in counted), start=cents(0))
+        for name in (
+            "baseline", "cost", "held_baseline", "held_cost", "realised_baseline", "realised_cost",
+            "ordered_saving", "held_saving", "list_saving", "reused_saving",
+        )
+    }  # fmt: skip
+    realised = [one.realised_saving for one in counted if one.realised_saving is not None]
+
+    assert sums == {name: getattr(savings, name) for name in sums}
+    assert sum(realised, start=cents(0)) == (savings.realised_saving or cents(0))
+    assert savings.orders == savings.completed + savings.open + savings.held + savings.cancelled
 
 
 def test_savings_row_leaves_the_unknown_empty_in_csv() -> None:
-    lines = to_csv(SAVINGS_COLUMNS, map(savings_row, [make_figures()])).splitlines()
+    (counted,) = count_orders([make_order()])
+    header, line = to_csv(SAVINGS_COLUMNS, [savings_row(counted)]).splitlines()
 
-    assert lines == [
-        ",".join(SAVINGS_COLUMNS),
+    assert header == ",".join(SAVINGS_COLUMNS)
+    assert line == (
         "00000000-0000-0000-0000-000000000001,00000000-0000-0000-0000-000000000002,"
-        "2026-11-22T00:00:00+00:00,accepted,4,USD,100.00,40.00,75.00,60.00,0.00,",
-    ]
+        "2026-11-22T00:00:01+00:00,accepted,4,USD,,60.00,0.00,60.00,75.00,0.00,60.00,100.00,40.00,0.00,"
+        "100.00,40.00,0.00,0.00,0.00,0.00"
+    )
+    assert OrderSavings.of(counted).savings.realised is None

@@ -138,12 +138,19 @@ def test_classification_view_shows_the_first_labels_and_counts_the_rest() -> Non
 
 
 def test_savings_view_names_each_baseline_per_currency() -> None:
-    entry = {"currency": "USD", "orders": 1, "completed": 0, "settled": usd("0.00"), "savings": SAVINGS}
+    counts = {"orders": 3, "completed": 0, "open": 1, "held": 0, "cancelled": 2}
+    ordered = {"ordered": usd("0.48", baseline="the bill for every patch")}
+    entry = {"currency": "USD", "settled": usd("0.00"), "savings": SAVINGS | ordered} | counts
 
     lines = shown(savings_view({"currencies": [entry]}))
 
-    assert lines[0] == "USD: 1 order, 0 completed, 0.00 USD spent"
-    assert "  billable saving  0.48 USD  the bill for every patch" in lines
+    assert lines[0] == "USD: 3 orders (0 completed, 1 open, 0 held, 2 cancelled), 0.00 USD spent"
+    savings = [line.split() for line in lines if " saving " in line]
+    assert [line[:2] for line in savings] == [
+        ["realised", "saving"], ["ordered", "saving"], ["list", "saving"], ["held", "saving"],
+        ["reused", "saving"],
+    ]  # fmt: skip
+    assert savings[1] == ["ordered", "saving", "0.48", "USD", "the", "bill", "for", "every", "patch"]
 
 
 def test_savings_view_without_orders_says_so() -> None:
