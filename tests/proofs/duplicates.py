@@ -80,7 +80,9 @@ def make_plan(client: httpx.Client, number: int) -> str:
     """Plan a new scene and return the plan's id."""
     headers = {"Content-Type": "image/tiff", "Idempotency-Key": f"plan-number-{number}"}
     scene = make_mosaic().scene(8)
-    answer = client.post("/v1/plans", content=scene, headers=headers, params={"max_patches": 2 + number})
+    answer = client.post(
+        "/v1/plans", content=scene, headers=headers, params={"max_patches": 2 + number, "reuse": "none"}
+    )
     assert answer.status_code == 201, answer.text
     return str(answer.json()["id"])
 
