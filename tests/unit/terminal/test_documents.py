@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+import pytest
 from rich.console import Console, RenderableType
 
 from service.terminal.documents import (
@@ -88,6 +89,26 @@ def test_plan_view_counts_tiles_without_data() -> None:
     scene = make_plan()["scene"] | {"tiles_without_data": 3}
 
     assert "; 3 tiles without data, not planned" in "\n".join(shown(plan_view(make_plan(scene=scene))))
+
+
+@pytest.mark.parametrize(
+    ("mode", "row"),
+    [
+        ("owned", "Reuse       3 owned, 2 on order, 0.002002 km2, of 1 order: saves 0.12 USD"),
+        ("none", "Reuse       none: 3 owned, 2 on order, 0.002002 km2, of 1 order, are not left out"),
+    ],
+)
+def test_plan_view_says_what_is_owned_or_on_order(mode: str, row: str) -> None:
+    reuse = {
+        "mode": mode, "owned": 3, "on_order": 2, "area_km2": "0.002002", "orders": [{"order": "1"}],
+        "saved": usd("0.12"),
+    }  # fmt: skip
+    assert row in shown(plan_view(make_plan(reuse=reuse)))
+
+
+def test_plan_view_has_no_row_where_nothing_is_reused() -> None:
+    reuse = {"mode": "owned", "owned": 0, "on_order": 0, "saved": usd("0.00")}
+    assert not any(line.startswith("Reuse") for line in shown(plan_view(make_plan(reuse=reuse))))
 
 
 def test_order_view_shows_status_and_money() -> None:
