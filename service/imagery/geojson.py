@@ -8,6 +8,7 @@ import shapely
 from shapely.affinity import translate
 
 from service.geotiff.ground import FloatArray
+from service.imagery.polar import is_polar, split_at_pole
 
 DECIMALS = 8
 """Decimals of a degree in documents: about a millimetre."""
@@ -31,7 +32,9 @@ def geometry(rings: Sequence[FloatArray]) -> Geometry:
     RFC 7946, sections 3.1.6 and 3.1.9: outer rings run counter-clockwise and holes clockwise, whatever
     their direction was.
     """
-    outer, *holes = (_closed(unwrap(_spread(ring))) for ring in rings)
+    if is_polar(rings[0]):
+        return _document(split_at_pole(rings, 10.0**-DECIMALS))
+    outer, *holes = (_closed(unwrap(ring)) for ring in rings)
     polygon = shapely.Polygon(outer, [_beside(hole, outer) for hole in holes])
     west, _, east, _ = polygon.bounds
     if west >= -180 and east <= 180:
@@ -71,24 +74,9 @@ def _polygons(one: Geometry) -> list[Any]:
     return [polygons] if one["type"] == "Polygon" else polygons
 
 
-def _spread(ring: FloatArray) -> FloatArray:
-    """Replace a corner at a pole by two: on the meridian that leads to it and on the one that leads away."""
-    open_ring, points = ring[:-1], []
-    for at, point in enumerate(open_ring):
-        if abs(point[1]) < POLE:
-            points.append(point)
-        else:
-            before, after = open_ring[at - 1], open_ring[(at + 1) % len(open_ring)]
-            points += [np.array([before[0], point[1]]), np.array([after[0], point[1]])]
-    return np.array([*points, points[0]])
-
-
 def _closed(ring: FloatArray) -> FloatArray:
-    """Close a ring; lead one that runs around a pole along both sides of the antimeridian to enclose it."""
-    if abs(ring[-1, 0] - ring[0, 0]) < 180:
-        return np.concatenate([ring[:-1], ring[:1]])  # unwrapping left a rounding error in the closing point
-    pole = np.copysign(90, ring[:, 1].mean())
-    return np.concatenate([ring, [(ring[-1, 0], pole), (ring[0, 0], pole)], ring[:1]])
+    """Close a ring: unwrapping leaves a rounding error in its last point."""
+    return np.concatenate([ring[:-1], ring[:1]])
 
 
 def _beside(hole: FloatArray, outer: FloatArray) -> FloatArray:

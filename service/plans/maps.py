@@ -119,7 +119,9 @@ def patch_features(plan: Plan, scene: Scene, tiles: range, terms: PriceTerms) ->
 def outlines(grid: TileGrid, tiles: NDArray[np.intp], patches: NDArray[np.intp]) -> list[Geometry]:
     """Return the geometries of patches (N,) of tiles (N,)."""
     rings = grid.patch_rings_wgs84(tiles, patches)
-    within = np.all(np.abs(rings) < (180, POLE), axis=(1, 2)).tolist()
+    plain_places = np.all(np.abs(rings) < (180, POLE), axis=(1, 2))
+    # Beside a pole the sides of a patch leap over many degrees of longitude.
+    within = (plain_places & (np.abs(np.diff(rings[..., 0])) < 10).all(axis=1)).tolist()
     # Most patches cross no antimeridian: writing their rings directly saves a call of shapely for each.
     plain: list[Any] = rings.round(DECIMALS).tolist()
     return [

@@ -10,11 +10,12 @@ from pyproj import Transformer
 from service.geotiff.ground import WGS84, to_wgs84
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import read_geotiff
-from service.imagery.geojson import bounds
+from service.imagery.geojson import bounds, geometry
 from service.imagery.placement import place_patch
 from service.imagery.radiometry import Imagery, to_imagery
+from service.imagery.tile_grid import TileGrid
 from service.imagery.tiling import Tiles, cut_tiles
-from service.plans.maps import outlines
+from service.plans.maps import lattice_to_wgs84, outlines
 from tests.support.rasters import make_imagery, write_geotiff
 
 LATITUDE = 52.0
@@ -134,3 +135,23 @@ def test_place_patch_finds_the_ground_on_both_sides_of_180(scene: str, delivered
             target = Affine(step.a, step.b, corner[0], step.d, step.e, corner[1])
             expected = seen(grid.crs, target, size, size).rgb
             assert np.abs(placed.astype(int) - expected).mean() < 8, (tile, patch)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:3413", "EPSG:5041", "EPSG:3031"])
+@pytest.mark.parametrize("offset", [(0, 0), (10, 0), (7, 13)], ids=["corner", "side", "inside"])
+def test_geometry_writes_any_shape_around_a_pole(crs: str, offset: tuple[int, int]) -> None:
+    middle = 2_000_000 if crs == "EPSG:5041" else 0
+    corner = Affine(10, 0, middle - 120 + offset[0], 0, -10, middle + 120 - offset[1])
+    grid = TileGrid(columns=3, rows=3, tile_px=8, transform=corner, crs=crs)
+    scale = grid.patch_areas_m2().mean()
+    generator = np.random.default_rng(5)
+    for share in (0.4, 0.6, 0.9):
+        cells = np.argwhere(generator.random((12, 12)) < share)
+        shapes = shapely.union_all([shapely.box(x, y, x + 1, y + 1) for y, x in cells])
+        for part in shapely.get_parts(shapes):
+            lattice = [np.asarray(ring.coords) for ring in (part.exterior, *part.interiors)]
+            rings = [lattice_to_wgs84(grid, ring) for ring in lattice]
+            shape = shapely.geometry.shape(geometry(rings))
+            assert shape.is_valid
+            found = sum(abs(WGS84.geometry_area_perimeter(one)[0]) for one in shapely.get_parts(shape))
+            assert found == pytest.approx(part.area * scale, rel=0.02)
