@@ -77,6 +77,7 @@ AMBIGUOUS = {
     "counted-upper-case": ("B1", "B2", "B3", "B4"),
     "counted-padded": ("B01", "B02", "B03", "B04"),
     "counted-eight": tuple(f"b{number}" for number in range(1, 9)),
+    "counted-ten": tuple(f"b{number}" for number in range(1, 11)),
     "counted-three": ("b1", "b2", "b3"),
     "counted-in-another-order": ("B3", "B2", "B1", "B4"),
     "landsat-of-four": ("SR_B1", "SR_B2", "SR_B3", "SR_B4"),

@@ -102,9 +102,10 @@ def test_to_imagery_plans_snow_and_clouds_with_a_warning() -> None:
         assert found.rgb.min() == 255
 
 
+@pytest.mark.parametrize("depth", [1.0, 0.7])  # the darker lake has no number above 255
 @pytest.mark.parametrize("dtype", ["uint16", "float32"])
-def test_to_imagery_plans_dark_water(dtype: str) -> None:
-    lake = make_land(LAKE)[:3]
+def test_to_imagery_plans_dark_water(dtype: str, depth: float) -> None:
+    lake = make_land(LAKE * depth)[:3]
     pixels = digital(lake) if dtype == "uint16" else lake.astype(dtype)
     assert shows(to_imagery(make_rgb(pixels), is_scene=True, strict=True), lake)
 
