@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.money import Money
 from service.orders.collecting import FileReport, FileUse
@@ -75,8 +75,42 @@ class OutcomeCounts(BaseModel):
     )
 
 
+EXAMPLE: dict[str, Any] = {
+    "order": "0f6c2a52-7a0e-4d7e-9a51-5b1b6f1f3c11",
+    "settled": {"amount": "0.40", "currency": "USD"},
+    "counts": {
+        "settled": 1, "superseded": 0, "already_delivered": 0, "not_covered": 1, "refused": 0,
+        "untouched": 4, "left": 0,
+    },
+    "patches": [
+        {
+            "tile": 0, "patch": 5, "outcome": "settled", "version": 1, "covered": 1.0,
+            "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "settled": {"amount": "0.40", "currency": "USD"},
+        },
+        {
+            "tile": 0, "patch": 9, "outcome": "not-covered", "covered": 0.5,
+            "remainder": {
+                "type": "Polygon",
+                "coordinates": [[[9.0, 47.9], [9.01, 47.9], [9.01, 47.92], [9.0, 47.92], [9.0, 47.9]]],
+            },
+        },
+    ],
+    "files": [
+        {"name": "PSScene/visual.tif", "size": 1048576, "use": "used"},
+        {
+            "name": "PSScene/udm2.tif", "size": 4096, "use": "ignored",
+            "detail": "It is a mask by its name, not imagery.",
+        },
+    ],
+    "links": [{"rel": "order", "href": "/v1/orders/0f6c2a52-7a0e-4d7e-9a51-5b1b6f1f3c11"}],
+}  # fmt: skip
+
+
 class FilesDeliveryOut(BaseModel):
     """The result of a file or an archive for many patches."""
+
+    model_config = ConfigDict(json_schema_extra={"example": EXAMPLE})
 
     order: UUID = Field(description="Id of the order.")
     settled: MoneyOut = Field(description="Amount that this upload paid in all.")
