@@ -16,7 +16,9 @@ BLACK, WHITE = 3, 252
 """Largest value of a black pixel, and smallest of a white one, in every colour."""
 
 _DARKER, _BRIGHTER = 0.6, 40.0  # factor and counts beyond which black or white pixels change a cell's mean
-_LIT = 25.0  # smallest brightness of a cell of the scene that is not dark ground
+_LIT = 25.0  # smallest brightness of the scene that is not dark ground
+_CERTAINLY_LIT, _CERTAINLY_NOT_WHITE = 45.0, 150.0  # brightness of the scene; haze makes water up to 40
+_DIMLY_LIT = 12.0  # smallest brightness of a cell that may be in doubt; water is darker in many products
 _REFUSED_SHARE = 0.3  # of a patch that is black or white where the scene is not
 _DOUBTED_SHARE = 0.05
 _REFUSED_DIM, _DOUBTED_DIM = 0.15, 0.4  # brightness over the scene's
@@ -116,18 +118,15 @@ def judge(likeness: Likeness) -> tuple[LoupeWarning, ...]:
 
 
 def _impossible(likeness: Likeness) -> str | None:
-    for share, name, opposite in ((likeness.black, "black", "dark"), (likeness.white, "white", "bright")):
-        if share >= _REFUSED_SHARE:
-            return (
-                f"{share:.0%} of the delivered patch is {name} where the scene is not {opposite}: the mean "
-                f"colour is {_told(likeness.mean)}, and the scene's {_told(likeness.scene_mean)}."
-            )
-    dim = likeness.scene_light >= _LIT and likeness.light <= _REFUSED_DIM * likeness.scene_light
-    if dim:
-        return (
-            f"The delivered patch is nearly black: its mean colour is {_told(likeness.mean)}, and the "
-            f"scene's {_told(likeness.scene_mean)}."
-        )
+    """Return the sentence that says why the patch cannot be the one ordered."""
+    colours = f"its mean colour is {_told(likeness.mean)}, and the scene's {_told(likeness.scene_mean)}."
+    lit, bright = likeness.scene_light >= _CERTAINLY_LIT, likeness.scene_light > _CERTAINLY_NOT_WHITE
+    if lit and likeness.black >= _REFUSED_SHARE:
+        return f"{likeness.black:.0%} of the delivered patch is black where the scene is not dark: {colours}"
+    if not bright and likeness.white >= _REFUSED_SHARE:
+        return f"{likeness.white:.0%} of the delivered patch is white where the scene is not: {colours}"
+    if lit and likeness.light <= _REFUSED_DIM * likeness.scene_light:
+        return f"The delivered patch is nearly black: {colours}"
     return None
 
 
@@ -197,7 +196,7 @@ def _misfits(likeness: Likeness) -> Misfits:
 def _is_darker(found: NDArray[np.float64], scene: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Mark the cells (2, 2) that lack light: shadows leave the mean of a cell as it is in the scene."""
     light = scene.mean(axis=2)
-    return np.asarray((light >= _LIT) & (found.mean(axis=2) <= _DARKER * light))
+    return np.asarray((light >= _DIMLY_LIT) & (found.mean(axis=2) <= _DARKER * light))
 
 
 def _is_brighter(found: NDArray[np.float64], scene: NDArray[np.float64]) -> NDArray[np.bool_]:

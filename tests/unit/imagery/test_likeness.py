@@ -84,6 +84,14 @@ def test_judge_refuses_a_half_black_file(photograph: NDArray[np.uint8]) -> None:
         judge(compare(pixels, photograph))
 
 
+def test_judge_doubts_a_half_black_file_of_dark_ground(photograph: NDArray[np.uint8]) -> None:
+    forest = (photograph * 0.2).astype(np.uint8)
+    pixels = patch_of(forest).copy()
+    pixels[:, :, :32] = 0
+
+    assert [doubt.code for doubt in judge(compare(pixels, forest))] == ["patch-partly-blank"]
+
+
 def test_judge_takes_black_water_where_the_scene_is_dark() -> None:
     water = np.full((3, 256, 256), 14, np.uint8)
 
