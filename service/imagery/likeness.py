@@ -23,8 +23,8 @@ _REFUSED_SHARE = 0.3  # of a patch that is black or white where the scene is not
 _DOUBTED_SHARE = 0.05
 _REFUSED_DIM, _DOUBTED_DIM = 0.15, 0.4  # brightness over the scene's
 _DOUBTED_BRIGHT = 3.0
-_DOUBTED_MISFIT = 45.0
-_DOUBTED_DISPLACED = 1.65
+_DOUBTED_MISFIT = 35.0
+_DOUBTED_DISPLACED = 1.5
 _DOUBTED_SWAPPED = 1.5
 _FLAT, _FLAT_OFFSET = 0.5, 8.0  # counts; a picture of ground has a larger spread
 
