@@ -1,8 +1,9 @@
 """The ground of scenes: which share of one scene's area others do not cover. Pure.
 
-Areas are compared in Lambert's azimuthal equal-area projection, centred on the scene that is measured.
+Areas are compared in Lambert's azimuthal equal-area projection, centred near the scene that is measured.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,6 +24,8 @@ PARTS = 10**9
 LEAST = PARTS // 100_000
 """Smallest share that counts: edges of 110 km, drawn with 64 segments, are exact to less than this."""
 SEGMENTS = 64
+Circle = tuple[float, float, float, float]
+"""Centre and radius of a sphere around a scene, for an Earth of radius 1."""
 WEB_MERCATOR_TURN_M = 2 * np.pi * 6_378_137.0
 
 
@@ -43,21 +46,10 @@ class Ground:
     @cached_property
     def bounds(self) -> tuple[float, float, float, float]:
         """Smallest and largest x, then y, of the scene in the grid's CRS."""
-        corners = np.array([(0, 0), (0, 1), (1, 0), (1, 1)]) * (self.grid.columns, self.grid.rows)
-        x, y = apply_affine(self.grid.transform, corners * self.grid.tile_px).T
-        return float(x.min()), float(x.max()), float(y.min()), float(y.max())
-
-    def may_overlap(self, other: "Ground") -> bool:
-        """Return False if the bounds in a common CRS have no area in common; edges may touch."""
-        if self.grid.crs != other.grid.crs:
-            return True
-        left, right, bottom, top = self.bounds
-        left_2, right_2, bottom_2, top_2 = other.bounds
-        if turn := _turn(self.grid.crs):  # the same place may be written a whole turn away
-            shift = round((left + right - left_2 - right_2) / 2 / turn) * turn
-            left_2, right_2 = left_2 + shift, right_2 + shift
-        across, down = min(right, right_2) - max(left, left_2), min(top, top_2) - max(bottom, bottom_2)
-        return across > (right - left) * 1e-9 and down > (top - bottom) * 1e-9
+        wide, high = self.grid.columns * self.grid.tile_px, self.grid.rows * self.grid.tile_px
+        corners = [self.grid.transform @ corner for corner in ((0, 0), (0, high), (wide, 0), (wide, high))]
+        x, y = zip(*corners, strict=True)
+        return min(x), max(x), min(y), max(y)
 
     @cached_property
     def tiles(self) -> BaseGeometry:
@@ -87,52 +79,73 @@ class Coverage:
     """Grounds that were counted before."""
 
     def __init__(self) -> None:
-        self._grounds: list[Ground] = []
         self._known: set[Ground] = set()
-        self._circles = np.empty((16, 4))  # of the grounds, in their order; the rows after them are unused
+        self._zones: dict[str, _Zone] = {}
 
     def add(self, ground: Ground) -> None:
         """Count a ground as covered."""
-        if ground in self._known:
-            return
-        if len(self._grounds) == len(self._circles):
-            self._circles = np.concatenate([self._circles, np.empty_like(self._circles)])
-        self._circles[len(self._grounds)] = _circle(ground)
-        self._grounds.append(ground)
-        self._known.add(ground)
+        if ground not in self._known:
+            self._known.add(ground)
+            self._zones.setdefault(ground.grid.crs, _Zone(ground.grid.crs)).add(ground)
 
     def uncovered(self, ground: Ground) -> Fraction:
         """Return the share of a ground's area, 0 to 1, that none of the added grounds covers."""
         if ground in self._known:
             return Fraction(0)
-        near = self._near(ground)
+        near = tuple(other for zone in self._zones.values() for other in zone.near(ground))
         return Fraction(_uncovered_parts(ground, near), PARTS) if near else Fraction(1)
 
-    def _near(self, ground: Ground) -> tuple[Ground, ...]:
-        """Return the added grounds whose circle meets this one's."""
-        *centre, radius = _circle(ground)
-        circles = self._circles[: len(self._grounds)]
-        apart = np.linalg.norm(circles[:, :3] - centre, axis=1)
-        near = (self._grounds[index] for index in np.flatnonzero(apart <= circles[:, 3] + radius))
-        return tuple(other for other in near if ground.may_overlap(other))
+
+class _Zone:
+    """The counted grounds of one CRS, of which those near another ground are found by their bounds."""
+
+    def __init__(self, crs: str) -> None:
+        self.crs = crs
+        self.grounds: list[Ground] = []
+        self._bounds = np.empty((4, 16))  # in the order of `grounds`; the columns after them are unused
+
+    def add(self, ground: Ground) -> None:
+        count = len(self.grounds)
+        if count == self._bounds.shape[1]:
+            self._bounds = np.concatenate([self._bounds, np.empty_like(self._bounds)], axis=1)
+        self._bounds[:, count] = ground.bounds
+        self.grounds.append(ground)
+
+    def near(self, ground: Ground) -> list[Ground]:
+        """Return the grounds that may overlap another one; those that only touch it do not."""
+        if ground.grid.crs != self.crs:
+            return [other for other in self.grounds if _circles_meet(_circle(ground), _circle(other))]
+        left, right, bottom, top = ground.bounds
+        lefts, rights, bottoms, tops = self._bounds[:, : len(self.grounds)]
+        if turn := _turn(self.crs):  # the same place may be written a whole turn away
+            shift = np.round((left + right - lefts - rights) / 2 / turn) * turn
+            lefts, rights = lefts + shift, rights + shift
+        least = (right - left) * 1e-9, (top - bottom) * 1e-9
+        across = np.minimum(right, rights) - np.maximum(left, lefts) > least[0]
+        down = np.minimum(top, tops) - np.maximum(bottom, bottoms) > least[1]
+        return [self.grounds[index] for index in np.flatnonzero(across & down)]
+
+
+def _circles_meet(one: Circle, other: Circle) -> bool:
+    return math.dist(one[:3], other[:3]) <= one[3] + other[3]
 
 
 @lru_cache(maxsize=1_024)
 def _turn(crs: str) -> float:
     """Return by how much x grows around the Earth; 0 in a CRS that does not go around it."""
-    system = CRS.from_user_input(crs)
-    if system.is_geographic:
+    if CRS.from_user_input(crs).is_geographic:
         return 360.0
     return WEB_MERCATOR_TURN_M if crs == "EPSG:3857" else 0.0
 
 
 @lru_cache(maxsize=65_536)
-def _circle(ground: Ground) -> tuple[float, float, float, float]:
-    """Return centre and radius of a sphere around a scene's outline, for an Earth of radius 1."""
+def _circle(ground: Ground) -> Circle:
+    """Return a sphere around a scene's outline."""
     along = np.linspace(0, 1, 9)
     start, end = np.zeros_like(along), np.ones_like(along)
-    sides = [(along, start), (along, end), (start, along), (end, along)]
-    edge = np.concatenate([np.stack(side, axis=-1) for side in sides])
+    edge = np.concatenate(
+        [np.stack(side, axis=-1) for side in ((along, start), (along, end), (start, along), (end, along))]
+    )
     pixels = edge * np.array([ground.grid.columns, ground.grid.rows]) * ground.grid.tile_px
     lon, lat = np.radians(to_wgs84(ground.grid.crs, apply_affine(ground.grid.transform, pixels))).T
     points = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
@@ -142,13 +155,23 @@ def _circle(ground: Ground) -> tuple[float, float, float, float]:
     return float(centre[0]), float(centre[1]), float(centre[2]), radius
 
 
+def _plane_near(ground: Ground) -> Transformer:
+    centre = np.array([ground.grid.columns, ground.grid.rows]) * ground.grid.tile_px / 2
+    lon, lat = to_wgs84(ground.grid.crs, apply_affine(ground.grid.transform, centre))
+    return _plane(round(float(lon)), round(float(lat)))
+
+
+@lru_cache(maxsize=4_096)
+def _plane(lon: int, lat: int) -> Transformer:
+    """Return the equal-area projection centred on whole degrees; areas are true wherever its centre is."""
+    crs = CRS.from_dict({"proj": "laea", "lon_0": lon, "lat_0": lat, "datum": "WGS84", "units": "m"})
+    return Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+
+
 @lru_cache(maxsize=16_384)
 def _uncovered_parts(ground: Ground, others: Sequence[Ground]) -> int:
     """Return how many of PARTS parts of a ground's area the others leave uncovered."""
-    centre = np.array([ground.grid.columns, ground.grid.rows]) * ground.grid.tile_px / 2
-    lon, lat = to_wgs84(ground.grid.crs, apply_affine(ground.grid.transform, centre))
-    crs = CRS.from_dict({"proj": "laea", "lon_0": lon, "lat_0": lat, "datum": "WGS84", "units": "m"})
-    plane = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    plane = _plane_near(ground)
     mine = ground.outline_in(plane)
     rest = mine.difference(shapely.union_all([other.outline_in(plane) for other in others]))
     if not mine.area:

@@ -83,6 +83,7 @@ def _figures(workspace_id: UUID) -> Select[*tuple[Any, ...]]:
             Plan.baseline_minor,
             Plan.cost_minor,
             Plan.list_saving_minor,
+            Plan.reuse["saved"]["amount"].astext.label("reused"),
             Plan.bill["chosen"]["area_km2"].astext.label("chosen_km2"),
             Plan.bill["everything"]["area_km2"].astext.label("everything_km2"),
             MONEY.c.settled_minor,
@@ -134,7 +135,7 @@ def _order_figures(row: Mapping[Any, Any], ground: Ground, terms: PriceTerms) ->
         patches_bought=row["patches_bought"],
         list_baseline=_listed(row["everything_km2"], terms, listed),
         list_cost=list_cost,
-        reused=Money(0, row["currency"]),
+        reused=Money.parse(row["reused"] or "0", row["currency"]),
         **amounts,
     )
 

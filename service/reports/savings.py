@@ -44,7 +44,7 @@ MEANINGS: dict[SavingKind, str] = {
     "billable": "the ordered saving on the provider's bill, minimums included",
     "list": "the ordered saving at list prices, minimums ignored",
     "reused": "planned cost that ordered plans avoid because their ground is owned or on order already; "
-    "part of no other figure",
+    "not added to the other figures",
 }
 """Formula of each saving, as a noun phrase."""
 

@@ -61,7 +61,8 @@ class ReportedSavings(BaseModel):
     billable: ReportedSaving = Field(description="The ordered saving on the provider's bill.")
     list: ReportedSaving = Field(description="The ordered saving at list prices, minimums ignored.")
     reused: ReportedSaving = Field(
-        description="Cost that plans avoided because ground was owned or on order. Part of no other figure."
+        description="Cost that plans avoided because ground was owned or on order. Not added to the "
+        "other figures."
     )
 
     @classmethod

@@ -2,7 +2,7 @@
 
 import typer
 
-from tests.evidence import deliveries, rasters
+from tests.evidence import deliveries, rasters, savings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -14,6 +14,7 @@ def evidence() -> None:
 
 app.command("deliveries")(deliveries.print_deliveries)
 app.command("rasters")(rasters.print_rasters)
+app.command("savings")(savings.print_savings)
 
 if __name__ == "__main__":
     app()
