@@ -91,8 +91,11 @@ class OrderFigures:
 
     @property
     def planned_saving(self) -> Money:
-        """The plan's own billable saving, which counts its scene whatever else is ordered."""
-        return self.baseline - self.cost
+        """The plan's own billable saving, which counts its scene whatever else is ordered.
+
+        What reuse saved is no part of it.
+        """
+        return self.baseline - self.cost - self.reused
 
 
 @dataclass(frozen=True, kw_only=True)

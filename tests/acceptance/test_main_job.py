@@ -1,13 +1,14 @@
 """The main job through a real server process, from the scene to labels and savings."""
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from service.client import Client, ProblemError
-from tests.support.server import KEY, ServerProcess, make_mosaic, running_server
+from tests.support.server import KEY, ROOT, ServerProcess, make_mosaic, running_server
 
 MOSAIC = make_mosaic()
 SCENE = MOSAIC.scene(8)
@@ -54,6 +55,18 @@ def test_main_job_plans_orders_delivers_classifies_and_reports(server: ServerPro
     assert report["settled"] == {"amount": str(server.settled_usd()), "currency": "USD"}
     usage = client.get(f"/v1/budgets/{budget['id']}/usage")
     assert (usage["held"]["amount"], usage["spent"]) == ("0.00", plan["cost"])
+
+
+def test_savings_script_agrees_with_the_report(server: ServerProcess, client: Client) -> None:
+    assert client.get("/v1/reports/savings")["currencies"]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.evidence", "savings", "--url", server.url, "--key", KEY],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "The report has the same figures." in done.stdout
 
 
 def test_order_beyond_the_budget_holds_nothing(client: Client) -> None:

@@ -3,7 +3,7 @@
 Nothing of the service is imported: the documents of its API are read over HTTP and added up here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -11,12 +11,16 @@ from functools import cached_property
 from typing import Annotated, Any
 
 import httpx
+import numpy as np
 import shapely
 import typer
+from numpy.typing import NDArray
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 Json = dict[str, Any]
+Reader = Callable[[str], Json]
+"""Gets the document at a path of the API."""
 FIGURES = ("realised", "ordered", "held", "billable", "list", "reused")
 AMOUNTS = (
     "baseline", "cost", "held_baseline", "held_cost", "realised_baseline", "realised_cost", "settled",
@@ -29,6 +33,8 @@ STANDING = {
 }  # fmt: skip
 SLIVER = 1e-5
 """Share of a scene below which an overlap is an error of measurement."""
+SLIVER_MONEY = Decimal("0.00002")
+"""Share of a baseline by which two measurements of a partial overlap may differ."""
 TO_EQUAL_AREA = Transformer.from_crs("EPSG:4326", {"proj": "cea", "datum": "WGS84"}, always_xy=True)
 
 
@@ -73,7 +79,7 @@ class Bought:
     def ground(self) -> BaseGeometry:
         """The patches with data, in an equal-area plane."""
         shapes = [shapely.geometry.shape(one["geometry"]) for one in self.patches]
-        return shapely.transform(shapely.union_all(shapes), TO_EQUAL_AREA.transform, interleaved=False)
+        return shapely.transform(shapely.union_all(shapes), to_equal_area)
 
     def listed(self, name: str) -> Decimal:
         """Price of the bought patches (`chosen`) or of all (`everything`) without minimums."""
@@ -95,13 +101,18 @@ class Bought:
         return (whole * Decimal(share) / self.unit).to_integral_value("ROUND_FLOOR") * self.unit
 
 
+def to_equal_area(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Project longitudes and latitudes (N, 2)."""
+    return np.stack(TO_EQUAL_AREA.transform(degrees[:, 0], degrees[:, 1]), axis=-1)
+
+
 def amount(money: Json) -> Decimal:
     return Decimal(money["amount"])
 
 
-def recompute_savings(client: httpx.Client) -> dict[str, Json]:
+def recompute_savings(read: Reader) -> dict[str, Json]:
     """Return the figures, amounts and counts of each currency, computed from the API's documents."""
-    bought = sorted(read_orders(client), key=lambda one: one.placed)
+    bought = sorted(read_orders(read), key=lambda one: one.placed)
     for product in {one.product for one in bought}:
         share_ground([one for one in bought if one.product == product])
     currencies = {one.plan["cost"]["currency"] for one in bought}
@@ -111,16 +122,16 @@ def recompute_savings(client: httpx.Client) -> dict[str, Json]:
     }
 
 
-def read_orders(client: httpx.Client) -> Iterator[Bought]:
-    adjustments = list(items(client, "/v1/ledger/adjustments?limit=100"))
-    for summary in items(client, "/v1/orders?limit=100"):
-        order = read(client, f"/v1/orders/{summary['id']}")
-        plan = read(client, f"/v1/plans/{order['plan']}")
-        features = items(client, f"/v1/plans/{order['plan']}/patches", "features")
+def read_orders(read: Reader) -> Iterator[Bought]:
+    adjustments = list(items(read, "/v1/ledger/adjustments?limit=100"))
+    for summary in items(read, "/v1/orders?limit=100"):
+        order = read(f"/v1/orders/{summary['id']}")
+        plan = read(f"/v1/plans/{order['plan']}")
+        features = items(read, f"/v1/plans/{order['plan']}/patches", "features")
         yield Bought(
             order=order,
             plan=plan,
-            bill=read(client, f"/v1/plans/{order['plan']}/bill"),
+            bill=read(f"/v1/plans/{order['plan']}/bill"),
             patches=[one for one in features if one["properties"]["status"] == "planned"],
             adjustments=[one for one in adjustments if one["order"] == order["id"]],
         )
@@ -197,9 +208,6 @@ def slack(one: Bought) -> Decimal:
     return one.unit + SLIVER_MONEY * amount(one.plan["baseline"]) if partial else Decimal(0)
 
 
-SLIVER_MONEY = Decimal("0.00002")
-
-
 def differences(report: Sequence[Json], own: dict[str, Json]) -> list[str]:
     """Return a line for every figure of the report that differs from our own."""
     found = [] if [one["currency"] for one in report] == list(own) else ["the currencies differ"]
@@ -220,18 +228,11 @@ def agree(stated: Decimal | int | None, own: Decimal | int | None, slack: Decima
     return stated == own
 
 
-def read(client: httpx.Client, path: str) -> Json:
-    answer = client.get(path)
-    answer.raise_for_status()
-    found: Json = answer.json()
-    return found
-
-
-def items(client: httpx.Client, path: str, name: str = "items") -> Iterator[Json]:
+def items(read: Reader, path: str, name: str = "items") -> Iterator[Json]:
     """Yield the rows of every page of a list."""
     following: str | None = path
     while following:
-        page = read(client, following)
+        page = read(following)
         yield from page[name]
         following = next((link["href"] for link in page["links"] if link["rel"] == "next"), None)
 
@@ -242,8 +243,15 @@ def print_savings(
 ) -> None:
     """Compute the savings of a workspace again and compare them with its report; exit 1 if any differs."""
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
-        report = read(client, "/v1/reports/savings")["currencies"]
-        own = recompute_savings(client)
+
+        def read(path: str) -> Json:
+            answer = client.get(path)
+            answer.raise_for_status()
+            found: Json = answer.json()
+            return found
+
+        report = read("/v1/reports/savings")["currencies"]
+        own = recompute_savings(read)
     for currency, sums in own.items():
         typer.echo(f"{currency}: {sums['orders']} orders")
         for kind in FIGURES:

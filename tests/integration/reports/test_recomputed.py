@@ -9,8 +9,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.access.repository import create_key
+from service.access.tables import Workspace
 from service.database.engine import Database
-from tests.evidence.savings import differences, recompute_savings
+from tests.evidence.savings import Reader, differences, recompute_savings
 from tests.support.bundles import LR_GSD_M, make_geotiff
 from tests.support.ordering import (
     Json,
@@ -101,7 +102,7 @@ def workspace(client: TestClient, database: Database, workspace_id: UUID) -> Tes
 def reject(client: TestClient, database: Database, workspace_id: UUID, order: str) -> None:
     """Reject a held order with the key of somebody else."""
     with database.sessions.begin() as session:
-        other = create_key(session, workspace_id, "somebody else")
+        other = create_key(session, session.get_one(Workspace, workspace_id), "somebody else")
     answer = client.post(
         f"/v1/orders/{order}/approval",
         json={"decision": "reject"},
@@ -110,13 +111,25 @@ def reject(client: TestClient, database: Database, workspace_id: UUID, order: st
     assert answer.status_code == 200, answer.text
 
 
+def reader(client: TestClient) -> Reader:
+    """Return a function that gets documents of the API."""
+
+    def read(path: str) -> Json:
+        answer = client.get(path)
+        assert answer.status_code == 200, answer.text
+        found: Json = answer.json()
+        return found
+
+    return read
+
+
 def report_of(client: TestClient) -> list[Json]:
     found: list[Json] = client.get("/v1/reports/savings").json()["currencies"]
     return found
 
 
 def test_script_finds_every_figure_of_the_report(workspace: TestClient) -> None:
-    own = recompute_savings(workspace)
+    own = recompute_savings(reader(workspace))
 
     assert differences(report_of(workspace), own) == []
     usd, clf = own["USD"], own["CLF"]
@@ -142,7 +155,7 @@ def test_orders_of_the_report_add_up_to_it(workspace: TestClient) -> None:
 
 
 def test_script_notices_a_changed_figure(workspace: TestClient) -> None:
-    own = recompute_savings(workspace)
+    own = recompute_savings(reader(workspace))
 
     for name in ("realised", "ordered", "held", "billable", "list", "reused"):
         forged = copy.deepcopy(report_of(workspace))
