@@ -175,12 +175,12 @@ def order_savings_view(orders: Sequence[Json]) -> RenderableType:
         (
             one["order"],
             one["status"].replace("_", " "),
-            *(money(one["savings"][kind]) for kind in ("realised", "ordered", "held")),
-            *(money(one[name]) for name in ("baseline", "cost", "net")),
+            *(money(one["savings"][kind]) for kind in ("realised", "ordered")),
+            *(money(one[name]) for name in ("baseline", "net")),
         )
         for one in orders
     ]
-    amounts = ("Realised saving", "Ordered saving", "Held saving", "Baseline", "Cost", "Paid")
+    amounts = ("Realised saving", "Ordered saving", "Baseline", "Paid")
     return columns(("Order", "Status", *amounts), rows, right=set(amounts))
 
 
