@@ -17,6 +17,7 @@ from service.bundles.routes import router as bundles
 from service.classification.routes import router as classification
 from service.dashboard.routes import router as dashboard
 from service.database.engine import Database, open_database
+from service.deliveries.routes import router as deliveries
 from service.geotiff import gdal_lock
 from service.health import router as health
 from service.ledger.routes import router as ledger
@@ -76,7 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         generate_unique_id_function=operation_id,
     )
-    domains = (pricing, plans, bundles, orders, classification, reports, keys, dashboard)
+    domains = (pricing, plans, bundles, orders, deliveries, classification, reports, keys, dashboard)
     for router in (health, reference, *domains):
         app.include_router(router)
     app.include_router(ledger, dependencies=[Depends(expire_before_writing)])

@@ -13,7 +13,7 @@ from service.classification.repository import find_classification, keep_classifi
 from service.classification.schemas import ClassificationIn, ClassificationOut
 from service.classification.tables import Classification
 from service.database.engine import DatabaseDep, SessionDep
-from service.orders.uploads import OrderPath
+from service.orders.schemas import OrderPath
 from service.settings import BlobsDep, SettingsDep
 from service.web.idempotency import Answer, KeyedRequest, OptionalKeyDep, compute_once, fingerprint
 from service.web.openapi import problems

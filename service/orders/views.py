@@ -16,16 +16,13 @@ from service.orders.schemas import (
     Amounts,
     AwaitedPatch,
     DeliveredPatch,
-    DeliveryOut,
     Footprint,
     OrderOut,
     OrderPatches,
     OrderSummary,
     PatchCounts,
     StatusStep,
-    SupersededFile,
 )
-from service.orders.settling import Receipt
 from service.orders.tables import NOT_DELIVERED_IN_TIME, OPEN, Order, OrderStatus
 from service.plans.arrays import PlanArrays
 from service.plans.maps import outlines
@@ -83,30 +80,6 @@ def steps(session: Session, order: Order) -> list[StatusStep]:
     if status == OrderStatus.EXPIRED and recorded[-1].status != status:
         recorded.append(StatusStep(status=status, reason_code=NOT_DELIVERED_IN_TIME, at=order.expires_at))
     return recorded
-
-
-def receipt(stored: Receipt) -> DeliveryOut:
-    """Write the receipt of a delivered file from rows that never change."""
-    order, file, before = stored.order, stored.file, stored.supersedes
-    path = f"/v1/orders/{order.id}"
-    patch = f"{path}/tiles/{file.tile}/patches/{file.patch}"
-    return DeliveryOut(
-        order=order.id,
-        tile=file.tile,
-        patch=file.patch,
-        version=file.version,
-        supersedes=None if before is None else SupersededFile(version=before.version, sha256=before.sha256),
-        sha256=file.sha256,
-        size=file.size,
-        settled=MoneyOut.of(order.money(stored.delivery.settled_minor)),
-        checks=file.checks,
-        delivered_at=file.created_at,
-        links=[
-            Link(rel="self", href=patch),
-            Link(rel="file", href=f"{patch}?version={file.version}"),
-            Link(rel="order", href=path),
-        ],
-    )
 
 
 def _summary(order: Order, status: OrderStatus, delivered: int, money: OrderMoney) -> OrderSummary:

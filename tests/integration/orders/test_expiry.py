@@ -11,9 +11,9 @@ from service.access.repository import create_key
 from service.access.tables import Workspace
 from service.cli import app
 from service.database.engine import Database
+from service.deliveries import decoding
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import Raster, read_geotiff
-from service.orders import decoding
 from service.orders.expiry import expire_order, expire_orders
 from service.serving import prepare
 from service.settings import Settings

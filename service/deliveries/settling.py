@@ -11,6 +11,8 @@ from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from service.access.repository import Caller
+from service.deliveries.payments import pay_for_patch
+from service.deliveries.uploads import AskedPrice
 from service.errors import ConflictError
 from service.money import Money
 from service.orders.approval import check_approved
@@ -18,10 +20,8 @@ from service.orders.checklist import Checklist, Place
 from service.orders.delivered import FileVersion, delivered_counts, find_delivery, find_file
 from service.orders.ending import complete_order
 from service.orders.expiry import check_in_time
-from service.orders.payments import pay_for_patch
 from service.orders.repository import record_status
 from service.orders.tables import GIVEN_UP, DeliveredFile, Delivery, Order, OrderStatus
-from service.orders.uploads import AskedPrice
 
 
 class OrderCancelledError(ConflictError):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from service.deliveries.decoding import DecodedFile, Target
 from service.errors import ConflictError
 from service.geotiff.ground import transform_points
 from service.imagery.coverage import covered_patches, offset_to_nearest_m
@@ -12,7 +13,6 @@ from service.imagery.geojson import Geometry
 from service.imagery.radiometry import Imagery
 from service.imagery.tile_grid import Indices, TileGrid
 from service.orders.checklist import Place
-from service.orders.decoding import DecodedFile, Target
 
 _MARGIN_PX = 2.0  # delivered pixels by which a patch may miss the image and still be looked at
 

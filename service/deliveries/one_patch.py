@@ -14,12 +14,8 @@ from models.manifest import Manifest
 from service.access.repository import Caller
 from service.blobs import put
 from service.database.engine import Database
-from service.geotiff.preflight import Limits
-from service.orders.checklist import Checklist
-from service.orders.decoding import CutPatch, Target, cut_patch, decode_file
-from service.orders.delivered import FileVersion, file_versions, find_delivery
-from service.orders.repository import find_order, plan_of
-from service.orders.settling import (
+from service.deliveries.decoding import CutPatch, Target, cut_patch, decode_file
+from service.deliveries.settling import (
     CheckedPatch,
     Receipt,
     advance,
@@ -28,8 +24,12 @@ from service.orders.settling import (
     same_file,
     store_file,
 )
+from service.deliveries.uploads import DeliveryUpload
+from service.geotiff.preflight import Limits
+from service.orders.checklist import Checklist
+from service.orders.delivered import FileVersion, file_versions, find_delivery
+from service.orders.repository import find_order, plan_of
 from service.orders.tables import Order
-from service.orders.uploads import DeliveryUpload
 from service.plans.arrays import PlanArrays
 from service.plans.reading import grid_of, lr_pixels
 from service.plans.tables import Scene

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy.orm import Session
 
 from service.access.repository import Caller
+from service.deliveries.uploads import AskedPrice
 from service.errors import ConflictError
 from service.ledger.book import allocate
 from service.ledger.repository import get_budget, money_of_orders
@@ -14,7 +15,6 @@ from service.orders.approval import check_other_key
 from service.orders.checklist import Checklist, Place
 from service.orders.delivered import delivered_patches
 from service.orders.tables import Order
-from service.orders.uploads import AskedPrice
 
 
 class PriceExceedsHoldError(ConflictError):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from service.deliveries import archives
+from service.deliveries.archives import ArchiveTooLargeError, ArchiveUnusableError, DeliveredArchive, is_zip
 from service.errors import LoupeError
-from service.orders import archives
-from service.orders.archives import ArchiveTooLargeError, ArchiveUnusableError, DeliveredArchive, is_zip
 from tests.support.mosaics import archive
 
 LARGEST = 8 * 1024 * 1024

@@ -10,10 +10,10 @@ from sqlalchemy import text
 
 from service.blobs import get
 from service.database.engine import Database
+from service.deliveries import decoding
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import Raster, read_geotiff
 from service.ledger.book import allocate
-from service.orders import decoding
 from service.settings import Settings
 from tests.support.money import cents
 from tests.support.ordering import TIFF, code, deliver, place, race, status, usage, waiting_connections

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from service.blobs import SpooledFile, keep
+from service.deliveries.decoding import DecodedFile, ReadAs, Target, cut_patch, decode_file
+from service.deliveries.mosaics import PartlyCovered, find_patches, nothing_covered
+from service.deliveries.settling import CheckedPatch
 from service.errors import InvalidInputError, LoupeError
 from service.geotiff.preflight import Limits, check_structure
 from service.orders.checklist import Place
-from service.orders.decoding import DecodedFile, ReadAs, Target, cut_patch, decode_file
 from service.orders.delivered import FileVersion
-from service.orders.mosaics import PartlyCovered, find_patches, nothing_covered
-from service.orders.settling import CheckedPatch
 
 MOST_AT_ONCE = 4_096
 """Patches that one upload stores; sending the file again delivers the next ones."""

@@ -11,9 +11,10 @@ from fastapi.concurrency import run_in_threadpool
 
 from service.access.caller import CallerDep
 from service.blobs import SpooledFile, spooling
+from service.deliveries.decoding import ReadAs
 from service.errors import InvalidInputError, LoupeError
 from service.orders.checklist import Place
-from service.orders.decoding import ReadAs
+from service.orders.schemas import OrderPath
 from service.settings import BlobsDep
 from service.web.values import AmountText
 
@@ -44,7 +45,6 @@ ANY_FILE_BODY: dict[str, Any] = {
 WRITTEN_AT_ONCE = 1024 * 1024
 """Bytes that are collected in memory before they are written."""
 
-OrderPath = Annotated[UUID, Path(description="Id of the order.")]
 TilePath = Annotated[int, Path(description="Number of the tile in the plan, from 0.")]
 PatchPath = Annotated[int, Path(description="Number of the patch in its tile, 0 to 15, column by column.")]
 

@@ -12,19 +12,19 @@ from sqlalchemy.orm import Session
 
 from service.access.repository import Caller
 from service.blobs import SpooledFile, spooling
+from service.deliveries.archives import ArchiveEntry, DeliveredArchive, is_zip
+from service.deliveries.collecting import Collected, FileReport, FileUse, Wanted, collect
+from service.deliveries.decoding import Target
+from service.deliveries.mosaics import NoPatchCoveredError
+from service.deliveries.one_patch import Intake
+from service.deliveries.settling import Receipt, advance, check_takes_deliveries, store_file
+from service.deliveries.uploads import FileUpload
 from service.errors import ConflictError, LoupeError
 from service.geotiff.preflight import Limits
-from service.orders.archives import ArchiveEntry, DeliveredArchive, is_zip
 from service.orders.checklist import Checklist, Place
-from service.orders.collecting import Collected, FileReport, FileUse, Wanted, collect
-from service.orders.decoding import Target
 from service.orders.delivered import FileVersion, file_versions
-from service.orders.deliveries import Intake
-from service.orders.mosaics import NoPatchCoveredError
 from service.orders.repository import find_order, plan_of
-from service.orders.settling import Receipt, advance, check_takes_deliveries, store_file
 from service.orders.tables import Order
-from service.orders.uploads import FileUpload
 from service.plans.arrays import PlanArrays
 from service.plans.reading import grid_of, lr_pixels
 from service.plans.tables import Plan, Scene

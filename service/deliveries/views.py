@@ -6,12 +6,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.deliveries.collecting import FileReport, FileUse
+from service.deliveries.many_patches import FilesReceipt
+from service.deliveries.mosaics import PartlyCovered
+from service.deliveries.schemas import DeliveryOut, SupersededFile
+from service.deliveries.settling import Outcome, Receipt
 from service.money import Money
-from service.orders.collecting import FileReport, FileUse
-from service.orders.file_deliveries import FilesReceipt
-from service.orders.mosaics import PartlyCovered
-from service.orders.schemas import Footprint, SupersededFile
-from service.orders.settling import Outcome, Receipt
+from service.orders.schemas import Footprint
 from service.web.money import MoneyOut
 from service.web.paging import Link
 from service.web.warnings import WarningOut
@@ -194,4 +195,28 @@ def _file(one: FileReport) -> FileOut:
         use=one.use,
         detail=one.ignored or (None if one.problem is None else one.problem.detail),
         checks=dict(one.checks) or None,
+    )
+
+
+def receipt(stored: Receipt) -> DeliveryOut:
+    """Write the receipt of a delivered file from rows that never change."""
+    order, file, before = stored.order, stored.file, stored.supersedes
+    path = f"/v1/orders/{order.id}"
+    patch = f"{path}/tiles/{file.tile}/patches/{file.patch}"
+    return DeliveryOut(
+        order=order.id,
+        tile=file.tile,
+        patch=file.patch,
+        version=file.version,
+        supersedes=None if before is None else SupersededFile(version=before.version, sha256=before.sha256),
+        sha256=file.sha256,
+        size=file.size,
+        settled=MoneyOut.of(order.money(stored.delivery.settled_minor)),
+        checks=file.checks,
+        delivered_at=file.created_at,
+        links=[
+            Link(rel="self", href=patch),
+            Link(rel="file", href=f"{patch}?version={file.version}"),
+            Link(rel="order", href=path),
+        ],
     )

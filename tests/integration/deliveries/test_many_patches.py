@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 from service.app import create_app
 from service.blobs import get
 from service.database.engine import Database
+from service.deliveries import decoding, many_patches
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import Raster, read_geotiff
 from service.ledger.book import allocate
-from service.orders import decoding, file_deliveries
 from service.orders.delivered import find_file
 from service.settings import Settings
 from tests.support.bundles import make_geotiff
@@ -292,7 +292,7 @@ def test_failure_while_storing_settles_nothing(
     def fail(*_: Any) -> None:
         raise RuntimeError("The server was killed.")
 
-    monkeypatch.setattr(file_deliveries, "advance", fail)
+    monkeypatch.setattr(many_patches, "advance", fail)
     assert send(client, order, mosaic()).status_code == 500
     assert (rows(database, "delivery"), rows(database, "delivered_file")) == (0, 0)
 
