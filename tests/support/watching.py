@@ -10,6 +10,7 @@ import pytest
 from service import blobs
 from service.bundles.predictor import Predictor
 from service.geotiff.quarantine import Quarantine
+from service.imagery.coverage import covered_patches
 from service.imagery.placement import place_patch
 from service.imagery.tiling import cut_tiles
 from service.planner import decider, plan_purchases
@@ -18,7 +19,7 @@ from service.planner.patches import margins
 from service.plans.preview import draw_preview
 
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    blobs.get, blobs.put, compile_order, cut_tiles, decider, draw_preview, margins, place_patch,
+    blobs.get, blobs.keep, blobs.put, compile_order, covered_patches, cut_tiles, decider, draw_preview, margins, place_patch,
     plan_purchases,
 )  # fmt: skip
 METHODS: tuple[tuple[type, str], ...] = (

@@ -16,12 +16,13 @@ from service.app import create_app
 from service.classification.routes import router as classification
 from service.dashboard.routes import router as dashboard
 from service.database.engine import Database
+from service.deliveries.routes import router as deliveries
 from service.geotiff.quarantine import Quarantine
 from service.orders.routes import router as orders
 from service.plans.routes import router as plans
 from service.settings import Settings
 from service.web import claims
-from service.web.turns import COMPUTING_AT_ONCE, take_turn
+from service.web.turns import COMPUTING_AT_ONCE, take_large_turn, take_turn
 from tests.support.bundles import make_geotiff, usd
 from tests.support.connections import checked_out
 from tests.support.databases import KEY
@@ -43,11 +44,16 @@ COMPUTING: dict[Operation, set[str]] = {
     ("GET", "/v1/plans/{plan_id}/preview.png"): {"get", "decode", "draw_preview"},
     ("GET", "/dashboard/plans/{plan_id}/preview.png"): {"get", "decode", "draw_preview"},
     ("GET", "/v1/plans/{plan_id}/scene.tif"): {"get"},
-    ("PUT", "/v1/orders/{order_id}/tiles/{tile}/patches/{patch}"): {"decode", "place_patch", "put"},
+    ("PUT", "/v1/orders/{order_id}/tiles/{tile}/patches/{patch}"): {"get", "decode", "place_patch", "put"},
+    ("PUT", "/v1/orders/{order_id}/deliveries"): {
+        "get", "decode", "covered_patches", "place_patch", "keep",
+    },
     ("GET", "/v1/orders/{order_id}/tiles/{tile}/patches/{patch}"): {"get"},
     ("POST", "/v1/orders/{order_id}/classification"): {"get", "decode", "cut_tiles", "classify"},
 }  # fmt: skip
 """What each operation computes. Another operation that is called computes nothing."""
+
+TURNS = (take_turn, take_large_turn)
 
 NOT_CALLED: set[Operation] = {
     ("POST", "/v1/price-lists"),
@@ -110,8 +116,10 @@ def travel(journey: Journey, client: TestClient) -> dict[str, Any]:
     order = journey.make("/v1/orders", plan=plan["id"], budget=budget)
     ((tile, patch),) = ((tile["tile"], patch) for tile in plan["tiles"] for patch in tile["buy"])
     ids = {"plan_id": plan["id"], "order_id": order["id"], "budget_id": budget, "tile": tile, "patch": patch}
+    again = make_patch(tile, patch, seed=1)
     place = "/v1/orders/{order_id}/tiles/{tile}/patches/{patch}"
     journey.call("PUT", place, ids, content=make_patch(tile, patch), headers=TIFF)
+    journey.call("PUT", "/v1/orders/{order_id}/deliveries", ids, content=again, headers=TIFF)
     ids["classification_id"] = journey.make("/v1/orders/{order_id}/classification", ids)["id"]
     refund = {"kind": "refund", "order": order["id"], "amount": usd("0.01"), "reason": "cloud"}
     journey.make("/v1/ledger/adjustments", **refund)
@@ -187,9 +195,9 @@ def test_every_operation_that_computes_waits_its_turn() -> None:
 
     waiting = {
         (method, route.path)
-        for router in (plans, orders, classification, dashboard)
+        for router in (plans, orders, deliveries, classification, dashboard)
         for route in router.routes
-        if isinstance(route, APIRoute) and any(one.call is take_turn for one in route.dependant.dependencies)
+        if isinstance(route, APIRoute) and any(one.call in TURNS for one in route.dependant.dependencies)
         for method in route.methods or ()
     }
 
