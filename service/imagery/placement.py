@@ -237,7 +237,7 @@ def _why_empty(imagery: Imagery, collar: float) -> str:
     if alpha:
         remedies.append(
             f"If band {alpha[0]} is near infrared and not transparency, correct its colour interpretation "
-            f"(gdal_edit -colorinterp_{alpha[0]} undefined) or deliver red, green and blue only "
+            f"(gdal_edit.py -colorinterp_{alpha[0]} undefined) or deliver red, green and blue only "
             "(gdal_translate -b 1 -b 2 -b 3)."
         )
     remedies.append("Otherwise ask the provider for a file with data over the whole patch.")

@@ -19,8 +19,8 @@ from service.planner.patches import margins
 from service.plans.preview import draw_preview
 
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
-    blobs.get, blobs.keep, blobs.put, compile_order, covered_patches, cut_tiles, decider, draw_preview, margins, place_patch,
-    plan_purchases,
+    blobs.get, blobs.keep, blobs.put, compile_order, covered_patches, cut_tiles, decider, draw_preview,
+    margins, place_patch, plan_purchases,
 )  # fmt: skip
 METHODS: tuple[tuple[type, str], ...] = (
     (Predictor, "utilities"), (Predictor, "classify"), (Quarantine, "decode"),

@@ -44,7 +44,9 @@ COMPUTING: dict[Operation, set[str]] = {
     ("GET", "/v1/plans/{plan_id}/preview.png"): {"get", "decode", "draw_preview"},
     ("GET", "/dashboard/plans/{plan_id}/preview.png"): {"get", "decode", "draw_preview"},
     ("GET", "/v1/plans/{plan_id}/scene.tif"): {"get"},
-    ("PUT", "/v1/orders/{order_id}/tiles/{tile}/patches/{patch}"): {"get", "decode", "place_patch", "put"},
+    ("PUT", "/v1/orders/{order_id}/tiles/{tile}/patches/{patch}"): {
+        "get", "decode", "covered_patches", "place_patch", "put",
+    },
     ("PUT", "/v1/orders/{order_id}/deliveries"): {
         "get", "decode", "covered_patches", "place_patch", "keep",
     },
