@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from service.blobs import SpooledFile, keep
 from service.deliveries.decoding import DecodedFile, ReadAs, Target, cut_patch, decode_file
-from service.deliveries.mosaics import PartlyCovered, find_patches, nothing_covered
+from service.deliveries.mosaics import NoPatchCoveredError, PartlyCovered, find_patches, nothing_covered
 from service.deliveries.settling import CheckedPatch
 from service.errors import InvalidInputError, LoupeError
 from service.geotiff.preflight import Limits, check_structure
@@ -141,9 +141,14 @@ def _take_patches(
 ) -> tuple[int, int]:
     """Add the patches that a file shows and no earlier file of the upload did; count new and known ones."""
     places = [one for one in wanted.places if one not in collected.ready and one not in collected.already]
+    if not places:
+        raise NoPatchCoveredError(
+            f"Other files of the upload show all {len(wanted.places)} patches already, so none was taken "
+            "from this file. To prefer this file, send it by itself."
+        )
     found = find_patches(file, wanted.target, places, accept_unlike=read_as.accept_unlike)
     if not (found.covered or found.partly):
-        raise nothing_covered(file, wanted.target.grid, places or wanted.places)
+        raise nothing_covered(file, wanted.target.grid, places)
     new = known = 0
     for place in found.covered:
         if any(one.sha256 == spooled.sha256 for one in wanted.files.get(place, ())):

@@ -97,6 +97,11 @@ def _read_order(session: Session, caller: Caller, upload: FileUpload) -> OpenOrd
     checklist = Checklist(selected=PlanArrays.of(plan).selected)
     files = file_versions(session, order.id)
     places = checklist.awaited(())
+    if not places:
+        raise NoPatchCoveredError(
+            "The order buys no patch: its plan buys none, or reuses those that the workspace owns. There is "
+            "nothing to deliver."
+        )
     try:
         check_takes_deliveries(session, order)
     except ConflictError:

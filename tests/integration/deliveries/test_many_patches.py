@@ -222,6 +222,16 @@ def test_damaged_file_of_an_archive_does_not_stop_the_others(client: TestClient,
     ]  # fmt: skip
 
 
+def test_second_file_of_the_same_ground_says_that_nothing_was_left(client: TestClient, order: str) -> None:
+    body = archive({"visual.tif": mosaic(), "analytic.tif": mosaic(seed=9)})
+
+    files = send(client, order, body, ZIP).json()["files"]
+
+    assert sorted(one["use"] for one in files) == ["refused", "used"]
+    refused = next(one for one in files if one["use"] == "refused")
+    assert "Other files of the upload show all 3 patches" in str(refused)
+
+
 def test_unlike_patches_are_refused_one_by_one_and_taken_with_the_override(
     client: TestClient, order: str
 ) -> None:

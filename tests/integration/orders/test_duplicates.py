@@ -9,7 +9,9 @@ from sqlalchemy import text
 
 from service.database.engine import Database
 from tests.support.bundles import make_geotiff, make_pixels
+from tests.support.mosaics import mosaic
 from tests.support.ordering import (
+    TIFF,
     buy,
     code,
     deliver,
@@ -164,6 +166,13 @@ class TestOrderOfOwnedGround:
         assert order["amounts"]["total"]["amount"] == "0.00"
         assert order["statuses"][-1]["reason_code"] == "nothing_to_deliver"
         assert usage(client, budget) == before
+
+    def test_order_that_buys_nothing_refuses_files_in_words(self, client: TestClient) -> None:
+        buy(client, plan_scene(client, max_patches=96))
+        order = place(client, plan_scene(client)).json()["id"]
+        answer = client.put(f"/v1/orders/{order}/deliveries", content=mosaic(), headers=TIFF)
+        assert code(answer) == (409, "no-patch-covered")
+        assert "The order buys no patch" in answer.json()["detail"]
 
     def test_plan_that_neither_buys_nor_reuses_has_nothing_to_order(self, client: TestClient) -> None:
         assert code(place(client, plan_scene(client, max_patches=0))) == (409, "nothing-to-buy")
