@@ -8,6 +8,7 @@ from uuid import uuid4
 from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.web.problems import answer_http_exception, answer_unexpected
@@ -48,6 +49,8 @@ class EnvelopeMiddleware:
 
         try:
             await self.app(scope, receive, send_safely)
+        except ClientDisconnect:  # an upload was broken off; nobody waits for an answer
+            return
         except Exception as error:
             if started:  # too late for another answer: the server closes the connection
                 raise

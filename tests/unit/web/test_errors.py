@@ -1,5 +1,6 @@
 """Errors as problem documents, for every family of errors."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Annotated
@@ -10,6 +11,8 @@ from fastapi import FastAPI, Query
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.requests import ClientDisconnect
+from starlette.types import Message
 
 from service.errors import ConflictError, LoupeError, UnauthenticatedError, UnavailableError
 from service.web.middleware import EnvelopeMiddleware
@@ -127,3 +130,21 @@ def test_unexpected_error_is_logged_under_the_request_id(caplog: pytest.LogCaptu
 
     assert answer.headers["x-request-id"] in caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_upload_that_is_broken_off_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    sent: list[Message] = []
+
+    async def broken_off(*_: object) -> None:
+        raise ClientDisconnect
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "headers": []}
+    asyncio.run(EnvelopeMiddleware(broken_off)(scope, receive, send))
+
+    assert (sent, caplog.records) == ([], [])
