@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from service.imagery.radiometry import Imagery
@@ -11,6 +12,7 @@ BLACK = 4  # largest value of a colour that starts a collar at the file's border
 NEARLY_BLACK = 20  # largest value that continues one; JPEG leaves some counts next to the picture
 _WHOLE_SIDE = 0.95  # share of a side that is nearly black, where a collar of few pixels is JPEG compressed
 _LEAST_SHARE = 0.1  # share of a side that is black from a corner on, where a collar begins
+_AROUND, _DEEPER = 15, 4  # rows on either side that show how deep a collar is, and pixels beyond their median
 _LEAST_RUN = 8  # pixels of that side, because small files have short shadows
 
 
@@ -25,14 +27,23 @@ def mark_collar(imagery: Imagery) -> Imagery:
     if not _has_black_side(brightest, imagery.valid):
         return imagery
     dark = (brightest <= NEARLY_BLACK) | ~imagery.valid
-    collar = np.zeros_like(dark)
-    for axis in (0, 1):
-        collar |= np.logical_and.accumulate(dark, axis=axis)
-        collar |= np.flip(np.logical_and.accumulate(np.flip(dark, axis), axis=axis), axis)
+    collar = _reach(dark) | _reach(dark[:, ::-1])[:, ::-1]
+    collar |= (_reach(dark.T) | _reach(dark.T[:, ::-1])[:, ::-1]).T
     collar &= imagery.valid
     # A file that is black throughout is a faulty picture, not a border.
     found = collar.any() and not np.array_equal(collar, imagery.valid)
     return replace(imagery, collar=collar) if found else imagery
+
+
+def _reach(dark: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the dark pixels (H, W) that join the left side in their row.
+
+    A row reaches little deeper than the rows around it: a shadow that meets the border ends there.
+    """
+    depth = np.where(dark.all(axis=1), dark.shape[1], (~dark).argmax(axis=1))
+    around = sliding_window_view(np.pad(depth, _AROUND, "edge"), 2 * _AROUND + 1)
+    reach = np.minimum(depth, np.median(around, axis=1) + _DEEPER)
+    return np.asarray(np.arange(dark.shape[1]) < reach[:, None])
 
 
 def _has_black_side(brightest: NDArray[np.uint8], valid: NDArray[np.bool_]) -> bool:

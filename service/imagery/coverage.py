@@ -109,7 +109,7 @@ def _measure(
     if keep_collar:
         collar[:] = False
     elif scene is not None:
-        collar &= ~_dark(scene, grid, tiles, patches)
+        collar &= ~dark_ground(scene, grid, tiles, patches, LATTICE)
     share = collar.mean(axis=(1, 2))
     drops = np.full(len(tiles), not keep_collar)
     missing, repeated = _missing(imagery, points, valid & ~collar, drops)
@@ -132,9 +132,11 @@ def _missing(
     return ~(has_data | repeated), repeated
 
 
-def _dark(scene: NDArray[np.uint8], grid: TileGrid, tiles: Indices, patches: Indices) -> NDArray[np.bool_]:
-    """Say of each point (N, LATTICE, LATTICE) whether the LR pixel over it is dark."""
-    along = (np.arange(LATTICE) + 0.5) / LATTICE
+def dark_ground(
+    scene: NDArray[np.uint8], grid: TileGrid, tiles: Indices, patches: Indices, size: int
+) -> NDArray[np.bool_]:
+    """Say of size x size points (N, size, size) over N patches whether the LR pixel over each is dark."""
+    along = (np.arange(size) + 0.5) / size
     row = ((patches % GRID)[:, None] + along) * grid.tile_px / GRID
     column = ((patches // GRID)[:, None] + along) * grid.tile_px / GRID
     at = tiles[:, None, None], row.astype(np.int64)[:, :, None], column.astype(np.int64)[:, None, :]

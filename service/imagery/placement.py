@@ -12,7 +12,7 @@ from rasterio.enums import Resampling
 from models.grid import GRID
 from service.errors import ConflictError, InvalidInputError
 from service.geotiff.ground import FloatArray, pixel_steps_m
-from service.imagery.coverage import MIN_COVER, Coverage, covered_patches, offset_to_nearest_m
+from service.imagery.coverage import MIN_COVER, Coverage, covered_patches, dark_ground, offset_to_nearest_m
 from service.imagery.lattice import to_image_crs
 from service.imagery.radiometry import Imagery
 from service.imagery.tile_grid import TileGrid
@@ -79,8 +79,18 @@ def place_patch(
         raise _misplaced(imagery, grid, tile, patch, coverage)
     drops_collar = not keep_collar and not coverage.keeps_collar[0]
     corners = grid.patch_corners(*places)[0]
-    cut = _cut_around(imagery, grid.crs, _edges(corners), coarseness, drops_collar)
-    rgb, cover = _resample(*cut, imagery.crs, target, grid.crs, size, coarseness)
+    edges = _edges(corners)
+
+    def resample(drops_collar: bool) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        cut = _cut_around(imagery, grid.crs, edges, coarseness, drops_collar)
+        return _resample(*cut, imagery.crs, target, grid.crs, size, coarseness)
+
+    rgb, cover = resample(drops_collar)
+    if drops_collar and imagery.collar is not None and scene is not None:
+        dark = dark_ground(scene, grid, *places, size)[0]
+        if dark.any():  # the collar is ground there
+            dark_rgb, dark_cover = resample(False)
+            rgb, cover = np.where(dark, dark_rgb, rgb), np.where(dark, dark_cover, cover)
     own = cover >= _OWN
     return PlacedPatch(
         tile=tile,
@@ -159,13 +169,9 @@ def _span(positions: FloatArray, length: int, margin: int) -> tuple[int, int]:
 
 
 def _grown(collar: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Widen a collar by two pixels, which warping and JPEG darken beside it."""
-    for _ in range(2):
-        padded = np.pad(collar, 1)
-        collar = (
-            padded[1:-1, 1:-1] | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
-        )
-    return collar
+    """Widen a collar by one pixel, which warping and JPEG darken beside it."""
+    padded = np.pad(collar, 1)
+    return padded[1:-1, 1:-1] | padded[:-2, 1:-1] | padded[2:, 1:-1] | padded[1:-1, :-2] | padded[1:-1, 2:]
 
 
 def _resample(

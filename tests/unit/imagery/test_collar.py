@@ -41,5 +41,17 @@ def test_mark_collar_leaves_dark_ground_inside_and_short_shadows_at_the_border()
     assert collar(pixels) is None
 
 
+def test_mark_collar_ends_at_a_shadow_that_meets_it() -> None:
+    pixels = picture()
+    pixels[:, :2] = 0
+    pixels[:, 2:30, 40:50] = 12
+
+    found = collar(pixels)
+
+    assert found is not None
+    assert found[:2].all()
+    assert not found[7:].any()
+
+
 def test_mark_collar_leaves_a_picture_that_is_black_throughout() -> None:
     assert collar(np.zeros((3, 30, 30), np.uint8)) is None
