@@ -77,20 +77,9 @@ def place_patch(
     coverage = covered_patches(imagery, grid, *places, scene, keep_collar=keep_collar, remainders=False)
     if not coverage.covered[0]:
         raise _misplaced(imagery, grid, tile, patch, coverage)
-    drops_collar = not keep_collar and not coverage.keeps_collar[0]
-    corners = grid.patch_corners(*places)[0]
-    edges = _edges(corners)
-
-    def resample(drops_collar: bool) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        cut = _cut_around(imagery, grid.crs, edges, coarseness, drops_collar)
-        return _resample(*cut, imagery.crs, target, grid.crs, size, coarseness)
-
-    rgb, cover = resample(drops_collar)
-    if drops_collar and imagery.collar is not None and scene is not None:
-        dark = dark_ground(scene, grid, *places, size)[0]
-        if dark.any():  # the collar is ground there
-            dark_rgb, dark_cover = resample(False)
-            rgb, cover = np.where(dark, dark_rgb, rgb), np.where(dark, dark_cover, cover)
+    keeps = keep_collar or bool(coverage.keeps_collar[0])
+    warp = _Warp(imagery, grid, tile, patch, target, size, coarseness)
+    rgb, cover = warp.whole() if keeps or imagery.collar is None else warp.without_collar(scene)
     own = cover >= _OWN
     return PlacedPatch(
         tile=tile,
@@ -100,6 +89,37 @@ def place_patch(
         covered=float(coverage.shares[0]),
         repeated_px=round(float(coverage.repeated_px[0]), 2),
     )
+
+
+@dataclass(frozen=True)
+class _Warp:
+    """The resampling of an image to a patch: colours (3, size, size) and valid shares (size, size)."""
+
+    imagery: Imagery
+    grid: TileGrid
+    tile: int
+    patch: int
+    target: Affine
+    size: int
+    coarseness: float
+
+    def whole(self, *, drops_collar: bool = False) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        edges = _edges(self.grid.patch_corners(np.array([self.tile]), np.array([self.patch]))[0])
+        cut = _cut_around(self.imagery, self.grid.crs, edges, self.coarseness, drops_collar)
+        return _resample(*cut, self.imagery.crs, self.target, self.grid.crs, self.size, self.coarseness)
+
+    def without_collar(
+        self, scene: NDArray[np.uint8] | None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Leave out the collar, except where the scene is dark: there it is ground."""
+        rgb, cover = self.whole(drops_collar=True)
+        if scene is None:
+            return rgb, cover
+        dark = dark_ground(scene, self.grid, np.array([self.tile]), np.array([self.patch]), self.size)[0]
+        if not dark.any():
+            return rgb, cover
+        dark_rgb, dark_cover = self.whole()
+        return np.where(dark, dark_rgb, rgb), np.where(dark, dark_cover, cover)
 
 
 def patch_transform(grid: TileGrid, tile: int, patch: int, size: int) -> Affine:

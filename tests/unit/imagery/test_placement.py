@@ -182,3 +182,18 @@ def test_place_patch_names_transparency_where_the_extent_covers_the_patch() -> N
         place_patch(delivered, GRID, 0, 0, SIZE)
 
     assert "offset_m" not in caught.value.extra
+
+
+def test_place_patch_keeps_the_collar_where_the_scene_is_dark() -> None:
+    image = patch_file()
+    image.rgb[:] = 150
+    image.rgb[:, :, :20] = 7
+    collar = np.zeros((SIZE, SIZE), np.bool_)
+    collar[:, :20] = True
+    delivered = make_imagery(image.rgb, transform=image.transform, collar=collar)
+    scene = np.full((6, 3, 8, 8), 150, np.uint8)
+    scene[0, :, :, 0] = 12  # water
+
+    placed = place_patch(delivered, GRID, 0, 0, SIZE, scene)
+
+    np.testing.assert_array_equal(placed.pixels, image.rgb)
