@@ -20,9 +20,9 @@ _OTHERS = re.compile(
 )
 _SAYS_NOTHING = frozenset({"gray", "grey", "undefined", "palette", "unnamed", "none", "color", "colour"})
 _CODE = re.compile(r"(?:sr|srb|toa|toar|boa|refl|rho)?_?(b|band)(\d{1,2})(a?)")
-_LANDSAT_SR = re.compile(r"\bsr_?(?:b|band_?)\d")
-_THEMATIC_MAPPER = re.compile(r"\bl(?:t0?[45]|e0?7)_|\blandsat[ _-]?[457]\b")
-_OLI = re.compile(r"\bl[co]0?[89]_|\blandsat[ _-]?[89]\b")
+_LANDSAT_SR = re.compile(r"(?<![a-z\d])sr_?(?:b|band_?)\d")
+_THEMATIC_MAPPER = re.compile(r"(?<![a-z\d])(?:l(?:t0?[45]|e0?7)_|landsat[ _-]?[457](?!\d))")
+_OLI = re.compile(r"(?<![a-z\d])(?:l[co]0?[89]_|landsat[ _-]?[89](?!\d))")
 _WAVELENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(nm|nanomet\w+|um|µm|μm|micromet\w+|micron\w*)\b")
 _RANGES_NM = {"red": (625.0, 690.0), "green": (525.0, 595.0), "blue": (445.0, 518.0)}
 

@@ -11,7 +11,14 @@ import numpy as np
 
 from service.errors import InvalidInputError
 from service.geotiff.raster import Raster
-from service.imagery.band_names import BandName, colour_of_wavelength, is_filler, read_name, skeleton
+from service.imagery.band_names import (
+    BandName,
+    colour_of_wavelength,
+    is_filler,
+    landsat_sensor,
+    read_name,
+    skeleton,
+)
 from service.imagery.band_numbers import colour_numbers, only_counts
 
 BandNumbers = tuple[int, int, int]
@@ -106,7 +113,8 @@ def _by_number(raster: Raster, names: Sequence[BandName | None]) -> list[int] | 
     coded = [name for name in names if name and name.number is not None]
     if not coded or any(name and name.colour for name in names):
         return None
-    if only_counts(names) and (len(names) == 3 or all(name.written == "band" for name in coded)):
+    counts = only_counts(names) and landsat_sensor([name.text for name in coded]) is None
+    if counts and (len(names) == 3 or all(name.written == "band" for name in coded)):
         return None
     numbers = colour_numbers(names, raster.items)
     if numbers is None:

@@ -1,6 +1,6 @@
 """Which pixels of a raster are data: one rule for all types, and a warning for what the file leaves out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from service.imagery.fill import Fill, find_impossible, find_regions
 from service.imagery.samples import Sample, take_sample
 
 Mask = NDArray[np.bool_]
+_LIT, _MISSING_SHARE = 110, 0.01  # of 255, brighter than water; share of the valid pixels
 _REPORTED = 0.001  # share of the pixels from which undeclared zeros of whole-number reflectance are reported
 
 
@@ -59,6 +60,26 @@ def drop_zeros(picked: Sequence[NDArray[Any]], data: DataPixels) -> DataPixels:
     """Leave out pixels of whole-number reflectance that are 0 in all bands, as in Sentinel-2 products."""
     zero = data.valid & (picked[0] == 0) & (picked[1] == 0) & (picked[2] == 0)
     return _without(data, Fill((0.0, 0.0, 0.0), zero), reported=_REPORTED)
+
+
+def missing_bands(
+    picked: Sequence[NDArray[Any]], rgb: NDArray[np.uint8], valid: Mask
+) -> Iterator[LoupeWarning]:
+    """Warn of a band that is exactly 0 where another one is bright: no surface looks so, a lost band does.
+
+    `picked` has the bands (H, W) as stored, `rgb` (3, H, W) the colours made of them.
+    """
+    lit = valid & (rgb.max(axis=0) >= _LIT)
+    for colour, band in zip(("red", "green", "blue"), picked, strict=True):
+        share = float((lit & (band == 0)).sum() / valid.sum())
+        if share >= _MISSING_SHARE:
+            yield LoupeWarning(
+                code="band-missing-in-part",
+                detail=f"{colour.capitalize()} is exactly 0 in {share:.1%} of the valid pixels, although "
+                f"another band is bright there, as if {colour} were missing. The pixels "
+                "are used as they are. Send a file in which every band covers the whole scene.",
+                figures={"band": colour, "share": round(share, 4)},
+            )
 
 
 def _without(data: DataPixels, fill: Fill, reported: float = 0.0) -> DataPixels:

@@ -13,7 +13,7 @@ from service.geotiff.raster import Gap, Raster
 from service.imagery.band_names import read_name
 from service.imagery.bands import BandNumbers, choose_bands
 from service.imagery.encodings import Scaling, Three
-from service.imagery.nodata import drop_zeros, find_valid
+from service.imagery.nodata import drop_zeros, find_valid, missing_bands
 from service.imagery.samples import take_sample
 from service.imagery.scaling import Declared, choose_scaling
 
@@ -61,15 +61,16 @@ def to_imagery(
     )
     if not scaling.is_colour and raster.pixels.dtype.kind in "ui":
         data = drop_zeros(picked, data)
+    rgb = _to_8_bit(picked, data.valid, scaling)
     return Imagery(
-        rgb=_to_8_bit(picked, data.valid, scaling),
+        rgb=rgb,
         valid=data.valid,
         transform=raster.transform,
         crs=raster.crs,
         bands=chosen,
         bands_from=bands_from,
         radiometry=scaling.words,
-        warnings=(*data.warnings, *doubts),
+        warnings=(*data.warnings, *doubts, *(missing_bands(picked, rgb, data.valid) if is_scene else ())),
         gaps=data.gaps,
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from service.geotiff.raster import Raster
+from service.imagery.band_names import read_name
 from service.imagery.bands import BandsAmbiguousError, choose_bands
 from tests.support.rasters import make_noise, make_raster
 
@@ -57,6 +58,7 @@ NAMED = {
         ("LT05_L2SP_SR_B1", "LT05_L2SP_SR_B2", "LT05_L2SP_SR_B3", "LT05_L2SP_SR_B4"),
         (3, 2, 1),
     ),
+    "landsat-7-colours": (("LE07_L2SP_SR_B1", "LE07_L2SP_SR_B2", "LE07_L2SP_SR_B3"), (3, 2, 1)),
     "landsat-9-files": (
         ("LC09_L2SP_SR_B1", "LC09_L2SP_SR_B2", "LC09_L2SP_SR_B3", "LC09_L2SP_SR_B4"),
         (4, 3, 2),
@@ -70,6 +72,11 @@ def test_choose_bands_understands_names(names: tuple[str, ...], bands: tuple[int
     found, how = choose_bands(raster_of(names), None)
     assert found == bands
     assert "descriptions" in how
+
+
+@pytest.mark.parametrize("text", ["SR_B4", "SRB4", "LC08_L2SP_195024_SR_B4", "band_SR_B4"])
+def test_read_name_finds_landsats_prefix_in_a_file_name(text: str) -> None:
+    assert read_name(text).surface
 
 
 AMBIGUOUS = {

@@ -144,3 +144,15 @@ def test_to_imagery_names_three_bands_that_are_enough_for_fill() -> None:
     pixels = np.concatenate([filled(digital(LAND[:3]), 0, TOP_THIRD), digital(LAND[3:])])
     found = to_imagery(make_raster(pixels, descriptions=("B4", "B3", "B2", "B8")), is_scene=True, strict=True)
     assert not found.valid[:8].any()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_to_imagery_warns_of_a_band_that_is_missing_over_bright_ground(kind: str) -> None:
+    lost, dark = KINDS[kind].copy(), KINDS[kind].copy()
+    lost[1, :8, 12:] = 0  # green of bright soil
+    dark[0, 12:, :12] = 0  # red of dark water
+
+    (warning,) = to_imagery(make_raster(lost), is_scene=True).warnings
+    assert (warning.code, warning.figures["band"]) == ("band-missing-in-part", "green")
+    assert warning.figures["share"] == pytest.approx(8 * 12 / 24**2, abs=1e-4)
+    assert not to_imagery(make_raster(dark), is_scene=True).warnings
