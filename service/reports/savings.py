@@ -43,8 +43,8 @@ MEANINGS: dict[SavingKind, str] = {
     "held": "baseline minus the planned cost of the orders that await approval; part of no other figure",
     "billable": "the ordered saving on the provider's bill, minimums included",
     "list": "the ordered saving at list prices, minimums ignored",
-    "reused": "planned cost that ordered plans avoid because their ground is owned or on order already; "
-    "not added to the other figures",
+    "reused": "planned cost that ordered plans avoid because their ground was owned or on order when "
+    "they were made; not added to the other figures",
 }
 """Formula of each saving, as a noun phrase."""
 
