@@ -101,3 +101,11 @@ def test_audit_finds_a_plan_with_terms_of_no_price_list(client: TestClient, data
             text("UPDATE plan SET bill = jsonb_set(bill, '{terms,provider}', '\"Somebody else\"')")
         )
         assert [finding.rule.split()[0] for finding in audit_plans(session)] == ["P2"]
+
+
+def test_audit_accepts_plans_from_before_a_term_was_known(client: TestClient, database: Database) -> None:
+    client.post("/v1/plans", content=make_geotiff(), headers={"Content-Type": "image/tiff"})
+    with database.sessions() as session:
+        session.execute(WITHOUT_TRIGGERS)
+        session.execute(text("UPDATE plan SET bill = bill #- '{terms,delivery_bands}'"))
+        assert list(audit_plans(session)) == []
