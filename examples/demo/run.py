@@ -122,7 +122,7 @@ def _savings(client: Client, out: Console) -> None:
 
 def _minimum_area(client: Client, scene: bytes, out: Console) -> None:
     """Plan the same scene under a price list with a minimum area, which can undo the saving."""
-    planned = client.plan_scene(scene, price_list=WITH_MINIMUM)
+    planned = client.plan_scene(scene, price_list=WITH_MINIMUM, reuse="none")
     out.print(
         f"\nThe same scene under the price list {WITH_MINIMUM} would cost {money(planned['cost'])} and save "
         f"{money(planned['savings']['billable'])}: {planned['decision']}",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from examples.demo.run import WITH_MINIMUM
 from service.client import Client, NoServerError
 from tests.support.imagery import make_uc_merced
 from tests.support.server import ROOT
@@ -38,7 +39,9 @@ def test_demo_runs_every_step_and_stops_its_server(tmp_path: Path) -> None:
     assert "tile 11" in shown
     assert "LR-only label" in shown
     assert "of 12 with the bought patches" in shown
-    assert "1 order, 1 completed" in shown
+    assert "1 order (1 completed, 0 open, 0 held, 0 cancelled)" in shown
+    assert f"under the price list {WITH_MINIMUM} would cost" in shown
+    assert "owned or on order already" not in shown
     assert "there is no rasters/sentinel2_demmin_10m.tif" in shown
     assert "The server stops now" in shown
     address = next(word for word in shown.split() if word.endswith("/dashboard"))
