@@ -57,7 +57,7 @@ class ReuseChoice(StrEnum):
 Reuse = Annotated[
     ReuseChoice | None,
     typer.Option(
-        help="owned: patches that are owned or on order are not bought again. none: they are. "
+        help="Ground that is owned or on order: `owned` leaves it out, `none` buys it again. "
         "Default: owned, or as in the plan that is replaced."
     ),
 ]

@@ -13,7 +13,7 @@ from service.imagery.fill import Fill, find_impossible, find_regions
 from service.imagery.samples import Sample, take_sample
 
 Mask = NDArray[np.bool_]
-_LIT, _MISSING_SHARE = 110, 0.01  # of 255, brighter than water; share of the valid pixels
+_LIT, _MISSING_SHARE = 110, 0.02  # of 255, brighter than water; share of the valid pixels
 _REPORTED = 0.001  # share of the pixels from which undeclared zeros of whole-number reflectance are reported
 
 

@@ -22,7 +22,7 @@ FORBIDDEN = {
     "torch",
     "uvicorn",
 }
-PURE = {"service", "service.errors", "service.money", "models", "models.grid"}
+PURE = {"service", "service.currencies", "service.errors", "service.money", "models", "models.grid"}
 """The modules of the project that the planner may load, beside itself and the pure part of pricing."""
 PURE_PRICING = {"areas", "billing", "charge_rules", "shape_rules"}
 
