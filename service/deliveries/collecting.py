@@ -22,7 +22,7 @@ MOST_AT_ONCE = 4_096
 
 
 class FileUse(StrEnum):
-    """What became of a file."""
+    """Result of a file."""
 
     USED = "used"
     """At least one patch was taken from it, now or before."""

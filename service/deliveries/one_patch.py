@@ -50,7 +50,7 @@ class AwaitedPlace:
 
 @dataclass(frozen=True, kw_only=True)
 class Intake:
-    """Where deliveries are read and kept."""
+    """Dependencies of receiving deliveries: database, networks, stored files and limits."""
 
     database: Database
     manifest: Manifest

@@ -46,7 +46,7 @@ class PatchAlreadyDeliveredError(ConflictError):
 
 
 class Outcome(StrEnum):
-    """What a delivered file did for one patch."""
+    """Effect of a delivered file on one patch."""
 
     SETTLED = "settled"
     """The patch was awaited; the file is stored and the patch is paid."""

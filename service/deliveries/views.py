@@ -43,7 +43,7 @@ class PatchOut(BaseModel):
 
 
 class FileOut(BaseModel):
-    """What became of one file of the upload."""
+    """Result of one file of the upload."""
 
     name: str | None = Field(
         None, description="Path in the archive. Omitted for a GeoTIFF that was sent as it is."

@@ -38,7 +38,7 @@ _MOST_REFLECTANCE = 2.0  # an offset tag above it is in digital numbers
 
 @dataclass(frozen=True, kw_only=True)
 class Declared:
-    """What a file says about the numbers of its red, green and blue bands."""
+    """Statements of a file about the numbers of its red, green and blue bands."""
 
     dtype: np.dtype[np.generic]
     scales: Three

@@ -13,6 +13,7 @@ from service.bundles.predictor import PredictorDep
 from service.database.engine import DatabaseDep, SessionDep
 from service.plans import making, maps, repository
 from service.plans.bills import PlanBill, bill_of
+from service.plans.changes import ReplanOut
 from service.plans.curve import PlanCurve, curve_of
 from service.plans.example import PLAN, REQUEST_BODY
 from service.plans.ground import GroundDep
@@ -20,7 +21,7 @@ from service.plans.maps import TilePageDep
 from service.plans.options import PlanOptions, ReplanIn, SceneUploadDep
 from service.plans.preview import render_preview
 from service.plans.reading import judge_scene
-from service.plans.schemas import PlanOut, PlanSummary, ReplanOut
+from service.plans.schemas import PlanOut, PlanSummary
 from service.plans.tables import Plan, Scene
 from service.pricing.repository import terms_of
 from service.settings import BlobsDep, SettingsDep

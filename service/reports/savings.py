@@ -22,7 +22,7 @@ STANDINGS: dict[str, Standing] = {
     "held": "held", "accepted": "open", "processing": "open", "completed": "completed",
     "user_cancelled": "ended", "rejected": "ended", "expired": "ended",
 }  # fmt: skip
-"""What each status of an order means for savings."""
+"""Meaning of each status of an order for savings."""
 
 ONCE = "each ground counted once per price list"
 BASELINES: dict[SavingKind, str] = {
@@ -76,7 +76,7 @@ class OrderFigures:
 
     @property
     def standing(self) -> Standing:
-        """What the status means for savings."""
+        """Meaning of the status for savings."""
         return STANDINGS[self.status]
 
     @property

@@ -26,7 +26,7 @@ SIZE = 56
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of one delivery: "taken", "warned" or "refused", and the code of the reason."""
+    """Result of one delivery: "taken", "warned" or "refused", and the code of the reason."""
 
     word: str
     code: str = ""

@@ -18,7 +18,7 @@ MIRROR = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Crop:
-    """Where random crops come from, and their sizes in pixels."""
+    """Source of random crops, and their sizes in pixels."""
 
     source: ImageSource
     """The same images as the training split's, with the margin to crop from, if they have one."""

@@ -53,7 +53,7 @@ COMPUTING: dict[Operation, set[str]] = {
     ("GET", "/v1/orders/{order_id}/tiles/{tile}/patches/{patch}"): {"get"},
     ("POST", "/v1/orders/{order_id}/classification"): {"get", "decode", "cut_tiles", "classify"},
 }  # fmt: skip
-"""What each operation computes. Another operation that is called computes nothing."""
+"""Computations of each operation. Another operation that is called computes nothing."""
 
 TURNS = (take_turn, take_large_turn)
 
