@@ -5,6 +5,7 @@ from typing import Annotated, Literal, cast
 
 from fastapi import Depends, Request
 from pydantic import Field, SecretStr, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 1024 * 1024
@@ -64,7 +65,8 @@ class Settings(BaseSettings):
             return None  # `LOUPE_API_KEY=` in a compose file means "none"
         text = key.get_secret_value()
         if len(text) < SHORTEST_KEY or not text.isascii() or any(letter.isspace() for letter in text):
-            raise ValueError(f"An API key has at least {SHORTEST_KEY} ASCII characters and no blanks.")
+            sentence = f"An API key has at least {SHORTEST_KEY} ASCII characters and no blanks."
+            raise PydanticCustomError("api_key_invalid", "{sentence}", {"sentence": sentence})
         return key
 
     @field_validator("database_url")
@@ -73,7 +75,8 @@ class Settings(BaseSettings):
         if url is None or not url.get_secret_value():
             return None
         if not url.get_secret_value().startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
-            raise ValueError("Only PostgreSQL is supported: postgresql://user:password@host/database.")
+            sentence = "Only PostgreSQL is supported: postgresql://user:password@host/database."
+            raise PydanticCustomError("database_url_invalid", "{sentence}", {"sentence": sentence})
         return url
 
     @property

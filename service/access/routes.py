@@ -11,6 +11,7 @@ from service.access.tables import ApiKey
 from service.database.engine import SessionDep
 from service.web.openapi import problems
 from service.web.paging import Page, page_links
+from service.web.values import YesOrNo
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"], responses=problems(401))
 KeyId = Annotated[str, Path(max_length=64, description="Id of the key: the eight letters after `loupe_`.")]
@@ -50,7 +51,7 @@ def revoke_api_key(
     caller: CallerDep,
     session: SessionDep,
     allow_last: Annotated[
-        bool, Query(description="Revoke the key even if the workspace has no other one in use.")
+        YesOrNo, Query(description="Revoke the key even if the workspace has no other one in use.")
     ] = False,
 ) -> KeyOut:
     """Close a key for good: its next request answers 401, and dashboard sessions opened with it end.

@@ -16,7 +16,7 @@ from service.errors import InvalidInputError, LoupeError
 from service.orders.checklist import Place
 from service.orders.schemas import OrderPath
 from service.settings import BlobsDep
-from service.web.values import AmountText
+from service.web.values import AmountText, YesOrNo
 
 PATCH_MEDIA_TYPES = ("image/tiff", "application/octet-stream")
 _RAW_FILE = {"type": "string", "format": "binary"}
@@ -110,7 +110,7 @@ def get_read_as(
         str | None, Query(max_length=50, description="Meaning of the pixel values, as in `POST /v1/plans`.")
     ] = None,
     accept_unlike: Annotated[
-        bool,
+        YesOrNo,
         Query(
             description="Take a patch even if it does not look like the scene that it was bought for; the "
             "receipt states it as a warning. Otherwise the answer is 409 `patch-unlike-scene`."
@@ -138,7 +138,7 @@ async def get_upload(
         ),
     ] = None,
     accept_price: Annotated[
-        bool, Query(description="Hold more money on the budget if the price exceeds the order's hold.")
+        YesOrNo, Query(description="Hold more money on the budget if the price exceeds the order's hold.")
     ] = False,
 ) -> DeliveryUpload:
     """Read the uploaded file, which the body cap bounds; PatchMediaTypeError (415) for another body."""

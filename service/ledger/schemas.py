@@ -12,7 +12,7 @@ from service.ledger.terms import BudgetTermsError, Enforcement, Period
 from service.money import Money
 from service.web.money import MoneyIn, MoneyOut
 from service.web.paging import Link
-from service.web.values import Day, WholeNumber
+from service.web.values import Day, WholeNumber, invalid
 
 Printable = r"^[^\x00-\x1f]+$"
 """Pattern of a text in one line."""
@@ -218,9 +218,9 @@ class AdjustmentIn(BaseModel):
     @model_validator(mode="after")
     def _check_place(self) -> Self:
         if (self.tile is None) != (self.patch is None):
-            raise ValueError("Send tile and patch together, or neither.")
+            raise invalid("place-invalid", "Send tile and patch together, or neither.")
         if self.tile is not None and self.kind == "charge":
-            raise ValueError("A charge applies to a whole order; omit tile and patch.")
+            raise invalid("place-invalid", "A charge applies to a whole order; omit tile and patch.")
         return self
 
     @property

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
+from service.web.values import invalid
+
 MOST_BANDS = 32
 """Bands that a delivered file may have."""
 
@@ -15,8 +17,9 @@ def _band_order(text: object) -> object:
     parts = [part.strip() for part in text.split(",")]
     numbers = [int(part) for part in parts if part.isascii() and part.isdecimal() and len(part) <= 2]
     if len(parts) != 3 or len(set(numbers)) != 3 or not all(1 <= one <= MOST_BANDS for one in numbers):
-        raise ValueError(
-            f"Write the numbers of the red, green and blue bands, 1 to {MOST_BANDS}, such as 3,2,1."
+        raise invalid(
+            "band-order-invalid",
+            f"Write the numbers of the red, green and blue bands, 1 to {MOST_BANDS}, such as 3,2,1.",
         )
     return ",".join(map(str, numbers))
 

@@ -24,7 +24,7 @@ from service.pricing.shape_rules import ShapeRules
 from service.pricing.tables import PriceList
 from service.web.money import CurrencyCode
 from service.web.paging import Link
-from service.web.values import Day, WholeNumber, YesOrNo, read_decimal
+from service.web.values import Day, WholeNumber, YesOrNo, invalid, read_decimal
 
 RESERVED = "example-"
 """The prefix of names that are reserved for the shipped examples."""
@@ -203,32 +203,36 @@ class PriceListIn(PriceListTerms):
     @classmethod
     def _is_free(cls, name: str) -> str:
         if name.startswith(RESERVED):
-            raise ValueError(f"Names that begin with {RESERVED!r} are reserved for the shipped examples.")
+            raise invalid(
+                "name-invalid", f"Names that begin with {RESERVED!r} are reserved for the shipped examples."
+            )
         try:
             UUID(name)
         except ValueError:
             return name
-        raise ValueError("A name must not be a UUID, because plans also refer to price lists by id.")
+        raise invalid(
+            "name-invalid", "A name must not be a UUID, because plans also refer to price lists by id."
+        )
 
     @field_validator("tiers")
     @classmethod
     def _ascend(cls, tiers: list[TierOut]) -> list[TierOut]:
         if any(after.above_km2 <= before.above_km2 for before, after in pairwise(tiers)):
-            raise ValueError("Tiers must be in ascending order of area, each area once.")
+            raise invalid("tiers-invalid", "Tiers must be in ascending order of area, each area once.")
         return tiers
 
     @model_validator(mode="after")
     def _has_one_price(self) -> "PriceListIn":
         if (self.price_per_km2 is None) == (self.price_per_scene is None):
-            raise ValueError("Give either price_per_km2 or price_per_scene.")
+            raise invalid("price-invalid", "Give either price_per_km2 or price_per_scene.")
         if self.tiers and self.price_per_km2 is None:
-            raise ValueError("Tiers need price_per_km2. A price per scene has no tiers.")
+            raise invalid("tiers-invalid", "Tiers need price_per_km2. A price per scene has no tiers.")
         return self
 
     @model_validator(mode="after")
     def _is_valid_for_a_day(self) -> "PriceListIn":
         if self.valid_from and self.valid_to and self.valid_to < self.valid_from:
-            raise ValueError("valid_to must not be before valid_from.")
+            raise invalid("days-invalid", "The day valid_to must not be before valid_from.")
         return self
 
 

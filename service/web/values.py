@@ -42,10 +42,12 @@ def read_amount(value: object) -> object:
 
 
 def read_yes_or_no(value: object) -> object:
-    """Return a truth value or its text; refuse numbers."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise invalid("yes-or-no-invalid", "This is either true or false.")
-    return value
+    """Return a truth value or its text in any case; refuse numbers and other words, such as "yes"."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in {"true", "false"}:
+        return value.strip().lower()
+    raise invalid("yes-or-no-invalid", "This is either true or false.")
 
 
 def read_decimal(value: object) -> object:
@@ -75,4 +77,4 @@ WholeNumber = Annotated[int, BeforeValidator(read_whole_number)]
 PlainNumber = Annotated[float, BeforeValidator(read_decimal)]
 """A number; not `true`. Queries send it as text."""
 YesOrNo = Annotated[bool, BeforeValidator(read_yes_or_no)]
-"""A truth value; not 1 or 0 as numbers. Queries and CSV files send it as text."""
+"""A truth value; not 1, 0, yes or no. Queries and CSV files send it as text."""

@@ -48,13 +48,14 @@ def test_number_refuses_truth_values() -> None:
     assert refusal(PlainNumber, True) == 'This is a number, such as "0.5".'
 
 
-@pytest.mark.parametrize("value", [1, 0, 1.0])
-def test_yes_or_no_refuses_numbers(value: object) -> None:
+@pytest.mark.parametrize("value", [1, 0, 1.0, "1", "0", "yes", "no", "on", "t", "y", "maybe", ""])
+def test_yes_or_no_refuses_numbers_and_other_words(value: object) -> None:
     assert refusal(YesOrNo, value) == "This is either true or false."
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "value"), [(WholeNumber, "12", 12), (PlainNumber, "0.5", 0.5), (YesOrNo, "true", True)]
+    ("kind", "text", "value"),
+    [(WholeNumber, "12", 12), (PlainNumber, "0.5", 0.5), (YesOrNo, "true", True), (YesOrNo, "FALSE", False)],
 )
 def test_numbers_and_truth_values_are_read_from_the_text_of_a_query(
     kind: Any, text: str, value: object
