@@ -6,22 +6,23 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import Select, column, select, table
+from sqlalchemy import Select, column, func, select, table
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
 from service.imagery.tile_grid import TileGrid
 from service.money import Money
-from service.orders.tables import STATUS_NOW, Order
+from service.orders.tables import STATUS_NOW, Delivery, Order
 from service.plans.arrays import MIN_VALID_SHARE
 from service.plans.tables import Plan, Scene
 from service.pricing.areas import to_cm2
 from service.pricing.billing import PriceTerms, list_price
 from service.pricing.repository import terms_of
 from service.pricing.tables import PriceList
+from service.reports.figures import OrderFigures, ReusedFrom
 from service.reports.ground import Ground
-from service.reports.savings import CountedOrder, OrderFigures, count_orders
+from service.reports.savings import CountedOrder, count_orders
 from service.web.paging import Cursor, PageRequest
 
 AMOUNTS = ("baseline", "cost", "settled", "refunded", "charged")
@@ -30,6 +31,13 @@ MONEY = table(
     "order_money",
     *map(column, ("order_id", "settled_minor", "refunded_minor", "charged_minor")),
     schema="ledger",
+)
+_DELIVERED = (
+    select(func.count())
+    .select_from(Delivery)
+    .where(Delivery.order_id == Order.id)
+    .scalar_subquery()
+    .label("delivered")
 )
 
 
@@ -83,8 +91,10 @@ def _figures(workspace_id: UUID) -> Select[*tuple[Any, ...]]:
             Plan.baseline_minor,
             Plan.cost_minor,
             Plan.list_saving_minor,
-            Plan.reuse["saved"]["amount"].astext.label("reused"),
+            _DELIVERED,
+            Plan.reuse,
             Plan.bill["chosen"]["area_km2"].astext.label("chosen_km2"),
+            Plan.bill["without_reuse"]["area_km2"].astext.label("without_km2"),
             Plan.bill["everything"]["area_km2"].astext.label("everything_km2"),
             MONEY.c.settled_minor,
             MONEY.c.refunded_minor,
@@ -125,6 +135,7 @@ def _order_figures(row: Mapping[Any, Any], ground: Ground, terms: PriceTerms) ->
     amounts = {name: Money(row[f"{name}_minor"], row["currency"]) for name in AMOUNTS}
     list_cost = _listed(row["chosen_km2"], terms, amounts["cost"])
     listed = Money(row["list_saving_minor"], row["currency"]) + list_cost
+    reuse = row["reuse"]
     return OrderFigures(
         order_id=row["order_id"],
         plan_id=row["plan_id"],
@@ -133,10 +144,23 @@ def _order_figures(row: Mapping[Any, Any], ground: Ground, terms: PriceTerms) ->
         price_list=row["price_list"],
         ground=ground,
         patches_bought=row["patches_bought"],
+        delivered=row["delivered"],
         list_baseline=_listed(row["everything_km2"], terms, listed),
         list_cost=list_cost,
-        reused=Money.parse(row["reused"] or "0", row["currency"]),
+        reused=Money.parse(reuse["saved"]["amount"] if reuse else "0", row["currency"]),
+        list_reused=_listed(row["without_km2"], terms, list_cost) - list_cost,
+        reuses=_reuses(reuse),
         **amounts,
+    )
+
+
+def _reuses(reuse: Mapping[str, Any] | None) -> tuple[ReusedFrom, ...]:
+    """Read from which orders a plan reuses patches; a plan with `reuse=none` lists some and uses none."""
+    if reuse is None or reuse["mode"] == "none":
+        return ()
+    return tuple(
+        ReusedFrom(order_id=UUID(one["order"]), owned=one["owned"], on_order=one["on_order"])
+        for one in reuse["orders"]
     )
 
 

@@ -2,27 +2,22 @@
 
 Savings are not money: they are computed from frozen plans and payments, and no balance holds them. The price
 of a ground (its baseline) counts once per price list, for the orders that buy it first; what is paid counts
-every time.
+every time. Ground that an order takes from another price list's orders saves nothing but by reuse: what it
+would have cost is a cost.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from fractions import Fraction
 from typing import Literal
 from uuid import UUID
 
 from service.money import Money
-from service.reports.ground import Coverage, Ground
+from service.reports.figures import OrderFigures, Standing
+from service.reports.ground import Coverage
+from service.reports.reliance import CountedReuse, Reliance, count_reuse, reliance_of, standing_with
 
 SavingKind = Literal["realised", "ordered", "held", "billable", "list", "reused"]
-Standing = Literal["held", "open", "completed", "ended"]
-
-STANDINGS: dict[str, Standing] = {
-    "held": "held", "accepted": "open", "processing": "open", "completed": "completed",
-    "user_cancelled": "ended", "rejected": "ended", "expired": "ended",
-}  # fmt: skip
-"""Meaning of each status of an order for savings."""
 
 ONCE = "each ground counted once per price list"
 BASELINES: dict[SavingKind, str] = {
@@ -37,65 +32,22 @@ BASELINES: dict[SavingKind, str] = {
 
 MEANINGS: dict[SavingKind, str] = {
     "realised": "baseline minus everything paid on the completed orders' ground and on orders that were "
-    "cancelled, rejected or expired; refunds and later charges included",
-    "ordered": "baseline minus the planned cost of accepted, processing and completed orders, and minus what "
-    "was paid on orders that were cancelled, rejected or expired",
+    "cancelled, rejected or expired, refunds and later charges included, and minus what they saved by "
+    "reusing ground of other price lists",
+    "ordered": "baseline minus the planned cost of accepted, processing and completed orders, minus what "
+    "they save by reusing ground of other price lists, and minus what was paid on orders that were "
+    "cancelled, rejected or expired",
     "held": "baseline minus the planned cost of the orders that await approval; part of no other figure",
     "billable": "the ordered saving on the provider's bill, minimums included",
     "list": "the ordered saving at list prices, minimums ignored",
     "reused": "planned cost that ordered plans avoid because their ground was owned or on order when "
-    "they were made; not added to the other figures",
+    "they were made, without patches that never came, the largest of each ground counted once; not added to "
+    "the other figures",
 }
 """Formula of each saving, as a noun phrase."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class OrderFigures:
-    """One order with its plan's frozen figures, its ground and its payments."""
-
-    order_id: UUID
-    plan_id: UUID
-    created_at: datetime
-    status: str
-    price_list: str  # name: the versions of a list are one product
-    ground: Ground
-    patches_bought: int
-    baseline: Money  # bill for every patch of the scene
-    cost: Money  # the plan's cost
-    list_baseline: Money  # as `baseline` and `cost`, minimums ignored
-    list_cost: Money
-    reused: Money
-    settled: Money
-    refunded: Money
-    charged: Money
-
-    @property
-    def currency(self) -> str:
-        """ISO 4217 code of all its amounts."""
-        return self.cost.currency
-
-    @property
-    def standing(self) -> Standing:
-        """Meaning of the status for savings."""
-        return STANDINGS[self.status]
-
-    @property
-    def is_ordered(self) -> bool:
-        """True for accepted, processing and completed orders."""
-        return self.standing in {"open", "completed"}
-
-    @property
-    def net(self) -> Money:
-        """Final cost: settled, minus refunds, plus later charges."""
-        return self.settled - self.refunded + self.charged
-
-    @property
-    def planned_saving(self) -> Money:
-        """The plan's own billable saving, which counts its scene whatever else is ordered.
-
-        What reuse saved is no part of it.
-        """
-        return self.baseline - self.cost - self.reused
+_NONE = Fraction(0)
+_NO_REUSE = CountedReuse(counted=_NONE, foreign=_NONE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +55,7 @@ class CountedOrder:
     """One order with the part of its baseline and of its costs that each figure counts."""
 
     order: OrderFigures
+    reused_saving: Money  # part of what reuse saved
     baseline: Money  # counted to ordered
     cost: Money
     list_baseline: Money
@@ -132,11 +85,6 @@ class CountedOrder:
     def realised_saving(self) -> Money | None:
         """Part of the realised saving; None for an order that adds nothing to it yet."""
         return self.realised_baseline - self.realised_cost if self.is_realised else None
-
-    @property
-    def reused_saving(self) -> Money:
-        """Part of what reuse saved."""
-        return self.order.reused if self.order.is_ordered else self.order.reused.nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,9 +119,10 @@ def count_orders(figures: Iterable[OrderFigures]) -> list[CountedOrder]:
     open one never takes it from a completed one.
     """
     orders = sorted(figures, key=lambda order: (order.created_at, order.order_id))
-    products: dict[tuple[str, str], list[OrderFigures]] = {}
+    by_id = {order.order_id: order for order in orders}
+    products: dict[tuple[str, str], list[_Weighed]] = {}
     for order in orders:
-        products.setdefault((order.price_list, order.currency), []).append(order)
+        products.setdefault(order.product, []).append(_weigh(order, by_id))
     counted = [one for product in products.values() for one in _count_product(product)]
     return sorted(counted, key=lambda one: (one.order.created_at, one.order.order_id))
 
@@ -186,21 +135,43 @@ def savings_by_currency(counted: Iterable[CountedOrder]) -> list[Savings]:
     return [_add_up(currency, by_currency[currency]) for currency in sorted(by_currency)]
 
 
-def _count_product(orders: Sequence[OrderFigures]) -> list[CountedOrder]:
+@dataclass(frozen=True, kw_only=True)
+class _Weighed:
+    """One order with the standing in which it counts."""
+
+    order: OrderFigures
+    reliance: Reliance
+    standing: Standing
+
+    @property
+    def is_ordered(self) -> bool:
+        return self.standing in {"open", "completed"}
+
+
+def _weigh(order: OrderFigures, orders: Mapping[UUID, OrderFigures]) -> _Weighed:
+    reliance = reliance_of(order, orders)
+    return _Weighed(order=order, reliance=reliance, standing=standing_with(order, reliance))
+
+
+def _count_product(orders: Sequence[_Weighed]) -> list[CountedOrder]:
     """Count the orders of one price list, oldest first."""
     ordered, completed = Coverage(), Coverage()
-    bought = _first_shares((order for order in orders if order.is_ordered), ordered)
-    held = _first_shares((order for order in orders if order.standing == "held"), ordered)
-    done = _first_shares((order for order in orders if order.standing == "completed"), completed)
+    bought = _first_shares((one.order for one in orders if one.is_ordered), ordered)
+    held = _first_shares((one.order for one in orders if one.standing == "held"), ordered)
+    done = _first_shares((one.order for one in orders if one.standing == "completed"), completed)
+    reuse = count_reuse((one.order, one.reliance) for one in orders if one.is_ordered)
     return [
         _count(
-            order,
-            bought.get(order.order_id, Fraction(0)),
-            held.get(order.order_id, Fraction(0)),
-            done.get(order.order_id, Fraction(0)),
-            _paid_share(order, completed),
+            one,
+            _Shares(
+                bought=bought.get(one.order.order_id, _NONE),
+                held=held.get(one.order.order_id, _NONE),
+                done=done.get(one.order.order_id, _NONE),
+                paid=_paid_share(one, completed),
+                reuse=reuse.get(one.order.order_id, _NO_REUSE),
+            ),
         )
-        for order in orders
+        for one in orders
     ]
 
 
@@ -213,30 +184,43 @@ def _first_shares(orders: Iterable[OrderFigures], covered: Coverage) -> dict[UUI
     return shares
 
 
-def _paid_share(order: OrderFigures, completed: Coverage) -> Fraction:
+def _paid_share(one: _Weighed, completed: Coverage) -> Fraction:
     """Return the share of an order's payments that the realised saving counts."""
-    if order.standing in {"completed", "ended"}:
+    if one.standing in {"completed", "ended"}:
         return Fraction(1)
-    return 1 - completed.uncovered(order.ground) if order.net else Fraction(0)
+    return 1 - completed.uncovered(one.order.ground) if one.order.net else _NONE
 
 
-def _count(
-    order: OrderFigures, bought: Fraction, held: Fraction, done: Fraction, paid: Fraction
-) -> CountedOrder:
-    nothing = order.cost.nothing
-    ended = order.net if order.standing == "ended" else nothing
-    realised_cost = order.net.part(paid)
+@dataclass(frozen=True, kw_only=True)
+class _Shares:
+    """The shares of one order's amounts that count."""
+
+    bought: Fraction
+    held: Fraction
+    done: Fraction
+    paid: Fraction
+    reuse: CountedReuse
+
+
+def _count(one: _Weighed, shares: _Shares) -> CountedOrder:
+    order, nothing = one.order, one.order.cost.nothing
+    foreign = order.reused.part(shares.reuse.foreign)
+    ended = order.net if one.standing == "ended" else nothing
+    realised_cost = order.net.part(shares.paid) + (foreign if one.standing == "completed" else nothing)
+    list_cost = order.list_cost + order.list_reused.part(shares.reuse.foreign)
+    held_cost = order.cost + order.reused.part(one.reliance.foreign)
     return CountedOrder(
         order=order,
-        baseline=order.baseline.part(bought),
-        cost=order.cost if order.is_ordered else ended,
-        list_baseline=order.list_baseline.part(bought),
-        list_cost=order.list_cost if order.is_ordered else ended,
-        held_baseline=order.baseline.part(held),
-        held_cost=order.cost if order.standing == "held" else nothing,
-        realised_baseline=order.baseline.part(done),
+        reused_saving=order.reused.part(shares.reuse.counted),
+        baseline=order.baseline.part(shares.bought),
+        cost=order.cost + foreign if one.is_ordered else ended,
+        list_baseline=order.list_baseline.part(shares.bought),
+        list_cost=list_cost if one.is_ordered else ended,
+        held_baseline=order.baseline.part(shares.held),
+        held_cost=held_cost if one.standing == "held" else nothing,
+        realised_baseline=order.baseline.part(shares.done),
         realised_cost=realised_cost,
-        is_realised=order.standing == "completed" or bool(realised_cost),
+        is_realised=one.standing == "completed" or bool(realised_cost),
     )
 
 

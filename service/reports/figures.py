@@ -1,0 +1,78 @@
+"""One order's part in the savings: its plan's frozen figures, its ground and its payments. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from service.money import Money
+from service.reports.ground import Ground
+
+Standing = Literal["held", "open", "completed", "ended"]
+
+STANDINGS: dict[str, Standing] = {
+    "held": "held", "accepted": "open", "processing": "open", "completed": "completed",
+    "user_cancelled": "ended", "rejected": "ended", "expired": "ended",
+}  # fmt: skip
+"""Meaning of each status of an order for savings."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReusedFrom:
+    """Patches of another order that a plan reuses: owned or on order when the plan was made."""
+
+    order_id: UUID
+    owned: int
+    on_order: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderFigures:
+    """One order with its plan's frozen figures, its ground and its payments."""
+
+    order_id: UUID
+    plan_id: UUID
+    created_at: datetime
+    status: str
+    price_list: str  # name: the versions of a list are one product
+    ground: Ground
+    patches_bought: int
+    delivered: int  # of `patches_bought`
+    baseline: Money  # bill for every patch of the scene
+    cost: Money  # the plan's cost
+    list_baseline: Money  # as `baseline` and `cost`, minimums ignored
+    list_cost: Money
+    reused: Money  # saved by reuse when the plan was made
+    list_reused: Money  # the same, minimums ignored
+    reuses: tuple[ReusedFrom, ...] = ()
+    settled: Money
+    refunded: Money
+    charged: Money
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217 code of all its amounts."""
+        return self.cost.currency
+
+    @property
+    def standing(self) -> Standing:
+        """Meaning of the status for savings."""
+        return STANDINGS[self.status]
+
+    @property
+    def product(self) -> tuple[str, str]:
+        """Name of the price list, and currency: orders of one product share their ground."""
+        return self.price_list, self.currency
+
+    @property
+    def net(self) -> Money:
+        """Final cost: settled, minus refunds, plus later charges."""
+        return self.settled - self.refunded + self.charged
+
+    @property
+    def planned_saving(self) -> Money:
+        """The plan's own billable saving, which counts its scene whatever else is ordered.
+
+        What reuse saved is no part of it.
+        """
+        return self.baseline - self.cost - self.reused
