@@ -27,7 +27,6 @@ _RETIRED = {
     "ANG": "XCG", "BGN": "EUR", "BYR": "BYN", "CUC": "CUP", "HRK": "EUR", "MRO": "MRU", "SLL": "SLE",
     "STD": "STN", "VEF": "VES", "ZWL": "ZWG",
 }  # fmt: skip
-_RETIRED_DECIMALS = {"BYR": 0}
 _USUAL_DECIMALS = 2
 
 
@@ -43,7 +42,7 @@ def decimals_of(currency: str) -> int:
 
     A code that is not in the list has 2: it was stored before codes were checked.
     """
-    return _DECIMALS.get(currency, _RETIRED_DECIMALS.get(currency, _USUAL_DECIMALS))
+    return _DECIMALS.get(currency, _USUAL_DECIMALS)
 
 
 def check_currency(code: str) -> str:

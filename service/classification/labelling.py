@@ -25,7 +25,7 @@ from service.orders.delivered import PatchPixels, delivered_patches, delivered_p
 from service.orders.repository import find_order, plan_of
 from service.orders.tables import Order
 from service.plans.arrays import PlanArrays
-from service.plans.reading import cut_scene, read_again
+from service.plans.reading import cut_again, read_again
 from service.plans.tables import Plan, Scene
 from service.settings import Settings
 from service.version import code_version
@@ -78,7 +78,7 @@ def label_order(
 
     The LR stream labels tiles without a delivered patch. No session is open while the scene is decoded or
     a network runs; each batch of deliveries is read in a session of its own.
-    Errors: those of reading the stored scene.
+    Errors: scene-read-differently, and those of reading the stored scene.
     """
     labelled = _label(database, job, predictor, blobs, settings)
     return Classification(
@@ -142,7 +142,7 @@ def _label(
 ) -> LabelledScene:
     """Label the eligible tiles batch by batch, in tile order."""
     imagery = read_again(job.scene, blobs, settings)
-    pixels = cut_scene(imagery, predictor.manifest).pixels  # uint8 (T, 3, lr, lr)
+    pixels = cut_again(imagery, job.scene, predictor.manifest).pixels  # uint8 (T, 3, lr, lr)
     eligible = np.flatnonzero(job.arrays.eligible)
     labelled = LabelledScene(tiles=[], used=[], reused=[])
     for start in range(0, len(eligible), BATCH):

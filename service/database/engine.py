@@ -9,6 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from fastapi import Depends, Request
 from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Engine, create_engine, make_url, text
@@ -70,10 +71,13 @@ def open_database(settings: Settings) -> Database:
 def upgrade(url: str) -> None:
     """Bring the schema to the newest migration; safe to call when it is there already.
 
-    UnavailableError when the role of `url` lacks a privilege that a migration needs.
+    UnavailableError when the role of `url` lacks a privilege that a migration needs, and when a migration
+    refuses what the database holds.
     """
     try:
         command.upgrade(alembic_config(url), "head")
+    except CommandError as error:
+        raise UnavailableError(f"The database was not upgraded. {str(error).rstrip('.')}.") from error
     except ProgrammingError as error:
         if isinstance(error.orig, InsufficientPrivilege):
             raise cannot_migrate(error.orig) from error

@@ -34,6 +34,13 @@ class ProductTooCoarseError(ConflictError):
     title = "The product is too coarse for the bundle"
 
 
+class ReusedGroundLostError(ConflictError):
+    """An order of a plan that reuses ground which is neither owned nor on order any more."""
+
+    code = "reused-ground-lost"
+    title = "Ground that the plan reuses is gone"
+
+
 def check_product(plan: Plan) -> None:
     """Raise ProductTooCoarseError if the plan warns that every delivery would be refused."""
     for warning in plan.bill.get("warnings", ()):
@@ -42,17 +49,22 @@ def check_product(plan: Plan) -> None:
 
 
 def check_ground(session: Session, plan: Plan) -> list[LoupeWarning]:
-    """Check that no patch of a plan is owned or on order; return a warning if the plan wants them again.
+    """Check that a plan's patches are not owned or on order, and that those it reuses are.
 
     Orders of a workspace take turns from here to their commit, so that of two orders of the same ground the
-    second finds the first. Raises GroundAlreadyBoughtError unless the plan was made with `reuse=none`.
+    second finds the first. Returns a warning if the plan was made with `reuse=none` and buys patches again.
+    Errors: ground-already-bought, reused-ground-lost.
     """
     lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
     session.execute(lock, {"name": f"ground/{plan.workspace_id}"})
-    grid, selected = grid_of(session.get_one(Scene, plan.scene_id)), PlanArrays.of(plan).selected
+    grid, arrays = grid_of(session.get_one(Scene, plan.scene_id)), PlanArrays.of(plan)
     ordered_m = plan.bill.get("ordered_pixel_m")  # absent in plans made before 0.3.0
     coarsest_m = math.inf if ordered_m is None else coarsest_pixel_m(ordered_m)
-    matched = match_ground(grid, selected, read_ground(session, plan.workspace_id, grid), coarsest_m)
+    bought = read_ground(session, plan.workspace_id, grid)
+    reused = match_ground(grid, arrays.taken, bought, coarsest_m)
+    if lost := int((arrays.taken & ~reused.taken).sum()):
+        raise _lost(plan, lost)
+    matched = match_ground(grid, arrays.selected, bought, coarsest_m)
     if not matched.taken.any():
         return []
     areas = whole_cm2(grid.patch_areas_m2())
@@ -68,6 +80,16 @@ def check_ground(session: Session, plan: Plan) -> list[LoupeWarning]:
         patches=count,
         area_km2=area,
         orders=orders,
+    )
+
+
+def _lost(plan: Plan, count: int) -> ReusedGroundLostError:
+    return ReusedGroundLostError(
+        f"{count_patches(count)} that this plan reuses {'is' if count == 1 else 'are'} neither owned nor on "
+        f"order any more. Re-plan with POST /v1/plans/{plan.id}/replan (`loupe replan {plan.id}`) to choose "
+        "again.",
+        plan=str(plan.id),
+        patches=count,
     )
 
 

@@ -82,8 +82,8 @@ def place_order(
     An order above the budget's `approval_above` waits for another key. The order expires after `days`.
     An order of a plan that only reuses ground costs nothing and is complete at once.
     Errors: not-found, nothing-to-buy, product-too-coarse, quote-expired, plan-superseded,
-    plan-already-ordered, ground-already-bought, no-budget, budget-ambiguous, budget-currency,
-    budget-not-valid, budget-exceeded.
+    plan-already-ordered, ground-already-bought, reused-ground-lost, no-budget, budget-ambiguous,
+    budget-currency, budget-not-valid, budget-exceeded.
     """
     plan = lock_plan(session, caller.workspace_id, plan_id)
     _check_orderable(session, plan)

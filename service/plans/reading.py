@@ -13,9 +13,11 @@ from models.manifest import Manifest
 from service import blobs as storage
 from service.bundles.card import check_served, identify
 from service.bundles.predictor import Predictor
+from service.errors import ConflictError
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import read_geotiff
 from service.imagery.encodings import encoding_described
+from service.imagery.overlap import lattice_offset
 from service.imagery.radiometry import Imagery, to_imagery
 from service.imagery.tile_grid import TileGrid
 from service.imagery.tiling import Tiles, cut_tiles
@@ -23,6 +25,13 @@ from service.plans.arrays import MIN_VALID_SHARE, TileValues
 from service.plans.options import PlanOptions
 from service.plans.tables import Scene
 from service.settings import Settings
+
+
+class SceneReadDifferentlyError(ConflictError):
+    """A stored scene that this version cuts into other tiles than the version that planned it."""
+
+    code = "scene-read-differently"
+    title = "This version reads the scene differently"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +92,24 @@ def read_again(scene: Scene, blobs: Path, settings: Settings) -> Imagery:
     return to_imagery(raster, bands, radiometry, is_scene=is_recent)
 
 
+def cut_again(imagery: Imagery, scene: Scene, manifest: Manifest) -> Tiles:
+    """Cut a stored scene that was read again; SceneReadDifferentlyError unless its tiles are those planned.
+
+    Versions before 0.3.0 numbered the tiles of mirrored and quarter-turned files in the order of their
+    pixels, and later ones from north-west to south-east.
+    """
+    tiles, planned = cut_scene(imagery, manifest), grid_of(scene)
+    grid, extent = tiles.grid, (planned.columns, planned.rows, planned.tile_px)
+    if (grid.columns, grid.rows, grid.tile_px) == extent and lattice_offset(planned, grid) == (0, 0):
+        return tiles
+    raise SceneReadDifferentlyError(
+        "An earlier version planned this scene, and this version cuts its file into other tiles. Send the "
+        "file again with POST /v1/plans (`loupe plan`) and order the new plan: what was delivered is reused "
+        "at no cost.",
+        scene_sha256=scene.sha256,
+    )
+
+
 def _limits(settings: Settings) -> Limits:
     return Limits(body_bytes=settings.scene_body_limit, decode_seconds=settings.decode_seconds)
 
@@ -94,7 +121,7 @@ def lr_pixels(scene: Scene, manifest: Manifest, blobs: Path, settings: Settings)
     from before that are read again.
     """
     if "tiles_sha256" not in scene.reading:
-        return cut_scene(read_again(scene, blobs, settings), manifest).pixels
+        return cut_again(read_again(scene, blobs, settings), scene, manifest).pixels
     grid = grid_of(scene)
     stored = np.frombuffer(storage.get(blobs, scene.reading["tiles_sha256"]), np.uint8)
     return stored.reshape(grid.tile_count, 3, grid.tile_px, grid.tile_px)

@@ -13,7 +13,7 @@ def test_currency_has_the_decimals_of_iso_4217(code: str, decimals: int) -> None
     assert decimals_of(check_currency(code)) == decimals
 
 
-@pytest.mark.parametrize("code", ["BGN", "HRK", "ABC"])
+@pytest.mark.parametrize("code", ["BGN", "HRK", "BYR", "ABC"])
 def test_currency_that_is_stored_but_not_listed_stays_readable(code: str) -> None:
     assert decimals_of(code) == 2
 

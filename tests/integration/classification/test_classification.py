@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from rasterio.io import MemoryFile
+from sqlalchemy import text
 
 from models.grid import patch_slices
 from service.access.repository import create_key, create_workspace
@@ -210,3 +211,15 @@ def test_classification_without_a_delivery_is_outdated_by_the_first(client: Test
     deliver(client, order, *plan.bought[0])
 
     assert client.get(path).json()["outdated"] is True
+
+
+def test_scene_that_an_earlier_version_cut_into_other_tiles_is_not_labelled(
+    client: TestClient, database: Database
+) -> None:
+    order = buy(client, plan_scene(client))
+    turned = "jsonb_set(reading, '{grid,transform}', '[10, 0, 500000, 0, 10, 5299840]')"
+    with database.sessions.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text(f"UPDATE scene SET reading = {turned}"))
+
+    assert code(classify(client, order)) == (409, "scene-read-differently")

@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from service.database.engine import Database, alembic_config, is_migrated, upgrade
+from service.errors import UnavailableError
 from service.ledger.repository import list_budgets, violations
 from service.ledger.terms import BudgetTerms
 from service.web.paging import PageRequest
@@ -82,6 +83,26 @@ def test_upgrade_keeps_books_of_revision_0003_sound(database_url: str, database:
     assert (budget.terms, budget.version) == (BudgetTerms(), 1)
     assert (budget.limit, budget.available, budget.held) == (cents(10_000), cents(6_000), cents(4_000))
     assert days
+
+
+@pytest.mark.parametrize("currency", ["CLF", "UYI", "UYW"])
+def test_upgrade_refuses_amounts_whose_decimals_changed(
+    database_url: str, database: Database, currency: str
+) -> None:
+    with database.sessions.begin() as session:
+        for statement in ("DROP SCHEMA public CASCADE", "DROP SCHEMA ledger CASCADE", "CREATE SCHEMA public"):
+            session.execute(text(statement))
+    command.upgrade(alembic_config(database_url), "0008")
+    with database.sessions.begin() as session:
+        session.execute(text("INSERT INTO workspace (id, name) VALUES (gen_random_uuid(), 'old')"))
+        opened = text("SELECT ledger.open_budget(id, 'old', :currency, 10000) FROM workspace")
+        session.execute(opened, {"currency": currency})
+
+    with pytest.raises(UnavailableError, match=rf"not upgraded.*\({currency}: budgets 1, plans 0\)"):
+        upgrade(database_url)
+
+    with database.sessions() as session:
+        assert session.scalar(text("SELECT version_num FROM alembic_version")) == "0008"
 
 
 def test_readyz_refuses_an_old_schema(client: TestClient, database: Database) -> None:

@@ -153,6 +153,38 @@ class TestProductTooCoarse:
         assert plan(client, price_list="enough")["warnings"] == []
 
 
+class TestReusedGroundLost:
+    def test_plan_is_refused_once_the_order_that_it_relies_on_is_cancelled(
+        self, client: TestClient, budget: str
+    ) -> None:
+        source = place(client, plan_scene(client)).json()["id"]
+        relying = plan_scene(client)
+        client.post(f"/v1/orders/{source}/cancel").raise_for_status()
+        before = usage(client, budget)
+        answer = place(client, relying)
+        assert code(answer) == (409, "reused-ground-lost")
+        assert answer.json()["patches"] == 3
+        assert usage(client, budget) == before
+        assert place(client, replanned(client, relying)).status_code == 201
+
+    def test_plan_is_refused_once_a_patch_that_it_reuses_is_refunded(self, client: TestClient) -> None:
+        source = buy(client, plan_scene(client))
+        relying = plan_scene(client)
+        amounts = client.get(f"/v1/orders/{source}").json()["amounts"]
+        refund = {"kind": "refund", "order": source, "amount": amounts["net"], "reason": "black"}
+        key = {"Idempotency-Key": str(uuid4())}
+        client.post("/v1/ledger/adjustments", json=refund, headers=key).raise_for_status()
+        assert code(place(client, relying)) == (409, "reused-ground-lost")
+
+    def test_plan_is_ordered_when_its_ground_came_in_the_meantime(self, client: TestClient) -> None:
+        first = plan_scene(client)
+        source = place(client, first).json()["id"]
+        relying = plan_scene(client)
+        for where in first.bought:
+            assert deliver(client, source, *where).status_code == 201
+        assert place(client, relying).status_code == 201
+
+
 class TestOrderOfOwnedGround:
     def test_order_that_buys_nothing_costs_nothing_and_is_complete(
         self, client: TestClient, budget: str

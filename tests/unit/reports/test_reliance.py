@@ -70,7 +70,12 @@ def test_saving_by_reuse_of_overlapping_scenes_counts_by_the_area_that_is_new() 
 def test_ground_of_another_price_list_saves_by_reuse_only() -> None:
     source = make_order(status="completed", delivered=4, settled=40_00)
     alone = total(source)
-    dear: dict[str, Any] = {"baseline": 900_00, "list_baseline": 900_00, "reused": 900_00, "list_reused": 900_00}
+    dear: dict[str, Any] = {
+        "baseline": 900_00,
+        "list_baseline": 900_00,
+        "reused": 900_00,
+        "list_reused": 900_00,
+    }
 
     once = total(source, reuse_only(price_list="dear", **dear))
     twice = total(source, *(reuse_only(price_list="dear", order_id=UUID(int=n), **dear) for n in (2, 3)))
