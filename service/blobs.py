@@ -97,7 +97,7 @@ class Spool:
         """Number of bytes written so far."""
         return self._size
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | bytearray) -> None:
         """Append bytes. StorageFailedError when the disk is full."""
         try:
             self._file.write(chunk)
@@ -163,16 +163,36 @@ def get(root: Path, sha256: str) -> bytes:
     try:
         body = _path(root, sha256).read_bytes()
     except FileNotFoundError as error:
-        raise BlobMissingError(
-            f"The stored file {sha256} is missing. The operator can restore it from a backup.", sha256=sha256
-        ) from error
-    if hashlib.sha256(body).hexdigest() != sha256:
+        raise _missing(sha256) from error
+    _check_digest(hashlib.sha256(body).hexdigest(), sha256)
+    return body
+
+
+def verified_path(root: Path, sha256: str) -> Path:
+    """Return the path of a blob of any size after verifying its digest; errors as `get`."""
+    path = _path(root, sha256)
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError as error:
+        raise _missing(sha256) from error
+    _check_digest(found, sha256)
+    return path
+
+
+def _missing(sha256: str) -> BlobMissingError:
+    return BlobMissingError(
+        f"The stored file {sha256} is missing. The operator can restore it from a backup.", sha256=sha256
+    )
+
+
+def _check_digest(found: str, sha256: str) -> None:
+    if found != sha256:
         raise BlobDamagedError(
             f"The stored file {sha256} has changed since it was stored. The operator can restore it "
             "from a backup.",
             sha256=sha256,
         )
-    return body
 
 
 def _path(root: Path, sha256: str) -> Path:

@@ -6,7 +6,7 @@ Domain code raises them and knows nothing of HTTP beyond the status declared on 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class LoupeError(Exception):
@@ -35,6 +35,11 @@ class LoupeError(Exception):
             "detail": self.detail,
             **self.extra,
         }
+
+    def without_frames(self) -> Self:
+        """Drop the traceback and the causes, whose frames hold the pixels of the refused file."""
+        self.__traceback__ = self.__context__ = self.__cause__ = None
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,30 @@ from service.terminal.documents import order_view
 
 PATCH_FILE = re.compile(r"tile-(\d+)-patch-(\d+)\.tiff?", re.IGNORECASE)
 
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[FILE]...", help="GeoTIFFs or zip archives that show any part of the order, with any names."
+    ),
+]
+Tile = Annotated[int | None, typer.Option(help="Number of the tile, if FILE is meant for one patch.", min=0)]
+Patch = Annotated[
+    int | None, typer.Option(help="Number of the patch in its tile: 4 x column + row.", min=0, max=15)
+]
+Folder = Annotated[
+    Path | None, typer.Option(help="Folder with files named tile-<t>-patch-<p>.tif.", file_okay=False)
+]
+Price = Annotated[
+    str | None,
+    typer.Option(metavar="AMOUNT", help="Price of each patch of --folder or --patch, if it differs."),
+]
+AcceptPrice = Annotated[
+    bool, typer.Option("--accept-price", help="HOLD more money if --price exceeds what the order holds.")
+]
+AcceptUnlike = Annotated[
+    bool, typer.Option("--accept-unlike", help="Take patches that do not look like the scene.")
+]
+
 
 @dataclass(frozen=True)
 class OutgoingFile:
@@ -59,32 +83,13 @@ class SentFile:
 
 def deliver(  # noqa: PLR0913  (a command's parameters are its options)
     order_id: OrderId,
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[FILE]...",
-            help="GeoTIFFs or zip archives that show any part of the order, with any names.",
-        ),
-    ] = None,
-    tile: Annotated[
-        int | None, typer.Option(help="Number of the tile, if FILE is meant for one patch.", min=0)
-    ] = None,
-    patch: Annotated[
-        int | None, typer.Option(help="Number of the patch in its tile: 4 x column + row.", min=0, max=15)
-    ] = None,
-    folder: Annotated[
-        Path | None, typer.Option(help="Folder with files named tile-<t>-patch-<p>.tif.", file_okay=False)
-    ] = None,
-    price: Annotated[
-        str | None,
-        typer.Option(metavar="AMOUNT", help="Price of each patch of --folder or --patch, if it differs."),
-    ] = None,
-    accept_price: Annotated[
-        bool, typer.Option("--accept-price", help="HOLD more money if --price exceeds what the order holds.")
-    ] = False,
-    accept_unlike: Annotated[
-        bool, typer.Option("--accept-unlike", help="Take patches that do not look like the scene.")
-    ] = False,
+    files: Files = None,
+    tile: Tile = None,
+    patch: Patch = None,
+    folder: Folder = None,
+    price: Price = None,
+    accept_price: AcceptPrice = False,
+    accept_unlike: AcceptUnlike = False,
     bands: Bands = None,
     radiometry: Radiometry = None,
     as_json: AsJson = False,

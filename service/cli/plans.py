@@ -67,13 +67,14 @@ GeoJson = Annotated[
 Picture = Annotated[
     Path | None, typer.Option(help="Write the scene with the bought patches outlined to this PNG file.")
 ]
+SceneFile = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="Scene as low-resolution GeoTIFF.", exists=True, dir_okay=False),
+]
 
 
 def plan(  # noqa: PLR0913  (a command's parameters are its options)
-    file: Annotated[
-        Path,
-        typer.Argument(metavar="FILE", help="Scene as low-resolution GeoTIFF.", exists=True, dir_okay=False),
-    ],
+    file: SceneFile,
     price_list: PriceList = None,
     objective: Kind = None,
     cost_weight: CostWeight = None,

@@ -29,6 +29,9 @@ _MASK = re.compile(r"(?:^|[^a-z0-9])(?:udm2?|cloud-?mask|masks?|qa\d*|clm|scl)(?
 _DRIVE = re.compile(r"[A-Za-z]:")
 _ARCHIVE = re.compile(r"\.(?:zip|tar|gz|tgz|7z|rar)", re.IGNORECASE)
 
+# The errors of zipfile for archives that contradict themselves; a text that is not UTF-8 is a ValueError.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, OSError, EOFError, RuntimeError)
+
 
 class ArchiveUnusableError(InvalidInputError):
     """An archive that is damaged or encrypted, or that holds what is never unpacked."""
@@ -64,7 +67,7 @@ class DeliveredArchive:
             self._zip = zipfile.ZipFile(self._file)
             self._entries = [one for one in self._zip.infolist() if not one.is_dir()]
             _check(self._entries, largest)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError) as error:
+        except _DAMAGED as error:
             self._file.close()
             raise ArchiveUnusableError(f"The zip archive is damaged: {_said(error)}.") from error
         except LoupeError:
@@ -92,7 +95,7 @@ class DeliveredArchive:
             with self._zip.open(info) as source:
                 while chunk := source.read(_CHUNK):
                     yield chunk
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, RuntimeError) as error:
+        except _DAMAGED as error:
             raise ArchiveUnusableError(
                 f"The file {entry.name} in the zip archive is damaged: {_said(error)}.", file=entry.name
             ) from error

@@ -99,7 +99,11 @@ def collect(
         if error.status >= 500:
             raise
         report = FileReport(
-            name=name, size=spooled.size, sha256=spooled.sha256, use=FileUse.REFUSED, problem=error
+            name=name,
+            size=spooled.size,
+            sha256=spooled.sha256,
+            use=FileUse.REFUSED,
+            problem=error.without_frames(),
         )
         if isinstance(error, SingleBandError):
             report = FileReport(name=name, size=spooled.size, use=FileUse.IGNORED, ignored=error.detail)
@@ -174,7 +178,7 @@ def _cut(
     try:
         cut = cut_patch(file, target, place, accept_unlike=read_as.accept_unlike)
     except LoupeError as error:
-        collected.refused[place] = error
+        collected.refused[place] = error.without_frames()
         return False
     collected.refused.pop(place, None)
     collected.partly.pop(place, None)

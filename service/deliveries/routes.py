@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
 
-from service import blobs as storage
 from service.access.caller import CallerDep
+from service.blobs import verified_path
 from service.bundles.predictor import PredictorDep
 from service.database.engine import DatabaseDep
 from service.deliveries.many_patches import receive_files
@@ -132,4 +132,4 @@ def download_patch(
     with database.sessions() as session:
         order = find_order(session, caller.workspace_id, order_id)
         sha256 = file_sha256(session, order.id, (tile, patch), version)
-    return Response(storage.get(blobs, sha256), media_type="image/tiff")
+    return FileResponse(verified_path(blobs, sha256), media_type="image/tiff")

@@ -143,18 +143,7 @@ def store_file(
     first = delivery is None
     if delivery is None:
         delivery = _pay(session, caller, order, checklist, patch.place, price)
-    file = DeliveredFile(
-        order_id=order.id,
-        tile=patch.place[0],
-        patch=patch.place[1],
-        version=len(files) + 1,
-        sha256=patch.sha256,
-        size=patch.size,
-        pixels=patch.pixels.tobytes(),
-        checks=dict(patch.checks),
-        key_id=caller.key_id,
-        created_at=func.clock_timestamp(),
-    )
+    file = _new_file(caller, order, patch, version=len(files) + 1)
     session.add(file)
     session.flush()
     return Receipt(
@@ -180,6 +169,21 @@ def _pay(
     session.add(delivery)
     session.flush()
     return delivery
+
+
+def _new_file(caller: Caller, order: Order, patch: CheckedPatch, version: int) -> DeliveredFile:
+    return DeliveredFile(
+        order_id=order.id,
+        tile=patch.place[0],
+        patch=patch.place[1],
+        version=version,
+        sha256=patch.sha256,
+        size=patch.size,
+        pixels=patch.pixels.tobytes(),
+        checks=dict(patch.checks),
+        key_id=caller.key_id,
+        created_at=func.clock_timestamp(),
+    )
 
 
 def advance(session: Session, order: Order, key_id: str) -> None:

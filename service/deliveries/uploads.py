@@ -191,13 +191,13 @@ async def get_file_upload(
             "cost. Deliver the patches that cost something else one by one, with their price."
         )
     with spooling(blobs) as spool:
-        waiting: list[bytes] = []
+        waiting = bytearray()
         async for chunk in request.stream():
-            waiting.append(chunk)
-            if sum(map(len, waiting)) >= WRITTEN_AT_ONCE:
-                await run_in_threadpool(spool.write, b"".join(waiting))
+            waiting += chunk
+            if len(waiting) >= WRITTEN_AT_ONCE:
+                await run_in_threadpool(spool.write, waiting)
                 waiting.clear()
-        await run_in_threadpool(spool.write, b"".join(waiting))
+        await run_in_threadpool(spool.write, waiting)
         file = await run_in_threadpool(spool.close)
         yield FileUpload(order_id=order_id, file=file, read_as=read_as)
 

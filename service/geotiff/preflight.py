@@ -105,7 +105,7 @@ def check_structure(body: bytes, limits: Limits) -> Structure:
     )
 
 
-def neutralise(body: bytes, structure: Structure) -> bytes:
+def neutralise(body: bytes, structure: Structure) -> bytearray:
     """Return a copy of the file with its image and mask, and without tags that decoding does not need.
 
     Overviews, other metadata and everything that could lead GDAL elsewhere are out of its reach.
@@ -116,7 +116,7 @@ def neutralise(body: bytes, structure: Structure) -> bytes:
     _rewrite(copy, structure.image, mask.offset if mask else 0)
     if mask:
         _rewrite(copy, mask, 0)
-    return bytes(copy)
+    return copy
 
 
 def _check_samples(image: Directory, limits: Limits) -> tuple[int, str]:

@@ -67,7 +67,7 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def decode(self, body: bytes, shape: ArrayShape, dtype: str, seconds: float) -> Decoded:
+    def decode(self, body: bytes | bytearray, shape: ArrayShape, dtype: str, seconds: float) -> Decoded:
         with self._clock(seconds) as overran:
             try:
                 return self._exchange(body, shape, dtype, seconds)
@@ -81,7 +81,7 @@ class _Worker:
             with contextlib.suppress(OSError):  # what was not yet written to the dead child
                 _pipe(pipe).close()
 
-    def _exchange(self, body: bytes, shape: ArrayShape, dtype: str, seconds: float) -> Decoded:
+    def _exchange(self, body: bytes | bytearray, shape: ArrayShape, dtype: str, seconds: float) -> Decoded:
         to_child, from_child = _pipe(self._process.stdin), _pipe(self._process.stdout)
         request = json.dumps({"bytes": len(body), "seconds": seconds}).encode()
         to_child.write(struct.pack("<I", len(request)) + request)
@@ -136,7 +136,7 @@ class Quarantine:
         for _ in range(workers):
             self._places.put(None)
 
-    def decode(self, body: bytes, shape: ArrayShape, dtype: str, seconds: float) -> Decoded:
+    def decode(self, body: bytes | bytearray, shape: ArrayShape, dtype: str, seconds: float) -> Decoded:
         """Decode a neutralised TIFF known to be (bands, H, W) of `dtype` within `seconds` of wall time.
 
         Raises 422 when the pixels are damaged or decoding overruns, 503 when no child is free in time.
@@ -228,7 +228,7 @@ def _read_array(pipe: IO[bytes], shape: tuple[int, ...], dtype: str) -> NDArray[
 _quarantine = Quarantine()
 
 
-def decode(body: bytes, shape: ArrayShape, dtype: str, seconds: float) -> Decoded:
+def decode(body: bytes | bytearray, shape: ArrayShape, dtype: str, seconds: float) -> Decoded:
     """Decode a file in the process-wide quarantine; see `Quarantine.decode`."""
     return _quarantine.decode(body, shape, dtype, seconds)
 

@@ -1,6 +1,7 @@
 """The blob store: a blob is whole or absent, and its bytes match its name."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,22 @@ def test_put_replaces_a_damaged_blob(tmp_path: Path) -> None:
     assert storage.get(tmp_path, sha256) == b"pixels"
 
 
+def test_verified_path_leads_to_the_bytes_and_refuses_changed_ones(tmp_path: Path) -> None:
+    sha256 = storage.put(tmp_path, b"pixels")
+    path = storage.verified_path(tmp_path, sha256)
+    assert path.read_bytes() == b"pixels"
+    path.write_bytes(b"pixelz")
+    with pytest.raises(BlobDamagedError):
+        storage.verified_path(tmp_path, sha256)
+
+
+@pytest.mark.parametrize("read", [storage.get, storage.verified_path])
 @pytest.mark.parametrize("sha256", ["0" * 64, "../../etc/passwd", "", "A" * 64])
-def test_get_refuses_unknown_digests_and_paths(tmp_path: Path, sha256: str) -> None:
+def test_get_refuses_unknown_digests_and_paths(
+    tmp_path: Path, sha256: str, read: Callable[[Path, str], object]
+) -> None:
     with pytest.raises(BlobMissingError):
-        storage.get(tmp_path, sha256)
+        read(tmp_path, sha256)
 
 
 def test_put_leaves_no_file_after_a_failed_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,6 +141,16 @@ def test_damaged_entry_is_reported_when_it_is_unpacked(tmp_path: Path) -> None:
         list(opened.chunks(opened.entries()[0]))
 
 
+def test_entry_whose_name_inside_the_archive_is_no_text_is_reported(tmp_path: Path) -> None:
+    body = bytearray(archive({"\N{LATIN SMALL LETTER E WITH ACUTE}.tif": b"II*\0"}))
+    place = body.index(b"PK\x03\x04")
+    body[place + 30] = 0xFF  # the first byte of the name before the file's bytes
+    with DeliveredArchive(write(tmp_path, bytes(body)), LARGEST) as opened:
+        (entry,) = opened.entries()
+        with pytest.raises(ArchiveUnusableError, match="damaged"):
+            list(opened.chunks(entry))
+
+
 def test_zip_is_told_by_its_first_bytes() -> None:
     assert is_zip(archive({"a": b""})[:4])
     assert is_zip(archive({})[:4])
