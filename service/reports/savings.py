@@ -147,6 +147,11 @@ class _Weighed:
     def is_ordered(self) -> bool:
         return self.standing in {"open", "completed"}
 
+    @property
+    def has_ground(self) -> bool:
+        """False for an order whose price list delivers nothing: it saves by reuse only."""
+        return self.order.patches_bought > 0 or self.reliance.foreign < self.reliance.kept
+
 
 def _weigh(order: OrderFigures, orders: Mapping[UUID, OrderFigures]) -> _Weighed:
     reliance = reliance_of(order, orders)
@@ -156,9 +161,9 @@ def _weigh(order: OrderFigures, orders: Mapping[UUID, OrderFigures]) -> _Weighed
 def _count_product(orders: Sequence[_Weighed]) -> list[CountedOrder]:
     """Count the orders of one price list, oldest first."""
     ordered, completed = Coverage(), Coverage()
-    bought = _first_shares((one.order for one in orders if one.is_ordered), ordered)
-    held = _first_shares((one.order for one in orders if one.standing == "held"), ordered)
-    done = _first_shares((one.order for one in orders if one.standing == "completed"), completed)
+    bought = _first_shares((one for one in orders if one.is_ordered), ordered)
+    held = _first_shares((one for one in orders if one.standing == "held"), ordered)
+    done = _first_shares((one for one in orders if one.standing == "completed"), completed)
     reuse = count_reuse((one.order, one.reliance) for one in orders if one.is_ordered)
     return [
         _count(
@@ -175,12 +180,13 @@ def _count_product(orders: Sequence[_Weighed]) -> list[CountedOrder]:
     ]
 
 
-def _first_shares(orders: Iterable[OrderFigures], covered: Coverage) -> dict[UUID, Fraction]:
+def _first_shares(orders: Iterable[_Weighed], covered: Coverage) -> dict[UUID, Fraction]:
     """Return the share of each order's scene that `covered` does not cover; add each scene to it in turn."""
     shares = {}
-    for order in orders:
-        shares[order.order_id] = covered.uncovered(order.ground)
-        covered.add(order.ground)
+    for one in orders:
+        if one.has_ground:
+            shares[one.order.order_id] = covered.uncovered(one.order.ground)
+            covered.add(one.order.ground)
     return shares
 
 
@@ -204,11 +210,12 @@ class _Shares:
 
 def _count(one: _Weighed, shares: _Shares) -> CountedOrder:
     order, nothing = one.order, one.order.cost.nothing
-    foreign = order.reused.part(shares.reuse.foreign)
+    owed = shares.reuse.foreign if one.has_ground else _NONE
+    foreign = order.reused.part(owed)
     ended = order.net if one.standing == "ended" else nothing
     realised_cost = order.net.part(shares.paid) + (foreign if one.standing == "completed" else nothing)
-    list_cost = order.list_cost + order.list_reused.part(shares.reuse.foreign)
-    held_cost = order.cost + order.reused.part(one.reliance.foreign)
+    list_cost = order.list_cost + order.list_reused.part(owed)
+    held_cost = order.cost + order.reused.part(one.reliance.foreign if one.has_ground else _NONE)
     return CountedOrder(
         order=order,
         reused_saving=order.reused.part(shares.reuse.counted),
@@ -220,7 +227,7 @@ def _count(one: _Weighed, shares: _Shares) -> CountedOrder:
         held_cost=held_cost if one.standing == "held" else nothing,
         realised_baseline=order.baseline.part(shares.done),
         realised_cost=realised_cost,
-        is_realised=one.standing == "completed" or bool(realised_cost),
+        is_realised=(one.standing == "completed" and one.has_ground) or bool(realised_cost),
     )
 
 

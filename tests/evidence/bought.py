@@ -50,6 +50,11 @@ class Bought:
         return STANDING[self.order["status"]]
 
     @property
+    def has_ground(self) -> bool:
+        """Whether its price list delivers anything of its plan."""
+        return self.order["counts"]["bought"] > 0 or self.foreign < self.kept
+
+    @property
     def sources(self) -> Sequence[Json]:
         """The orders whose patches its plan reuses."""
         reuse = self.plan.get("reuse")
@@ -106,7 +111,7 @@ class Bought:
     def of_others(self, whole: Decimal) -> Decimal:
         """Return the part of an amount of its reuse that is owed to other price lists' orders."""
         saved = reused(self)
-        if not saved or not self.kept:
+        if not saved or not self.kept or not self.has_ground:
             return Decimal(0)
         return self.part(whole, Fraction(self.reused) / Fraction(saved) * self.foreign / self.kept)
 

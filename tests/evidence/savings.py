@@ -63,13 +63,13 @@ def share_ground(orders: Sequence[Bought]) -> None:
     ordered: BaseGeometry = shapely.Polygon()
     realised: BaseGeometry = shapely.Polygon()
     for one in orders:
-        if one.standing in {"open", "completed"}:
+        if one.standing in {"open", "completed"} and one.has_ground:
             one.shares["ordered"], ordered = uncovered(one, ordered), ordered.union(one.ground)
-        if one.standing == "completed":
+        if one.standing == "completed" and one.has_ground:
             one.shares["realised"], realised = uncovered(one, realised), realised.union(one.ground)
     held = ordered
     for one in orders:
-        if one.standing == "held":
+        if one.standing == "held" and one.has_ground:
             one.shares["held"], held = uncovered(one, held), held.union(one.ground)
         one.shares["paid"] = 1 if one.standing in {"completed", "cancelled"} else 1 - uncovered(one, realised)
 
@@ -85,17 +85,20 @@ def add_up(orders: Sequence[Bought]) -> Json:
         "baseline": counted(standing, "ordered"),
         "cost": wasted + total(amount(one.plan["cost"]) + one.of_others(reused(one)) for one in standing),
         "held_baseline": counted(held, "held"),
-        "held_cost": total(amount(one.plan["cost"]) + one.part(reused(one), one.foreign) for one in held),
+        "held_cost": total(
+            amount(one.plan["cost"]) + one.part(reused(one), one.foreign if one.has_ground else 0)
+            for one in held
+        ),
         "realised_baseline": counted(orders, "realised"),
         "realised_cost": total(one.part(one.paid, one.shares["paid"]) for one in orders)
         + total(one.of_others(reused(one)) for one in completed),
         "settled": sum((one.paid for one in orders), Decimal(0)),
         "settled_on_cancelled": wasted,
     }
-    listed = sum((one.part(one.listed("everything"), one.shares["ordered"]) for one in standing), Decimal(0))
+    listed = total(one.part(one.listed("everything"), one.shares.get("ordered", 0.0)) for one in standing)
     listed -= total(one.listed("chosen") for one in standing)
     listed -= total(one.of_others(one.listed("without_reuse") - one.listed("chosen")) for one in standing)
-    is_realised = bool(completed) or sums["realised_cost"] != 0
+    is_realised = any(one.has_ground for one in completed) or sums["realised_cost"] != 0
     ordered = sums["baseline"] - sums["cost"]
     return sums | {
         "savings": {

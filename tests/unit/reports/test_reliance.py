@@ -77,6 +77,11 @@ def test_ground_of_another_price_list_saves_by_reuse_only() -> None:
         "list_reused": 900_00,
     }
 
+    half = dear | {"reused": 450_00, "list_reused": 450_00}
+    some = total(source, reuse_only(price_list="dear", **half))
+    assert (some.realised_saving, some.ordered_saving) == (alone.realised_saving, alone.ordered_saving)
+    assert (some.list_saving, some.reused_saving) == (alone.list_saving, cents(450_00))
+
     once = total(source, reuse_only(price_list="dear", **dear))
     twice = total(source, *(reuse_only(price_list="dear", order_id=UUID(int=n), **dear) for n in (2, 3)))
 
@@ -85,3 +90,16 @@ def test_ground_of_another_price_list_saves_by_reuse_only() -> None:
         assert savings.ordered_saving == alone.ordered_saving
         assert savings.list_saving == alone.list_saving
         assert savings.reused_saving == cents(900_00)
+
+
+def test_reuse_from_another_price_list_is_a_cost_of_an_order_that_buys_as_well() -> None:
+    source = make_order(status="completed", delivered=4, settled=40_00)
+    order = reuse_only(
+        price_list="dear", patches_bought=1, delivered=1, cost=10_00, settled=10_00, list_cost=10_00
+    )
+
+    savings, alone = total(source, order), total(source)
+
+    assert savings.realised_saving == cents(60_00 + 100_00 - 10_00 - 40_00)
+    assert savings.realised_saving - (alone.realised_saving or cents(0)) == order.planned_saving
+    assert savings.reused_saving == cents(40_00)
