@@ -5,6 +5,7 @@ one transaction under the order's lock, so that a crash stores all of them or no
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from service.deliveries.settling import Receipt, advance, check_takes_deliveries
 from service.deliveries.uploads import FileUpload
 from service.errors import ConflictError, LoupeError
 from service.geotiff.preflight import Limits
+from service.imagery.coverage import MIN_COVER
 from service.orders.checklist import Checklist, Place
 from service.orders.delivered import FileVersion, file_versions
 from service.orders.repository import find_order, plan_of
@@ -144,13 +146,14 @@ def _collect_all(intake: Intake, upload: FileUpload, wanted: Wanted) -> Collecte
                     FileReport(name=entry.name, size=entry.size, use=FileUse.IGNORED, ignored=entry.ignored)
                 )
                 continue
-            for spooled in _unpacked(intake, archive, entry):
+            with _unpacked(intake, archive, entry) as spooled:
                 collect(collected, wanted, spooled, upload.read_as, limits, intake.blobs, name=entry.name)
     return collected
 
 
+@contextmanager
 def _unpacked(intake: Intake, archive: DeliveredArchive, entry: ArchiveEntry) -> Iterator[SpooledFile]:
-    """Yield one entry of an archive as a spooled file, which is removed afterwards unless it was kept."""
+    """Unpack one entry of an archive to a spooled file, and remove it afterwards unless it was kept."""
     with spooling(intake.blobs) as spool:
         for chunk in archive.chunks(entry):
             spool.write(chunk)
@@ -196,8 +199,8 @@ def _nothing(collected: Collected) -> LoupeError:
         best = max(collected.partly.values(), key=lambda one: one.covered)
         return NoPatchCoveredError(
             f"No patch is covered well enough. The best is patch {best.place[1]} of tile {best.place[0]}, of "
-            f"which {best.covered:.1%} is covered, and 98% are needed. `partly` has the missing ground of "
-            "each patch.",
+            f"which {best.covered:.1%} is covered, and {MIN_COVER:.0%} are needed. "
+            "`partly` has the missing ground of each patch.",
             **figures,
         )
     first_cause = f" The first: {causes[0].detail}" if causes else ""
