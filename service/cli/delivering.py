@@ -182,7 +182,7 @@ def _send(
             )
     except ClientError as error:
         problem = error.problem if isinstance(error, ProblemError) else None
-        return SentFile(file.path.name, None, " ".join(str(error).splitlines()), problem)
+        return SentFile(file.path.name, None, ": ".join(str(error).splitlines()), problem)
     return SentFile(file.path.name, answer)
 
 

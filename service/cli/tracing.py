@@ -146,7 +146,7 @@ def _plan(plan: Json, bill: Json) -> Text:
 def _price_list(prices: Json) -> Text:
     kind = ", an example" if prices["example"] else ""
     return Text(
-        f"{prices['name']} version {prices['version']}{kind}: {prices['product']}, from {prices['source']}"
+        f"{prices['name']} version {prices['version']}{kind}: {prices['product']}, source: {prices['source']}"
     )
 
 

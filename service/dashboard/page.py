@@ -1,5 +1,6 @@
 """The values of the dashboard page: savings, accuracy, budgets, plans and ledger entries."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from service.access.tables import Workspace
 from service.ledger.lines import LedgerLineOut
 from service.ledger.repository import Budget, list_budgets, list_lines
 from service.money import Money
+from service.orders.delivered import delivered_counts, warned_counts
 from service.orders.tables import STATUS_NOW, Order
 from service.plans.repository import page_of_plans
 from service.plans.schemas import PlanSummary
@@ -65,6 +67,17 @@ class PlanCard:
     price_list: str
     warnings: list[str]
     """Doubts about how the scene was read, as sentences."""
+    order: "OrderProgress | None"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderProgress:
+    """The latest order of a plan: how many of its patches came, and how many of them draw a warning."""
+
+    status: str
+    patches: int
+    delivered: int
+    warned: int
 
 
 def read_page(session: Session, workspace_id: UUID) -> dict[str, Any]:
@@ -103,9 +116,7 @@ def plan_cards(session: Session, workspace_id: UUID) -> list[PlanCard]:
     """Return the newest plans, each with the status of its latest order and its price list."""
     rows, _ = page_of_plans(session, workspace_id, PageRequest(PLANS, None))
     plans = [plan for plan, _ in rows]
-    ordered = Order.plan_id.in_([plan.id for plan in plans])
-    query = select(Order.plan_id, STATUS_NOW).where(ordered).order_by(Order.created_at)
-    standing = dict(session.execute(query).all())
+    standing = latest_orders(session, [plan.id for plan in plans])
     prices_query = select(PriceList).where(PriceList.id.in_([plan.price_list_id for plan in plans]))
     prices = {price_list.id: price_list for price_list in session.scalars(prices_query)}
     return [
@@ -114,8 +125,25 @@ def plan_cards(session: Session, workspace_id: UUID) -> list[PlanCard]:
     ]
 
 
-def _card(plan: PlanSummary, order_status: str | None, price_list: PriceList) -> PlanCard:
-    status = order_status.replace("_", " ") if order_status else "not ordered"
+def latest_orders(session: Session, plan_ids: Sequence[UUID]) -> dict[UUID, OrderProgress]:
+    """Return the latest order of each plan that was ordered."""
+    query = select(Order.plan_id, Order.id, STATUS_NOW, Order.patches).where(Order.plan_id.in_(plan_ids))
+    rows = {row[0]: row for row in session.execute(query.order_by(Order.created_at))}
+    order_ids = [order_id for _, order_id, _, _ in rows.values()]
+    delivered, warned = delivered_counts(session, order_ids), warned_counts(session, order_ids)
+    return {
+        plan_id: OrderProgress(
+            status=status.replace("_", " "),
+            patches=patches,
+            delivered=delivered.get(order_id, 0),
+            warned=warned.get(order_id, 0),
+        )
+        for plan_id, order_id, status, patches in rows.values()
+    }
+
+
+def _card(plan: PlanSummary, order: OrderProgress | None, price_list: PriceList) -> PlanCard:
+    status = order.status if order else "not ordered"
     prices = f"{price_list.provider}: {price_list.name}, version {price_list.version}"
     reuse = plan.reuse if plan.reuse is not None and plan.reuse.mode == "owned" else None
     reused = reuse.owned + reuse.on_order if reuse is not None else 0
@@ -123,7 +151,7 @@ def _card(plan: PlanSummary, order_status: str | None, price_list: PriceList) ->
         id=plan.id,
         created_at=plan.created_at,
         reason=plan.decision,
-        standing=status if plan.patches.bought or order_status else "buys nothing",
+        standing=status if plan.patches.bought or order else "buys nothing",
         patches_bought=plan.patches.bought,
         patches=plan.patches.total,
         cost=plan.cost,
@@ -135,6 +163,7 @@ def _card(plan: PlanSummary, order_status: str | None, price_list: PriceList) ->
         reuse_saving=reuse.saved if reuse is not None and reused else None,
         price_list=prices + (" (an example, not an offer)" if price_list.example else ""),
         warnings=[warning.detail for warning in plan.warnings],
+        order=order,
     )
 
 

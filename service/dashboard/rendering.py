@@ -114,8 +114,9 @@ def share_of(part: MoneyOut, whole: MoneyOut) -> str:
 
 
 def count_of(number: int, noun: str) -> str:
-    """Format a count and a noun: "1 order", "2 orders"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    """Format a count and a noun: "1 order", "2 patches"."""
+    ending = "es" if noun.endswith("ch") else "s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}{ending}"
 
 
 def when(moment: datetime) -> str:

@@ -13,7 +13,7 @@ from service.errors import LoupeWarning
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import read_geotiff
 from service.imagery.collar import mark_collar
-from service.imagery.likeness import Likeness, PatchUnlikeSceneError, compare_with_scene, judge
+from service.imagery.likeness import Likeness, PatchUnlikeSceneError, compare_with_scene, impossible, judge
 from service.imagery.placement import place_patch
 from service.imagery.radiometry import Imagery, to_imagery
 from service.imagery.tile_grid import TileGrid
@@ -110,8 +110,7 @@ def cut_patch(file: DecodedFile, target: Target, place: Place, *, accept_unlike:
 
 def _judge_or_accept(likeness: Likeness) -> tuple[LoupeWarning, ...]:
     """Return the doubts about a patch that is accepted even where it cannot be the one that was bought."""
-    try:
-        return judge(likeness)
-    except PatchUnlikeSceneError as refusal:
-        detail = f"Accepted because accept_unlike was set. {refusal.detail}"
-        return (LoupeWarning(code=refusal.code, detail=detail, figures=refusal.extra),)
+    if reason := impossible(likeness):
+        detail = f"Accepted because accept_unlike was set. {reason}"
+        return (LoupeWarning(code=PatchUnlikeSceneError.code, detail=detail, figures=likeness.figures()),)
+    return judge(likeness)

@@ -103,7 +103,7 @@ def compare_with_scene(placed: PlacedPatch, tile: NDArray[np.uint8]) -> Likeness
 
 def judge(likeness: Likeness) -> tuple[LoupeWarning, ...]:
     """Return the doubts about a patch; raise 409 `patch-unlike-scene` when it cannot be the one ordered."""
-    if reason := _impossible(likeness):
+    if reason := impossible(likeness):
         raise PatchUnlikeSceneError(
             f"{reason} The patch is not paid. Ask the provider for another file, check bands= and "
             f"radiometry=, or keep the file all the same with {OVERRIDE}.",
@@ -117,7 +117,7 @@ def judge(likeness: Likeness) -> tuple[LoupeWarning, ...]:
     return (LoupeWarning(code=code, detail=detail, figures=likeness.figures()),)
 
 
-def _impossible(likeness: Likeness) -> str | None:
+def impossible(likeness: Likeness) -> str | None:
     """Return the sentence that says why the patch cannot be the one ordered."""
     colours = f"its mean colour is {_told(likeness.mean)}, and the scene's {_told(likeness.scene_mean)}."
     lit, bright = likeness.scene_light >= _CERTAINLY_LIT, likeness.scene_light > _CERTAINLY_NOT_WHITE

@@ -89,9 +89,14 @@ def unclear(sample: Sample, why: str) -> RadiometryImplausibleError:
     )
 
 
+def _short(number: float) -> str:
+    """Write a number for an option: whole from 1,000 on, else with four significant digits."""
+    return f"{number:.0f}" if abs(number) >= 1000 else f"{number:.4g}"
+
+
 def remedy(sample: Sample) -> str:
     """Say which options state what the numbers mean."""
-    low, high = (f"{number:.4g}" for number in (sample.low, sample.high))
+    low, high = (_short(number) for number in (sample.low, sample.high))
     names = ", ".join(ENCODINGS)
     return (
         f"State what the numbers are with radiometry= ({names}), or which become black and white, such as "

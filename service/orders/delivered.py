@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, tuple_
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import ColumnElement, Select, and_, cast, func, select, tuple_
+from sqlalchemy.dialects.postgresql import JSONPATH, distinct_on
 from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
@@ -149,6 +149,16 @@ def delivered_counts(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, 
     """Return the number of delivered patches of each order that has any."""
     query = select(Delivery.order_id, func.count()).where(Delivery.order_id.in_(order_ids))
     return dict(session.execute(query.group_by(Delivery.order_id)).all())
+
+
+def warned_counts(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Return how many patches of each order have a warning in their newest file; no entry for none."""
+    place = DeliveredFile.order_id, DeliveredFile.tile, DeliveredFile.patch
+    files = select(DeliveredFile.order_id, DeliveredFile.checks).where(place[0].in_(order_ids))
+    newest = files.ext(distinct_on(*place)).order_by(*place, DeliveredFile.version.desc()).subquery()
+    warned = func.jsonb_path_exists(newest.c.checks, cast("$.warnings[0]", JSONPATH))
+    query = select(newest.c.order_id, func.count()).where(warned).group_by(newest.c.order_id)
+    return dict(session.execute(query).all())
 
 
 def _newest(wanted: ColumnElement[bool]) -> Select[int, int]:

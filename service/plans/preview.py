@@ -1,7 +1,8 @@
-"""A plan as a picture: the low-resolution scene, its tile grid, and the bought patches outlined."""
+"""A plan as a picture: the low-resolution scene, its tile grid, and outlines of bought and owned patches."""
 
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,32 +25,45 @@ CASING = (20, 20, 20, 255)
 WANTED = (255, 196, 0, 255)
 FILLED = (64, 200, 255, 255)
 """Colour of bought patches that came free."""
+OWNED = (120, 230, 120, 255)
+"""Colour of owned patches, which are not bought again."""
+ON_ORDER = (255, 130, 210, 255)
+"""Colour of patches that another order awaits, which are not bought again."""
 
 SMALL = 10.0
 """Width in preview pixels below which a patch gets a thin outline without casing."""
 
 Corners = NDArray[np.float64]  # (N, 5, 2) preview pixels
+Colour = tuple[int, int, int, int]
+Outline = tuple[NDArray[np.bool_], Colour]  # patches (T, 16)
 
 
 def render_preview(plan: Plan, scene: Scene, blobs: Path, settings: Settings) -> bytes:
     """Read the stored bytes of a plan's scene again and draw the plan on it. Opens no database session."""
     imagery, arrays = read_again(scene, blobs, settings), PlanArrays.of(plan)
-    return draw_preview(imagery.rgb, imagery.transform, grid_of(scene), arrays.selected, arrays.filled)
+    return draw_preview(imagery.rgb, imagery.transform, grid_of(scene), plan_outlines(arrays))
+
+
+def plan_outlines(arrays: PlanArrays) -> tuple[Outline, ...]:
+    """Return the patches to outline and their colours; a patch that is bought is outlined as bought."""
+    bought = arrays.selected
+    return (
+        (arrays.owned & ~bought, OWNED),
+        (arrays.on_order & ~bought, ON_ORDER),
+        (bought & arrays.filled, FILLED),
+        (bought & ~arrays.filled, WANTED),
+    )
 
 
 def draw_preview(
-    rgb: NDArray[np.uint8],
-    transform: Affine,
-    grid: TileGrid,
-    selected: NDArray[np.bool_],
-    filled: NDArray[np.bool_],
+    rgb: NDArray[np.uint8], transform: Affine, grid: TileGrid, outlines: Sequence[Outline]
 ) -> bytes:
-    """Draw a plan as PNG: rgb (3, H, W) placed by `transform` in the grid's CRS, and masks (T, 16)."""
+    """Draw a plan as PNG: rgb (3, H, W) placed by `transform` in the grid's CRS, and outlined patches."""
     picture, scale = _scaled(rgb)
     draw = ImageDraw.Draw(picture, "RGBA")
     to_picture = Affine.scale(*scale) @ ~transform
     _draw_grid(draw, grid, to_picture)
-    for mask, colour in ((selected & filled, FILLED), (selected & ~filled, WANTED)):
+    for mask, colour in outlines:
         _outline(draw, _corners(grid, mask, to_picture), colour)
     file = io.BytesIO()
     picture.save(file, "PNG")
@@ -80,7 +94,7 @@ def _corners(grid: TileGrid, mask: NDArray[np.bool_], to_picture: Affine) -> Cor
     return move(to_picture, grid.patch_corners(tiles, patches))
 
 
-def _outline(draw: ImageDraw.ImageDraw, corners: Corners, colour: tuple[int, int, int, int]) -> None:
+def _outline(draw: ImageDraw.ImageDraw, corners: Corners, colour: Colour) -> None:
     """Draw strong outlines just inside each patch, so that neighbours do not cover each other's."""
     if not len(corners):
         return

@@ -12,7 +12,9 @@ from models.grid import GRID
 from service.client import Json
 
 TILES_SHOWN, TILES_ACROSS = 12, 6
-BUY, LEAVE = "#", "."
+BUY, LEAVE, OWNED, ON_ORDER = "#", ".", "o", "+"
+_MARKS = {BUY: "buy", LEAVE: "leave", OWNED: "owned", ON_ORDER: "on order"}
+_STYLES = {BUY: "bold green", LEAVE: "dim", OWNED: "cyan", ON_ORDER: "magenta"}
 
 
 def money(value: Json | None) -> str:
@@ -33,12 +35,10 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else ending}"
 
 
-def grid_rows(buy: Collection[int]) -> list[str]:
+def grid_rows(buy: Collection[int], owned: Collection[int] = (), on_order: Collection[int] = ()) -> list[str]:
     """Return the four lines of a tile's grid, north up. Patch id = 4 x column + row."""
-    return [
-        " ".join(BUY if GRID * column + row in buy else LEAVE for column in range(GRID))
-        for row in range(GRID)
-    ]
+    marks = dict.fromkeys(on_order, ON_ORDER) | dict.fromkeys(owned, OWNED) | dict.fromkeys(buy, BUY)
+    return [" ".join(marks.get(GRID * column + row, LEAVE) for column in range(GRID)) for row in range(GRID)]
 
 
 def tile_block(tile: Json) -> Text:
@@ -46,10 +46,10 @@ def tile_block(tile: Json) -> Text:
     block = Text(f"tile {tile['tile']}", no_wrap=True)
     if tile["status"] == "no-data":
         return block.append("\nno data", "dim")
-    for row in grid_rows(tile["buy"]):
+    for row in grid_rows(tile["buy"], tile.get("owned", ()), tile.get("on_order", ())):
         block.append("\n")
         for cell in row:
-            block.append(cell, "bold green" if cell == BUY else "dim")
+            block.append(cell, _STYLES.get(cell))
     return block
 
 
@@ -60,11 +60,19 @@ def tile_blocks(tiles: Sequence[Json], columns: int, shown: int = TILES_SHOWN) -
     for start in range(0, min(len(tiles), shown), across):
         blocks.add_row()
         blocks.add_row(*(tile_block(tile) for tile in tiles[start : min(start + across, shown)]))
-    parts: list[RenderableType] = [Text(f"{BUY} buy   {LEAVE} leave", "dim"), blocks]
+    parts: list[RenderableType] = [Text(_legend(tiles), "dim"), blocks]
     if len(tiles) > shown:
         parts.append(Text(f"... {len(tiles) - shown:,} more", "dim"))
         parts.append(spread(tiles))
     return Group(*parts)
+
+
+def _legend(tiles: Sequence[Json]) -> str:
+    """Name the marks: always bought and left patches, and owned and ordered ones if there are any."""
+    marks = [BUY, LEAVE]
+    marks += [OWNED] * any(tile.get("owned") for tile in tiles)
+    marks += [ON_ORDER] * any(tile.get("on_order") for tile in tiles)
+    return "   ".join(f"{mark} {_MARKS[mark]}" for mark in marks)
 
 
 def spread(tiles: Iterable[Json]) -> Text:
@@ -82,7 +90,7 @@ def facts(rows: Iterable[tuple[str, str]]) -> Table:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(name, Text(value))
+        table.add_row(name, Text(value), style="yellow" if name == "Warning" else None)
     return table
 
 

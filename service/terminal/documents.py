@@ -30,6 +30,7 @@ def plan_figures(plan: Json) -> RenderableType:
             "Scene",
             f"{tiles} of {scene['tile_m']:.0f} m, {format_area(scene['planned_km2'])}{_no_data(scene)}",
         ),
+        *_reading_rows(scene),
         ("Decision", str(plan["decision"])),
         ("Cost", f"{money(plan['cost'])} for {format_area(plan['billable_km2'])} billed"),
         ("Baseline", f"{money(plan['baseline'])} for all {plural(patches['total'], 'patch')}"),
@@ -41,15 +42,24 @@ def plan_figures(plan: Json) -> RenderableType:
     return Group(facts(rows), Text(), savings_table(plan["savings"]))
 
 
+def _reading_rows(scene: Json) -> list[tuple[str, str]]:
+    """Return which bands were taken as colours, and how their numbers were read."""
+    if not scene.get("bands_from"):
+        return []
+    bands = ",".join(map(str, scene["bands"]))
+    return [("Bands", f"{bands} {scene['bands_from']}"), ("Numbers", str(scene["radiometry"]))]
+
+
 def _reuse_rows(reuse: Json | None) -> list[tuple[str, str]]:
     """Return what is owned or on order and what that saves; no row when it is nothing."""
     if not reuse or not reuse["owned"] + reuse["on_order"]:
         return []
-    ground = f"{reuse['owned']:,} owned, {reuse['on_order']:,} on order, {format_area(reuse['area_km2'])}"
+    patches = f"{plural(reuse['owned'], 'patch')} owned and {reuse['on_order']:,} on order"
+    ground = f"{patches} ({format_area(reuse['area_km2'])})"
     orders = plural(len(reuse["orders"]), "order")
     if reuse["mode"] == "none":
-        return [("Reuse", f"none: {ground}, of {orders}, are not left out")]
-    return [("Reuse", f"{ground}, of {orders}: saves {money(reuse['saved'])}")]
+        return [("Reuse", f"none, although {ground} in {orders}")]
+    return [("Reuse", f"{ground} in {orders}, not bought again: saves {money(reuse['saved'])}")]
 
 
 def _bound_rows(bound: Json | None) -> list[tuple[str, str]]:
@@ -78,9 +88,15 @@ def savings_table(savings: Json, kinds: Sequence[str] = PLAN_SAVINGS) -> Rendera
 def price_lists_view(lists: Sequence[Json]) -> RenderableType:
     """Return price lists with their prices and rules."""
     rows = [
-        (f"{one['name']} v{one['version']}", _price(one), ", ".join(_rules(one)) or "none") for one in lists
+        (
+            f"{one['name']} v{one['version']}",
+            f"{one['gsd_m']} m",
+            _price(one),
+            ", ".join(_rules(one)) or "none",
+        )
+        for one in lists
     ]
-    return columns(("Price list", "Price", "Rules"), rows)
+    return columns(("Price list", "Pixels", "Price", "Rules"), rows)
 
 
 def _price(prices: Json) -> str:

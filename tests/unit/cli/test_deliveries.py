@@ -42,7 +42,7 @@ def test_deliver_folder_continues_after_a_refused_file(server: PlayedServer, tmp
     done = loupe("deliver", ORDER_ID, "--folder", str(tmp_path))
 
     assert done.exit_code == 1
-    assert "1 file refused:\ntile-0-patch-1.tif: This patch was not ordered tile 0 patch 1" in done.stderr
+    assert "1 file refused:\ntile-0-patch-1.tif: This patch was not ordered: tile 0 patch 1" in done.stderr
     assert server.asked[1].url.path.endswith("/patches/2")
 
 
@@ -118,6 +118,24 @@ def test_deliver_exits_with_1_and_names_what_was_refused(server: PlayedServer, f
     assert "1 patch refused" in done.stderr
 
 
+def test_deliver_prints_a_warning_of_many_patches_once(server: PlayedServer, files: list[str]) -> None:
+    path = f"/v1/orders/{ORDER_ID}"
+    warned = [
+        {"tile": 3, "patch": patch, "outcome": "settled",
+         "warnings": [{"code": "patch-flat", "detail": f"Patch number {patch} is flat."}]}
+        for patch in range(3)
+    ]  # fmt: skip
+    answer = ANSWER | {"counts": COUNTS | {"untouched": 4}, "patches": warned}
+    server.routes |= {f"PUT {path}/deliveries": (201, answer), f"GET {path}": (200, ORDER)}
+
+    said = " ".join(loupe("deliver", ORDER_ID, files[0]).stdout.split())
+
+    assert "Warning: Patch 0 of tile 3: Patch number 0 is flat. The same kind for 2 more patches" in said
+    assert "(tile/patch 3/1, 3/2)" in said
+    assert "Patch number 1" not in said
+    assert "4 awaited patches of the order outside this file." in said
+
+
 def test_deliver_prints_json_and_exits_with_1_for_a_refused_file(
     server: PlayedServer, files: list[str]
 ) -> None:
@@ -129,7 +147,7 @@ def test_deliver_prints_json_and_exits_with_1_for_a_refused_file(
 
     assert done.exit_code == 1
     assert json.loads(done.stdout)["files"] == [
-        {"file": "order.zip", "problem": problem, "error": "Nothing It lies elsewhere."}
+        {"file": "order.zip", "problem": problem, "error": "Nothing: It lies elsewhere."}
     ]
 
 

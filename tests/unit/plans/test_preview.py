@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from service.imagery.tile_grid import TileGrid
-from service.plans.preview import FILLED, PREVIEW_SIDE, WANTED, draw_preview
+from service.plans.arrays import PlanArrays
+from service.plans.preview import FILLED, ON_ORDER, OWNED, PREVIEW_SIDE, WANTED, draw_preview, plan_outlines
 
 Pixels = NDArray[np.uint8]
 
@@ -28,7 +29,9 @@ def draw(grid: TileGrid, *bought: tuple[int, int], free: tuple[tuple[int, int], 
     for place in free:
         filled[place] = True
     grey = np.full((3, grid.rows * 8, grid.columns * 8), 128, dtype=np.uint8)
-    return decode(draw_preview(grey, grid.transform, grid, selected, filled))
+    return decode(
+        draw_preview(grey, grid.transform, grid, ((selected & filled, FILLED), (selected & ~filled, WANTED)))
+    )
 
 
 def decode(png: bytes) -> Pixels:
@@ -87,7 +90,7 @@ def test_preview_outlines_the_same_place_in_a_finer_scene(finer: int) -> None:
     selected[2, 12] = True
     grey = np.full((3, 16 * finer, 24 * finer), 128, dtype=np.uint8)
     own = grid.transform @ Affine.scale(1 / finer)
-    pixels = decode(draw_preview(grey, own, grid, selected, np.zeros_like(selected)))
+    pixels = decode(draw_preview(grey, own, grid, [(selected, WANTED)]))
     assert has(patch_window(pixels, grid, 2, 12), WANTED)
     assert not has(patch_window(pixels, grid, 2, 13), WANTED)
 
@@ -96,3 +99,29 @@ def test_preview_of_an_empty_plan_shows_the_scene_and_its_grid() -> None:
     pixels = draw(make_grid())
     assert not has(pixels, WANTED)
     assert pixels[5, 5].tolist() == [128, 128, 128]
+
+
+@pytest.mark.parametrize("reuses", [True, False])
+def test_preview_outlines_owned_and_ordered_patches_unless_they_are_bought(reuses: bool) -> None:
+    grid = make_grid()
+    ground = np.zeros((grid.tile_count, 16), dtype=np.uint8)
+    ground[0, 0], ground[1, 5], ground[2, 10] = 1, 2, 1
+    selected = np.zeros(ground.shape, dtype=bool)
+    selected[2, 10] = True
+    arrays = PlanArrays(
+        utilities=np.zeros(ground.shape, np.float32),
+        valid_share=np.ones(grid.tile_count, np.float32),
+        selected=selected,
+        filled=np.zeros_like(selected),
+        ground=ground,
+        reuses=reuses,
+    )
+    grey = np.full((3, grid.rows * 8, grid.columns * 8), 128, dtype=np.uint8)
+
+    pixels = decode(draw_preview(grey, grid.transform, grid, plan_outlines(arrays)))
+
+    assert has(patch_window(pixels, grid, 0, 0), OWNED)
+    assert has(patch_window(pixels, grid, 1, 5), ON_ORDER)
+    bought = patch_window(pixels, grid, 2, 10)
+    assert has(bought, WANTED)
+    assert not has(bought, OWNED)

@@ -43,6 +43,21 @@ def test_tile_blocks_follow_the_layout_of_the_scene() -> None:
     assert "\n\ntile 2     tile 3\n" in text
 
 
+def test_tile_blocks_mark_owned_and_ordered_patches() -> None:
+    first = tile(0, (1,)) | {"owned": [1, 4], "on_order": [15]}
+    text = shown(tile_blocks([first], columns=1))
+
+    assert text.splitlines() == [
+        "# buy   . leave   o owned   + on order",
+        "",
+        "tile 0",
+        ". o . .",
+        "# . . .",
+        ". . . .",
+        ". . . +",
+    ]
+
+
 def test_tile_blocks_show_no_grid_without_data() -> None:
     text = shown(tile_blocks([tile(7, status="no-data")], columns=1))
 

@@ -94,8 +94,12 @@ def test_plan_view_counts_tiles_without_data() -> None:
 @pytest.mark.parametrize(
     ("mode", "row"),
     [
-        ("owned", "Reuse       3 owned, 2 on order, 0.002002 km2, of 1 order: saves 0.12 USD"),
-        ("none", "Reuse       none: 3 owned, 2 on order, 0.002002 km2, of 1 order, are not left out"),
+        (
+            "owned",
+            "Reuse       3 patches owned and 2 on order (0.002002 km2) in 1 order, not bought again: "
+            "saves 0.12 USD",
+        ),
+        ("none", "Reuse       none, although 3 patches owned and 2 on order (0.002002 km2) in 1 order"),
     ],
 )
 def test_plan_view_says_what_is_owned_or_on_order(mode: str, row: str) -> None:
@@ -103,7 +107,15 @@ def test_plan_view_says_what_is_owned_or_on_order(mode: str, row: str) -> None:
         "mode": mode, "owned": 3, "on_order": 2, "area_km2": "0.002002", "orders": [{"order": "1"}],
         "saved": usd("0.12"),
     }  # fmt: skip
-    assert row in shown(plan_view(make_plan(reuse=reuse)))
+    assert row in shown(plan_view(make_plan(reuse=reuse)), width=120)
+
+
+def test_plan_view_says_how_the_scene_was_read() -> None:
+    scene = make_plan()["scene"] | {"bands": [3, 2, 1], "bands_from": "as stated", "radiometry": "as it is"}
+    lines = shown(plan_view(make_plan(scene=scene)))
+
+    assert "Bands       3,2,1 as stated" in lines
+    assert "Numbers     as it is" in lines
 
 
 def test_plan_view_has_no_row_where_nothing_is_reused() -> None:
@@ -203,6 +215,7 @@ def test_price_lists_view_names_the_bands_that_are_delivered() -> None:
     prices = {
         "name": "acme",
         "version": 2,
+        "gsd_m": "0.5",
         "currency": "EUR",
         "price_per_km2": "19.5",
         "price_per_scene": None,
