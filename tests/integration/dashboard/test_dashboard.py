@@ -18,7 +18,8 @@ from service.database.engine import Database
 from service.settings import Settings
 from tests.support.bundles import make_geotiff, make_pixels
 from tests.support.databases import KEY
-from tests.support.ordering import buy, open_budget, plan_scene, publish_prices, waiting_connections
+from tests.support.ordering import buy, deliver, open_budget, plan_scene, publish_prices, waiting_connections
+from tests.support.orders import make_patch
 
 EXPORTS = ("savings", "ledger", "budgets", "plans")
 
@@ -196,6 +197,24 @@ def test_page_shows_the_warnings_of_a_plan(client: TestClient, browser: TestClie
     (warning,) = client.get(f"/v1/plans/{plan.id}").json()["warnings"]
     assert warning["code"] == "undeclared-nodata"
     assert html.escape(warning["detail"]) in browser.get("/dashboard").text
+
+
+def test_page_shows_partial_deliveries_and_doubtful_patches(client: TestClient, browser: TestClient) -> None:
+    publish_prices(client)
+    open_budget(client)
+    plan = plan_scene(client)
+    order = buy(client, plan, patches=1)
+    sign_in(browser)
+    before = browser.get("/dashboard").text
+    place = plan.bought[1]
+    answer = deliver(client, order, *place, make_patch(*place, black=True), accept_unlike="true")
+    after = browser.get("/dashboard").text
+
+    assert answer.status_code == 201, answer.text
+    assert "<dt>Patches delivered</dt><dd>1 of 3</dd>" in before
+    assert "delivered patch with doubts" not in before
+    assert "<dt>Patches delivered</dt><dd>2 of 3</dd>" in after
+    assert "1 delivered patch with doubts" in after
 
 
 def test_each_section_exports_its_rows_as_csv_and_json(client: TestClient, browser: TestClient) -> None:
