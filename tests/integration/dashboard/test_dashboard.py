@@ -18,7 +18,7 @@ from service.database.engine import Database
 from service.settings import Settings
 from tests.support.bundles import make_geotiff, make_pixels
 from tests.support.databases import KEY
-from tests.support.ordering import buy, deliver, open_budget, plan_scene, publish_prices, waiting_connections
+from tests.support.ordering import buy, open_budget, plan_scene, publish_prices, waiting_connections
 from tests.support.orders import make_patch
 
 EXPORTS = ("savings", "ledger", "budgets", "plans")
@@ -207,7 +207,8 @@ def test_page_shows_partial_deliveries_and_doubtful_patches(client: TestClient, 
     sign_in(browser)
     before = browser.get("/dashboard").text
     place = plan.bought[1]
-    answer = deliver(client, order, *place, make_patch(*place, black=True), accept_unlike="true")
+    path = f"/v1/orders/{order}/tiles/{place[0]}/patches/{place[1]}?accept_unlike=true"
+    answer = client.put(path, content=make_patch(*place, black=True), headers={"Content-Type": "image/tiff"})
     after = browser.get("/dashboard").text
 
     assert answer.status_code == 201, answer.text
