@@ -38,7 +38,8 @@ def create_order(
     The request needs an Idempotency-Key. The error 402 `budget-exceeded` names the available and the
     required amount. An order above its budget's `approval_above` is `held` until another key decides on it.
     The error 409 `ground-already-bought` names the orders that own or await patches of the plan, unless the
-    plan was made with `reuse=none`. A plan that only reuses ground makes an order without cost, which is
+    plan was made with `reuse=none`; 409 `reused-ground-lost` says that patches which the plan reuses are
+    neither owned nor on order any more. A plan that only reuses ground makes an order without cost, which is
     `completed` at once and can be classified.
     """
     request_print = fingerprint("POST /v1/orders", order.model_dump_json())
