@@ -17,11 +17,10 @@ from service.imagery.likeness import compare_with_scene, judge
 from service.imagery.placement import place_patch
 from service.imagery.radiometry import to_imagery
 from tests.evidence.made_deliveries import HONEST, WRONG, Make
-from tests.evidence.photographs import GRID, Photograph, read_photographs
+from tests.evidence.photographs import Layout, Photograph, read_merced, read_photographs, read_tanks
 from tests.evidence.rasters import DATA
 
-SIZE = 56
-"""Pixels of a patch of the starter bundle."""
+_ORDERED = 7 / 8  # pixels of an ordered patch's side over those of the photograph; 56 in the starter bundle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +31,11 @@ class Outcome:
     code: str = ""
 
 
-def deliver(raster: Raster, scene: NDArray[np.uint8], patch: int) -> Outcome:
-    """Read, place and judge one file as the service does after decoding it; `scene` is uint8 (1, 3, 8, 8)."""
+def deliver(raster: Raster, layout: Layout, scene: NDArray[np.uint8], patch: int) -> Outcome:
+    """Read, place and judge one file as the service does after decoding it; `scene` is uint8 (1, 3, n, n)."""
     try:
         imagery = mark_collar(to_imagery(raster))
-        placed = place_patch(imagery, GRID, 0, patch, SIZE, scene)
+        placed = place_patch(imagery, layout.grid, 0, patch, int(layout.patch_px * _ORDERED), scene)
         doubts = judge(compare_with_scene(placed, scene[0]))
     except LoupeError as refusal:
         return Outcome(word="refused", code=refusal.code)
@@ -63,7 +62,8 @@ def measure(
         photograph = photographs[order[number % len(order)]]
         kind, patch = kinds[number % len(kinds)], int(generator.integers(16))
         scene = photograph.scene if same_sensor else photograph.seen_by_another_sensor(generator)
-        outcomes[kind.__name__][deliver(kind(photograph, patch, generator), scene, patch)] += 1
+        outcome = deliver(kind(photograph, patch, generator), photograph.layout, scene, patch)
+        outcomes[kind.__name__][outcome] += 1
     return outcomes
 
 
@@ -72,15 +72,25 @@ def print_deliveries(
     count: Annotated[int, typer.Option(help="Deliveries, honest and wrong each.")] = 1000,
     half: Annotated[int, typer.Option(help="Half of the images: 0 chose the thresholds, 1 did not.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of every choice.")] = 20,
+    sensor_gap: Annotated[
+        bool, typer.Option(help="Let another sensor see the scenes; one table for each data set.")
+    ] = False,
 ) -> None:
     """Print how many honest and wrong deliveries are taken, warned of and refused, by kind."""
-    photographs = read_photographs(data, half, seed=1)
-    typer.echo("| delivery | files | taken | warned | refused | reasons |\n|---|---|---|---|---|---|")
-    for title, kinds, same_sensor in (
-        ("honest", HONEST, True),
-        ("wrong", WRONG, True),
-        ("honest, another sensor", HONEST, False),
+    if not sensor_gap:
+        _print_table(read_photographs(data, half, seed=1), count, seed, same_sensor=True)
+        return
+    for title, photographs in (
+        ("Airbus tanks, patches of 19 x 19 LR pixels", read_tanks(data, half, seed=1)),
+        ("UC Merced, patches of 2 x 2 LR pixels", read_merced(data, half, seed=1)),
     ):
+        typer.echo(f"\n{title}:\n")
+        _print_table(photographs, count, seed, same_sensor=False)
+
+
+def _print_table(photographs: Sequence[Photograph], count: int, seed: int, *, same_sensor: bool) -> None:
+    typer.echo("| delivery | files | taken | warned | refused | reasons |\n|---|---|---|---|---|---|")
+    for title, kinds in (("honest", HONEST), ("wrong", WRONG)):
         outcomes = measure(photographs, kinds, count, seed, same_sensor=same_sensor)
         for name, found in outcomes.items():
             typer.echo(row(f"{title}: {name.replace('_', ' ')}", found))

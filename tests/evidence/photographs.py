@@ -1,9 +1,9 @@
-"""Photographs of the shared data, each laid out as one tile of the starter bundle."""
+"""Photographs of the shared data, each laid out as one tile of a bundle."""
 
 import io
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,87 +12,143 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from service.imagery.averaging import average_down
 from service.imagery.tile_grid import TileGrid
 
-TILE_PX = 256
-"""Edge of a tile in pixels of a photograph."""
-PIXEL_M = 78.0288 / TILE_PX
-LR_PX = 8
-GRID = TileGrid(
-    columns=1,
-    rows=1,
-    tile_px=LR_PX,
-    transform=Affine(78.0288 / LR_PX, 0, 500_000, 0, -78.0288 / LR_PX, 5_700_000),
-    crs="EPSG:32632",
-)
-"""The tile's place on Earth, the same for every photograph."""
+_BLUR = 0.5  # LR pixels; this Gaussian and the average over a pixel have an MTF of 0.18 at Nyquist
+_REACH = 2.5  # LR pixels around a tile that a shift of one and the blur reach
+_HAZE = 157.0  # brightness of haze
+
+Pixels = NDArray[np.uint8]
 
 
-_SHIFT_PX = TILE_PX // LR_PX // 2  # half an LR pixel
-_BLUR_PX = 16.0  # Gaussian that with the average of 32 pixels gives an MTF of 0.18 at Nyquist
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The size of a tile: its pixels in a photograph, its low-resolution (LR) pixels, and its metres."""
+
+    tile_px: int
+    lr_px: int
+    tile_m: float
+
+    @property
+    def patch_px(self) -> int:
+        """Pixels of a patch's side in a photograph."""
+        return self.tile_px // 4
+
+    @property
+    def pixel_m(self) -> float:
+        """Size of a pixel of a photograph in metres."""
+        return self.tile_m / self.tile_px
+
+    @property
+    def grid(self) -> TileGrid:
+        """The tile's place on Earth, the same for every photograph."""
+        size = self.tile_m / self.lr_px
+        transform = Affine(size, 0, 500_000, 0, -size, 5_700_000)
+        return TileGrid(columns=1, rows=1, tile_px=self.lr_px, transform=transform, crs="EPSG:32632")
+
+
+STARTER = Layout(tile_px=256, lr_px=8, tile_m=78.0288)
+"""A tile of the starter bundle: patches of 2 x 2 LR pixels."""
+TANKS = Layout(tile_px=480, lr_px=76, tile_m=768.0)
+"""A tile of the tank scenes at their own scale: patches of 192 m and 19 x 19 LR pixels of 10.1 m."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Photograph:
-    """High-resolution pixels (3, 256, 256) of one tile."""
+    """High-resolution pixels (3, tile_px, tile_px) of one tile, and where known those around it."""
 
     source: str
-    pixels: NDArray[np.uint8]
+    pixels: Pixels = field(repr=False)
+    layout: Layout = STARTER
+    around: Pixels | None = field(default=None, repr=False)  # with `reach_px` more pixels on each side
 
     @property
-    def scene(self) -> NDArray[np.uint8]:
-        """The LR pixels (1, 3, 8, 8): averages of 32 x 32 pixels, as `examples/demo` makes them."""
-        return _averaged(self.pixels.astype(np.float64))
+    def scene(self) -> Pixels:
+        """The LR pixels (1, 3, lr_px, lr_px): averages, as `examples/demo` makes them."""
+        return self._averaged(self.pixels)[None]
 
-    def seen_by_another_sensor(self, generator: np.random.Generator) -> NDArray[np.uint8]:
+    def seen_by_another_sensor(self, generator: np.random.Generator) -> Pixels:
         """Return the LR pixels with the differences of real pairs.
 
-        A shift of up to half an LR pixel, the sensor's blur (MTF 0.18 at Nyquist), a gain of 0.75 to 1.1, up
-        to 8 % per colour, haze of up to 25 %, and noise of 2 counts.
+        A shift of up to one LR pixel on each axis, the sensor's blur (MTF 0.18 at Nyquist), a gain of 0.75 to
+        1.1, up to 8 % per colour, haze of up to 25 %, and noise of 2 counts.
         """
-        pixels = gaussian_filter(self.pixels.astype(np.float64), (0, _BLUR_PX, _BLUR_PX), mode="nearest")
-        shift = generator.integers(-_SHIFT_PX, _SHIFT_PX + 1, 2)
-        pixels = np.roll(pixels, shift, axis=(1, 2))
-        pixels *= generator.uniform(0.75, 1.1) * generator.uniform(0.92, 1.08, (3, 1, 1))
+        reach, size = reach_px(self.layout), self.layout.tile_px
+        lr = size / self.layout.lr_px
+        pixels = self.pixels if self.around is None else self.around
+        if self.around is None:
+            pixels = np.pad(pixels, ((0, 0), (reach, reach), (reach, reach)), "reflect")
+        blurred = gaussian_filter(pixels.astype(np.float64), (0, _BLUR * lr, _BLUR * lr), mode="nearest")
+        top, left = reach + np.rint(generator.uniform(-1, 1, 2) * lr).astype(int)
+        seen = blurred[:, top : top + size, left : left + size]
+        seen = seen * generator.uniform(0.75, 1.1) * generator.uniform(0.92, 1.08, (3, 1, 1))
         haze = generator.uniform(0, 0.25)
-        pixels = (1 - haze) * pixels + haze * 157
-        return _averaged(pixels, generator.normal(0, 2, (3, LR_PX, LR_PX)))
+        lr_pixels = self._averaged(to_uint8((1 - haze) * seen + haze * _HAZE)).astype(np.float64)
+        return to_uint8(lr_pixels + generator.normal(0, 2, lr_pixels.shape))[None]
+
+    def _averaged(self, pixels: Pixels) -> Pixels:
+        factor = self.layout.tile_px / self.layout.lr_px
+        return average_down(pixels, np.ones(pixels.shape[1:], np.bool_), (factor, factor))[0]
 
 
-def _averaged(pixels: NDArray[np.float64], noise: NDArray[np.float64] | None = None) -> NDArray[np.uint8]:
-    cells = pixels.reshape(3, LR_PX, TILE_PX // LR_PX, LR_PX, TILE_PX // LR_PX).mean(axis=(2, 4))
-    rounded = np.rint(cells if noise is None else cells + noise).clip(0, 255)
-    return np.asarray(rounded[None], np.uint8)
+def reach_px(layout: Layout) -> int:
+    """Return the pixels around a tile that another sensor may see."""
+    return int(np.ceil(_REACH * layout.tile_px / layout.lr_px))
+
+
+def to_uint8(pixels: NDArray[np.float64]) -> Pixels:
+    """Round and clip to 0..255."""
+    rounded: Pixels = np.rint(pixels.clip(0, 255)).astype(np.uint8)
+    return rounded
 
 
 def read_photographs(data: Path, half: int, seed: int) -> list[Photograph]:
     """Return one half (0 or 1) of the photographs: UC Merced images and cuts of the tank scenes.
 
-    The halves share no image: they are drawn from the sorted names with a fixed seed.
+    The halves share no image: they are drawn from the sorted names with a fixed seed. Every photograph is a
+    tile of the starter bundle, whatever its own scale.
     """
-    found: list[Photograph] = []
-    for archive, cuts in (("uc-merced.tar", 0), ("airbus-tanks.tar", 16)):
-        with tarfile.open(data / archive) as tar:
-            names = sorted(name for name in tar.getnames() if name.endswith((".jpg", ".webp")))
-            generator = np.random.default_rng(seed)
-            for number in generator.permutation(len(names))[half::2]:
-                file = tar.extractfile(names[number])
-                assert file is not None
-                with Image.open(io.BytesIO(file.read())) as image:
-                    found += [
-                        Photograph(source=archive.removesuffix(".tar"), pixels=pixels)
-                        for pixels in _tiles(image.convert("RGB"), cuts, generator)
-                    ]
-    return found
+    return [
+        *_read(data, "uc-merced", half, seed, STARTER, cuts=0),
+        *_read(data, "airbus-tanks", half, seed, STARTER, cuts=16),
+    ]
 
 
-def _tiles(image: Image.Image, cuts: int, generator: np.random.Generator) -> Iterator[NDArray[np.uint8]]:
+def read_merced(data: Path, half: int, seed: int) -> list[Photograph]:
+    """Return one half (0 or 1) of the UC Merced images, as tiles of the starter bundle."""
+    return list(_read(data, "uc-merced", half, seed, STARTER, cuts=0))
+
+
+def read_tanks(data: Path, half: int, seed: int) -> list[Photograph]:
+    """Return eight tiles of each tank scene of one half (0 or 1), at their own scale."""
+    return list(_read(data, "airbus-tanks", half, seed, TANKS, cuts=8))
+
+
+def _read(data: Path, name: str, half: int, seed: int, layout: Layout, cuts: int) -> Iterator[Photograph]:
+    with tarfile.open(data / f"{name}.tar") as tar:
+        names = sorted(name for name in tar.getnames() if name.endswith((".jpg", ".webp")))
+        generator = np.random.default_rng(seed)
+        for number in generator.permutation(len(names))[half::2]:
+            file = tar.extractfile(names[number])
+            assert file is not None
+            with Image.open(io.BytesIO(file.read())) as image:
+                yield from _tiles(image.convert("RGB"), name, layout, cuts, generator)
+
+
+def _tiles(
+    image: Image.Image, source: str, layout: Layout, cuts: int, generator: np.random.Generator
+) -> Iterator[Photograph]:
     """Yield the whole image as one tile, or `cuts` random tiles of a larger one."""
+    size = layout.tile_px
     if not cuts:
-        image = image.resize((TILE_PX, TILE_PX)) if image.size != (TILE_PX, TILE_PX) else image
-        yield np.moveaxis(np.asarray(image), 2, 0)
+        image = image.resize((size, size)) if image.size != (size, size) else image
+        yield Photograph(source=source, pixels=np.moveaxis(np.asarray(image), 2, 0), layout=layout)
         return
     pixels = np.moveaxis(np.asarray(image), 2, 0)
+    reach = reach_px(layout) if layout != STARTER else 0
     for _ in range(cuts):
-        top, left = (int(generator.integers(0, side - TILE_PX)) for side in pixels.shape[1:])
-        yield pixels[:, top : top + TILE_PX, left : left + TILE_PX]
+        top, left = (int(generator.integers(reach, side - size - reach)) for side in pixels.shape[1:])
+        wide = pixels[:, top - reach : top + size + reach, left - reach : left + size + reach]
+        tile = pixels[:, top : top + size, left : left + size]
+        yield Photograph(source=source, pixels=tile, layout=layout, around=wide if reach else None)
