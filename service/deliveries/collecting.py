@@ -3,13 +3,14 @@
 import mmap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
 
 from service.blobs import SpooledFile, keep
-from service.deliveries.decoding import DecodedFile, ReadAs, Target, cut_patch, decode_file
+from service.deliveries.decoding import CutPatch, DecodedFile, ReadAs, Target, cut_patch, decode_file
+from service.deliveries.judging import Figures, judge_together
 from service.deliveries.mosaics import NoPatchCoveredError, PartlyCovered, find_patches, nothing_covered
 from service.deliveries.settling import CheckedPatch
 from service.errors import InvalidInputError, LoupeError
@@ -67,6 +68,8 @@ class Collected:
     """The result for each patch that the files of an upload show. The first file that fits a patch wins."""
 
     ready: dict[Place, CheckedPatch] = field(default_factory=dict)
+    """Accepted patches; `add_checks` completes them when all files are read."""
+    cuts: dict[Place, CutPatch] = field(default_factory=dict)
     already: dict[Place, str] = field(default_factory=dict)
     """SHA-256 of the file that was delivered for the patch before."""
     refused: dict[Place, LoupeError] = field(default_factory=dict)
@@ -115,6 +118,12 @@ def collect(
     collected.reports.append(
         FileReport(name=name, size=spooled.size, sha256=spooled.sha256, use=use, checks=file.checks)
     )
+
+
+def add_checks(collected: Collected, earlier: Mapping[Place, Figures], target: Target) -> None:
+    """Judge the accepted patches together, and with the figures of those that the order has already."""
+    for place, checks in judge_together(collected.cuts, earlier, target).items():
+        collected.ready[place] = replace(collected.ready[place], checks=checks)
 
 
 @contextmanager
@@ -185,6 +194,7 @@ def _cut(
     collected.ready[place] = CheckedPatch(
         place=place, sha256=spooled.sha256, size=spooled.size, pixels=cut.pixels, checks=cut.checks
     )
+    collected.cuts[place] = cut
     return True
 
 

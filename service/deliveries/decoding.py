@@ -13,6 +13,7 @@ from service.errors import LoupeWarning
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import read_geotiff
 from service.imagery.collar import mark_collar
+from service.imagery.encodings import is_reflectance_described
 from service.imagery.likeness import Likeness, PatchUnlikeSceneError, compare_with_scene, impossible, judge
 from service.imagery.placement import place_patch
 from service.imagery.radiometry import Imagery, to_imagery
@@ -40,10 +41,21 @@ class Target:
     size: int  # pixels of a patch's side
     scene: NDArray[np.uint8] = field(repr=False)  # LR pixels (T, 3, tile_px, tile_px) of the scene's tiles
 
+    other_sensor: bool = False
+    """Whether the scene is known to be of another sensor than its deliveries: its numbers are reflectance."""
+
     @classmethod
-    def of(cls, grid: TileGrid, manifest: Manifest, scene: NDArray[np.uint8]) -> "Target":
-        """Return the target of a bundle, whose patches are a quarter of an HR tile wide."""
-        return cls(grid=grid, size=manifest.hr_size // GRID, scene=scene)
+    def of(cls, grid: TileGrid, manifest: Manifest, scene: NDArray[np.uint8], radiometry: str) -> "Target":
+        """Return the target of a bundle, whose patches are a quarter of an HR tile wide.
+
+        `radiometry` describes how the scene was read.
+        """
+        return cls(
+            grid=grid,
+            size=manifest.hr_size // GRID,
+            scene=scene,
+            other_sensor=is_reflectance_described(radiometry),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +71,21 @@ class CutPatch:
     """A patch cut from a file: uint8 (3, s, s) on the patch's own pixel grid, and what was verified."""
 
     pixels: NDArray[np.uint8] = field(repr=False)
-    checks: dict[str, Any]
+    checks: dict[str, Any]  # without warnings
+    likeness: Likeness
+    of_file: tuple[LoupeWarning, ...]  # doubts about the reading of the file
+    accept_unlike: bool
+
+    def judge(self, *, sensors_differ: bool) -> tuple[LoupeWarning, ...]:
+        """Return the doubts about the file and the patch; raise 409 `patch-unlike-scene` as `judge` does."""
+        reason = impossible(self.likeness) if self.accept_unlike else None
+        if reason is None:
+            doubts = judge(self.likeness, sensors_differ=sensors_differ)
+        else:
+            detail = f"Accepted because accept_unlike was set. {reason}"
+            figures = self.likeness.figures()
+            doubts = (LoupeWarning(code=PatchUnlikeSceneError.code, detail=detail, figures=figures),)
+        return *self.of_file, *doubts
 
 
 def decode_file(body: bytes, read_as: ReadAs, delivery_bands: str | None, limits: Limits) -> DecodedFile:
@@ -93,24 +119,21 @@ def cut_patch(file: DecodedFile, target: Target, place: Place, *, accept_unlike:
             file.imagery, target.grid, *place, target.size, target.scene, keep_collar=accept_unlike
         )
     likeness = compare_with_scene(placed, target.scene[place[0]])
-    doubts = _judge_or_accept(likeness) if accept_unlike else judge(likeness)
-    warnings = (*file.imagery.warnings, *doubts)
     checks = file.checks | {
         "covers_patch": True,
         "covered": round(placed.covered, 4),
         "repeated_px": placed.repeated_px,
         "likeness": likeness.figures(),
-        "warnings": [warning.to_json() for warning in warnings],
         "patch_px": target.size,
     }
     if accept_unlike:
         checks["accept_unlike"] = True
-    return CutPatch(pixels=placed.pixels, checks=checks)
-
-
-def _judge_or_accept(likeness: Likeness) -> tuple[LoupeWarning, ...]:
-    """Return the doubts about a patch that is accepted even where it cannot be the one that was bought."""
-    if reason := impossible(likeness):
-        detail = f"Accepted because accept_unlike was set. {reason}"
-        return (LoupeWarning(code=PatchUnlikeSceneError.code, detail=detail, figures=likeness.figures()),)
-    return judge(likeness)
+    cut = CutPatch(
+        pixels=placed.pixels,
+        checks=checks,
+        likeness=likeness,
+        of_file=file.imagery.warnings,
+        accept_unlike=accept_unlike,
+    )
+    cut.judge(sensors_differ=target.other_sensor)  # refuses what cannot be the patch
+    return cut

@@ -4,7 +4,7 @@ Files are decoded while no connection is held and no order is locked. All their 
 one transaction under the order's lock, so that a crash stores all of them or none.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session
 from service.access.repository import Caller
 from service.blobs import SpooledFile, spooling
 from service.deliveries.archives import ArchiveEntry, DeliveredArchive, is_zip
-from service.deliveries.collecting import Collected, FileReport, FileUse, Wanted, collect
+from service.deliveries.collecting import Collected, FileReport, FileUse, Wanted, add_checks, collect
 from service.deliveries.decoding import Target
+from service.deliveries.judging import Figures
 from service.deliveries.mosaics import NoPatchCoveredError
 from service.deliveries.one_patch import Intake
 from service.deliveries.settling import Receipt, advance, check_takes_deliveries, store_file
@@ -24,7 +25,7 @@ from service.errors import ConflictError, LoupeError
 from service.geotiff.preflight import Limits
 from service.imagery.coverage import MIN_COVER
 from service.orders.checklist import Checklist, Place
-from service.orders.delivered import FileVersion, file_versions
+from service.orders.delivered import FileVersion, file_versions, likeness_figures
 from service.orders.repository import find_order, plan_of
 from service.orders.tables import Order
 from service.plans.arrays import PlanArrays
@@ -54,6 +55,8 @@ class OpenOrder:
     files: dict[Place, list[FileVersion]]
     places: list[Place]
     """Patches that can be delivered or delivered again, in plan order."""
+    earlier: Mapping[Place, Figures]
+    """Likeness figures of the patches that the order has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +79,7 @@ def receive_files(intake: Intake, caller: Caller, upload: FileUpload) -> FilesRe
         order = _read_order(session, caller, upload)
     wanted = _wanted(intake, order)
     collected = _collect_all(intake, upload, wanted)
+    add_checks(collected, order.earlier, wanted.target)
     if not (collected.ready or collected.already):
         raise _nothing(collected)
     receipts: list[Receipt] = []
@@ -117,6 +121,7 @@ def _read_order(session: Session, caller: Caller, upload: FileUpload) -> OpenOrd
         delivery_bands=session.get_one(PriceList, plan.price_list_id).delivery_bands,
         files=files,
         places=places,
+        earlier=likeness_figures(session, order.id),
     )
 
 
@@ -125,7 +130,9 @@ def _wanted(intake: Intake, order: OpenOrder) -> Wanted:
     return Wanted(
         places=order.places,
         files=order.files,
-        target=Target.of(grid_of(order.scene), intake.manifest, scene),
+        target=Target.of(
+            grid_of(order.scene), intake.manifest, scene, order.scene.reading.get("radiometry", "")
+        ),
         delivery_bands=order.delivery_bands,
     )
 

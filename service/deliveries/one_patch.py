@@ -4,7 +4,7 @@ The file is decoded and kept while no connection is held and no order is locked,
 nobody. A file whose payment is then refused stays in the blob store, and sending it again reuses it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from models.manifest import Manifest
 from service.access.repository import Caller
 from service.blobs import put
 from service.database.engine import Database
-from service.deliveries.decoding import CutPatch, Target, cut_patch, decode_file
+from service.deliveries.decoding import Target, cut_patch, decode_file
+from service.deliveries.judging import Figures, judge_together
 from service.deliveries.settling import (
     CheckedPatch,
     Receipt,
@@ -26,8 +27,8 @@ from service.deliveries.settling import (
 )
 from service.deliveries.uploads import DeliveryUpload
 from service.geotiff.preflight import Limits
-from service.orders.checklist import Checklist
-from service.orders.delivered import FileVersion, file_versions, find_delivery
+from service.orders.checklist import Checklist, Place
+from service.orders.delivered import FileVersion, file_versions, find_delivery, likeness_figures
 from service.orders.repository import find_order, plan_of
 from service.orders.tables import Order
 from service.plans.arrays import PlanArrays
@@ -46,6 +47,8 @@ class AwaitedPlace:
     delivery_bands: str | None
     before: Receipt | None
     """Receipt of the same bytes, if they were delivered earlier."""
+    earlier: Mapping[Place, Figures]
+    """Likeness figures of the patches that the order has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +78,7 @@ def receive_delivery(intake: Intake, caller: Caller, upload: DeliveryUpload) -> 
         return _store(session, caller, upload, place.checklist, decoded)
 
 
-def decode_patch(upload: DeliveryUpload, place: AwaitedPlace, intake: Intake) -> CutPatch:
+def decode_patch(upload: DeliveryUpload, place: AwaitedPlace, intake: Intake) -> CheckedPatch:
     """Read an uploaded file, resample it to its patch and compare it with the scene.
 
     Opens no session. Errors: those of `decode_file` and `cut_patch`.
@@ -84,8 +87,16 @@ def decode_patch(upload: DeliveryUpload, place: AwaitedPlace, intake: Intake) ->
     limits = Limits(body_bytes=settings.patch_body_limit, decode_seconds=settings.decode_seconds)
     file = decode_file(upload.body, upload.read_as, place.delivery_bands, limits)
     scene = lr_pixels(place.scene, intake.manifest, intake.blobs, settings)
-    target = Target.of(grid_of(place.scene), intake.manifest, scene)
-    return cut_patch(file, target, upload.place, accept_unlike=upload.read_as.accept_unlike)
+    radiometry = place.scene.reading.get("radiometry", "")
+    target = Target.of(grid_of(place.scene), intake.manifest, scene, radiometry)
+    cut = cut_patch(file, target, upload.place, accept_unlike=upload.read_as.accept_unlike)
+    return CheckedPatch(
+        place=upload.place,
+        sha256=upload.sha256,
+        size=len(upload.body),
+        pixels=cut.pixels,
+        checks=judge_together({upload.place: cut}, place.earlier, target)[upload.place],
+    )
 
 
 def _read_place(session: Session, caller: Caller, upload: DeliveryUpload) -> AwaitedPlace:
@@ -99,6 +110,7 @@ def _read_place(session: Session, caller: Caller, upload: DeliveryUpload) -> Awa
         scene=session.get_one(Scene, plan.scene_id),
         delivery_bands=session.get_one(PriceList, plan.price_list_id).delivery_bands,
         before=same_file(session, order, upload.place, upload.sha256, files),
+        earlier=likeness_figures(session, order.id),
     )
 
 
@@ -107,7 +119,7 @@ def _store(
     caller: Caller,
     upload: DeliveryUpload,
     checklist: Checklist,
-    decoded: CutPatch,
+    patch: CheckedPatch,
 ) -> Receipt:
     """Store and pay for a decoded file under the order's lock.
 
@@ -115,13 +127,6 @@ def _store(
     """
     order = find_order(session, caller.workspace_id, upload.order_id, lock=True)
     _check_place(session, order, checklist, upload)
-    patch = CheckedPatch(
-        place=upload.place,
-        sha256=upload.sha256,
-        size=len(upload.body),
-        pixels=decoded.pixels,
-        checks=decoded.checks,
-    )
     files = _earlier_files(session, order, upload)
     stored = store_file(session, caller, order, checklist, patch, files, upload.price)
     advance(session, order, caller.key_id)

@@ -51,6 +51,11 @@ def with_white(source: str) -> str:
     return f"{source}, {WHITE_REFLECTANCE} becoming 255 (ESA's true-colour image)"
 
 
+def is_reflectance_described(words: str) -> bool:
+    """Say whether a description is that of a reflectance, as satellite products of 10 m and more hold it."""
+    return words.endswith(with_white(""))
+
+
 EIGHT_BIT = "uint8"
 UNIT, TEN_THOUSAND, OFFSET_1000 = "reflectance", "reflectance-1e4", "reflectance-1e4-offset1000"
 PERCENT, FULL_16_BIT, LANDSAT = "reflectance-percent", "reflectance-65535", "landsat-collection2"

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from models.grid import GRID
 from service.errors import ConflictError, LoupeWarning
 from service.imagery.placement import PlacedPatch
-from service.imagery.resemblance import CELLS, Misfits, average_cells, measure_misfits
+from service.imagery.registration import LEAST_PX, Registration, lr_side, register
+from service.imagery.resemblance import CELLS, GapOdds, Misfits, average_cells, measure_misfits, weigh_gap
 
 OVERRIDE = "accept_unlike=true (loupe deliver --accept-unlike)"
 BLACK, WHITE = 3, 252
@@ -26,6 +27,11 @@ _DOUBTED_BRIGHT = 3.0
 _DOUBTED_MISFIT = 35.0
 _DOUBTED_DISPLACED = 1.5
 _DOUBTED_SWAPPED = 1.5
+_GAP_ELSEWHERE, _GAP_REORDERED = 9.0, 1.5  # logarithms of likelihood ratios
+_DISPLACED_PX = 1.6  # LR pixels; other sensors' georeferencing may differ by one on each axis
+_DISPLACED_NEAR, _DISPLACED_FAR = 1.15, 1.5  # ratio of unexplained variances; chance decides among far places
+_NEAR_PX = 6.0
+_UNLIKE_CORRELATION, _LEAST_CONTRAST = 0.5, 3.0  # the contrast in counts
 _FLAT, _FLAT_OFFSET = 0.5, 8.0  # counts; a picture of ground has a larger spread
 
 
@@ -52,6 +58,9 @@ class Likeness:
     offset_cells: tuple[float, float]  # of that place, to the right and down, in halves of a patch
     misfit_reordered: float  # of the patch with its bands in the order that fits best
     order: tuple[int, int, int]  # that order: the file's colour (1 red, 2 green, 3 blue) for each
+    cells: tuple[float, ...]  # the 12 colours of the patch's 2 x 2 cells
+    gap: GapOdds | None = None  # of patches of few LR pixels, if another sensor took the scene
+    place: Registration | None = None  # of patches of at least 6 x 6 LR pixels
 
     @property
     def light(self) -> float:
@@ -84,7 +93,7 @@ def compare_with_scene(placed: PlacedPatch, tile: NDArray[np.uint8]) -> Likeness
     scene = average_cells(tile, CELLS * GRID)[row : row + CELLS, column : column + CELLS]
     found = average_cells(placed.pixels, CELLS)
     misfits = measure_misfits(placed.pixels, tile, placed.patch)
-    red, green, blue = (one + 1 for one in misfits.order)
+    large = lr_side(tile) >= LEAST_PX
     return Likeness(
         mean=_colour(found),
         scene_mean=_colour(scene),
@@ -97,19 +106,26 @@ def compare_with_scene(placed: PlacedPatch, tile: NDArray[np.uint8]) -> Likeness
         misfit_elsewhere=round(misfits.elsewhere, 1),
         offset_cells=(round(misfits.right, 2), round(misfits.down, 2)),
         misfit_reordered=round(misfits.reordered, 1),
-        order=(red, green, blue),
+        order=_counted(misfits.order),
+        cells=tuple(round(float(one), 1) for one in found.ravel()),
+        gap=None if large else weigh_gap(placed.pixels, tile, placed.patch),
+        place=register(placed.pixels, tile, placed.patch) if large else None,
     )
 
 
-def judge(likeness: Likeness) -> tuple[LoupeWarning, ...]:
-    """Return the doubts about a patch; raise 409 `patch-unlike-scene` when it cannot be the one ordered."""
+def judge(likeness: Likeness, *, sensors_differ: bool = False) -> tuple[LoupeWarning, ...]:
+    """Return the doubts about a patch; raise 409 `patch-unlike-scene` when it cannot be the one ordered.
+
+    `sensors_differ` says that another sensor took the scene, as `siblings` finds. Patches of at least 6 x 6
+    LR pixels are judged without it.
+    """
     if reason := impossible(likeness):
         raise PatchUnlikeSceneError(
             f"{reason} The patch is not paid. Ask the provider for another file, check bands= and "
             f"radiometry=, or keep the file all the same with {OVERRIDE}.",
             **likeness.figures(),
         )
-    doubt = _doubt(likeness)
+    doubt = _doubt(likeness, sensors_differ)
     if doubt is None:
         return ()
     code, sentence = doubt
@@ -130,9 +146,15 @@ def impossible(likeness: Likeness) -> str | None:
     return None
 
 
-def _doubt(likeness: Likeness) -> tuple[str, str] | None:
+def _doubt(likeness: Likeness, sensors_differ: bool) -> tuple[str, str] | None:
     """Return the code and the sentence of the first doubt."""
-    return _blank(likeness) or _brightness(likeness) or _bands(likeness) or _place(likeness)
+    doubt = _blank(likeness) or _brightness(likeness)
+    if likeness.place is not None:
+        elsewhere = likeness.place.gain if likeness.place.distance > _DISPLACED_PX else 0
+        return doubt or _bands(likeness, elsewhere) or _registered(likeness, likeness.place)
+    if sensors_differ and likeness.gap is not None:
+        return doubt or _across_gap(likeness.gap)
+    return doubt or _bands(likeness, likeness.displaced) or _place(likeness)
 
 
 def _blank(likeness: Likeness) -> tuple[str, str] | None:
@@ -156,15 +178,50 @@ def _brightness(likeness: Likeness) -> tuple[str, str] | None:
     )
 
 
-def _bands(likeness: Likeness) -> tuple[str, str] | None:
-    if likeness.swapped < max(_DOUBTED_SWAPPED, likeness.displaced):
+def _bands(likeness: Likeness, displaced: float) -> tuple[str, str] | None:
+    if likeness.swapped < max(_DOUBTED_SWAPPED, displaced):
         return None
+    return _swapped(f"{likeness.swapped:.1f} times better", likeness.order)
+
+
+def _swapped(better: str, order: tuple[int, int, int]) -> tuple[str, str]:
     return (
         "patch-bands-swapped",
-        f"The colours fit the scene {likeness.swapped:.1f} times better in the order "
-        f"{','.join(map(str, likeness.order))} of red, green and blue as they were read. State "
-        "the bands of the file with bands=R,G,B.",
+        f"The colours fit the scene {better} in the order {','.join(map(str, order))} of red, green and "
+        "blue as they were read. State the bands of the file with bands=R,G,B.",
     )
+
+
+def _across_gap(gap: GapOdds) -> tuple[str, str] | None:
+    """Return the doubt about a patch of few LR pixels whose scene another sensor took."""
+    if gap.reordered >= max(_GAP_REORDERED, gap.elsewhere):
+        return _swapped("better", _counted(gap.order))
+    if gap.elsewhere >= _GAP_ELSEWHERE:
+        return (
+            "patch-displaced",
+            "The patch fits other places of its tile far better than its own, even if another sensor took "
+            "the scene.",
+        )
+    return None
+
+
+def _registered(likeness: Likeness, place: Registration) -> tuple[str, str] | None:
+    """Return the doubt about the place of a patch of many LR pixels."""
+    ratio = _DISPLACED_NEAR if place.distance <= _NEAR_PX else _DISPLACED_FAR
+    if place.distance > _DISPLACED_PX and place.gain >= ratio:
+        return (
+            "patch-displaced",
+            f"The patch fits the scene better {_pixels(place.right, 'right', 'left')} and "
+            f"{_pixels(place.down, 'down', 'up')} of its place: the correlation is "
+            f"{place.best:.2f} there and {place.own:.2f} at its place.",
+        )
+    if place.own < _UNLIKE_CORRELATION and place.contrast >= _LEAST_CONTRAST:
+        means = f"mean colour {_told(likeness.mean)}, scene {_told(likeness.scene_mean)}"
+        return (
+            "patch-unlike-scene",
+            f"The patch's pixels correlate with the scene's by only {place.own:.2f} ({means}).",
+        )
+    return None
 
 
 def _place(likeness: Likeness) -> tuple[str, str] | None:
@@ -191,6 +248,11 @@ def _misfits(likeness: Likeness) -> Misfits:
         reordered=likeness.misfit_reordered,
         order=likeness.order,
     )
+
+
+def _counted(order: tuple[int, int, int]) -> tuple[int, int, int]:
+    red, green, blue = (one + 1 for one in order)
+    return red, green, blue
 
 
 def _is_darker(found: NDArray[np.float64], scene: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -227,3 +289,7 @@ def _told(colour: tuple[float, float, float]) -> str:
 
 def _steps(cells: float, ahead: str, behind: str) -> str:
     return f"{abs(cells) / CELLS:.1f} patches {ahead if cells >= 0 else behind}"
+
+
+def _pixels(offset: float, ahead: str, behind: str) -> str:
+    return f"{abs(offset):.1f} LR pixels {ahead if offset >= 0 else behind}"

@@ -5,7 +5,10 @@ d ~ N(0, S), with S = noise^2 I + sum of tau_k^2 f_k f_k^T. Each f_k is a change
 seasons make: gain and offset of each colour and of all, contrast, gamma, green that turns brown and back, and
 a shift by part of a cell. The misfit is d^T S^-1 d, about the square of the distance in standard deviations.
 The same misfit is computed for other places of the tile and other orders of the bands. A file that fits one
-of those far better than its own place is in doubt, however noisy the pair is.
+of those far better than its own place is in doubt.
+
+Where another sensor took the scene, blur, haze, noise and shifts of up to a cell are larger than that, and
+the model `_GAP` describes them. `weigh_gap` compares the likelihoods of the patch's own place and of others.
 """
 
 from dataclasses import dataclass
@@ -20,18 +23,44 @@ CELLS = 2
 
 Pixels = NDArray[np.float64]
 
-_NOISE = 0.6  # counts of 0..255: rounding and resampling
-_GAIN, _OFFSET = 0.07, 3.0  # of one colour
-_COMMON_GAIN, _COMMON_OFFSET = 0.1, 5.0  # of all colours: exposure, haze
-_GAMMA = 0.15
 _SEASON, _SEASON_LIGHT = 0.8, 0.15  # share of the way from green to brown or back, and change of brightness
-_SHIFT = 0.15  # cells
 _BROWN, _GREEN = np.array([1.2, 1.0, 0.75]), np.array([0.9, 1.05, 0.8])  # colours at a brightness of 1
 _SLACK = 6.0  # added to misfits whose ratio is taken; half of the 12 that noise makes on average
+_FREEDOM = 12.0  # degrees of freedom of the t distribution that a sensor gap has instead of a Gaussian
+_NEAR, _FAR = 1.0, 1.9  # cells: shift that a sensor gap may have on each axis, and the least of other places
 _STEP = 3  # places per cell along each axis
 _ELSEWHERE = 1.3  # cells; nearer places are the patch's own place with a registration error
 ORDERS = ((0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
 """Orders of the bands other than red, green, blue."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Model:
+    """Standard deviations of what honest deliveries change, in counts of 0..255 or as a share of a colour."""
+
+    noise: float
+    gain: float  # of one colour
+    offset: float
+    common_gain: float  # of all colours: exposure, haze
+    common_offset: float
+    shift: float  # cells
+    gamma: float = 0.15
+    bare: float = 1.0  # part of the season that brown ground turning green has
+
+
+_SAME = _Model(noise=0.6, gain=0.07, offset=3, common_gain=0.1, common_offset=5, shift=0.15)
+"""The scene is an average of the delivery: noise is rounding and resampling."""
+_GAP = _Model(noise=8, gain=0.08, offset=3, common_gain=0.2, common_offset=12, shift=0.2, bare=0.4)
+"""Another sensor took the scene."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GapOdds:
+    """Logarithms of likelihood ratios where another sensor took the scene."""
+
+    elsewhere: float  # of the other places of the tile to the patch's own, shifts averaged
+    reordered: float  # of the best other order of the bands to the file's
+    order: tuple[int, int, int]  # that order, counted from 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +91,7 @@ def measure_misfits(pixels: NDArray[np.uint8], tile: NDArray[np.uint8], patch: i
     found = average_cells(pixels, CELLS).reshape(-1, 3)
     row, column = patch % GRID * CELLS, patch // GRID * CELLS
     rows, columns = _places(row, column)
-    expected, inverse = _expect(lr, rows, columns)
+    expected, inverse, _ = _expect(lr, rows, columns, _SAME)
     misfits = _misfit(found - expected, inverse)
     away = np.hypot(rows - row, columns - column) >= _ELSEWHERE
     best = int(np.argmin(np.where(away, misfits, np.inf)))
@@ -78,10 +107,30 @@ def measure_misfits(pixels: NDArray[np.uint8], tile: NDArray[np.uint8], patch: i
     )
 
 
+def weigh_gap(pixels: NDArray[np.uint8], tile: NDArray[np.uint8], patch: int) -> GapOdds:
+    """Weigh other places and band orders of a patch (3, s, s) if another sensor took its tile (3, n, n)."""
+    lr = average_cells(tile, CELLS * GRID)
+    found = average_cells(pixels, CELLS).reshape(-1, 3)
+    row, column = patch % GRID * CELLS, patch // GRID * CELLS
+    shifts = np.linspace(-_NEAR, _NEAR, round(2 * _NEAR * _STEP) + 1)
+    down, right = (one.ravel() for one in np.meshgrid(shifts, shifts, indexing="ij"))
+    near = _expect(lr, row + down, column + right, _GAP)
+    rows, columns = _places(row, column)
+    far = np.hypot(rows - row, columns - column) >= _FAR
+    own = _likelihood(found, *near)
+    orders = [_likelihood(found[:, order], *near) for order in ORDERS]
+    best = int(np.argmax(orders))
+    return GapOdds(
+        elsewhere=round(_likelihood(found, *_expect(lr, rows[far], columns[far], _GAP)) - own, 2),
+        reordered=round(orders[best] - own, 2),
+        order=ORDERS[best],
+    )
+
+
 def average_cells(image: NDArray[np.uint8], cells: int) -> Pixels:
     """Average an image (3, n, n) by area to (cells, cells, 3)."""
     weights = _weights(image.shape[-1], cells)
-    averaged: Pixels = np.einsum("rh,bhw,cw->rcb", weights, image.astype(np.float64), weights)
+    averaged: Pixels = np.moveaxis(weights @ image.astype(np.float64) @ weights.T, 0, 2)
     return averaged
 
 
@@ -100,18 +149,22 @@ def _places(row: int, column: int) -> tuple[Pixels, Pixels]:
     return np.append(float(row), rows), np.append(float(column), columns)
 
 
-def _expect(lr: Pixels, rows: Pixels, columns: Pixels) -> tuple[Pixels, Pixels]:
-    """Return the colours (N, 4, 3) that N places show, and the inverses (N, 12, 12) of their covariances."""
-    padded = np.pad(lr, ((1, 2), (1, 2), (0, 0)), "edge")
+def _expect(lr: Pixels, rows: Pixels, columns: Pixels, model: _Model) -> tuple[Pixels, Pixels, Pixels]:
+    """Return the colours (N, 4, 3) of N places, and inverses and log determinants of their covariances.
+
+    The inverses are (N, 12, 12). Beyond the tile its outermost cells are repeated.
+    """
+    padded = np.pad(lr, ((2, 3), (2, 3), (0, 0)), "edge")
 
     def at(down: float, right: float) -> Pixels:
-        return _interpolate(padded, rows + 1 + down, columns + 1 + right)
+        return _interpolate(padded, rows + 2 + down, columns + 2 + right)
 
     expected = at(0, 0)
     across, along = (at(0, 0.9) - at(0, -0.9)) / 1.8, (at(0.9, 0) - at(-0.9, 0)) / 1.8
-    changes = _changes(expected, across, along).reshape(len(rows), -1, 12)
-    covariance = np.eye(12) * _NOISE**2 + np.swapaxes(changes, 1, 2) @ changes
-    return expected, np.asarray(np.linalg.inv(covariance), np.float64)
+    changes = _changes(expected, across, along, model).reshape(len(rows), -1, 12)
+    covariance = np.eye(12) * model.noise**2 + np.swapaxes(changes, 1, 2) @ changes
+    inverse = np.asarray(np.linalg.inv(covariance), np.float64)
+    return expected, inverse, np.asarray(np.linalg.slogdet(covariance).logabsdet, np.float64)
 
 
 def _interpolate(image: Pixels, rows: Pixels, columns: Pixels) -> Pixels:
@@ -126,7 +179,7 @@ def _interpolate(image: Pixels, rows: Pixels, columns: Pixels) -> Pixels:
     return found
 
 
-def _changes(lr: Pixels, across: Pixels, along: Pixels) -> Pixels:
+def _changes(lr: Pixels, across: Pixels, along: Pixels, model: _Model) -> Pixels:
     """Return one standard deviation of each change (N, K, 4, 3) that honest deliveries make to colours."""
     level, light = lr.mean(axis=2, keepdims=True), lr.sum(axis=2, keepdims=True) + 1
     red, green, blue = (lr[:, :, band, None] for band in range(3))
@@ -134,17 +187,17 @@ def _changes(lr: Pixels, across: Pixels, along: Pixels) -> Pixels:
     bare = (4 * (red - blue) / light).clip(0, 1)
     one = np.eye(3)[:, None, None, None, :]  # a change of one band
     changes = [
-        *(_GAIN * lr * one[:, 0]),
-        *(_OFFSET * np.ones_like(lr) * one[:, 0]),
-        _COMMON_GAIN * lr,
-        _COMMON_OFFSET * np.ones_like(lr),
-        _GAMMA * lr * np.log(lr.clip(1) / 128),
+        *(model.gain * lr * one[:, 0]),
+        *(model.offset * np.ones_like(lr) * one[:, 0]),
+        model.common_gain * lr,
+        model.common_offset * np.ones_like(lr),
+        model.gamma * lr * np.log(lr.clip(1) / 128),
         _SEASON * vegetated * (level * _BROWN - lr),
         _SEASON_LIGHT * vegetated * lr,
-        _SEASON * bare * (level * _GREEN - lr),
-        _SEASON_LIGHT * bare * lr,
-        _SHIFT * across,
-        _SHIFT * along,
+        model.bare * _SEASON * bare * (level * _GREEN - lr),
+        model.bare * _SEASON_LIGHT * bare * lr,
+        model.shift * across,
+        model.shift * along,
     ]
     return np.stack(changes, axis=1)
 
@@ -153,3 +206,11 @@ def _misfit(differences: Pixels, inverse: Pixels) -> Pixels:
     flat = differences.reshape(-1, 12)
     squares: Pixels = np.einsum("ni,nij,nj->n", flat, inverse, flat)
     return squares
+
+
+def _likelihood(found: Pixels, expected: Pixels, inverse: Pixels, determinants: Pixels) -> float:
+    """Return the logarithm of the mean likelihood of a patch (4, 3) at N places, without constant terms."""
+    squares = _misfit(found - expected, inverse)
+    logs = -determinants / 2 - (_FREEDOM + found.size) / 2 * np.log1p(squares / _FREEDOM)
+    largest = float(logs.max())
+    return largest + float(np.log(np.exp(logs - largest).mean()))

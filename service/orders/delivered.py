@@ -1,8 +1,8 @@
 """Queries of what was delivered: the newest file of each patch, its earlier versions, and its pixels."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, cast, func, select, tuple_
@@ -13,6 +13,9 @@ from service.errors import NotFoundError
 from service.money import Money
 from service.orders.checklist import Place
 from service.orders.tables import DeliveredFile, Delivery, Order
+
+MOST_COMPARED = 400
+"""Patches of an order that tell of its sensors."""
 
 
 class Delivered(NamedTuple):
@@ -67,6 +70,15 @@ def file_versions(
     for tile, patch, version, sha256 in session.execute(query.order_by(DeliveredFile.version)):
         found.setdefault((tile, patch), []).append(FileVersion(version, sha256))
     return found
+
+
+def likeness_figures(
+    session: Session, order_id: UUID, most: int = MOST_COMPARED
+) -> dict[Place, Mapping[str, Any]]:
+    """Return the figures of the likeness of an order's patches, the first `most` in plan order."""
+    query = _newest(DeliveredFile.order_id == order_id).add_columns(DeliveredFile.checks["likeness"])
+    rows = session.execute(query.limit(most))
+    return {(tile, patch): figures for tile, patch, figures in rows if figures is not None}
 
 
 def file_sha256(session: Session, order_id: UUID, place: Place, version: int | None = None) -> str:

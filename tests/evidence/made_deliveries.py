@@ -178,9 +178,7 @@ def _clipped(
         for origin, at in zip(origins, near, strict=True)
     ]
     place = layout.grid.transform
-    transform = Affine(
-        size, 0, place.c + origins[0] + x0 * size, 0, -size, place.f - origins[1] - y0 * size
-    )
+    transform = Affine(size, 0, place.c + origins[0] + x0 * size, 0, -size, place.f - origins[1] - y0 * size)
     return _warp(photograph, patch, transform, layout.grid.crs, int(x1 - x0), int(y1 - y0))
 
 
@@ -198,9 +196,7 @@ def _warped(photograph: Photograph, patch: int, generator: Generator, crs: str, 
     return _warp(photograph, patch, transform, crs, int(columns), int(rows))
 
 
-def _warp(
-    photograph: Photograph, patch: int, transform: Affine, crs: str, columns: int, rows: int
-) -> Raster:
+def _warp(photograph: Photograph, patch: int, transform: Affine, crs: str, columns: int, rows: int) -> Raster:
     source = exact(cut(photograph, patch, _MARGIN), patch, photograph.layout, _MARGIN)
     layers = np.concatenate([source.pixels, np.full((1, *source.pixels.shape[1:]), 255, np.uint8)])
     warped = np.zeros((4, rows, columns), np.uint8)
