@@ -187,6 +187,8 @@ def _why_ignored(name: str) -> str | None:
         return "It is a hidden file of the system that made the archive."
     if _ARCHIVE.fullmatch(path.suffix):
         return "It is an archive within the archive, and these are not unpacked. Deliver it by itself."
+    if path.suffix.lower() in (".jp2", ".j2k"):
+        return f"It is JPEG 2000. Convert it: gdal_translate {path.name} {path.stem}.tif."
     if not _TIFF.fullmatch(path.suffix):
         return "It is not a GeoTIFF."
     if _MASK.search(path.stem) or any(_MASK.fullmatch(part) for part in path.parts[:-1]):

@@ -1,5 +1,6 @@
 """Names of the formats that users send in place of a GeoTIFF, each with the command that converts it."""
 
+import re
 from typing import NamedTuple
 
 
@@ -27,6 +28,28 @@ _JPEG2000 = (
     "one colour: stack them with rio stack -f GTiff B02.jp2 B03.jp2 B04.jp2 B08.jp2 out.tif."
 )
 _TEXT = "Send the GeoTIFF that it refers to."
+
+_VRT = _CONVERT.format("vrt")
+_ECW = "Convert it with GDAL's ECW driver or the vendor's tool: gdal_translate in.ecw out.tif."
+_ASKED = "The download failed: repeat it with access to the file, and check that it starts with II or MM."
+_POINTER = "Fetch the file itself: git lfs pull, or git annex get."
+
+# Text is compared in lower case, after white space and an XML declaration. The longer beginning comes first.
+_TEXTS = (
+    Container(0, b"<vrtdataset", "a GDAL VRT, which refers to other files", _VRT),
+    Container(0, b"<gdal_wms", "a map server description of GDAL", _CONVERT.format("xml")),
+    Container(0, b"<!doctype html", "a web page", "The download may have needed a login. " + _TEXT),
+    Container(0, b"<html", "a web page", "The download may have needed a login. " + _TEXT),
+    Container(0, b"<error", "a storage server's error message", _ASKED),
+    Container(0, b"<", "an XML document", _TEXT),
+    Container(0, b"{", "a JSON document", _TEXT),
+    Container(0, b"[", "a JSON document", _TEXT),
+    Container(0, b"version https://git-lfs", "a Git LFS pointer, without the pixels", _POINTER),
+    Container(0, b"/annex/objects", "a git-annex pointer, without the pixels", _POINTER),
+    Container(0, b"ncols", "an Esri ASCII grid", _CONVERT.format("asc")),
+)
+_DECLARATION = re.compile(rb"<\?xml[^>]*>\s*")
+_DIRECTORY_BYTES = 65_536  # of the end of a zip archive, where it lists its files
 
 # Where one signature begins another, the longer one comes first.
 _CONTAINERS = (
@@ -68,12 +91,7 @@ _CONTAINERS = (
     Container(0, b"NSIF", "a NITF file", _CONVERT.format("ntf")),
     Container(0, b"EHFA_HEADER_TAG", "an ERDAS Imagine file", _CONVERT.format("img")),
     Container(0, b"msid", "a MrSID file", "Convert it with its vendor's tool: mrsidgeodecode -of tifg."),
-    Container(0, b"<VRTDataset", "a GDAL VRT, which refers to other files", _CONVERT.format("vrt")),
-    Container(0, b"<GDAL_WMS", "a map server description of GDAL", _CONVERT.format("xml")),
-    Container(0, b"<!DOCTYPE html", "a web page", "The download may have needed a login. " + _TEXT),
-    Container(0, b"<html", "a web page", "The download may have needed a login. " + _TEXT),
-    Container(0, b"<?xml", "an XML document", _TEXT),
-    Container(0, b"{", "a JSON document", _TEXT),
+    *(Container(0, b"e" + bytes([version]), "an ECW file", _ECW) for version in range(1, 8)),
     Container(0, b"BM", "a BMP image", _PLACE.format("bmp")),
 )
 
@@ -81,5 +99,17 @@ _CONTAINERS = (
 def recognise_container(body: bytes) -> Container | None:
     """Return the format that the bytes of a file begin with, or None."""
     head = body[:512].removeprefix(b"\xef\xbb\xbf")
-    found = (one for one in _CONTAINERS if head.startswith(one.signature, one.position))
-    return next(found, None)
+    found = next((one for one in _CONTAINERS if head.startswith(one.signature, one.position)), None)
+    if found and found.signature == b"PK\x03\x04":
+        return _zip_of(body[-_DIRECTORY_BYTES:].lower()) or found
+    text = (_DECLARATION.sub(b"", head.lstrip(), count=1) or head.lstrip()).lower()
+    return found or next((one for one in _TEXTS if text.startswith(one.signature)), None)
+
+
+def _zip_of(directory: bytes) -> Container | None:
+    """Return the description of a zip archive that holds JPEG 2000 and no GeoTIFF, or None."""
+    if b".jp2" not in directory or b".tif" in directory:
+        return None
+    return Container(
+        0, b"", "a zip archive of JPEG 2000 files (JP2)", f"Unpack it (unzip in.zip). {_JPEG2000}"
+    )

@@ -7,7 +7,7 @@ the text of a bounded number of other items, such as PROCESSING_BASELINE.
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.parsers import expat
 
 from service.geotiff.errors import DamagedTiffError, UnsupportedTiffError
@@ -43,6 +43,16 @@ def read_metadata(raw: bytes) -> BandMetadata:
     if text.strip():
         _parse(text, _Items(metadata))
     return metadata
+
+
+def with_text(metadata: BandMetadata, texts: dict[str, bytes]) -> BandMetadata:
+    """Return metadata with the text of TIFF tags as further items, by the names that GDAL gives them."""
+    read = {
+        name: _CONTROL.sub(" ", raw[:_MAX_DESCRIPTION].split(b"\0")[0].decode("utf-8", errors="replace"))
+        for name, raw in texts.items()
+    }
+    items = {name: text.strip() for name, text in read.items() if text.strip()}
+    return replace(metadata, items=items | metadata.items)
 
 
 class _Items:

@@ -22,12 +22,13 @@ from service.geotiff.blocks import (
     Limits,
 )
 from service.geotiff.errors import DamagedTiffError, RasterTooLargeError, UnsupportedTiffError
-from service.geotiff.gdal_metadata import BandMetadata, read_metadata
+from service.geotiff.gdal_metadata import BandMetadata, read_metadata, with_text
 from service.geotiff.tiff import Directory, read_directories
 
 __all__ = ["Limits", "Structure", "check_structure", "neutralise"]
 
 GDAL_METADATA = 42112
+_TEXTS = {"tifftag_documentname": 269, "tifftag_imagedescription": 270}
 _PIXEL_SCALE, _TIE_POINTS, _MATRIX, _RPC = 33550, 33922, 34264, 50844
 
 # Tags that decoding needs. All others (GDAL and XMP metadata, EXIF, ICC, RPC, ...) are cut from the copy.
@@ -97,7 +98,10 @@ def check_structure(body: bytes, limits: Limits) -> Structure:
         height=size[1],
         bands=bands,
         dtype=dtype,
-        metadata=read_metadata(image.raw(GDAL_METADATA)),
+        metadata=with_text(
+            read_metadata(image.raw(GDAL_METADATA)),
+            {name: image.raw(tag) for name, tag in _TEXTS.items()},
+        ),
         image=image,
         mask=_find_mask(directories, size),
         blocks=stored[0],

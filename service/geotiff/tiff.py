@@ -174,7 +174,8 @@ def _read_directory(body: bytes, layout: TiffLayout, offset: int) -> Directory:
     first = offset + layout.count_bytes
     if first > len(body):
         raise DamagedTiffError(
-            f"A TIFF directory at byte {offset} lies outside the file ({len(body)} bytes)."
+            f"A TIFF directory at byte {offset} lies outside the file ({len(body)} bytes). "
+            "The upload may be cut off: send the whole file."
         )
     count = struct.unpack_from(layout.count_format, body, offset)[0]
     if not 0 < count <= MAX_TAGS:

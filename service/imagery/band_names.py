@@ -11,7 +11,7 @@ _COLOURS = {
 }
 # Words beside a colour that make it another band: red edge, coastal blue, green I (531 nm, Planet).
 _QUALIFIERS = re.compile(
-    r"edge|rededge\d*|redege\d*|nir\d*|near|infra\w*|ir|swir\d*|mwir|lwir|tir\w*|thermal|coastal\w*|aerosol\w*|"
+    r"edge|cir|rededge\d*|redege\d*|nir\d*|near|infra\w*|ir|swir\d*|mwir|lwir|tir\w*|thermal|coastal\w*|aerosol\w*|"
     r"deep|ultra|yellow|pan|panchromatic|cirrus|mask|alpha|i|vre\d*|uv|violet|index|minus|ratio|std\w*|var\w*"
 )
 _OTHERS = re.compile(
@@ -24,6 +24,13 @@ _LANDSAT_SR = re.compile(r"(?<![a-z\d])sr_?(?:b|band_?)\d")
 _THEMATIC_MAPPER = re.compile(r"(?<![a-z\d])(?:l(?:t0?[45]|e0?7)_|landsat[ _-]?[457](?!\d))")
 _OLI = re.compile(r"(?<![a-z\d])(?:l[co]0?[89]_|landsat[ _-]?[89](?!\d))")
 _WAVELENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*(nm|nanomet\w+|um|µm|μm|micromet\w+|micron\w*)\b")
+_BARE_WAVELENGTH = re.compile(
+    r"(?:(?:rho[a-z]*|rrs|wl|lambda|reflectance)_?)?(\d{3,4}(?:\.\d+)?|[012]?\.\d+)"
+)
+_OLCI = re.compile(r"oa(\d{2})(?!\d)")  # Sentinel-3's bands; three of them are the centres of the colours
+_OLCI_NM = {4: 490.0, 6: 560.0, 8: 665.0}
+_OLCI_OTHER_NM = 900.0
+_SPECTRUM_NM = (350.0, 2_600.0)
 _RANGES_NM = {"red": (625.0, 690.0), "green": (525.0, 595.0), "blue": (445.0, 518.0)}
 
 
@@ -95,7 +102,7 @@ def skeleton(text: str) -> str:
 
 def is_filler(text: str) -> bool:
     """Tell whether a description is a word that software writes for want of a name."""
-    return skeleton(text) in _SAYS_NOTHING | {""}
+    return skeleton(text) in _SAYS_NOTHING | {""} and _wavelength(text.lower()) is None
 
 
 def _colour(words: list[str]) -> str | None:
@@ -119,7 +126,11 @@ def _code(words: list[str]) -> tuple[str, str, str] | None:
 
 
 def _wavelength(text: str) -> float | None:
-    match = _WAVELENGTH.search(text)
-    if match is None:
-        return None
-    return float(match[1]) * (1.0 if match[2].startswith("n") else 1000.0)
+    if match := _WAVELENGTH.search(text):
+        return float(match[1]) * (1.0 if match[2].startswith("n") else 1000.0)
+    if match := _OLCI.match(text):
+        return _OLCI_NM.get(int(match[1]), _OLCI_OTHER_NM)
+    if match := _BARE_WAVELENGTH.fullmatch(text.strip()):
+        length = float(match[1]) * (1.0 if float(match[1]) >= 100 else 1000.0)
+        return length if _SPECTRUM_NM[0] <= length <= _SPECTRUM_NM[1] else None
+    return None

@@ -29,6 +29,8 @@ def colour_numbers(names: Sequence[BandName | None], items: Mapping[str, str]) -
     sensor = landsat_sensor([*(name.text for name in coded), *products])
     if sensor is not None:
         return _THEMATIC_MAPPER if sensor == "tm" else _OLI_AND_SENTINEL2
+    if surface := [name for name in coded if name.surface]:  # beside them ST_B6 or ST_B10, which are thermal
+        coded = surface
     numbers = {name.number or 0 for name in coded}
     if any(name.suffix and name.number == 8 for name in coded) or 1 not in numbers:
         return _OLI_AND_SENTINEL2

@@ -14,6 +14,7 @@ from service.imagery.band_names import read_name
 from service.imagery.bands import BandNumbers, choose_bands
 from service.imagery.encodings import Scaling, Three
 from service.imagery.nodata import drop_zeros, find_valid, missing_bands
+from service.imagery.oddities import odd_pictures, unused_masks
 from service.imagery.samples import take_sample
 from service.imagery.scaling import Declared, choose_scaling
 
@@ -56,9 +57,14 @@ def to_imagery(
     picked = [raster.pixels[band - 1] for band in chosen]
     data = find_valid(raster, picked, by_shape=is_scene)
     declared = _declared(raster, chosen)
-    scaling, doubts = choose_scaling(
-        declared, take_sample(picked, data.valid), radiometry or "auto", strict=strict
-    )
+    sample = take_sample(picked, data.valid)
+    scaling, doubts = choose_scaling(declared, sample, radiometry or "auto", strict=strict)
+    if strict:
+        known = any(doubt.code == "radiometry-doubtful" for doubt in doubts)
+        odd = [
+            one for one in odd_pictures(sample, scaling) if not (known and one.code == "radiometry-doubtful")
+        ]
+        doubts = [*doubts, *odd, *unused_masks(raster, chosen)]
     if not scaling.is_colour and raster.pixels.dtype.kind in "ui":
         data = drop_zeros(picked, data)
     rgb = _to_8_bit(picked, data.valid, scaling)

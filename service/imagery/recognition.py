@@ -20,6 +20,7 @@ _PERCENT, _PERCENT_OR_PICTURE = 45.0, 110.0
 _DARK = 550.0  # reflectance x 10,000 below which land that is not green may be raw numbers of 11 bits
 _BRIGHT_1E4, _MOST_1E4 = 6_500.0, 17_000.0  # Landsat's darkest surfaces; the brightest clouds x 10,000
 _MOST_LANDSAT = 43_700.0  # a reflectance of 1
+_STANDARDISED, _NEGATIVE_SHARE = 0.3, 0.1  # lowest over highest number; share of the pixels below 0
 _PILE_SHARE = 0.002  # share of pixels at 2^n - 1 from which a picture of n bits is suspected
 
 
@@ -42,6 +43,18 @@ def recognise(sample: Sample, dtype: np.dtype[np.generic], *, landsat: bool) -> 
         return Recognised(display(0, grid, words), note)
     if dtype.kind == "f" and sample.high <= _FLOAT_REFLECTANCE:
         return Recognised(ENCODINGS[encodings.UNIT])
+    return _beyond_unit(sample, landsat=landsat)
+
+
+def _beyond_unit(sample: Sample, *, landsat: bool) -> Recognised:
+    """Return the encoding of numbers that are neither 8-bit levels nor reflectance 0..1."""
+    if (
+        not sample.whole
+        and sample.low < -_STANDARDISED * sample.high
+        and (sample.values < 0).any(axis=0).mean() > _NEGATIVE_SHARE
+    ):
+        why = "Many are negative, as standardised values (mean 0) and decibels are, and reflectance is not."
+        return Recognised(ENCODINGS[encodings.UNIT], unclear=why)
     if sample.high <= 255 and sample.top <= 300:
         return _small_whole(sample) if sample.whole else _small_fractions(sample)
     if landsat and sample.low >= _BRIGHT_1E4 and sample.high <= 65_535:
@@ -70,6 +83,9 @@ def _fits(levels: NDArray[np.float64], step: float, tolerance: float) -> bool:
 
 def _small_whole(sample: Sample) -> Recognised:
     """Tell whole numbers of 0..255 that are colours from those that are dark water x 10,000."""
+    if sample.low < 0:
+        note = "Some are negative, so they are read as reflectance x 10,000 of dark water."
+        return Recognised(ENCODINGS[encodings.TEN_THOUSAND], note)
     medians = np.median(sample.values, axis=1)
     uniform = float((sample.highs - sample.lows).max()) < _UNIFORM
     if uniform and medians[2] >= medians[1] >= medians[0] and sample.high >= _DARK_WATER:
@@ -126,5 +142,8 @@ def _dark_note(sample: Sample) -> str:
     """Return a doubt if land is darker than reflectance x 10,000 usually is."""
     red, green, blue = np.median(sample.values, axis=1)
     if sample.high < _DARK and red >= min(green, blue):
-        return "As reflectance x 10,000 they are dark. They may be raw numbers, which have another scale."
+        return (
+            "As reflectance x 10,000 they are dark. They may be raw numbers (of 10 or 11 bits), which have "
+            "another scale."
+        )
     return ""

@@ -14,8 +14,14 @@ _DARKEST = 950.0  # with the offset left in, hardly a pixel is below; noise take
 _RARE = 0.01  # share of pixels that may be below all the same
 _SUSPECT = 2_000.0  # the darkest pixels of a scene with the offset; brighter ones are cloud, snow or desert
 _BASELINE = re.compile(r"^n?0?(\d{1,2})\.?(\d{2})$")
-_PRODUCT = re.compile(r"s2[abcd]_msil[12][ac]_\d{8}t\d{6}_n(\d{2})(\d{2})_")
-_BASELINE_KEYS = ("processing_baseline", "s2:processing_baseline", "processing:version", "baseline")
+_PRODUCT = re.compile(r"s2[abcd]_msil[12][ac]_\d{8}t\d{6}_n(\d{2})(\d{2})_|^s2[abcd]_.*_n(\d{2})\.(\d{2})$")
+_BASELINE_KEYS = (
+    "processing_baseline",
+    "s2:processing_baseline",
+    "processing:version",
+    "baseline",
+    "software",
+)
 _APPLIED_KEYS = ("boa_offset_applied", "earthsearch:boa_offset_applied", "offset_applied", "harmonized")
 _OFFSET_KEYS = ("boa_add_offset", "radio_add_offset")
 
@@ -25,6 +31,7 @@ def offset_in_metadata(items: Mapping[str, str]) -> tuple[bool, str] | None:
 
     None if the metadata do not tell. An item that states the offset itself counts before the baseline.
     """
+    items = dict(_split(key, text) for key, text in items.items())
     for key, text in items.items():
         name, value = key.rsplit("#", 1)[-1], text.strip().lower()
         if name in _APPLIED_KEYS and value in ("true", "1", "yes", "false", "0", "no"):
@@ -38,6 +45,12 @@ def offset_in_metadata(items: Mapping[str, str]) -> tuple[bool, str] | None:
         if baseline := _baseline(key, text.strip().lower()):
             return baseline >= 4.0, f"{key}={text}"
     return None
+
+
+def _split(key: str, text: str) -> tuple[str, str]:
+    """Return an item as meant: GDAL writes `s2:baseline=05.09` as the item `s2` with `baseline=05.09`."""
+    match = re.fullmatch(r"([\w:#-]+)=(.*)", text, re.DOTALL)
+    return (f"{key}:{match[1].lower()}", match[2]) if match else (key, text)
 
 
 def decide_offset(
@@ -68,7 +81,7 @@ def decide_offset(
 
 def _baseline(key: str, value: str) -> float | None:
     if match := _PRODUCT.search(value):
-        return float(f"{match[1]}.{match[2]}")
+        return float(f"{match[1] or match[3]}.{match[2] or match[4]}")
     match = _BASELINE.match(value) if any(key.endswith(name) for name in _BASELINE_KEYS) else None
     return float(f"{match[1]}.{match[2]}") if match else None
 

@@ -17,6 +17,7 @@ from service.errors import ConflictError
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import read_geotiff
 from service.imagery.encodings import encoding_described
+from service.imagery.oddities import scattered_holes
 from service.imagery.overlap import lattice_offset
 from service.imagery.radiometry import Imagery, to_imagery
 from service.imagery.tile_grid import TileGrid
@@ -134,12 +135,13 @@ def grid_of(scene: Scene) -> TileGrid:
 
 def _describe(imagery: Imagery, tiles: Tiles, options: PlanOptions, manifest: Manifest) -> dict[str, Any]:
     """Write `scene.reading`: the options given, what was understood, and where the tiles lie."""
+    holes = scattered_holes(tiles.valid_share, tiles.valid_share >= MIN_VALID_SHARE)
     return {
         "asked": {"bands": options.bands, "radiometry": options.radiometry},
         "bands": list(imagery.bands),
         "bands_from": imagery.bands_from,
         "radiometry": imagery.radiometry,
-        "warnings": [warning.to_json() for warning in imagery.warnings],
+        "warnings": [warning.to_json() for warning in (*imagery.warnings, *holes)],
         "grid": tiles.grid.to_json(),
         "tile_m": manifest.tile_m,
         "gsd_m": [round(step, 6) for step in tiles.gsd_m],

@@ -83,3 +83,27 @@ def test_check_structure_names_a_format_that_is_no_tiff_and_its_remedy(name: str
 def test_check_structure_says_of_unknown_bytes_only_that_they_are_no_tiff() -> None:
     with pytest.raises(NotGeoTiffError, match="does not start like a TIFF"):
         check_structure(b"\x93" * 600, Limits())
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>', "storage server's error"),
+        (b"\n\n<!doctype HTML><html>", "a web page"),
+        (b'<?xml version="1.0"?>\n<VRTDataset>', "a GDAL VRT"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+        (b"[1]", "a JSON document"),
+        (b"e\x03\x00" + bytes(100), "an ECW file"),
+    ],
+)
+def test_text_and_pointers_in_place_of_a_file_are_named(body: bytes, said: str) -> None:
+    with pytest.raises(NotGeoTiffError, match=said):
+        check_structure(body, Limits())
+
+
+def test_zip_of_jpeg_2000_is_named_with_its_command() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("S2A.SAFE/B02.jp2", b"")
+    with pytest.raises(NotGeoTiffError, match=r"JPEG 2000 files.*rio stack"):
+        check_structure(file.getvalue(), Limits())

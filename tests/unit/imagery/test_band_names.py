@@ -26,6 +26,13 @@ NAMED = {
         ("Coastal", "Blue", "Green", "Yellow", "Red", "Red Edge", "NIR1", "NIR2"),
         (5, 3, 2),
     ),
+    "acolite": (("rhos_443", "rhos_492", "rhos_560", "rhos_665", "rhos_833"), (4, 3, 2)),
+    "micrometres": (("0.49", "0.56", "0.665"), (3, 2, 1)),
+    "olci": (("Oa04_reflectance", "Oa06_reflectance", "Oa08_reflectance"), (3, 2, 1)),
+    "landsat-5-with-thermal": (
+        ("SR_B1", "SR_B2", "SR_B3", "SR_B4", "SR_B5", "SR_B7", "ST_B6", "QA_PIXEL"),
+        (3, 2, 1),
+    ),
     "bands-with-words": (("Band 2 (Blue)", "Band 3 (Green)", "Band 4 (Red)"), (3, 2, 1)),
     "files-of-10-m": (("B02_10m", "B03_10m", "B04_10m", "B08_10m"), (3, 2, 1)),
     "files-of-a-granule": (
