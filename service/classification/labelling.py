@@ -157,6 +157,7 @@ def _label(
         labelled.reused.extend(one.to_json() for one in taken)
         labelled.used.extend(
             {"tile": one.tile, "patch": one.patch, "version": one.version, "sha256": one.sha256}
+            | ({"joined_from": list(one.files)} if one.files else {})
             for one in came
         )
     return labelled

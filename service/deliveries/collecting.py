@@ -3,20 +3,21 @@
 import mmap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
 
 from service.blobs import SpooledFile, keep
 from service.deliveries.decoding import CutPatch, DecodedFile, ReadAs, Target, cut_patch, decode_file
-from service.deliveries.judging import Figures, judge_together
-from service.deliveries.mosaics import NoPatchCoveredError, PartlyCovered, find_patches, nothing_covered
+from service.deliveries.joining import FilePart, PartlyCovered, cut_part
+from service.deliveries.mosaics import NoPatchCoveredError, find_patches, nothing_covered
 from service.deliveries.settling import CheckedPatch
 from service.errors import InvalidInputError, LoupeError
 from service.geotiff.preflight import Limits, check_structure
 from service.orders.checklist import Place
 from service.orders.delivered import FileVersion
+from service.orders.parts import MOST_PARTS
 
 MOST_AT_ONCE = 4_096
 """Patches that one upload stores; sending the file again delivers the next ones."""
@@ -26,9 +27,9 @@ class FileUse(StrEnum):
     """Result of a file."""
 
     USED = "used"
-    """At least one patch was taken from it, now or before."""
+    """At least one patch, or a part of one, was taken from it, now or before."""
     REFUSED = "refused"
-    """No patch was taken from it."""
+    """Nothing was taken from it."""
     IGNORED = "ignored"
     """It was not tried, because it is not imagery."""
 
@@ -68,11 +69,13 @@ class Collected:
     """The result for each patch that the files of an upload show. The first file that fits a patch wins."""
 
     ready: dict[Place, CheckedPatch] = field(default_factory=dict)
-    """Accepted patches; `add_checks` completes them when all files are read."""
+    """Accepted patches; `judge_together` completes their checks when all files are read."""
     cuts: dict[Place, CutPatch] = field(default_factory=dict)
     already: dict[Place, str] = field(default_factory=dict)
     """SHA-256 of the file that was delivered for the patch before."""
     refused: dict[Place, LoupeError] = field(default_factory=dict)
+    parts: dict[Place, list[FilePart]] = field(default_factory=dict)
+    """Parts of patches that no file of the upload covers, in the order of the files."""
     partly: dict[Place, PartlyCovered] = field(default_factory=dict)
     left: list[Place] = field(default_factory=list)
     """Covered patches beyond `MOST_AT_ONCE`."""
@@ -97,7 +100,7 @@ def collect(
             if name is not None:
                 _check_colour(body, limits)
             file = decode_file(body, read_as, wanted.delivery_bands, limits)
-        new, known = _take_patches(collected, wanted, spooled, file, read_as)
+        new, known, parts = _take_patches(collected, wanted, spooled, file, read_as)
     except LoupeError as error:
         if error.status >= 500:
             raise
@@ -112,18 +115,12 @@ def collect(
             report = FileReport(name=name, size=spooled.size, use=FileUse.IGNORED, ignored=error.detail)
         collected.reports.append(report)
         return
-    if new:
+    if new or parts:
         keep(blobs, spooled)  # on disk before the rows that name it
-    use = FileUse.USED if new or known else FileUse.REFUSED
+    use = FileUse.USED if new or known or parts else FileUse.REFUSED
     collected.reports.append(
         FileReport(name=name, size=spooled.size, sha256=spooled.sha256, use=use, checks=file.checks)
     )
-
-
-def add_checks(collected: Collected, earlier: Mapping[Place, Figures], target: Target) -> None:
-    """Judge the accepted patches together, and with the figures of those that the order has already."""
-    for place, checks in judge_together(collected.cuts, earlier, target).items():
-        collected.ready[place] = replace(collected.ready[place], checks=checks)
 
 
 @contextmanager
@@ -151,8 +148,11 @@ def _check_colour(body: bytes, limits: Limits) -> None:
 
 def _take_patches(
     collected: Collected, wanted: Wanted, spooled: SpooledFile, file: DecodedFile, read_as: ReadAs
-) -> tuple[int, int]:
-    """Add the patches that a file shows and no earlier file of the upload did; count new and known ones."""
+) -> tuple[int, int, int]:
+    """Add the patches that a file shows and no earlier file of the upload did.
+
+    Returns how many are new, how many were delivered by the same bytes, and of how many it shows a part.
+    """
     places = [one for one in wanted.places if one not in collected.ready and one not in collected.already]
     if not places:
         raise NoPatchCoveredError(
@@ -166,13 +166,14 @@ def _take_patches(
     for place in found.covered:
         if any(one.sha256 == spooled.sha256 for one in wanted.files.get(place, ())):
             collected.already[place] = spooled.sha256
+            collected.parts.pop(place, None)
             known += 1
         elif len(collected.ready) >= MOST_AT_ONCE:
             collected.left.append(place)
         else:
             new += _cut(collected, wanted.target, spooled, file, place, read_as)
-    _note_partly(collected, wanted, found.partly)
-    return new, known
+    parts = sum(_cut_part(collected, wanted.target, spooled, file, one, read_as) for one in found.partly)
+    return new, known, parts
 
 
 def _cut(
@@ -190,7 +191,7 @@ def _cut(
         collected.refused[place] = error.without_frames()
         return False
     collected.refused.pop(place, None)
-    collected.partly.pop(place, None)
+    collected.parts.pop(place, None)
     collected.ready[place] = CheckedPatch(
         place=place, sha256=spooled.sha256, size=spooled.size, pixels=cut.pixels, checks=cut.checks
     )
@@ -198,11 +199,29 @@ def _cut(
     return True
 
 
-def _note_partly(collected: Collected, wanted: Wanted, partly: Sequence[PartlyCovered]) -> None:
-    """Note the awaited patches of which a file shows a part, and of several such files the best."""
-    for one in partly:
-        if one.place in wanted.files or one.place in collected.refused:
-            continue
-        before = collected.partly.get(one.place)
-        if before is None or before.covered < one.covered:
-            collected.partly[one.place] = one
+def _cut_part(
+    collected: Collected,
+    target: Target,
+    spooled: SpooledFile,
+    file: DecodedFile,
+    place: Place,
+    read_as: ReadAs,
+) -> bool:
+    """Cut the part of a patch that a file shows and return whether it was accepted."""
+    if sum(map(len, collected.parts.values())) >= MOST_AT_ONCE:  # bounds the memory
+        if place not in collected.left and place not in collected.parts:
+            collected.left.append(place)
+        return False
+    try:
+        part = cut_part(file, target, place, accept_unlike=read_as.accept_unlike)
+    except LoupeError as error:
+        collected.refused.setdefault(place, error.without_frames())
+        return False
+    warnings = [one.to_json() for one in file.imagery.warnings]
+    found = FilePart(
+        sha256=spooled.sha256, size=spooled.size, part=part, checks=file.checks | {"warnings": warnings}
+    )
+    same = collected.parts.setdefault(place, [])
+    if len(same) < MOST_PARTS and not any(found.is_same(one) for one in same):
+        same.append(found)
+    return True

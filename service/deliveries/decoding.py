@@ -21,7 +21,7 @@ from service.imagery.tile_grid import TileGrid
 from service.orders.checklist import Place
 
 # GDAL's warper, as rasterio calls it, mutes a warning through state of the whole process: one at a time.
-_PLACING = threading.Lock()
+PLACING = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,7 @@ def cut_patch(file: DecodedFile, target: Target, place: Place, *, accept_unlike:
     Errors: patch-misplaced when the file does not cover the patch, patch-too-coarse, and unless
     `accept_unlike` is set patch-unlike-scene.
     """
-    with _PLACING:
+    with PLACING:
         placed = place_patch(
             file.imagery, target.grid, *place, target.size, target.scene, keep_collar=accept_unlike
         )

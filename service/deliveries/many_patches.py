@@ -6,7 +6,7 @@ one transaction under the order's lock, so that a crash stores all of them or no
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,16 +14,16 @@ from sqlalchemy.orm import Session
 from service.access.repository import Caller
 from service.blobs import SpooledFile, spooling
 from service.deliveries.archives import ArchiveEntry, DeliveredArchive, is_zip
-from service.deliveries.collecting import Collected, FileReport, FileUse, Wanted, add_checks, collect
+from service.deliveries.collecting import Collected, FileReport, FileUse, Wanted, collect
 from service.deliveries.decoding import Target
-from service.deliveries.judging import Figures
+from service.deliveries.judging import Figures, judge_together
 from service.deliveries.mosaics import NoPatchCoveredError
 from service.deliveries.one_patch import Intake
-from service.deliveries.settling import Receipt, advance, check_takes_deliveries, store_file
+from service.deliveries.seams import Joined, is_current, join_parts_of, store_parts
+from service.deliveries.settling import CheckedPatch, Receipt, advance, check_takes_deliveries, store_file
 from service.deliveries.uploads import FileUpload
 from service.errors import ConflictError, LoupeError
 from service.geotiff.preflight import Limits
-from service.imagery.coverage import MIN_COVER
 from service.orders.checklist import Checklist, Place
 from service.orders.delivered import FileVersion, file_versions, likeness_figures
 from service.orders.repository import find_order, plan_of
@@ -61,11 +61,15 @@ class OpenOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class FilesReceipt:
-    """The result of an upload; `untouched` awaited patches lie outside all of its files."""
+    """The result of an upload, of which `kept` parts of patches are new.
+
+    `untouched` awaited patches lie outside all of its files.
+    """
 
     order: Order
     receipts: list[Receipt]
     collected: Collected
+    kept: int
     untouched: int
 
 
@@ -79,19 +83,16 @@ def receive_files(intake: Intake, caller: Caller, upload: FileUpload) -> FilesRe
         order = _read_order(session, caller, upload)
     wanted = _wanted(intake, order)
     collected = _collect_all(intake, upload, wanted)
-    add_checks(collected, order.earlier, wanted.target)
-    if not (collected.ready or collected.already):
+    if not (collected.ready or collected.already or collected.parts):
         raise _nothing(collected)
-    receipts: list[Receipt] = []
-    if collected.ready:
-        with intake.database.sessions.begin() as session:
-            receipts = _store_all(session, caller, upload, order.checklist, collected)
+    receipts, kept = _settle(intake, caller, upload, order, wanted.target, collected)
     shown = {*collected.ready, *collected.already, *collected.refused, *collected.partly, *collected.left}
     awaited = [place for place in order.places if place not in order.files]
     return FilesReceipt(
         order=order.order,
         receipts=receipts,
         collected=collected,
+        kept=kept,
         untouched=sum(place not in shown for place in awaited),
     )
 
@@ -167,18 +168,69 @@ def _unpacked(intake: Intake, archive: DeliveredArchive, entry: ArchiveEntry) ->
         yield spool.close()
 
 
+def _settle(
+    intake: Intake,
+    caller: Caller,
+    upload: FileUpload,
+    order: OpenOrder,
+    target: Target,
+    collected: Collected,
+) -> tuple[list[Receipt], int]:
+    """Join the patches at seams, and store and pay for all patches; return receipts and kept parts.
+
+    The parts are joined once more whenever another upload of the order was stored in the meantime.
+    """
+    receipts: list[Receipt] | None = None
+    while receipts is None:
+        joined = join_parts_of(
+            intake.database,
+            intake.blobs,
+            order.order.id,
+            target,
+            collected,
+            accept_unlike=upload.read_as.accept_unlike,
+        )
+        ready = _judged(collected, joined, order, target)
+        if not (ready or joined.new):
+            receipts = []
+        else:
+            with intake.database.sessions.begin() as session:
+                receipts = _store_all(session, caller, upload, order.checklist, ready, joined)
+    joined.add_to(collected)
+    if not (receipts or joined.new or collected.already or collected.partly):
+        raise _nothing(collected)
+    return receipts, len(joined.new)
+
+
+def _judged(
+    collected: Collected, joined: Joined, order: OpenOrder, target: Target
+) -> dict[Place, CheckedPatch]:
+    """Return all accepted patches with the checks of judging them together and with those of the order."""
+    checks = judge_together(collected.cuts | joined.cuts, order.earlier, target)
+    ready = collected.ready | joined.ready
+    return {place: replace(patch, checks=checks[place]) for place, patch in ready.items()}
+
+
 def _store_all(
-    session: Session, caller: Caller, upload: FileUpload, checklist: Checklist, collected: Collected
-) -> list[Receipt]:
-    """Store and pay for all collected patches, in plan order, under the order's lock.
+    session: Session,
+    caller: Caller,
+    upload: FileUpload,
+    checklist: Checklist,
+    ready: Mapping[Place, CheckedPatch],
+    joined: Joined,
+) -> list[Receipt] | None:
+    """Store and pay for all patches, in plan order, under the order's lock; None if parts came meanwhile.
 
     What was checked before the decoding is checked again, so that racing uploads are paid once.
     """
     order = find_order(session, caller.workspace_id, upload.order_id, lock=True)
+    if (joined.ready or joined.new) and not is_current(session, order, joined):
+        return None
+    store_parts(session, caller, order, checklist, joined.new)
     files = file_versions(session, order.id)
     receipts = [
         store_file(session, caller, order, checklist, patch, files.get(place, []))
-        for place, patch in sorted(collected.ready.items(), key=lambda one: one[0])
+        for place, patch in sorted(ready.items(), key=lambda one: one[0])
     ]
     advance(session, order, caller.key_id)
     return receipts
@@ -202,12 +254,10 @@ def _nothing(collected: Collected) -> LoupeError:
             f"{place[0]}: {first.detail}",
             **figures,
         )
-    if collected.partly:
-        best = max(collected.partly.values(), key=lambda one: one.covered)
-        return NoPatchCoveredError(
-            f"No patch is covered well enough. The best is patch {best.place[1]} of tile {best.place[0]}, of "
-            f"which {best.covered:.1%} is covered, and {MIN_COVER:.0%} are needed. "
-            "`partly` has the missing ground of each patch.",
+    if collected.parts:
+        return NothingDeliveredError(
+            f"The upload shows only parts of {len(collected.parts)} patches that a single file delivered "
+            "before. Nothing changed. Send a file that shows them whole to supersede it.",
             **figures,
         )
     first_cause = f" The first: {causes[0].detail}" if causes else ""
@@ -221,15 +271,6 @@ def _figures(collected: Collected) -> dict[str, Any]:
         "refused": [
             {"tile": place[0], "patch": place[1], "problem": dict(error.problem())}
             for place, error in sorted(collected.refused.items(), key=lambda one: one[0])[:NAMED]
-        ],
-        "partly": [
-            {
-                "tile": one.place[0],
-                "patch": one.place[1],
-                "covered": one.covered,
-                "remainder": one.remainder,
-            }
-            for one in list(collected.partly.values())[:NAMED]
         ],
         "files": [
             {

@@ -1,7 +1,7 @@
 """The patches of an order that one decoded file shows: covered, partly covered, or refused. No session."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,7 +9,6 @@ from service.deliveries.decoding import DecodedFile, Target
 from service.errors import ConflictError
 from service.geotiff.ground import transform_points
 from service.imagery.coverage import covered_patches, offset_to_nearest_m
-from service.imagery.geojson import Geometry
 from service.imagery.radiometry import Imagery
 from service.imagery.tile_grid import Indices, TileGrid
 from service.orders.checklist import Place
@@ -25,20 +24,11 @@ class NoPatchCoveredError(ConflictError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartlyCovered:
-    """A patch of which a file shows too little, and the ground that is missing."""
-
-    place: Place
-    covered: float  # share of the area
-    remainder: Geometry = field(repr=False)  # RFC 7946, EPSG:4326
-
-
-@dataclass(frozen=True, kw_only=True)
 class FileCoverage:
     """The patches that a file covers, and those that it covers partly, in plan order."""
 
     covered: list[Place]
-    partly: list[PartlyCovered]
+    partly: list[Place]
 
 
 def find_patches(
@@ -55,8 +45,9 @@ def find_patches(
     return FileCoverage(
         covered=[place for place, covered in zip(near, found.covered, strict=True) if covered],
         partly=[
-            PartlyCovered(place=near[at], covered=round(float(found.shares[at]), 4), remainder=remainder)
-            for at, remainder in sorted(found.remainders.items())
+            place
+            for place, covered, share in zip(near, found.covered, found.shares, strict=True)
+            if share > 0 and not covered
         ],
     )
 

@@ -33,7 +33,9 @@ router = APIRouter(prefix="/v1/orders", tags=["orders"], responses=problems(401)
     response_model=FilesDeliveryOut,
     summary="Deliver a file or an archive for any number of patches",
     responses={
-        201: {"description": "Patches were stored and those that were awaited are paid."},
+        201: {
+            "description": "Patches or parts of them were stored. Awaited patches that are whole are paid."
+        },
         200: {
             "model": FilesDeliveryOut,
             "description": "The same bytes were delivered before; nothing changed.",
@@ -54,15 +56,17 @@ def deliver_file(
     """Deliver a GeoTIFF, or a zip archive as the provider sent it, that shows any part of an order.
 
     Every bought patch that valid pixels cover is cut out, compared with the scene, stored and paid its share,
-    all in one transaction. The answer states the result of each patch. Patches that the file does not cover
-    stay awaited. A patch that was delivered before gets the new file and costs nothing. The request can be
-    repeated safely: the same bytes change nothing. When nothing is delivered, the answer is 409
+    all in one transaction. The answer states the result of each patch. The part of a patch that the file
+    shows is kept, and costs nothing until other files show the rest; the patch stays awaited until then.
+    A patch that was delivered before gets the new file and costs nothing. The request can be repeated safely:
+    the same bytes change nothing. When nothing is delivered and nothing kept, the answer is 409
     `no-patch-covered` with the distance, or 409 `nothing-delivered` with the reasons.
     """
     intake = Intake(database=database, manifest=predictor.manifest, blobs=blobs, settings=settings)
     received = receive_files(intake, caller, upload)
     content = files_delivery(received).model_dump(mode="json", exclude_none=True)
-    changed = any(one.outcome is not Outcome.ALREADY_DELIVERED for one in received.receipts)
+    stored = any(one.outcome is not Outcome.ALREADY_DELIVERED for one in received.receipts)
+    changed = stored or received.kept > 0
     return JSONResponse(content, 201 if changed else 200)
 
 

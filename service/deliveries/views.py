@@ -7,8 +7,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.deliveries.collecting import FileReport, FileUse
+from service.deliveries.joining import PartlyCovered
 from service.deliveries.many_patches import FilesReceipt
-from service.deliveries.mosaics import PartlyCovered
 from service.deliveries.schemas import DeliveryOut, SupersededFile
 from service.deliveries.settling import Outcome, Receipt
 from service.money import Money
@@ -27,14 +27,23 @@ class PatchOut(BaseModel):
     patch: int = Field(description="Number of the patch in its tile, 0 to 15, column by column.")
     outcome: PatchOutcome = Field(
         description="`settled`: stored and paid. `superseded`: stored beside the earlier files, used now "
-        "and free. `already-delivered`: the same bytes were delivered before. `not-covered`: too little "
-        "of it is shown. `refused`: shown, but not accepted."
+        "and free. `already-delivered`: the same bytes were delivered before. `not-covered`: a part of it is "
+        "shown, which is kept until other files show the rest. `refused`: shown, but not accepted."
     )
-    sha256: str | None = Field(None, description="SHA-256 of the GeoTIFF that delivers the patch.")
+    sha256: str | None = Field(
+        None, description="SHA-256 of the GeoTIFF that delivers the patch, or that it was joined to."
+    )
     version: int | None = Field(None, description="Version of that file among those of the patch, from 1.")
     supersedes: SupersededFile | None = Field(None, description="The file that was in use before.")
     settled: MoneyOut | None = Field(None, description="Amount that was paid for the patch, once.")
-    covered: float | None = Field(None, description="Covered share of the patch's area, 0 to 1.")
+    files: list[str] | None = Field(
+        None,
+        description="SHA-256 of the files that show the patch together, of this upload and of earlier ones. "
+        "Omitted when one file shows it.",
+    )
+    covered: float | None = Field(
+        None, description="Share of the patch's area that all files so far cover, 0 to 1."
+    )
     remainder: Footprint | None = Field(
         None, description="Ground that is still missing, in longitude and latitude (EPSG:4326)."
     )
@@ -53,8 +62,8 @@ class FileOut(BaseModel):
     )
     size: int = Field(description="Size of the file in bytes.")
     use: FileUse = Field(
-        description="`used`: patches were taken from it. `refused`: it was tried and no patch was taken. "
-        "`ignored`: it was not tried."
+        description="`used`: patches or parts of them were taken from it. `refused`: it was tried and "
+        "nothing was taken. `ignored`: it was not tried."
     )
     detail: str | None = Field(None, description="Reason why the file was refused or ignored.")
     checks: dict[str, Any] | None = Field(
@@ -68,7 +77,7 @@ class OutcomeCounts(BaseModel):
     settled: int = Field(description="Awaited patches that were stored and paid.")
     superseded: int = Field(description="Delivered patches that have a newer file now.")
     already_delivered: int = Field(description="Patches that these bytes had delivered before.")
-    not_covered: int = Field(description="Awaited patches of which too little is shown.")
+    not_covered: int = Field(description="Awaited patches of which a part is shown, and kept.")
     refused: int = Field(description="Patches that are shown, but were not accepted.")
     untouched: int = Field(description="Awaited patches that lie outside the upload.")
     left: int = Field(
@@ -91,6 +100,7 @@ EXAMPLE: dict[str, Any] = {
         },
         {
             "tile": 0, "patch": 9, "outcome": "not-covered", "covered": 0.5,
+            "files": ["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
             "remainder": {
                 "type": "Polygon",
                 "coordinates": [[[9.0, 47.9], [9.01, 47.9], [9.01, 47.92], [9.0, 47.92], [9.0, 47.9]]],
@@ -171,6 +181,7 @@ def _stored(one: Receipt) -> PatchOut:
         version=file.version,
         supersedes=None if before is None else SupersededFile(version=before.version, sha256=before.sha256),
         settled=MoneyOut.of(one.order.money(one.delivery.settled_minor)),
+        files=[part["sha256"] for part in file.checks.get("joined_from", ())] or None,
         covered=file.checks.get("covered"),
         warnings=warnings or None,
     )
@@ -182,6 +193,7 @@ def _partly(one: PartlyCovered) -> PatchOut:
         tile=tile,
         patch=patch,
         outcome="not-covered",
+        files=list(one.files),
         covered=one.covered,
         remainder=Footprint.model_validate(one.remainder),
     )

@@ -1,4 +1,4 @@
-"""Coverage of bought patches by a delivered image: shares by area, and the ground that is still missing.
+"""Coverage of bought patches by a delivered image: shares by area, and the points that are still missing.
 
 Each patch is sampled at a lattice of points. A point is covered when the delivered pixel under it holds data,
 or when it lies at the patch's side and a neighbour of that pixel holds data: a file may lack one pixel on
@@ -6,7 +6,6 @@ each side, because providers clip to whole pixels. Undeclared collars (`mark_col
 low-resolution scene is dark there too.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +14,7 @@ from numpy.typing import NDArray
 
 from models.grid import GRID
 from service.geotiff.ground import FloatArray, offset_m, to_wgs84
-from service.imagery.geojson import Geometry
-from service.imagery.lattice import LATTICE, LatticePoints, look_up, sample_patches, uncovered
+from service.imagery.lattice import LATTICE, LatticePoints, look_up, sample_patches
 from service.imagery.radiometry import Imagery
 from service.imagery.tile_grid import Indices, TileGrid
 
@@ -42,7 +40,7 @@ class Coverage:
     inside: FloatArray  # (N,) share within the file's extent, whether its pixels hold data or not
     collar: FloatArray  # (N,) share under an undeclared collar that does not count as data
     keeps_collar: NDArray[np.bool_]  # (N,) whether the collar counts as data throughout
-    remainders: Mapping[int, Geometry] = field(repr=False)  # of partly covered patches, by position
+    lacking: NDArray[np.bool_] = field(repr=False)  # (N, LATTICE, LATTICE) points without data
 
     @property
     def covered(self) -> NDArray[np.bool_]:
@@ -58,7 +56,6 @@ def covered_patches(
     scene: NDArray[np.uint8] | None = None,
     *,
     keep_collar: bool = False,
-    remainders: bool = True,
 ) -> Coverage:
     """Measure how the valid pixels of an image cover N patches, given by `tiles` and `patches` (N,).
 
@@ -73,14 +70,13 @@ def covered_patches(
     shares, repeated, inside, collar, kept, missing = (
         np.concatenate([one[item] for one in measured]) if measured else np.zeros(0) for item in range(6)
     )
-    partly = np.flatnonzero((shares > 0) & (shares < MIN_COVER)) if remainders else np.zeros(0, np.int64)
     return Coverage(
         shares=shares,
         repeated_px=repeated,
         inside=inside,
         collar=collar,
         keeps_collar=kept.astype(np.bool_),
-        remainders={int(at): uncovered(missing[at], grid, int(tiles[at]), int(patches[at])) for at in partly},
+        lacking=missing.astype(np.bool_),
     )
 
 
@@ -116,7 +112,12 @@ def _measure(
     # A dark margin so small may be a shadow: it is data, and the likeness judges it.
     kept = (1 - missing.mean(axis=(1, 2)) < MIN_COVER) & (share > 0) & (share <= COLLAR_AS_DATA)
     if kept.any():
-        missing, repeated = _missing(imagery, points, valid & ~(collar & ~kept[:, None, None]), drops & ~kept)
+        whole = _missing(imagery, points, valid & ~(collar & ~kept[:, None, None]), drops & ~kept)
+        kept &= 1 - whole[0].mean(axis=(1, 2)) >= MIN_COVER  # a part of a patch ends where its collar begins
+        missing, repeated = (
+            np.where(kept[:, None, None], one, other)
+            for one, other in zip(whole, (missing, repeated), strict=True)
+        )
     near = points.depth.min(axis=(1, 2))  # from a point to the edge of the ground it stands for
     deepest = np.where(repeated, points.depth + near[:, None, None], 0).max(axis=(1, 2))
     return 1 - missing.mean(axis=(1, 2)), deepest, inside.mean(axis=(1, 2)), share, kept, missing

@@ -23,6 +23,7 @@ SCALE_TOLERANCE = 1.005  # map scale and ground scale differ by up to this facto
 _MARGIN = 4  # extra pixels around the patch, for interpolation at its edge
 _MOST_MARGIN = 256  # pixels
 _EDGE_POINTS = 9  # points per side that locate the patch in another CRS
+_FINER = 1 - 1e-6  # coarseness below which pixels are averaged; at 1, rounding must not decide
 _OWN = 0.25  # least valid share of a placed pixel whose own colours are used
 
 
@@ -71,24 +72,39 @@ def place_patch(
     98 % of the patch (`covered_patches`), and 422 `patch-too-coarse` when the delivered pixels are more
     than twice as large as those ordered.
     """
-    target = patch_transform(grid, tile, patch, size)
-    coarseness = _check_coarseness(imagery, target, grid.crs, size)
+    check_coarseness(imagery, grid, tile, patch, size)
     places = np.array([tile]), np.array([patch])
-    coverage = covered_patches(imagery, grid, *places, scene, keep_collar=keep_collar, remainders=False)
+    coverage = covered_patches(imagery, grid, *places, scene, keep_collar=keep_collar)
     if not coverage.covered[0]:
         raise _misplaced(imagery, grid, tile, patch, coverage)
     keeps = keep_collar or bool(coverage.keeps_collar[0])
-    warp = _Warp(imagery, grid, tile, patch, target, size, coarseness)
-    rgb, cover = warp.whole() if keeps or imagery.collar is None else warp.without_collar(scene)
+    rgb, cover = warp_patch(imagery, grid, tile, patch, size, scene, keeps_collar=keeps)
     own = cover >= _OWN
     return PlacedPatch(
         tile=tile,
         patch=patch,
-        pixels=_repeat_nearest(rgb, own),
+        pixels=repeat_nearest(rgb, own),
         own=own,
         covered=float(coverage.shares[0]),
         repeated_px=round(float(coverage.repeated_px[0]), 2),
     )
+
+
+def warp_patch(
+    imagery: Imagery,
+    grid: TileGrid,
+    tile: int,
+    patch: int,
+    size: int,
+    scene: NDArray[np.uint8] | None = None,
+    *,
+    keeps_collar: bool = False,
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Return the colours (3, size, size) of a patch, and the share (size, size) of each pixel with data."""
+    target = patch_transform(grid, tile, patch, size)
+    coarseness = check_coarseness(imagery, grid, tile, patch, size)
+    warp = _Warp(imagery, grid, tile, patch, target, size, coarseness)
+    return warp.whole() if keeps_collar or imagery.collar is None else warp.without_collar(scene)
 
 
 @dataclass(frozen=True)
@@ -130,11 +146,14 @@ def patch_transform(grid: TileGrid, tile: int, patch: int, size: int) -> Affine:
     return grid.transform @ Affine.translation(column, row) @ Affine.scale(side / size)
 
 
-def _check_coarseness(imagery: Imagery, target: Affine, crs: str, size: int) -> float:
-    """Return the size of a delivered pixel over that of an ordered pixel, by the coarser axis."""
+def check_coarseness(imagery: Imagery, grid: TileGrid, tile: int, patch: int, size: int) -> float:
+    """Return the size of a delivered pixel over that of an ordered pixel, by the coarser axis.
+
+    Raises 422 `patch-too-coarse` when it is more than twice as large.
+    """
     height, width = imagery.valid.shape
     delivered = pixel_steps_m(imagery.transform, imagery.crs, width, height)[:2]
-    ordered = pixel_steps_m(target, crs, size, size)[:2]
+    ordered = pixel_steps_m(patch_transform(grid, tile, patch, size), grid.crs, size, size)[:2]
     ratio = max(delivered) / max(ordered)
     if ratio > MAX_COARSENESS * SCALE_TOLERANCE:
         raise PatchTooCoarseError(
@@ -204,14 +223,14 @@ def _resample(
     coarseness: float,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Return colours (3, size, size) and the valid share of each pixel (size, size)."""
-    resampling = Resampling.average if coarseness < 1 else Resampling.bilinear
+    resampling = Resampling.average if coarseness < _FINER else Resampling.bilinear
     placed = warp_layers(layers, transform, crs, target, target_crs, size, resampling)
     cover = placed[3]
     colours = placed[:3] / np.where(cover > 0, cover, 1)
     return np.rint(colours).clip(0, 255).astype(np.uint8), cover
 
 
-def _repeat_nearest(rgb: NDArray[np.uint8], own: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def repeat_nearest(rgb: NDArray[np.uint8], own: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Fill the pixels (3, size, size) that are not `own` from their nearest neighbours that are."""
     filled, known = rgb.copy(), own.copy()
     while known.any() and not known.all():

@@ -210,7 +210,7 @@ BEGIN
     FOREACH name IN ARRAY ARRAY[
         'ledger.transfer', 'ledger.entry', 'ledger.movement', 'ledger.budget', 'ledger.budget_terms',
         'ledger.adjustment', 'public.price_list', 'public.plan', 'public.delivery',
-        'public.delivered_file', 'public.order_status_change', 'public.classification'
+        'public.delivered_file', 'public.delivered_part', 'public.order_status_change', 'public.classification'
     ] LOOP
         EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON %s
                         FOR EACH ROW EXECUTE FUNCTION ledger.refuse_change()', name);
@@ -752,11 +752,11 @@ TO loupe_app;
 
 GRANT SELECT ON
     workspace, api_key, idempotency, idempotency_claim, price_list, scene, plan, "order", delivery,
-    delivered_file, order_status_change, classification
+    delivered_file, delivered_part, order_status_change, classification
 TO loupe_owner;
 GRANT SELECT, INSERT ON
     workspace, api_key, idempotency, idempotency_claim, price_list, scene, plan, "order", delivery,
-    delivered_file, order_status_change, classification
+    delivered_file, delivered_part, order_status_change, classification
 TO loupe_app;
 GRANT UPDATE (revoked_at) ON api_key TO loupe_app;
 GRANT UPDATE (status, body) ON idempotency TO loupe_app;

@@ -16,6 +16,7 @@ from service.orders.tables import DeliveredFile, Delivery, Order
 
 MOST_COMPARED = 400
 """Patches of an order that tell of its sensors."""
+_JOINED_FROM = DeliveredFile.checks["joined_from"]
 
 
 class Delivered(NamedTuple):
@@ -28,6 +29,7 @@ class Delivered(NamedTuple):
     size: int
     settled: Money
     created_at: datetime
+    files: tuple[str, ...] = ()  # digests of the files that it was joined from, if it was
 
 
 class FileVersion(NamedTuple):
@@ -45,6 +47,7 @@ class PatchPixels(NamedTuple):
     pixels: bytes
     version: int
     sha256: str
+    files: tuple[str, ...] = ()  # digests of the files that it was joined from, if it was
 
 
 def find_delivery(session: Session, order_id: UUID, place: Place) -> Delivery | None:
@@ -109,11 +112,12 @@ def delivered_patches(session: Session, order: Order) -> list[Delivered]:
             DeliveredFile.size,
             Delivery.settled_minor,
             DeliveredFile.created_at,
+            _JOINED_FROM,
         )
     )
     return [
-        Delivered(tile, patch, version, sha256, size, order.money(settled_minor), created_at)
-        for tile, patch, version, sha256, size, settled_minor, created_at in session.execute(query)
+        Delivered(tile, patch, version, sha256, size, order.money(settled_minor), created_at, digests(joined))
+        for tile, patch, version, sha256, size, settled_minor, created_at, joined in session.execute(query)
     ]
 
 
@@ -126,8 +130,7 @@ def delivered_pixels(
         DeliveredFile.tile.between(first_tile, last_tile),
         DeliveredFile.created_at <= until,
     )
-    query = _newest(wanted).add_columns(DeliveredFile.pixels, DeliveredFile.version, DeliveredFile.sha256)
-    return [PatchPixels(*row) for row in session.execute(query)]
+    return _read_pixels(session, wanted)
 
 
 def stored_pixels(
@@ -139,8 +142,7 @@ def stored_pixels(
         tuple_(DeliveredFile.tile, DeliveredFile.patch).in_(places),
         DeliveredFile.created_at <= until,
     )
-    query = _newest(wanted).add_columns(DeliveredFile.pixels, DeliveredFile.version, DeliveredFile.sha256)
-    return [PatchPixels(*row) for row in session.execute(query)]
+    return _read_pixels(session, wanted)
 
 
 def newest_file_at(session: Session, order_ids: Collection[UUID]) -> datetime | None:
@@ -171,6 +173,21 @@ def warned_counts(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, int
     warned = func.jsonb_path_exists(newest.c.checks, cast("$.warnings[0]", JSONPATH))
     query = select(newest.c.order_id, func.count()).where(warned).group_by(newest.c.order_id)
     return dict(session.execute(query).all())
+
+
+def digests(joined_from: Sequence[Mapping[str, Any]] | None) -> tuple[str, ...]:
+    """Return the digests of the files that a patch was joined from, by its checks; none for a single file."""
+    return tuple(one["sha256"] for one in joined_from or ())
+
+
+def _read_pixels(session: Session, wanted: ColumnElement[bool]) -> list[PatchPixels]:
+    columns = DeliveredFile.pixels, DeliveredFile.version, DeliveredFile.sha256, _JOINED_FROM
+    return [
+        PatchPixels(tile, patch, pixels, version, sha256, digests(joined))
+        for tile, patch, pixels, version, sha256, joined in session.execute(
+            _newest(wanted).add_columns(*columns)
+        )
+    ]
 
 
 def _newest(wanted: ColumnElement[bool]) -> Select[int, int]:

@@ -103,9 +103,27 @@ class DeliveredPatch(BaseModel):
     patch: int = Field(description="Number of the patch in its tile, 0 to 15, column by column.")
     version: int = Field(description="Version of the file in use, from 1; higher after a redelivery.")
     sha256: str = Field(description="SHA-256 of the newest delivered file, which is the one in use.")
+    files: list[str] | None = Field(
+        None,
+        description="SHA-256 of the files that the patch was joined from. Omitted when one file shows it.",
+    )
     size: int = Field(description="Size of that file in bytes.")
     settled: MoneyOut = Field(description="Amount that was paid for the patch, once.")
     delivered_at: datetime = Field(description="Time of the delivery of that file (UTC).")
+
+
+class PartlyDeliveredPatch(BaseModel):
+    """A patch of which files show a part. They are kept; nothing is paid until other files show the rest."""
+
+    tile: int = Field(description="Number of the tile in the plan, from 0.")
+    patch: int = Field(description="Number of the patch in its tile, 0 to 15, column by column.")
+    covered: float = Field(description="Share of the patch's area that the files cover together, 0 to 1.")
+    remainder: Footprint | None = Field(
+        None,
+        description="Ground that is still missing, in longitude and latitude (EPSG:4326). Omitted when the "
+        "files cover the patch but were not accepted together.",
+    )
+    files: list[str] = Field(description="SHA-256 of the files, oldest first.")
 
 
 class OrderSummary(BaseModel):
@@ -123,10 +141,14 @@ class OrderSummary(BaseModel):
 
 
 class OrderPatches(BaseModel):
-    """The awaited and the delivered patches in plan order; each list names at most 4,096 of them."""
+    """The patches of an order in plan order; each list names at most 4,096 of them."""
 
     awaited: list[AwaitedPatch] = Field(description="Patches that can still be delivered.")
     delivered: list[DeliveredPatch] = Field(description="Patches that were delivered.")
+    partly: list[PartlyDeliveredPatch] = Field(
+        description="Patches of which files show a part, also after the order has ended. While it is open, "
+        "they are awaited too."
+    )
 
 
 class OrderOut(OrderSummary):

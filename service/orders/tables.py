@@ -173,3 +173,34 @@ class DeliveredFile(Base):
         ForeignKey("api_key.id", ondelete="RESTRICT")
     )  # None: before 0010
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class DeliveredPart(Base):
+    """What one delivered file shows of a patch that it does not cover. Nothing is paid for it.
+
+    Parts of several files make up a patch. `created_at` grows with every row of an order, as in
+    `DeliveredFile`.
+    """
+
+    __tablename__ = "delivered_part"
+    __table_args__ = (
+        CheckConstraint("number >= 1", name="number_from_1"),
+        CheckConstraint("patch BETWEEN 0 AND 15", name="patch_index"),
+    )
+
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("order.id", ondelete="RESTRICT"), primary_key=True)
+    tile: Mapped[int] = mapped_column(primary_key=True)
+    patch: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)  # 1, 2, ...
+    sha256: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    pixels: Mapped[bytes] = mapped_column(LargeBinary)  # uint8 (3, s, s) on the patch's own pixel grid
+    weights: Mapped[bytes] = mapped_column(LargeBinary)  # uint8 (s, s), share of each pixel with data
+    lacking: Mapped[bytes] = mapped_column(LargeBinary)  # one bit for each point that the file does not show
+    checks: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    covered: Mapped[float]  # share of the patch that this and the earlier parts cover
+    remainder: Mapped[dict[str, Any] | None] = mapped_column(
+        JSONB(none_as_null=True)
+    )  # GeoJSON; None when they suffice
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_key.id", ondelete="RESTRICT"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

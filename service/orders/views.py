@@ -11,6 +11,7 @@ from service.imagery.geojson import Geometry
 from service.ledger.repository import OrderMoney, money_of_orders
 from service.orders.checklist import Checklist, Place
 from service.orders.delivered import Delivered, delivered_counts, delivered_patches
+from service.orders.parts import PartlyDelivered, partly_delivered
 from service.orders.repository import history, plan_of, statuses_now
 from service.orders.schemas import (
     Amounts,
@@ -20,6 +21,7 @@ from service.orders.schemas import (
     OrderOut,
     OrderPatches,
     OrderSummary,
+    PartlyDeliveredPatch,
     PatchCounts,
     StatusStep,
 )
@@ -54,6 +56,7 @@ def full(session: Session, order: Order, warnings: Sequence[LoupeWarning] = ()) 
     patches = OrderPatches(
         awaited=_awaited(session, order, delivered) if status in OPEN else [],
         delivered=[_delivered(one) for one in delivered[:MOST_PATCHES]],
+        partly=[_partly(one) for one in partly_delivered(session, order.id, MOST_PATCHES)],
     )
     summary = _summary(order, status, len(delivered), money)
     return OrderOut(
@@ -159,7 +162,18 @@ def _delivered(one: Delivered) -> DeliveredPatch:
         patch=one.patch,
         version=one.version,
         sha256=one.sha256,
+        files=list(one.files) or None,
         size=one.size,
         settled=MoneyOut.of(one.settled),
         delivered_at=one.created_at,
+    )
+
+
+def _partly(one: PartlyDelivered) -> PartlyDeliveredPatch:
+    return PartlyDeliveredPatch(
+        tile=one.tile,
+        patch=one.patch,
+        covered=one.covered,
+        remainder=None if one.remainder is None else Footprint.model_validate(one.remainder),
+        files=one.files,
     )

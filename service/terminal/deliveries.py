@@ -43,7 +43,12 @@ def _details(answer: Json) -> list[Text]:
         for one in _of(answer, "refused")
     ]
     partly = [
-        ("", f"{_place(one)} is covered by {one['covered']:.1%} only; --json has the missing ground.", one)
+        (
+            "",
+            f"{_place(one)} is covered by {one['covered']:.1%} so far. The part is kept and costs nothing. "
+            "Send a file that shows the rest; --json has the missing ground.",
+            one,
+        )
         for one in _of(answer, "not-covered")
     ]
     doubts = [

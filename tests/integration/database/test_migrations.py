@@ -119,7 +119,8 @@ def test_tables_of_record_are_append_only(database: Database) -> None:
     guarded = {
         "ledger.transfer", "ledger.entry", "ledger.movement", "ledger.budget", "ledger.budget_terms",
         "ledger.adjustment",
-        "price_list", "plan", "delivery", "delivered_file", "order_status_change", "classification",
+        "price_list", "plan", "delivery", "delivered_file", "delivered_part", "order_status_change",
+        "classification",
     }  # fmt: skip
     changing = {
         "ledger.account", "ledger.chain", "ledger.hold",  # sums of the above, written by ledger.post alone

@@ -30,6 +30,7 @@ FROZEN = {
     "2026-11-28-1410_delivered_files.py": "28076d515d2f0c2d",
     "2026-11-28-1420_reused_ground.py": "89a1515e31a40ad2",
     "2026-11-28-1730_currency_decimals.py": "6e9951b4a1b84d0a",
+    "2026-11-28-1740_delivered_parts.py": "46155b6bc20806dc",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 

@@ -114,7 +114,7 @@ def test_deliver_exits_with_1_and_names_what_was_refused(server: PlayedServer, f
 
     assert done.exit_code == 1
     assert "Patch 5 of tile 0 was refused. It is black." in done.stdout
-    assert "Patch 6 of tile 0 is covered by 50.0%" in done.stdout
+    assert "Patch 6 of tile 0 is covered by 50.0% so far. The part is kept" in done.stdout
     assert "1 patch refused" in done.stderr
 
 

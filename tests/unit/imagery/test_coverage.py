@@ -8,6 +8,7 @@ from shapely.geometry import shape
 
 from service.geotiff.ground import transform_points
 from service.imagery.coverage import Coverage, covered_patches, offset_to_nearest_m
+from service.imagery.lattice import uncovered
 from service.imagery.radiometry import Imagery
 from service.imagery.tile_grid import TileGrid
 from tests.support.rasters import make_imagery
@@ -85,15 +86,15 @@ def test_covered_patches_counts_holes_by_area() -> None:
     assert not found.covered[0]
 
 
-def test_covered_patches_returns_the_remainder_of_partly_covered_patches_only() -> None:
+def test_covered_patches_returns_the_points_that_partly_covered_patches_lack() -> None:
     tiles, patches = np.repeat(np.arange(6), 16), np.tile(np.arange(16), 6)
 
     found = covered_patches(image(0, 0, 100, 320), GRID, tiles, patches)  # 50 m of 240 m, 160 m of 160 m
 
     columns = tiles % 3 * 4 + patches // 4
     np.testing.assert_array_equal(found.covered, columns < 2)
-    assert set(found.remainders) == set(np.flatnonzero(columns == 2))
-    west, _, east, _ = shape(found.remainders[int(np.flatnonzero(columns == 2)[0])]).bounds
+    at = int(np.flatnonzero(columns == 2)[0])
+    west, _, east, _ = shape(uncovered(found.lacking[at], GRID, int(tiles[at]), int(patches[at]))).bounds
     edges = transform_points("EPSG:4326", "EPSG:32632", np.array([[west, 51.45], [east, 51.45]]))[:, 0]
     assert edges - 500_000 == pytest.approx([50, 60], abs=1)
 
