@@ -2,20 +2,19 @@
 
 from typing import Any
 
-import timm
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, Bottleneck, ResNet
 
 CIFAR_BLOCKS = {"resnet8": 1, "resnet32": 5}
 """Blocks per stage, n, of a network with stages [n, n, n]; its depth is 6 n + 2."""
 
-RESNETS: dict[str, tuple[type[BasicBlock | Bottleneck], list[int]]] = {
-    "resnet10": (BasicBlock, [1, 1, 1, 1]),
-    "resnet18": (BasicBlock, [2, 2, 2, 2]),
-    "resnet34": (BasicBlock, [3, 4, 6, 3]),
-    "resnet50": (Bottleneck, [3, 4, 6, 3]),
+RESNETS = {
+    "resnet10": ("BasicBlock", [1, 1, 1, 1]),
+    "resnet18": ("BasicBlock", [2, 2, 2, 2]),
+    "resnet34": ("BasicBlock", [3, 4, 6, 3]),
+    "resnet50": ("Bottleneck", [3, 4, 6, 3]),
 }
+"""Kind of block and blocks per stage of torchvision's ResNets."""
 
 HALF_RESNET18 = "resnet18_half"
 """ResNet18 with half the channels after its stem, small enough to train on two CPU cores."""
@@ -28,16 +27,27 @@ def build_backbone(name: str, classes: int) -> nn.Module:
     """
     if name in CIFAR_BLOCKS:
         return CifarResNet(CIFAR_BLOCKS[name], classes)
+    return _residual(name, classes) if name in RESNETS else _of_timm(name, classes)
+
+
+def _residual(name: str, classes: int) -> nn.Module:
+    # torchvision loads torch's compiler, 2.5 s of CPU time: only who wants such a network pays for it.
+    from torchvision.models import resnet  # noqa: PLC0415  (as just said)
+
+    kind, layers = RESNETS[name]
+    network: nn.Module = resnet.ResNet(getattr(resnet, kind), layers, num_classes=classes)
+    return network
+
+
+def _of_timm(name: str, classes: int) -> nn.Module:
+    import timm  # noqa: PLC0415  (it imports torchvision)
+
     if name == HALF_RESNET18:
         block: Any = timm.models.resnet.BasicBlock  # timm annotates the parameter as an instance, not a class
         half: nn.Module = timm.models.resnet.ResNet(
             block, (2, 2, 2, 2), num_classes=classes, channels=(32, 64, 128, 256)
         )
         return half
-    if name in RESNETS:
-        kind, layers = RESNETS[name]
-        resnet: nn.Module = ResNet(kind, layers, num_classes=classes)
-        return resnet
     # Accept only names in timm's own registry: "hf_hub:..." would download from the network.
     if not timm.is_model(name):
         raise ValueError(f"The backbone {name!r} is unknown.")
