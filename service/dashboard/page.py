@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from models.bundle import Manifest
 from models.grid import PATCHES
 from service.access.tables import Workspace
+from service.database.engine import Database
 from service.ledger.lines import LedgerLineOut
 from service.ledger.repository import Budget, list_budgets, list_lines
 from service.money import Money
@@ -20,7 +21,8 @@ from service.orders.tables import STATUS_NOW, Order
 from service.plans.repository import page_of_plans
 from service.plans.schemas import PlanSummary
 from service.pricing.tables import PriceList
-from service.reports.repository import counted_orders
+from service.reports.repository import read_figures
+from service.reports.savings import count_orders
 from service.reports.schemas import SavingsReport
 from service.web.money import MoneyOut
 from service.web.paging import PageRequest
@@ -80,17 +82,20 @@ class OrderProgress:
     warned: int
 
 
-def read_page(session: Session, workspace_id: UUID) -> dict[str, Any]:
+def read_page(database: Database, workspace_id: UUID) -> dict[str, Any]:
     """Return the values of the template `dashboard.html`, read in one transaction."""
-    budgets, _ = list_budgets(session, workspace_id, PageRequest(BUDGETS, None))
-    lines, _ = list_lines(session, workspace_id, limit=ENTRIES)
-    return {
-        "workspace": session.get_one(Workspace, workspace_id).name,
-        "savings": SavingsReport.of(counted_orders(session, workspace_id)),
-        "budgets": [budget_bar(budget) for budget in budgets],
-        "plans": plan_cards(session, workspace_id),
-        "entries": [LedgerLineOut.of(line) for line in lines],
-    }
+    with database.sessions() as session:
+        budgets, _ = list_budgets(session, workspace_id, PageRequest(BUDGETS, None))
+        lines, _ = list_lines(session, workspace_id, limit=ENTRIES)
+        values = {
+            "workspace": session.get_one(Workspace, workspace_id).name,
+            "budgets": [budget_bar(budget) for budget in budgets],
+            "plans": plan_cards(session, workspace_id),
+            "entries": [LedgerLineOut.of(line) for line in lines],
+        }
+        figures = read_figures(session, workspace_id)
+    # Counting compares grounds, so it holds no connection.
+    return values | {"savings": SavingsReport.of(count_orders(figures))}
 
 
 def budget_bar(budget: Budget) -> BudgetBar:

@@ -21,7 +21,7 @@ from service.dashboard.session import (
     sign_in,
     sign_out,
 )
-from service.database.engine import Database, SessionDep
+from service.database.engine import Database, DatabaseDep, SessionDep
 from service.ledger.repository import list_budgets
 from service.ledger.routes import list_ledger
 from service.ledger.schemas import BudgetOut
@@ -43,13 +43,13 @@ FOR_ME = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
 @router.get("")
-def dashboard(request: Request, visitor: OptionalVisitorDep, session: SessionDep) -> Response:
+def dashboard(request: Request, visitor: OptionalVisitorDep, database: DatabaseDep) -> Response:
     """Show the page, or redirect to the sign-in form."""
     if visitor is None:
         return RedirectResponse(f"{PATH}/login", 303)
     predictor = cast(Predictor | None, request.state.predictor)
     quality = bundle_accuracy(predictor.manifest) if predictor else None
-    return render("dashboard.html", quality=quality, **read_page(session, visitor.workspace_id))
+    return render("dashboard.html", quality=quality, **read_page(database, visitor.workspace_id))
 
 
 @router.get("/login")
@@ -84,9 +84,9 @@ def asset(name: str) -> Response:
 
 
 @router.get("/savings.{kind}")
-def savings(visitor: VisitorDep, session: SessionDep, kind: Kind) -> Response:
+def savings(visitor: VisitorDep, database: DatabaseDep, kind: Kind) -> Response:
     """Send the savings report."""
-    return get_savings(visitor, session, kind)
+    return get_savings(visitor, database, kind)
 
 
 @router.get("/ledger.{kind}")

@@ -11,7 +11,7 @@ from typing import Any, cast
 from service.blobs import SpooledFile, keep
 from service.deliveries.decoding import CutPatch, DecodedFile, ReadAs, Target, cut_patch, decode_file
 from service.deliveries.joining import FilePart, PartlyCovered, cut_part
-from service.deliveries.mosaics import NoPatchCoveredError, find_patches, nothing_covered
+from service.deliveries.mosaics import NoPatchCoveredError, check_colours, find_patches, nothing_covered
 from service.deliveries.settling import CheckedPatch
 from service.errors import InvalidInputError, LoupeError
 from service.geotiff.preflight import Limits, check_structure
@@ -162,6 +162,8 @@ def _take_patches(
     found = find_patches(file, wanted.target, places, accept_unlike=read_as.accept_unlike)
     if not (found.covered or found.partly):
         raise nothing_covered(file, wanted.target.grid, places)
+    if not read_as.accept_unlike:
+        check_colours(file, len(found.covered))
     new = known = 0
     for place in found.covered:
         if any(one.sha256 == spooled.sha256 for one in wanted.files.get(place, ())):

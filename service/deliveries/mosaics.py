@@ -13,6 +13,7 @@ from service.imagery.radiometry import Imagery
 from service.imagery.tile_grid import Indices, TileGrid
 from service.orders.checklist import Place
 
+_ONE_COLOUR = 1  # difference of values within one colour, as JPEG compression leaves it
 _MARGIN_PX = 2.0  # delivered pixels by which a patch may miss the image and still be looked at
 
 
@@ -21,6 +22,13 @@ class NoPatchCoveredError(ConflictError):
 
     code = "no-patch-covered"
     title = "The file covers no patch of the order"
+
+
+class OneColourError(ConflictError):
+    """A file that shows one colour throughout several patches."""
+
+    code = "one-colour"
+    title = "The file shows one colour throughout"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +57,29 @@ def find_patches(
             for place, covered, share in zip(near, found.covered, found.shares, strict=True)
             if share > 0 and not covered
         ],
+    )
+
+
+def check_colours(file: DecodedFile, covered: int) -> None:
+    """Raise 409 `one-colour` if a file shows one colour throughout the patches that it covers.
+
+    Dark or bright ground alone resembles such a file, so its patches would be accepted one by one. A single
+    patch may be a roof or a lake: it is compared with its scene only.
+    """
+    if covered < 2:
+        return
+    seen = file.imagery.rgb[:, file.imagery.valid]  # (3, N)
+    low, high = seen.min(axis=1), seen.max(axis=1)
+    if ((high.astype(np.int64) - low) > _ONE_COLOUR).any():
+        return
+    colour = " ".join(str(value) for value in high.tolist())
+    raise OneColourError(
+        f"All pixels of the file have the colour {colour} (red, green and blue, 0 to 255), and it covers "
+        f"{covered} patches: it is empty, or was scaled wrongly. Ask for another file, or state with "
+        "`radiometry` how its numbers are to be read. If the ground does look like this, send "
+        "`accept_unlike=true`.",
+        colour=high.tolist(),
+        patches=covered,
     )
 
 

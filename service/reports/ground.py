@@ -155,10 +155,17 @@ def _circle(ground: Ground) -> Circle:
     return float(centre[0]), float(centre[1]), float(centre[2]), radius
 
 
-def _plane_near(ground: Ground) -> Transformer:
-    centre = np.array([ground.grid.columns, ground.grid.rows]) * ground.grid.tile_px / 2
-    lon, lat = to_wgs84(ground.grid.crs, apply_affine(ground.grid.transform, centre))
-    return _plane(round(float(lon)), round(float(lat)))
+def _centre(ground: Ground) -> tuple[int, int]:
+    """Return longitude and latitude of a scene's middle in whole degrees: neighbours share a plane."""
+    middle = np.array([ground.grid.columns, ground.grid.rows]) * ground.grid.tile_px / 2
+    lon, lat = to_wgs84(ground.grid.crs, apply_affine(ground.grid.transform, middle))
+    return round(float(lon)), round(float(lat))
+
+
+@lru_cache(maxsize=16_384)
+def _outline(ground: Ground, centre: tuple[int, int]) -> BaseGeometry:
+    """Return the tiles with data in the plane of a place: overlapping scenes ask for it many times."""
+    return ground.outline_in(_plane(*centre))
 
 
 @lru_cache(maxsize=4_096)
@@ -171,9 +178,9 @@ def _plane(lon: int, lat: int) -> Transformer:
 @lru_cache(maxsize=16_384)
 def _uncovered_parts(ground: Ground, others: Sequence[Ground]) -> int:
     """Return how many of PARTS parts of a ground's area the others leave uncovered."""
-    plane = _plane_near(ground)
-    mine = ground.outline_in(plane)
-    rest = mine.difference(shapely.union_all([other.outline_in(plane) for other in others]))
+    centre = _centre(ground)
+    mine = _outline(ground, centre)
+    rest = mine.difference(shapely.union_all([_outline(other, centre) for other in others]))
     if not mine.area:
         return PARTS
     parts = round(PARTS * rest.area / mine.area)

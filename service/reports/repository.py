@@ -22,7 +22,7 @@ from service.pricing.repository import terms_of
 from service.pricing.tables import PriceList
 from service.reports.figures import OrderFigures, ReusedFrom
 from service.reports.ground import Ground
-from service.reports.savings import CountedOrder, count_orders
+from service.reports.savings import CountedOrder
 from service.web.paging import Cursor, PageRequest
 
 AMOUNTS = ("baseline", "cost", "settled", "refunded", "charged")
@@ -41,17 +41,16 @@ _DELIVERED = (
 )
 
 
-def counted_orders(session: Session, workspace_id: UUID) -> list[CountedOrder]:
-    """Return every order of the workspace with what it counts, oldest first.
+def read_figures(session: Session, workspace_id: UUID) -> list[OrderFigures]:
+    """Return every order of the workspace, oldest first, for `count_orders`.
 
-    Of the plans' arrays only the valid shares are read, once per scene.
+    Of the plans' arrays only the valid shares are read, once per scene. Counting compares grounds, so it
+    belongs after the session.
     """
     rows = session.execute(_figures(workspace_id)).mappings().all()
     grounds = _grounds(session, {row["scene_id"] for row in rows})
     terms = _terms(session, {row["price_list_id"] for row in rows})
-    return count_orders(
-        [_order_figures(row, grounds[row["scene_id"]], terms[row["price_list_id"]]) for row in rows]
-    )
+    return [_order_figures(row, grounds[row["scene_id"]], terms[row["price_list_id"]]) for row in rows]
 
 
 def page_of_counted(

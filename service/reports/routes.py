@@ -7,9 +7,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from service.access.caller import CallerDep
-from service.database.engine import SessionDep
+from service.database.engine import Database, DatabaseDep, SessionDep
 from service.ledger.routes import seq_of
-from service.reports.repository import counted_orders, find_counted, page_of_counted
+from service.reports.repository import find_counted, page_of_counted, read_figures
+from service.reports.savings import CountedOrder, count_orders
 from service.reports.schemas import SAVINGS_COLUMNS, OrderSavings, SavingsReport, savings_row
 from service.reports.spend import SPEND_COLUMNS, Charge, list_charges
 from service.web.openapi import problems
@@ -25,14 +26,14 @@ router = APIRouter(prefix="/v1/reports", tags=["money"], responses=problems(401)
     summary="Show the savings",
     responses={**FILES, **problems(422)},
 )
-def get_savings(caller: CallerDep, session: SessionDep, form: FormDep) -> Response:
+def get_savings(caller: CallerDep, database: DatabaseDep, form: FormDep) -> Response:
     """Show the realised, ordered, held, billable and list saving per currency, each with its baseline.
 
     The price of a ground counts once per price list, however many orders buy it; cancelled, rejected and
     expired orders save nothing, and what was paid on them is a cost. A plan's own saving is not part of any
     sum. CSV and Parquet, chosen by the header `Accept` or by `?format=`, have one row per order.
     """
-    counted = counted_orders(session, caller.workspace_id)
+    counted = _counted(database, caller.workspace_id)
     if form != "json":
         return file_answer(form, "savings", SAVINGS_COLUMNS, map(savings_row, counted))
     return JSONResponse(SavingsReport.of(counted).model_dump(mode="json"))
@@ -44,10 +45,10 @@ def get_savings(caller: CallerDep, session: SessionDep, form: FormDep) -> Respon
     responses=problems(422),
 )
 def list_order_savings(
-    request: Request, caller: CallerDep, session: SessionDep, page: PageDep
+    request: Request, caller: CallerDep, database: DatabaseDep, page: PageDep
 ) -> Page[OrderSavings]:
     """List the orders that the report adds up, newest first, from frozen plans and settlements."""
-    shown, following = page_of_counted(counted_orders(session, caller.workspace_id), page)
+    shown, following = page_of_counted(_counted(database, caller.workspace_id), page)
     return Page(items=[OrderSavings.of(one) for one in shown], links=page_links(request, following))
 
 
@@ -57,10 +58,16 @@ def list_order_savings(
     responses=problems(404, 422),
 )
 def get_order_savings(
-    order_id: Annotated[UUID, Path(description="Id of the order.")], caller: CallerDep, session: SessionDep
+    order_id: Annotated[UUID, Path(description="Id of the order.")], caller: CallerDep, database: DatabaseDep
 ) -> OrderSavings:
     """Show one order of the report."""
-    return OrderSavings.of(find_counted(counted_orders(session, caller.workspace_id), order_id))
+    return OrderSavings.of(find_counted(_counted(database, caller.workspace_id), order_id))
+
+
+def _counted(database: Database, workspace_id: UUID) -> list[CountedOrder]:
+    with database.sessions() as session:
+        figures = read_figures(session, workspace_id)
+    return count_orders(figures)  # compares grounds, so it holds no connection
 
 
 @router.get(

@@ -20,7 +20,7 @@ from service.plans.preview import draw_preview
 
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
     blobs.get, blobs.keep, blobs.put, compile_order, covered_patches, cut_tiles, decider, draw_preview,
-    margins, place_patch, plan_purchases,
+    margins, place_patch, plan_purchases, blobs.verified_path,
 )  # fmt: skip
 METHODS: tuple[tuple[type, str], ...] = (
     (Predictor, "utilities"), (Predictor, "classify"), (Quarantine, "decode"),

@@ -20,7 +20,7 @@ from service.geotiff.raster import Raster, read_geotiff
 from service.ledger.book import allocate
 from service.orders.delivered import find_file
 from service.settings import Settings
-from tests.support.bundles import make_geotiff
+from tests.support.bundles import HR_GSD_M, make_geotiff
 from tests.support.databases import KEY, rows
 from tests.support.money import cents
 from tests.support.mosaics import HEIGHT, WIDTH, archive, mosaic
@@ -35,7 +35,7 @@ from tests.support.ordering import (
     usage,
     waiting_connections,
 )
-from tests.support.orders import BOUGHT, make_detail
+from tests.support.orders import BOUGHT, NORTH, WEST, make_detail
 
 ZIP = {"Content-Type": "application/zip"}
 # The plan buys patches 0 and 6 of tile 0 and patch 15 of tile 4: columns 0..7, 8..15 and 56..63 in HR pixels.
@@ -142,6 +142,22 @@ def test_other_mosaic_supersedes_the_delivered_patches_and_pays_only_the_others(
     assert usage(client, budget)["spent"] == "10.00"
     assert send(client, order, mosaic(seed=8)).json()["counts"]["superseded"] == 3  # of a complete order
     assert usage(client, budget)["spent"] == "10.00"
+
+
+@pytest.mark.parametrize("value", [1, 128, 255])
+def test_file_of_one_colour_delivers_no_patch_whatever_the_scene_looks_like(
+    client: TestClient, order: str, database: Database, value: int
+) -> None:
+    pixels = np.full((3, HEIGHT, WIDTH), value, np.uint8)
+    pixels[:, ::3] += 1 if value < 255 else 0  # as JPEG compression leaves it
+    body = make_geotiff(pixels, west=WEST, north=NORTH, gsd_m=HR_GSD_M)
+
+    answer = send(client, order, body)
+
+    assert code(answer) == (409, "one-colour")
+    assert answer.json()["patches"] == 3
+    assert rows(database, "delivery") == 0
+    assert send(client, order, body, accept_unlike="true").status_code == 201
 
 
 def test_file_far_from_the_order_is_refused_with_the_distance(

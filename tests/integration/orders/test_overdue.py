@@ -55,8 +55,7 @@ def every_view(client: TestClient, database: Database, workspace_id: UUID, order
     )  # fmt: skip
     views: Json = {path: client.get(path).json() for path in paths}
     views["csv"] = client.get("/v1/reports/savings?format=csv").text
-    with database.sessions() as session:
-        page = read_page(session, workspace_id)
+    page = read_page(database, workspace_id)
     return views | {name: page[name] for name in ("savings", "budgets", "plans")}
 
 

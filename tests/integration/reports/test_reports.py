@@ -12,8 +12,14 @@ from pyarrow import parquet
 from sqlalchemy import text
 
 from service.access.repository import create_key, create_workspace
+from service.dashboard import page
 from service.database.engine import Database
+from service.reports import routes
+from service.reports.figures import OrderFigures
+from service.reports.savings import CountedOrder, count_orders
 from tests.support.bundles import make_geotiff
+from tests.support.connections import checked_out
+from tests.support.databases import KEY
 from tests.support.ordering import buy, open_budget, place, plan_scene, publish_prices
 from tests.support.orders import make_patch
 
@@ -41,6 +47,25 @@ def test_savings_without_an_order_are_empty(client: TestClient) -> None:
     plan_scene(client)
 
     assert report(client) == {}
+
+
+@pytest.mark.parametrize("path", ["savings", "savings/orders", "savings/orders/{order}", "dashboard"])
+def test_savings_are_counted_without_a_connection(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    order = buy(client, plan_scene(client))
+    client.post("/dashboard/login", data={"key": KEY})
+    held = []
+
+    def count(figures: list[OrderFigures]) -> list[CountedOrder]:
+        held.append(checked_out(client.app_state["database"]))
+        return count_orders(figures)
+
+    monkeypatch.setattr(routes, "count_orders", count)
+    monkeypatch.setattr(page, "count_orders", count)
+    whole = "/dashboard" if path == "dashboard" else f"/v1/reports/{path.format(order=order)}"
+    assert client.get(whole).status_code == 200
+    assert held == [0]
 
 
 def test_savings_of_a_complete_order_are_realised(client: TestClient) -> None:
