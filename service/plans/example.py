@@ -85,7 +85,7 @@ PLAN: dict[str, Any] = {
             "example": True,
         },
         "input_sha256": _SCENE_SHA256,
-        "code_version": "0.2.0",
+        "code_version": "0.3.0",
     },
     "links": [{"rel": "self", "href": f"/v1/plans/{_PLAN_ID}"}],
     "tiles": [
