@@ -9,7 +9,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from service.database.engine import Database
+from service.settings import Settings
 from tests.support.bundles import make_geotiff
+from tests.support.mosaics import mosaic
 from tests.support.orders import Planned, make_patch
 
 Json = dict[str, Any]
@@ -60,6 +62,14 @@ def buy(client: TestClient, plan: Planned, patches: int | None = None) -> str:
     return order
 
 
+def buy_everything(client: TestClient) -> str:
+    """Order all 96 patches of the scene, deliver them in one file, and return the order's id."""
+    order = str(place(client, plan_scene(client, max_patches=96)).json()["id"])
+    answer = send_file(client, order, mosaic())
+    assert set(outcomes(answer).values()) == {"settled"}, answer.text
+    return order
+
+
 def place(client: TestClient, plan: Planned, key: str | None = None, **body: Any) -> Any:
     """Order a plan."""
     headers = {"Idempotency-Key": key or str(uuid4())}
@@ -70,6 +80,21 @@ def deliver(client: TestClient, order: str, tile: int, patch: int, body: bytes |
     """Deliver a patch: its own GeoTIFF, or another body."""
     path = f"/v1/orders/{order}/tiles/{tile}/patches/{patch}"
     return client.put(path, content=make_patch(tile, patch) if body is None else body, headers=TIFF)
+
+
+def send_file(client: TestClient, order: str, body: bytes, headers: Json = TIFF, **query: Any) -> Any:
+    """Deliver a file for as many patches as it covers."""
+    return client.put(f"/v1/orders/{order}/deliveries", content=body, headers=headers, params=query)
+
+
+def outcomes(answer: Any) -> dict[tuple[int, int], str]:
+    """Return what became of each place that an answer to `send_file` names."""
+    return {(one["tile"], one["patch"]): one["outcome"] for one in answer.json()["patches"]}
+
+
+def spooled(settings: Settings) -> list[str]:
+    """Return the names of the files that are still on their way in."""
+    return [path.name for path in (settings.blobs / "incoming").glob("*")]
 
 
 def let_time_pass(database: Database, order: str) -> None:

@@ -10,17 +10,27 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.database.engine import Database
 from service.settings import Settings
-from tests.support.bundles import make_geotiff
+from tests.support.bundles import HR_GSD_M, make_geotiff
 from tests.support.databases import KEY, rows
 from tests.support.mosaics import HEIGHT, WIDTH, archive, mosaic
-from tests.support.ordering import (
-    TIFF,
-    code,
-    outcomes,
-    send_file,
-    spooled,
-)
-from tests.support.orders import make_detail
+from tests.support.ordering import TIFF, code, outcomes, send_file, spooled
+from tests.support.orders import NORTH, WEST, make_detail
+
+
+@pytest.mark.parametrize("value", [1, 128, 255])
+def test_file_of_one_colour_delivers_no_patch_whatever_the_scene_looks_like(
+    client: TestClient, order: str, database: Database, value: int
+) -> None:
+    pixels = np.full((3, HEIGHT, WIDTH), value, np.uint8)
+    pixels[:, ::3] += 1 if value < 255 else 0  # as JPEG compression leaves it
+    body = make_geotiff(pixels, west=WEST, north=NORTH, gsd_m=HR_GSD_M)
+
+    answer = send_file(client, order, body)
+
+    assert code(answer) == (409, "one-colour")
+    assert answer.json()["patches"] == 3
+    assert rows(database, "delivery") == 0
+    assert send_file(client, order, body, accept_unlike="true").status_code == 201
 
 
 def test_file_far_from_the_order_is_refused_with_the_distance(

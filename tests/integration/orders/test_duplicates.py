@@ -13,6 +13,7 @@ from tests.support.mosaics import mosaic
 from tests.support.ordering import (
     TIFF,
     buy,
+    buy_everything,
     code,
     deliver,
     movements,
@@ -189,7 +190,7 @@ class TestOrderOfOwnedGround:
     def test_order_that_buys_nothing_costs_nothing_and_is_complete(
         self, client: TestClient, budget: str
     ) -> None:
-        buy(client, plan_scene(client, max_patches=96))
+        buy_everything(client)
         before = usage(client, budget)
         answer = place(client, plan_scene(client))
         assert answer.status_code == 201
@@ -200,7 +201,7 @@ class TestOrderOfOwnedGround:
         assert usage(client, budget) == before
 
     def test_order_that_buys_nothing_refuses_files_in_words(self, client: TestClient) -> None:
-        buy(client, plan_scene(client, max_patches=96))
+        buy_everything(client)
         order = place(client, plan_scene(client)).json()["id"]
         answer = client.put(f"/v1/orders/{order}/deliveries", content=mosaic(), headers=TIFF)
         assert code(answer) == (409, "no-patch-covered")
@@ -212,8 +213,7 @@ class TestOrderOfOwnedGround:
 
 class TestLabelsFromOwnedGround:
     def test_owned_patches_label_as_if_they_were_bought(self, client: TestClient) -> None:
-        everything = plan_scene(client, max_patches=96)
-        source = buy(client, everything)
+        source = buy_everything(client)
         reusing = place(client, plan_scene(client)).json()["id"]
         first, second = (
             client.post(f"/v1/orders/{one}/classification", json={}).json() for one in (source, reusing)
@@ -251,7 +251,7 @@ class TestLabelsFromOwnedGround:
         assert not after["outdated"]
 
     def test_shifted_scene_is_labelled_from_the_ground_it_shares(self, client: TestClient) -> None:
-        buy(client, plan_scene(client, max_patches=96))
+        buy_everything(client)
         shifted = make_geotiff(make_pixels(), west=500_000.0 + 10, north=5_300_000.0 - 10)
         order = place(client, plan_scene(client, shifted, max_patches=0)).json()["id"]
         made = client.post(f"/v1/orders/{order}/classification", json={}).json()
@@ -259,7 +259,7 @@ class TestLabelsFromOwnedGround:
         assert len(made["provenance"]["reused_patches"][0]["files"]) == 4
 
     def test_plan_with_reuse_none_is_labelled_from_its_own_patches(self, client: TestClient) -> None:
-        buy(client, plan_scene(client, max_patches=96))
+        buy_everything(client)
         order = buy(client, plan_scene(client, reuse="none"))
         made = client.post(f"/v1/orders/{order}/classification", json={}).json()
         assert made["provenance"]["reused"] == 0

@@ -13,7 +13,16 @@ from service.database.engine import Database
 from service.ledger.audit import Finding
 from service.plans.bills import audit_plans
 from tests.support.bundles import make_geotiff, make_pixels
-from tests.support.ordering import buy, code, deliver, open_budget, place, plan_scene, publish_prices
+from tests.support.ordering import (
+    buy,
+    buy_everything,
+    code,
+    deliver,
+    open_budget,
+    place,
+    plan_scene,
+    publish_prices,
+)
 from tests.support.planning import bought, plan, send
 
 Json = dict[str, Any]
@@ -260,7 +269,7 @@ def test_map_names_ground_and_reason_of_each_patch(client: TestClient) -> None:
 
 
 def test_curve_prices_what_is_left(client: TestClient) -> None:
-    buy(client, plan_scene(client, max_patches=96))
+    buy_everything(client)
     made = plan(client, price_list="acme", objective="policy")
     assert made["decision"] == "Buys nothing: the whole scene, 96 patches, is owned or on order already."
     points = client.get(f"/v1/plans/{made['id']}/curve").json()["points"]
