@@ -116,8 +116,7 @@ def test_crop_on_the_same_grid_is_the_same_ground(client: TestClient) -> None:
 
 
 def test_shifted_scene_owns_the_patches_that_lie_on_owned_ground(client: TestClient) -> None:
-    everything = plan_scene(client, max_patches=96)
-    buy(client, everything)
+    buy_everything(client)
     shifted = make_geotiff(make_pixels(), west=500_000.0 + 10, north=5_300_000.0 - 10)
     owned = ground(plan(client, shifted, price_list="acme"), "owned")
     # All but the last column and the last row of patches lie on owned ground.
