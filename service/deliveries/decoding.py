@@ -1,6 +1,7 @@
 """Delivered files from bytes to checked patches. Opens no database session."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from service.geotiff.raster import read_geotiff
 from service.imagery.collar import mark_collar
 from service.imagery.encodings import is_reflectance_described
 from service.imagery.likeness import Likeness, PatchUnlikeSceneError, compare_with_scene, impossible, judge
-from service.imagery.placement import place_patch
+from service.imagery.placement import PlacedPatch, place_patch
 from service.imagery.radiometry import Imagery, to_imagery
 from service.imagery.tile_grid import TileGrid
 from service.orders.checklist import Place
@@ -118,21 +119,37 @@ def cut_patch(file: DecodedFile, target: Target, place: Place, *, accept_unlike:
         placed = place_patch(
             file.imagery, target.grid, *place, target.size, target.scene, keep_collar=accept_unlike
         )
+    return compare_cut(
+        placed, target, place, checks=file.checks, of_file=file.imagery.warnings, accept_unlike=accept_unlike
+    )
+
+
+def compare_cut(
+    placed: PlacedPatch,
+    target: Target,
+    place: Place,
+    *,
+    checks: Mapping[str, Any],
+    of_file: tuple[LoupeWarning, ...],
+    accept_unlike: bool,
+) -> CutPatch:
+    """Compare a patch with the scene and add what was measured to the checks of its files.
+
+    Errors unless `accept_unlike` is set: patch-unlike-scene.
+    """
     likeness = compare_with_scene(placed, target.scene[place[0]])
-    checks = file.checks | {
+    measured = {
         "covers_patch": True,
         "covered": round(placed.covered, 4),
         "repeated_px": placed.repeated_px,
         "likeness": likeness.figures(),
         "patch_px": target.size,
     }
-    if accept_unlike:
-        checks["accept_unlike"] = True
     cut = CutPatch(
         pixels=placed.pixels,
-        checks=checks,
+        checks={**checks, **measured, **({"accept_unlike": True} if accept_unlike else {})},
         likeness=likeness,
-        of_file=file.imagery.warnings,
+        of_file=of_file,
         accept_unlike=accept_unlike,
     )
     cut.judge(sensors_differ=target.other_sensor)  # refuses what cannot be the patch

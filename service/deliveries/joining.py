@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from service.deliveries.decoding import PLACING, CutPatch, DecodedFile, Target
+from service.deliveries.decoding import PLACING, CutPatch, DecodedFile, Target, compare_cut
 from service.deliveries.settling import CheckedPatch
 from service.errors import ConflictError, LoupeWarning
 from service.imagery.geojson import Geometry
@@ -114,32 +114,22 @@ def join_patch(
     used = [parts[at] for at in choose_parts([one.part for one in parts])]
     placed = join_parts([one.part for one in used])
     doubts = _alike(used, target, place, accept_unlike=accept_unlike)
-    likeness = compare_with_scene(placed, target.scene[place[0]])
-    checks = {
-        "joined_from": [
-            {"sha256": one.sha256, "size": one.size, **one.checks, "covered": round(one.part.covered, 4)}
-            for one in used
-        ],
-        "covers_patch": True,
-        "covered": round(placed.covered, 4),
-        "repeated_px": placed.repeated_px,
-        "likeness": likeness.figures(),
-        "patch_px": target.size,
-    }
-    if accept_unlike:
-        checks["accept_unlike"] = True
-    cut = CutPatch(
-        pixels=placed.pixels,
-        checks=checks,
-        likeness=likeness,
+    joined_from = [
+        {"sha256": one.sha256, "size": one.size, **one.checks, "covered": round(one.part.covered, 4)}
+        for one in used
+    ]
+    cut = compare_cut(
+        placed,
+        target,
+        place,
+        checks={"joined_from": joined_from},
         of_file=(*_warnings_of(used), *doubts),
         accept_unlike=accept_unlike,
     )
-    cut.judge(sensors_differ=target.other_sensor)  # refuses what cannot be the patch
     with PLACING:
         body = write_patch(placed.pixels, target.grid, *place)
     sha256 = hashlib.sha256(body).hexdigest()
-    patch = CheckedPatch(place=place, sha256=sha256, size=len(body), pixels=placed.pixels, checks=checks)
+    patch = CheckedPatch(place=place, sha256=sha256, size=len(body), pixels=placed.pixels, checks=cut.checks)
     return JoinedPatch(cut=cut, patch=patch, body=body)
 
 
