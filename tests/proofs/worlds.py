@@ -2,16 +2,17 @@
 
 from datetime import date
 from decimal import Decimal
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from service.access.keys import id_of
 from service.access.repository import Caller, create_key, create_workspace
-from service.access.tables import Workspace
+from service.access.tables import ApiKey, Workspace
 from service.classification.tables import Classification
 from service.database.engine import Database
 from service.ledger import writer
@@ -19,7 +20,7 @@ from service.ledger.book import Movement
 from service.ledger.terms import BudgetTerms, Enforcement
 from service.money import Money
 from service.orders.placing import place_order
-from service.orders.tables import Order
+from service.orders.tables import DeliveredPart, Order
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
 from tests.proofs.books import Books, open_books, open_budget, perform
@@ -53,7 +54,30 @@ def make_world(database: Database) -> Books:
                 workspace_id=books.workspace, order_id=books.order, complete=True, tiles=[], provenance={}
             )
         )
+        _part_of_a_patch(session, order.id)
     return books
+
+
+def _part_of_a_patch(session: Session, order: UUID) -> None:
+    """Insert what a file shows of a patch that it does not cover."""
+    pixels = bytes(range(4))
+    session.add(
+        DeliveredPart(
+            order_id=order,
+            tile=0,
+            patch=2,
+            number=1,
+            sha256=sha256(pixels).hexdigest(),
+            size=len(pixels),
+            pixels=pixels,
+            weights=pixels,
+            lacking=pixels,
+            checks={},
+            covered=0.5,
+            remainder={"type": "Polygon", "coordinates": []},
+            key_id=session.scalars(select(ApiKey.id).limit(1)).one(),
+        )
+    )
 
 
 def _budget_without_accounts(session: Session, workspace: UUID) -> None:
