@@ -126,7 +126,7 @@ def _tile(file: Path, size: int) -> Tensor:
     """Read a file as uint8 (3, size, size), averaged down, or interpolated up where it has fewer pixels."""
     try:
         with _opened(file) as raster:
-            bands = _rgb(raster)
+            bands = rgb_bands(raster)
             valid = raster.dataset_mask() > 0  # (H, W): nodata, mask and alpha band in one
             values = raster.read(bands)
     except RasterioError as error:
@@ -143,7 +143,7 @@ def _tile(file: Path, size: int) -> Tensor:
     return resized[0].round().to(torch.uint8)
 
 
-def _rgb(raster: DatasetReader) -> list[int]:
+def rgb_bands(raster: DatasetReader) -> list[int]:
     """Return the numbers of the red, green and blue bands: by colour interpretation, else the first three."""
     roles = list(raster.colorinterp)
     if all(colour in roles for colour in RGB):

@@ -1,0 +1,88 @@
+"""The sites of scenes, and the split of each site: a place is learnt from or measured on, not both."""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from training.data.footprints import SceneFile
+from training.data.images import DataError
+
+SPLIT_NAMES = ("train", "validation", "test")
+TEST_SHARE, VALIDATION_SHARE = 0.25, 0.125
+"""Shares of the sites that are tested and validated on, if nobody says which."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """The site of a scene, and the split that it belongs to."""
+
+    site: str
+    split: str
+    fold: str = ""
+    """Fold for cross-validation by site, if the user gave one."""
+
+
+def read_places(file: Path) -> dict[str, Place]:
+    """Read site and split of each scene from a CSV with the columns scene,site,split[,fold].
+
+    Raise DataError naming the first line that cannot be used, or a site that is in two splits.
+    """
+    with file.open(newline="") as content:
+        reader = csv.DictReader(content)
+        if not {"scene", "site"} <= set(reader.fieldnames or ()):
+            raise DataError(f"{file} does not have the columns scene,site (and split, fold).")
+        rows = list(reader)
+    places = {}
+    for number, row in enumerate(rows, start=2):  # line 1 is the header
+        split = {"val": "validation"}.get(row.get("split") or "", row.get("split") or "")
+        if split and split not in SPLIT_NAMES:
+            raise DataError(
+                f"{file}, line {number}: the split {split!r} is none of {', '.join(SPLIT_NAMES)}."
+            )
+        places[Path(row["scene"]).stem] = Place(site=row["site"], split=split, fold=row.get("fold") or "")
+    check_sites(places.values())
+    return places
+
+
+def check_sites(places: Iterable[Place]) -> None:
+    """Raise DataError if a site is in two splits: what is measured there would have been learnt."""
+    splits: dict[str, set[str]] = {}
+    for place in places:
+        splits.setdefault(place.site, set()).add(place.split)
+    if shared := sorted(site for site, found in splits.items() if len(found) > 1):
+        raise DataError(f"These sites are in more than one split: {', '.join(shared[:20])}.")
+
+
+def draw_splits(sites: Mapping[str, str], seed: int) -> dict[str, Place]:
+    """Draw the split of every site: a quarter to test on, an eighth to validate on."""
+    names = sorted(set(sites.values()))
+    if len(names) < 3:
+        raise DataError(f"{len(names)} site(s) cannot be divided into three splits: at least 3 are needed.")
+    order = np.random.default_rng(seed).permutation(len(names))
+    test = max(1, round(TEST_SHARE * len(names)))
+    validation = max(1, round(VALIDATION_SHARE * len(names)))
+    split = {
+        names[at]: "test" if rank < test else "validation" if rank < test + validation else "train"
+        for rank, at in enumerate(order)
+    }
+    return {scene: Place(site=site, split=split[site]) for scene, site in sites.items()}
+
+
+def sites_by_overlap(scenes: Sequence[SceneFile]) -> dict[str, str]:
+    """Give overlapping scenes the same site, through any chain of overlaps. A picture is its own site."""
+    site = {scene.name: scene.name for scene in scenes}
+    for number, one in enumerate(scenes):
+        for other in scenes[:number]:
+            if one.bounds and other.bounds and _overlap(one.bounds, other.bounds):
+                joined, kept = site[one.name], site[other.name]
+                site = {name: kept if place == joined else place for name, place in site.items()}
+    return site
+
+
+def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    west, south, east, north = one
+    other_west, other_south, other_east, other_north = other
+    return west < other_east and other_west < east and south < other_north and other_south < north

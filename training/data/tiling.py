@@ -1,0 +1,98 @@
+"""Cutting of scenes with annotated objects into square tiles. Lengths are in metres."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from PIL import Image
+
+from models.grid import GRID
+from training.data.boxes import Centres, Objects
+from training.data.footprints import SceneFile, read_scene, to_pixels
+from training.data.images import DataError
+from training.data.sensor import Pixels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """How scenes are cut. Lengths in metres."""
+
+    tile_m: float
+    lr_m: float
+    bins: tuple[int, ...]
+    """Smallest counts of the classes after the first: (1, 10) makes the classes 0, 1-9 and 10+."""
+    seed: int
+    sensor_gap: bool = True
+    """Whether the simulated LR imitates another sensor and date, not averaging alone."""
+    licence: str = ""
+
+    @property
+    def lr_size(self) -> int:
+        """Side of a tile in LR pixels: the multiple of 4 nearest to tile_m / lr_m."""
+        return GRID * max(1, round(self.tile_m / self.lr_m / GRID))
+
+    def hr_size(self, pixel_m: float) -> int:
+        """Side of a tile in HR pixels: the multiple of 4 nearest to its length in pixels."""
+        return GRID * max(1, round(self.tile_m / pixel_m / GRID))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their counts."""
+        edges = (0, *self.bins)
+        names = [f"{low}" if high - low == 1 else f"{low}-{high - 1}" for low, high in pairwise(edges)]
+        return (*names, f"{edges[-1]}+")
+
+    def class_of(self, count: int) -> str:
+        """Return the class of a tile with `count` objects."""
+        return self.classes[int(np.searchsorted(self.bins, count, side="right"))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CutScene:
+    """A scene cut to whole tiles: its pixels, and its objects in tiles from its upper left corner."""
+
+    name: str
+    columns: int
+    rows: int
+    hr: Pixels
+    centres: Centres
+    """Column and row (N, 2) in tiles: 1.5 is the middle of the second tile."""
+    transform: Affine
+    crs: str
+
+
+def cut_scene(scene: SceneFile, objects: Objects, cut: Cut, hr_size: int) -> CutScene:
+    """Read a scene, and cut the whole tiles from its middle. Raise DataError if it is smaller than a tile."""
+    rows, columns = (int(side * scene.pixel_m / cut.tile_m + 1e-6) for side in scene.shape)
+    if not rows or not columns:
+        size = " x ".join(f"{side * scene.pixel_m:.0f}" for side in reversed(scene.shape))
+        raise DataError(f"{scene.path} covers {size} m, less than a tile of {cut.tile_m:g} m.")
+    tile_px = cut.tile_m / scene.pixel_m
+    left, top = (scene.shape[1] - columns * tile_px) / 2, (scene.shape[0] - rows * tile_px) / 2
+    box = (left, top, left + columns * tile_px, top + rows * tile_px)
+    picture = Image.fromarray(np.moveaxis(read_scene(scene), 0, -1))
+    resized = picture.resize((columns * hr_size, rows * hr_size), Image.Resampling.BOX, box=box)
+    centres = objects.by_scene.get(scene.name, np.empty((0, 2)))
+    if objects.placed is not None:
+        centres = to_pixels(scene, objects.placed)
+    inside = (centres - (left, top)) / tile_px
+    kept = ((inside >= 0) & (inside < (columns, rows))).all(axis=1)
+    return CutScene(
+        name=scene.name,
+        columns=columns,
+        rows=rows,
+        hr=np.ascontiguousarray(np.moveaxis(np.array(resized), -1, 0)),
+        centres=inside[kept],
+        transform=scene.transform * Affine.translation(left, top) * Affine.scale(tile_px / hr_size),
+        crs=scene.crs,
+    )
+
+
+def counts_of(centres: Centres, columns: int, rows: int) -> NDArray[np.int64]:
+    """Count the objects of each patch by their centres, over the scene: (4 * rows, 4 * columns)."""
+    counts = np.zeros((GRID * rows, GRID * columns), np.int64)
+    column, row = np.floor(centres * GRID).astype(np.int64).T
+    np.add.at(counts, (row, column), 1)
+    return counts
