@@ -1,7 +1,6 @@
 """One split of a data set, in memory or decoded from its files batch by batch."""
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -72,6 +71,8 @@ class LabelledImages:
     """One digest per image, made by its reader; images with equal digests count as the same image."""
     sites: tuple[str, ...] = ()
     """The place where each image was taken; empty if the data set does not record it."""
+    counts: Tensor | None = None
+    """Number of objects in each patch, int64 (N, 16), if the data set records it."""
     mean: Sequence[float] = NORMALISED[0]
     std: Sequence[float] = NORMALISED[1]
 
@@ -158,6 +159,7 @@ def read_now(source: StreamedImages) -> Images:
         classes=source.classes,
         digests=source.digests,
         sites=source.sites,
+        counts=source.counts,
         mean=source.mean,
         std=source.std,
     )
@@ -222,45 +224,3 @@ def prefetched(
             waiting = coming
         if waiting is not None:
             yield waiting[0], waiting[1].result()
-
-
-def split_groups(images: ImageSource, per_class: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Return the indices (rest, held out), with at least `per_class` images of each class held out.
-
-    Images of one site, or of equal digests, go to the same side, so that no held-out image has been
-    memorised. A class may therefore have a few more images held out than `per_class`.
-    """
-    held: list[int] = []
-    for groups in _shuffled_groups(images, range(len(images.labels)), seed):
-        taken: list[int] = []
-        for group in groups:
-            if len(taken) < per_class:  # whole groups only, so the last one may overshoot
-                taken += group
-        held += taken
-    mask = torch.zeros(len(images.labels), dtype=torch.bool)
-    mask[held] = True
-    # Through a mask (N,), both index lists come out ascending, in the order of the data set.
-    return (~mask).nonzero()[:, 0], mask.nonzero()[:, 0]
-
-
-def fold_of(images: ImageSource, indices: Tensor, folds: int, seed: int) -> Tensor:
-    """Return the fold of every image as int64 (N,), stratified by class; -1 for images outside `indices`."""
-    numbers = torch.full((len(images.labels),), -1)
-    for groups in _shuffled_groups(images, indices.tolist(), seed):
-        for position, group in enumerate(groups):
-            numbers[group] = position % folds  # groups are in random order, so dealing them out is a draw
-    return numbers
-
-
-def _shuffled_groups(images: ImageSource, indices: Sequence[int], seed: int) -> Iterator[list[list[int]]]:
-    """Yield for each class its groups of one site, or else of equal digests, in random order."""
-    # A generator of its own: the split must not depend on random numbers that were drawn before.
-    generator = torch.Generator().manual_seed(seed)
-    # A site groups several images of one place; without sites only exact copies are grouped.
-    alike = images.sites or images.digests
-    by_class: dict[int, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for index in indices:
-        by_class[int(images.labels[index])][alike[index]].append(index)
-    for label in sorted(by_class):  # by label, or the order of `indices` would change the draws
-        groups = list(by_class[label].values())
-        yield [groups[i] for i in torch.randperm(len(groups), generator=generator).tolist()]

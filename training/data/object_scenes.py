@@ -49,10 +49,8 @@ def write_object_scenes(
     naming a scene that cannot be used.
     """
     check_sites(places.values())
-    for kind, given in (("site", places), ("LR file", lr_files)):
-        missing = sorted({scene.name for scene in scenes} - given.keys()) if given is not None else []
-        if missing:
-            raise DataError(f"No {kind} is given for these scenes: {', '.join(missing[:20])}.")
+    if lr_files and (missing := sorted({scene.name for scene in scenes} - lr_files.keys())):
+        raise DataError(f"There is no LR file for these scenes: {', '.join(missing[:20])}.")
     # One HR size for all, or the networks would see objects at several scales.
     hr_size = cut.hr_size(float(np.median([scene.pixel_m for scene in scenes])))
     for name in ("lr", "hr"):

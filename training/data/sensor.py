@@ -87,4 +87,5 @@ def _averaged(values: NDArray[np.float32], size: int, shift: float, axis: int) -
         return result
 
     width = (end - begin).reshape([-1 if one == axis else 1 for one in range(values.ndim)])
-    return ((at(end) - at(begin)) / width).astype(np.float32)
+    averaged: NDArray[np.float32] = ((at(end) - at(begin)) / width).astype(np.float32)
+    return averaged

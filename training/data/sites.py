@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,25 @@ class Place:
     split: str
     fold: str = ""
     """Fold for cross-validation by site, if the user gave one."""
+
+
+def place_scenes(scenes: Sequence[SceneFile], file: Path | None, seed: int) -> dict[str, Place]:
+    """Give every scene its site and its split: those of a CSV, or by overlap and at random.
+
+    Raise DataError if a scene is missing in the CSV, or if a site would be in two splits.
+    """
+    if file is None:
+        return draw_splits(sites_by_overlap(scenes), seed)
+    places = read_places(file)
+    if missing := sorted({scene.name for scene in scenes} - places.keys()):
+        raise DataError(f"{file} gives no site for these scenes: {', '.join(missing[:20])}.")
+    given = {scene.name: places[scene.name] for scene in scenes}
+    if all(place.split for place in given.values()):
+        return given
+    if any(place.split for place in given.values()):
+        raise DataError(f"{file} gives some scenes a split and others none: give all of them one, or none.")
+    drawn = draw_splits({name: place.site for name, place in given.items()}, seed)
+    return {name: replace(drawn[name], fold=place.fold) for name, place in given.items()}
 
 
 def read_places(file: Path) -> dict[str, Place]:

@@ -49,6 +49,17 @@ class Cut:
         return self.classes[int(np.searchsorted(self.bins, count, side="right"))]
 
 
+def class_bins(text: str) -> tuple[int, ...]:
+    """Read the smallest counts of the classes above none, separated by commas. Raise ValueError otherwise."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise ValueError(f"Classes are whole numbers separated by commas, such as 1,10, not {text!r}.")
+    bins = tuple(int(part) for part in parts)
+    if bins[0] < 1 or any(low >= high for low, high in pairwise(bins)):
+        raise ValueError(f"Classes start at 1 or more and rise, such as 1,10; {text!r} does not.")
+    return bins
+
+
 @dataclass(frozen=True, kw_only=True)
 class CutScene:
     """A scene cut to whole tiles: its pixels, and its objects in tiles from its upper left corner."""
@@ -85,7 +96,7 @@ def cut_scene(scene: SceneFile, objects: Objects, cut: Cut, hr_size: int) -> Cut
         rows=rows,
         hr=np.ascontiguousarray(np.moveaxis(np.array(resized), -1, 0)),
         centres=inside[kept],
-        transform=scene.transform * Affine.translation(left, top) * Affine.scale(tile_px / hr_size),
+        transform=scene.transform @ Affine.translation(left, top) @ Affine.scale(tile_px / hr_size),
         crs=scene.crs,
     )
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from models.policy import PolicyConfig, PolicyNetwork
 from models.two_stream import TwoStreamClassifier
-from training.data.images import fold_of
+from training.data.held_out import fold_of
 from training.methods.classifiers import coarse_view, filled_view, new_lr_network, train_classifier
 from training.methods.out_of_fold import AnswerTable, Ensemble, answer_table, in_sample_ensemble
 from training.methods.patchdrop import mixed_streams

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from training.data.images import ImageSource, centred, split_groups
+from training.data.held_out import split_groups
+from training.data.images import ImageSource, centred
 from training.data.layouts import open_splits
 from training.run.batches import Crop, TrainingImages
 from training.run.folder import Run, claimed

@@ -9,7 +9,8 @@ import torch
 from tests.support.training import write_data
 from training.data import layouts
 from training.data.folders import read_folders, unpacked
-from training.data.images import DataError, Images, centred, fold_of, prefetched, read_now, split_groups
+from training.data.held_out import fold_of, split_groups
+from training.data.images import DataError, Images, centred, prefetched, read_now
 from training.data.layouts import open_splits
 from training.run.folder import Run
 from training.run.recipe import load_recipe

@@ -18,7 +18,8 @@ from training.data import cifar, folders, pairs
 from training.data.check import check, describe
 from training.data.cifar import read_cifar
 from training.data.fmow import list_objects, read_fmow, with_context
-from training.data.images import DataError, StreamedImages, read_now, split_groups
+from training.data.held_out import split_groups
+from training.data.images import DataError, StreamedImages, read_now
 from training.data.layouts import open_splits
 from training.data.pairs import read_pairs, to_uint8
 from training.data.pictures import Box, centre_box

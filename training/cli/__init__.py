@@ -12,7 +12,8 @@ import torch
 import typer
 
 from models.bundle import load_bundle
-from training.data.check import check, describe
+from training.cli.data import DATA_HELP, data_app
+from training.cli.errors import user_errors
 from training.data.images import centred
 from training.data.layouts import open_splits
 from training.paper.reports import report_ablation, report_figures, report_table
@@ -29,7 +30,6 @@ app = typer.Typer(
     help="Train and evaluate bundles, and reproduce the paper's tables and figures.",
     epilog=f"Recipes that ship with Loupe: {', '.join(recipe_names())}.",
 )
-data_app = typer.Typer(no_args_is_help=True, help="Check a data set before training on it.")
 app.add_typer(data_app, name="data")
 
 
@@ -47,8 +47,6 @@ class SplitName(StrEnum):
     test = "test"
     train = "train"
 
-
-DATA_HELP = "Folder of the data set, or a tar of it. For pairs: the CSV, or its folder."
 
 # Declared once: the same option reads the same in every command.
 RecipeArgument = Annotated[str, typer.Argument(help="Name of a shipped recipe, or path to a recipe file.")]
@@ -87,7 +85,7 @@ def fit_command(
     compiled: CompileOption = False,
 ) -> None:
     """Train every stage of a recipe and write the bundle with its card to OUT/bundle."""
-    with _user_errors(), _opened(recipe, data, out, seed, device, compiled, resume=resume) as parts:
+    with user_errors(), _opened(recipe, data, out, seed, device, compiled, resume=resume) as parts:
         bundle = fit(*parts, version)
     typer.echo(f"Wrote {bundle}")
 
@@ -104,7 +102,7 @@ def evaluate_command(
 
     Prints the measurement as JSON. The exit status is 1 if the card says something else.
     """
-    with _user_errors():
+    with user_errors():
         # Every file of the folder: load_bundle checks names and digests itself.
         loaded = load_bundle({p.name: p.read_bytes() for p in bundle.iterdir() if p.is_file()})
         manifest = loaded.manifest
@@ -147,7 +145,7 @@ def table_command(
 
     Rows that an earlier call measured in OUT are kept. The tables of one OUT share their networks.
     """
-    with _user_errors():
+    with user_errors():
         if number not in TABLE_ROWS:
             raise ValueError(f"There is no table {number!r}: choose one of {', '.join(TABLE_ROWS)}.")
         # Seeds have folders of their own, so that several processes can share OUT.
@@ -170,7 +168,7 @@ def ablation_command(
     compiled: CompileOption = False,
 ) -> None:
     """Measure what each part of the product is worth on validation: OUT/report/ablation-<data>.{md,json}."""
-    with _user_errors():
+    with user_errors():
         place = out / f"seed{seed}"
         with _opened(recipe, data, place, seed, device, compiled, resume=True) as parts:
             written = report_ablation(*parts, out)
@@ -195,7 +193,7 @@ def figures_command(
     Trains the networks that are missing for them: HR-CNN, LR-CNN and PatchDrop's stages. Only the first
     seed is drawn.
     """
-    with _user_errors():
+    with user_errors():
         chosen = (seed or [0])[0]
         # The folder of `table` for this seed, so that networks and rows are shared.
         place = out / f"seed{chosen}"
@@ -203,21 +201,6 @@ def figures_command(
             written = report_figures(*parts, out, sweeps=sweeps)
     for path in written:
         typer.echo(f"Wrote {path}")
-
-
-@data_app.command("check")
-def check_command(
-    data: Annotated[Path, typer.Argument(help=DATA_HELP)],
-    layout: Annotated[
-        str, typer.Option(help="Layout of DATA: folders, cifar10, cifar100, imagenet, fmow or pairs.")
-    ] = "folders",
-) -> None:
-    """Describe a data set and list what is wrong with it. The exit status is 1 if anything is."""
-    with _user_errors():
-        findings = check(data, layout)
-    typer.echo(describe(findings))
-    # The status lets a script stop before it trains.
-    raise typer.Exit(1 if findings.wrong else 0)
 
 
 @contextmanager
@@ -247,16 +230,6 @@ def _opened(
         )
         with open_run(chosen, data, run) as splits:
             yield run, splits, chosen
-
-
-@contextmanager
-def _user_errors() -> Iterator[None]:
-    """Show errors that the user can mend as one sentence instead of a traceback."""
-    try:
-        yield
-    # DataError is a ValueError. Anything else is a fault of ours and keeps its traceback.
-    except (OSError, ValueError) as error:
-        raise typer.BadParameter(str(error)) from error
 
 
 def _device(choice: DeviceChoice) -> torch.device:
