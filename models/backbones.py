@@ -54,11 +54,12 @@ def _of_timm(name: str, classes: int) -> nn.Module:
     network: nn.Module = timm.create_model(name, pretrained=False, num_classes=classes)
     if name.startswith("efficientnet_lite"):
         # The ImageNet weights were trained with TensorFlow's eps, not 1e-5.
-        _set_batch_norm_eps(network, 1e-3)
+        set_batch_norm_eps(network, 1e-3)
     return network
 
 
-def _set_batch_norm_eps(network: nn.Module, eps: float) -> None:
+def set_batch_norm_eps(network: nn.Module, eps: float) -> None:
+    """Set the eps of every batch norm of a network."""
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps = eps

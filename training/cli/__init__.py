@@ -16,6 +16,9 @@ from training.cli.data import DATA_HELP, data_app
 from training.cli.errors import user_errors
 from training.data.images import centred
 from training.data.layouts import open_splits
+from training.data.object_scenes import read_object_scenes
+from training.objects.recipe import load_search_recipe
+from training.objects.table import report_where, run_where
 from training.paper.reports import report_ablation, report_figures, report_table
 from training.paper.runner import TABLE_ROWS, run_table
 from training.product.fit import fit, remeasure
@@ -130,7 +133,12 @@ def evaluate_command(
 
 @app.command("table")
 def table_command(
-    number: Annotated[str, typer.Argument(help="1 or 2 (every method), 3 (BagNet) or 4 (augmentation).")],
+    number: Annotated[
+        str,
+        typer.Argument(
+            help="1 or 2 (every method), 3 (BagNet), 4 (augmentation), or where (looking for objects)."
+        ),
+    ],
     recipe: RecipeOption,
     data: DataOption,
     out: OutOption,
@@ -146,8 +154,13 @@ def table_command(
     Rows that an earlier call measured in OUT are kept. The tables of one OUT share their networks.
     """
     with user_errors():
+        if number == "where":
+            if row:
+                raise ValueError("The table `where` always has all its rows: leave --row out.")
+            typer.echo(f"Wrote {_where(recipe, data, out, seed or [0], device, compiled)}")
+            return
         if number not in TABLE_ROWS:
-            raise ValueError(f"There is no table {number!r}: choose one of {', '.join(TABLE_ROWS)}.")
+            raise ValueError(f"There is no table {number!r}: choose one of {', '.join(TABLE_ROWS)}, where.")
         # Seeds have folders of their own, so that several processes can share OUT.
         for one in seed or [0]:
             place = out / f"seed{one}"
@@ -156,6 +169,17 @@ def table_command(
                 run_table(number, *parts, row or ())
         written = report_table(number, load_recipe(recipe), out, _device(device))
     typer.echo(f"Wrote {written}")
+
+
+def _where(
+    recipe: str, data: Path, out: Path, seeds: list[int], device: DeviceChoice, compiled: bool
+) -> Path:
+    chosen, scenes = load_search_recipe(recipe), read_object_scenes(data)
+    tiles = {}
+    for one in seeds:
+        run = Run(out=out / f"seed{one}", seed=one, device=_device(device), resume=True, compile=compiled)
+        tiles[one] = run_where(scenes, replace(chosen, seed=one), run)
+    return report_where(scenes, chosen, tiles, out, _device(device))
 
 
 @app.command("ablation")

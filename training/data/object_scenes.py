@@ -195,6 +195,8 @@ class ObjectScene:
     rows: int
     centres: Centres
     """Column and row (N, 2) in tiles, from the upper left corner."""
+    turns: tuple[int, ...]
+    """Symmetry by which each tile is turned, row by row."""
     folder: Path
 
     @property
@@ -241,6 +243,9 @@ def read_object_scenes(folder: Path) -> ObjectScenes:
     centres: dict[str, list[tuple[float, float]]] = {}
     for row in _rows(folder / "objects.csv"):
         centres.setdefault(row["scene"], []).append((float(row["x_m"]), float(row["y_m"])))
+    turns: dict[str, list[int]] = {}
+    for row in _rows(folder / "pairs.csv"):
+        turns.setdefault(Path(row["hr"]).stem, []).append(int(row["turn"]))
     scenes = tuple(
         ObjectScene(
             name=row["scene"],
@@ -250,6 +255,7 @@ def read_object_scenes(folder: Path) -> ObjectScenes:
             columns=int(row["columns"]),
             rows=int(row["rows"]),
             centres=np.array(centres.get(row["scene"], []), np.float64).reshape(-1, 2) / facts["tile_m"],
+            turns=tuple(turns[row["scene"]]),
             folder=folder,
         )
         for row in _rows(folder / "scenes.csv")

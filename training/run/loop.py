@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Generic
 
 import torch
 from torch import Tensor, nn
@@ -14,14 +15,14 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from training.run import processes
-from training.run.batches import Batch, TrainingImages, shuffled, steps_per_epoch, training_batches
+from training.run.batches import BatchT, TrainingData, shuffled, steps_per_epoch
 from training.run.checkpoints import load_training, save_training
 from training.run.folder import Run
 from training.run.machine import training_precision
 from training.run.recipe import Stage
 from training.run.seeds import seed_epoch
 
-Step = Callable[[Batch], tuple[Tensor, Mapping[str, Tensor | float]]]
+Step = Callable[[BatchT], tuple[Tensor, Mapping[str, Tensor | float]]]
 """A batch -> the scalar loss to minimise, and scalars whose means over the epoch are logged."""
 
 
@@ -37,9 +38,9 @@ def train_stage(  # noqa: PLR0913 - each is a choice of the caller, named where 
     run: Run,
     stage: str,
     networks: Mapping[str, nn.Module],
-    data: TrainingImages,
+    data: TrainingData[BatchT],
     config: Stage,
-    step: Step,
+    step: Step[BatchT],
     *,
     train_mode: Collection[str] | None = None,
     after_epoch: Callable[[], None] | None = None,
@@ -71,7 +72,7 @@ def train_stage(  # noqa: PLR0913 - each is a choice of the caller, named where 
     training.finish()
 
 
-class _Training:
+class _Training(Generic[BatchT]):
     """The state of one stage between epochs."""
 
     def __init__(
@@ -79,9 +80,9 @@ class _Training:
         run: Run,
         stage: str,
         networks: dict[str, nn.Module],
-        data: TrainingImages,
+        data: TrainingData[BatchT],
         config: Stage,
-        step: Step,
+        step: Step[BatchT],
         train_mode: Collection[str] | None,
     ) -> None:
         self.run, self.stage, self.config, self.step = run, stage, config, step
@@ -144,7 +145,7 @@ class _Training:
             network.train(name in self.train_mode)
         # Progress counts steps of the whole stage, so that a resumed run continues the schedule.
         between = (epoch / self.config.epochs, (epoch + 1) / self.config.epochs)
-        stream = training_batches(self.data, mine, self.run.device, *between)
+        stream = self.data.batches(mine, self.run.device, *between)
         for batch, full in zip(stream, whole, strict=True):
             # Shares differ by an image where the processes do not divide the batch: weigh each by its size.
             metrics = self._update(batch, len(batch.chosen) / len(full))
@@ -157,7 +158,7 @@ class _Training:
         processes.average_buffers([*self.networks.values(), *self.average.values()])
         return processes.average({name: float(total) / len(whole) for name, total in sums.items()})
 
-    def _update(self, batch: Batch, weight: float) -> Mapping[str, Tensor | float]:
+    def _update(self, batch: BatchT, weight: float) -> Mapping[str, Tensor | float]:
         """Take one optimiser step; `weight` is this process's share of the batch."""
         rate = learning_rate(batch.progress, self.config.learning_rate)
         for group in self.optimiser.param_groups:

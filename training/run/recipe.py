@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from models.grid import GRID
 from models.manifest import Mode
@@ -13,6 +13,8 @@ from models.preprocess import Fill
 from models.symmetry import SYMMETRIES
 
 RECIPES = Path(__file__).parents[1] / "recipes"
+
+RecipeT = TypeVar("RecipeT")
 
 Augmentation = Literal["dihedral", "crop-flip", "none"]
 Optimiser = Literal["adamw", "adam", "sgd"]
@@ -134,14 +136,21 @@ class Recipe:
 
 def load_recipe(name: str) -> Recipe:
     """Read a recipe by name or by path. ValueError says what is wrong with it."""
+    recipe = read_toml(name, Recipe, RECIPES)
+    if wrong := list(_contradictions(recipe)):
+        raise ValueError(f"{Path(name).name}: {'; '.join(wrong)}.")
+    return recipe
+
+
+def read_toml(name: str, kind: type[RecipeT], shipped: Path) -> RecipeT:
+    """Read a recipe of some kind: the shipped one of that name, or else a file. ValueError if it is wrong."""
     # A shipped recipe wins over a file of the same name in the current folder.
-    path = RECIPES / f"{name}.toml"
+    path = shipped / f"{name}.toml"
     if not path.is_file():
         path = Path(name)
     if not path.is_file():
-        raise ValueError(
-            f"There is no recipe {name!r}: it is neither a file nor one of {', '.join(recipe_names())}."
-        )
+        names = ", ".join(sorted(file.stem for file in shipped.glob("*.toml")))
+        raise ValueError(f"There is no recipe {name!r}: it is neither a file nor one of {names}.")
     try:
         document = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
@@ -153,10 +162,7 @@ def load_recipe(name: str) -> Recipe:
         elif isinstance(value, list):
             # A frozen recipe must not hold a list.
             document[key] = tuple(value)
-    recipe: Recipe = _build(Recipe, document, path.name)
-    if wrong := list(_contradictions(recipe)):
-        raise ValueError(f"{path.name}: {'; '.join(wrong)}.")
-    return recipe
+    return _build(kind, document, path.name)
 
 
 def recipe_names() -> list[str]:
@@ -164,9 +170,9 @@ def recipe_names() -> list[str]:
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
-def _build(kind: type[Any], values: dict[str, Any], where: str) -> Any:
+def _build(kind: type[RecipeT], values: dict[str, Any], where: str) -> RecipeT:
     # Checked by hand: a dataclass would take a wrong type without a word.
-    known = {field.name: field for field in fields(kind)}
+    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]  # kinds are dataclasses
     required = {name for name, field in known.items() if field.default is MISSING}
     if unknown := sorted(values.keys() - known.keys()):
         raise ValueError(f"{where}: unknown keys {', '.join(unknown)}.")

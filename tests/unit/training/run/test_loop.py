@@ -27,7 +27,7 @@ def network() -> nn.Sequential:
     return nn.Sequential(nn.Flatten(), nn.Linear(48, 3))
 
 
-def step_for(net: nn.Module) -> Step:
+def step_for(net: nn.Module) -> Step[Batch]:
     def step(batch: Batch) -> tuple[Tensor, Mapping[str, Tensor | float]]:
         loss = F.cross_entropy(net(batch.lr), batch.labels)
         return loss, {"loss": loss, "progress": batch.progress}

@@ -1,0 +1,34 @@
+"""Recipes of policies that look for objects, read from TOML like those of the paper's methods."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from training.run.recipe import RECIPES, Stage, read_toml
+
+SEARCH_RECIPES = RECIPES / "objects"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchRecipe:
+    """All choices of a run."""
+
+    name: str
+    seed: int
+    policy_backbone: str
+    pretrained: bool
+    """Whether to start from the ImageNet weights of the `train` extra (EfficientNet-Lite0)."""
+    members: int = 1
+    """Number of networks in the ensemble."""
+    views: int = 8
+    """Symmetries that a prediction averages over, 1 to 8."""
+    policy: Stage
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every choice that the recipe makes, JSON-serialisable."""
+        return asdict(self)
+
+
+def load_search_recipe(name: str) -> SearchRecipe:
+    """Read a recipe by name or by path. ValueError says what is wrong with it."""
+    return read_toml(name, SearchRecipe, SEARCH_RECIPES)
