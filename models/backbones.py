@@ -54,12 +54,24 @@ def _of_timm(name: str, classes: int) -> nn.Module:
     network: nn.Module = timm.create_model(name, pretrained=False, num_classes=classes)
     if name.startswith("efficientnet_lite"):
         # The ImageNet weights were trained with TensorFlow's eps, not 1e-5.
-        set_batch_norm_eps(network, 1e-3)
+        _set_batch_norm_eps(network, 1e-3)
     return network
 
 
-def set_batch_norm_eps(network: nn.Module, eps: float) -> None:
-    """Set the eps of every batch norm of a network."""
+def features_of(name: str, stages: tuple[int, ...]) -> nn.Module:
+    """Build a randomly initialised network that maps (B, 3, H, W) to the features of some of its stages.
+
+    Stage n has stride 2 ** (n + 1). Raise ValueError if the name is not timm's.
+    """
+    if not timm.is_model(name):
+        raise ValueError(f"The backbone {name!r} is unknown.")
+    network: nn.Module = timm.create_model(name, features_only=True, out_indices=stages, pretrained=False)
+    if name.startswith("efficientnet_lite"):
+        _set_batch_norm_eps(network, 1e-3)
+    return network
+
+
+def _set_batch_norm_eps(network: nn.Module, eps: float) -> None:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps = eps

@@ -6,52 +6,17 @@ It sees across the borders of tiles, and runs once per scene instead of once per
 from dataclasses import dataclass
 from typing import Any
 
-import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.backbones import set_batch_norm_eps
+from models.backbones import features_of
+from models.counts import LARGEST_LOG_MEAN, LEAST_DISPERSION, Counts
 from models.symmetry import SYMMETRIES, dihedral, inverse
 
 PATCH_INPUT = 32
 """Side in pixels to which a patch is interpolated: the stride of the backbone's last stage."""
 _WIDTH = 128
-_LARGEST_LOG_MEAN = 6.0  # 400 objects in a patch; keeps an untrained network finite
-_LEAST_DISPERSION = 0.05
-
-
-@dataclass(frozen=True, kw_only=True)
-class Counts:
-    """The predicted number of objects in each patch, as a negative binomial distribution."""
-
-    mean: Tensor
-    """Expected counts (B, R, C), positive; row and column of the patch in the scene."""
-    dispersion: Tensor
-    """a (B, R, C), positive: the variance is mean + a mean^2."""
-
-    @classmethod
-    def of_moments(cls, mean: Tensor, variance: Tensor) -> "Counts":
-        """Return the distribution with a mean and a variance, which must not be below the mean's."""
-        excess = (variance - mean).clamp_min(1e-6 * mean)  # at least a little wider than Poisson
-        return cls(mean=mean, dispersion=excess / mean.square())
-
-    @property
-    def variance(self) -> Tensor:
-        """Variance of the counts (B, R, C)."""
-        return self.mean + self.dispersion * self.mean.square()
-
-    @property
-    def presence(self) -> Tensor:
-        """Probability (B, R, C) that a patch holds at least one object."""
-        return 1 - torch.exp(-torch.log1p(self.dispersion * self.mean) / self.dispersion)
-
-    def negative_log_likelihood(self, counts: Tensor) -> Tensor:
-        """Return -log p(counts) (B, R, C) of the negative binomial with r = 1 / a."""
-        r = 1 / self.dispersion
-        log_p = torch.log(self.mean) - torch.log(r + self.mean)
-        combinations = torch.lgamma(counts + r) - torch.lgamma(r) - torch.lgamma(counts + 1)
-        return -(combinations + counts * log_p - r * torch.log1p(self.dispersion * self.mean))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +42,10 @@ class ScenePolicy(nn.Module):
         super().__init__()
         if not 1 <= config.views <= SYMMETRIES:
             raise ValueError(f"A policy can average over 1 to {SYMMETRIES} views, not {config.views}.")
-        if not timm.is_model(config.backbone):  # "hf_hub:..." would download from the network
-            raise ValueError(f"The backbone {config.backbone!r} is unknown.")
         self.config = config
-        self.backbone: nn.Module = timm.create_model(config.backbone, features_only=True, pretrained=False)
-        if config.backbone.startswith("efficientnet_lite"):
-            set_batch_norm_eps(self.backbone, 1e-3)
+        self.backbone: nn.Module = features_of(config.backbone, stages=(1, 2, 3, 4))  # strides 4 to 32
         info: Any = self.backbone.feature_info
-        widths: list[int] = info.channels()[1:]  # without the stage of stride 2
+        widths: list[int] = info.channels()
         self.head = nn.Sequential(
             nn.Conv2d(2 * sum(widths[:-1]) + widths[-1], _WIDTH, 1),
             nn.ReLU(),
@@ -114,11 +75,11 @@ class ScenePolicy(nn.Module):
             )
         grid = lr.shape[2] // side, lr.shape[3] // side
         size = tuple(PATCH_INPUT * cells for cells in grid)
-        stages = self.backbone(F.interpolate(lr, size, mode="bicubic", align_corners=False))[1:]
+        stages = self.backbone(F.interpolate(lr, size, mode="bicubic", align_corners=False))
         pooled = [pool(stage, grid) for stage in stages[:-1] for pool in (_mean, _largest)]
         raw = self.head(torch.cat([*pooled, stages[-1]], 1)).float()
-        mean = torch.exp(raw[:, :1].clamp(max=_LARGEST_LOG_MEAN))
-        return mean, F.softplus(raw[:, 1:]) + _LEAST_DISPERSION
+        mean = torch.exp(raw[:, :1].clamp(max=LARGEST_LOG_MEAN))
+        return mean, F.softplus(raw[:, 1:]) + LEAST_DISPERSION
 
 
 def _mean(stage: Tensor, grid: tuple[int, int]) -> Tensor:

@@ -34,8 +34,11 @@ class Cut:
         return GRID * max(1, round(self.tile_m / self.lr_m / GRID))
 
     def hr_size(self, pixel_m: float) -> int:
-        """Side of a tile in HR pixels: the multiple of 4 nearest to its length in pixels."""
-        return GRID * max(1, round(self.tile_m / pixel_m / GRID))
+        """Side of a tile in HR pixels: the multiple of 32 nearest to its length in pixels.
+
+        A patch then has a multiple of 8 pixels, the stride at which objects are counted.
+        """
+        return 32 * max(1, round(self.tile_m / pixel_m / 32))
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -1,14 +1,15 @@
 """What a choice of patches is worth: objects found, labels right, and the error of the count.
 
-Bought patches are read without error; the count of the others is a negative binomial with the mean and the
-variance that the policy expects, whatever order bought them. The same estimate serves every row of a table.
+Bought patches are read by the counter. The count of the others is a negative binomial with the mean and the
+variance that the policy expects, whatever order bought them: the same estimate serves every row of a table.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.stats import nbinom
+from numpy.typing import NDArray
+from scipy.stats import nbinom, norm
 from torch import Tensor
 
 from training.objects.tiles import ObjectTiles
@@ -24,20 +25,27 @@ def found(tiles: ObjectTiles, bought: Tensor) -> Tensor:
 def count_error(tiles: ObjectTiles, bought: Tensor) -> Tensor:
     """Return the absolute error of each tile's count: float64 (N,). The median minimises its mean."""
     median = torch.from_numpy(_unseen(tiles, bought).ppf(0.5))
-    return (found(tiles, bought) + median - tiles.counts.sum(1)).abs()
+    return ((tiles.read * bought).sum(1) + median - tiles.counts.sum(1)).abs()
 
 
 def labels_right(tiles: ObjectTiles, bought: Tensor, bins: Sequence[int]) -> Tensor:
     """Return 1.0 for each tile whose likeliest class by count is the true one: float64 (N,)."""
-    seen = found(tiles, bought).numpy()
-    unseen = _unseen(tiles, bought)
-    # P(total >= edge) for every edge, then differences: the probability of each class (classes, N).
-    above = np.stack(
-        [np.ones(len(seen)), *(unseen.sf(edge - 1 - seen) for edge in bins), np.zeros(len(seen))]
-    )
-    predicted = (above[:-1] - above[1:]).argmax(0)
+    below = [_below(tiles, bought, edge) for edge in bins]
+    limits = np.stack([np.zeros(len(tiles)), *below, np.ones(len(tiles))])  # (classes + 1, N)
+    predicted = (limits[1:] - limits[:-1]).argmax(0)
     true = np.searchsorted(np.array(bins), tiles.counts.sum(1).numpy(), side="right")
     return torch.from_numpy((predicted == true).astype(np.float64))
+
+
+def _below(tiles: ObjectTiles, bought: Tensor, edge: int) -> NDArray[np.float64]:
+    """Return the probability that a tile holds fewer than `edge` objects: (N,)."""
+    seen = (tiles.read * bought).sum(1).numpy()
+    spread = np.sqrt((tiles.read_variance * bought).sum(1).numpy() + 1e-9)
+    unseen = _unseen(tiles, bought)
+    # The sum of both: for each number k outside bought patches, the reading must stay below edge - k.
+    terms = [unseen.pmf(k) * norm.cdf((edge - 0.5 - k - seen) / spread) for k in range(edge)]
+    total: NDArray[np.float64] = np.sum(terms, axis=0)
+    return total
 
 
 def _unseen(tiles: ObjectTiles, bought: Tensor) -> "nbinom":

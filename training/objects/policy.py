@@ -6,9 +6,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from models.counts import Counts
 from models.grid import GRID
 from models.preprocess import normalise
-from models.scene_policy import Counts, ScenePolicy, ScenePolicyConfig
+from models.scene_policy import ScenePolicy, ScenePolicyConfig
 from training.data.object_scenes import ObjectScene, ObjectScenes
 from training.objects.recipe import SearchRecipe
 from training.objects.windows import MEAN, STD, SceneWindows, WindowBatch

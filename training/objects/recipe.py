@@ -22,6 +22,10 @@ class SearchRecipe:
     views: int = 8
     """Symmetries that a prediction averages over, 1 to 8."""
     policy: Stage
+    counter_backbone: str
+    counter_windows: int
+    """HR windows in an epoch of the counter."""
+    counter: Stage
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from models.scene_policy import ScenePolicy
 from training.data.object_scenes import ObjectScenes
+from training.objects.counter import read_patches, train_counter
 from training.objects.orders import ORACLE, ORDERS, OURS, RIVALS, buy_per_tile, buy_portfolio
 from training.objects.outcome import bootstrap, count_error, found, labels_right
 from training.objects.policy import expected_counts, train_scene_policy
@@ -46,7 +47,7 @@ class Measured:
 
 
 def run_where(data: ObjectScenes, recipe: SearchRecipe, run: Run) -> ObjectTiles:
-    """Train the policies of one seed, and return the test tiles as they see them.
+    """Train the policies and the counter of one seed, and return the test tiles as they see them.
 
     ValueError if another process is writing to the folder, or if it holds another run.
     """
@@ -56,8 +57,11 @@ def run_where(data: ObjectScenes, recipe: SearchRecipe, run: Run) -> ObjectTiles
             train_scene_policy(run, f"policy{number}", data, learnt, recipe)
             for number in range(recipe.members)
         ]
+        counter = train_counter(run, data, learnt, recipe)
     test = data.of("test")
-    return tiles_of(test, expected_counts(policies, test), learnt, int(data.facts["lr_size"]))
+    readings = [read_patches(counter, scene) for scene in test]
+    expected = expected_counts(policies, test)
+    return tiles_of(test, expected, readings, learnt, int(data.facts["lr_size"]))
 
 
 def measure(
@@ -157,7 +161,7 @@ def _markdown(facts: dict[str, Any], rows: list[dict[str, Any]], gains: list[dic
         f"{facts['test_tiles']:,} tiles of {facts['data']['tile_m']:g} m with "
         f"{facts['test_objects']:,} objects at {facts['test_sites']} test sites; "
         f"means over seeds {', '.join(map(str, facts['seeds']))}.\n"
-        "S is the mean number of patches bought of 16. Bought patches are read without error.",
+        "S is the mean number of patches bought of 16. Bought patches are read by the counter.",
     ]
     titles = {
         "found": ("Objects in bought patches, %", 100, 1),

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.counts import Counts, Reading
 from models.grid import GRID, PATCHES
-from models.scene_policy import Counts
 from models.symmetry import dihedral_patches
 from training.data.object_scenes import ObjectScene
 
@@ -27,6 +27,10 @@ class ObjectTiles:
     """Probability of at least one object, float64 (N, 16)."""
     learnt_counts: Tensor
     """Mean number of objects in each patch of the tiles that were learnt from, float64 (16,)."""
+    read: Tensor
+    """Number of objects that the counter reads in each patch if it is bought, float64 (N, 16)."""
+    read_variance: Tensor
+    """Variance of that reading, float64 (N, 16)."""
     texture: Tensor
     """Standard deviation of the LR brightness, float64 (N, 16)."""
 
@@ -35,19 +39,25 @@ class ObjectTiles:
 
 
 def tiles_of(
-    scenes: Sequence[ObjectScene], expected: Sequence[Counts], learnt: Sequence[ObjectScene], lr_size: int
+    scenes: Sequence[ObjectScene],
+    expected: Sequence[Counts],
+    readings: Sequence[Reading],
+    learnt: Sequence[ObjectScene],
+    lr_size: int,
 ) -> ObjectTiles:
-    """Lay out what is known of scenes by tile; `expected` holds (1, R, C) per scene.
+    """Lay out what is known of scenes by tile; `expected` and `readings` hold (1, R, C) per scene.
 
     `learnt` are the scenes that the policy was trained on.
     """
     fields: dict[str, list[Tensor]] = {}
-    for scene, counts in zip(scenes, expected, strict=True):
+    for scene, counts, reading in zip(scenes, expected, readings, strict=True):
         maps = {
             "counts": torch.from_numpy(scene.counts),
             "mean": counts.mean[0],
             "variance": counts.variance[0],
             "presence": counts.presence[0],
+            "read": reading.mean[0],
+            "read_variance": reading.variance[0],
             "texture": lr_texture(scene, lr_size // GRID),
         }
         for name, values in maps.items():
