@@ -63,6 +63,8 @@ def features_of(name: str, stages: tuple[int, ...]) -> nn.Module:
 
     Stage n has stride 2 ** (n + 1). Raise ValueError if the name is not timm's.
     """
+    import timm  # noqa: PLC0415  (it imports torchvision)
+
     if not timm.is_model(name):
         raise ValueError(f"The backbone {name!r} is unknown.")
     network: nn.Module = timm.create_model(name, features_only=True, out_indices=stages, pretrained=False)

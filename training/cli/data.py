@@ -71,8 +71,8 @@ def tile_command(  # noqa: PLR0913  (a command's parameters are its options)
     turned and mirrored at random, so that no fixed order of patches profits from how scenes were framed.
     """
     # GDAL is not on every machine that trains, and only this command needs it.
+    from training.data.cut_scenes import write_object_scenes  # noqa: PLC0415
     from training.data.footprints import list_scenes  # noqa: PLC0415
-    from training.data.object_scenes import write_object_scenes  # noqa: PLC0415
     from training.data.sites import place_scenes  # noqa: PLC0415
     from training.data.tiling import Cut, class_bins  # noqa: PLC0415
 

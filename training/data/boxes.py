@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.grid import GRID
 from training.data.images import DataError
 
 Centres = NDArray[np.float64]
@@ -103,3 +104,11 @@ def _points(coordinates: Any) -> Iterable[tuple[float, float]]:
 
 def _arrays(found: Mapping[str, list[tuple[float, float]]]) -> dict[str, Centres]:
     return {scene: np.array(centres, np.float64) for scene, centres in found.items()}
+
+
+def counts_of(centres: Centres, columns: int, rows: int) -> NDArray[np.int64]:
+    """Count the objects of each patch by their centres, over the scene: (4 * rows, 4 * columns)."""
+    counts = np.zeros((GRID * rows, GRID * columns), np.int64)
+    column, row = np.floor(centres * GRID).astype(np.int64).T
+    np.add.at(counts, (row, column), 1)
+    return counts

@@ -1,28 +1,19 @@
 """The sites of scenes, and the split of each site: a place is learnt from or measured on, not both."""
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from training.data.footprints import SceneFile
 from training.data.images import DataError
+from training.data.object_scenes import Place, check_sites
 
 SPLIT_NAMES = ("train", "validation", "test")
 TEST_SHARE, VALIDATION_SHARE = 0.25, 0.125
 """Shares of the sites that are tested and validated on, if nobody says which."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """The site of a scene, and the split that it belongs to."""
-
-    site: str
-    split: str
-    fold: str = ""
-    """Fold for cross-validation by site, if the user gave one."""
 
 
 def place_scenes(scenes: Sequence[SceneFile], file: Path | None, seed: int) -> dict[str, Place]:
@@ -64,15 +55,6 @@ def read_places(file: Path) -> dict[str, Place]:
         places[Path(row["scene"]).stem] = Place(site=row["site"], split=split, fold=row.get("fold") or "")
     check_sites(places.values())
     return places
-
-
-def check_sites(places: Iterable[Place]) -> None:
-    """Raise DataError if a site is in two splits: what is measured there would have been learnt."""
-    splits: dict[str, set[str]] = {}
-    for place in places:
-        splits.setdefault(place.site, set()).add(place.split)
-    if shared := sorted(site for site, found in splits.items() if len(found) > 1):
-        raise DataError(f"These sites are in more than one split: {', '.join(shared[:20])}.")
 
 
 def draw_splits(sites: Mapping[str, str], seed: int) -> dict[str, Place]:

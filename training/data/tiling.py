@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
 from PIL import Image
 
 from models.grid import GRID
@@ -102,11 +101,3 @@ def cut_scene(scene: SceneFile, objects: Objects, cut: Cut, hr_size: int) -> Cut
         transform=scene.transform @ Affine.translation(left, top) @ Affine.scale(tile_px / hr_size),
         crs=scene.crs,
     )
-
-
-def counts_of(centres: Centres, columns: int, rows: int) -> NDArray[np.int64]:
-    """Count the objects of each patch by their centres, over the scene: (4 * rows, 4 * columns)."""
-    counts = np.zeros((GRID * rows, GRID * columns), np.int64)
-    column, row = np.floor(centres * GRID).astype(np.int64).T
-    np.add.at(counts, (row, column), 1)
-    return counts

@@ -56,21 +56,21 @@ def test_tile_counts_each_object_in_the_patch_of_its_centre(scenes: Path) -> Non
     assert third.counts.sum() == third.counts[3, 7] == 1
     assert fourth.counts.sum() == 0
     assert made.facts["classes"] == ["0", "1", "2+"]
-    assert (first.lr().shape, first.hr().shape) == ((3, 8, 16), (3, 40, 80))
+    assert (first.lr().shape, first.hr().shape) == ((3, 8, 16), (3, 32, 64))
 
 
 def test_pairs_show_the_turned_tile_with_its_counts(scenes: Path) -> None:
     made = tile(scenes, "--pixel-m", "1")
     turned = 0
     for train in (True, False):
-        images = read_pairs(scenes / "cut/pairs.csv", train=train, hr_size=40, lr_size=8)
+        images = read_pairs(scenes / "cut/pairs.csv", train=train, hr_size=32, lr_size=8)
         assert images.counts is not None
         for index, (file, part) in enumerate(images.files):
             scene = next(one for one in made.scenes if one.name == file.stem)
             row = json.loads(part)
             column = round(float(row["left_m"]) / 40)
             hr, _ = images.pixels(torch.tensor([index]))
-            plain = scene.hr()[None, :, :, 40 * column : 40 * (column + 1)]
+            plain = scene.hr()[None, :, :, 32 * column : 32 * (column + 1)]
             assert torch.equal(hr, dihedral(plain, int(row["turn"])))
             grid = torch.from_numpy(scene.counts[:, 4 * column : 4 * (column + 1)].copy())[None, None]
             # Column-major, as patches are numbered.
@@ -94,7 +94,7 @@ def test_a_site_in_both_splits_is_refused(scenes: Path) -> None:
     file.write_text("\n".join([*lines[:-1], last]) + "\n")
     assert any("is in train and in test" in sentence for sentence in check(file, "pairs").wrong)
     with pytest.raises(DataError, match="is in train and in test"):
-        read_pairs(file, train=True, hr_size=40, lr_size=8)
+        read_pairs(file, train=True, hr_size=32, lr_size=8)
     (scenes / "sites.csv").write_text("scene,site,split\ns0,a,train\ns1,a,test\ns2,b,test\ns3,c,val\n")
     result = RUNNER.invoke(
         app,
