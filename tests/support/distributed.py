@@ -15,7 +15,7 @@ from training.run.loop import Step, train_stage
 from training.run.recipe import Stage
 
 
-def step_for(net: nn.Module) -> Step:
+def step_for(net: nn.Module) -> Step[Batch]:
     """Return the cross-entropy step of a network on LR tiles."""
 
     def step(batch: Batch) -> tuple[Tensor, Mapping[str, Tensor | float]]:
