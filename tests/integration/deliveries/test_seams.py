@@ -1,7 +1,6 @@
 """Patches at the seams of delivered files: several files deliver them together."""
 
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 import pytest
@@ -14,66 +13,36 @@ from service.blobs import get
 from service.database.engine import Database
 from service.deliveries import many_patches
 from service.deliveries.seams import join_parts_of
-from service.orders.delivered import find_file
 from service.settings import Settings
 from tests.support.bundles import make_geotiff
 from tests.support.databases import KEY, rows
 from tests.support.mosaics import HEIGHT, WIDTH, archive, mosaic, warped
 from tests.support.ordering import (
-    TIFF,
-    Json,
     code,
     deliver,
     place,
     plan_scene,
     publish_prices,
     race,
+    send_file,
     status,
     usage,
 )
 from tests.support.orders import NORTH, WEST, make_detail
-
-SEAM = (4, 15)  # columns 56..63; the files below are cut at column 60
-LEFT, RIGHT = mosaic(0, 60), mosaic(60)
-OTHER_RIGHT = mosaic(60, seed=9)
-HALVES = [(LEFT, RIGHT), (RIGHT, LEFT)]
-ALL = {"held": "0.00", "spent": "10.00", "available": "90.00"}
-
-
-def send(client: TestClient, order: str, body: bytes, **query: Any) -> Any:
-    return client.put(f"/v1/orders/{order}/deliveries", content=body, headers=TIFF, params=query)
-
-
-def at_seam(answer: Any) -> Json:
-    """Return the result of the patch at the seam."""
-    found = [one for one in answer.json()["patches"] if (one["tile"], one["patch"]) == SEAM]
-    return dict(found[0]) if found else {"outcome": None}
-
-
-def digest(answer: Any) -> str:
-    return str(answer.json()["files"][0]["sha256"])
-
-
-def state(client: TestClient, order: str) -> Json:
-    return dict(client.get(f"/v1/orders/{order}").json())
-
-
-def written(database: Database) -> tuple[int, ...]:
-    tables = "delivered_part", "delivered_file", "delivery", "ledger.transfer"
-    return tuple(rows(database, table) for table in tables)
-
-
-def pixels_at_seam(database: Database, order: str, version: int = 1) -> np.ndarray[Any, Any]:
-    with database.sessions() as session:
-        raw = find_file(session, UUID(order), SEAM, version).pixels
-    return np.frombuffer(raw, np.uint8).reshape(3, 8, 8)
-
-
-def shown(first_column: int = 0, right_seed: int = 7) -> np.ndarray[Any, Any]:
-    """Return the patch at the seam as LEFT, from its first column on, and RIGHT show it."""
-    left = make_detail(np.arange(HEIGHT), np.arange(first_column, 60))
-    right = make_detail(np.arange(HEIGHT), np.arange(60, WIDTH), right_seed)
-    return np.concatenate([left[:, 56:64, -4:], right[:, 56:64, :4]], axis=2)
+from tests.support.seams import (
+    ALL,
+    HALVES,
+    LEFT,
+    OTHER_RIGHT,
+    RIGHT,
+    SEAM,
+    at_seam,
+    digest,
+    pixels_at_seam,
+    shown,
+    state,
+    written,
+)
 
 
 def test_archive_delivers_the_patches_at_the_seams_of_its_files(
@@ -82,7 +51,7 @@ def test_archive_delivers_the_patches_at_the_seams_of_its_files(
     # Three strips, of which no patch at a seam lies in one alone: 0..3, 4..59, 60..95.
     files = {"strips/a.tif": mosaic(0, 4), "strips/b.tif": mosaic(4, 60), "strips/c.tif": RIGHT}
 
-    answer = send(client, order, archive(files))
+    answer = send_file(client, order, archive(files))
     found = state(client, order)
 
     assert answer.status_code == 201, answer.text
@@ -100,10 +69,10 @@ def test_archive_delivers_the_patches_at_the_seams_of_its_files(
 def test_two_uploads_in_any_order_deliver_the_patch_at_their_seam(
     client: TestClient, order: str, budget: str, database: Database, halves: tuple[bytes, bytes]
 ) -> None:
-    first = send(client, order, halves[0])
+    first = send_file(client, order, halves[0])
     between = state(client, order)
     spent = usage(client, budget)["spent"]
-    second = send(client, order, halves[1])
+    second = send_file(client, order, halves[1])
     after = state(client, order)
 
     assert (first.status_code, second.status_code) == (201, 201)
@@ -126,7 +95,7 @@ def test_two_uploads_in_any_order_deliver_the_patch_at_their_seam(
 
 def test_joined_patch_is_downloaded_as_a_geotiff(client: TestClient, order: str) -> None:
     for body in (LEFT, RIGHT):
-        send(client, order, body)
+        send_file(client, order, body)
 
     path = f"/v1/orders/{order}/tiles/{SEAM[0]}/patches/{SEAM[1]}"
     with MemoryFile(client.get(path).content) as memory, memory.open() as file:
@@ -142,7 +111,7 @@ def test_classification_states_the_files_of_a_joined_patch(client: TestClient) -
     tile, patch = plan.bought[0]
     cut = tile % 3 * 32 + patch // 4 * 8 + 4
 
-    digests = {digest(send(client, order, body)) for body in (mosaic(0, cut), mosaic(cut))}
+    digests = {digest(send_file(client, order, body)) for body in (mosaic(0, cut), mosaic(cut))}
     labels = client.post(f"/v1/orders/{order}/classification", json={}).json()
 
     used = {(one["tile"], one["patch"]): one for one in labels["provenance"]["delivered_files"]}
@@ -153,16 +122,16 @@ def test_classification_states_the_files_of_a_joined_patch(client: TestClient) -
 def test_same_parts_again_change_nothing(
     client: TestClient, order: str, database: Database, halves: tuple[bytes, bytes]
 ) -> None:
-    send(client, order, halves[0])
+    send_file(client, order, halves[0])
     before = written(database)
-    again = send(client, order, halves[0])
+    again = send_file(client, order, halves[0])
     assert (again.status_code, at_seam(again)["outcome"]) == (200, "not-covered")
     assert written(database) == before
 
-    send(client, order, halves[1])
+    send_file(client, order, halves[1])
     before = written(database)
     for body in (*halves, archive({"a.tif": halves[0], "b.tif": halves[1]})):
-        again = send(client, order, body)
+        again = send_file(client, order, body)
         assert (again.status_code, at_seam(again)["outcome"]) == (200, "already-delivered")
         assert written(database) == before
 
@@ -182,12 +151,12 @@ def test_part_that_is_stored_while_another_upload_is_read_is_joined(
         joined = join(*args, **options)
         if others:
             body = others.pop()
-            assert send(other, order, body).status_code == 201
+            assert send_file(other, order, body).status_code == 201
         return joined
 
     monkeypatch.setattr(many_patches, "join_parts_of", join_while_another_is_stored)
     with TestClient(create_app(settings), headers={"Authorization": f"Bearer {KEY}"}) as other:
-        answer = send(client, order, halves[0])
+        answer = send_file(client, order, halves[0])
 
     assert at_seam(answer)["outcome"] == "settled"
     assert state(client, order)["status"] == "completed"
@@ -197,7 +166,7 @@ def test_part_that_is_stored_while_another_upload_is_read_is_joined(
 def test_racing_halves_are_paid_once(client: TestClient, order: str, budget: str) -> None:
     bodies = [LEFT, RIGHT, LEFT, RIGHT]
 
-    answers = race(4, lambda: status(send(client, order, bodies.pop())))
+    answers = race(4, lambda: status(send_file(client, order, bodies.pop())))
 
     assert set(answers) <= {200, 201}
     assert state(client, order)["status"] == "completed"
@@ -215,14 +184,14 @@ def test_failure_while_storing_keeps_no_part(
     def fail(*_: Any) -> None:
         raise RuntimeError("The server was killed.")
 
-    send(client, order, halves[0])
+    send_file(client, order, halves[0])
     before = written(database)
     monkeypatch.setattr(many_patches, "advance", fail)
-    assert send(client, order, halves[1]).status_code == 500
+    assert send_file(client, order, halves[1]).status_code == 500
     assert written(database) == before
 
     monkeypatch.undo()
-    assert at_seam(send(client, order, halves[1]))["outcome"] == "settled"
+    assert at_seam(send_file(client, order, halves[1]))["outcome"] == "settled"
 
 
 def test_files_of_different_products_are_refused_until_a_fitting_one_comes(
@@ -230,11 +199,11 @@ def test_files_of_different_products_are_refused_until_a_fitting_one_comes(
 ) -> None:
     detail = make_detail(np.arange(HEIGHT), np.arange(60, WIDTH))
     dim = make_geotiff((detail * 0.35).astype(np.uint8), west=WEST + 60 * 2.5, north=NORTH, gsd_m=2.5)
-    send(client, order, LEFT)
+    send_file(client, order, LEFT)
 
-    refused = send(client, order, dim)
+    refused = send_file(client, order, dim)
     found = state(client, order)
-    fitting = send(client, order, RIGHT)
+    fitting = send_file(client, order, RIGHT)
 
     assert (refused.status_code, at_seam(refused)["outcome"]) == (201, "refused")
     assert at_seam(refused)["problem"]["type"].endswith("/parts-unlike")
@@ -248,10 +217,10 @@ def test_files_of_different_products_are_refused_until_a_fitting_one_comes(
 def test_unlike_files_are_joined_with_the_override(client: TestClient, order: str) -> None:
     detail = make_detail(np.arange(HEIGHT), np.arange(60, WIDTH))
     dim = make_geotiff((detail * 0.35).astype(np.uint8), west=WEST + 60 * 2.5, north=NORTH, gsd_m=2.5)
-    send(client, order, LEFT)
-    send(client, order, dim)
+    send_file(client, order, LEFT)
+    send_file(client, order, dim)
 
-    answer = send(client, order, dim, accept_unlike=True)
+    answer = send_file(client, order, dim, accept_unlike=True)
 
     assert at_seam(answer)["outcome"] == "settled"
     assert "patch-parts-differ" in {one["code"] for one in at_seam(answer)["warnings"]}
@@ -262,7 +231,7 @@ def test_black_part_is_refused_and_not_kept(client: TestClient, order: str, data
     black[:, 40:, 30:] = 0
     body = make_geotiff(black, west=WEST, north=NORTH, gsd_m=2.5)
 
-    answer = send(client, order, body)
+    answer = send_file(client, order, body)
 
     assert at_seam(answer)["outcome"] in {"refused", None}
     assert rows(database, "delivered_part") == 0
@@ -271,10 +240,10 @@ def test_black_part_is_refused_and_not_kept(client: TestClient, order: str, data
 def test_new_file_of_a_half_supersedes_that_half(
     client: TestClient, order: str, budget: str, database: Database
 ) -> None:
-    left = digest(send(client, order, LEFT))
-    before = at_seam(send(client, order, RIGHT))
+    left = digest(send_file(client, order, LEFT))
+    before = at_seam(send_file(client, order, RIGHT))
 
-    answer = send(client, order, OTHER_RIGHT)
+    answer = send_file(client, order, OTHER_RIGHT)
 
     assert at_seam(answer)["outcome"] == "superseded"
     assert at_seam(answer)["supersedes"] == {"version": 1, "sha256": before["sha256"]}
@@ -289,7 +258,7 @@ def test_overlap_of_a_neighbouring_tile_does_not_supersede_a_whole_file(
     deliver(client, order, *SEAM)
     before = written(database)
 
-    answers = [send(client, order, mosaic(first, last)) for first, last in ((58, 70), (50, 62))]
+    answers = [send_file(client, order, mosaic(first, last)) for first, last in ((58, 70), (50, 62))]
 
     assert [code(one) for one in answers] == [(409, "nothing-delivered")] * 2
     assert "single file delivered" in answers[0].json()["detail"]
@@ -297,10 +266,10 @@ def test_overlap_of_a_neighbouring_tile_does_not_supersede_a_whole_file(
 
 
 def test_archive_of_halves_supersedes_a_whole_file(client: TestClient, order: str, budget: str) -> None:
-    send(client, order, mosaic(seed=9))
+    send_file(client, order, mosaic(seed=9))
 
     body = archive({"a.tif": LEFT, "b.tif": RIGHT})
-    answer, again = send(client, order, body), send(client, order, body)
+    answer, again = send_file(client, order, body), send_file(client, order, body)
 
     assert at_seam(answer)["outcome"] == "superseded"
     assert (again.status_code, at_seam(again)["outcome"]) == (200, "already-delivered")
@@ -308,11 +277,11 @@ def test_archive_of_halves_supersedes_a_whole_file(client: TestClient, order: st
 
 
 def test_cancelled_order_shows_the_parts_that_it_kept(client: TestClient, order: str) -> None:
-    send(client, order, LEFT)
+    send_file(client, order, LEFT)
     client.post(f"/v1/orders/{order}/cancel")
 
     found = state(client, order)
-    late = send(client, order, RIGHT)
+    late = send_file(client, order, RIGHT)
 
     assert found["patches"]["awaited"] == []
     assert [(one["tile"], one["patch"]) for one in found["patches"]["partly"]] == [SEAM]
@@ -325,9 +294,9 @@ def test_file_of_another_system_and_pixel_size_completes_a_patch(client: TestCli
     fine = np.repeat(np.repeat(rest, 2, axis=1), 2, axis=2)
     place = Affine(1.25, 0, WEST + 56 * 2.5, 0, -1.25, NORTH)
     body = warped(fine[:, :, 4:], place @ Affine.translation(4, 0), "EPSG:25833")
-    first = send(client, order, LEFT)
+    first = send_file(client, order, LEFT)
 
-    answer = send(client, order, body)
+    answer = send_file(client, order, body)
 
     assert at_seam(answer)["outcome"] == "settled"
     assert set(at_seam(answer)["files"]) == {digest(first), digest(answer)}
