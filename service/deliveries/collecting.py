@@ -162,11 +162,13 @@ def _take_patches(
     found = find_patches(file, wanted.target, places, accept_unlike=read_as.accept_unlike)
     if not (found.covered or found.partly):
         raise nothing_covered(file, wanted.target.grid, places)
-    if not read_as.accept_unlike:
+    known_file = {place for place in found.covered if _has_file(wanted, place, spooled.sha256)}
+    # A file that was accepted once stays accepted: the same bytes again change nothing.
+    if not (read_as.accept_unlike or known_file):
         check_colours(file, len(found.covered))
     new = known = 0
     for place in found.covered:
-        if any(one.sha256 == spooled.sha256 for one in wanted.files.get(place, ())):
+        if place in known_file:
             collected.already[place] = spooled.sha256
             collected.parts.pop(place, None)
             known += 1
@@ -176,6 +178,10 @@ def _take_patches(
             new += _cut(collected, wanted.target, spooled, file, place, read_as)
     parts = sum(_cut_part(collected, wanted.target, spooled, file, one, read_as) for one in found.partly)
     return new, known, parts
+
+
+def _has_file(wanted: Wanted, place: Place, sha256: str) -> bool:
+    return any(one.sha256 == sha256 for one in wanted.files.get(place, ()))
 
 
 def _cut(

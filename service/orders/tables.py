@@ -176,7 +176,7 @@ class DeliveredFile(Base):
 
 
 class DeliveredPart(Base):
-    """What one delivered file shows of a patch that it does not cover. Nothing is paid for it.
+    """The part of a patch that one delivered file shows without covering the patch; nothing is paid for it.
 
     Parts of several files make up a patch. `created_at` grows with every row of an order, as in
     `DeliveredFile`.

@@ -8,7 +8,6 @@ import typer
 from training.cli.errors import user_errors
 from training.data.boxes import read_objects
 from training.data.check import check, describe
-from training.data.folders import unpacked
 
 data_app = typer.Typer(no_args_is_help=True, help="Make and check data sets.")
 
@@ -30,38 +29,46 @@ def check_command(
     raise typer.Exit(1 if findings.wrong else 0)
 
 
+ScenesArgument = Annotated[Path, typer.Argument(help="Folder of GeoTIFFs or pictures, or a tar of it.")]
+ObjectsOption = Annotated[
+    Path,
+    typer.Option(help="Objects: a CSV with scene,x0,y0,x1,y1 in pixels, COCO, or GeoJSON in EPSG:4326."),
+]
+SitesOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="CSV with scene,site and maybe split (train, validation, test) and fold. "
+        "Default: scenes that overlap are one site, and sites are divided at random."
+    ),
+]
+LrOption = Annotated[
+    Path | None, typer.Option(help="Folder of LR GeoTIFFs named like the scenes. Default: LR is simulated.")
+]
+TileOption = Annotated[float, typer.Option(help="Side of a tile in metres; a patch is a quarter of it.")]
+LrPixelOption = Annotated[float, typer.Option(help="Pixel size of the low resolution in metres.")]
+PixelOption = Annotated[
+    float | None, typer.Option(help="Pixel size of pictures without georeference, in metres.")
+]
+ClassesOption = Annotated[
+    str, typer.Option(help="Smallest counts of the classes above none: 1,10 makes 0, 1-9 and 10+.")
+]
+GapOption = Annotated[
+    bool, typer.Option(help="Simulate the LR of another sensor and date, not averaged HR pixels.")
+]
+
+
 @data_app.command("tile")
 def tile_command(  # noqa: PLR0913  (a command's parameters are its options)
-    scenes: Annotated[Path, typer.Argument(help="Folder of GeoTIFFs or pictures, or a tar of it.")],
-    objects: Annotated[
-        Path,
-        typer.Option(help="Objects: a CSV with scene,x0,y0,x1,y1 in pixels, COCO, or GeoJSON in EPSG:4326."),
-    ],
+    scenes: ScenesArgument,
+    objects: ObjectsOption,
     out: Annotated[Path, typer.Option(help="Folder to write the data set to.")],
-    tile_m: Annotated[
-        float, typer.Option(help="Side of a tile in metres; a patch is a quarter of it.")
-    ] = 768,
-    lr_m: Annotated[float, typer.Option(help="Pixel size of the low resolution in metres.")] = 10,
-    pixel_m: Annotated[
-        float | None, typer.Option(help="Pixel size of pictures without georeference, in metres.")
-    ] = None,
-    classes: Annotated[
-        str, typer.Option(help="Smallest counts of the classes above none: 1,10 makes 0, 1-9 and 10+.")
-    ] = "1,10",
-    sites: Annotated[
-        Path | None,
-        typer.Option(
-            help="CSV with scene,site and maybe split (train, validation, test) and fold. "
-            "Default: scenes that overlap are one site, and sites are divided at random."
-        ),
-    ] = None,
-    lr: Annotated[
-        Path | None,
-        typer.Option(help="Folder of LR GeoTIFFs named like the scenes. Default: LR is simulated."),
-    ] = None,
-    sensor_gap: Annotated[
-        bool, typer.Option(help="Simulate the LR of another sensor and date, not averaged HR pixels.")
-    ] = True,
+    tile_m: TileOption = 768,
+    lr_m: LrPixelOption = 10,
+    pixel_m: PixelOption = None,
+    classes: ClassesOption = "1,10",
+    sites: SitesOption = None,
+    lr: LrOption = None,
+    sensor_gap: GapOption = True,
     licence: Annotated[str, typer.Option(help="Licence of the scenes, which bundles carry on.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of splits, turns and simulated LR.")] = 0,
 ) -> None:
@@ -71,26 +78,14 @@ def tile_command(  # noqa: PLR0913  (a command's parameters are its options)
     turned and mirrored at random, so that no fixed order of patches profits from how scenes were framed.
     """
     # GDAL is not on every machine that trains, and only this command needs it.
-    from training.data.cut_scenes import write_object_scenes  # noqa: PLC0415
-    from training.data.footprints import list_scenes  # noqa: PLC0415
-    from training.data.sites import place_scenes  # noqa: PLC0415
-    from training.data.tiling import Cut, class_bins  # noqa: PLC0415
+    from training.data.cut_scenes import cut_folder  # noqa: PLC0415  (as just said)
+    from training.data.tiling import Cut, class_bins  # noqa: PLC0415  (as just said)
 
     with user_errors():
-        cut = Cut(
-            tile_m=tile_m,
-            lr_m=lr_m,
-            bins=class_bins(classes),
-            seed=seed,
-            sensor_gap=sensor_gap,
-            licence=licence,
-        )
+        bins = class_bins(classes)
+        cut = Cut(tile_m=tile_m, lr_m=lr_m, bins=bins, seed=seed, sensor_gap=sensor_gap, licence=licence)
         annotated = read_objects(objects)
-        with unpacked(scenes) as folder:
-            found = list_scenes(folder, pixel_m)
-            places = place_scenes(found, sites, seed)
-            lr_files = {file.stem: file for file in sorted(lr.iterdir())} if lr else None
-            facts = write_object_scenes(found, annotated, places, cut, out, lr_files)
+        facts = cut_folder(scenes, annotated, cut, out, pixel_m=pixel_m, sites=sites, lr=lr)
     for doubt in annotated.doubts:
         typer.echo(f"Warning: {doubt}", err=True)
     typer.echo(

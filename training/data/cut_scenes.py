@@ -24,11 +24,35 @@ from tqdm import tqdm
 from models.grid import GRID
 from models.symmetry import SYMMETRIES, dihedral_patches
 from training.data.boxes import Objects, counts_of
-from training.data.footprints import LOCAL_CRS, SceneFile, read_raster
+from training.data.folders import unpacked
+from training.data.footprints import LOCAL_CRS, SceneFile, list_scenes, read_raster
 from training.data.images import DataError
 from training.data.object_scenes import FACTS, Place, check_sites
 from training.data.sensor import NO_GAP, Pixels, draw_gap, simulate_lr
+from training.data.sites import place_scenes
 from training.data.tiling import Cut, CutScene, cut_scene
+
+
+def cut_folder(
+    scenes: Path,
+    objects: Objects,
+    cut: Cut,
+    out: Path,
+    *,
+    pixel_m: float | None = None,
+    sites: Path | None = None,
+    lr: Path | None = None,
+) -> dict[str, Any]:
+    """Cut a folder of scenes, or a tar of it, into a data set; return the content of its `dataset.json`.
+
+    `sites` is a CSV of sites and splits, `lr` a folder of LR files named like the scenes. Raise DataError
+    naming what cannot be used.
+    """
+    with unpacked(scenes) as folder:
+        found = list_scenes(folder, pixel_m)
+        places = place_scenes(found, sites, cut.seed)
+        lr_files = {file.stem: file for file in sorted(lr.iterdir())} if lr else None
+        return write_object_scenes(found, objects, places, cut, out, lr_files)
 
 
 def write_object_scenes(

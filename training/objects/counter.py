@@ -54,7 +54,7 @@ class HrWindows:
 
     @property
     def indices(self) -> Tensor:
-        """Numbers of the windows, int64 (M,); each is drawn anew in every epoch."""
+        """Numbers of the windows, int64 (M,); every epoch draws other windows."""
         return torch.arange(self.count)
 
     def batches(

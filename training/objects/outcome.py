@@ -1,4 +1,4 @@
-"""What a choice of patches is worth: objects found, labels right, and the error of the count.
+"""The value of a choice of patches: objects found, correct labels, and the error of the count.
 
 Bought patches are read by the counter. The count of the others is a negative binomial with the mean and the
 variance that the policy expects, whatever order bought them: the same estimate serves every row of a table.

@@ -1,7 +1,7 @@
 """Random windows of scenes: LR pixels with the counts of their patches, never the same twice.
 
-A window starts anywhere, not on the patch grid, and its LR pixels are simulated anew: with few scenes a
-network would learn their framing and their sensor by heart.
+A window may start anywhere, not only on the patch grid, and its LR pixels are simulated each time: with few
+scenes a network would memorise their framing and their sensor.
 """
 
 from collections.abc import Iterator, Sequence

@@ -31,6 +31,7 @@ def test_file_of_one_colour_delivers_no_patch_whatever_the_scene_looks_like(
     assert answer.json()["patches"] == 3
     assert rows(database, "delivery") == 0
     assert send_file(client, order, body, accept_unlike="true").status_code == 201
+    assert send_file(client, order, body).status_code == 200  # accepted once, it stays accepted
 
 
 def test_file_far_from_the_order_is_refused_with_the_distance(
