@@ -61,16 +61,28 @@ def _of_timm(name: str, classes: int) -> nn.Module:
 def features_of(name: str, stages: tuple[int, ...]) -> nn.Module:
     """Build a randomly initialised network that maps (B, 3, H, W) to the features of some of its stages.
 
-    Stage n has stride 2 ** (n + 1). Raise ValueError if the name is not timm's.
+    Stage n has stride 2 ** (n + 1); later stages are left out. Raise ValueError if the name is not timm's,
+    or if the network has no such stages.
     """
     import timm  # noqa: PLC0415  (it imports torchvision)
 
     if not timm.is_model(name):
         raise ValueError(f"The backbone {name!r} is unknown.")
-    network: nn.Module = timm.create_model(name, features_only=True, out_indices=stages, pretrained=False)
+    try:
+        network: Any = timm.create_model(name, features_only=True, out_indices=stages, pretrained=False)
+        strides = tuple(network.feature_info.reduction())
+    # Every family of timm's networks that has no such features says so with another exception.
+    except (AssertionError, AttributeError, IndexError, KeyError, RuntimeError, TypeError) as error:
+        raise ValueError(f"The backbone {name!r} has no features of the stages {stages}: {error}") from error
+    if strides != (wanted := tuple(2 ** (stage + 1) for stage in stages)):
+        raise ValueError(f"The backbone {name!r} has features of the strides {strides}, not {wanted}.")
     if name.startswith("efficientnet_lite"):
         _set_batch_norm_eps(network, 1e-3)
-    return network
+        # timm keeps all blocks. Those after the last stage would be stored and run for nothing.
+        last = int(network.feature_info.module_name()[-1].removeprefix("blocks."))
+        network.blocks = network.blocks[: last + 1]
+    module: nn.Module = network
+    return module
 
 
 def _set_batch_norm_eps(network: nn.Module, eps: float) -> None:

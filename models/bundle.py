@@ -1,36 +1,36 @@
-"""A bundle's policy, two-stream classifier and manifest, to and from bytes.
+"""Bundles: networks and their manifest, to and from bytes.
 
 A bundle is `manifest.json` and one safetensors file per network; nothing is ever unpickled.
 This module maps file names to bytes, and its callers read and write the files.
 """
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, overload
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
 from models.backbones import build_backbone
-from models.manifest import (
-    NETWORKS,
-    BundleError,
-    CurvePoint,
-    Manifest,
-    manifest_from_json,
-    manifest_to_json,
-)
+from models.counts import Counts, Reading, mixture
+from models.grid import GRID
+from models.manifest import BundleError, ClassifyManifest, CountManifest, CurvePoint, Kind, Manifest
+from models.manifest_json import manifest_from_json, manifest_to_json
+from models.patch_counter import PatchCounter, PatchCounterConfig
 from models.policy import PolicyConfig, PolicyNetwork, utilities
+from models.scene_policy import ScenePolicy, ScenePolicyConfig
 from models.two_stream import TwoStreamClassifier
+from models.weights import dump_weights, fill_weights
 
 __all__ = [
     "MANIFEST",
     "Bundle",
     "BundleError",
+    "ClassifyBundle",
+    "ClassifyManifest",
+    "CountBundle",
+    "CountManifest",
     "CurvePoint",
     "Manifest",
     "build_bundle",
@@ -44,17 +44,35 @@ MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
-class Bundle:
+class Bundle(ABC):
     """Networks in float32 and evaluation mode, with their manifest."""
 
     manifest: Manifest
-    policy: PolicyNetwork
-    classifier: TwoStreamClassifier
 
     @property
     def sha256(self) -> str:
         """The digest of the manifest as dumped; it covers the weights, whose digests the manifest holds."""
         return hashlib.sha256(manifest_to_json(self.manifest).encode()).hexdigest()
+
+    @property
+    @abstractmethod
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks by name; `<name>.safetensors` holds the weights."""
+
+
+@dataclass(frozen=True)
+class ClassifyBundle(Bundle):
+    """A policy of tiles and a two-stream classifier."""
+
+    manifest: ClassifyManifest
+    policy: PolicyNetwork
+    classifier: TwoStreamClassifier
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """The policy and the two streams."""
+        modules = (self.policy, self.classifier.hr, self.classifier.lr)
+        return dict(zip(self.manifest.networks, modules, strict=True))
 
     def utilities(self, lr: Tensor) -> Tensor:
         """Return the utilities (B, 16), each in 0..1, of normalised LR tiles (B, 3, h, h)."""
@@ -63,42 +81,93 @@ class Bundle:
         return utilities(self.policy(lr, coarse))
 
 
-def build_bundle(manifest: Manifest) -> Bundle:
+@dataclass(frozen=True)
+class CountBundle(Bundle):
+    """An ensemble of policies of scenes, and a counter of bought patches."""
+
+    manifest: CountManifest
+    policies: tuple[ScenePolicy, ...]
+    counter: PatchCounter
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """The policies of the ensemble and the counter."""
+        return dict(zip(self.manifest.networks, (*self.policies, self.counter), strict=True))
+
+    def expect(self, lr: Tensor) -> Counts:
+        """Return the counts (B, R, C) expected in the patches of normalised LR scenes.
+
+        The scenes are (B, 3, R * lr_size / 4, C * lr_size / 4).
+        """
+        return mixture([policy(lr) for policy in self.policies])
+
+    def read(self, hr: Tensor) -> Reading:
+        """Return the readings (N,) of normalised HR patches, as PatchCounter takes them."""
+        reading: Reading = self.counter(hr)
+        return reading
+
+
+@overload
+def build_bundle(manifest: ClassifyManifest) -> ClassifyBundle: ...
+@overload
+def build_bundle(manifest: CountManifest) -> CountBundle: ...
+def build_bundle(manifest: ClassifyManifest | CountManifest) -> ClassifyBundle | CountBundle:
     """Build the networks that a manifest describes, with random weights.
 
-    Raise BundleError on an unknown backbone.
+    Raise BundleError on an unknown backbone or an impossible size.
     """
-    classes = len(manifest.classes)
     try:
-        policy = PolicyNetwork(
-            PolicyConfig(
-                backbone=manifest.backbones["policy"],
-                input_size=manifest.input_sizes["policy"],
-                views=manifest.policy_views,
-                head="independent" if manifest.mode == "paper" else "diminishing",
-                uncertainty_exponent=manifest.uncertainty_exponent,
-            )
-        )
-        hr = build_backbone(manifest.backbones["hr"], classes)
-        lr = build_backbone(manifest.backbones["lr"], classes)
+        if isinstance(manifest, CountManifest):
+            return _counting(manifest)
+        return _classifying(manifest)
     except ValueError as error:
         raise BundleError(str(error)) from error
+
+
+def _classifying(manifest: ClassifyManifest) -> ClassifyBundle:
+    classes = len(manifest.classes)
+    policy = PolicyNetwork(
+        PolicyConfig(
+            backbone=manifest.backbones["policy"],
+            input_size=manifest.input_sizes["policy"],
+            views=manifest.policy_views,
+            head="independent" if manifest.mode == "paper" else "diminishing",
+            uncertainty_exponent=manifest.uncertainty_exponent,
+        )
+    )
     classifier = TwoStreamClassifier(
-        hr,
-        lr,
+        build_backbone(manifest.backbones["hr"], classes),
+        build_backbone(manifest.backbones["lr"], classes),
         lr_input_size=manifest.input_sizes["lr"],
         fill=manifest.fill,
         fusion_exponent=manifest.fusion_exponent,
         temperature=manifest.temperature,
     )
-    return Bundle(manifest, policy.eval(), classifier.eval())
+    return ClassifyBundle(manifest, policy.eval(), classifier.eval())
 
 
-def load_bundle(files: Mapping[str, bytes]) -> Bundle:
+def _counting(manifest: CountManifest) -> CountBundle:
+    look = ScenePolicyConfig(
+        backbone=manifest.policy_backbone, patch_px=manifest.lr_size // GRID, views=manifest.views
+    )
+    policies = tuple(ScenePolicy(look).eval() for _ in range(manifest.members))
+    counter = PatchCounter(
+        PatchCounterConfig(backbone=manifest.counter_backbone, patch_px=manifest.hr_size // GRID)
+    )
+    return CountBundle(manifest, policies, counter.eval())
+
+
+@overload
+def load_bundle(files: Mapping[str, bytes]) -> ClassifyBundle | CountBundle: ...
+@overload
+def load_bundle(files: Mapping[str, bytes], kind: Literal["classify"]) -> ClassifyBundle: ...
+@overload
+def load_bundle(files: Mapping[str, bytes], kind: Literal["count"]) -> CountBundle: ...
+def load_bundle(files: Mapping[str, bytes], kind: Kind | None = None) -> ClassifyBundle | CountBundle:
     """Load a bundle from its files by name, on the CPU in float32.
 
     Files other than `manifest.json` and its `*.safetensors` are ignored.
-    Raise BundleError if a file is missing, altered or malformed.
+    Raise BundleError if a file is missing, altered or malformed, or if the bundle is not of the kind given.
     """
     if MANIFEST not in files:
         raise BundleError(f"The bundle lacks {MANIFEST}.")
@@ -106,10 +175,15 @@ def load_bundle(files: Mapping[str, bytes]) -> Bundle:
         manifest = manifest_from_json(files[MANIFEST].decode())
     except UnicodeDecodeError as error:
         raise BundleError(f"{MANIFEST} is not UTF-8.") from error
+    if kind not in (None, manifest.kind):
+        raise BundleError(
+            f"The bundle {manifest.name} {manifest.version} is of kind {manifest.kind}; one of kind {kind} "
+            "is needed."
+        )
     bundle = build_bundle(manifest)
-    for network, module in _modules(bundle).items():
+    for network, module in bundle.networks.items():
         name = f"{network}.safetensors"
-        _fill(module, name, _verified(files, name, manifest.weights[name]))
+        fill_weights(module, name, _verified(files, name, manifest.weights[name]))
     return bundle
 
 
@@ -118,28 +192,10 @@ def dump_bundle(bundle: Bundle, **changes: Any) -> dict[str, bytes]:
 
     The manifest's digests of the weights are computed here.
     """
-    files = {
-        f"{network}.safetensors": save_tensors(
-            {key: _stored(value) for key, value in module.state_dict().items()}
-        )
-        for network, module in _modules(bundle).items()
-    }
+    files = {f"{name}.safetensors": dump_weights(module) for name, module in bundle.networks.items()}
     weights = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     manifest = replace(bundle.manifest, **changes, weights=weights)
     return {MANIFEST: manifest_to_json(manifest).encode(), **files}
-
-
-def _modules(bundle: Bundle) -> dict[str, nn.Module]:
-    modules = (bundle.policy, bundle.classifier.hr, bundle.classifier.lr)
-    return dict(zip(NETWORKS, modules, strict=True))
-
-
-def _stored(value: Tensor) -> Tensor:
-    kept = value.detach().cpu()
-    if kept.is_floating_point():
-        # Vectors (biases, batch norm) stay in fp32: a variance may leave the range of fp16.
-        kept = kept.to(torch.float16 if kept.ndim > 1 else torch.float32)
-    return kept.contiguous()  # safetensors refuses strided views, such as channels_last kernels
 
 
 def _verified(files: Mapping[str, bytes], name: str, digest: str) -> bytes:
@@ -148,22 +204,3 @@ def _verified(files: Mapping[str, bytes], name: str, digest: str) -> bytes:
     if hashlib.sha256(files[name]).hexdigest() != digest:
         raise BundleError(f"The sha256 of {name} differs from the manifest's.")
     return files[name]
-
-
-def _fill(module: nn.Module, name: str, content: bytes) -> None:
-    try:
-        stored = load_tensors(content)  # never torch.load: a pickle runs code when it is read
-        state = {key: _loaded(value) for key, value in stored.items()}
-        module.load_state_dict(state, strict=True)
-    except (SafetensorError, ValueError, RuntimeError) as error:
-        raise BundleError(f"{name} does not hold the network that the manifest describes: {error}") from error
-
-
-def _loaded(value: Tensor) -> Tensor:
-    if not value.is_floating_point():
-        return value
-    single = value.to(torch.float32)
-    # One NaN would make every utility NaN, and a comparison with NaN silently buys nothing.
-    if not bool(torch.isfinite(single).all()):
-        raise ValueError("A weight is not finite.")
-    return single

@@ -1,5 +1,6 @@
 """Counts of objects in patches: predicted from low resolution, and read from high resolution."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -42,6 +43,17 @@ class Counts:
         log_p = torch.log(self.mean) - torch.log(r + self.mean)
         combinations = torch.lgamma(counts + r) - torch.lgamma(r) - torch.lgamma(counts + 1)
         return -(combinations + counts * log_p - r * torch.log1p(self.dispersion * self.mean))
+
+
+def mixture(parts: Sequence[Counts]) -> Counts:
+    """Return the mixture of the distributions that the members of an ensemble predict, in equal shares.
+
+    Its mean is the mean of their means. Its variance is the mean of their variances plus the variance of
+    their means: where the members disagree, the count is less certain.
+    """
+    means = torch.stack([part.mean for part in parts])
+    variance = torch.stack([part.variance for part in parts]).mean(0) + means.var(0, correction=0)
+    return Counts.of_moments(means.mean(0), variance)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,25 +1,23 @@
-"""The manifest of a bundle: its networks, their inputs, and their measured accuracy."""
+"""The manifests of bundles: their networks, their inputs, and their measured accuracy.
 
-import json
-import math
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+A classifying bundle labels whole tiles. A counting bundle counts objects in patches.
+"""
 
-from models.grid import GRID
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar, Literal
+
 from models.preprocess import Fill
 
+Kind = Literal["classify", "count"]
 Mode = Literal["paper", "product"]
-NETWORKS = ("policy", "hr", "lr")
-"""Keys of `backbones` and `input_sizes`; `<key>.safetensors` holds the weights."""
+Task = Literal["label", "count", "find"]
+"""Purpose that a plan pays for: correct labels, correct counts, or objects in bought patches."""
 
 BANDS = ("red", "green", "blue")
 FORMAT = 1
-ADDED_LATER = {"doubt_exponent": 0.0}
-"""JSON fields that the first bundles of this format lack, each with the value that its absence means."""
-JSON_NAMES = {"uncertainty_exponent": "doubt_exponent"}
-"""Fields whose JSON name is older than their name in Python; released manifests keep the JSON name."""
 
 
 class BundleError(ValueError):
@@ -28,20 +26,35 @@ class BundleError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class CurvePoint:
-    """One threshold on the utilities, the mean number of patches it buys, and the accuracy of the labels."""
+    """One threshold on the value of patches, and what buying by it was measured to give."""
 
     threshold: float
+    """In units of the task's value: a utility in 0..1, or a number of objects."""
     mean_patches: float
     accuracy: float
+    """Share of tiles with the right class."""
+    found: float | None = None
+    """Share of all objects that lie in bought patches; None for a classifying bundle."""
+    count_error: float | None = None
+    """Mean absolute error of a tile's count; None for a classifying bundle."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manifest:
-    """Every property of a bundle except its weights. Sizes are in pixels, lengths in metres."""
+class ValueCurve:
+    """The operating point of a task, and its measured curve."""
+
+    threshold: float
+    curve: tuple[CurvePoint, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest(ABC):
+    """Every property that bundles of all kinds have, except weights. Sizes in pixels, lengths in metres."""
+
+    kind: ClassVar[Kind]
 
     name: str
     version: str
-    mode: Mode
     classes: tuple[str, ...]
     hr_size: int
     lr_size: int
@@ -50,10 +63,61 @@ class Manifest:
     hr_gsd_m: float
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    bands: tuple[str, ...] = BANDS
+    curve_split: str = ""
+    default_task: Task = "label"
+    licence: str = ""
+    """Licence of the training data, which binds the weights too; empty if none is stated."""
+    evaluation: Mapping[str, Any]
+    data_digest: str
+    git_revision: str
+    weights: Mapping[str, str]
+    """sha256 of each weights file, by file name; empty until the bundle is dumped."""
+    format: int = FORMAT
+
+    @property
+    @abstractmethod
+    def networks(self) -> tuple[str, ...]:
+        """Names of the networks; `<name>.safetensors` holds the weights."""
+
+    @property
+    @abstractmethod
+    def task_values(self) -> Mapping[Task, ValueCurve]:
+        """Operating point and curve of each task that the bundle offers."""
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """Tasks that the bundle offers."""
+        return tuple(self.task_values)
+
+    def threshold_for(self, task: Task) -> float:
+        """Return the value from which a patch is bought. Raise ValueError if the task is not offered."""
+        return self._of(task).threshold
+
+    def curve_for(self, task: Task) -> tuple[CurvePoint, ...]:
+        """Return the measured curve of a task. Raise ValueError if the task is not offered."""
+        return self._of(task).curve
+
+    def _of(self, task: Task) -> ValueCurve:
+        if task not in self.task_values:
+            raise ValueError(
+                f"The bundle {self.name} {self.version} has no task {task!r}, only {', '.join(self.tasks)}."
+            )
+        return self.task_values[task]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifyManifest(Manifest):
+    """Every property of a classifying bundle except its weights."""
+
+    kind: ClassVar[Kind] = "classify"
+
+    mode: Mode
     fill: Fill
     backbones: Mapping[str, str]
+    """Backbone of each network."""
     input_sizes: Mapping[str, int]
-    bands: tuple[str, ...] = BANDS
+    """Side of each network's input."""
     policy_views: int = 1
     """Number of symmetries of the tile that the policy averages over, 1 to 8."""
     uncertainty_exponent: float = 0.0
@@ -62,195 +126,49 @@ class Manifest:
     temperature: float = 1.0
     threshold: float = 0.5
     curve: tuple[CurvePoint, ...] = ()
-    curve_split: str = ""
-    evaluation: Mapping[str, Any]
-    data_digest: str
-    git_revision: str
-    weights: Mapping[str, str]
-    """sha256 of each weights file, by file name; empty until the bundle is dumped."""
-    format: int = FORMAT
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Names of the networks: keys of `backbones` and `input_sizes`."""
+        return "policy", "hr", "lr"
+
+    @property
+    def task_values(self) -> Mapping[Task, ValueCurve]:
+        """The one task of a classifying bundle."""
+        return {"label": ValueCurve(threshold=self.threshold, curve=self.curve)}
 
 
-def manifest_to_json(manifest: Manifest) -> str:
-    """Return the canonical JSON text of a manifest: sorted keys, floats that read back exactly.
+@dataclass(frozen=True, kw_only=True)
+class CountManifest(Manifest):
+    """Every property of a counting bundle except its weights."""
 
-    The text must not change for a released manifest: a bundle's identity is its sha256.
-    """
-    document = {JSON_NAMES.get(name, name): value for name, value in asdict(manifest).items()}
-    for name, unused in ADDED_LATER.items():
-        if document[name] == unused:
-            del document[name]  # a bundle released before this field existed keeps its digest
-    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    kind: ClassVar[Kind] = "count"
 
+    objects: str
+    """What is counted, as a plural noun: "oil tanks"."""
+    bins: tuple[int, ...]
+    """Smallest counts of the classes after the first: (1, 10) makes the classes 0, 1 to 9, 10 or more."""
+    policy_backbone: str
+    counter_backbone: str
+    members: int = 1
+    """Number of policies in the ensemble."""
+    views: int = 1
+    """Number of symmetries of the scene that a policy averages over, 1 to 8."""
+    values: Mapping[Task, ValueCurve]
 
-def manifest_from_json(text: str) -> Manifest:
-    """Read and check a manifest. Raise BundleError, naming the first field that is wrong."""
-    try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise BundleError(f"The manifest is not JSON: {error}.") from error
-    if not isinstance(document, dict):
-        raise BundleError("The manifest is not a JSON object.")
-    _check_keys(document)
-    values: dict[str, Any] = {name: _read(name, value) for name, value in document.items()}
-    for name, json_name in JSON_NAMES.items():
-        if json_name in values:
-            values[name] = values.pop(json_name)
-    manifest = Manifest(**values)
-    _check_sizes(manifest)
-    return manifest
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Names of the networks: the policies of the ensemble, then the counter."""
+        return *(f"policy{number}" for number in range(self.members)), "counter"
 
-
-def _check_keys(document: dict[str, Any]) -> None:
-    known = {JSON_NAMES.get(field.name, field.name) for field in fields(Manifest)}
-    if missing := sorted(known - document.keys() - ADDED_LATER.keys()):
-        raise BundleError(f"The manifest lacks the fields {', '.join(missing)}.")
-    # An unknown field may change what the networks mean, so a newer bundle is refused, not half understood.
-    if unknown := sorted(document.keys() - known):
-        raise BundleError(f"The manifest has the unknown fields {', '.join(unknown)}.")
+    @property
+    def task_values(self) -> Mapping[Task, ValueCurve]:
+        """Operating point and curve of each task that was measured."""
+        return self.values
 
 
-def _check_sizes(manifest: Manifest) -> None:
-    size = manifest.hr_size
-    if size % GRID:  # each of the 4 x 4 patches has a whole number of pixels
-        raise BundleError(f"The manifest's hr_size of {size} px is not a multiple of {GRID}.")
-    hr_input = manifest.input_sizes["hr"]
-    if hr_input != size:  # TwoStreamClassifier feeds the composed tile to the HR stream without resizing it
-        raise BundleError(f"The manifest's input_sizes hr of {hr_input} px differs from hr_size, {size} px.")
-    if manifest.lr_size > size:
-        raise BundleError(
-            f"The manifest's lr_size of {manifest.lr_size} px is larger than hr_size, {size} px."
-        )
-
-
-def _read(name: str, value: Any) -> Any:
-    try:
-        return READERS[name](value)
-    except (ValueError, TypeError, KeyError) as error:
-        raise BundleError(f"The manifest field {name} is wrong: {error}.") from error
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"{value!r} is not a non-empty string")
-    return value
-
-
-def _one_of(*allowed: str) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if value not in allowed:
-            raise ValueError(f"{value!r} is not one of {', '.join(allowed)}")
-        return str(value)
-
-    return read
-
-
-def _integer(low: int, high: int) -> Callable[[Any], int]:
-    def read(value: Any) -> int:
-        # bool is a subclass of int: isinstance would let `true` pass as 1.
-        if type(value) is not int or not low <= value <= high:
-            raise ValueError(f"{value!r} is not an integer in {low}..{high}")
-        return value
-
-    return read
-
-
-def _number(low: float, high: float, *, open_low: bool = False) -> Callable[[Any], float]:
-    def read(value: Any) -> float:
-        if type(value) not in (int, float) or not math.isfinite(value):
-            raise ValueError(f"{value!r} is not a finite number")
-        if not low <= value <= high or (open_low and value == low):
-            raise ValueError(f"{value} is not in {low}..{high}")
-        return float(value)
-
-    return read
-
-
-def _list_of(read: Callable[[Any], Any], low: int, high: int) -> Callable[[Any], tuple[Any, ...]]:
-    def read_list(value: Any) -> tuple[Any, ...]:
-        if not isinstance(value, list) or not low <= len(value) <= high:
-            raise ValueError(f"expected a list of {low} to {high} items")
-        return tuple(read(item) for item in value)
-
-    return read_list
-
-
-def _classes(value: Any) -> tuple[str, ...]:
-    names = _list_of(_text, 2, 10_000)(value)
-    if len(set(names)) != len(names):  # two outputs of the classifier would report as one class
-        raise ValueError("a class is named twice")
-    return names
-
-
-def _per_network(read: Callable[[Any], Any]) -> Callable[[Any], dict[str, Any]]:
-    def read_networks(value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict) or set(value) != set(NETWORKS):
-            raise ValueError(f"expected exactly {', '.join(NETWORKS)}")
-        return {key: read(value[key]) for key in NETWORKS}
-
-    return read_networks
-
-
-def _curve_point(value: Any) -> CurvePoint:
-    if not isinstance(value, dict) or set(value) != {field.name for field in fields(CurvePoint)}:
-        raise ValueError("a curve point has threshold, mean_patches and accuracy")
-    return CurvePoint(
-        # 1.01 is the end of every curve: no utility reaches it, so nothing is bought.
-        threshold=_number(0, 1.01)(value["threshold"]),
-        mean_patches=_number(0, 16)(value["mean_patches"]),
-        accuracy=_number(0, 1)(value["accuracy"]),
-    )
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError("expected an object")
-    return value
-
-
-def _weights(value: Any) -> dict[str, str]:
-    if set(_mapping(value)) != {f"{network}.safetensors" for network in NETWORKS}:
-        raise ValueError(f"expected a sha256 for each of {', '.join(NETWORKS)}.safetensors")
-    for digest in value.values():
-        if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
-            raise ValueError(f"{digest!r} is not a sha256 in hexadecimal")
-    return dict(value)
-
-
-def _bands(value: Any) -> tuple[str, ...]:
-    if value != list(BANDS):
-        raise ValueError(f"only {', '.join(BANDS)} are supported")
-    return BANDS
-
-
-POSITIVE = _number(0, 1e9, open_low=True)
-
-READERS: dict[str, Callable[[Any], Any]] = {
-    "name": _text,
-    "version": _text,
-    "mode": _one_of("paper", "product"),
-    "classes": _classes,
-    "hr_size": _integer(4, 4096),
-    "lr_size": _integer(1, 1024),
-    "tile_m": POSITIVE,
-    "lr_gsd_m": POSITIVE,
-    "hr_gsd_m": POSITIVE,
-    "mean": _list_of(_number(-1e6, 1e6), 3, 3),
-    "std": _list_of(POSITIVE, 3, 3),
-    "fill": _one_of("zero", "lr"),
-    "backbones": _per_network(_text),
-    "input_sizes": _per_network(_integer(1, 4096)),
-    "bands": _bands,
-    "policy_views": _integer(1, 8),
-    "doubt_exponent": _number(0, 100),
-    "fusion_exponent": _number(0, 100, open_low=True),
-    "temperature": _number(0, 100, open_low=True),
-    "threshold": _number(0, 1),
-    "curve": _list_of(_curve_point, 0, 1000),
-    "curve_split": str,
-    "evaluation": _mapping,
-    "data_digest": str,
-    "git_revision": str,
-    "weights": _weights,
-    "format": _integer(FORMAT, FORMAT),
-}
+def count_classes(bins: tuple[int, ...]) -> tuple[str, ...]:
+    """Return the names of the classes by count, in the order of their counts."""
+    edges = (0, *bins)
+    names = [f"{low}" if high - low == 1 else f"{low} to {high - 1}" for low, high in pairwise(edges)]
+    return *names, f"{edges[-1]} or more"

@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.bundle import Bundle, Manifest, load_bundle
+from models.bundle import ClassifyBundle, ClassifyManifest, load_bundle
 from models.preprocess import normalise
 from models.two_stream import calibrate
 from service.errors import UnavailableError
@@ -28,8 +28,8 @@ MOST_THREADS = 8
 class Predictor:
     """The networks of one bundle on one device. Safe to share between threads."""
 
-    def __init__(self, bundle: Bundle, device: torch.device) -> None:
-        self.manifest: Manifest = bundle.manifest
+    def __init__(self, bundle: ClassifyBundle, device: torch.device) -> None:
+        self.manifest: ClassifyManifest = bundle.manifest
         self.sha256: str = bundle.sha256
         self.device = device
         self.batch = BATCHES[device.type]
@@ -111,7 +111,7 @@ def load_predictor(folder: Path, device: Device = "auto", threads: int = 0) -> P
     and there is none.
     """
     names = [path for path in sorted(folder.iterdir()) if path.suffix in {".json", ".safetensors"}]
-    bundle = load_bundle({path.name: path.read_bytes() for path in names})
+    bundle = load_bundle({path.name: path.read_bytes() for path in names}, "classify")
     torch.set_num_threads(threads or min(os.cpu_count() or 1, MOST_THREADS))
     return Predictor(bundle, choose_device(device))
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.bundle import Manifest
+from models.bundle import ClassifyManifest
 from models.grid import PATCHES
 from service.access.tables import Workspace
 from service.database.engine import Database
@@ -186,7 +186,7 @@ class BundleAccuracy:
     """Accuracy with all 16 patches bought."""
 
 
-def bundle_accuracy(manifest: Manifest) -> BundleAccuracy | None:
+def bundle_accuracy(manifest: ClassifyManifest) -> BundleAccuracy | None:
     """Read a bundle's evaluation curve at its threshold and at both ends. Return None without a curve."""
     if not manifest.curve:
         return None

@@ -13,7 +13,7 @@ from sqlalchemy import SQLColumnExpression, func
 from sqlalchemy.orm import Session
 
 from models.grid import PATCHES, patch_side
-from models.manifest import Manifest
+from models.manifest import ClassifyManifest
 from service.bundles.card import check_same_bundle
 from service.bundles.predictor import Predictor
 from service.imagery.products import coarsest_pixel_m, ordered_pixel_m
@@ -57,7 +57,7 @@ def find_inputs(
     workspace_id: UUID,
     scene: Scene,
     options: PlanOptions,
-    manifest: Manifest,
+    manifest: ClassifyManifest,
     read_ground: GroundReader,
 ) -> PlanInputs:
     """Return the inputs that a new plan is made with; commit afterwards.
@@ -189,7 +189,7 @@ def _decide(
     )
 
 
-def _ordered_m(grid: TileGrid, manifest: Manifest) -> float:
+def _ordered_m(grid: TileGrid, manifest: ClassifyManifest) -> float:
     return ordered_pixel_m(grid, patch_side(manifest.hr_size))
 
 

@@ -4,7 +4,7 @@ from typing import TypeVar, assert_never, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.manifest import Manifest
+from models.manifest import ClassifyManifest
 from service.errors import InvalidInputError
 from service.money import Money
 from service.planner.curve import target_for
@@ -82,7 +82,7 @@ class ObjectiveOptions(BaseModel):
             case _:
                 assert_never(kind)
 
-    def objective_in(self, currency: str, manifest: Manifest) -> Objective:
+    def objective_in(self, currency: str, manifest: ClassifyManifest) -> Objective:
         """Return the objective for a bundle.
 
         Errors: objective-unclear, accuracy-unreachable, invalid-input (too many decimals of money).
@@ -137,7 +137,7 @@ def _required(kind: ObjectiveKind, number: Number | None) -> Number:
     return number
 
 
-def _reaching(accuracy: float, manifest: Manifest) -> TargetAccuracy:
+def _reaching(accuracy: float, manifest: ClassifyManifest) -> TargetAccuracy:
     target = target_for(accuracy, manifest.curve)
     if target is None:
         best = max((point.accuracy for point in manifest.curve), default=None)

@@ -9,7 +9,15 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
-from models.bundle import Bundle, Manifest, build_bundle, dump_bundle
+from models.bundle import (
+    ClassifyBundle,
+    ClassifyManifest,
+    CountBundle,
+    CountManifest,
+    build_bundle,
+    dump_bundle,
+)
+from models.manifest import ValueCurve
 from service.settings import Settings
 
 LR_SIZE, LR_GSD_M = 8, 10.0
@@ -36,7 +44,7 @@ def make_settings(home: Path, **overrides: Any) -> Settings:
     return Settings(_env_file=None, **(values | overrides))
 
 
-def make_manifest(**overrides: Any) -> Manifest:
+def make_manifest(**overrides: Any) -> ClassifyManifest:
     """Make a tiny bundle's manifest: three classes, tiles of 80 m with 8 x 8 LR and 32 x 32 HR pixels."""
     values: dict[str, Any] = {
         "name": "tiny", "version": "1", "mode": "product", "classes": ("farm", "forest", "harbour"),
@@ -46,14 +54,38 @@ def make_manifest(**overrides: Any) -> Manifest:
         "input_sizes": {"policy": LR_SIZE, "hr": HR_SIZE, "lr": LR_SIZE},
         "evaluation": {}, "data_digest": "", "git_revision": "", "weights": {},
     }  # fmt: skip
-    return Manifest(**(values | overrides))
+    return ClassifyManifest(**(values | overrides))
 
 
-def make_bundle(seed: int = 0, **overrides: Any) -> Bundle:
+def make_bundle(seed: int = 0, **overrides: Any) -> ClassifyBundle:
     """Make a bundle with random weights that depend only on `seed`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_bundle(make_manifest(**overrides))
+
+
+def make_count_manifest(**overrides: Any) -> CountManifest:
+    """Make the manifest of a tiny bundle that counts, for tiles of 80 m with 16 x 16 LR pixels."""
+    values: dict[str, Any] = {
+        "name": "tiny-count", "version": "1", "objects": "oil tanks", "bins": (1, 10),
+        "classes": ("0", "1 to 9", "10 or more"),
+        "hr_size": 64, "lr_size": 16, "tile_m": TILE_M, "lr_gsd_m": TILE_M / 16, "hr_gsd_m": TILE_M / 64,
+        "mean": (127.0, 127.0, 127.0), "std": (128.0, 128.0, 128.0),
+        "policy_backbone": "mobilenetv3_small_050", "counter_backbone": "mobilenetv3_small_050",
+        "values": {
+            task: ValueCurve(threshold=threshold)
+            for task, threshold in (("label", 0.01), ("count", 1.0), ("find", 0.5))
+        },
+        "evaluation": {}, "data_digest": "", "git_revision": "", "weights": {},
+    }  # fmt: skip
+    return CountManifest(**(values | overrides))
+
+
+def make_count_bundle(seed: int = 0, **overrides: Any) -> CountBundle:
+    """Make a bundle that counts with random weights that depend only on `seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_bundle(make_count_manifest(**overrides))
 
 
 def write_bundle(folder: Path, **overrides: Any) -> Path:

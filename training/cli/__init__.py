@@ -107,7 +107,7 @@ def evaluate_command(
     """
     with user_errors():
         # Every file of the folder: load_bundle checks names and digests itself.
-        loaded = load_bundle({p.name: p.read_bytes() for p in bundle.iterdir() if p.is_file()})
+        loaded = load_bundle({p.name: p.read_bytes() for p in bundle.iterdir() if p.is_file()}, "classify")
         manifest = loaded.manifest
         # A bundle trained with random crops was measured on the middle of larger images.
         read_at = manifest.evaluation.get("crop_from") or manifest.hr_size

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from models.counts import Counts
+from models.counts import Counts, mixture
 from models.grid import GRID
 from models.preprocess import normalise
 from models.scene_policy import ScenePolicy, ScenePolicyConfig
@@ -43,17 +43,8 @@ def train_scene_policy(
 
 @torch.inference_mode()
 def expected_counts(policies: Sequence[ScenePolicy], scenes: Sequence[ObjectScene]) -> list[Counts]:
-    """Return the counts (1, R, C) that an ensemble expects in each scene.
-
-    The mixture of the members' distributions has the mean of their means, and as variance the mean of their
-    variances plus the variance of their means: where they disagree, the count is less certain.
-    """
-    results = []
-    for scene in scenes:
-        lr = normalise(scene.lr()[None], MEAN, STD)
-        parts = [policy(lr) for policy in policies]
-        means = torch.stack([part.mean for part in parts])
-        spread = means.var(0, correction=0)
-        variance = torch.stack([part.variance for part in parts]).mean(0) + spread
-        results.append(Counts.of_moments(means.mean(0), variance))
-    return results
+    """Return the counts (1, R, C) that an ensemble expects in each scene."""
+    return [
+        mixture([policy(lr) for policy in policies])
+        for lr in (normalise(scene.lr()[None], MEAN, STD) for scene in scenes)
+    ]

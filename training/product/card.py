@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from models.manifest import Manifest
+from models.manifest import ClassifyManifest
 from training.run.evaluate import verdict
 
 # Keys are those of the manifest's `evaluation`, which released bundles keep.
@@ -20,7 +20,7 @@ STAGE_TITLES = {
 }
 
 
-def write_card(manifest: Manifest, size: int) -> str:
+def write_card(manifest: ClassifyManifest, size: int) -> str:
     """Return the README.md of a bundle whose files take `size` bytes in total."""
     # Separated by a blank line: every section ends with a newline of its own.
     sections = [_what(manifest, size), _how(manifest), _table(manifest), _curve(manifest), _stages(manifest)]
@@ -33,7 +33,7 @@ def _percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def _what(manifest: Manifest, size: int) -> str:
+def _what(manifest: ClassifyManifest, size: int) -> str:
     classes = len(manifest.classes)
     side = f"{manifest.lr_size} x {manifest.lr_size} px"
     return f"""# Bundle `{manifest.name}` {manifest.version}
@@ -53,7 +53,7 @@ The weights take {size / 1e6:.1f} MB as fp16 safetensors and are read as fp32.
 """
 
 
-def _simulated(manifest: Manifest) -> str:
+def _simulated(manifest: ClassifyManifest) -> str:
     if manifest.evaluation.get("data") == "pairs":  # the only layout whose LR comes from a sensor
         return ""
     return """- The LR pixels are **simulated**: they are averages of the HR pixels.
@@ -62,7 +62,7 @@ def _simulated(manifest: Manifest) -> str:
 """
 
 
-def _how(manifest: Manifest) -> str:
+def _how(manifest: ClassifyManifest) -> str:
     notes = manifest.evaluation  # written by training.product.fit
     return f"""## How it was trained
 
@@ -85,7 +85,7 @@ Every choice was made on them or on out-of-fold predictions, none on the test sp
 """
 
 
-def _table(manifest: Manifest) -> str:
+def _table(manifest: ClassifyManifest) -> str:
     test = manifest.evaluation["test"]
     policy = test["policy"]
     # HR-CNN is not in the bundle: `fit` measured it once, so it has no standard error here.
@@ -151,7 +151,7 @@ def _rounded_up(test: dict[str, Any]) -> str:
     return f"If S is rounded up in favour of the baselines, they reach: {', '.join(parts)}.\n"
 
 
-def _curve(manifest: Manifest) -> str:
+def _curve(manifest: ClassifyManifest) -> str:
     test = manifest.evaluation["test"]
     lines = [
         f"| {point.threshold:.3f} | {point.mean_patches:.2f} | {_percent(point.accuracy)} |"
@@ -178,7 +178,7 @@ def _curve(manifest: Manifest) -> str:
     )
 
 
-def _stages(manifest: Manifest) -> str:
+def _stages(manifest: ClassifyManifest) -> str:
     notes = manifest.evaluation
     lines = []
     for name, row in notes["stages"].items():
@@ -199,7 +199,7 @@ def _stages(manifest: Manifest) -> str:
     )
 
 
-def _choice(manifest: Manifest) -> str:
+def _choice(manifest: ClassifyManifest) -> str:
     if manifest.mode == "paper":  # faithful to the paper, even where an earlier stage scores better
         return "The last stage of the paper is shipped; validation does not choose it."
     return "The shipped policy has the best mean accuracy on validation over S = 2 to 6."

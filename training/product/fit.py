@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.bundle import Bundle, CurvePoint, Manifest, dump_bundle, load_bundle
+from models.bundle import ClassifyBundle, ClassifyManifest, CurvePoint, dump_bundle, load_bundle
 from models.grid import PATCHES
 from models.policy import PolicyNetwork, utilities
 from models.two_stream import TwoStreamClassifier
@@ -70,7 +70,7 @@ def fit(run: Run, splits: Splits, recipe: Recipe, version: str = "1.0.0") -> Pat
     }
     # Every process holds the same networks: one writes, and the others wait for the files.
     if processes.rank() == 0:
-        export(run.out / "bundle", Bundle(manifest, best.policy, best.classifier), splits.test, notes)
+        export(run.out / "bundle", ClassifyBundle(manifest, best.policy, best.classifier), splits.test, notes)
     processes.wait()
     return run.out / "bundle"
 
@@ -101,14 +101,14 @@ def _paper(run: Run, splits: Splits, recipe: Recipe, hr: nn.Module, lr: nn.Modul
     return "ft2", candidates, scores
 
 
-def _manifest(splits: Splits, recipe: Recipe, best: ServedPolicy, version: str) -> Manifest:
+def _manifest(splits: Splits, recipe: Recipe, best: ServedPolicy, version: str) -> ClassifyManifest:
     images, validation = splits.images, splits.validation
     coarse = best.classifier.coarse
     # The temperature is fitted on validation, under the choices that are served there.
     bought = greedy_actions(utilities(policy_logits(best.policy, images, validation, coarse)))
     probabilities = predict(best.predictor, images, validation, bought, best.policy.shift.device)
     labels = images.labels[validation].cpu()
-    return Manifest(
+    return ClassifyManifest(
         name=recipe.name,
         version=version,
         mode=recipe.mode,
@@ -145,13 +145,13 @@ def _three(values: tuple[float, ...]) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def export(folder: Path, bundle: Bundle, test: ImageSource, notes: dict[str, Any]) -> None:
+def export(folder: Path, bundle: ClassifyBundle, test: ImageSource, notes: dict[str, Any]) -> None:
     """Measure a bundle as it will be read (fp16 weights, fp32 on the CPU), and write it with its card."""
     # The card must be reproducible by `loupe-train evaluate` on any machine, hence on the CPU.
     bundle.policy.cpu()
     bundle.classifier.cpu()
     # Through bytes and back: halving the weights' precision moves utilities near the threshold.
-    shipped = load_bundle(dump_bundle(bundle))
+    shipped = load_bundle(dump_bundle(bundle), "classify")
     measured = measure(shipped, test)
     curve = tuple(CurvePoint(**point) for point in measured["curve"])
     # Dumped again: the manifest gets its measured figures, and the weights do not change.
@@ -160,7 +160,9 @@ def export(folder: Path, bundle: Bundle, test: ImageSource, notes: dict[str, Any
     # Each file by rename: a killed export never leaves half a file.
     for name, content in files.items():
         write_atomically(folder / name, content)
-    card = write_card(load_bundle(files).manifest, sum(len(content) for content in files.values()))
+    card = write_card(
+        load_bundle(files, "classify").manifest, sum(len(content) for content in files.values())
+    )
     write_atomically(folder / "README.md", card.encode())
 
 
@@ -191,7 +193,7 @@ def minutes(out: Path) -> float:
     return round(seconds / 60, 1)
 
 
-def remeasure(bundle: Bundle, images: ImageSource) -> dict[str, Any]:
+def remeasure(bundle: ClassifyBundle, images: ImageSource) -> dict[str, Any]:
     """Measure a released bundle on a split of a data set.
 
     Raise ValueError unless the classes are the bundle's, in the same order.

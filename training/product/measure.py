@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from models.bundle import Bundle
+from models.bundle import ClassifyBundle
 from models.grid import PATCHES
 from models.policy import utilities
 from training.data.images import ImageSource
@@ -20,7 +20,7 @@ TABLE_PATCHES = (1, 2, 4, 6, 8)
 """Numbers of patches at which the card lists the baselines."""
 
 
-def measure(bundle: Bundle, images: ImageSource) -> dict[str, Any]:
+def measure(bundle: ClassifyBundle, images: ImageSource) -> dict[str, Any]:
     """Measure all figures of the card on one split; the result is JSON-serialisable."""
     # The layout that service uses: another one rounds differently, and the card must be reproducible.
     for network in (bundle.policy, bundle.classifier):
@@ -55,7 +55,7 @@ def measure(bundle: Bundle, images: ImageSource) -> dict[str, Any]:
     }
 
 
-def _right(bundle: Bundle, images: ImageSource, selected: Tensor) -> Tensor:
+def _right(bundle: ClassifyBundle, images: ImageSource, selected: Tensor) -> Tensor:
     return right_on(bundle.classifier, images, selected, bundle.policy.shift.device)
 
 
@@ -65,7 +65,7 @@ def _summary(right: Tensor) -> dict[str, float]:
     return {"accuracy": accuracy, "standard_error": math.sqrt(accuracy * (1 - accuracy) / len(right))}
 
 
-def _baseline(bundle: Bundle, images: ImageSource, name: str, sizes: list[int]) -> dict[int, Tensor]:
+def _baseline(bundle: ClassifyBundle, images: ImageSource, name: str, sizes: list[int]) -> dict[int, Tensor]:
     """Return by number of patches how often each image is classified correctly (N,)."""
     count = len(images.labels)
     result = {}
@@ -91,7 +91,7 @@ def _against(policy_right: Tensor, right: dict[int, Tensor], patches: float) -> 
     }
 
 
-def _curve(bundle: Bundle, images: ImageSource, utility: Tensor) -> list[dict[str, float]]:
+def _curve(bundle: ClassifyBundle, images: ImageSource, utility: Tensor) -> list[dict[str, float]]:
     points = []
     for point in tqdm(bundle.manifest.curve, desc="measuring the curve", leave=False, mininterval=5):
         bought = utility >= point.threshold  # as service buys: at the threshold itself too

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.backbones import build_backbone
-from models.bundle import Bundle, load_bundle
+from models.bundle import ClassifyBundle, load_bundle
 from models.preprocess import normalise
 from tests.support.training import TinyRun, head, tiny_run
 from training.data.images import Images
@@ -26,7 +26,7 @@ from training.run import evaluate
 from training.run.batches import Batch, TrainingImages, batch_of
 from training.run.evaluate import policy_logits
 
-Fitted = tuple[Bundle, list[Tensor]]
+Fitted = tuple[ClassifyBundle, list[Tensor]]
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +48,11 @@ def fitted(tiny: TinyRun) -> Fitted:
         patch.setattr(choose, "UNCERTAINTY_EXPONENTS", (2.0,))
         patch.setattr(choose, "fusion_exponent", note)
         folder = fit(*tiny.parts)
-    return load_bundle({path.name: path.read_bytes() for path in folder.iterdir()}), asked
+    return load_bundle({path.name: path.read_bytes() for path in folder.iterdir()}, "classify"), asked
 
 
 @pytest.fixture(scope="module")
-def bundle(fitted: Fitted) -> Bundle:
+def bundle(fitted: Fitted) -> ClassifyBundle:
     return fitted[0]
 
 
@@ -166,13 +166,15 @@ def test_answer_table_asks_each_images_own_classifier_at_any_batch_size(
         assert (answers.roll(1, 0) - answers).abs().amax(1).mean() > 0.05
 
 
-def test_fit_ships_the_uncertainty_exponent_and_prints_it_on_the_card(tiny: TinyRun, bundle: Bundle) -> None:
+def test_fit_ships_the_uncertainty_exponent_and_prints_it_on_the_card(
+    tiny: TinyRun, bundle: ClassifyBundle
+) -> None:
     assert bundle.manifest.uncertainty_exponent == bundle.policy.config.uncertainty_exponent == 2.0
     card = (tiny.run.out / "bundle" / "README.md").read_text()
     assert "| label-uncertainty exponent | 2 |" in card
 
 
-def test_card_measures_what_is_served(tiny: TinyRun, bundle: Bundle) -> None:
+def test_card_measures_what_is_served(tiny: TinyRun, bundle: ClassifyBundle) -> None:
     """Every point of the curve buys what the bundle's own utilities buy."""
     tiles = lr_pixels(tiny.splits.test)
     with torch.inference_mode():
@@ -181,7 +183,7 @@ def test_card_measures_what_is_served(tiny: TinyRun, bundle: Bundle) -> None:
     assert served == pytest.approx([point.mean_patches for point in bundle.manifest.curve])
 
 
-def test_operating_point_is_placed_with_uncertainty(tiny: TinyRun, bundle: Bundle) -> None:
+def test_operating_point_is_placed_with_uncertainty(tiny: TinyRun, bundle: ClassifyBundle) -> None:
     tiles = lr_pixels(tiny.splits.images)[tiny.splits.validation]
     with torch.inference_mode():
         utilities = bundle.utilities(normalise(tiles, bundle.manifest.mean, bundle.manifest.std))

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner, Result
 
-from models.bundle import Bundle, load_bundle
+from models.bundle import ClassifyBundle, load_bundle
 from tests.support.training import write_data
 from training.cli import app
 from training.product import stages as product_module
@@ -36,8 +36,8 @@ def unbroken(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def shipped(out: Path) -> Bundle:
-    return load_bundle({p.name: p.read_bytes() for p in (out / "bundle").iterdir()})
+def shipped(out: Path) -> ClassifyBundle:
+    return load_bundle({p.name: p.read_bytes() for p in (out / "bundle").iterdir()}, "classify")
 
 
 def test_fit_runs_every_stage_and_logs_finite_metrics(unbroken: Path) -> None:

@@ -9,10 +9,10 @@ import torch
 
 from models.bundle import (
     MANIFEST,
-    Bundle,
     BundleError,
+    ClassifyBundle,
+    ClassifyManifest,
     CurvePoint,
-    Manifest,
     build_bundle,
     dump_bundle,
     load_bundle,
@@ -23,7 +23,7 @@ from models.bundle import (
 DIGESTS = {f"{name}.safetensors": "0" * 64 for name in ("policy", "hr", "lr")}
 
 
-def manifest(**changes: object) -> Manifest:
+def manifest(**changes: object) -> ClassifyManifest:
     fields: dict[str, Any] = {
         "name": "tiny",
         "version": "1.0.0",
@@ -48,14 +48,29 @@ def manifest(**changes: object) -> Manifest:
         "git_revision": "def",
         "weights": DIGESTS,
     }
-    return Manifest(**(fields | changes))
+    return ClassifyManifest(**(fields | changes))
 
 
 def test_manifest_without_uncertainty_exponent_keeps_its_text() -> None:
     before = manifest_to_json(manifest())
     assert "doubt_exponent" not in before
-    assert manifest_from_json(before).uncertainty_exponent == 0
+    read = manifest_from_json(before)
+    assert isinstance(read, ClassifyManifest)
+    assert read.uncertainty_exponent == 0
     assert manifest_to_json(manifest_from_json(before)) == before
+
+
+def test_manifest_without_licence_keeps_its_text_and_a_licence_is_kept() -> None:
+    assert "licence" not in manifest_to_json(manifest())
+    assert manifest_from_json(manifest_to_json(manifest(licence="CC BY 4.0"))).licence == "CC BY 4.0"
+
+
+def test_classifying_manifest_has_the_one_task_label() -> None:
+    one = manifest(threshold=0.4)
+    assert (one.tasks, one.default_task) == (("label",), "label")
+    assert (one.threshold_for("label"), one.curve_for("label")) == (0.4, one.curve)
+    with pytest.raises(ValueError, match="no task 'find', only label"):
+        one.threshold_for("find")
 
 
 def test_manifest_writes_the_uncertainty_exponent_under_its_released_name() -> None:
@@ -64,13 +79,13 @@ def test_manifest_writes_the_uncertainty_exponent_under_its_released_name() -> N
     assert "uncertainty_exponent" not in document
 
 
-def test_bundle_keeps_its_uncertainty_exponent(bundle: Bundle) -> None:
-    weighs = Bundle(manifest(uncertainty_exponent=1.5), bundle.policy, bundle.classifier)
-    assert load_bundle(dump_bundle(weighs)).policy.config.uncertainty_exponent == 1.5
+def test_bundle_keeps_its_uncertainty_exponent(bundle: ClassifyBundle) -> None:
+    weighs = ClassifyBundle(manifest(uncertainty_exponent=1.5), bundle.policy, bundle.classifier)
+    assert load_bundle(dump_bundle(weighs), "classify").policy.config.uncertainty_exponent == 1.5
 
 
 @pytest.fixture(scope="module")
-def bundle() -> Bundle:
+def bundle() -> ClassifyBundle:
     torch.manual_seed(0)
     return build_bundle(manifest())
 
@@ -84,9 +99,9 @@ def test_manifest_round_trips_through_json() -> None:
     assert manifest_from_json(manifest_to_json(manifest())) == manifest()
 
 
-def test_bundle_loads_as_it_was_dumped(bundle: Bundle) -> None:
+def test_bundle_loads_as_it_was_dumped(bundle: ClassifyBundle) -> None:
     files = dump_bundle(bundle, version="2.0.0")
-    loaded = load_bundle(files | {"README.md": b"a card"})
+    loaded = load_bundle(files | {"README.md": b"a card"}, "classify")
     assert loaded.manifest.version == "2.0.0"
     assert dump_bundle(loaded) == files
     assert all(p.dtype == torch.float32 for p in loaded.policy.parameters())
@@ -94,8 +109,8 @@ def test_bundle_loads_as_it_was_dumped(bundle: Bundle) -> None:
     assert not loaded.classifier.training
 
 
-def test_bundle_in_half_precision_keeps_its_predictions(bundle: Bundle) -> None:
-    loaded = load_bundle(dump_bundle(bundle))
+def test_bundle_in_half_precision_keeps_its_predictions(bundle: ClassifyBundle) -> None:
+    loaded = load_bundle(dump_bundle(bundle), "classify")
     lr, hr, selected = torch.randn(2, 3, 4, 4), torch.randn(2, 3, 16, 16), torch.eye(16)[:2]
     with torch.inference_mode():
         assert torch.allclose(loaded.policy(lr), bundle.policy(lr), atol=0.02)
@@ -104,14 +119,14 @@ def test_bundle_in_half_precision_keeps_its_predictions(bundle: Bundle) -> None:
         )
 
 
-def test_bundle_digest_covers_the_weights(bundle: Bundle) -> None:
+def test_bundle_digest_covers_the_weights(bundle: ClassifyBundle) -> None:
     first = load_bundle(dump_bundle(bundle))
     other = load_bundle(dump_bundle(build_bundle(bundle.manifest)))
     assert first.sha256 == load_bundle(dump_bundle(bundle)).sha256
     assert first.sha256 != other.sha256
 
 
-def test_load_bundle_refuses_weights_that_differ_from_the_manifest(bundle: Bundle) -> None:
+def test_load_bundle_refuses_weights_that_differ_from_the_manifest(bundle: ClassifyBundle) -> None:
     files = dump_bundle(bundle)
     changed = bytearray(files["hr.safetensors"])
     changed[-1] ^= 1
@@ -120,7 +135,7 @@ def test_load_bundle_refuses_weights_that_differ_from_the_manifest(bundle: Bundl
 
 
 @pytest.mark.parametrize("name", [MANIFEST, "policy.safetensors", "lr.safetensors"])
-def test_load_bundle_names_a_missing_file(bundle: Bundle, name: str) -> None:
+def test_load_bundle_names_a_missing_file(bundle: ClassifyBundle, name: str) -> None:
     files = dump_bundle(bundle)
     del files[name]
     with pytest.raises(BundleError, match=f"lacks {name}"):
@@ -136,20 +151,20 @@ class Tattle:
         return setattr, (Tattle, "unpickled", True)
 
 
-def with_content(bundle: Bundle, content: bytes) -> dict[str, bytes]:
+def with_content(bundle: ClassifyBundle, content: bytes) -> dict[str, bytes]:
     files = dump_bundle(bundle)
     weights = json.loads(files[MANIFEST])["weights"]
     weights["lr.safetensors"] = hashlib.sha256(content).hexdigest()
     return altered(files | {"lr.safetensors": content}, weights=weights)
 
 
-def test_load_bundle_never_unpickles(bundle: Bundle) -> None:
+def test_load_bundle_never_unpickles(bundle: ClassifyBundle) -> None:
     with pytest.raises(BundleError, match=r"lr\.safetensors"):
         load_bundle(with_content(bundle, pickle.dumps(Tattle())))
     assert not Tattle.unpickled
 
 
-def test_load_bundle_refuses_weights_of_another_network(bundle: Bundle) -> None:
+def test_load_bundle_refuses_weights_of_another_network(bundle: ClassifyBundle) -> None:
     with pytest.raises(BundleError, match=r"lr\.safetensors"):
         load_bundle(with_content(bundle, dump_bundle(bundle)["policy.safetensors"]))
 
@@ -186,10 +201,16 @@ def test_load_bundle_refuses_weights_that_are_not_finite() -> None:
         ({"weights": {"policy.safetensors": "0"}}, "weights"),
         ({"format": 2}, "format"),
         ({"surprise": 1}, "surprise"),
+        ({"kind": "weigh"}, "kind"),
+        ({"kind": []}, "kind"),
+        ({"kind": "count"}, "lacks the fields"),
+        ({"default_task": "find"}, "default_task"),
+        ({"licence": None}, "licence"),
+        ({"tile_m": 10**400}, "tile_m"),
     ],
 )
 def test_load_bundle_names_the_wrong_field_of_a_manifest(
-    bundle: Bundle, changes: dict[str, object], complaint: str
+    bundle: ClassifyBundle, changes: dict[str, object], complaint: str
 ) -> None:
     with pytest.raises(BundleError, match=complaint):
         load_bundle(altered(dump_bundle(bundle), **changes))

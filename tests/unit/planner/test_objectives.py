@@ -8,7 +8,7 @@ import pytest
 import typer
 from numpy.typing import NDArray
 
-from models.manifest import CurvePoint, Manifest
+from models.manifest import ClassifyManifest, CurvePoint
 from service.cli import app
 from service.cli.plans import ObjectiveChoice
 from service.money import Money
@@ -109,14 +109,14 @@ def test_objective_from_json_rejects_an_unknown_kind() -> None:
 
 
 @pytest.fixture
-def manifest() -> Manifest:
+def manifest() -> ClassifyManifest:
     """Return the manifest of a bundle whose evaluation reached 0.9 at a threshold of 0.4."""
     return make_manifest(curve=(CurvePoint(threshold=0.4, mean_patches=8, accuracy=0.9),))
 
 
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=[one.kind for one in EXAMPLES])
 def test_clients_can_ask_for_every_objective(
-    example: tuple[Objective, dict[str, object]], manifest: Manifest
+    example: tuple[Objective, dict[str, object]], manifest: ClassifyManifest
 ) -> None:
     objective, options = example
     for given in (options, options | {"objective": objective.kind}):
@@ -126,7 +126,7 @@ def test_clients_can_ask_for_every_objective(
 
 
 @pytest.mark.parametrize("kind", [kind for kind in get_args(ObjectiveKind) if kind != "policy"])
-def test_options_need_the_number_of_their_objective(kind: str, manifest: Manifest) -> None:
+def test_options_need_the_number_of_their_objective(kind: str, manifest: ClassifyManifest) -> None:
     asked = ObjectiveOptions.model_validate({"objective": kind})
     with pytest.raises(ObjectiveError, match=f"{kind} needs a number"):
         asked.objective_in("USD", manifest)
