@@ -1,17 +1,17 @@
 """The value of a choice of patches: objects found, correct labels, and the error of the count.
 
-Bought patches are read by the counter. The count of the others is a negative binomial with the mean and the
-variance that the policy expects, whatever order bought them: the same estimate serves every row of a table.
+Bought patches are read by the counter, and the others are estimated by the policy, whatever order bought
+them: the same estimate serves every row of a table.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from scipy.stats import nbinom, norm
 from torch import Tensor
 
+from models.answers import TileAnswers
+from models.counts import Counts, Reading
 from training.objects.tiles import ObjectTiles
 
 RESAMPLES = 2_000
@@ -22,40 +22,23 @@ def found(tiles: ObjectTiles, bought: Tensor) -> Tensor:
     return (tiles.counts * bought).sum(1)
 
 
+def answers(tiles: ObjectTiles, bought: Tensor) -> TileAnswers:
+    """Return the distribution of each tile's count, if `bought` bool (N, 16) is bought."""
+    reading = Reading(mean=tiles.read, variance=tiles.read_variance)
+    return TileAnswers.of(bought, reading, Counts.of_moments(tiles.mean, tiles.variance))
+
+
 def count_error(tiles: ObjectTiles, bought: Tensor) -> Tensor:
     """Return the absolute error of each tile's count: float64 (N,). The median minimises its mean."""
-    median = torch.from_numpy(_unseen(tiles, bought).ppf(0.5))
-    return ((tiles.read * bought).sum(1) + median - tiles.counts.sum(1)).abs()
+    return (answers(tiles, bought).quantile(0.5) - tiles.counts.sum(1)).abs()
 
 
 def labels_right(tiles: ObjectTiles, bought: Tensor, bins: Sequence[int]) -> Tensor:
     """Return 1.0 for each tile whose likeliest class by count is the true one: float64 (N,)."""
-    below = [_below(tiles, bought, edge) for edge in bins]
-    limits = np.stack([np.zeros(len(tiles)), *below, np.ones(len(tiles))])  # (classes + 1, N)
-    predicted = (limits[1:] - limits[:-1]).argmax(0)
-    true = np.searchsorted(np.array(bins), tiles.counts.sum(1).numpy(), side="right")
-    return torch.from_numpy((predicted == true).astype(np.float64))
-
-
-def _below(tiles: ObjectTiles, bought: Tensor, edge: int) -> NDArray[np.float64]:
-    """Return the probability that a tile holds fewer than `edge` objects: (N,)."""
-    seen = (tiles.read * bought).sum(1).numpy()
-    spread = np.sqrt((tiles.read_variance * bought).sum(1).numpy() + 1e-9)
-    unseen = _unseen(tiles, bought)
-    # The sum of both: for each number k outside bought patches, the reading must stay below edge - k.
-    terms = [unseen.pmf(k) * norm.cdf((edge - 0.5 - k - seen) / spread) for k in range(edge)]
-    total: NDArray[np.float64] = np.sum(terms, axis=0)
-    return total
-
-
-def _unseen(tiles: ObjectTiles, bought: Tensor) -> "nbinom":
-    """Return the distribution of the count outside bought patches, by its two moments."""
-    left = (~bought).double()
-    mean = (tiles.mean * left).sum(1).clamp_min(1e-9).numpy()
-    variance = (tiles.variance * left).sum(1).numpy()
-    # A negative binomial is always wider than Poisson.
-    variance = np.maximum(variance, mean * (1 + 1e-6))
-    return nbinom(mean**2 / (variance - mean), mean / variance)
+    predicted = answers(tiles, bought).class_probabilities(bins).argmax(1)
+    edges = torch.tensor(bins, dtype=torch.float64)
+    true = torch.bucketize(tiles.counts.sum(1), edges, right=True)
+    return (predicted == true).double()
 
 
 def share_found(tiles: ObjectTiles, bought: Tensor) -> float:

@@ -1,0 +1,133 @@
+"""Answers for tiles of two patches with objects, for all four choices, against sums over every outcome."""
+
+import math
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from models.answers import TileAnswers
+from models.counts import Counts, Reading
+from models.grid import PATCHES
+
+Probabilities = NDArray[np.float64]
+
+PLACES = (3, 9)
+MEANS = (2.0, 5.0)
+WIDER = 1.8
+"""Variance of a count by its mean: the same in both patches, so that their sum is a negative binomial too."""
+READ = ((4.2, 0.3), (0.4, 0.7))
+"""Mean and variance of the reading of each patch."""
+MOST = 120
+CHOICES = list(product((False, True), repeat=2))
+
+
+def tile(choice: tuple[bool, ...]) -> TileAnswers:
+    mean = torch.full((1, PATCHES), 1e-12)
+    read, spread = torch.full((1, PATCHES), math.nan), torch.full((1, PATCHES), math.nan)
+    bought = torch.zeros(1, PATCHES, dtype=torch.bool)
+    for place, expected, (number, variance), buys in zip(PLACES, MEANS, READ, choice, strict=True):
+        mean[0, place], bought[0, place] = expected, buys
+        if buys:
+            read[0, place], spread[0, place] = number, variance
+    counts = Counts.of_moments(mean.double(), WIDER * mean.double())
+    return TileAnswers.of(bought, Reading(mean=read, variance=spread), counts)
+
+
+def negative_binomial(mean: float) -> Probabilities:
+    size, chance = mean / (WIDER - 1), 1 / WIDER
+    values = [
+        math.exp(math.lgamma(k + size) - math.lgamma(size) - math.lgamma(k + 1))
+        * chance**size
+        * (1 - chance) ** k
+        for k in range(MOST)
+    ]
+    return np.array(values)
+
+
+def rounded_normal(mean: float, variance: float) -> Probabilities:
+    """Return the probabilities of a normal number rounded to 0, 1, ...; 0 takes all that lies below."""
+    upper = [0.5 * math.erfc(-(k + 0.5 - mean) / math.sqrt(2 * variance)) for k in range(MOST)]
+    return np.diff([0.0, *upper])
+
+
+def enumerated(choice: tuple[bool, ...]) -> Probabilities:
+    """Return the probability of each total, as the sum over all pairs of what is seen and what is not."""
+    unseen = np.zeros(MOST)
+    unseen[0] = 1
+    for mean, buys in zip(MEANS, choice, strict=True):
+        if not buys:
+            unseen = np.convolve(unseen, negative_binomial(mean))[:MOST]
+    bought = [read for read, buys in zip(READ, choice, strict=True) if buys]
+    if not bought:
+        return unseen
+    seen = rounded_normal(sum(mean for mean, _ in bought), sum(variance for _, variance in bought))
+    return np.convolve(unseen, seen)[:MOST]
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_answers_equal_the_sum_over_every_outcome(choice: tuple[bool, ...]) -> None:
+    one, total = tile(choice), enumerated(choice)
+    assert total.sum() == pytest.approx(1, abs=1e-9)
+    cumulative = np.cumsum(total)
+    for count in range(30):
+        assert float(one.at_most(torch.tensor([float(count)]))) == pytest.approx(cumulative[count], abs=1e-6)
+    for share in (0.025, 0.1, 0.5, 0.9, 0.975):
+        assert float(one.quantile(share)) == np.searchsorted(cumulative, share)
+    classes = one.class_probabilities((1, 5, 10))[0].tolist()
+    edges = [0, 1, 5, 10, MOST]
+    assert classes == pytest.approx([float(total[low:high].sum()) for low, high in pairwise(edges)], abs=1e-6)
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_mean_and_variance_add_what_is_read_and_what_is_expected(choice: tuple[bool, ...]) -> None:
+    one = tile(choice)
+    parts = [
+        (read[0], read[1]) if buys else (mean, WIDER * mean)
+        for mean, read, buys in zip(MEANS, READ, choice, strict=True)
+    ]
+    assert float(one.mean) == pytest.approx(sum(mean for mean, _ in parts), abs=1e-6)
+    assert float(one.variance) == pytest.approx(sum(variance for _, variance in parts), abs=1e-5)
+
+
+def test_a_wide_interval_holds_a_narrow_one_and_the_median() -> None:
+    one = tile((True, False))
+    (low80, high80), (low95, high95) = one.interval(0.8), one.interval(0.95)
+    assert low95 <= low80 <= one.quantile(0.5) <= high80 <= high95
+    assert low95 < high95
+
+
+def test_a_tile_bought_whole_and_read_exactly_has_one_answer() -> None:
+    bought = torch.ones(1, PATCHES, dtype=torch.bool)
+    reading = Reading(mean=torch.ones(1, PATCHES), variance=torch.full((1, PATCHES), 1e-6))
+    unknown = torch.full((1, PATCHES), math.nan)
+    one = TileAnswers.of(bought, reading, Counts(mean=unknown, dispersion=unknown))
+    assert one.interval(0.95) == (torch.tensor([16.0]), torch.tensor([16.0]))
+    assert one.class_probabilities((1, 10, 17))[0].tolist() == pytest.approx([0, 0, 1, 0], abs=1e-6)
+
+
+def test_many_tiles_are_answered_as_each_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    ones = [tile(choice) for choice in CHOICES]
+    together = TileAnswers(
+        seen=torch.cat([one.seen for one in ones]),
+        seen_variance=torch.cat([one.seen_variance for one in ones]),
+        unseen=Counts(
+            mean=torch.cat([one.unseen.mean for one in ones]),
+            dispersion=torch.cat([one.unseen.dispersion for one in ones]),
+        ),
+    )
+    monkeypatch.setattr("models.answers._CELLS", 100)  # one or two tiles at a time
+    assert torch.equal(together.quantile(0.9), torch.cat([one.quantile(0.9) for one in ones]))
+    counts = torch.full((4,), 6.0)
+    assert torch.allclose(together.at_most(counts), torch.cat([one.at_most(counts[:1]) for one in ones]))
+
+
+def test_no_tiles_have_no_answers() -> None:
+    none = torch.zeros(0, PATCHES)
+    answers = TileAnswers.of(
+        none.bool(), Reading(mean=none, variance=none), Counts(mean=none, dispersion=none)
+    )
+    assert answers.quantile(0.5).shape == (0,)
+    assert answers.class_probabilities((1, 10)).shape == (0, 3)
