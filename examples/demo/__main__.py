@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from examples.demo.imagery import ImageryError
 from examples.demo.process import ServerError
 from examples.demo.run import run_demo
+from examples.demo.scenes import demo_scenes
 from service.cli.connection import console
 
 app = typer.Typer(add_completion=False)
@@ -20,7 +20,7 @@ def demo(
         Path | None,
         typer.Option(
             envvar="LOUPE_DATA",
-            help="Folder with uc-merced.tar and rasters/. Without it the demo downloads one photograph.",
+            help="Folder with rasters/. With it the demo also plans a real Sentinel-2 scene.",
         ),
     ] = None,
     keep: Annotated[
@@ -30,10 +30,10 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Plan, order, deliver and classify real imagery, and print the patches, costs and labels."""
+    """Plan, order, deliver and classify real imagery, and print each label beside the truth."""
     try:
-        run_demo(data, keep=sys.stdin.isatty() if keep is None else keep, out=console())
-    except (ImageryError, ServerError) as error:
+        run_demo(demo_scenes(), data, keep=sys.stdin.isatty() if keep is None else keep, out=console())
+    except ServerError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from error
 

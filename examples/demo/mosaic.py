@@ -1,5 +1,6 @@
-"""Photographs laid out as a scene: its low-resolution GeoTIFF and its high-resolution patches."""
+"""Photographs laid out side by side as the tiles of one scene, and the GeoTIFFs of that scene."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,21 +9,18 @@ from PIL import Image
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 
-from models.grid import GRID
-
 TILE_PX = 256
-"""Edge of a tile in high-resolution pixels."""
+"""Edge of a tile in high-resolution (HR) pixels."""
 
 Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Mosaic:
-    """A scene whose high-resolution pixels are known.
+    """A scene whose HR pixels are known.
 
     `pixels` is RGB (256 x rows, 256 x columns, 3), north up. `left` and `top` are metres in `crs`, and
-    `tile_m` is the edge of a tile in metres. `truth` is the class of each tile, row by row, or None if
-    unknown. `words` describes the imagery to the reader.
+    `tile_m` is the edge of a tile in metres.
     """
 
     pixels: Pixels
@@ -30,8 +28,6 @@ class Mosaic:
     crs: str
     left: float
     top: float
-    truth: tuple[str, ...] | None
-    words: str
 
     @property
     def columns(self) -> int:
@@ -43,32 +39,33 @@ class Mosaic:
         """Number of tiles from north to south."""
         return int(self.pixels.shape[0]) // TILE_PX
 
-    def scene(self, lr_px: int) -> bytes:
+    def scene(self, lr_px: int, tags: Mapping[str, str] | None = None) -> bytes:
         """Average every tile to `lr_px` x `lr_px` pixels, as a coarse sensor does, and write a GeoTIFF."""
         size = (self.columns * lr_px, self.rows * lr_px)
         averaged = Image.fromarray(self.pixels).resize(size, Image.Resampling.BOX)
-        edge = self.tile_m / lr_px
-        return geotiff(np.asarray(averaged), self.crs, Affine(edge, 0, self.left, 0, -edge, self.top))
+        return geotiff(np.asarray(averaged), self.crs, self._transform(lr_px), tags)
 
-    def patch(self, tile: int, patch: int) -> bytes:
-        """Cut one patch at full resolution and write a GeoTIFF. Patch ids are column-major."""
-        step = TILE_PX // GRID
-        tile_row, tile_column = divmod(tile, self.columns)
-        column, row = divmod(patch, GRID)
-        top, left = tile_row * TILE_PX + row * step, tile_column * TILE_PX + column * step
-        edge = self.tile_m / TILE_PX
-        transform = Affine(edge, 0, self.left + left * edge, 0, -edge, self.top - top * edge)
-        return geotiff(self.pixels[top : top + step, left : left + step], self.crs, transform)
+    def picture(self, tags: Mapping[str, str] | None = None) -> bytes:
+        """Write every HR pixel as one GeoTIFF."""
+        return geotiff(self.pixels, self.crs, self._transform(TILE_PX), tags)
+
+    def _transform(self, pixels_per_tile: int) -> Affine:
+        edge = self.tile_m / pixels_per_tile
+        return Affine(edge, 0, self.left, 0, -edge, self.top)
 
 
-def geotiff(pixels: Pixels, crs: str, transform: Affine) -> bytes:
-    """Write RGB pixels (height, width, 3) as a lossless GeoTIFF."""
+def geotiff(pixels: Pixels, crs: str, transform: Affine, tags: Mapping[str, str] | None = None) -> bytes:
+    """Write RGB pixels (height, width, 3) as a lossless GeoTIFF with TIFF tags."""
     height, width, bands = pixels.shape
     shape = {"width": width, "height": height, "count": bands, "dtype": "uint8"}
-    place = {"crs": crs, "transform": transform}
+    storage = {"compress": "deflate", "predictor": 2, "zlevel": 9, "photometric": "RGB"}
+    # The pixels of a tile compress better apart from those of its neighbours.
+    if height >= TILE_PX and width >= TILE_PX:
+        storage |= {"tiled": True, "blockxsize": TILE_PX, "blockysize": TILE_PX}
     with MemoryFile() as memory:
-        with memory.open(driver="GTiff", photometric="RGB", compress="deflate", **shape, **place) as file:
+        with memory.open(driver="GTiff", crs=crs, transform=transform, **shape, **storage) as file:
             file.write(np.moveaxis(pixels, 2, 0))
+            file.update_tags(**(tags or {}))
         return bytes(memory.read())
 
 

@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent.parent.parent
 ADDRESS = re.compile(r"listens on (http://\S+)")
 START_SECONDS = 120
 STOP_SECONDS = 30
+DEVICE_SETTINGS = {"LOUPE_DEVICE", "LOUPE_THREADS"}
+"""Settings that the demo's server takes from the environment."""
 
 
 class ServerError(Exception):
@@ -57,7 +59,12 @@ def running_server(home: Path) -> Iterator[Server]:
 
 
 def _environment(home: Path, key: str) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if name != "LOUPE_DATABASE_URL"}
+    """Return the environment with the shipped bundles and default settings, apart from the device."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name in DEVICE_SETTINGS or not name.startswith("LOUPE_")
+    }
     path = os.pathsep.join(filter(None, [str(ROOT), inherited.get("PYTHONPATH")]))
     own = {"LOUPE_HOME": str(home), "LOUPE_HOST": "127.0.0.1", "LOUPE_PORT": "0", "LOUPE_API_KEY": key}
     return inherited | own | {"PYTHONPATH": path}

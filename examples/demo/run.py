@@ -1,32 +1,32 @@
-"""The main job on real imagery, through the public HTTP API: plan, order, deliver, classify, report."""
+"""The main job on real imagery, through the public HTTP API: plan, order, deliver, classify, compare."""
 
 import signal
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
 
-from examples.demo.imagery import SENTINEL_2, UC_MERCED, find_mosaic
-from examples.demo.mosaic import Mosaic
 from examples.demo.process import Server, running_server
+from examples.demo.report import count_right, measured, movements_table, truth_table
+from examples.demo.scenes import DemoScene
 from service.client import Client, Json, ProblemError
 from service.terminal.blocks import facts, indent, money, plural
-from service.terminal.documents import classification_view, order_view, plan_view, savings_view
+from service.terminal.documents import order_view, plan_view, savings_view
 
-CACHE = Path("~/.cache/loupe").expanduser()
 BUDGET = ("demo", "5.00", "USD")
 WITH_MINIMUM = "example-30cm-minimum"
+SENTINEL_2 = Path("rasters") / "sentinel2_demmin_10m.tif"
 
 
-def run_demo(data: Path | None, *, keep: bool, out: Console) -> None:
-    """Run the whole job on a temporary server and print every step.
+def run_demo(scenes: Sequence[DemoScene], data: Path | None, *, keep: bool, out: Console) -> None:
+    """Run the whole job for each scene on a temporary server and print every step.
 
-    `data` may contain uc-merced.tar and rasters/. With `keep` the server runs until Enter is pressed, or
-    until Ctrl-C without a terminal. Raises ImageryError, ServerError and ClientError.
+    `data` may contain rasters/ with a Sentinel-2 file, which is then planned too. With `keep` the server runs
+    until Enter is pressed, or until Ctrl-C without a terminal. Raises ServerError and ClientError.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped too
     out.print("Starting a temporary server with an empty database ...")
@@ -36,34 +36,28 @@ def run_demo(data: Path | None, *, keep: bool, out: Console) -> None:
         Client(server.url, server.key) as client,
     ):
         out.print(f"The server listens on {server.url}. Every step below uses its public HTTP API.")
-        _main_job(client, data, out)
+        budget = client.create_budget(*BUDGET)
+        for scene in scenes:
+            _main_job(client, scene, budget, out)
+        _money(client, out)
         _sentinel_2(client, data, out)
         _farewell(server, keep, out)
 
 
-def _main_job(client: Client, data: Path | None, out: Console) -> None:
-    bundle = client.get("/v1/bundles")["items"][0]
-    mosaic = find_mosaic(data, CACHE, bundle["tile_m"])
-    scene = mosaic.scene(bundle["lr_size"])
+def _main_job(client: Client, scene: DemoScene, budget: Json, out: Console) -> None:
     _heading(out, "The imagery")
-    if mosaic.truth is None:
-        out.print(f"{UC_MERCED} was not found: set LOUPE_DATA to its folder. Using one photograph instead.")
-    out.print(f"A low-resolution GeoTIFF of {len(scene):,} bytes, made from {mosaic.words}")
+    out.print(scene.words)
     planned = _plan(client, scene, out)
-    if not planned["patches"]["bought"]:
-        out.print("\nNo patch is worth its price here, so the demo orders nothing.")
-        return
-    placed = _order(client, planned, out)
-    _deliver(client, placed, mosaic, out)
-    _classify(client, placed, mosaic, out)
-    _savings(client, out)
+    placed = _order(client, planned, budget, out)
+    _deliver(client, placed, scene, out)
+    _classify(client, planned, placed, scene, out)
     _minimum_area(client, scene, out)
 
 
-def _plan(client: Client, scene: bytes, out: Console) -> Json:
+def _plan(client: Client, scene: DemoScene, out: Console) -> Json:
     _heading(out, "1. Plan: choose the patches worth buying")
     started = time.perf_counter()
-    planned = client.plan_scene(scene)
+    planned = client.plan_scene(scene.lr.read_bytes(), bundle=scene.bundle)
     seconds = time.perf_counter() - started
     decisions = plural(planned["patches"]["total"], "decision")
     out.print(f"POST /v1/plans answered in {seconds:.1f} s with {decisions}, 16 for each tile:\n")
@@ -71,9 +65,8 @@ def _plan(client: Client, scene: bytes, out: Console) -> Json:
     return planned
 
 
-def _order(client: Client, planned: Json, out: Console) -> Json:
+def _order(client: Client, planned: Json, budget: Json, out: Console) -> Json:
     _heading(out, "2. Order: hold the money")
-    budget = client.create_budget(*BUDGET)
     placed = client.create_order(planned["id"], budget["id"])
     out.print(
         f'Budget "{budget["name"]}" of {money(budget["limit"])} now holds {money(placed["amounts"]["held"])}.'
@@ -81,59 +74,57 @@ def _order(client: Client, planned: Json, out: Console) -> Json:
     return placed
 
 
-def _deliver(client: Client, placed: Json, mosaic: Mosaic, out: Console) -> None:
-    """Upload every awaited patch. The list has at most 4,096 entries, so read it until it is empty."""
-    _heading(out, "3. Deliver: upload, check and pay for each bought patch")
-    order = placed
-    while awaited := order["patches"]["awaited"]:
-        for item in track(awaited, "Uploading", console=out, transient=True, disable=not out.is_terminal):
-            client.deliver(
-                order["id"], item["tile"], item["patch"], mosaic.patch(item["tile"], item["patch"])
-            )
-        order = client.get(f"/v1/orders/{order['id']}")
-    out.print(indent(order_view(order)))
-
-
-def _classify(client: Client, placed: Json, mosaic: Mosaic, out: Console) -> None:
-    _heading(out, "4. Classify: label every tile")
-    labelled = client.classify(placed["id"])
-    out.print(indent(classification_view(labelled, mosaic.truth)))
-    if mosaic.truth is None:
-        out.print(
-            "\nThe true classes of this image are unknown, so the accuracy of these labels is unknown too."
-        )
-        return
-    right = {
-        which: sum(tile[which] == mosaic.truth[tile["tile"]] for tile in labelled["tiles"])
-        for which in ("label", "lr_label")
-    }
-    count = len(mosaic.truth)
+def _deliver(client: Client, placed: Json, scene: DemoScene, out: Console) -> None:
+    _heading(out, "3. Deliver: one mosaic, from which the bought patches are cut, checked and paid")
+    answer = client.deliver_file(placed["id"], scene.hr)
+    settled = plural(answer["counts"]["settled"], "patch")
     out.print(
-        f"\nCorrect: {right['label']} of {count} with the bought patches, {right['lr_label']} of {count} "
-        f"from low resolution only. {count} tiles are too few to measure accuracy; the bundle's card "
-        "reports it for the whole test split.",
+        f"One upload of {scene.hr.stat().st_size:,} bytes delivered {settled}. It shows the whole scene; the "
+        "patches that were not bought are neither paid nor used.\n"
     )
+    out.print(indent(order_view(client.get(f"/v1/orders/{placed['id']}"))))
 
 
-def _savings(client: Client, out: Console) -> None:
-    _heading(out, "5. Savings")
-    out.print(indent(savings_view(client.get("/v1/reports/savings"))))
+def _classify(client: Client, planned: Json, placed: Json, scene: DemoScene, out: Console) -> None:
+    _heading(out, "4. Classify: every label beside the truth")
+    labelled = client.classify(placed["id"])
+    out.print(indent(truth_table(labelled, scene.truth)))
+    tiles, patches = len(scene.truth), planned["patches"]
+    alone, sure = (count_right(labelled, scene.truth, which) for which in ("lr_label", "label"))
+    paid = client.get(f"/v1/orders/{placed['id']}")["amounts"]["settled"]
+    out.print(
+        f"\n{alone} of {tiles} labels are right from LR only, {sure} of {tiles} with the bought patches. "
+        f"{patches['bought']} patches cost {money(paid)}; all {patches['total']} would cost "
+        f"{money(planned['baseline'])}."
+    )
+    served = planned["provenance"]["bundle"]["sha256"]
+    bundle = next(one for one in client.items("/v1/bundles") if one["sha256"] == served)
+    out.print(f"{tiles} tiles are an illustration, not a measurement. {measured(bundle, scene.card)}")
 
 
-def _minimum_area(client: Client, scene: bytes, out: Console) -> None:
+def _minimum_area(client: Client, scene: DemoScene, out: Console) -> None:
     """Plan the same scene under a price list with a minimum area, which can undo the saving."""
-    planned = client.plan_scene(scene, price_list=WITH_MINIMUM, reuse="none")
+    planned = client.plan_scene(
+        scene.lr.read_bytes(), bundle=scene.bundle, price_list=WITH_MINIMUM, reuse="none"
+    )
     out.print(
         f"\nThe same scene under the price list {WITH_MINIMUM} would cost {money(planned['cost'])} and save "
         f"{money(planned['savings']['billable'])}: {planned['decision']}",
     )
 
 
+def _money(client: Client, out: Console) -> None:
+    _heading(out, "5. Money: what the ledger recorded and what was saved")
+    out.print(indent(movements_table(client.items("/v1/ledger"))))
+    out.print()
+    out.print(indent(savings_view(client.get("/v1/reports/savings"))))
+
+
 def _sentinel_2(client: Client, data: Path | None, out: Console) -> None:
-    _heading(out, "A real Sentinel-2 scene")
+    """Plan a real Sentinel-2 file if `data` has it: it shows the speed, and that such a file is read."""
     if data is None or not (path := data / SENTINEL_2).is_file():
-        out.print(f"Skipped: there is no {SENTINEL_2}. Set LOUPE_DATA to the folder that holds it.")
         return
+    _heading(out, "A real Sentinel-2 scene")
     started = time.perf_counter()
     try:
         planned = client.plan_scene(path.read_bytes())

@@ -141,20 +141,16 @@ def _warnings(document: Json) -> list[tuple[str, str]]:
     return [("Warning", str(warning["detail"])) for warning in document.get("warnings", ())]
 
 
-def classification_view(labelled: Json, truth: Sequence[str] | None = None) -> RenderableType:
-    """Return each tile's label beside the label from low resolution only, and the truth if it is given."""
+def classification_view(labelled: Json) -> RenderableType:
+    """Return each tile's label beside the label from low resolution only."""
     tiles, summary = labelled["tiles"], labelled["summary"]
-    titles = ["Tile", "Label", "Confidence", "LR-only label", "Confidence", "Patches"]
+    titles = ("Tile", "Label", "Confidence", "LR-only label", "Confidence", "Patches")
     rows = [_label_row(tile) for tile in tiles[:LABELS_SHOWN]]
-    if truth is not None:
-        titles.insert(1, "Truth")
-        rows = [[row[0], truth[tile["tile"]], *row[1:]] for row, tile in zip(rows, tiles, strict=False)]
     parts: list[RenderableType] = [columns(titles, rows, right={"Tile", "Confidence", "Patches"})]
     if len(tiles) > LABELS_SHOWN:
         parts.append(Text(f"... {len(tiles) - LABELS_SHOWN:,} more; --json prints them all.", "dim"))
-    if truth is None:
-        counts = ", ".join(f"{entry['label']} {entry['tiles']:,}" for entry in summary["labels"])
-        parts.append(Text(f"\n{plural(summary['tiles'], 'tile')}: {counts}."))
+    counts = ", ".join(f"{entry['label']} {entry['tiles']:,}" for entry in summary["labels"])
+    parts.append(Text(f"\n{plural(summary['tiles'], 'tile')}: {counts}."))
     parts.append(Text(f"The patches changed the label of {plural(summary['changed'], 'tile')}."))
     if not labelled["complete"]:
         parts.append(Text("Some bought patches are not delivered yet, so these labels may change."))

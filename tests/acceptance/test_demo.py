@@ -1,6 +1,7 @@
-"""`python -m examples.demo`, as `make demo` runs it, with the starter bundle."""
+"""`python -m examples.demo`, as `make demo` runs it on a fresh clone, with the starter bundle."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,23 +9,27 @@ from pathlib import Path
 import pytest
 
 from examples.demo.run import WITH_MINIMUM
+from examples.demo.scenes import demo_scenes
 from service.client import Client, NoServerError
-from tests.support.imagery import make_uc_merced
 from tests.support.server import ROOT
 
+VERDICT = r"(?:right|wrong) +"
+ROW = re.compile(
+    rf"^ +(?P<tile>\d+) +\d+ of 16 +(?P<alone>\w+) +{VERDICT}(?P<label>\w+) +{VERDICT}(?P<truth>\w+) *$",
+    re.MULTILINE,
+)
 
-def test_demo_runs_every_step_and_stops_its_server(tmp_path: Path) -> None:
-    make_uc_merced(tmp_path)
+
+def test_demo_shows_the_truth_beside_each_label_and_stops_its_server(tmp_path: Path) -> None:
     environment = os.environ | {
-        "LOUPE_DATA": str(tmp_path),
+        "LOUPE_DATA": str(tmp_path),  # an empty folder: a fresh clone has only the sample
         "LOUPE_DEVICE": "cpu",
         "LOUPE_THREADS": "1",
         "PYTHONPATH": str(ROOT),
     }
-    command = [sys.executable, "-m", "examples.demo"]
 
     done = subprocess.run(
-        command,
+        [sys.executable, "-m", "examples.demo"],
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -35,14 +40,17 @@ def test_demo_runs_every_step_and_stops_its_server(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     shown = done.stdout
+    rows = list(ROW.finditer(shown))
+    assert [(int(row["tile"]), row["truth"]) for row in rows] == list(enumerate(demo_scenes()[0].truth))
+    alone, sure = (sum(row[which] == row["truth"] for row in rows) for which in ("alone", "label"))
+    assert f"{alone} of 12 labels are right from LR only, {sure} of 12 with the bought patches." in shown
+    assert alone < sure
     assert "192 decisions, 16 for each tile" in shown
-    assert "tile 11" in shown
-    assert "LR-only label" in shown
-    assert "of 12 with the bought patches" in shown
+    assert "One upload of 1,217,320 bytes delivered" in shown
+    assert "12 tiles are an illustration, not a measurement." in shown
     assert "1 order (1 completed, 0 open, 0 held, 0 cancelled)" in shown
     assert f"under the price list {WITH_MINIMUM} would cost" in shown
     assert "owned or on order already" not in shown
-    assert "there is no rasters/sentinel2_demmin_10m.tif" in shown
     assert "The server stops now" in shown
     address = next(word for word in shown.split() if word.endswith("/dashboard"))
     with Client(address.removesuffix("/dashboard"), "any-key") as client, pytest.raises(NoServerError):

@@ -15,11 +15,12 @@ from PIL import Image
 from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
-from examples.demo.mosaic import TILE_PX, Mosaic, geotiff, lay_out
+from examples.demo.mosaic import TILE_PX, geotiff, lay_out
 from service.client import Client, ClientError, Json
 from service.geotiff.ground import transform_points
 from service.settings import Settings
 from tests.support.bundles import UTM_32N
+from tests.support.known_scene import KnownScene
 from tests.support.mosaics import warped
 from tests.support.server import ROOT, ServerProcess, make_mosaic, running_server
 
@@ -32,7 +33,7 @@ SURE = 0.6
 """Confidence from which a label must survive JPEG and resampling to another CRS and back."""
 
 
-def imagery() -> Mosaic:
+def imagery() -> KnownScene:
     """Return 20 real tiles if they are available, else 20 tiles of random patches."""
     if not UC_MERCED.is_file():
         return dataclasses.replace(make_mosaic(COLUMNS, ROWS), tile_m=TILE_M)
@@ -45,10 +46,10 @@ def imagery() -> Mosaic:
             assert file is not None
             with Image.open(file) as image:
                 tiles.append(np.asarray(image.convert("RGB").resize((TILE_PX, TILE_PX))))
-    return Mosaic(lay_out(tiles, COLUMNS), TILE_M, UTM_32N, 500_000, 5_300_000, None, "")
+    return KnownScene(lay_out(tiles, COLUMNS), TILE_M, UTM_32N, 500_000, 5_300_000)
 
 
-def as_delivered(mosaic: Mosaic, first: int = 0, last: int | None = None) -> bytes:
+def as_delivered(mosaic: KnownScene, first: int = 0, last: int | None = None) -> bytes:
     """Write the mosaic, or its columns from one pixel to another, in UTM zone 31 as JPEG."""
     edge = mosaic.tile_m / TILE_PX
     pixels = np.moveaxis(mosaic.pixels[:, first:last], 2, 0)
@@ -72,7 +73,7 @@ def client(server: ServerProcess) -> Iterator[Client]:
         yield client
 
 
-def order_at(client: Client, mosaic: Mosaic, east_m: float) -> tuple[Mosaic, Json]:
+def order_at(client: Client, mosaic: KnownScene, east_m: float) -> tuple[KnownScene, Json]:
     """Order 96 patches of the mosaic at a place of its own, so that nobody owns the ground yet."""
     moved = dataclasses.replace(mosaic, left=mosaic.left + east_m)
     plan = client.plan_scene(moved.scene(8), max_patches=PATCHES)
@@ -121,7 +122,7 @@ def deliver_singly(client: Client, order: Json, body_of: Callable[[int, int], by
         client.deliver(order["id"], one["tile"], one["patch"], body_of(one["tile"], one["patch"]))
 
 
-def cut_out(picture: bytes, mosaic: Mosaic, tile: int, patch: int) -> bytes:
+def cut_out(picture: bytes, mosaic: KnownScene, tile: int, patch: int) -> bytes:
     """Cut the surroundings of one patch from a delivered picture, without another loss."""
     side, margin = mosaic.tile_m / 4, 6
     west = mosaic.left + (tile % COLUMNS * 4 + patch // 4) * side

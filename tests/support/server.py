@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from examples.demo.mosaic import TILE_PX, Mosaic
+from examples.demo.mosaic import TILE_PX
 from service.client import Client, ClientError
 from tests.support.bundles import TILE_M, UTM_32N
+from tests.support.known_scene import KnownScene
 
 ROOT = Path(__file__).parent.parent.parent
 KEY = "an-operator-key-for-acceptance"
@@ -143,8 +144,8 @@ def running_server(bundle: Path) -> Iterator[ServerProcess]:
             process.close()
 
 
-def make_mosaic(columns: int = 3, rows: int = 2) -> Mosaic:
+def make_mosaic(columns: int = 3, rows: int = 2) -> KnownScene:
     """Make a scene of random patches for the tiny bundle: 80 m tiles in UTM zone 32 north."""
     coarse = np.random.default_rng(0).integers(0, 256, (rows * 8, columns * 8, 3), dtype=np.uint8)
     pixels = coarse.repeat(TILE_PX // 8, axis=0).repeat(TILE_PX // 8, axis=1)
-    return Mosaic(pixels, TILE_M, UTM_32N, 500_000, 5_300_000, None, "")
+    return KnownScene(pixels, TILE_M, UTM_32N, 500_000, 5_300_000)

@@ -145,10 +145,12 @@ def make_labels(tiles: int = 1, **overrides: Any) -> dict[str, Any]:
     return {"complete": True, "summary": summary, "tiles": labelled} | overrides
 
 
-def test_classification_view_shows_truth_label_and_lr_only_label() -> None:
-    assert shown(classification_view(make_labels(), ["beach"])) == [
-        "Tile  Truth  Label    Confidence  LR-only label  Confidence  Patches",
-        "   0  beach  harbour         91%  river                 40%   5 of 6",
+def test_classification_view_shows_label_and_lr_only_label() -> None:
+    assert shown(classification_view(make_labels())) == [
+        "Tile  Label    Confidence  LR-only label  Confidence  Patches",
+        "   0  harbour         91%  river                 40%   5 of 6",
+        "",
+        "1 tile: harbour 1.",
         "The patches changed the label of 1 tile.",
     ]
 
