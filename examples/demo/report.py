@@ -56,7 +56,7 @@ def measured(bundle: Json, card: str) -> str:
     """Return the accuracy of a bundle on its test split, as a sentence that names its card."""
     points = sorted(bundle["curve"], key=lambda point: float(point["mean_patches"]))
     chosen = next(point for point in points if point["threshold"] == bundle["threshold"])
-    alone, policy, whole = (f"{100 * point['accuracy']:.1f} %" for point in (points[0], chosen, points[-1]))
+    alone, policy, whole = (f"{point['accuracy']:.1%}" for point in (points[0], chosen, points[-1]))
     images, mean = bundle["evaluation"]["test"]["images"], chosen["mean_patches"]
     return (
         f"The measured accuracy of the bundle {bundle['name']} on {images} test images is {alone} from LR "

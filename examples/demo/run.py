@@ -12,7 +12,7 @@ from rich.console import Console
 
 from examples.demo.process import Server, running_server
 from examples.demo.report import count_right, measured, movements_table, truth_table
-from examples.demo.scenes import DemoScene
+from examples.demo.scenes import STARTER, DemoScene
 from service.client import Client, Json, ProblemError
 from service.terminal.blocks import facts, indent, money, plural
 from service.terminal.documents import order_view, plan_view, savings_view
@@ -125,9 +125,10 @@ def _sentinel_2(client: Client, data: Path | None, out: Console) -> None:
     if data is None or not (path := data / SENTINEL_2).is_file():
         return
     _heading(out, "A real Sentinel-2 scene")
+    out.print(f"Planning {path.name} (fields near Demmin, Germany), about 20 s on two free CPU cores ...")
     started = time.perf_counter()
     try:
-        planned = client.plan_scene(path.read_bytes())
+        planned = client.plan_scene(path.read_bytes(), bundle=STARTER)
     except ProblemError as error:
         out.print(f"{path.name} was refused: {error}")
         return
@@ -135,12 +136,11 @@ def _sentinel_2(client: Client, data: Path | None, out: Console) -> None:
     scene, patches = planned["scene"], planned["patches"]
     tiles = plural(scene["columns"] * scene["rows"], "tile")
     out.print(
-        f"{path.name} (fields near Demmin, Germany): {tiles}, {patches['total']:,} patch decisions in "
-        f"{seconds:.1f} s. {planned['decision']} Cost {money(planned['cost'])} instead of "
-        f"{money(planned['baseline'])}, a saving of {money(planned['savings']['billable'])}. Nothing is "
-        "ordered, because the demo has no high-resolution image of this place. The starter bundle was "
-        "trained on simulated low resolution, so this shows that a real file is read and priced, not that "
-        "the choice of patches is good."
+        f"{tiles}, {patches['total']:,} patch decisions in {seconds:.1f} s. {planned['decision']} "
+        f"Cost {money(planned['cost'])} instead of {money(planned['baseline'])}, "
+        f"a saving of {money(planned['savings']['billable'])}. Nothing is ordered, because the demo has no "
+        "high-resolution image of this place. The starter bundle was trained on simulated low resolution, so "
+        "this shows that a real file is read and priced, not that the choice of patches is good."
     )
 
 

@@ -9,6 +9,8 @@ TRUTH_COLUMNS = ("tile", "class", "photograph")
 
 SAMPLE = Path(__file__).parent / "sample"
 """Folder of the scene that is in the repository."""
+STARTER = "ucmerced"
+"""Name of the starter bundle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,7 @@ def demo_scenes() -> list[DemoScene]:
         lr=SAMPLE / LR_FILE,
         hr=SAMPLE / HR_FILE,
         truth=read_truth(SAMPLE / TRUTH_FILE),
-        bundle="ucmerced",
+        bundle=STARTER,
         card="models/bundles/starter/README.md",
         words=(
             "Twelve aerial photographs of UC Merced Land Use (USGS, public domain), one for each of twelve "

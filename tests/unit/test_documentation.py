@@ -16,6 +16,7 @@ PAGES = sorted(
         *ROOT.glob("*.md"),
         *ROOT.glob("docs/**/*.md"),
         ROOT / "training" / "README.md",
+        ROOT / "examples" / "demo" / "sample" / "README.md",
         *ROOT.glob("models/bundles/*/README.md"),
     ]
 )

@@ -67,6 +67,6 @@ def test_measured_states_the_curve_at_the_bundles_threshold() -> None:
     bundle = {"name": "tiny", "threshold": 0.5, "curve": curve, "evaluation": {"test": {"images": 420}}}
 
     assert measured(bundle, "CARD.md") == (
-        "The measured accuracy of the bundle tiny on 420 test images is 70.0 % from LR only, 96.4 % with 4.2 "
-        "bought patches per tile and 97.9 % with all 16 (CARD.md)."
+        "The measured accuracy of the bundle tiny on 420 test images is 70.0% from LR only, 96.4% with 4.2 "
+        "bought patches per tile and 97.9% with all 16 (CARD.md)."
     )
