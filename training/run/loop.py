@@ -169,6 +169,8 @@ class _Training(Generic[BatchT]):
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         processes.average_gradients(self.parameters, weight)
+        if self.config.largest_gradient:
+            nn.utils.clip_grad_norm_(self.parameters, self.config.largest_gradient)
         self.optimiser.step()
         for name, network in self.average.items():
             _move_average(network, self.networks[name], self.config.ema)

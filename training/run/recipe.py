@@ -44,6 +44,8 @@ class Stage:
     """Decay of the weight average that is kept in the end; 0 keeps the last weights."""
     patience: int = 0
     """Number of epochs without a better validation score after which the stage stops; 0 runs all epochs."""
+    largest_gradient: float = 0.0
+    """Norm to which a step's gradient is shortened; 0 leaves every gradient as it is."""
     # The rest is read by the stages that train a policy.
     sigma: float = 0.5
     """Penalty of a wrong label (section 3.3)."""
