@@ -5,15 +5,13 @@ patches of a tile add up to the value of buying them together, in the order in w
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from models.counts import Counts
-
-Task = Literal["find", "count", "label"]
-"""What a client pays for: objects in bought patches, the count of each tile, or its class by count."""
+from models.manifest import Task
 
 
 def patch_values(expected: Counts, task: Task, bins: Sequence[int]) -> Tensor:
@@ -41,7 +39,7 @@ def _label_values(expected: Counts, bins: Sequence[int]) -> Tensor:
     variance = expected.variance.double()
     order = variance.argsort(dim=1, descending=True, stable=True)
     means, variances = expected.mean.double().gather(1, order), variance.gather(1, order)
-    bought = [torch.nn.functional.pad(part.cumsum(1), (1, 0)) for part in (means, variances)]  # (T, P + 1)
+    bought = [F.pad(part.cumsum(1), (1, 0)) for part in (means, variances)]  # (T, P + 1)
     left = [part[:, -1:] - part for part in bought]
     right = right_labels((bought[0], bought[1]), (left[0], left[1]), bins)
     rises = _concave_rises(right).clamp_min(0)
@@ -51,8 +49,8 @@ def _label_values(expected: Counts, bins: Sequence[int]) -> Tensor:
 def right_labels(bought: tuple[Tensor, Tensor], left: tuple[Tensor, Tensor], bins: Sequence[int]) -> Tensor:
     """Return the probability (...) of naming the right class once the count of the bought patches is known.
 
-    `bought` and `left` are the mean and the variance (...) of the counts in the patches that are bought and in
-    the others, both negative binomial. The label is the likeliest class given the count that was bought.
+    `bought` and `left` are the mean and the variance (...) of the counts in the patches that are bought and
+    in the others, both negative binomial. The label is the likeliest class given the count that was bought.
     """
     edges = torch.tensor(list(bins))
     seen = negative_binomial(*bought, int(edges[-1]))  # (..., E), P(count = k)
@@ -61,7 +59,7 @@ def right_labels(bought: tuple[Tensor, Tensor], left: tuple[Tensor, Tensor], bin
     for count in range(int(edges[-1])):
         still = edges - 1 - count  # the class stays below an edge while the others hold at most this
         below = torch.where(still >= 0, unseen[..., still.clamp_min(0)], 0.0)
-        limits = torch.nn.functional.pad(below, (1, 0))
+        limits = F.pad(below, (1, 0))
         limits = torch.cat([limits, torch.ones_like(limits[..., :1])], -1)
         right = right + seen[..., count] * limits.diff(dim=-1).amax(-1)
     return right
