@@ -2,14 +2,33 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from training.data.images import ImageSource
+
+class Labelled(Protocol):
+    """The labels and sites of some images, without their pixels."""
+
+    @property
+    def labels(self) -> Tensor:
+        """Labels as int64 (N,), on the CPU."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, in the order of the labels."""
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """One digest per image; images with equal digests count as the same image."""
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """The place where each image was taken; empty if it is not known."""
 
 
-def split_groups(images: ImageSource, per_class: int, seed: int) -> tuple[Tensor, Tensor]:
+def split_groups(images: Labelled, per_class: int, seed: int) -> tuple[Tensor, Tensor]:
     """Return the indices (rest, held out), with at least `per_class` images of each class held out.
 
     Images of one site go to the same side, whatever their classes; without sites, images of equal digests
@@ -23,7 +42,7 @@ def split_groups(images: ImageSource, per_class: int, seed: int) -> tuple[Tensor
     return (~mask).nonzero()[:, 0], mask.nonzero()[:, 0]
 
 
-def fold_of(images: ImageSource, indices: Tensor, folds: int, seed: int) -> Tensor:
+def fold_of(images: Labelled, indices: Tensor, folds: int, seed: int) -> Tensor:
     """Return the fold of every image as int64 (N,), stratified by class; -1 for images outside `indices`.
 
     Images of one site share a fold, whatever their classes.
@@ -39,7 +58,7 @@ def fold_of(images: ImageSource, indices: Tensor, folds: int, seed: int) -> Tens
     return numbers
 
 
-def _held_images(images: ImageSource, per_class: int, seed: int) -> list[int]:
+def _held_images(images: Labelled, per_class: int, seed: int) -> list[int]:
     held: list[int] = []
     for groups in _shuffled_copies(images, range(len(images.labels)), seed):
         taken: list[int] = []
@@ -50,7 +69,7 @@ def _held_images(images: ImageSource, per_class: int, seed: int) -> list[int]:
     return held
 
 
-def _held_sites(images: ImageSource, per_class: int, seed: int) -> list[int]:
+def _held_sites(images: Labelled, per_class: int, seed: int) -> list[int]:
     """Hold out whole sites, in random order, until every class has `per_class` images held out."""
     held: list[int] = []
     missing = dict.fromkeys(range(len(images.classes)), per_class)
@@ -63,7 +82,7 @@ def _held_sites(images: ImageSource, per_class: int, seed: int) -> list[int]:
     return held
 
 
-def _folds_of_sites(images: ImageSource, indices: Sequence[int], folds: int, seed: int) -> list[list[int]]:
+def _folds_of_sites(images: Labelled, indices: Sequence[int], folds: int, seed: int) -> list[list[int]]:
     """Deal whole sites to folds, each to the fold that has least of its classes; large sites first."""
     parts: list[list[int]] = [[] for _ in range(folds)]
     size = len(images.classes)
@@ -81,7 +100,7 @@ def _folds_of_sites(images: ImageSource, indices: Sequence[int], folds: int, see
     return parts
 
 
-def _shuffled_copies(images: ImageSource, indices: Sequence[int], seed: int) -> Iterator[list[list[int]]]:
+def _shuffled_copies(images: Labelled, indices: Sequence[int], seed: int) -> Iterator[list[list[int]]]:
     """Yield for each class its groups of equal digests, in random order."""
     # A generator of its own: the split must not depend on random numbers that were drawn before.
     generator = torch.Generator().manual_seed(seed)
@@ -93,7 +112,7 @@ def _shuffled_copies(images: ImageSource, indices: Sequence[int], seed: int) -> 
         yield [groups[i] for i in torch.randperm(len(groups), generator=generator).tolist()]
 
 
-def _shuffled_sites(images: ImageSource, indices: Sequence[int], seed: int) -> list[list[int]]:
+def _shuffled_sites(images: Labelled, indices: Sequence[int], seed: int) -> list[list[int]]:
     """Return the indices of each site, in random order of the sites."""
     by_site: dict[str, list[int]] = defaultdict(list)
     for index in indices:

@@ -1,0 +1,135 @@
+"""Thresholds with a guarantee: Learn-then-Test over sites, with a betting bound on the mean loss of a site.
+
+With probability 1 - delta over the calibration sites, the expected loss of a new site is at most epsilon.
+A site is one observation, however many tiles it has: tiles of one site share light, soil and framing. Its
+loss lies in 0..1: the share of its objects that is missed, or of its labels that is lost against buying
+everything.
+
+Thresholds are tested from the safest one on (fixed-sequence testing), so testing many needs no correction.
+The p-value is the inverse wealth of a bettor who wins where a loss is below epsilon (Waudby-Smith and
+Ramdas, "Estimating means of bounded random variables by betting").
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+LARGEST_BET = 0.95
+"""Largest share of the wealth that a single loss of 1 takes away."""
+ORDERS = 40
+"""Random orders of the sites over which wealth is averaged: a result must not hang on the order of a file."""
+
+Losses = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate:
+    """The cheapest threshold whose mean loss is certified."""
+
+    index: int | None
+    """Index of the threshold, from the safest on; None if even the safest is not certified."""
+    risk: float
+    """Mean loss of the calibration sites at that threshold; 0 without one, as everything is bought."""
+    sites: int
+
+
+def p_values(losses: Losses, epsilon: float, seed: int = 0) -> Losses:
+    """Return for each row of losses (T, sites) a p-value (T,) of "the mean loss is above epsilon".
+
+    ValueError unless losses and epsilon lie in 0..1.
+    """
+    if not 0 < epsilon < 1 or losses.min() < 0 or losses.max() > 1:
+        raise ValueError("A guarantee needs losses within 0..1, and an epsilon between them.")
+    random = np.random.default_rng(seed)
+    orders = [random.permutation(losses.shape[1]) for _ in range(ORDERS)]
+    # An average of e-values is an e-value; its inverse is a p-value by Markov's inequality.
+    wealth = np.mean([_wealth(losses[:, order], epsilon) for order in orders], axis=0)
+    values: Losses = np.minimum(1.0, 1.0 / np.maximum(wealth, 1e-300))
+    return values
+
+
+def _wealth(losses: Losses, epsilon: float) -> Losses:
+    """Return the final wealth (T,) of a bettor who starts with 1 and sees the losses (T, sites) in order."""
+    wealth = np.ones(len(losses))
+    # Before the first site, as if one loss of epsilon / 2 had been seen.
+    mean, spread = np.full(len(losses), epsilon / 2), np.full(len(losses), (epsilon / 2) ** 2)
+    for number, loss in enumerate(losses.T, start=1):
+        edge = epsilon - mean
+        # The bet depends on earlier losses only (approximate Kelly bet): that makes the wealth a martingale.
+        bet = np.clip(edge / (spread + edge**2), 0, LARGEST_BET / (1 - epsilon))
+        wealth *= 1 + bet * (epsilon - loss)
+        spread += ((loss - mean) ** 2 - spread) / (number + 1)
+        mean += (loss - mean) / (number + 1)
+    return wealth
+
+
+def certify(losses: Losses, epsilon: float, delta: float) -> Certificate:
+    """Return the last threshold of the fixed sequence that passes; losses (T, sites), safest first."""
+    passed = p_values(losses, epsilon) <= delta
+    # Testing stops at the first threshold that fails, whatever the later ones would say.
+    count = len(passed) if passed.all() else int(passed.argmin())
+    return Certificate(
+        index=count - 1 if count else None,
+        risk=float(losses[count - 1].mean()) if count else 0.0,
+        sites=losses.shape[1],
+    )
+
+
+def least_epsilon(sites: int, delta: float) -> float:
+    """Return the smallest epsilon that so many sites can certify, where none of them has any loss."""
+    # Without a loss the full bet is placed each time: the wealth is (1 + bet epsilon) ^ sites.
+    growth = math.pow(delta, -1 / sites) - 1
+    return growth / (LARGEST_BET + growth)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resplits:
+    """The outcome of calibrating on random sites and measuring on the others, many times."""
+
+    held: float
+    """Share of the re-splits whose mean loss at test sites was at most epsilon."""
+    certified: float
+    """Share of the re-splits that certified a threshold; in the others everything is bought."""
+    patches: float
+    """Mean number of patches bought per tile at test sites."""
+    risk: float
+    """Mean loss of test sites over all re-splits."""
+    above: float
+    """Share of single test sites whose own loss was above epsilon, which a guarantee of a mean allows."""
+
+    @classmethod
+    def mean(cls, parts: Sequence["Resplits"]) -> "Resplits":
+        """Return the means over several seeds."""
+        return cls(**{one.name: fmean(getattr(part, one.name) for part in parts) for one in fields(cls)})
+
+
+def resplit(
+    losses: Losses,
+    patches: Losses,
+    *,
+    epsilon: float,
+    delta: float,
+    calibration: int,
+    repeats: int = 200,
+) -> Resplits:
+    """Calibrate on `calibration` random sites and measure on the others, `repeats` times.
+
+    `losses` and `patches` (T, sites) hold each site's loss and its mean number of patches per tile, by
+    threshold, safest first.
+    """
+    random = np.random.default_rng(0)
+    everything = 16.0
+    rows = []
+    for _ in range(repeats):
+        order = random.permutation(losses.shape[1])
+        learnt, test = order[:calibration], order[calibration:]
+        index = certify(losses[:, learnt], epsilon, delta).index
+        loss = np.zeros(len(test)) if index is None else losses[index, test]
+        bought = everything if index is None else float(patches[index, test].mean())
+        rows.append((loss.mean() <= epsilon, index is not None, bought, loss.mean(), (loss > epsilon).mean()))
+    held, certified, cost, risk, above = np.mean(np.array(rows, np.float64), axis=0).tolist()
+    return Resplits(held=held, certified=certified, patches=cost, risk=risk, above=above)
