@@ -14,6 +14,7 @@ import typer
 from models.bundle import load_bundle
 from training.cli.data import DATA_HELP, data_app
 from training.cli.errors import user_errors
+from training.cli.rounds import table_rounds
 from training.data.images import centred
 from training.data.layouts import open_splits
 from training.data.object_scenes import read_object_scenes
@@ -136,7 +137,8 @@ def table_command(
     number: Annotated[
         str,
         typer.Argument(
-            help="1 or 2 (every method), 3 (BagNet), 4 (augmentation), or where (looking for objects)."
+            help="1 or 2 (every method), 3 (BagNet), 4 (augmentation), where (looking for objects), "
+            "or rounds (a second round of buying, and guarantees)."
         ),
     ],
     recipe: RecipeOption,
@@ -159,8 +161,15 @@ def table_command(
                 raise ValueError("The table `where` always has all its rows: leave --row out.")
             typer.echo(f"Wrote {_where(recipe, data, out, seed or [0], device, compiled)}")
             return
+        if number == "rounds":
+            if row:
+                raise ValueError("The table `rounds` always has all its rows: leave --row out.")
+            chosen = recipe, data, out, seed or [0], _device(device)
+            typer.echo(f"Wrote {table_rounds(*chosen, compiled=compiled)}")
+            return
         if number not in TABLE_ROWS:
-            raise ValueError(f"There is no table {number!r}: choose one of {', '.join(TABLE_ROWS)}, where.")
+            known = ", ".join((*TABLE_ROWS, "where", "rounds"))
+            raise ValueError(f"There is no table {number!r}: choose one of {known}.")
         # Seeds have folders of their own, so that several processes can share OUT.
         for one in seed or [0]:
             place = out / f"seed{one}"

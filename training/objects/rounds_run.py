@@ -1,0 +1,89 @@
+"""The networks of one seed of the table `rounds`: policy, counter, out-of-fold maps and second looks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models.counts import Counts, Reading
+from models.second_look import SecondLook
+from training.data.object_scenes import ObjectScene, ObjectScenes
+from training.objects.counter import read_patches, train_counter
+from training.objects.folds import maps_of_folds, train_folds
+from training.objects.policy import expected_counts, train_scene_policy
+from training.objects.recipe import SearchRecipe
+from training.objects.sights import SceneSights, train_second_look
+from training.objects.tiles import ObjectTiles, tiles_of
+from training.run.folder import Run, claimed
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundsSeed:
+    """The test scenes as the networks of one seed see them, and the maps that no network was trained on."""
+
+    test: ObjectTiles
+    maps: tuple[Counts, ...]
+    """Expected counts (1, R, C) of the test scenes, from policies that were trained on all other sites."""
+    readings: tuple[Reading, ...]
+    """Readings (1, R, C) of the test scenes."""
+    seeing: tuple[SecondLook, ...]
+    blind: tuple[SecondLook, ...]
+    """Second looks that were trained without the readings, as a control."""
+    learnt_by_fold: ObjectTiles
+    """Tiles of the other sites, each as the policy without its site sees it, and read without error."""
+    test_by_fold: ObjectTiles
+    """Test tiles as the same policies see them: each site by one of them."""
+
+
+def run_rounds(data: ObjectScenes, recipe: SearchRecipe, run: Run) -> RoundsSeed:
+    """Train the networks of one seed that are missing in its folder, and look at the test scenes.
+
+    The folder is that of the table `where`. ValueError if another process is writing to it, or if it holds
+    another run.
+    """
+    learnt, test = data.of("train", "validation"), data.of("test")
+    with claimed(run, recipe):
+        policies = [
+            train_scene_policy(run, f"policy{number}", data, learnt, recipe)
+            for number in range(recipe.members)
+        ]
+        counter = train_counter(run, data, learnt, recipe)
+        of_folds, maps = train_folds(run, data, learnt, recipe)
+        counts = [torch.from_numpy(scene.counts) for scene in learnt]
+        sights = SceneSights(maps=maps, counts=counts, drawn=recipe.second_sights)
+        unseen = SceneSights(maps=maps, counts=counts, drawn=recipe.second_sights, seeing=False)
+        seeing, blind = (
+            tuple(
+                train_second_look(run, f"{name}{member}", drawn, recipe)
+                for member in range(recipe.second_members)
+            )
+            for name, drawn in (("second", sights), ("blind", unseen))
+        )
+    readings = [read_patches(counter, scene) for scene in test]
+    expected = expected_counts(policies, test)
+    # A site of the test split has no fold of its own: its number decides.
+    names = sorted({scene.site for scene in test})
+    dealt = [names.index(scene.site) % recipe.folds for scene in test]
+    by_fold = maps_of_folds(of_folds, test, dealt)
+
+    def laid_out(
+        scenes: Sequence[ObjectScene], seen: Sequence[Counts], read: Sequence[Reading]
+    ) -> ObjectTiles:
+        return tiles_of(scenes, seen, read, learnt, int(data.facts["lr_size"]))
+
+    return RoundsSeed(
+        test=laid_out(test, expected, readings),
+        maps=tuple(expected),
+        readings=tuple(readings),
+        seeing=seeing,
+        blind=blind,
+        learnt_by_fold=laid_out(learnt, maps, [exact(scene) for scene in learnt]),
+        test_by_fold=laid_out(test, by_fold, [exact(scene) for scene in test]),
+    )
+
+
+def exact(scene: ObjectScene) -> Reading:
+    """Return readings (1, R, C) without any error."""
+    counts: Tensor = torch.from_numpy(scene.counts)[None].double()
+    return Reading(mean=counts, variance=torch.zeros_like(counts))
