@@ -34,9 +34,11 @@ __all__ = [
     "CurvePoint",
     "Manifest",
     "build_bundle",
+    "check_files",
     "dump_bundle",
     "load_bundle",
     "manifest_from_json",
+    "manifest_sha256",
     "manifest_to_json",
 ]
 
@@ -52,7 +54,7 @@ class Bundle(ABC):
     @property
     def sha256(self) -> str:
         """The digest of the manifest as dumped; it covers the weights, whose digests the manifest holds."""
-        return hashlib.sha256(manifest_to_json(self.manifest).encode()).hexdigest()
+        return manifest_sha256(self.manifest)
 
     @property
     @abstractmethod
@@ -107,6 +109,11 @@ class CountBundle(Bundle):
         return reading
 
 
+def manifest_sha256(manifest: Manifest) -> str:
+    """Return the digest that identifies a bundle."""
+    return hashlib.sha256(manifest_to_json(manifest).encode()).hexdigest()
+
+
 @overload
 def build_bundle(manifest: ClassifyManifest) -> ClassifyBundle: ...
 @overload
@@ -157,6 +164,23 @@ def _counting(manifest: CountManifest) -> CountBundle:
     return CountBundle(manifest, policies, counter.eval())
 
 
+def check_files(files: Mapping[str, bytes]) -> ClassifyManifest | CountManifest:
+    """Return the manifest of a bundle whose weights have the digests that it states. Builds no network.
+
+    Files other than `manifest.json` and the weights that it names are ignored.
+    Raise BundleError if a file is missing, altered or malformed.
+    """
+    if MANIFEST not in files:
+        raise BundleError(f"The bundle lacks {MANIFEST}.")
+    try:
+        manifest = manifest_from_json(files[MANIFEST].decode())
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{MANIFEST} is not UTF-8.") from error
+    for name, digest in manifest.weights.items():
+        _check_digest(files, name, digest)
+    return manifest
+
+
 @overload
 def load_bundle(files: Mapping[str, bytes]) -> ClassifyBundle | CountBundle: ...
 @overload
@@ -166,15 +190,9 @@ def load_bundle(files: Mapping[str, bytes], kind: Literal["count"]) -> CountBund
 def load_bundle(files: Mapping[str, bytes], kind: Kind | None = None) -> ClassifyBundle | CountBundle:
     """Load a bundle from its files by name, on the CPU in float32.
 
-    Files other than `manifest.json` and its `*.safetensors` are ignored.
-    Raise BundleError if a file is missing, altered or malformed, or if the bundle is not of the kind given.
+    Raise BundleError as `check_files` does, and if the bundle is not of the kind given.
     """
-    if MANIFEST not in files:
-        raise BundleError(f"The bundle lacks {MANIFEST}.")
-    try:
-        manifest = manifest_from_json(files[MANIFEST].decode())
-    except UnicodeDecodeError as error:
-        raise BundleError(f"{MANIFEST} is not UTF-8.") from error
+    manifest = check_files(files)
     if kind not in (None, manifest.kind):
         raise BundleError(
             f"The bundle {manifest.name} {manifest.version} is of kind {manifest.kind}; one of kind {kind} "
@@ -183,7 +201,7 @@ def load_bundle(files: Mapping[str, bytes], kind: Kind | None = None) -> Classif
     bundle = build_bundle(manifest)
     for network, module in bundle.networks.items():
         name = f"{network}.safetensors"
-        fill_weights(module, name, _verified(files, name, manifest.weights[name]))
+        fill_weights(module, name, files[name])
     return bundle
 
 
@@ -198,9 +216,8 @@ def dump_bundle(bundle: Bundle, **changes: Any) -> dict[str, bytes]:
     return {MANIFEST: manifest_to_json(manifest).encode(), **files}
 
 
-def _verified(files: Mapping[str, bytes], name: str, digest: str) -> bytes:
+def _check_digest(files: Mapping[str, bytes], name: str, digest: str) -> None:
     if name not in files:
         raise BundleError(f"The bundle lacks {name}.")
     if hashlib.sha256(files[name]).hexdigest() != digest:
         raise BundleError(f"The sha256 of {name} differs from the manifest's.")
-    return files[name]

@@ -12,7 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from service.access.routes import router as keys
 from service.blobs import clear_spool
-from service.bundles.predictor import Predictor, load_predictor
+from service.bundles.registry import Bundles, open_bundles
 from service.bundles.routes import router as bundles
 from service.classification.routes import router as classification
 from service.dashboard.routes import router as dashboard
@@ -56,7 +56,7 @@ class State(TypedDict):
 
     settings: Settings
     database: Database
-    predictor: Predictor | None
+    bundles: Bundles
     blobs: Path
     read_ground: GroundReader
     gdal_locked: bool
@@ -64,15 +64,15 @@ class State(TypedDict):
     large_turns: Semaphore
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Build the application. It opens nothing before it starts."""
+def create_app(settings: Settings | None = None, held: Bundles | None = None) -> FastAPI:
+    """Build the application. It opens nothing before it starts; bundles that are `held` need no opening."""
     settings = settings or Settings()
     app = DocumentedApp(
         title="Loupe",
         version=code_version(),
         description=DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
-        lifespan=lifespan_of(settings),
+        lifespan=lifespan_of(settings, held),
         docs_url=None,  # the framework's pages load scripts from elsewhere; service.web.reference has ours
         redoc_url=None,
         generate_unique_id_function=operation_id,
@@ -96,13 +96,15 @@ def body_limits(settings: Settings) -> list[BodyLimit]:
     ]
 
 
-def lifespan_of(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
+def lifespan_of(
+    settings: Settings, held: Bundles | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
     """Return the lifespan that opens database and networks at the start and closes them at the end."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         gdal_lock.assert_locked()
-        state = await run_in_threadpool(open_state, settings)
+        state = await run_in_threadpool(open_state, settings, held)
         try:
             async with expiring_orders(state["database"], settings.expiry_seconds):
                 yield state
@@ -112,24 +114,28 @@ def lifespan_of(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextM
     return lifespan
 
 
-def open_state(settings: Settings) -> State:
-    """Connect to the database and load the bundle. A server without a bundle still keeps its books."""
+def open_state(settings: Settings, held: Bundles | None) -> State:
+    """Connect to the database and open the bundles. A server without a bundle still keeps its books."""
     settings.blobs.mkdir(parents=True, exist_ok=True)
     clear_spool(settings.blobs)
-    predictor = None
-    if settings.bundle.is_dir():
-        predictor = load_predictor(settings.bundle, settings.device, settings.threads)
-    else:
+    if held is None:
+        held = bundles_of(settings)
+    if not held:
         logger.warning(
-            "There is no bundle in %s: plans and classifications will answer 503.", settings.bundle
+            "There is no bundle in %s: plans and classifications will answer 503.", settings.bundles
         )
     return State(
         settings=settings,
         database=open_database(settings),
-        predictor=predictor,
+        bundles=held,
         blobs=settings.blobs,
         read_ground=read_ground,
         gdal_locked=True,  # asserted before
         turns=Semaphore(COMPUTING_AT_ONCE),
         large_turns=Semaphore(LARGE_AT_ONCE),
     )
+
+
+def bundles_of(settings: Settings) -> Bundles:
+    """Open the bundles that the settings name. UnavailableError when one of them cannot be used."""
+    return open_bundles(settings.bundles, settings.default_bundle, settings.device, settings.threads)

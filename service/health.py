@@ -10,7 +10,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.bundles.predictor import Predictor
+from service.bundles.card import identify
+from service.bundles.registry import Bundles
 from service.database.engine import Database, is_migrated
 from service.database.roles import excess_privileges
 from service.settings import Settings, SettingsDep
@@ -51,13 +52,13 @@ def landing(settings: SettingsDep) -> dict[str, Any]:
 
 @router.get("/healthz", summary="Check that the process is alive")
 def healthz(request: Request) -> dict[str, Any]:
-    """Return the versions, device and bundle that the process runs.
+    """Return the versions, the device, the default bundle and the number of bundles of the process.
 
     It asks neither the database nor the disk: a slow database must not make an orchestrator end the process.
     """
     import rasterio  # noqa: PLC0415  (not before service.geotiff has locked GDAL)
 
-    predictor = cast(Predictor | None, request.state.predictor)
+    bundles = cast(Bundles, request.state.bundles)
     return {
         "status": "alive",
         "versions": {
@@ -68,16 +69,10 @@ def healthz(request: Request) -> dict[str, Any]:
             "gdal": rasterio.__gdal_version__,
             "proj": pyproj.__proj_version__,
         },
-        "device": str(predictor.device) if predictor else None,
-        "bundle": _bundle(predictor),
+        "device": str(bundles.default.device) if bundles else None,
+        "bundle": identify(bundles.default) if bundles else None,
+        "bundles": len(bundles),
     }
-
-
-def _bundle(predictor: Predictor | None) -> dict[str, str] | None:
-    if predictor is None:
-        return None
-    manifest = predictor.manifest
-    return {"name": manifest.name, "version": manifest.version, "sha256": predictor.sha256}
 
 
 @router.get("/readyz", summary="Check that the service is ready")
@@ -91,7 +86,7 @@ def readyz(request: Request) -> JSONResponse:
         "database": reachable,
         "migrations": migrated,
         "role": not warnings or settings.role_check == "warn",
-        "bundle": request.state.predictor is not None,
+        "bundle": bool(request.state.bundles),
         "gdal": request.state.gdal_locked,
         "disk": shutil.disk_usage(settings.state).free > FREE_BYTES_WANTED,
     }

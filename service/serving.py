@@ -9,7 +9,7 @@ from types import FrameType
 import uvicorn
 
 from service.access.repository import ensure_first_key
-from service.app import create_app
+from service.app import bundles_of, create_app
 from service.database.embedded import stop_embedded
 from service.database.engine import check_ready, open_database
 from service.database.roles import check_role
@@ -39,9 +39,10 @@ def run(settings: Settings) -> int:
         return 1
     try:
         key = prepare(settings)
+        held = bundles_of(settings)
         announce(listener, key)
         config = uvicorn.Config(
-            create_app(settings),
+            create_app(settings, held),
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=DRAIN_SECONDS,

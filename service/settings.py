@@ -34,10 +34,16 @@ class Settings(BaseSettings):
     threads: int = Field(
         0, ge=0, le=256, description="CPU threads for the networks; 0 uses every core, at most 8."
     )
-    bundle: Path = Field(
-        Path(__file__).parent.parent / "models" / "bundles" / "starter",
-        description="Folder of the bundle to serve.",
+    bundles: Path = Field(
+        Path(__file__).parent.parent / "models" / "bundles",
+        description="Folder of the bundles to serve, each in a folder of its own.",
     )
+    default_bundle: str | None = Field(
+        None,
+        description="Bundle of plans that name none, as name, name@version, sha256 or folder. Unset: the one "
+        "that the file `default` in the folder of the bundles names.",
+    )
+    bundle: str | None = Field(None, description="Removed; LOUPE_BUNDLES takes its place.", exclude=True)
     scene_body_limit: int = Field(32 * MIB, gt=0, description="Largest scene upload, in bytes.")
     patch_body_limit: int = Field(64 * MIB, gt=0, description="Largest delivered patch, in bytes.")
     delivery_limit: int = Field(
@@ -78,6 +84,21 @@ class Settings(BaseSettings):
             sentence = "Only PostgreSQL is supported: postgresql://user:password@host/database."
             raise PydanticCustomError("database_url_invalid", "{sentence}", {"sentence": sentence})
         return url
+
+    @field_validator("default_bundle")
+    @classmethod
+    def _named(cls, name: str | None) -> str | None:
+        return name or None  # `LOUPE_DEFAULT_BUNDLE=` in a compose file means "unset"
+
+    @field_validator("bundle")
+    @classmethod
+    def _not_removed(cls, folder: str | None) -> None:
+        if folder:
+            sentence = (
+                "It is no longer read. Set LOUPE_BUNDLES to a folder that holds the bundles' folders, and "
+                "LOUPE_DEFAULT_BUNDLE to the name of the bundle that plans use by default."
+            )
+            raise PydanticCustomError("bundle_removed", "{sentence}", {"sentence": sentence})
 
     @property
     def state(self) -> Path:

@@ -25,5 +25,5 @@ def no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def bundle_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a tiny bundle: real networks with random weights, equal in every run."""
-    return write_bundle(tmp_path_factory.mktemp("bundle"))
+    """Write a tiny bundle: real networks with random weights, equal in every run. No other is beside it."""
+    return write_bundle(tmp_path_factory.mktemp("bundles") / "tiny")

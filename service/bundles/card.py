@@ -1,66 +1,26 @@
-"""The served bundle's card, and the checks that a request and a plan mean that bundle."""
+"""The card of a bundle, and how plans and curves describe it."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from models.manifest import Manifest
+from models.manifest import ClassifyManifest, CountManifest, Kind, Manifest, Task
 from service.bundles.predictor import Predictor
-from service.errors import ConflictError, InvalidInputError
-
-
-class BundleUnknownError(InvalidInputError):
-    """The request insists on a bundle that this server does not serve."""
-
-    code = "bundle-unknown"
-    title = "This bundle is not served here"
-
-
-class BundleChangedError(ConflictError):
-    """The plan was made with another bundle than the one served now."""
-
-    code = "bundle-changed"
-    title = "The plan's bundle is no longer served"
 
 
 def identify(predictor: Predictor) -> dict[str, Any]:
-    """Return the name, version and sha256 of the served bundle, as a plan stores them."""
+    """Return the name, version and sha256 of a bundle, as a plan stores them."""
     manifest = predictor.manifest
     return {"name": manifest.name, "version": manifest.version, "sha256": predictor.sha256}
-
-
-def check_served(wanted: str | None, predictor: Predictor) -> None:
-    """Raise BundleUnknownError unless `wanted` is None or names the served bundle.
-
-    A bundle is named by its name, by name@version, or by its sha256.
-    """
-    served = identify(predictor)
-    version = f"{served['name']}@{served['version']}"
-    if wanted is not None and wanted not in (served["name"], version, served["sha256"]):
-        raise BundleUnknownError(
-            f"The request asks for the bundle {wanted!r}, but this server serves {version}.",
-            bundle=wanted,
-            served=served,
-        )
-
-
-def check_same_bundle(provenance: Mapping[str, Any], predictor: Predictor) -> None:
-    """Raise BundleChangedError unless the plan's own bundle is the one served."""
-    bundle = provenance["bundle"]
-    if bundle["sha256"] != predictor.sha256:
-        raise BundleChangedError(
-            f"The plan was made with {bundle['name']} {bundle['version']}, which is no longer served. "
-            "Plan the scene again.",
-            bundle=bundle,
-        )
 
 
 def accuracy_source(predictor: Predictor) -> str:
     """Describe how a bundle's accuracy figures were measured, and what they do not promise."""
     manifest = predictor.manifest
     name = f"{manifest.name} {manifest.version}"
-    if not manifest.curve:
+    if not manifest.curve_for(manifest.default_task):
         return f"The bundle {name} was released without an evaluation curve."
     where = manifest.curve_split or "an evaluation set it does not name"
     return (
@@ -76,14 +36,45 @@ def images_measured(manifest: Manifest) -> int | None:
     return images if isinstance(images, int) and images > 0 else None
 
 
+class TaskOut(BaseModel):
+    """One of the tasks that a bundle offers, with its operating point and measured curve."""
+
+    task: Task = Field(
+        description="`label`: correct labels; `count`: correct counts; `find`: objects in bought patches."
+    )
+    threshold: float = Field(description="Utility from which the objective `policy` buys a patch.")
+    curve: list[dict[str, float]] = Field(
+        description="Evaluation by threshold: `threshold`, `mean_patches` bought per tile, and `accuracy`, "
+        "the share of tiles classified correctly. Bundles that count add `found`, the share of all objects "
+        "that lie in bought patches, and `count_error`, the mean absolute error of a tile's count."
+    )
+
+    @classmethod
+    def of(cls, manifest: Manifest, task: Task) -> "TaskOut":
+        """Write a task of a bundle."""
+        points = [
+            {name: value for name, value in asdict(point).items() if value is not None}
+            for point in manifest.curve_for(task)
+        ]
+        return cls(task=task, threshold=manifest.threshold_for(task), curve=points)
+
+
 class BundleOut(BaseModel):
     """The card of a bundle: its manifest without the weights."""
 
     name: str = Field(description="Name of the bundle.")
     version: str = Field(description="Version of the bundle.")
+    default: bool = Field(description="Whether plans use this bundle when they name none.")
     sha256: str = Field(description="SHA-256 of the manifest, which holds the digest of each weights file.")
-    mode: str = Field(
-        description="`paper`: as published; `product`: utilities are the expected loss saved per patch."
+    licence: str | None = Field(
+        description="Licence of the training data, which binds the weights and labels made with them too. "
+        "Null if the bundle states none."
+    )
+    kind: Kind = Field(description="`classify`: labels whole tiles; `count`: counts objects in patches.")
+    objects: str | None = Field(description="Objects that are counted. Null for a bundle that counts none.")
+    mode: str | None = Field(
+        description="`paper`: as published; `product`: utilities are the expected loss saved per patch. Null "
+        "for a bundle that counts."
     )
     classes: list[str] = Field(description="Class names, in the order of the classifier's outputs.")
     bands: list[str] = Field(description="Bands that the networks read, in order.")
@@ -92,28 +83,46 @@ class BundleOut(BaseModel):
     tile_m: float = Field(description="Side of a tile on the ground, in metres.")
     lr_gsd_m: float = Field(description="Low-resolution ground sample distance, in metres.")
     hr_gsd_m: float = Field(description="High-resolution ground sample distance, in metres.")
-    threshold: float = Field(description="Utility from which the objective `policy` buys a patch.")
     backbones: dict[str, str] = Field(description="Architecture of each network.")
-    curve: list[dict[str, float]] = Field(
-        description="Evaluation by threshold: `threshold`, `mean_patches` bought per tile, and `accuracy`, "
-        "the share of tiles classified correctly."
-    )
+    tasks: list[TaskOut] = Field(description="Tasks that a plan can pay for.")
+    default_task: Task = Field(description="Task of plans that name none.")
+    threshold: float = Field(description="Threshold of the default task.")
+    curve: list[dict[str, float]] = Field(description="Curve of the default task.")
     accuracy_source: str = Field(description="How the accuracy was measured.")
     evaluation: dict[str, Any] = Field(description="Evaluation report of the release.")
     data_digest: str = Field(description="Digest of the training data.")
     git_revision: str = Field(description="Revision of the code that trained the bundle.")
 
     @classmethod
-    def of(cls, predictor: Predictor) -> "BundleOut":
-        """Write the served bundle."""
+    def of(cls, predictor: Predictor, *, default: bool) -> "BundleOut":
+        """Write the card of a bundle that is held."""
         manifest = predictor.manifest
-        copied = {
-            name: getattr(manifest, name)
-            for name in cls.model_fields
-            if name not in {"sha256", "curve", "accuracy_source"}
-        }
-        curve = [
-            {"threshold": point.threshold, "mean_patches": point.mean_patches, "accuracy": point.accuracy}
-            for point in manifest.curve
-        ]
-        return cls(**copied, sha256=predictor.sha256, curve=curve, accuracy_source=accuracy_source(predictor))
+        shared = {name: getattr(manifest, name) for name in cls.model_fields if name in SHARED}
+        tasks = [TaskOut.of(manifest, task) for task in manifest.tasks]
+        chosen = TaskOut.of(manifest, manifest.default_task)
+        return cls(
+            **shared,
+            **_of_kind(manifest),
+            default=default,
+            sha256=predictor.sha256,
+            licence=manifest.licence or None,
+            kind=manifest.kind,
+            tasks=tasks,
+            threshold=chosen.threshold,
+            curve=chosen.curve,
+            accuracy_source=accuracy_source(predictor),
+        )
+
+
+SHARED = {field.name for field in fields(Manifest)} - {"licence"}
+"""Fields of the card that every manifest has under the same name."""
+
+
+def _of_kind(manifest: Manifest) -> dict[str, Any]:
+    """Return the fields of the card that depend on the bundle's kind."""
+    if isinstance(manifest, CountManifest):
+        networks = {"policy": manifest.policy_backbone, "counter": manifest.counter_backbone}
+        return {"objects": manifest.objects, "mode": None, "backbones": networks}
+    if isinstance(manifest, ClassifyManifest):
+        return {"objects": None, "mode": manifest.mode, "backbones": dict(manifest.backbones)}
+    raise TypeError(f"no card describes {type(manifest).__name__}")

@@ -1,93 +1,79 @@
-"""A bundle loaded for use: utilities and labels for arrays of tiles, on CPU or GPU."""
+"""A bundle held for use on CPU or GPU: the interface of every kind, and what the kinds share."""
 
-import os
 import threading
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Literal, cast
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 import torch
-from fastapi import Depends, Request
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.bundle import ClassifyBundle, ClassifyManifest, load_bundle
+from models.manifest import Manifest, Task
 from models.preprocess import normalise
-from models.two_stream import calibrate
 from service.errors import UnavailableError
 
 Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
 Device = Literal["auto", "cpu", "cuda"]
 BATCHES = {"cpu": 64, "cuda": 512}
 """Tiles in one pass, by device. Larger batches gain nothing on a CPU and cost memory."""
-MOST_THREADS = 8
-"""Most CPU threads by default: small networks gain nothing from more, and other requests need cores."""
+Built = TypeVar("Built")
 
 
-class Predictor:
+@dataclass(frozen=True, kw_only=True)
+class ExpectedCounts:
+    """The number of objects that each patch is expected to hold: mean and variance, float32 (T, 16)."""
+
+    mean: Floats
+    variance: Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """The worth of each patch of a scene before anything is bought; 0 in tiles that are not eligible."""
+
+    utilities: Mapping[Task, Floats]
+    """Utilities float32 (T, 16) of each task that the bundle offers."""
+    expected: ExpectedCounts | None
+    """Expected counts; None for a bundle that counts nothing."""
+
+
+class Predictor(ABC):
     """The networks of one bundle on one device. Safe to share between threads."""
 
-    def __init__(self, bundle: ClassifyBundle, device: torch.device) -> None:
-        self.manifest: ClassifyManifest = bundle.manifest
-        self.sha256: str = bundle.sha256
+    def __init__(self, manifest: Manifest, sha256: str, device: torch.device) -> None:
+        self.manifest = manifest
+        self.sha256 = sha256
         self.device = device
         self.batch = BATCHES[device.type]
-        self._bundle = bundle
-        for network in (bundle.policy, bundle.classifier):
-            network.to(device).to(memory_format=torch.channels_last)
         # One batch at a time: two would compete for the same cores, or overrun the same GPU memory.
         self._turn = threading.Lock()
 
-    def utilities(self, lr: Pixels) -> NDArray[np.float32]:
-        """Return the utility of each patch, float32 (T, 16) in 0..1, of LR tiles uint8 (T, 3, h, h)."""
-        self._check(lr, self.manifest.lr_size)
+    @abstractmethod
+    def prepare(self) -> None:
+        """Build the networks now, if they are not; otherwise the first use builds them."""
 
-        def one_batch(part: slice) -> Tensor:
-            return self._bundle.utilities(self._input(lr[part]))
+    @abstractmethod
+    def judge(self, pixels: Pixels, eligible: NDArray[np.bool_], columns: int) -> Judgement:
+        """Judge the LR tiles of a scene, uint8 (T, 3, h, h), in rows of `columns` tiles.
 
-        return self._in_batches(len(lr), 16, one_batch)
-
-    def classify(
-        self, lr: Pixels, hr: Pixels, selected: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return calibrated probabilities (T, N) from both streams, and (T, N) from the LR stream only.
-
-        lr is uint8 (T, 3, h, h); hr is uint8 (T, 3, H, H), with any values where a patch was not bought;
-        selected is (T, 16).
+        eligible is (T,): tiles with enough valid pixels; the others get 0.
         """
-        self._check(lr, self.manifest.lr_size)
-        self._check(hr, self.manifest.hr_size)
-
-        def one_batch(part: slice) -> Tensor:
-            coarse, sharp = self._input(lr[part]), self._input(hr[part])
-            bought = torch.from_numpy(selected[part]).to(self.device, torch.float32)
-            classifier = self._bundle.classifier
-            both = classifier(sharp, coarse, bought)
-            lr_only = calibrate(classifier.coarse(coarse), classifier.temperature)
-            return torch.cat([both, lr_only], dim=1)
-
-        classes = len(self.manifest.classes)
-        answer = self._in_batches(len(lr), 2 * classes, one_batch)
-        return answer[:, :classes], answer[:, classes:]
-
-    def _check(self, pixels: Pixels, size: int) -> None:
-        if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (3, size, size):
-            raise ValueError(f"expected uint8 (T, 3, {size}, {size}), not {pixels.dtype} {pixels.shape}")
 
     def _input(self, pixels: Pixels) -> Tensor:
         moved = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
         ready = normalise(moved, self.manifest.mean, self.manifest.std)
         return ready.contiguous(memory_format=torch.channels_last)
 
-    def _in_batches(
-        self, tiles: int, width: int, one_batch: Callable[[slice], Tensor]
-    ) -> NDArray[np.float32]:
-        """Fill (tiles, width) batch by batch; halve the batch when the GPU runs out of memory."""
-        answer = np.empty((tiles, width), np.float32)
+    def _in_batches(self, items: int, width: int, one_batch: Callable[[slice], Tensor]) -> Floats:
+        """Fill (items, width) batch by batch; halve the batch when the GPU runs out of memory."""
+        answer = np.empty((items, width), np.float32)
         start, size = 0, self.batch
-        while start < tiles:
-            part = slice(start, min(start + size, tiles))
+        while start < items:
+            part = slice(start, min(start + size, items))
             try:
                 with self._turn, torch.inference_mode():
                     answer[part] = one_batch(part).float().cpu().numpy()
@@ -103,35 +89,25 @@ class Predictor:
         return answer
 
 
-def load_predictor(folder: Path, device: Device = "auto", threads: int = 0) -> Predictor:
-    """Read the bundle in `folder` and put its networks on `device`.
+class BuiltOnce(Generic[Built]):
+    """A value that the first reader builds while the others wait. A failed build is tried again."""
 
-    `threads` limits torch's CPU threads in this process; 0 means every core, at most MOST_THREADS.
-    Errors: BundleError when a file is missing, altered or malformed; RuntimeError when `device` is cuda
-    and there is none.
-    """
-    names = [path for path in sorted(folder.iterdir()) if path.suffix in {".json", ".safetensors"}]
-    bundle = load_bundle({path.name: path.read_bytes() for path in names}, "classify")
-    torch.set_num_threads(threads or min(os.cpu_count() or 1, MOST_THREADS))
-    return Predictor(bundle, choose_device(device))
+    def __init__(self, build: Callable[[], Built]) -> None:
+        self._build = build
+        self._turn = threading.Lock()
+        self._built: Built | None = None
+
+    def get(self) -> Built:
+        """Return the value, building it at the first call."""
+        with self._turn:
+            if self._built is None:
+                self._built = self._build()
+            return self._built
 
 
 def choose_device(device: Device) -> torch.device:
-    """Resolve "auto" to cuda if there is one, else to cpu; RuntimeError when "cuda" is not available."""
+    """Resolve "auto" to cuda if there is one, else to cpu; UnavailableError when there is no "cuda"."""
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
-        raise RuntimeError("LOUPE_DEVICE is cuda, but torch finds no CUDA device.")
+        raise UnavailableError("LOUPE_DEVICE is cuda, but torch finds no CUDA device.")
     return torch.device("cuda" if device != "cpu" and available else "cpu")
-
-
-def get_predictor(request: Request) -> Predictor:
-    """Return the loaded bundle; UnavailableError (503) when the server was started without one."""
-    predictor = cast(Predictor | None, request.state.predictor)
-    if predictor is None:
-        raise UnavailableError(
-            "This server has no bundle. Set LOUPE_BUNDLE to the folder of a bundle and restart the server."
-        )
-    return predictor
-
-
-PredictorDep = Annotated[Predictor, Depends(get_predictor)]

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from service.bundles.card import BundleChangedError
-from service.bundles.predictor import Predictor
+from service.bundles.classifying import ClassifyPredictor
+from service.bundles.registry import Bundles
 from service.classification.labels import label_tile, lay_patches
 from service.classification.reused import ReusedGround, ReusedPatch, find_reused
 from service.classification.tables import Classification
@@ -53,6 +53,8 @@ class LabelJob:
     plan: Plan
     scene: Scene
     arrays: PlanArrays
+    predictor: ClassifyPredictor
+    """The bundle that the plan was made with: another one may cut other tiles."""
     reused: ReusedGround
     """The patches that other orders bought and that the labels use at no cost."""
     until: datetime | None
@@ -71,16 +73,14 @@ class LabelledScene:
     reused: list[dict[str, Any]]
 
 
-def label_order(
-    database: Database, job: LabelJob, predictor: Predictor, blobs: Path, settings: Settings
-) -> Classification:
+def label_order(database: Database, job: LabelJob, blobs: Path, settings: Settings) -> Classification:
     """Label every planned tile of an order's scene from its deliveries; return a row that is not stored.
 
     The LR stream labels tiles without a delivered patch. No session is open while the scene is decoded or
     a network runs; each batch of deliveries is read in a session of its own.
     Errors: scene-read-differently, and those of reading the stored scene.
     """
-    labelled = _label(database, job, predictor, blobs, settings)
+    labelled = _label(database, job, blobs, settings)
     return Classification(
         workspace_id=job.order.workspace_id,
         order_id=job.order.id,
@@ -92,12 +92,12 @@ def label_order(
 
 
 def read_job(
-    session: Session, workspace_id: UUID, order_id: UUID, predictor: Predictor, *, allow_partial: bool
+    session: Session, workspace_id: UUID, order_id: UUID, bundles: Bundles, *, allow_partial: bool
 ) -> LabelJob:
     """Read an order with its plan and scene. Errors: not-found, bundle-changed, delivery-incomplete."""
     order = find_order(session, workspace_id, order_id)
     plan = plan_of(session, order)
-    _check_bundle(plan, predictor)
+    predictor = cast(ClassifyPredictor, bundles.of_plan(plan.provenance))  # the only kind
     arrays = PlanArrays.of(plan)
     if not allow_partial:
         _check_complete(session, order, arrays)
@@ -108,20 +108,10 @@ def read_job(
         plan=plan,
         scene=scene,
         arrays=arrays,
+        predictor=predictor,
         reused=reused,
         until=newest_file_at(session, [order.id, *reused.order_ids]),
     )
-
-
-def _check_bundle(plan: Plan, predictor: Predictor) -> None:
-    """Refuse another bundle: it may cut other tiles, so it cannot label patches bought for this one."""
-    bundle = plan.provenance["bundle"]
-    if bundle["sha256"] != predictor.sha256:
-        raise BundleChangedError(
-            f"The plan was made with the bundle {bundle['name']} {bundle['version']}. Serve that bundle to "
-            "classify its order.",
-            bundle=bundle,
-        )
 
 
 def _check_complete(session: Session, order: Order, arrays: PlanArrays) -> None:
@@ -137,21 +127,20 @@ def _check_complete(session: Session, order: Order, arrays: PlanArrays) -> None:
         )
 
 
-def _label(
-    database: Database, job: LabelJob, predictor: Predictor, blobs: Path, settings: Settings
-) -> LabelledScene:
+def _label(database: Database, job: LabelJob, blobs: Path, settings: Settings) -> LabelledScene:
     """Label the eligible tiles batch by batch, in tile order."""
+    predictor, hr_size = job.predictor, job.predictor.manifest.hr_size
     imagery = read_again(job.scene, blobs, settings)
     pixels = cut_again(imagery, job.scene, predictor.manifest).pixels  # uint8 (T, 3, lr, lr)
     eligible = np.flatnonzero(job.arrays.eligible)
     labelled = LabelledScene(tiles=[], used=[], reused=[])
     for start in range(0, len(eligible), BATCH):
         batch = eligible[start : start + BATCH]
-        came, taken = _pixels_of(database, job, batch, predictor.manifest.hr_size)
+        came, taken = _pixels_of(database, job, batch, hr_size)
         laid = lay_patches(
             batch.tolist(),
             [one[:3] for one in came] + [one[:3] for one in taken],
-            predictor.manifest.hr_size,
+            hr_size,
         )
         labelled.tiles.extend(_label_batch(batch, pixels[batch], laid, job.arrays.selected[batch], predictor))
         labelled.reused.extend(one.to_json() for one in taken)
@@ -184,7 +173,7 @@ def _label_batch(
     lr: NDArray[np.uint8],
     laid: tuple[NDArray[np.uint8], NDArray[np.bool_]],
     bought: NDArray[np.bool_],
-    predictor: Predictor,
+    predictor: ClassifyPredictor,
 ) -> Iterator[dict[str, Any]]:
     hr, came = laid
     fused, lr_only = predictor.classify(lr, hr, came)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Path, Response
 from sqlalchemy.orm import Session
 
 from service.access.caller import CallerDep
-from service.bundles.predictor import PredictorDep
+from service.bundles.registry import BundlesDep
 from service.classification.labelling import label_order, read_job
 from service.classification.repository import find_classification, keep_classification, outdated_since
 from service.classification.schemas import ClassificationIn, ClassificationOut
@@ -34,7 +34,7 @@ def classify_order(
     order_id: OrderPath,
     caller: CallerDep,
     database: DatabaseDep,
-    predictor: PredictorDep,
+    bundles: BundlesDep,
     blobs: BlobsDep,
     settings: SettingsDep,
     _turn: TurnDep,
@@ -50,9 +50,9 @@ def classify_order(
     def compute() -> Classification:
         with database.sessions() as session:
             job = read_job(
-                session, caller.workspace_id, order_id, predictor, allow_partial=wanted.allow_partial
+                session, caller.workspace_id, order_id, bundles, allow_partial=wanted.allow_partial
             )
-        return label_order(database, job, predictor, blobs, settings)
+        return label_order(database, job, blobs, settings)
 
     request_print = fingerprint(f"POST /v1/orders/{order_id}/classification", wanted.model_dump_json())
     return compute_once(KeyedRequest(database, caller.workspace_id, key, request_print), compute, _store)

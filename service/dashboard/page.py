@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models.bundle import ClassifyManifest
+from models.bundle import Manifest
 from models.grid import PATCHES
 from service.access.tables import Workspace
 from service.database.engine import Database
@@ -186,12 +186,16 @@ class BundleAccuracy:
     """Accuracy with all 16 patches bought."""
 
 
-def bundle_accuracy(manifest: ClassifyManifest) -> BundleAccuracy | None:
+def bundle_accuracy(manifest: Manifest) -> BundleAccuracy | None:
     """Read a bundle's evaluation curve at its threshold and at both ends. Return None without a curve."""
-    if not manifest.curve:
+    threshold, curve = (
+        manifest.threshold_for(manifest.default_task),
+        manifest.curve_for(manifest.default_task),
+    )
+    if not curve:
         return None
-    chosen = min(manifest.curve, key=lambda point: abs(point.threshold - manifest.threshold))
-    accuracy_at = {point.mean_patches: point.accuracy for point in manifest.curve}
+    chosen = min(curve, key=lambda point: abs(point.threshold - threshold))
+    accuracy_at = {point.mean_patches: point.accuracy for point in curve}
     return BundleAccuracy(
         bundle=f"{manifest.name} {manifest.version}",
         split=manifest.curve_split or "not named",

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
-from service.bundles.predictor import Predictor
+from service.bundles.registry import Bundles
 from service.dashboard.page import bundle_accuracy, read_page
 from service.dashboard.rendering import budgets_csv, plans_csv, read_asset, render
 from service.dashboard.session import (
@@ -47,9 +47,11 @@ def dashboard(request: Request, visitor: OptionalVisitorDep, database: DatabaseD
     """Show the page, or redirect to the sign-in form."""
     if visitor is None:
         return RedirectResponse(f"{PATH}/login", 303)
-    predictor = cast(Predictor | None, request.state.predictor)
-    quality = bundle_accuracy(predictor.manifest) if predictor else None
-    return render("dashboard.html", quality=quality, **read_page(database, visitor.workspace_id))
+    bundles = cast(Bundles, request.state.bundles)
+    quality = bundle_accuracy(bundles.default.manifest) if bundles else None
+    return render(
+        "dashboard.html", quality=quality, bundles=len(bundles), **read_page(database, visitor.workspace_id)
+    )
 
 
 @router.get("/login")

@@ -51,6 +51,8 @@ class OpenOrder:
     order: Order
     checklist: Checklist
     scene: Scene
+    provenance: Mapping[str, Any]
+    """Provenance of the plan, which names its bundle."""
     delivery_bands: str | None
     files: dict[Place, list[FileVersion]]
     places: list[Place]
@@ -76,8 +78,8 @@ class FilesReceipt:
 def receive_files(intake: Intake, caller: Caller, upload: FileUpload) -> FilesReceipt:
     """Store the patches that a file or archive shows, and pay for those that were awaited.
 
-    Errors: not-found, order-cancelled, order-expired, approval-required, no-patch-covered,
-    nothing-delivered, those of reading a GeoTIFF or an archive.
+    Errors: not-found, order-cancelled, order-expired, approval-required, bundle-changed,
+    no-patch-covered, nothing-delivered, those of reading a GeoTIFF or an archive.
     """
     with intake.database.sessions() as session:
         order = _read_order(session, caller, upload)
@@ -119,6 +121,7 @@ def _read_order(session: Session, caller: Caller, upload: FileUpload) -> OpenOrd
         order=order,
         checklist=checklist,
         scene=session.get_one(Scene, plan.scene_id),
+        provenance=plan.provenance,
         delivery_bands=session.get_one(PriceList, plan.price_list_id).delivery_bands,
         files=files,
         places=places,
@@ -127,13 +130,12 @@ def _read_order(session: Session, caller: Caller, upload: FileUpload) -> OpenOrd
 
 
 def _wanted(intake: Intake, order: OpenOrder) -> Wanted:
-    scene = lr_pixels(order.scene, intake.manifest, intake.blobs, intake.settings)
+    manifest = intake.bundles.of_plan(order.provenance).manifest
+    scene = lr_pixels(order.scene, manifest, intake.blobs, intake.settings)
     return Wanted(
         places=order.places,
         files=order.files,
-        target=Target.of(
-            grid_of(order.scene), intake.manifest, scene, order.scene.reading.get("radiometry", "")
-        ),
+        target=Target.of(grid_of(order.scene), manifest, scene, order.scene.reading.get("radiometry", "")),
         delivery_bands=order.delivery_bands,
     )
 

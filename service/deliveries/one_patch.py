@@ -7,12 +7,13 @@ nobody. A file whose payment is then refused stays in the blob store, and sendin
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models.manifest import Manifest
 from service.access.repository import Caller
 from service.blobs import put
+from service.bundles.registry import Bundles
 from service.database.engine import Database
 from service.deliveries.decoding import Target, cut_patch, decode_file
 from service.deliveries.judging import Figures, judge_together
@@ -44,6 +45,8 @@ class AwaitedPlace:
 
     checklist: Checklist
     scene: Scene
+    provenance: Mapping[str, Any]
+    """Provenance of the plan, which names its bundle."""
     delivery_bands: str | None
     before: Receipt | None
     """Receipt of the same bytes, if they were delivered earlier."""
@@ -53,10 +56,10 @@ class AwaitedPlace:
 
 @dataclass(frozen=True, kw_only=True)
 class Intake:
-    """Dependencies of receiving deliveries: database, networks, stored files and limits."""
+    """Dependencies of receiving deliveries: database, bundles, stored files and limits."""
 
     database: Database
-    manifest: Manifest
+    bundles: Bundles
     blobs: Path
     settings: Settings
 
@@ -81,14 +84,15 @@ def receive_delivery(intake: Intake, caller: Caller, upload: DeliveryUpload) -> 
 def decode_patch(upload: DeliveryUpload, place: AwaitedPlace, intake: Intake) -> CheckedPatch:
     """Read an uploaded file, resample it to its patch and compare it with the scene.
 
-    Opens no session. Errors: those of `decode_file` and `cut_patch`.
+    Opens no session. Errors: bundle-changed, those of `decode_file` and `cut_patch`.
     """
     settings = intake.settings
     limits = Limits(body_bytes=settings.patch_body_limit, decode_seconds=settings.decode_seconds)
     file = decode_file(upload.body, upload.read_as, place.delivery_bands, limits)
-    scene = lr_pixels(place.scene, intake.manifest, intake.blobs, settings)
+    manifest = intake.bundles.of_plan(place.provenance).manifest
+    scene = lr_pixels(place.scene, manifest, intake.blobs, settings)
     radiometry = place.scene.reading.get("radiometry", "")
-    target = Target.of(grid_of(place.scene), intake.manifest, scene, radiometry)
+    target = Target.of(grid_of(place.scene), manifest, scene, radiometry)
     cut = cut_patch(file, target, upload.place, accept_unlike=upload.read_as.accept_unlike)
     return CheckedPatch(
         place=upload.place,
@@ -108,6 +112,7 @@ def _read_place(session: Session, caller: Caller, upload: DeliveryUpload) -> Awa
     return AwaitedPlace(
         checklist=checklist,
         scene=session.get_one(Scene, plan.scene_id),
+        provenance=plan.provenance,
         delivery_bands=session.get_one(PriceList, plan.price_list_id).delivery_bands,
         before=same_file(session, order, upload.place, upload.sha256, files),
         earlier=likeness_figures(session, order.id),

@@ -7,7 +7,7 @@ from fastapi.responses import FileResponse, JSONResponse
 
 from service.access.caller import CallerDep
 from service.blobs import verified_path
-from service.bundles.predictor import PredictorDep
+from service.bundles.registry import BundlesDep
 from service.database.engine import DatabaseDep
 from service.deliveries.many_patches import receive_files
 from service.deliveries.one_patch import Intake, receive_delivery
@@ -49,7 +49,7 @@ def deliver_file(
     upload: FileUploadDep,
     database: DatabaseDep,
     settings: SettingsDep,
-    predictor: PredictorDep,
+    bundles: BundlesDep,
     blobs: BlobsDep,
     _turn: LargeTurnDep,
 ) -> Response:
@@ -62,7 +62,7 @@ def deliver_file(
     the same bytes change nothing. When nothing is delivered and nothing kept, the answer is 409
     `no-patch-covered` with the distance, or 409 `nothing-delivered` with the reasons.
     """
-    intake = Intake(database=database, manifest=predictor.manifest, blobs=blobs, settings=settings)
+    intake = Intake(database=database, bundles=bundles, blobs=blobs, settings=settings)
     received = receive_files(intake, caller, upload)
     content = files_delivery(received).model_dump(mode="json", exclude_none=True)
     stored = any(one.outcome is not Outcome.ALREADY_DELIVERED for one in received.receipts)
@@ -88,7 +88,7 @@ def deliver_patch(
     upload: UploadDep,
     database: DatabaseDep,
     settings: SettingsDep,
-    predictor: PredictorDep,
+    bundles: BundlesDep,
     blobs: BlobsDep,
     _turn: TurnDep,
 ) -> Response:
@@ -103,7 +103,7 @@ def deliver_patch(
     other patches' shares. If that is too little, the answer is 409 `price-exceeds-hold` unless
     `accept_price` is set.
     """
-    intake = Intake(database=database, manifest=predictor.manifest, blobs=blobs, settings=settings)
+    intake = Intake(database=database, bundles=bundles, blobs=blobs, settings=settings)
     stored = receive_delivery(intake, caller, upload)
     content = receipt(stored).model_dump(mode="json", exclude_none=True)
     return JSONResponse(content, 200 if stored.outcome is Outcome.ALREADY_DELIVERED else 201)

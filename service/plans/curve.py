@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from service.bundles.card import accuracy_source, check_same_bundle, images_measured
+from service.bundles.card import accuracy_source, images_measured
 from service.bundles.predictor import Predictor
 from service.planner import decider
 from service.planner.curve import cost_curve, nearest
@@ -41,18 +41,18 @@ class PlanCurve(BaseModel):
 
 
 def curve_of(plan: Plan, scene: Scene, terms: PriceTerms, predictor: Predictor) -> PlanCurve:
-    """Price a stored plan's scene at every measured threshold. Opens no database session.
+    """Price a stored plan's scene at every threshold that the plan's own bundle was measured at.
 
-    Raises BundleChangedError when the plan's bundle is not the one served.
+    Opens no database session.
     """
-    check_same_bundle(plan.provenance, predictor)
     arrays, grid = PlanArrays.of(plan), grid_of(scene)
     areas = grid.patch_areas_m2()
     decide = decider(arrays.utilities, arrays.eligible, areas, terms, grid.columns, arrays.taken)
-    images = images_measured(predictor.manifest)
-    curve = cost_curve(decide, predictor.manifest.curve, images)
+    manifest, task = predictor.manifest, predictor.manifest.default_task
+    images = images_measured(manifest)
+    curve = cost_curve(decide, manifest.curve_for(task), images)
     chosen = nearest(
-        curve, plan.bill["wanted"], plan.objective.get("threshold", predictor.manifest.threshold)
+        curve, plan.bill["wanted"], plan.objective.get("threshold", manifest.threshold_for(task))
     )
     points = [
         PlanCurvePoint(

@@ -13,9 +13,8 @@ from sqlalchemy import SQLColumnExpression, func
 from sqlalchemy.orm import Session
 
 from models.grid import PATCHES, patch_side
-from models.manifest import ClassifyManifest
-from service.bundles.card import check_same_bundle
-from service.bundles.predictor import Predictor
+from models.manifest import Manifest
+from service.bundles.registry import Bundles
 from service.imagery.products import coarsest_pixel_m, ordered_pixel_m
 from service.imagery.tile_grid import TileGrid
 from service.planner import plan_purchases
@@ -57,7 +56,7 @@ def find_inputs(
     workspace_id: UUID,
     scene: Scene,
     options: PlanOptions,
-    manifest: ClassifyManifest,
+    manifest: Manifest,
     read_ground: GroundReader,
 ) -> PlanInputs:
     """Return the inputs that a new plan is made with; commit afterwards.
@@ -91,7 +90,7 @@ def find_new_inputs(
     old: Plan,
     scene: Scene,
     wanted: ReplanIn,
-    predictor: Predictor,
+    bundles: Bundles,
     read_ground: GroundReader,
 ) -> PlanInputs:
     """Return the inputs that a plan is made again with; commit afterwards.
@@ -102,10 +101,10 @@ def find_new_inputs(
     name = wanted.price_list or old.provenance["price_list"]["name"]
     price_list, grid = resolve_price_list(session, old.workspace_id, name), grid_of(scene)
     before: ReuseMode = "owned" if old.reuse is None else old.reuse["mode"]
-    ordered_m = old.bill.get("ordered_pixel_m") or _ordered_m(grid, predictor.manifest)
+    ordered_m = old.bill.get("ordered_pixel_m") or _ordered_m(grid, bundles.of_plan(old.provenance).manifest)
     return PlanInputs(
         price_list=price_list,
-        objective=_new_objective(old, wanted, price_list.currency, predictor),
+        objective=_new_objective(old, wanted, price_list.currency, bundles),
         reuse=wanted.reuse or before,
         bought=read_ground(session, old.workspace_id, grid),
         ordered_m=ordered_m,
@@ -115,7 +114,7 @@ def find_new_inputs(
 def decide_replan(old: Plan, scene: Scene, inputs: PlanInputs, quote_days: int) -> Plan:
     """Choose again what to buy of a planned scene; return the new plan's row. Opens no session.
 
-    The plan's own utilities are used, whichever bundle is served now: the networks do not run again.
+    The plan's own utilities are used, whichever bundles are held now: the networks do not run again.
     """
     bundle = old.provenance["bundle"]
     new = _decide(scene, PlanArrays.of(old), bundle, inputs, quote_days)
@@ -131,11 +130,11 @@ def store_replan(session: Session, new: Plan, old: Plan) -> Plan:
     return repository.keep_plan(session, new)
 
 
-def _new_objective(old: Plan, wanted: ReplanIn, currency: str, predictor: Predictor) -> Objective:
+def _new_objective(old: Plan, wanted: ReplanIn, currency: str, bundles: Bundles) -> Objective:
     if wanted.has_objective:
-        if wanted.needs_evaluation:
-            check_same_bundle(old.provenance, predictor)
-        return wanted.objective_in(currency, predictor.manifest)
+        # Other objectives depend on no bundle: they also re-plan under one that is no longer held.
+        own = bundles.of_plan(old.provenance) if wanted.needs_evaluation else bundles.default
+        return wanted.objective_in(currency, own.manifest)
     objective = objective_from_json(old.objective)
     limit = objective.money
     if limit is not None and limit.currency != currency:
@@ -189,7 +188,7 @@ def _decide(
     )
 
 
-def _ordered_m(grid: TileGrid, manifest: ClassifyManifest) -> float:
+def _ordered_m(grid: TileGrid, manifest: Manifest) -> float:
     return ordered_pixel_m(grid, patch_side(manifest.hr_size))
 
 

@@ -4,7 +4,7 @@ from typing import TypeVar, assert_never, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.manifest import ClassifyManifest
+from models.manifest import Manifest
 from service.errors import InvalidInputError
 from service.money import Money
 from service.planner.curve import target_for
@@ -82,7 +82,7 @@ class ObjectiveOptions(BaseModel):
             case _:
                 assert_never(kind)
 
-    def objective_in(self, currency: str, manifest: ClassifyManifest) -> Objective:
+    def objective_in(self, currency: str, manifest: Manifest) -> Objective:
         """Return the objective for a bundle.
 
         Errors: objective-unclear, accuracy-unreachable, invalid-input (too many decimals of money).
@@ -90,7 +90,7 @@ class ObjectiveOptions(BaseModel):
         kind = self._kind()
         match kind:
             case "policy":
-                return Policy(threshold=manifest.threshold)
+                return Policy(threshold=manifest.threshold_for(manifest.default_task))
             case "lambda":
                 return CostWeight(per_unit=_required(kind, self.cost_weight))
             case "max_cost":
@@ -137,10 +137,11 @@ def _required(kind: ObjectiveKind, number: Number | None) -> Number:
     return number
 
 
-def _reaching(accuracy: float, manifest: ClassifyManifest) -> TargetAccuracy:
-    target = target_for(accuracy, manifest.curve)
+def _reaching(accuracy: float, manifest: Manifest) -> TargetAccuracy:
+    curve = manifest.curve_for(manifest.default_task)
+    target = target_for(accuracy, curve)
     if target is None:
-        best = max((point.accuracy for point in manifest.curve), default=None)
+        best = max((point.accuracy for point in curve), default=None)
         reached = (
             "was released without an evaluation" if best is None else f"reached {100 * best:.1f} % at best"
         )

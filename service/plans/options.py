@@ -55,8 +55,9 @@ class PlanOptions(ObjectiveOptions):
     bundle: str | None = Field(
         None,
         max_length=200,
-        description="Bundle that must be served, as name, name@version or sha256. "
-        "The request is refused if another one is.",
+        examples=["ucmerced", "ucmerced@1.2.0"],
+        description="Bundle to plan with, as name (its highest version), name@version or sha256. "
+        "GET /v1/bundles lists them. By default the server's default bundle.",
     )
 
 

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.grid import PATCHES
 from models.manifest import Manifest
 from service import blobs as storage
-from service.bundles.card import check_served, identify
+from service.bundles.card import identify
 from service.bundles.predictor import Predictor
 from service.errors import ConflictError
 from service.geotiff.preflight import Limits
@@ -46,22 +45,22 @@ class JudgedScene:
 
 
 def judge_scene(body: bytes, options: PlanOptions, predictor: Predictor, settings: Settings) -> JudgedScene:
-    """Read a scene and ask the policy for its utilities.
+    """Read a scene and ask the bundle's policy for its utilities.
 
-    Errors: `bundle-unknown` and every refusal of an upload (4xx); `decoder-unavailable` (503).
+    Errors: every refusal of an upload (4xx); `decoder-unavailable` (503).
     """
-    check_served(options.bundle, predictor)
     imagery = read_scene(body, options.bands, options.radiometry, settings)
     tiles = cut_scene(imagery, predictor.manifest)
     eligible = tiles.valid_share >= MIN_VALID_SHARE
-    utilities = np.zeros((len(eligible), PATCHES), dtype=np.float32)
-    utilities[eligible] = predictor.utilities(tiles.pixels[eligible])
+    judged = predictor.judge(tiles.pixels, eligible, tiles.grid.columns)
     pixels = tiles.pixels.tobytes()
     reading = _describe(imagery, tiles, options, predictor.manifest)
     reading["tiles_sha256"] = hashlib.sha256(pixels).hexdigest()
     return JudgedScene(
         scene=Scene(sha256=hashlib.sha256(body).hexdigest(), size=len(body), reading=reading),
-        values=TileValues(utilities=utilities, valid_share=tiles.valid_share),
+        values=TileValues(
+            utilities=judged.utilities[predictor.manifest.default_task], valid_share=tiles.valid_share
+        ),
         pixels=pixels,
         bundle=identify(predictor),
     )

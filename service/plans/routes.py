@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from service import blobs as storage
 from service.access.caller import CallerDep
-from service.bundles.predictor import PredictorDep
+from service.bundles.registry import BundlesDep
 from service.database.engine import DatabaseDep, SessionDep
 from service.plans import making, maps, repository
 from service.plans.bills import PlanBill, bill_of
@@ -61,7 +61,7 @@ def plan_scene(  # noqa: PLR0913  (a route's parameters are its dependencies)
     options: Annotated[PlanOptions, Query()],
     upload: SceneUploadDep,
     database: DatabaseDep,
-    predictor: PredictorDep,
+    bundles: BundlesDep,
     settings: SettingsDep,
     blobs: BlobsDep,
     read_ground: GroundDep,
@@ -72,6 +72,7 @@ def plan_scene(  # noqa: PLR0913  (a route's parameters are its dependencies)
     options = upload.merged(options)
 
     def compute() -> tuple[Plan, Scene]:
+        predictor = bundles.named(options.bundle)
         judged = judge_scene(upload.body, options, predictor, settings)
         with database.sessions.begin() as session:
             inputs = making.find_inputs(
@@ -102,7 +103,7 @@ def replan_scene(
     caller: CallerDep,
     wanted: ReplanIn,
     database: DatabaseDep,
-    predictor: PredictorDep,
+    bundles: BundlesDep,
     settings: SettingsDep,
     read_ground: GroundDep,
     _turn: TurnDep,
@@ -113,7 +114,7 @@ def replan_scene(
     def compute() -> tuple[Plan, Plan, Scene]:
         with database.sessions.begin() as session:
             old, scene = repository.find_plan(session, caller.workspace_id, plan_id)
-            inputs = making.find_new_inputs(session, old, scene, wanted, predictor, read_ground)
+            inputs = making.find_new_inputs(session, old, scene, wanted, bundles, read_ground)
         return old, making.decide_replan(old, scene, inputs, settings.quote_days), scene
 
     def store(session: Session, made: tuple[Plan, Plan, Scene]) -> Answer:
@@ -212,12 +213,12 @@ def get_scene(plan_id: PlanId, caller: CallerDep, database: DatabaseDep, blobs: 
     responses=problems(404, 409, 422, 503),
 )
 def get_curve(
-    plan_id: PlanId, caller: CallerDep, database: DatabaseDep, predictor: PredictorDep, _turn: TurnDep
+    plan_id: PlanId, caller: CallerDep, database: DatabaseDep, bundles: BundlesDep, _turn: TurnDep
 ) -> PlanCurve:
     """Return the cost of this scene at every threshold that the bundle's evaluation measured."""
     with database.sessions() as session:
         plan, scene, price_list = repository.find_priced_plan(session, caller.workspace_id, plan_id)
-    return curve_of(plan, scene, terms_of(price_list), predictor)
+    return curve_of(plan, scene, terms_of(price_list), bundles.of_plan(plan.provenance))
 
 
 @router.get(

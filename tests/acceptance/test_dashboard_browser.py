@@ -26,8 +26,7 @@ WIDTHS = {"laptop": 1366, "phone": 390}
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Start a server with a measured bundle, a completed order and an incomplete one."""
     home = tmp_path_factory.mktemp("dashboard")
-    (home / "bundle").mkdir()
-    bundle = write_bundle(home / "bundle", curve=CURVE, curve_split="a held-out split")
+    bundle = write_bundle(home / "bundles" / "tiny", curve=CURVE, curve_split="a held-out split")
     process = ServerProcess(home, bundle)
     try:
         process.start()

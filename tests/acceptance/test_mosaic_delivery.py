@@ -18,7 +18,6 @@ from rasterio.windows import Window
 from examples.demo.mosaic import TILE_PX, geotiff, lay_out
 from service.client import Client, ClientError, Json
 from service.geotiff.ground import transform_points
-from service.settings import Settings
 from tests.support.bundles import UTM_32N
 from tests.support.known_scene import KnownScene
 from tests.support.mosaics import warped
@@ -26,7 +25,7 @@ from tests.support.server import ROOT, ServerProcess, make_mosaic, running_serve
 
 # Read at import, because a fixture of the tests hides the variables of this machine.
 UC_MERCED = Path(os.environ.get("LOUPE_DATA", ROOT.parent / "shared" / "data")) / "uc-merced.tar"
-STARTER = Path(Settings.model_fields["bundle"].default)
+STARTER = ROOT / "models" / "bundles" / "starter"
 COLUMNS, ROWS, PATCHES = 5, 4, 96
 TILE_M = 78.0  # 8 LR pixels of 9.75 m
 SURE = 0.6

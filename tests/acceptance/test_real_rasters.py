@@ -37,8 +37,13 @@ EXPECTED = {
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
     """Connect to a server whose bundle reads 10 m and buys 0.48 m."""
-    write_bundle(tmp_path, hr_size=160, input_sizes={"policy": 8, "hr": 160, "lr": 8}, hr_gsd_m=0.48)
-    with running_server(tmp_path) as server, server.client() as client:
+    bundle = write_bundle(
+        tmp_path / "bundles" / "tiny",
+        hr_size=160,
+        input_sizes={"policy": 8, "hr": 160, "lr": 8},
+        hr_gsd_m=0.48,
+    )
+    with running_server(bundle) as server, server.client() as client:
         yield client
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from service.access.tables import Workspace
 from service.app import create_app
-from service.bundles.predictor import Predictor
+from service.bundles.classifying import ClassifyPredictor
 from service.database.embedded import embedded_url, stop_embedded
 from service.database.engine import Database, connect
 from service.database.roles import SERVER, serve_as
@@ -91,7 +91,7 @@ def serving_url(database_url: str) -> str:
 @pytest.fixture
 def settings(serving_url: str, bundle_folder: Path, tmp_path: Path) -> Settings:
     """Configure an app on the test's database, as the serving role, with the tiny bundle."""
-    return make_settings(tmp_path, database_url=serving_url, bundle=bundle_folder, api_key=KEY)
+    return make_settings(tmp_path, database_url=serving_url, bundles=bundle_folder.parent, api_key=KEY)
 
 
 @pytest.fixture
@@ -104,13 +104,13 @@ def client(settings: Settings) -> Iterator[TestClient]:
 @pytest.fixture
 def spread_utilities(monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the real networks, but spread their answers over 0..1: random weights may all agree."""
-    ask = Predictor.utilities
+    ask = ClassifyPredictor.utilities
 
-    def spread(predictor: Predictor, lr: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def spread(predictor: ClassifyPredictor, lr: NDArray[np.uint8]) -> NDArray[np.float32]:
         said = ask(predictor, lr)
         return np.random.default_rng(11).random(said.shape).astype(np.float32)
 
-    monkeypatch.setattr(Predictor, "utilities", spread)
+    monkeypatch.setattr(ClassifyPredictor, "utilities", spread)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from service.app import create_app
-from service.bundles.predictor import load_predictor
+from service.bundles.stored import read_bundle
 from service.database.engine import Database
 from service.settings import Settings
 from tests.support.bundles import make_settings
@@ -29,7 +29,8 @@ def test_readyz_is_ready_when_every_part_is_there(client: TestClient) -> None:
 def test_healthz_shows_versions_device_and_bundle(client: TestClient, bundle_folder: Path) -> None:
     body = client.get("/healthz").json()
 
-    assert body["bundle"] == {"name": "tiny", "version": "1", "sha256": load_predictor(bundle_folder).sha256}
+    assert body["bundle"] == {"name": "tiny", "version": "1", "sha256": read_bundle(bundle_folder).sha256}
+    assert body["bundles"] == 1
     assert set(body["versions"]) == {"loupe", "python", "torch", "rasterio", "gdal", "proj"}
     assert body["device"] == "cpu"
 
@@ -128,7 +129,7 @@ def test_app_without_a_database_is_alive_and_not_ready(tmp_path: Path) -> None:
 
 
 def test_app_without_a_bundle_keeps_its_books(settings: Settings, tmp_path: Path) -> None:
-    bare = settings.model_copy(update={"bundle": tmp_path / "nowhere"})
+    bare = settings.model_copy(update={"bundles": tmp_path / "nowhere"})
 
     with TestClient(create_app(bare), headers={"Authorization": "Bearer a-key-for-tests-only"}) as client:
         assert client.get("/readyz").json()["checks"]["bundle"] is False

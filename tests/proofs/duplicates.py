@@ -56,7 +56,7 @@ def prove_duplicates_have_one_effect(laboratory: Laboratory, keys: int = KEYS) -
 @contextmanager
 def served() -> Iterator[ServerProcess]:
     """Run a real server process on an empty state, with a tiny bundle."""
-    with TemporaryDirectory() as folder, running_server(write_bundle(Path(folder))) as server:
+    with TemporaryDirectory() as folder, running_server(write_bundle(Path(folder) / "tiny")) as server:
         yield server
 
 

@@ -1,5 +1,6 @@
 """Small valid settings, bundles and GeoTIFFs made by code, so that the repository keeps no binary file."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,18 @@ from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 
 from models.bundle import (
+    MANIFEST,
     ClassifyBundle,
     ClassifyManifest,
     CountBundle,
     CountManifest,
     build_bundle,
     dump_bundle,
+    manifest_from_json,
+    manifest_sha256,
 )
 from models.manifest import ValueCurve
+from service.bundles.classifying import ClassifyPredictor
 from service.settings import Settings
 
 LR_SIZE, LR_GSD_M = 8, 10.0
@@ -38,7 +43,7 @@ def make_settings(home: Path, **overrides: Any) -> Settings:
         "device": "cpu",
         "threads": 1,
         "port": 0,
-        "bundle": home / "no-bundle",
+        "bundles": home / "no-bundles",
         "expiry_seconds": 86_400,  # no sweep unless a test asks for one
     }
     return Settings(_env_file=None, **(values | overrides))
@@ -88,8 +93,22 @@ def make_count_bundle(seed: int = 0, **overrides: Any) -> CountBundle:
         return build_bundle(make_count_manifest(**overrides))
 
 
+def hold(bundle: ClassifyBundle) -> ClassifyPredictor:
+    """Return the predictor of a bundle in memory, on the CPU."""
+    return ClassifyPredictor(bundle.manifest, bundle.sha256, torch.device("cpu"), lambda: bundle)
+
+
+@cache
+def tiny_provenance() -> dict[str, Any]:
+    """Return the tiny bundle's part of a plan's provenance."""
+    manifest = manifest_from_json(dump_bundle(make_bundle())[MANIFEST].decode())
+    bundle = {"name": manifest.name, "version": manifest.version, "sha256": manifest_sha256(manifest)}
+    return {"bundle": bundle}
+
+
 def write_bundle(folder: Path, **overrides: Any) -> Path:
-    """Write a bundle as files and return its folder."""
+    """Write a bundle as files and return its folder, which is made if it does not exist."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in dump_bundle(make_bundle(**overrides)).items():
         (folder / name).write_bytes(content)
     return folder

@@ -20,7 +20,15 @@ from service.imagery.tiling import Tiles, cut_tiles
 from service.plans.tables import Plan, Scene
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
-from tests.support.bundles import HR_GSD_M, HR_SIZE, LR_GSD_M, LR_SIZE, make_geotiff, make_pixels
+from tests.support.bundles import (
+    HR_GSD_M,
+    HR_SIZE,
+    LR_GSD_M,
+    LR_SIZE,
+    make_geotiff,
+    make_pixels,
+    tiny_provenance,
+)
 
 Place = tuple[int, int]  # tile, patch
 PATCH_M = LR_SIZE * LR_GSD_M / 4
@@ -61,7 +69,7 @@ def make_plan(
     session.flush()
     values = _arrays(tiles, bought, no_data) | {
         "workspace_id": workspace_id, "scene_id": scene.id, "price_list_id": prices.id,
-        "objective": {"kind": "policy", "threshold": 0.5}, "provenance": {}, "currency": "USD",
+        "objective": {"kind": "policy", "threshold": 0.5}, "provenance": tiny_provenance(), "currency": "USD",
         "cost_minor": cost_minor, "baseline_minor": 32_00, "list_saving_minor": 24_00,
         "billable_saving_minor": 22_00, "bill": {}, "reuse": BUYS_AGAIN,
         "expires_at": datetime.now(UTC) + timedelta(days=1),

@@ -34,11 +34,12 @@ def bought(made: dict[str, Any]) -> set[tuple[int, int]]:
 
 def app_with(folder: Path, settings: Settings, **manifest: object) -> TestClient:
     """Return a client of the application of `settings`, with a bundle written to `folder`."""
-    folder.mkdir()
+    write_bundle(folder, **manifest)
     own = make_settings(
         settings.home,
         database_url=settings.database_url,
-        bundle=write_bundle(folder, **manifest),
+        bundles=folder.parent,
+        default_bundle=folder.name,
         api_key=KEY,
     )
     return TestClient(create_app(own), headers={"Authorization": f"Bearer {KEY}"})

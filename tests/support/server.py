@@ -42,7 +42,8 @@ class ServerProcess:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("LOUPE_")}
         own = {
             "LOUPE_HOME": str(self.home),
-            "LOUPE_BUNDLE": str(self.bundle),
+            "LOUPE_BUNDLES": str(self.bundle.parent),
+            "LOUPE_DEFAULT_BUNDLE": self.bundle.name,
             "LOUPE_PORT": "0",
             "LOUPE_API_KEY": KEY,
             "LOUPE_DEVICE": "cpu",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service import blobs
-from service.bundles.predictor import Predictor
+from service.bundles.classifying import ClassifyPredictor
 from service.geotiff.quarantine import Quarantine
 from service.imagery.coverage import covered_patches
 from service.imagery.placement import place_patch
@@ -23,7 +23,7 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
     margins, place_patch, plan_purchases, blobs.verified_path,
 )  # fmt: skip
 METHODS: tuple[tuple[type, str], ...] = (
-    (Predictor, "utilities"), (Predictor, "classify"), (Quarantine, "decode"),
+    (ClassifyPredictor, "utilities"), (ClassifyPredictor, "classify"), (Quarantine, "decode"),
 )  # fmt: skip
 
 

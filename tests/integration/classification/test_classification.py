@@ -13,7 +13,8 @@ from sqlalchemy import text
 from models.grid import patch_slices
 from service.access.repository import create_key, create_workspace
 from service.app import create_app
-from service.bundles.predictor import load_predictor
+from service.bundles.classifying import ClassifyPredictor
+from service.bundles.registry import open_bundles
 from service.classification import labelling
 from service.database.engine import Database
 from service.settings import Settings
@@ -55,7 +56,8 @@ def test_classification_labels_are_the_networks_output_for_the_delivered_pixels(
     for tile, patch in plan.bought:
         hr[(tile, slice(None), *patch_slices(patch, HR_SIZE))] = pixels_of(make_patch(tile, patch))
         came[tile, patch] = True
-    predictor = load_predictor(bundle_folder, "cpu", 1)
+    predictor = open_bundles(bundle_folder.parent, None, "cpu", 1).default
+    assert isinstance(predictor, ClassifyPredictor)
     both, alone = predictor.classify(lr, hr, came)
     classes = predictor.manifest.classes
     assert [tile["label"] for tile in answer["tiles"]] == [classes[best] for best in both.argmax(axis=1)]
@@ -156,13 +158,12 @@ def test_classification_needs_no_body(client: TestClient) -> None:
     assert client.post(f"/v1/orders/{order}/classification").status_code == 201
 
 
-def test_classification_with_another_bundle_is_refused(
+def test_classification_without_the_plans_bundle_is_refused(
     client: TestClient, settings: Settings, tmp_path: Path
 ) -> None:
     order = buy(client, plan_scene(client))
-    folder = tmp_path / "other-bundle"
-    folder.mkdir()
-    other = settings.model_copy(update={"bundle": write_bundle(folder, version="2")})
+    write_bundle(tmp_path / "others" / "tiny", version="2")
+    other = settings.model_copy(update={"bundles": tmp_path / "others"})
     with TestClient(create_app(other), headers=dict(client.headers)) as changed:
         answer = classify(changed, order)
 

@@ -8,7 +8,7 @@ import shapely
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
-from service.bundles.predictor import Predictor
+from service.bundles.classifying import ClassifyPredictor
 from service.database.engine import Database
 from service.plans.bills import audit_plans
 from service.pricing.areas import whole_cm2
@@ -33,7 +33,7 @@ RULES: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(autouse=True)
 def sparse_utilities(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Predictor, "utilities", lambda _self, lr: np.repeat(SPARSE, len(lr), axis=0))
+    monkeypatch.setattr(ClassifyPredictor, "utilities", lambda _self, lr: np.repeat(SPARSE, len(lr), axis=0))
 
 
 def publish(client: TestClient, **rules: Any) -> None:

@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from service.bundles.predictor import Predictor
+from service.bundles.classifying import ClassifyPredictor
 from service.database.engine import Database
 from service.plans.bills import audit_plans
 from service.settings import Settings
@@ -82,7 +82,7 @@ def test_replan_keeps_utilities_without_running_the_networks(
     def refuse(*_: object) -> None:
         raise AssertionError("the networks were asked again")
 
-    monkeypatch.setattr(Predictor, "utilities", refuse)
+    monkeypatch.setattr(ClassifyPredictor, "utilities", refuse)
     new = again(client, plan, **{"lambda": 0.001})
     assert [tile["utilities"] for tile in new["tiles"]] == [tile["utilities"] for tile in plan["tiles"]]
 

@@ -1,44 +1,9 @@
-"""The served bundle's card, and the checks that a request or a plan means that bundle."""
+"""The card of a bundle."""
 
 import pytest
-import torch
 
-from service.bundles.card import (
-    BundleChangedError,
-    BundleOut,
-    BundleUnknownError,
-    check_same_bundle,
-    check_served,
-    identify,
-    images_measured,
-)
-from service.bundles.predictor import Predictor
-from tests.support.bundles import make_bundle, make_manifest
-
-
-@pytest.fixture(scope="module")
-def predictor() -> Predictor:
-    return Predictor(make_bundle(), torch.device("cpu"))
-
-
-def test_check_served_accepts_none_name_version_and_digest(predictor: Predictor) -> None:
-    for wanted in (None, "tiny", "tiny@1", predictor.sha256):
-        check_served(wanted, predictor)
-
-
-@pytest.mark.parametrize("wanted", ["", "tiny@2", "tin", "0" * 64])
-def test_check_served_refuses_other_bundles_and_names_the_served_one(
-    predictor: Predictor, wanted: str
-) -> None:
-    with pytest.raises(BundleUnknownError, match="this server serves tiny@1") as caught:
-        check_served(wanted, predictor)
-    assert caught.value.extra["served"] == identify(predictor)
-
-
-def test_check_same_bundle_compares_digests_only(predictor: Predictor) -> None:
-    check_same_bundle({"bundle": {"name": "x", "version": "9", "sha256": predictor.sha256}}, predictor)
-    with pytest.raises(BundleChangedError, match="tiny 1"):
-        check_same_bundle({"bundle": identify(predictor) | {"sha256": "0" * 64}}, predictor)
+from service.bundles.card import BundleOut, images_measured
+from tests.support.bundles import hold, make_bundle, make_manifest
 
 
 @pytest.mark.parametrize(
@@ -51,7 +16,16 @@ def test_images_measured_is_none_unless_the_evaluation_counts_them(
     assert images_measured(make_manifest(curve_split="test", evaluation=evaluation)) == images
 
 
-def test_bundle_out_repeats_the_manifest_without_weights(predictor: Predictor) -> None:
-    card = BundleOut.of(predictor).model_dump()
+def test_bundle_out_repeats_the_manifest_without_weights() -> None:
+    predictor = hold(make_bundle())
+    card = BundleOut.of(predictor, default=True).model_dump()
     assert (card["name"], card["tile_m"], card["sha256"]) == ("tiny", 80.0, predictor.sha256)
+    assert (card["default"], card["licence"]) == (True, None)
+    assert (card["kind"], card["mode"], card["objects"]) == ("classify", "product", None)
+    assert card["tasks"] == [{"task": "label", "threshold": card["threshold"], "curve": card["curve"]}]
     assert not card.keys() & {"weights", "mean", "std", "format"}
+
+
+def test_bundle_out_states_the_licence_that_binds_the_weights() -> None:
+    predictor = hold(make_bundle(licence="CC BY-NC-SA 4.0"))
+    assert BundleOut.of(predictor, default=False).licence == "CC BY-NC-SA 4.0"

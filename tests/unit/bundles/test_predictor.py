@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,27 +12,28 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.bundle import BundleError
+from models.bundle import ClassifyBundle, load_bundle
 from models.policy import PolicyConfig, PolicyNetwork
 from models.preprocess import normalise
-from service.bundles.predictor import Predictor, choose_device, load_predictor
+from service.bundles.classifying import ClassifyPredictor
+from service.bundles.predictor import choose_device
 from service.errors import UnavailableError
-from tests.support.bundles import HR_SIZE, LR_SIZE, make_bundle
+from tests.support.bundles import HR_SIZE, LR_SIZE, hold, make_bundle
 
 TILES = 5
 NOTHING = np.zeros((TILES, 16), np.bool_)
 
 
 @pytest.fixture(scope="module")
-def predictor(bundle_folder: Path) -> Predictor:
-    return load_predictor(bundle_folder, "cpu", threads=1)
+def predictor(bundle_folder: Path) -> ClassifyPredictor:
+    return hold(load_bundle({path.name: path.read_bytes() for path in bundle_folder.iterdir()}, "classify"))
 
 
 def make_tiles(size: int, seed: int = 0) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (TILES, 3, size, size), dtype=np.uint8)
 
 
-def test_utilities_are_probabilities_per_patch(predictor: Predictor) -> None:
+def test_utilities_are_probabilities_per_patch(predictor: ClassifyPredictor) -> None:
     utilities = predictor.utilities(make_tiles(LR_SIZE))
 
     assert utilities.dtype == np.float32
@@ -40,13 +42,15 @@ def test_utilities_are_probabilities_per_patch(predictor: Predictor) -> None:
     assert len(np.unique(utilities.round(6))) > TILES  # tiles and patches differ
 
 
-def test_utilities_are_deterministic(predictor: Predictor) -> None:
+def test_utilities_are_deterministic(predictor: ClassifyPredictor) -> None:
     tiles = make_tiles(LR_SIZE)
 
     assert np.array_equal(predictor.utilities(tiles), predictor.utilities(tiles))
 
 
-def test_utilities_do_not_depend_on_the_batch(predictor: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_utilities_do_not_depend_on_the_batch(
+    predictor: ClassifyPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tiles = make_tiles(LR_SIZE)
     together = predictor.utilities(tiles)
     monkeypatch.setattr(predictor, "batch", 2)
@@ -54,11 +58,11 @@ def test_utilities_do_not_depend_on_the_batch(predictor: Predictor, monkeypatch:
     np.testing.assert_allclose(predictor.utilities(tiles), together, atol=1e-6)
 
 
-def test_utilities_of_no_tiles_are_empty(predictor: Predictor) -> None:
+def test_utilities_of_no_tiles_are_empty(predictor: ClassifyPredictor) -> None:
     assert predictor.utilities(make_tiles(LR_SIZE)[:0]).shape == (0, 16)
 
 
-def test_classify_returns_probabilities_that_sum_to_one(predictor: Predictor) -> None:
+def test_classify_returns_probabilities_that_sum_to_one(predictor: ClassifyPredictor) -> None:
     both, lr_only = predictor.classify(make_tiles(LR_SIZE), make_tiles(HR_SIZE), ~NOTHING)
 
     assert both.shape == lr_only.shape == (TILES, 3)
@@ -66,13 +70,13 @@ def test_classify_returns_probabilities_that_sum_to_one(predictor: Predictor) ->
     np.testing.assert_allclose(lr_only.sum(1), 1, atol=1e-5)
 
 
-def test_classify_without_patches_equals_the_lr_stream(predictor: Predictor) -> None:
+def test_classify_without_patches_equals_the_lr_stream(predictor: ClassifyPredictor) -> None:
     both, lr_only = predictor.classify(make_tiles(LR_SIZE), make_tiles(HR_SIZE), NOTHING)
 
     np.testing.assert_allclose(both, lr_only, atol=1e-6)
 
 
-def test_classify_ignores_pixels_that_were_not_bought(predictor: Predictor) -> None:
+def test_classify_ignores_pixels_that_were_not_bought(predictor: ClassifyPredictor) -> None:
     bought = NOTHING.copy()
     bought[:, 5] = True
     hr = make_tiles(HR_SIZE)
@@ -87,7 +91,7 @@ def test_classify_ignores_pixels_that_were_not_bought(predictor: Predictor) -> N
     )
 
 
-def test_utilities_equal_the_policy_output(predictor: Predictor) -> None:
+def test_utilities_equal_the_policy_output(predictor: ClassifyPredictor) -> None:
     """Compare with the networks called directly; the stored weights have half precision."""
     bundle = make_bundle()
     tiles, manifest = make_tiles(LR_SIZE), bundle.manifest
@@ -102,9 +106,7 @@ def test_utilities_fall_with_the_certainty_of_the_lr_label() -> None:
     """Check that the label uncertainty multiplies the odds of each utility."""
     tiles, manifest = make_tiles(LR_SIZE), make_bundle().manifest
     without, weighed = (
-        Predictor(make_bundle(uncertainty_exponent=exponent), torch.device("cpu"))
-        .utilities(tiles)
-        .astype(float)
+        hold(make_bundle(uncertainty_exponent=exponent)).utilities(tiles).astype(float)
         for exponent in (0.0, 1.0)
     )
     with torch.inference_mode():
@@ -125,7 +127,9 @@ def test_utilities_fall_with_the_certainty_of_the_lr_label() -> None:
     ],
     ids=["size", "type", "no tiles axis", "bands"],
 )
-def test_utilities_refuse_tiles_of_another_shape(predictor: Predictor, wrong: NDArray[np.uint8]) -> None:
+def test_utilities_refuse_tiles_of_another_shape(
+    predictor: ClassifyPredictor, wrong: NDArray[np.uint8]
+) -> None:
     with pytest.raises(ValueError, match=r"expected uint8 \(T, 3, 8, 8\)"):
         predictor.utilities(wrong)
 
@@ -145,8 +149,8 @@ class Stingy(PolicyNetwork):
         return torch.zeros(len(lr), 16)
 
 
-def predictor_with(policy: Stingy) -> tuple[Predictor, Stingy]:
-    return Predictor(replace(make_bundle(), policy=policy), torch.device("cpu")), policy
+def predictor_with(policy: Stingy) -> tuple[ClassifyPredictor, Stingy]:
+    return hold(replace(make_bundle(), policy=policy)), policy
 
 
 def test_utilities_halve_the_batch_when_memory_runs_out() -> None:
@@ -166,21 +170,37 @@ def test_utilities_are_unavailable_when_one_tile_does_not_fit() -> None:
         predictor.utilities(make_tiles(LR_SIZE))
 
 
-def test_load_predictor_refuses_an_altered_bundle(bundle_folder: Path, tmp_path: Path) -> None:
-    for path in bundle_folder.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    weights = tmp_path / "policy.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+def test_judge_gives_utilities_to_eligible_tiles_only(predictor: ClassifyPredictor) -> None:
+    tiles, eligible = make_tiles(LR_SIZE), np.array([True, False, True, True, False])
 
-    with pytest.raises(BundleError, match=r"policy\.safetensors"):
-        load_predictor(tmp_path)
+    judged = predictor.judge(tiles, eligible, columns=5)
+
+    wanted = predictor.utilities(tiles) * eligible[:, None]
+    assert judged.expected is None
+    np.testing.assert_allclose(judged.utilities["label"], wanted, atol=1e-6)
+
+
+def test_networks_are_built_once_at_first_use() -> None:
+    built = []
+    bundle = make_bundle()
+
+    def load() -> ClassifyBundle:
+        built.append(bundle.sha256)
+        return bundle
+
+    predictor = ClassifyPredictor(bundle.manifest, bundle.sha256, torch.device("cpu"), load)
+    assert built == []
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: predictor.utilities(make_tiles(LR_SIZE)), range(4)))
+    assert built == [bundle.sha256]
+    assert all(np.array_equal(answers[0], one) for one in answers)
 
 
 def test_choose_device_names_the_setting_when_cuda_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
 
     assert (choose_device("auto").type, choose_device("cpu").type) == ("cpu", "cpu")
-    with pytest.raises(RuntimeError, match="LOUPE_DEVICE is cuda"):
+    with pytest.raises(UnavailableError, match="LOUPE_DEVICE is cuda"):
         choose_device("cuda")
 
 
