@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.answers import TileAnswers
@@ -51,8 +52,15 @@ def bootstrap(sites: Sequence[str], numerator: Tensor, denominator: Tensor) -> t
     names, index = np.unique(np.array(sites), return_inverse=True)
     tops = np.bincount(index, numerator.numpy(), len(names))
     bottoms = np.bincount(index, denominator.numpy(), len(names))
-    # A fixed seed: measuring again must give the same interval.
-    drawn = np.random.default_rng(0).integers(0, len(names), (RESAMPLES, len(names)))
-    ratios = tops[drawn].sum(1) / np.maximum(bottoms[drawn].sum(1), 1e-12)
+    drawn = resampled_sites(len(names))
+    top, bottom = tops[drawn].sum(1), bottoms[drawn].sum(1)
+    # Sites without any object say nothing about the share that was found.
+    ratios = top[bottom > 0] / bottom[bottom > 0] if bottom.any() else np.zeros(1)
     low, high = np.quantile(ratios, [0.025, 0.975])
     return float(low), float(high)
+
+
+def resampled_sites(count: int) -> NDArray[np.int64]:
+    """Draw the sites of every resample: their numbers (RESAMPLES, count)."""
+    # A fixed seed: measuring again must give the same interval.
+    return np.random.default_rng(0).integers(0, count, (RESAMPLES, count))

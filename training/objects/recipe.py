@@ -1,9 +1,10 @@
 """Recipes of policies that look for objects, read from TOML like those of the paper's methods."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from training.run.recipe import RECIPES, Stage, read_toml
+from training.run.recipe import RECIPES, Stage, read_toml, recipe_document, recipe_names
 
 SEARCH_RECIPES = RECIPES / "objects"
 SECOND_LOOK = Stage(epochs=10, learning_rate=3e-3, batch=16, ema=0.99)
@@ -16,6 +17,8 @@ class SearchRecipe:
 
     name: str
     seed: int
+    objects: str = "objects"
+    """What is counted, as a plural noun."""
     policy_backbone: str
     pretrained: bool
     """Whether to start from the ImageNet weights of the `train` extra (EfficientNet-Lite0)."""
@@ -46,3 +49,17 @@ class SearchRecipe:
 def load_search_recipe(name: str) -> SearchRecipe:
     """Read a recipe by name or by path. ValueError says what is wrong with it."""
     return read_toml(name, SearchRecipe, SEARCH_RECIPES)
+
+
+def is_search_recipe(name: str) -> bool:
+    """Return whether a recipe, by name or by path, looks for objects.
+
+    Raise ValueError if there is no such recipe of any kind, or if the file is not TOML.
+    """
+    looking, others = recipe_names(SEARCH_RECIPES), recipe_names()
+    if name in (*looking, *others):
+        return name in looking
+    if not Path(name).is_file():
+        known = ", ".join((*others, *looking))
+        raise ValueError(f"There is no recipe {name!r}: it is neither a file nor one of {known}.")
+    return "counter_backbone" in recipe_document(Path(name))

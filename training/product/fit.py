@@ -156,14 +156,16 @@ def export(folder: Path, bundle: ClassifyBundle, test: ImageSource, notes: dict[
     curve = tuple(CurvePoint(**point) for point in measured["curve"])
     # Dumped again: the manifest gets its measured figures, and the weights do not change.
     files = dump_bundle(shipped, curve=curve, evaluation={**notes, "test": measured})
+    card = write_card(load_bundle(files, "classify").manifest, sum(map(len, files.values())))
+    write_bundle(folder, files, card)
+
+
+def write_bundle(folder: Path, files: Mapping[str, bytes], card: str) -> None:
+    """Write the files of a bundle with its card."""
     folder.mkdir(parents=True, exist_ok=True)
     # Each file by rename: a killed export never leaves half a file.
-    for name, content in files.items():
+    for name, content in {**files, "README.md": card.encode()}.items():
         write_atomically(folder / name, content)
-    card = write_card(
-        load_bundle(files, "classify").manifest, sum(len(content) for content in files.values())
-    )
-    write_atomically(folder / "README.md", card.encode())
 
 
 def _stage_row(test: ImageSource, candidate: ServedPolicy) -> dict[str, float]:

@@ -151,12 +151,9 @@ def read_toml(name: str, kind: type[RecipeT], shipped: Path) -> RecipeT:
     if not path.is_file():
         path = Path(name)
     if not path.is_file():
-        names = ", ".join(sorted(file.stem for file in shipped.glob("*.toml")))
+        names = ", ".join(recipe_names(shipped))
         raise ValueError(f"There is no recipe {name!r}: it is neither a file nor one of {names}.")
-    try:
-        document = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path.name} is not valid TOML: {error}.") from error
+    document = recipe_document(path)
     # A table is a stage, a list a tuple; everything else is taken as TOML typed it.
     for key, value in document.items():
         if isinstance(value, dict):
@@ -167,9 +164,17 @@ def read_toml(name: str, kind: type[RecipeT], shipped: Path) -> RecipeT:
     return _build(kind, document, path.name)
 
 
-def recipe_names() -> list[str]:
-    """Return the names of the recipes that ship with the package."""
-    return sorted(path.stem for path in RECIPES.glob("*.toml"))
+def recipe_document(path: Path) -> dict[str, Any]:
+    """Read a file as TOML. ValueError if it is none."""
+    try:
+        return tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path.name} is not valid TOML: {error}.") from error
+
+
+def recipe_names(shipped: Path = RECIPES) -> list[str]:
+    """Return the names of the recipes of one kind that ship with the package."""
+    return sorted(path.stem for path in shipped.glob("*.toml"))
 
 
 def _build(kind: type[RecipeT], values: dict[str, Any], where: str) -> RecipeT:
