@@ -96,7 +96,10 @@ def remeasure(bundle: CountBundle, data: ObjectScenes, split: str) -> dict[str, 
 def figures(tiles: ObjectTiles, manifest: CountManifest) -> dict[str, Any]:
     """Measure all figures of the card on tiles as the bundle sees them."""
     everything = torch.ones(len(tiles), PATCHES, dtype=torch.bool)
-    fixed = [Outcome.of(tiles, fixed_masks(FIXED_H, size, len(tiles)), manifest.bins) for size in range(17)]
+    fixed = [
+        Outcome.of(tiles, fixed_masks(FIXED_H, size, len(tiles)), manifest.bins)
+        for size in range(PATCHES + 1)
+    ]
     auc = presence_auc(tiles)
     return {
         "images": len(tiles),
