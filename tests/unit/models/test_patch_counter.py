@@ -1,31 +1,45 @@
 import pytest
 import torch
 
-from models.patch_counter import MARGIN, PatchCounter, PatchCounterConfig
+from models.patch_counter import CELL, PatchCounter, PatchCounterConfig
 
 
-def counter() -> PatchCounter:
+def counter(patch_px: int = 32) -> PatchCounter:
     torch.manual_seed(0)
-    return PatchCounter(PatchCounterConfig(backbone="efficientnet_lite0", patch_px=32)).eval()
+    return PatchCounter(PatchCounterConfig(backbone="efficientnet_lite0", patch_px=patch_px)).eval()
 
 
 @torch.inference_mode()
-def test_patch_counter_sums_the_density_of_the_patch_without_its_margin() -> None:
-    network = counter()
-    hr = torch.randn(3, 3, 32 + 2 * MARGIN, 32 + 2 * MARGIN)
-    density, _ = network.densities(hr)
-    assert density.shape == (3, 4, 4)
+@pytest.mark.parametrize("patch_px", [8, 20, 32])
+def test_patch_counter_reads_each_cell_of_a_patch(patch_px: int) -> None:
+    network = counter(patch_px)
+    hr = torch.randn(3, 3, patch_px, patch_px)
+    assert network.densities(hr).shape == (3, patch_px // CELL, patch_px // CELL)
     reading = network(hr)
-    assert torch.allclose(reading.mean, density.sum((1, 2)))
+    assert reading.mean.shape == reading.variance.shape == (3,)
     assert (reading.variance > 0).all()
 
 
-@pytest.mark.parametrize("side", [32, 40, 56])
+def test_patch_counter_counts_the_cells_around_which_enough_objects_are() -> None:
+    network = counter()
+    network.calibration = torch.tensor([0.4, 0.01, 0.1, 0.02])
+    densities = torch.full((2, 8, 8), 1e-4)
+    densities[0, 2, 2] = 0.5
+    densities[0, 3, 3] = 0.4  # the same object, between two cells
+    densities[1, 5, 5] = 0.3  # below the gate
+    reading = network.count(densities)
+    # Of the faint cells, only those around the object count.
+    assert reading.mean.tolist() == pytest.approx([0.9, 0], abs=0.005)
+    mean = float(reading.mean[0])
+    assert reading.variance.tolist() == pytest.approx([0.01 + 0.1 * mean + 0.02 * mean**2, 0.01])
+
+
+@pytest.mark.parametrize("side", [28, 40, 48])
 def test_patch_counter_refuses_a_patch_of_another_size(side: int) -> None:
-    with pytest.raises(ValueError, match="is not 48 x 48 px with its margin"):
+    with pytest.raises(ValueError, match="is not 32 x 32 px"):
         counter()(torch.zeros(1, 3, side, side))
 
 
 def test_patch_counter_refuses_a_size_that_is_not_a_multiple_of_a_cell() -> None:
-    with pytest.raises(ValueError, match="not a positive multiple of 8"):
+    with pytest.raises(ValueError, match="not a positive multiple of 4"):
         PatchCounter(PatchCounterConfig(backbone="efficientnet_lite0", patch_px=30))

@@ -6,10 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from models.patch_counter import CELL, MARGIN
 from training.data.boxes import Centres
 from training.data.sensor import Pixels
-from training.objects.counter import HrWindows
 from training.objects.windows import FINER, SceneWindows
 
 PATCH_PX = 4
@@ -70,15 +68,3 @@ def test_batches_turn_counts_with_the_pixels_and_repeat_with_the_seed(simulated:
         if not simulated:
             shown = (one.lr[:, 0] > 0).reshape(-1, 7, PATCH_PX, 7, PATCH_PX).any(4).any(2)
             assert torch.equal(one.counts > 0, shown)
-
-
-def test_hr_windows_place_each_object_in_its_cell_and_drop_those_of_the_margin() -> None:
-    side, centres = 200, np.random.default_rng(1).uniform(0, 200, (60, 2))
-    data = HrWindows(pixels=[bright(centres, side, 1)], centres=[centres], patch_px=64, count=8)
-    random = np.random.default_rng(0)
-    for _ in range(50):
-        pixels, cells = data.draw(random)
-        assert pixels.shape == (3, 64 + 2 * MARGIN, 64 + 2 * MARGIN)
-        inner = pixels[0, MARGIN:-MARGIN, MARGIN:-MARGIN] > 0
-        shown = inner.reshape(64 // CELL, CELL, 64 // CELL, CELL).any(3).any(1)
-        assert torch.equal(cells > 0, shown)
