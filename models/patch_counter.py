@@ -16,9 +16,10 @@ from models.counts import Reading
 
 CELL = 4
 """Pixels along a cell of the density map: the stride of the finest features that are read."""
-BLOB = 5
+BLOB = 3
 """Cells along the square whose objects decide whether its middle cell counts."""
 _WIDTH = 48
+_GAIN = 4.0  # empty ground and an object differ by some ten units: a new layer alone learns that slowly
 _LOG_DENSITIES = -15.0, 4.0  # range that keeps an untrained network finite
 
 
@@ -61,9 +62,10 @@ class PatchCounter(nn.Module):
             nn.ReLU(),
         )
         self.density = nn.Conv2d(_WIDTH, 1, 1)
+        assert self.density.bias is not None
         with torch.no_grad():
-            self.density.weight.mul_(0.3)
-            self.density.bias = nn.Parameter(torch.full((1,), -6.0))  # few cells hold an object
+            self.density.weight.mul_(0.3 / _GAIN)
+            self.density.bias.fill_(-6.0 / _GAIN)  # few cells hold an object
         self.register_buffer("calibration", torch.tensor([0.4, 0.02, 0.3, 0.02]))
 
     def forward(self, hr: Tensor) -> Reading:
@@ -84,7 +86,8 @@ class PatchCounter(nn.Module):
             # The coarser stage rounds an odd number of cells up: the surplus is cut off.
             rows, columns = stage.shape[2:]
             joined = stage + F.interpolate(joined, scale_factor=2, mode="nearest")[:, :, :rows, :columns]
-        return torch.exp(self.density(self.join(joined))[:, 0].float().clamp(*_LOG_DENSITIES))
+        logarithms = _GAIN * self.density(self.join(joined))[:, 0].float()
+        return torch.exp(logarithms.clamp(*_LOG_DENSITIES))
 
     def count(self, densities: Tensor) -> Reading:
         """Sum the densities (B, C, C) of the cells that count: readings (B,)."""

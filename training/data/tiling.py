@@ -35,7 +35,7 @@ class Cut:
     def hr_size(self, pixel_m: float) -> int:
         """Side of a tile in HR pixels: the multiple of 32 nearest to its length in pixels.
 
-        A patch then has a multiple of 8 pixels, the stride at which objects are counted.
+        A patch then has a multiple of 8 pixels: whole cells of the stride 4 at which objects are counted.
         """
         return 32 * max(1, round(self.tile_m / pixel_m / 32))
 

@@ -25,7 +25,7 @@ def test_patch_counter_counts_the_cells_around_which_enough_objects_are() -> Non
     network.calibration = torch.tensor([0.4, 0.01, 0.1, 0.02])
     densities = torch.full((2, 8, 8), 1e-4)
     densities[0, 2, 2] = 0.5
-    densities[0, 3, 3] = 0.4  # the same object, between two cells
+    densities[0, 2, 3] = 0.4  # the same object, between two cells
     densities[1, 5, 5] = 0.3  # below the gate
     reading = network.count(densities)
     # Of the faint cells, only those around the object count.

@@ -75,8 +75,12 @@ def test_an_object_near_a_border_counts_in_one_of_two_windows() -> None:
     for x in (27.9, 31.9, 32.0, 32.1, 36.0):
         centre = np.array([[x, 16.0]])
         sides = [
-            HrWindows(pixels=[scene(centre, 64)[:, :32, left : left + 32]], centres=[centre - (left, 0)],
-                      patch_px=32, count=1).draw(np.random.default_rng(0))[1]
+            HrWindows(
+                pixels=[scene(centre, 64)[:, :32, left : left + 32]],
+                centres=[centre - (left, 0)],
+                patch_px=32,
+                count=1,
+            ).draw(np.random.default_rng(0))[1]
             for left in (0, 32)
         ]
         assert sum(float(cells.sum()) for cells in sides) == 1
