@@ -62,10 +62,9 @@ class PatchCounter(nn.Module):
             nn.ReLU(),
         )
         self.density = nn.Conv2d(_WIDTH, 1, 1)
-        assert self.density.bias is not None
         with torch.no_grad():
             self.density.weight.mul_(0.3 / _GAIN)
-            self.density.bias.fill_(-6.0 / _GAIN)  # few cells hold an object
+        self.density.bias = nn.Parameter(torch.full((1,), -6.0 / _GAIN))  # few cells hold an object
         self.register_buffer("calibration", torch.tensor([0.4, 0.02, 0.3, 0.02]))
 
     def forward(self, hr: Tensor) -> Reading:

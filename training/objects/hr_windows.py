@@ -98,4 +98,5 @@ def _colours(random: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:
     # Light and haze differ by scene, and a little by band.
     gain = np.exp(random.normal(0, 0.15, (count, 1)) + random.normal(0, 0.05, (count, 3)))
     offset = random.normal(0, 0.1, (count, 1)) + random.normal(0, 0.03, (count, 3))
-    return tuple(torch.from_numpy(part.astype(np.float32))[..., None, None] for part in (gain, offset))
+    drawn = torch.from_numpy(np.stack([gain, offset]).astype(np.float32))[..., None, None]
+    return drawn[0], drawn[1]
