@@ -16,7 +16,7 @@ from models.counts import Reading
 
 CELL = 4
 """Pixels along a cell of the density map: the stride of the finest features that are read."""
-BLOB = 3
+BLOB = 5
 """Cells along the square whose objects decide whether its middle cell counts."""
 _WIDTH = 48
 _GAIN = 4.0  # empty ground and an object differ by some ten units: a new layer alone learns that slowly
