@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -144,14 +144,22 @@ def open_bundles(folder: Path, default: str | None, device: Device = "auto", thr
     told, or when `device` is cuda and there is none.
     """
     torch.set_num_threads(threads or min(os.cpu_count() or 1, MOST_THREADS))
-    chosen, held = choose_device(device), dict[str, Predictor]()
-    for stored in read_bundles(folder):
-        same = [one for one in held.values() if one.sha256 == stored.sha256]
-        held[stored.folder.name] = same[0] if same else predictor_of(stored, chosen)
-    bundles = Bundles(held, default or read_default(folder))
+    chosen = choose_device(device)
+    bundles = hold_bundles(read_bundles(folder), default or read_default(folder), chosen)
     if bundles:
         bundles.default.prepare()
     return bundles
+
+
+def hold_bundles(stored: Iterable[StoredBundle], default: str | None, device: torch.device) -> Bundles:
+    """Hold stored bundles by their folders without building a network; equal ones share their networks."""
+    held = dict[str, Predictor]()
+    by_sha256 = dict[str, Predictor]()
+    for one in stored:
+        if one.sha256 not in by_sha256:
+            by_sha256[one.sha256] = predictor_of(one, device)
+        held[one.folder.name] = by_sha256[one.sha256]
+    return Bundles(held, default)
 
 
 def predictor_of(stored: StoredBundle, device: torch.device) -> Predictor:

@@ -1,14 +1,17 @@
 """Classifications in the database. Rows are only ever added."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from service.classification.tables import Classification
 from service.errors import NotFoundError
 from service.orders.delivered import first_file_after
+from service.orders.tables import OPEN, Delivery, Order
+from service.plans.tables import Plan
 
 
 def keep_classification(session: Session, classification: Classification) -> Classification:
@@ -42,3 +45,32 @@ def outdated_since(session: Session, made: Classification) -> datetime | None:
         until = None if stated is None else datetime.fromisoformat(stated)
     sources = [UUID(order) for order in made.provenance.get("reused_orders", ())]
     return first_file_after(session, [made.order_id, *sources], until)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleUses:
+    """The number of plans made with a bundle, and of their orders that still need it, in all workspaces."""
+
+    plans: int
+    open: int
+    unclassified: int
+    """Orders that have ended with delivered patches and without labels."""
+
+    @property
+    def needed(self) -> bool:
+        """Whether an order still needs the bundle."""
+        return self.open > 0 or self.unclassified > 0
+
+
+def uses_of_bundle(session: Session, sha256: str) -> BundleUses:
+    """Count the plans made with a bundle, and their orders that are open or were never classified."""
+    made_with = Plan.provenance["bundle"]["sha256"].astext == sha256
+    is_open = Order.status.in_(OPEN)
+    delivered = exists().where(Delivery.order_id == Order.id)
+    labelled = exists().where(Classification.order_id == Order.id)
+    orders = select(func.count()).select_from(Order).join(Plan, Plan.id == Order.plan_id).where(made_with)
+    return BundleUses(
+        plans=session.scalars(select(func.count()).select_from(Plan).where(made_with)).one(),
+        open=session.scalars(orders.where(is_open)).one(),
+        unclassified=session.scalars(orders.where(~is_open, delivered, ~labelled)).one(),
+    )

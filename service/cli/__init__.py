@@ -3,6 +3,7 @@
 import typer
 
 from service.cli.budgets import budget_commands, savings
+from service.cli.bundles import bundle_commands
 from service.cli.connection import Commands
 from service.cli.delivering import deliver
 from service.cli.keys import keys
@@ -30,6 +31,7 @@ for panel, commands in {
 app.add_typer(ledger_commands, name="ledger", rich_help_panel="Money")
 app.add_typer(price_commands, name="prices", rich_help_panel="Money")
 app.add_typer(budget_commands, name="budget", rich_help_panel="Money")
+app.add_typer(bundle_commands, name="bundles", rich_help_panel="Operate")
 app.add_typer(keys, name="keys", rich_help_panel="Operate")
 app.add_typer(order_commands, name="orders", rich_help_panel="Operate")
 app.add_typer(db_commands, name="db", rich_help_panel="Operate")

@@ -84,6 +84,13 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
     bands: Bands = None,
     radiometry: Radiometry = None,
     reuse: Reuse = None,
+    bundle: Annotated[
+        str | None,
+        typer.Option(
+            help="Bundle to plan with: its name, NAME@VERSION or sha256. Default: the server's default; "
+            "`loupe bundles list` shows all."
+        ),
+    ] = None,
     geojson: GeoJson = None,
     png: Picture = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
@@ -101,6 +108,7 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
         "bands": bands,
         "radiometry": radiometry,
         "reuse": None if reuse is None else reuse.value,
+        "bundle": bundle,
     }
     with open_client(url, api_key) as client:
         with console(stderr=True).status(f"Planning {file.name}"):

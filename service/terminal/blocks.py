@@ -31,7 +31,7 @@ def format_area(km2: str | float) -> str:
 
 def plural(count: int, noun: str) -> str:
     """Format a count and a noun: "1 patch", "2 patches", "1,380 tiles"."""
-    ending = "es" if noun.endswith("ch") else "s"
+    ending = "es" if noun.endswith(("ch", "ss")) else "s"
     return f"{count:,} {noun}{'' if count == 1 else ending}"
 
 

@@ -23,7 +23,8 @@ def plan_view(plan: Json) -> Group:
 
 def plan_figures(plan: Json) -> RenderableType:
     """Return a plan's decision, cost and savings, without the tile grids."""
-    scene, patches, prices = plan["scene"], plan["patches"], plan["provenance"]["price_list"]
+    scene, patches = plan["scene"], plan["patches"]
+    prices, bundle = plan["provenance"]["price_list"], plan["provenance"]["bundle"]
     tiles = plural(scene["columns"] * scene["rows"], "tile")
     rows = [
         (
@@ -37,6 +38,7 @@ def plan_figures(plan: Json) -> RenderableType:
         *_reuse_rows(plan.get("reuse")),
         *_bound_rows(plan["bound"]),
         ("Price list", f"{prices['name']} version {prices['version']}" + ", an example" * prices["example"]),
+        ("Bundle", f"{bundle['name']} version {bundle['version']}"),
         *_warnings(plan),
     ]
     return Group(facts(rows), Text(), savings_table(plan["savings"]))
@@ -97,6 +99,22 @@ def price_lists_view(lists: Sequence[Json]) -> RenderableType:
         for one in lists
     ]
     return columns(("Price list", "Pixels", "Price", "Rules"), rows)
+
+
+def bundles_view(bundles: Sequence[Json]) -> RenderableType:
+    """Return bundles with what they label or count, their tiles and their licences."""
+    rows = [
+        (
+            f"{one['name']}@{one['version']}" + " (default)" * one["default"],
+            one["objects"] or plural(len(one["classes"]), "class"),
+            ", ".join(task["task"] for task in one["tasks"]),
+            f"{one['tile_m']:.0f} m from {one['lr_gsd_m']:g} m pixels",
+            one["licence"] or "not stated",
+            one["sha256"][:12],
+        )
+        for one in bundles
+    ]
+    return columns(("Bundle", "Labels", "Tasks", "Tiles", "Licence", "SHA-256"), rows)
 
 
 def _price(prices: Json) -> str:

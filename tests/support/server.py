@@ -33,6 +33,7 @@ class ServerProcess:
 
     def __init__(self, home: Path, bundle: Path) -> None:
         self.home, self.bundle = home, bundle
+        self.default_bundle = bundle.name
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -43,7 +44,7 @@ class ServerProcess:
         own = {
             "LOUPE_HOME": str(self.home),
             "LOUPE_BUNDLES": str(self.bundle.parent),
-            "LOUPE_DEFAULT_BUNDLE": self.bundle.name,
+            "LOUPE_DEFAULT_BUNDLE": self.default_bundle,
             "LOUPE_PORT": "0",
             "LOUPE_API_KEY": KEY,
             "LOUPE_DEVICE": "cpu",

@@ -89,6 +89,7 @@ def test_spread_ignores_tiles_without_data() -> None:
         (2, "patch", "2 patches"),
         (0, "tile", "0 tiles"),
         (1380, "tile", "1,380 tiles"),
+        (21, "class", "21 classes"),
     ],
 )
 def test_plural_agrees_with_its_count(count: int, noun: str, words: str) -> None:

@@ -1,0 +1,107 @@
+"""`loupe bundles`: list the bundles of a server; add, remove and choose them on its machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, console, open_client
+from service.cli.operating import opened_database, read_settings
+from service.terminal.blocks import plural
+from service.terminal.documents import bundles_view
+
+# The server code takes seconds to import (torch, GDAL), so each command imports only what it needs.
+# ruff: noqa: PLC0415
+
+bundle_commands = typer.Typer(
+    cls=Commands, no_args_is_help=True, help="List bundles, and manage them on the machine of the server."
+)
+
+
+@bundle_commands.command("list")
+def list_held_bundles(url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
+    """List the bundles that the server holds, the default one first."""
+    with open_client(url, api_key) as client:
+        found = client.items("/v1/bundles")
+    console().print(bundles_view(found))
+
+
+@bundle_commands.command("add")
+def add_from_folder(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="FOLDER", help="Folder of the bundle.", exists=True, file_okay=False),
+    ],
+) -> None:
+    """Check a bundle and copy it into LOUPE_BUNDLES under its name and version. A restart serves it."""
+    from service.bundles.installing import add_bundle
+
+    settings = read_settings()
+    stored, is_new = add_bundle(source, settings.bundles)
+    if is_new:
+        console().print(f"Added {stored.label} as {stored.folder}.")
+    else:
+        console().print(f"{stored.folder} is the same bundle, {stored.label}: nothing was added.")
+    _print_next_start()
+
+
+@bundle_commands.command("remove")
+def remove_by_name(
+    name: Annotated[str, typer.Argument(metavar="NAME@VERSION", help="Bundle to remove, or its sha256.")],
+    force: Annotated[bool, typer.Option("--force", help="Remove it even if orders still need it.")] = False,
+) -> None:
+    """Remove a bundle from LOUPE_BUNDLES, unless orders still need it.
+
+    Orders need the bundle of their plan while they are open, and after that until they are classified.
+    """
+    from service.bundles.installing import check_removable, find_bundle, remove_bundle
+    from service.classification.repository import uses_of_bundle
+
+    settings = read_settings()
+    bundle = find_bundle(settings.bundles, name)
+    check_removable(bundle, settings.default_bundle)
+    with opened_database() as database, database.sessions() as session:
+        uses = uses_of_bundle(session, bundle.sha256)
+    plans = f"{plural(uses.plans, 'plan')} made with {bundle.label} can then no longer be classified"
+    if uses.needed and not force:
+        raise UsageError(
+            f"{plural(uses.open, 'open order')} and {plural(uses.unclassified, 'delivered order')} without "
+            f"labels need {bundle.label}; {plans}.\n"
+            "Classify or cancel these orders first, or repeat the command with --force."
+        )
+    remove_bundle(bundle)
+    console().print(f"Removed {bundle.label}. {plans[0].upper()}{plans[1:]}.".replace(" then ", " "))
+    _print_next_start()
+
+
+@bundle_commands.command("default")
+def choose_by_name(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="Name, for its highest version at each start, or NAME@VERSION."),
+    ],
+) -> None:
+    """Choose the bundle of plans that name none. LOUPE_DEFAULT_BUNDLE overrides the choice."""
+    from service.bundles.installing import choose_default
+
+    settings = read_settings()
+    choose_default(settings.bundles, name)
+    if settings.default_bundle is not None:
+        console().print(
+            f"LOUPE_DEFAULT_BUNDLE is {settings.default_bundle} and overrides the choice. Unset it."
+        )
+    _print_next_start()
+
+
+def _print_next_start() -> None:
+    """Print which bundle is the default after a restart of the server."""
+    from service.bundles.installing import default_label
+    from service.errors import UnavailableError
+
+    settings = read_settings()
+    try:
+        label = default_label(settings.bundles, settings.default_bundle)
+    except UnavailableError as error:
+        console().print(f"The server cannot plan after a restart. {error.detail}")
+    else:
+        console().print(f"Restart the server. Plans that name no bundle then use {label}.")
