@@ -108,7 +108,7 @@ def bundles_view(bundles: Sequence[Json]) -> RenderableType:
             f"{one['name']}@{one['version']}" + " (default)" * one["default"],
             one["objects"] or plural(len(one["classes"]), "class"),
             ", ".join(task["task"] for task in one["tasks"]),
-            f"{one['tile_m']:.0f} m from {one['lr_gsd_m']:g} m pixels",
+            f"{one['tile_m']:.0f} m",
             one["licence"] or "not stated",
             one["sha256"][:12],
         )

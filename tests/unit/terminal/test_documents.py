@@ -8,6 +8,7 @@ from rich.console import Console, RenderableType
 
 from service.terminal.documents import (
     budgets_view,
+    bundles_view,
     classification_view,
     ledger_view,
     order_view,
@@ -44,7 +45,10 @@ def make_plan(**overrides: Any) -> dict[str, Any]:
         "savings": SAVINGS,
         "bound": {"measure": "cost", "reached": 0.25, "bound": 0.25, "gap": 0.0},
         "tiles": tiles,
-        "provenance": {"price_list": {"name": "example-no-minimum", "version": 1, "example": True}},
+        "provenance": {
+            "price_list": {"name": "example-no-minimum", "version": 1, "example": True},
+            "bundle": {"name": "tiny", "version": "1"},
+        },
     }
     return plan | overrides
 
@@ -70,6 +74,7 @@ def test_plan_view_shows_grid_decision_cost_and_savings() -> None:
         "Cost        0.25 USD for 0.02500 km2 billed",
         "Baseline    0.73 USD for all 16 patches",
         "Price list  example-no-minimum version 1, an example",
+        "Bundle      tiny version 1",
         "",
         "Saving             Amount  Compared with",
         "list saving      0.50 USD  the area of every patch at the list price",
@@ -234,3 +239,19 @@ def test_price_lists_view_names_the_bands_that_are_delivered() -> None:
     }
     text = " ".join(" ".join(shown(price_lists_view([prices]), width=160)).split())
     assert text.endswith("no holes, red, green and blue delivered as bands 3,2,1")
+
+
+def test_bundles_view_names_default_tasks_and_licence() -> None:
+    bundle = {
+        "name": "tanks", "version": "1.0", "default": True, "objects": "oil tanks",
+        "classes": ["0", "1 or more"], "tasks": [{"task": "label"}, {"task": "find"}],
+        "tile_m": 768.0, "lr_gsd_m": 10.105,
+        "licence": "CC BY-NC-SA 4.0", "sha256": "0123456789abcdef",
+    }  # fmt: skip
+    other = bundle | {"name": "tiny", "default": False, "objects": None, "licence": None}
+    words = " ".join(" ".join(shown(bundles_view([bundle, other]))).split())
+    for part in ("tanks@1.0", "(default)", "oil tanks", "label, find", "CC BY-NC-SA 4.0", "0123456789ab"):
+        assert part in words
+    for part in ("tiny@1.0", "2 classes", "not stated"):
+        assert part in words
+    assert words.count("(default)") == 1
