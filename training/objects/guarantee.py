@@ -45,19 +45,20 @@ def p_values(losses: Losses, epsilon: float, seed: int = 0) -> Losses:
     if not 0 < epsilon < 1 or losses.min() < 0 or losses.max() > 1:
         raise ValueError("A guarantee needs losses within 0..1, and an epsilon between them.")
     random = np.random.default_rng(seed)
-    orders = [random.permutation(losses.shape[1]) for _ in range(ORDERS)]
+    # (ORDERS, T, sites)
+    shuffled = np.stack([losses[:, random.permutation(losses.shape[1])] for _ in range(ORDERS)])
     # An average of e-values is an e-value; its inverse is a p-value by Markov's inequality.
-    wealth = np.mean([_wealth(losses[:, order], epsilon) for order in orders], axis=0)
+    wealth = _wealth(shuffled, epsilon).mean(0)
     values: Losses = np.minimum(1.0, 1.0 / np.maximum(wealth, 1e-300))
     return values
 
 
 def _wealth(losses: Losses, epsilon: float) -> Losses:
-    """Return the final wealth (T,) of a bettor who starts with 1 and sees the losses (T, sites) in order."""
-    wealth = np.ones(len(losses))
+    """Return the final wealth (...) of bettors who start with 1 and see losses (..., sites) in order."""
+    wealth = np.ones(losses.shape[:-1])
     # Before the first site, as if one loss of epsilon / 2 had been seen.
-    mean, spread = np.full(len(losses), epsilon / 2), np.full(len(losses), (epsilon / 2) ** 2)
-    for number, loss in enumerate(losses.T, start=1):
+    mean, spread = np.full_like(wealth, epsilon / 2), np.full_like(wealth, (epsilon / 2) ** 2)
+    for number, loss in enumerate(np.moveaxis(losses, -1, 0), start=1):
         edge = epsilon - mean
         # The bet depends on earlier losses only (approximate Kelly bet): that makes the wealth a martingale.
         bet = np.clip(edge / (spread + edge**2), 0, LARGEST_BET / (1 - epsilon))

@@ -7,7 +7,7 @@ from typing import Any
 from training.run.recipe import RECIPES, Stage, read_toml, recipe_document, recipe_names
 
 SEARCH_RECIPES = RECIPES / "objects"
-SECOND_LOOK = Stage(epochs=10, learning_rate=3e-3, batch=16, ema=0.99)
+SECOND_LOOK = Stage(epochs=8, learning_rate=3e-3, batch=16, weight_decay=0.3, ema=0.99)
 """Schedule of the second look if the recipe states none."""
 
 

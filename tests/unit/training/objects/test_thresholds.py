@@ -2,7 +2,7 @@
 
 import torch
 
-from models.grid import PATCHES
+from tests.support.object_tiles import object_tiles
 from training.objects.guaranteed_rows import task_values
 from training.objects.thresholds import THRESHOLDS, site_losses
 from training.objects.tiles import ObjectTiles
@@ -12,21 +12,9 @@ BINS = (1, 10)
 
 def tiles() -> ObjectTiles:
     """Return two tiles of site a, with four objects in two patches and none, and one of site b with none."""
-    counts = torch.zeros(3, PATCHES, dtype=torch.float64)
-    counts[0, 3], counts[0, 5] = 3, 1
-    mean = torch.full_like(counts, 1e-3)
-    mean[0, 3] = 0.5
-    return ObjectTiles(
-        sites=("a", "a", "b"),
-        counts=counts,
-        mean=mean,
-        variance=1.5 * mean,
-        presence=mean,
-        learnt_counts=counts.mean(0),
-        read=counts,
-        read_variance=torch.zeros_like(counts),
-        texture=mean,
-    )
+    made = object_tiles([{3: 3, 5: 1}, {}, {}], mean=1e-3, sites=("a", "a", "b"))
+    made.mean[0, 3], made.variance[0, 3] = 0.5, 0.75
+    return made
 
 
 def test_the_safest_threshold_buys_everything_and_loses_nothing() -> None:
