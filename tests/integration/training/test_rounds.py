@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from tests.support.object_scenes import cut_tiny_scenes
 from training.cli import app
+from training.objects import rounds
 from training.objects.guaranteed_rows import EPSILONS, LOSSES
 from training.objects.round_rows import BUDGETS, NAMES
 
@@ -31,7 +32,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def measure(data: Path, out: Path) -> Result:
     asked = ["table", "rounds", "--recipe", str(data / "tiny.toml"), "--data", str(data / "cut")]
-    return CliRunner().invoke(app, [*asked, "--out", str(out), "--device", "cpu"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rounds, "RESAMPLES", 10)
+        return CliRunner().invoke(app, [*asked, "--out", str(out), "--device", "cpu"])
 
 
 def report(out: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from models.counts import Counts
 from models.second_look import SecondLook, SecondLookConfig, Sight
+from training.objects import rounds
 from training.objects.rounds import Searched, gain_interval, share_found, threshold_for
 
 
@@ -79,7 +80,10 @@ def test_revised_counts_are_computed_once_for_a_choice() -> None:
     assert search.revised(0, choice) is not search.revised(0, ~choice)
 
 
-def test_gain_interval_spends_its_own_budget_in_each_resample_of_sites() -> None:
+def test_gain_interval_spends_its_own_budget_in_each_resample_of_sites(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rounds, "RESAMPLES", 50)
     search, counts = searched(True, True, True, True)
     low, _ = gain_interval([(search.two_rounds, search.one_round)], counts, ["a", "b", "c", "d"], 1)
     # Equal sites: resamples differ only by patches that copies share.
