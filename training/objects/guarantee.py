@@ -45,7 +45,7 @@ def p_values(losses: Losses, epsilon: float, seed: int = 0) -> Losses:
     if not 0 < epsilon < 1 or losses.min() < 0 or losses.max() > 1:
         raise ValueError("A guarantee needs losses within 0..1, and an epsilon between them.")
     random = np.random.default_rng(seed)
-    # (ORDERS, T, sites)
+    # Shape: orders, thresholds, sites.
     shuffled = np.stack([losses[:, random.permutation(losses.shape[1])] for _ in range(ORDERS)])
     # An average of e-values is an e-value; its inverse is a p-value by Markov's inequality.
     wealth = _wealth(shuffled, epsilon).mean(0)

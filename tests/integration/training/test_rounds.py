@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from tests.support.object_scenes import cut_tiny_scenes
 from training.cli import app
-from training.objects import rounds
+from training.objects import guarantee, rounds
 from training.objects.guaranteed_rows import EPSILONS, LOSSES
 from training.objects.round_rows import BUDGETS, NAMES
 
@@ -34,6 +34,7 @@ def measure(data: Path, out: Path) -> Result:
     asked = ["table", "rounds", "--recipe", str(data / "tiny.toml"), "--data", str(data / "cut")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rounds, "RESAMPLES", 10)
+        patch.setattr(guarantee, "ORDERS", 2)
         return CliRunner().invoke(app, [*asked, "--out", str(out), "--device", "cpu"])
 
 
