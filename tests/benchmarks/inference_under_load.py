@@ -26,8 +26,9 @@ ASK = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from service.bundles.predictor import load_predictor
-predictor = load_predictor(Path(sys.argv[1]), "cpu")
+from service.bundles.registry import open_bundles
+bundle = Path(sys.argv[1])
+predictor = open_bundles(bundle.parent, bundle.name, "cpu").default
 size = predictor.manifest.lr_size
 tiles = np.random.default_rng(0).integers(0, 256, (int(sys.argv[2]), 3, size, size), dtype=np.uint8)
 predictor.utilities(tiles[:64])

@@ -32,6 +32,7 @@ def test_settings_read_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("port", 70000, "less than or equal to 65535"),
         ("scene_body_limit", 0, "greater than 0"),
         ("device", "tpu", "'auto', 'cpu' or 'cuda'"),
+        ("bundle", "models/bundles/starter", "Set LOUPE_BUNDLES to a folder"),
     ],
 )
 def test_settings_refuse_an_impossible_value(tmp_path: Path, name: str, value: object, words: str) -> None:
@@ -39,8 +40,8 @@ def test_settings_refuse_an_impossible_value(tmp_path: Path, name: str, value: o
         make_settings(tmp_path, **{name: value})
 
 
-@pytest.mark.parametrize("name", ["api_key", "database_url"])
-def test_settings_read_an_empty_secret_as_unset(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["api_key", "database_url", "default_bundle", "bundle"])
+def test_settings_read_an_empty_text_as_unset(tmp_path: Path, name: str) -> None:
     assert getattr(make_settings(tmp_path, **{name: ""}), name) is None
 
 
