@@ -24,7 +24,7 @@ counter = { epochs = 1, learning_rate = 1e-3, batch = 2 }
 
 
 def cut_tiny_scenes(root: Path) -> Path:
-    """Cut six scenes of 2 x 2 tiles of 40 m at six sites into root/cut, and write root/tiny.toml."""
+    """Cut six scenes of 2 x 2 tiles of 40 m, at six sites in two folds, to root/cut; write root/tiny.toml."""
     random = np.random.default_rng(0)
     (root / "scenes").mkdir()
     boxes = ["scene,x0,y0,x1,y1"]
@@ -34,12 +34,14 @@ def cut_tiny_scenes(root: Path) -> Path:
         boxes += [f"s{number},{x},{y},{x + 3},{y + 3}" for x, y in random.integers(0, 76, (8, 2))]
     (root / "boxes.csv").write_text("\n".join(boxes))
     (root / "tiny.toml").write_text(RECIPE)
+    places = [f"s{number},{number},{number % 2}" for number in range(6)]
+    (root / "sites.csv").write_text("\n".join(["scene,site,fold", *places]))
     result = CliRunner().invoke(
         app,
         [
             *["data", "tile", str(root / "scenes"), "--objects", str(root / "boxes.csv")],
             *["--out", str(root / "cut"), "--pixel-m", "1", "--tile-m", "40", "--lr-m", "5"],
-            *["--classes", "1,3", "--licence", "CC BY 4.0"],
+            *["--classes", "1,3", "--licence", "CC BY 4.0", "--sites", str(root / "sites.csv")],
         ],
     )
     assert result.exit_code == 0, result.output

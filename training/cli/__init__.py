@@ -1,6 +1,5 @@
 """`loupe-train`: fit a recipe, evaluate a bundle, make the paper's tables and figures, check data."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,12 +20,10 @@ from training.cli.options import (
     opened,
 )
 from training.cli.rounds import table_rounds
-from training.data.object_scenes import read_object_scenes
-from training.objects.recipe import SEARCH_RECIPES, load_search_recipe
-from training.objects.table import report_where, run_where
+from training.cli.where import table_where
+from training.objects.recipe import SEARCH_RECIPES
 from training.paper.reports import report_ablation, report_figures, report_table
 from training.paper.runner import TABLE_ROWS, run_table
-from training.run.folder import Run
 from training.run.machine import keep_freed_memory
 from training.run.recipe import load_recipe, recipe_names
 
@@ -50,7 +47,7 @@ app.command("evaluate")(evaluate_command)
 
 
 @app.command("table")
-def table_command(
+def table_command(  # noqa: PLR0913  (a command's parameters are its options)
     number: Annotated[
         str,
         typer.Argument(
@@ -65,6 +62,17 @@ def table_command(
     row: Annotated[
         list[str] | None, typer.Option(help="Row to measure. Repeat the option for several. Default: all.")
     ] = None,
+    fold: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="where: fold to test on, by networks of the other folds. Repeat the option to pool several. "
+            "Default: the test split."
+        ),
+    ] = None,
+    paper: Annotated[
+        Path | None,
+        typer.Option(help="where: OUT of `table 1 --data DIR/pairs.csv`, whose STN and PatchDrop join in."),
+    ] = None,
     device: DeviceOption = DeviceChoice.auto,
     compiled: CompileOption = False,
 ) -> None:
@@ -76,13 +84,16 @@ def table_command(
         if number == "where":
             if row:
                 raise ValueError("The table `where` always has all its rows: leave --row out.")
-            typer.echo(f"Wrote {_where(recipe, data, out, seed or [0], device, compiled)}")
+            chosen = recipe, data, out, seed or [0], fold or [], device_of(device)
+            typer.echo(f"Wrote {table_where(*chosen, compiled=compiled, paper=paper)}")
             return
+        if fold or paper:
+            raise ValueError("Only the table `where` takes --fold and --paper.")
         if number == "rounds":
             if row:
                 raise ValueError("The table `rounds` always has all its rows: leave --row out.")
-            chosen = recipe, data, out, seed or [0], device_of(device)
-            typer.echo(f"Wrote {table_rounds(*chosen, compiled=compiled)}")
+            seeded = recipe, data, out, seed or [0], device_of(device)
+            typer.echo(f"Wrote {table_rounds(*seeded, compiled=compiled)}")
             return
         if number not in TABLE_ROWS:
             known = ", ".join((*TABLE_ROWS, "where", "rounds"))
@@ -95,17 +106,6 @@ def table_command(
                 run_table(number, *parts, row or ())
         written = report_table(number, load_recipe(recipe), out, device_of(device))
     typer.echo(f"Wrote {written}")
-
-
-def _where(
-    recipe: str, data: Path, out: Path, seeds: list[int], device: DeviceChoice, compiled: bool
-) -> Path:
-    chosen, scenes = load_search_recipe(recipe), read_object_scenes(data)
-    tiles = {}
-    for one in seeds:
-        run = Run(out=out / f"seed{one}", seed=one, device=device_of(device), resume=True, compile=compiled)
-        tiles[one] = run_where(scenes, replace(chosen, seed=one), run)
-    return report_where(scenes, chosen, tiles, out, device_of(device))
 
 
 @app.command("ablation")

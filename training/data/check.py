@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from training.data import cifar, fmow, folders
 from training.data.images import DataError
+from training.data.object_scenes import FACTS, read_object_scenes
 from training.data.pictures import open_picture
 
 FEW = 5
@@ -35,11 +36,14 @@ class Findings:
 
     splits: tuple[Split, ...]
     wrong: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences on what may mislead: near duplicates inside a split, a photographer's centre."""
 
 
 def check(path: Path, layout: str) -> Findings:
     """Read every file once and report all problems. Raise DataError only if no data set is found."""
-    if layout == "pairs":
+    # A folder that `loupe-train data tile` wrote says itself what it is.
+    if layout == "pairs" or (path / FACTS).is_file():
         return _check_pairs(path)
     with folders.unpacked(path) as place:
         if layout in cifar.DATA_SETS:
@@ -66,6 +70,7 @@ def describe(findings: Findings) -> str:
             smallest, median, largest = split.sides
             text += f"; sides {smallest} to {largest} px, median {median} px"
         lines.append(f"{text}.")
+    lines += [f"Note: {sentence}" for sentence in findings.notes]
     if not findings.wrong:
         return "\n".join([*lines, "No problems were found."])
     more = len(findings.wrong) - SHOWN
@@ -172,17 +177,23 @@ def _check_fmow(place: Path) -> Findings:
 
 
 def _check_pairs(path: Path) -> Findings:
-    from training.data import pairs  # noqa: PLC0415  # GDAL is not on every machine that trains
+    # GDAL is not on every machine that trains.
+    from training.data import check_tiles, pairs  # noqa: PLC0415  (as just said)
 
     file = pairs.find_csv(path)
     rows, wrong = pairs.list_rows(file)
+    readable = []
     for number, row in enumerate(rows, start=2):  # line 1 is the header
         lr, hr = file.parent / row["lr"], file.parent / row["hr"]
         if lr.is_file() and hr.is_file():  # list_rows already reported those that are missing
             try:
                 pairs.check_pair(lr, hr)
+                readable.append(row)
             except DataError as error:
                 wrong.append(f"{file}, line {number}: {error}")
+    if (file.parent / FACTS).is_file():
+        wrong += _object_scenes(file.parent)
+    leaks, notes = check_tiles.check_tiles(file, readable) if readable else ([], [])
     splits = [
         Split(
             name=name,
@@ -191,4 +202,13 @@ def _check_pairs(path: Path) -> Findings:
         )
         for name in pairs.SPLITS
     ]
-    return Findings(splits=tuple(splits), wrong=tuple(wrong + _classes(splits)))
+    return Findings(splits=tuple(splits), wrong=(*wrong, *leaks, *_classes(splits)), notes=tuple(notes))
+
+
+def _object_scenes(folder: Path) -> list[str]:
+    """Return why scenes with objects cannot be read: `pairs` knows no validation sites, their table does."""
+    try:
+        read_object_scenes(folder)
+    except DataError as error:
+        return [str(error)]
+    return []

@@ -67,14 +67,16 @@ def read_pairs(path: Path, *, train: bool, hr_size: int, lr_size: int) -> Stream
         classes=classes,
         digests=_digests(file.parent, wanted),
         sites=tuple(row["site"] for row in wanted) if "site" in wanted[0] else (),
-        counts=torch.tensor([_counts(row) for row in wanted]) if "counts" in wanted[0] else None,
+        counts=torch.tensor([counts_in(row) for row in wanted]) if "counts" in wanted[0] else None,
     )
 
 
 def find_csv(path: Path) -> Path:
-    """Return `path` if it is a file, else the only CSV in the folder. Raise DataError unless there is one."""
+    """Return `path` if it is a file, else pairs.csv or the only CSV in the folder. DataError without one."""
     if path.is_file():
         return path
+    if (path / "pairs.csv").is_file():
+        return path / "pairs.csv"
     found = sorted(path.glob("*.csv"))
     if len(found) != 1:
         raise DataError(f"{path} holds {len(found)} CSV files: pass the path of the one with the pairs.")
@@ -163,7 +165,8 @@ def _part(row: PairRow) -> str:
     return json.dumps({name: row[name] for name in ("lr", *WINDOW_COLUMNS) if name in row})
 
 
-def _counts(row: PairRow) -> list[int]:
+def counts_in(row: PairRow) -> list[int]:
+    """Return the number of objects in each patch (16,) of a readable row with counts."""
     return [int(part) for part in row["counts"].split()]
 
 
@@ -171,7 +174,7 @@ def _tile(file: Path, row: PairRow, size: int) -> Tensor:
     """Read a tile as uint8 (3, size, size), averaged down, or interpolated up where it has fewer pixels."""
     try:
         with _opened(file) as raster:
-            window = _window(raster, row)
+            window = tile_window(raster, row)
             valid = raster.dataset_mask(window=window) > 0  # (H, W): nodata, mask and alpha band in one
             values = raster.read(rgb_bands(raster), window=window)
     except RasterioError as error:
@@ -188,7 +191,7 @@ def _tile(file: Path, row: PairRow, size: int) -> Tensor:
     return resized[0].round().to(torch.uint8)
 
 
-def _window(raster: DatasetReader, row: PairRow) -> Window:
+def tile_window(raster: DatasetReader, row: PairRow) -> Window:
     """Return the pixels of a tile, to the nearest pixel: the whole raster, or a square in metres of it."""
     if "side_m" not in row:
         return Window(0, 0, raster.width, raster.height)

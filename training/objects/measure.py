@@ -20,10 +20,11 @@ from models.values import patch_values
 from training.data.object_scenes import ObjectScenes
 from training.methods.baselines import FIXED_H, fixed_masks
 from training.objects.counter import read_patches
+from training.objects.maps import maps_of, tiles_of
 from training.objects.outcome import answers, bootstrap, count_error, found, labels_right
 from training.objects.policy import expected_counts
 from training.objects.presence import presence_auc
-from training.objects.tiles import ObjectTiles, tiles_of
+from training.objects.tiles import ObjectTiles
 from training.product.measure import TABLE_PATCHES
 
 COVERAGES = (0.8, 0.95)
@@ -67,7 +68,7 @@ def tiles_seen_by(bundle: CountBundle, data: ObjectScenes, split: str) -> Object
         network.to(memory_format=torch.channels_last)
     expected = expected_counts(bundle.policies, scenes)
     readings = [read_patches(bundle.counter, scene) for scene in scenes]
-    return tiles_of(scenes, expected, readings, data.of("train"), bundle.manifest.lr_size)
+    return tiles_of(maps_of(scenes, expected, readings, data.of("train"), bundle.manifest.lr_size))
 
 
 def measure(bundle: CountBundle, data: ObjectScenes, split: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def _stochastic(tiles: ObjectTiles, seed: int) -> Tensor:
 
 
 def _learnt_fixed(tiles: ObjectTiles, _seed: int) -> Tensor:
-    return tiles.learnt_counts.repeat(len(tiles), 1)
+    return tiles.learnt_counts.expand(len(tiles), PATCHES)
 
 
 ORDERS: dict[str, Preference] = {
@@ -52,7 +52,9 @@ ORDERS: dict[str, Preference] = {
 
 OURS = "Loupe: expected count from LR"
 ORACLE = "Oracle: true count"
-RIVALS = ("Fixed-H", "Fixed-V", "Stochastic", "Learnt fixed order", "LR texture")
+FIXED = ("Fixed-H", "Fixed-V", "Stochastic", "Learnt fixed order")
+"""Orders that do not look at the tile: one budget over all tiles changes nothing for them."""
+RIVALS = (*FIXED, "LR texture")
 """Orders that need no network."""
 
 

@@ -11,10 +11,11 @@ from models.second_look import SecondLook
 from training.data.object_scenes import ObjectScene, ObjectScenes
 from training.objects.counter import read_patches, train_counter
 from training.objects.folds import maps_of_folds, train_folds
+from training.objects.maps import maps_of, tiles_of
 from training.objects.policy import expected_counts, train_scene_policy
 from training.objects.recipe import SearchRecipe
 from training.objects.sights import SceneSights, train_second_look
-from training.objects.tiles import ObjectTiles, tiles_of
+from training.objects.tiles import ObjectTiles
 from training.run.folder import Run, claimed
 
 
@@ -70,7 +71,7 @@ def run_rounds(data: ObjectScenes, recipe: SearchRecipe, run: Run) -> RoundsSeed
     def laid_out(
         scenes: Sequence[ObjectScene], seen: Sequence[Counts], read: Sequence[Reading]
     ) -> ObjectTiles:
-        return tiles_of(scenes, seen, read, learnt, int(data.facts["lr_size"]))
+        return tiles_of(maps_of(scenes, seen, read, learnt, int(data.facts["lr_size"])))
 
     return RoundsSeed(
         test=laid_out(test, expected, readings),

@@ -1,15 +1,13 @@
 """The tiles of a split as a policy buys from them: what each patch holds, and what is expected of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
-from models.counts import Counts, Reading
 from models.grid import GRID, PATCHES
-from models.symmetry import dihedral_patches
-from training.data.object_scenes import ObjectScene
+from models.symmetry import dihedral_patches, inverse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +24,7 @@ class ObjectTiles:
     presence: Tensor
     """Probability of at least one object, float64 (N, 16)."""
     learnt_counts: Tensor
-    """Mean number of objects in each patch of the tiles that were learnt from, float64 (16,)."""
+    """Mean number of objects in each patch of the tiles that were learnt from, float64 (N, 16) or (16,)."""
     read: Tensor
     """Number of objects that the counter reads in each patch if it is bought, float64 (N, 16)."""
     read_variance: Tensor
@@ -38,36 +36,8 @@ class ObjectTiles:
         return len(self.sites)
 
 
-def tiles_of(
-    scenes: Sequence[ObjectScene],
-    expected: Sequence[Counts],
-    readings: Sequence[Reading],
-    learnt: Sequence[ObjectScene],
-    lr_size: int,
-) -> ObjectTiles:
-    """Lay out what is known of scenes by tile; `expected` and `readings` hold (1, R, C) per scene.
-
-    `learnt` are the scenes that the policy was trained on.
-    """
-    fields: dict[str, list[Tensor]] = {}
-    for scene, counts, reading in zip(scenes, expected, readings, strict=True):
-        maps = {
-            "counts": torch.from_numpy(scene.counts),
-            "mean": counts.mean[0],
-            "variance": counts.variance[0],
-            "presence": counts.presence[0],
-            "read": reading.mean[0],
-            "read_variance": reading.variance[0],
-            "texture": lr_texture(scene, lr_size // GRID),
-        }
-        for name, values in maps.items():
-            fields.setdefault(name, []).append(by_tile(values.double().cpu(), scene.turns))
-    before = [by_tile(torch.from_numpy(scene.counts).double(), scene.turns) for scene in learnt]
-    return ObjectTiles(
-        learnt_counts=torch.cat(before).mean(0),
-        sites=tuple(scene.site for scene in scenes for _ in scene.turns),
-        **{name: torch.cat(parts) for name, parts in fields.items()},
-    )
+LAYERS = tuple(field.name for field in fields(ObjectTiles) if field.name not in ("sites", "learnt_counts"))
+"""Fields of ObjectTiles that have a value for each patch of a scene."""
 
 
 def by_tile(values: Tensor, turns: Sequence[int]) -> Tensor:
@@ -78,8 +48,10 @@ def by_tile(values: Tensor, turns: Sequence[int]) -> Tensor:
     return torch.stack([dihedral_patches(tile[None], k)[0] for tile, k in zip(tiles, turns, strict=True)])
 
 
-def lr_texture(scene: ObjectScene, patch_px: int) -> Tensor:
-    """Return the standard deviation of the LR brightness in each patch of a scene (R, C)."""
-    brightness = scene.lr().double().mean(0)  # (3, H, W) -> (H, W)
-    rows, columns = (side // patch_px for side in brightness.shape)
-    return brightness.reshape(rows, patch_px, columns, patch_px).std(dim=(1, 3))
+def by_scene(tiles: Tensor, turns: Sequence[int], columns: int) -> Tensor:
+    """Join tiles (T, 16) to the map (R, C) that `by_tile` cuts them from; `columns` counts tiles."""
+    turned = zip(tiles, turns, strict=True)
+    straight = torch.stack([dihedral_patches(tile[None], inverse(k))[0] for tile, k in turned])
+    # (tile row, tile column, column, row) -> (tile row, row, tile column, column)
+    grid = straight.reshape(-1, columns, GRID, GRID).permute(0, 3, 1, 2)
+    return grid.reshape(-1, GRID * columns)

@@ -1,0 +1,216 @@
+"""The Markdown of the report `where`, from its numbers. The module is pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from training.objects.evidence import SHAPED, TARGET
+from training.objects.orders import ORACLE
+from training.objects.rows import LABEL_ORACLE, PER_TILE
+from training.objects.table import PATCHES_BOUGHT
+
+COLUMNS = {
+    "found": ("Objects in bought patches, %", 100, 1),
+    "right": ("Tiles with the right class by count, %", 100, 1),
+    "count_error": ("Mean absolute error of a tile's count", 1, 2),
+}
+"""Title, scale and digits of each column."""
+ONLY = {ORACLE: ("found",), LABEL_ORACLE: ("right",)}
+"""Columns of rows that know the truth: an upper bound of one column says nothing about the others."""
+JUDGED = {
+    "own_lr": "own LR",
+    "other_lr": "LR of a tile at another site",
+    "whole_scenes": "own LR, tiles of the largest patches",
+}
+"""Printed names of the controls."""
+
+
+def where_markdown(document: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
+    """Return the whole report; `pictures` are file names by caption."""
+    parts = [
+        _head(document),
+        *(_column(document["rows"], name) for name in COLUMNS),
+        _gains(document["gains"]),
+        _rivals(document["rivals"]) if document["rivals"] else "",
+        _savings(document["bills"]),
+        _budgets(document["bills"]),
+        _controls(document["controls"]),
+        _calibration(document["calibration"]),
+        *(f"## {caption}\n\n![{caption}]({file})" for caption, file in pictures.items()),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _head(document: Mapping[str, Any]) -> str:
+    folds = document["folds"]
+    tested = (
+        f"every site of folds {', '.join(folds)}, by networks of the other folds" if folds else "test sites"
+    )
+    return (
+        "# Where to look: objects, labels, counts and dollars by what is bought\n\n"
+        f"`{document['command']}`\nat commit `{str(document['commit'])[:12]}`, on {document['hardware']}; "
+        f"{document['test_tiles']:,} tiles of {document['data']['tile_m']:g} m with "
+        f"{document['test_objects']:,} objects at {document['test_sites']} sites ({tested}); "
+        f"means over seeds {', '.join(map(str, document['seeds']))}.\n"
+        "S is the mean number of patches bought of 16. Bought patches are read by the counter. "
+        "Intervals are 95 %, by a bootstrap over sites."
+    )
+
+
+def _column(rows: Sequence[Mapping[str, Any]], name: str) -> str:
+    title, scale, digits = COLUMNS[name]
+    head = ["order", "spending", *(f"S = {patches}" for patches in PATCHES_BOUGHT)]
+    lines = [
+        [row["order"], row["spending"], *(f"{scale * value:.{digits}f}" for value in row[name])]
+        for row in rows
+        if name in ONLY.get(row["order"], COLUMNS)
+    ]
+    return f"## {title}\n\n{table(head, lines)}"
+
+
+def _gains(gains: Sequence[Mapping[str, Any]]) -> str:
+    lines = [
+        [gain["what"], gain["spending"], str(gain["patches"]), gain["rival"], _points(gain)] for gain in gains
+    ]
+    head = ["measure", "spending", "S", "best rival", "gain in points"]
+    return f"## Gain over the best rival\n\nRivals use no network.\n\n{table(head, lines)}"
+
+
+def _rivals(rivals: Sequence[Mapping[str, Any]]) -> str:
+    lines = [
+        [
+            rival["name"],
+            f"{rival['patches']:.2f}",
+            *(
+                text
+                for what in ("found", "right")
+                for text in (
+                    f"{100 * rival[what]:.1f}",
+                    f"{100 * rival[f'ours_{what}']:.1f}",
+                    f"{100 * rival[f'{what}_low']:+.1f} to {100 * rival[f'{what}_high']:+.1f}",
+                )
+            ),
+        ]
+        for rival in rivals
+    ]
+    head = ["method", "S", "objects %", "ours at this S", "gain", "labels %", "ours at this S", "gain"]
+    return (
+        "## The paper's methods on the same tiles\n\n"
+        "Each buys by its own policy and labels with its own classifier. "
+        "Ours spends one budget over all tiles.\n\n" + table(head, lines)
+    )
+
+
+def _savings(bills: Sequence[Mapping[str, Any]]) -> str:
+    names = list(bills[0]["saving"])
+    lines = [
+        [
+            f"{bill['patch_m']:g} m",
+            _minimum(bill),
+            f"{bill['everything_usd']:,}",
+            *(_saving(bill["saving"][name]) for name in names),
+        ]
+        for bill in bills
+    ]
+    head = ["patch", "minimum per polygon", "everything, USD", *names]
+    return (
+        f"## Billable saving where at least {100 * TARGET:g} % of the objects are found, %\n\n"
+        "Against every scene bought whole, at 10 USD per km2. Patches that share an edge are one polygon, "
+        "each billed at least the minimum, and a scene never costs more than the whole of it. The size is "
+        f"the cheapest that finds {100 * TARGET:g} % of the objects of these scenes.\n\n" + table(head, lines)
+    )
+
+
+def _saving(numbers: Sequence[float]) -> str:
+    share, low, high = (100 * number for number in numbers)
+    return f"{share:.0f} [{low:.0f}, {high:.0f}]"
+
+
+def _budgets(bills: Sequence[Mapping[str, Any]]) -> str:
+    sizes = [point["patches"] for point in bills[0]["budgets"]]
+    lines = [
+        [
+            f"{bill['patch_m']:g} m",
+            _minimum(bill),
+            *(
+                f"{100 * point['bill']:.0f} / {100 * point['saving']:.0f} / "
+                f"{100 * point['found']:.1f} / {100 * point['shaped_found']:.1f}"
+                for point in bill["budgets"]
+            ),
+        ]
+        for bill in bills
+    ]
+    head = ["patch", "minimum per polygon", *(f"S = {size:g}" for size in sizes)]
+    return (
+        "## Dollars by S\n\n"
+        "One budget over all tiles, by expected count: bill and saving in % of everything, objects found "
+        f'in %, and objects found in % for the same bill by "{SHAPED}".\n\n' + table(head, lines)
+    )
+
+
+def _minimum(bill: Mapping[str, Any]) -> str:
+    return f"{bill['minimum_km2']:g} km2" if bill["minimum_km2"] else "none"
+
+
+def _controls(controls: Mapping[str, Any]) -> str:
+    lines = [
+        [
+            JUDGED[name],
+            spending,
+            f"{100 * gain['found']:.1f}",
+            f"{100 * gain['rival']:.1f}",
+            _points(gain),
+            "yes" if gain["differs"] else "no",
+        ]
+        for name, by_spending in controls.items()
+        if name in JUDGED
+        for spending, gain in by_spending.items()
+    ]
+    head = ["control", "spending", "objects %", "Fixed-H", "gain in points", "differs from zero"]
+    return (
+        f"## Controls at S = {controls['patches']:g}\n\n{table(head, lines)}\n\n{_verdict(controls)}\n"
+        "A site in two splits, a scene under two sites, and near duplicates across splits are refused by "
+        "`loupe-train data check`; a site in two splits also by every command that reads the data."
+    )
+
+
+def _verdict(controls: Mapping[str, Any]) -> str:
+    """State what each control shows, by its own interval."""
+    sentences = []
+    if "other_lr" in controls:
+        other = controls["other_lr"][PER_TILE]
+        sentences.append(
+            "With the LR of another site the policy finds "
+            + ("more objects than" if other["low"] > 0 else "no more objects than")
+            + " Fixed-H."
+        )
+    if "whole_scenes" in controls:
+        scenes = controls["whole_scenes"][PER_TILE]
+        sentences.append(
+            "With whole scenes as tiles, the same number of patches for each, the gain over Fixed-H "
+            + ("can" if scenes["differs"] else "cannot")
+            + " be told apart from zero."
+        )
+    return " ".join(sentences)
+
+
+def _calibration(parts: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = [
+        [name, *(f"{100 * share:.1f}" for share in part["coverage"]), _pit(part["pit"])]
+        for name, part in parts.items()
+    ]
+    head = ["counts of", "80 % interval covers, %", "95 % interval covers, %", "largest share of a tenth, %"]
+    return f"## Calibration of counts\n\n{table(head, lines)}"
+
+
+def _pit(shares: Sequence[float]) -> str:
+    return f"{100 * max(shares):.1f}"
+
+
+def _points(gain: Mapping[str, Any]) -> str:
+    return f"{100 * gain['gain']:+.1f} [{100 * gain['low']:+.1f}, {100 * gain['high']:+.1f}]"
