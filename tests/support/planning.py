@@ -33,13 +33,12 @@ def bought(made: dict[str, Any]) -> set[tuple[int, int]]:
 
 
 def app_with(folder: Path, settings: Settings, **manifest: object) -> TestClient:
-    """Return a client of the application of `settings`, with a bundle written to `folder`."""
-    write_bundle(folder, **manifest)
+    """Return a client of the application of `settings`, with one bundle, written below `folder`."""
+    write_bundle(folder / "only", **manifest)
     own = make_settings(
         settings.home,
         database_url=settings.database_url,
-        bundles=folder.parent,
-        default_bundle=folder.name,
+        bundles=folder,
         api_key=KEY,
     )
     return TestClient(create_app(own), headers={"Authorization": f"Bearer {KEY}"})
