@@ -63,7 +63,7 @@ def run_rounds(data: ObjectScenes, recipe: SearchRecipe, run: Run) -> RoundsSeed
         )
     readings = [read_patches(counter, scene) for scene in test]
     expected = expected_counts(policies, test)
-    # A site of the test split has no fold of its own: its number decides.
+    # Test sites belong to no fold: they are dealt to the policies of the folds in turn.
     names = sorted({scene.site for scene in test})
     dealt = [names.index(scene.site) % recipe.folds for scene in test]
     by_fold = maps_of_folds(of_folds, test, dealt)

@@ -24,7 +24,7 @@ BUDGETS = (0.5, 8.0)
 LARGEST_NOISE = 1.0
 """Largest standard deviation of the noise on the logarithm of the value that patches are bought by."""
 LARGEST_ERROR = 0.2
-"""Largest variance of a reading, per object and a tenth."""
+"""Largest variance of a reading per object; an empty patch counts as a tenth of one."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,14 @@ def test_an_untrained_second_look_returns_the_first_map() -> None:
 
 
 @torch.inference_mode()
+def test_only_the_difference_that_the_sight_makes_changes_the_map() -> None:
+    known, sight, look = first(), one_patch(9.0), trained_look()
+    before = look(known, sight).mean
+    look.get_parameter("factors.bias").add_(5)
+    assert torch.allclose(look(known, sight).mean, before, rtol=1e-4)
+
+
+@torch.inference_mode()
 def test_a_scene_without_a_sight_keeps_its_map_beside_one_with_a_sight() -> None:
     known, sight = first(), one_patch(9.0)
     sight.bought[0] = False
