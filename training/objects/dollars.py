@@ -90,7 +90,7 @@ def swept_by_shape(by_seed: Sequence[Seen], factor: int, terms: Terms) -> Choice
         values = [coarser(one, factor)["mean"].numpy() for one in seen.maps]
         density = np.concatenate([one.ravel() for one in values]) / sold.patch_km2
         # The prices at which each size of SWEPT would be bought, if polygons did not matter.
-        prices = np.quantile(density, 1 - np.array(SWEPT) / PATCHES)
+        prices = np.quantile(density, 1 - np.array(SWEPT) / PATCHES, method="lower")
         prices[-1] = 0  # everything
         scenes = [Scene(values=one, terms=sold) for one in values]
         chosen = [np.zeros(one.shape, np.bool_) for one in values]

@@ -33,7 +33,7 @@ def where_markdown(document: Mapping[str, Any], pictures: Mapping[str, str]) -> 
         _rivals(document["rivals"]) if document["rivals"] else "",
         _savings(document["bills"]),
         _budgets(document["bills"]),
-        _controls(document["controls"]),
+        controls_text(document["controls"]),
         _calibration(document["calibration"]),
         *(f"## {caption}\n\n![{caption}]({file})" for caption, file in pictures.items()),
     ]
@@ -157,7 +157,8 @@ def _minimum(bill: Mapping[str, Any]) -> str:
     return f"{bill['minimum_km2']:g} km2" if bill["minimum_km2"] else "none"
 
 
-def _controls(controls: Mapping[str, Any]) -> str:
+def controls_text(controls: Mapping[str, Any]) -> str:
+    """Return the table of the controls, and what their intervals allow to say."""
     lines = [
         [
             JUDGED[name],
