@@ -120,3 +120,23 @@ class TileAnswers:
             low = torch.where(enough, low, torch.minimum(middle + 1, high))
             high = torch.where(enough, middle, high)
         return low
+
+
+def count_interval(counts: Counts, share: float) -> tuple[Tensor, Tensor]:
+    """Return the central interval (N,), (N,) of negative binomial counts (N,), nothing being read.
+
+    It is that of TileAnswers without a bought patch, from one table of probabilities.
+    """
+    shares = (1 - share) / 2, (1 + share) / 2
+    # Cantelli's inequality bounds the upper quantile.
+    most = (counts.mean + math.sqrt(shares[1] / shares[0]) * counts.variance.sqrt() + 1).ceil()
+    rows = max(1, int(_CELLS / (float(most.max()) + 1))) if len(most) else 1
+    found = []
+    for start in range(0, len(most), rows):
+        part = slice(start, start + rows)
+        column = Counts(mean=counts.mean[part, None], dispersion=counts.dispersion[part, None])
+        numbers = torch.arange(int(most[part].max()) + 1, dtype=torch.float64, device=most.device)
+        reached = column.negative_log_likelihood(numbers).neg().exp().cumsum(1)
+        found.append(torch.stack([(reached < one).sum(1) for one in shares]))
+    low, high = torch.cat(found, 1) if found else torch.zeros(2, 0, dtype=torch.int64)
+    return low, high

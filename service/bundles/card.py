@@ -11,16 +11,19 @@ from service.bundles.predictor import Predictor
 
 
 def identify(predictor: Predictor) -> dict[str, Any]:
-    """Return the name, version and sha256 of a bundle, as a plan stores them."""
+    """Return the name, version and sha256 of a bundle, and any objects and licence, as a plan stores them."""
     manifest = predictor.manifest
-    return {"name": manifest.name, "version": manifest.version, "sha256": predictor.sha256}
+    objects = {"objects": manifest.objects} if isinstance(manifest, CountManifest) else {}
+    licence = {"licence": manifest.licence} if manifest.licence else {}
+    named = {"name": manifest.name, "version": manifest.version, "sha256": predictor.sha256}
+    return named | objects | licence
 
 
-def accuracy_source(predictor: Predictor) -> str:
-    """Describe how a bundle's accuracy figures were measured, and what they do not promise."""
+def accuracy_source(predictor: Predictor, task: Task | None = None) -> str:
+    """Describe how a bundle's accuracy for a task was measured, and what it does not promise."""
     manifest = predictor.manifest
     name = f"{manifest.name} {manifest.version}"
-    if not manifest.curve_for(manifest.default_task):
+    if not manifest.curve_for(task or manifest.default_task):
         return f"The bundle {name} was released without an evaluation curve."
     where = manifest.curve_split or "an evaluation set it does not name"
     return (
@@ -34,6 +37,19 @@ def images_measured(manifest: Manifest) -> int | None:
     split = manifest.evaluation.get(manifest.curve_split)
     images = split.get("images") if isinstance(split, Mapping) else None
     return images if isinstance(images, int) and images > 0 else None
+
+
+def site_interval(manifest: Manifest, task: Task, threshold: float) -> tuple[float, float] | None:
+    """Return the 95 % interval of the accuracy that a bundle that counts reached at a threshold.
+
+    It comes from a bootstrap over sites. None if the evaluation does not state it.
+    """
+    try:
+        measured = manifest.evaluation[manifest.curve_split]["tasks"][task]["curve"]
+        accuracy = next(one["accuracy"] for one in measured if one["threshold"] == threshold)
+        return float(accuracy["low"]), float(accuracy["high"])
+    except (KeyError, TypeError, ValueError, StopIteration):  # the evaluation has no fixed form
+        return None
 
 
 class TaskOut(BaseModel):

@@ -10,7 +10,7 @@ from torch import Tensor
 from models.bundle import ClassifyBundle, ClassifyManifest
 from models.grid import PATCHES
 from models.two_stream import calibrate
-from service.bundles.predictor import BuiltOnce, Floats, Judgement, Pixels, Predictor
+from service.bundles.predictor import BuiltOnce, Floats, Judgement, Pixels, Predictor, check_pixels
 
 
 class ClassifyPredictor(Predictor):
@@ -40,7 +40,7 @@ class ClassifyPredictor(Predictor):
 
     def utilities(self, lr: Pixels) -> Floats:
         """Return the utility of each patch, float32 (T, 16) in 0..1, of LR tiles uint8 (T, 3, h, h)."""
-        _check(lr, self.manifest.lr_size)
+        check_pixels(lr, self.manifest.lr_size)
         bundle = self._networks.get()
 
         def one_batch(part: slice) -> Tensor:
@@ -54,8 +54,8 @@ class ClassifyPredictor(Predictor):
         lr is uint8 (T, 3, h, h); hr is uint8 (T, 3, H, H), with any values where a patch was not bought;
         selected is (T, 16).
         """
-        _check(lr, self.manifest.lr_size)
-        _check(hr, self.manifest.hr_size)
+        check_pixels(lr, self.manifest.lr_size)
+        check_pixels(hr, self.manifest.hr_size)
         classifier = self._networks.get().classifier
 
         def one_batch(part: slice) -> Tensor:
@@ -73,8 +73,3 @@ class ClassifyPredictor(Predictor):
         for network in (bundle.policy, bundle.classifier):
             network.to(self.device).to(memory_format=torch.channels_last)
         return bundle
-
-
-def _check(pixels: Pixels, size: int) -> None:
-    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (3, size, size):
-        raise ValueError(f"expected uint8 (T, 3, {size}, {size}), not {pixels.dtype} {pixels.shape}")

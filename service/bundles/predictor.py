@@ -89,6 +89,12 @@ class Predictor(ABC):
         return answer
 
 
+def check_pixels(pixels: Pixels, side: int, axis: str = "T") -> None:
+    """Raise ValueError unless pixels are uint8 (`axis`, 3, side, side)."""
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (3, side, side):
+        raise ValueError(f"expected uint8 ({axis}, 3, {side}, {side}), not {pixels.dtype} {pixels.shape}")
+
+
 class BuiltOnce(Generic[Built]):
     """A value that the first reader builds while the others wait. A failed build is tried again."""
 

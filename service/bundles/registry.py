@@ -9,8 +9,9 @@ from typing import Annotated, Any, cast
 import torch
 from fastapi import Depends, Request
 
-from models.bundle import ClassifyBundle, ClassifyManifest
+from models.bundle import ClassifyBundle, ClassifyManifest, CountBundle, CountManifest
 from service.bundles.classifying import ClassifyPredictor
+from service.bundles.counting import CountPredictor
 from service.bundles.predictor import Device, Predictor, choose_device
 from service.bundles.stored import DEFAULT_FILE, StoredBundle, label_of, read_bundles, read_default
 from service.errors import ConflictError, InvalidInputError, UnavailableError
@@ -167,10 +168,9 @@ def predictor_of(stored: StoredBundle, device: torch.device) -> Predictor:
     manifest = stored.manifest
     if isinstance(manifest, ClassifyManifest):
         return ClassifyPredictor(manifest, stored.sha256, device, lambda: cast(ClassifyBundle, stored.load()))
-    raise UnavailableError(
-        f"The bundle in {stored.folder} is of kind {manifest.kind}, which this version cannot serve. Remove "
-        "it."
-    )
+    if isinstance(manifest, CountManifest):
+        return CountPredictor(manifest, stored.sha256, device, lambda: cast(CountBundle, stored.load()))
+    raise TypeError(f"no predictor uses {type(manifest).__name__}")
 
 
 def get_bundles(request: Request) -> Bundles:

@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -14,8 +13,11 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from service.bundles.classifying import ClassifyPredictor
+from service.bundles.counting import CountPredictor
+from service.bundles.predictor import Predictor
 from service.bundles.registry import Bundles
-from service.classification.labels import label_tile, lay_patches
+from service.classification.classifying import ClassLabeller
+from service.classification.counting import CountLabeller
 from service.classification.reused import ReusedGround, ReusedPatch, find_reused
 from service.classification.tables import Classification
 from service.database.engine import Database
@@ -53,7 +55,7 @@ class LabelJob:
     plan: Plan
     scene: Scene
     arrays: PlanArrays
-    predictor: ClassifyPredictor
+    predictor: Predictor
     """The bundle that the plan was made with: another one may cut other tiles."""
     reused: ReusedGround
     """The patches that other orders bought and that the labels use at no cost."""
@@ -71,13 +73,15 @@ class LabelledScene:
     tiles: list[dict[str, Any]]
     used: list[dict[str, Any]]
     reused: list[dict[str, Any]]
+    objects: dict[str, Any] | None
+    """The objects in all tiles; None for a bundle that counts nothing."""
 
 
 def label_order(database: Database, job: LabelJob, blobs: Path, settings: Settings) -> Classification:
     """Label every planned tile of an order's scene from its deliveries; return a row that is not stored.
 
-    The LR stream labels tiles without a delivered patch. No session is open while the scene is decoded or
-    a network runs; each batch of deliveries is read in a session of its own.
+    Tiles without a delivered patch are labelled from low resolution only. No session is open while the scene
+    is decoded or a network runs; each batch of deliveries is read in a session of its own.
     Errors: scene-read-differently, and those of reading the stored scene.
     """
     labelled = _label(database, job, blobs, settings)
@@ -87,6 +91,7 @@ def label_order(database: Database, job: LabelJob, blobs: Path, settings: Settin
         complete=len(labelled.used) == job.order.patches
         and len(labelled.reused) == int(job.arrays.taken.sum()),
         tiles=labelled.tiles,
+        objects=labelled.objects,
         provenance=_provenance(job, labelled),
     )
 
@@ -97,7 +102,7 @@ def read_job(
     """Read an order with its plan and scene. Errors: not-found, bundle-changed, delivery-incomplete."""
     order = find_order(session, workspace_id, order_id)
     plan = plan_of(session, order)
-    predictor = cast(ClassifyPredictor, bundles.of_plan(plan.provenance))  # the only kind
+    predictor = bundles.of_plan(plan.provenance)
     arrays = PlanArrays.of(plan)
     if not allow_partial:
         _check_complete(session, order, arrays)
@@ -129,27 +134,34 @@ def _check_complete(session: Session, order: Order, arrays: PlanArrays) -> None:
 
 def _label(database: Database, job: LabelJob, blobs: Path, settings: Settings) -> LabelledScene:
     """Label the eligible tiles batch by batch, in tile order."""
-    predictor, hr_size = job.predictor, job.predictor.manifest.hr_size
-    imagery = read_again(job.scene, blobs, settings)
-    pixels = cut_again(imagery, job.scene, predictor.manifest).pixels  # uint8 (T, 3, lr, lr)
+    labeller = _labeller(job, blobs, settings)
     eligible = np.flatnonzero(job.arrays.eligible)
-    labelled = LabelledScene(tiles=[], used=[], reused=[])
+    tiles: list[dict[str, Any]] = []
+    used: list[dict[str, Any]] = []
+    reused: list[dict[str, Any]] = []
     for start in range(0, len(eligible), BATCH):
         batch = eligible[start : start + BATCH]
-        came, taken = _pixels_of(database, job, batch, hr_size)
-        laid = lay_patches(
-            batch.tolist(),
-            [one[:3] for one in came] + [one[:3] for one in taken],
-            hr_size,
-        )
-        labelled.tiles.extend(_label_batch(batch, pixels[batch], laid, job.arrays.selected[batch], predictor))
-        labelled.reused.extend(one.to_json() for one in taken)
-        labelled.used.extend(
+        came, taken = _pixels_of(database, job, batch, job.predictor.manifest.hr_size)
+        tiles.extend(labeller.label(batch, [one[:3] for one in came] + [one[:3] for one in taken]))
+        reused.extend(one.to_json() for one in taken)
+        used.extend(
             {"tile": one.tile, "patch": one.patch, "version": one.version, "sha256": one.sha256}
             | ({"joined_from": list(one.files)} if one.files else {})
             for one in came
         )
-    return labelled
+    return LabelledScene(tiles=tiles, used=used, reused=reused, objects=labeller.total())
+
+
+def _labeller(job: LabelJob, blobs: Path, settings: Settings) -> ClassLabeller | CountLabeller:
+    """Return the labeller of the bundle's kind. One that classifies also needs the scene's pixels."""
+    predictor, arrays = job.predictor, job.arrays
+    if isinstance(predictor, CountPredictor) and arrays.expected is not None:
+        return CountLabeller(predictor=predictor, arrays=arrays, expected=arrays.expected)
+    if isinstance(predictor, ClassifyPredictor):
+        imagery = read_again(job.scene, blobs, settings)
+        pixels = cut_again(imagery, job.scene, predictor.manifest).pixels
+        return ClassLabeller(predictor=predictor, arrays=arrays, pixels=pixels)
+    raise TypeError(f"no labeller uses {type(predictor).__name__}")
 
 
 def _pixels_of(
@@ -166,22 +178,6 @@ def _pixels_of(
         came = delivered_pixels(session, job.order.id, first, last, job.until)
         stored = job.reused.read(session, first, last, job.until)
     return came, job.reused.resample(stored, hr_size)
-
-
-def _label_batch(
-    batch: NDArray[np.intp],
-    lr: NDArray[np.uint8],
-    laid: tuple[NDArray[np.uint8], NDArray[np.bool_]],
-    bought: NDArray[np.bool_],
-    predictor: ClassifyPredictor,
-) -> Iterator[dict[str, Any]]:
-    hr, came = laid
-    fused, lr_only = predictor.classify(lr, hr, came)
-    for index, tile in enumerate(batch):
-        used = int((came[index] & bought[index]).sum())
-        counts = used, int(bought[index].sum()), int(came[index].sum()) - used
-        classes = predictor.manifest.classes
-        yield label_tile(int(tile), fused[index], lr_only[index], classes, counts).to_json()
 
 
 def _provenance(job: LabelJob, labelled: LabelledScene) -> dict[str, Any]:

@@ -30,10 +30,14 @@ class LabelledTile:
     patches_used: int
     patches_bought: int
     patches_reused: int
+    count: dict[str, Any] | None = None
+    """Number of objects with its interval; None for a bundle that counts nothing."""
+    lr_count: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Write the tile as it is stored and shown."""
-        return asdict(self) | {"probabilities": list(self.probabilities)}
+        written = asdict(self) | {"probabilities": list(self.probabilities)}
+        return {name: value for name, value in written.items() if value is not None}
 
 
 def lay_patches(
@@ -54,10 +58,16 @@ def lay_patches(
     return pixels, came
 
 
+def patch_numbers(bought: NDArray[np.bool_], came: NDArray[np.bool_]) -> tuple[int, int, int]:
+    """Return how many patches (16,) of a tile are used, bought, and used although they are not bought."""
+    used = int((came & bought).sum())
+    return used, int(bought.sum()), int(came.sum()) - used
+
+
 def label_tile(
     tile: int,
-    fused: NDArray[np.float32],
-    lr_only: NDArray[np.float32],
+    fused: NDArray[np.floating[Any]],
+    lr_only: NDArray[np.floating[Any]],
     classes: Sequence[str],
     patches: tuple[int, int, int],
 ) -> LabelledTile:
@@ -97,5 +107,5 @@ def summarise(tiles: Iterable[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _rounded(probability: np.float32) -> float:
+def _rounded(probability: np.floating[Any]) -> float:
     return round(float(probability), 6)

@@ -1,7 +1,9 @@
 """Classifications in the database. Rows are only ever added."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import exists, func, select
@@ -32,6 +34,15 @@ def find_classification(session: Session, workspace_id: UUID, classification_id:
             f"There is no classification {classification_id}.", classification=str(classification_id)
         )
     return row
+
+
+def counted_objects(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Return the objects that the latest classification of each order counted, if it counted any."""
+    query = select(Classification.order_id, Classification.objects).where(
+        Classification.order_id.in_(order_ids), Classification.objects.is_not(None)
+    )
+    rows = session.execute(query.order_by(Classification.created_at, Classification.id))
+    return {order_id: objects for order_id, objects in rows if objects is not None}
 
 
 def outdated_since(session: Session, made: Classification) -> datetime | None:

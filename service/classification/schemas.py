@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.classification.labels import summarise
 from service.classification.tables import Classification
+from service.plans.objects import ObjectCount
 from service.web.paging import Link
 from service.web.values import YesOrNo
 
@@ -35,7 +36,10 @@ class TileLabel(BaseModel):
     """The label of one tile, beside the label from low resolution only."""
 
     tile: int = Field(description="Number of the tile in the plan, from 0.")
-    label: str = Field(description="Likeliest class, from low resolution and the delivered patches.")
+    label: str = Field(
+        description="Likeliest class, from low resolution and the delivered patches; a class by count if the "
+        "bundle counts."
+    )
     confidence: float = Field(description="Calibrated probability of `label`, 0 to 1.")
     probabilities: list[ClassProbability] = Field(description="The five likeliest classes, likeliest first.")
     lr_label: str = Field(description="Likeliest class, from low resolution only.")
@@ -45,6 +49,31 @@ class TileLabel(BaseModel):
     patches_reused: int = Field(
         0, description="Number of further patches that the label uses from other orders of the workspace."
     )
+    count: ObjectCount | None = Field(
+        None,
+        description="Number of objects: read in the patches that the label uses, expected in the others. "
+        "Left out if the bundle counts nothing.",
+    )
+    lr_count: ObjectCount | None = Field(
+        None, description="Number of objects, from low resolution only. Left out as `count` is."
+    )
+
+
+class CountedObjects(BaseModel):
+    """The objects in all labelled tiles."""
+
+    name: str = Field(description="Objects that are counted.", examples=["oil tanks"])
+    level: float = Field(
+        description="Probability with which each interval, also that of a tile, holds the true number.",
+        examples=[0.95],
+    )
+    total: ObjectCount = Field(
+        description="Number in all tiles: read in the delivered patches, expected in the others. Its "
+        "interval takes the patches as independent: where the bundle misjudges the whole scene, it is too "
+        "narrow."
+    )
+    lr_total: ObjectCount = Field(description="Number in all tiles, from low resolution only.")
+    read: float = Field(description="Number that was read in the delivered and reused patches.")
 
 
 class LabelCount(BaseModel):
@@ -61,6 +90,9 @@ class LabelSummary(BaseModel):
     labels: list[LabelCount] = Field(description="Labels with their numbers of tiles, commonest first.")
     changed: int = Field(description="Number of tiles whose label differs from that of low resolution only.")
     changed_share: float = Field(description="Share of such tiles, 0 to 1.")
+    objects: CountedObjects | None = Field(
+        None, description="Objects in all tiles. Left out if the bundle counts nothing."
+    )
 
 
 class ClassificationOut(BaseModel):
@@ -76,6 +108,11 @@ class ClassificationOut(BaseModel):
     )
     outdated_since: datetime | None = Field(
         None, description="Time of the first such file (UTC). Classify the order again to use it."
+    )
+    licence: str | None = Field(
+        None,
+        description="Licence of the bundle's training data, which binds the labels too. Left out if the "
+        "bundle states none.",
     )
     summary: LabelSummary = Field(description="The labels in figures.")
     tiles: list[TileLabel] = Field(description="Labels of the planned tiles, in tile order.")
@@ -98,7 +135,8 @@ class ClassificationOut(BaseModel):
             complete=made.complete,
             outdated=outdated_since is not None,
             outdated_since=outdated_since,
-            summary=LabelSummary(**summarise(made.tiles)),
+            licence=made.provenance["bundle"].get("licence"),
+            summary=LabelSummary(**summarise(made.tiles), objects=made.objects),
             tiles=[TileLabel(**tile) for tile in made.tiles],
             provenance=made.provenance,
             links=[

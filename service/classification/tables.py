@@ -23,4 +23,6 @@ class Classification(Base):
     # The members of `labels.LabelledTile` for each tile.
     tiles: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     provenance: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    # The members of `schemas.CountedObjects`; None for a bundle that counts nothing.
+    objects: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

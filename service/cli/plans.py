@@ -1,4 +1,4 @@
-"""`loupe plan` and `loupe replan`: choose the patches of a scene to buy, and price them."""
+"""`loupe plan`, `loupe replan` and `loupe curve`: choose the patches of a scene to buy, and price them."""
 
 import json
 from enum import StrEnum
@@ -10,6 +10,7 @@ import typer
 from service.cli.connection import DEFAULT_URL, ApiKey, Bands, Radiometry, Url, console, open_client
 from service.client import Client, Json, Query
 from service.terminal.blocks import money, plural
+from service.terminal.counts import curve_view
 from service.terminal.documents import plan_view
 
 
@@ -44,6 +45,24 @@ MaxPatches = Annotated[int | None, typer.Option(help="Most patches to buy.", min
 TargetAccuracy = Annotated[
     float | None,
     typer.Option(help="Accuracy to reach in the evaluation of the bundle, such as 0.95.", min=0, max=1),
+]
+
+
+class TaskChoice(StrEnum):
+    """The tasks that a plan can pay for."""
+
+    LABEL = "label"
+    COUNT = "count"
+    FIND = "find"
+
+
+TaskOption = Annotated[
+    TaskChoice | None,
+    typer.Option(
+        "--task",
+        help="What the money is to bring: `label` correct labels, `count` correct counts, `find` objects in "
+        "bought patches. Default: that of the bundle, or as in the plan that is replaced.",
+    ),
 ]
 
 
@@ -91,6 +110,7 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
             "`loupe bundles list` shows all."
         ),
     ] = None,
+    task: TaskOption = None,
     geojson: GeoJson = None,
     png: Picture = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
@@ -109,6 +129,7 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
         "radiometry": radiometry,
         "reuse": None if reuse is None else reuse.value,
         "bundle": bundle,
+        "task": None if task is None else task.value,
     }
     with open_client(url, api_key) as client:
         with console(stderr=True).status(f"Planning {file.name}"):
@@ -134,10 +155,11 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
     max_patches: MaxPatches = None,
     target_accuracy: TargetAccuracy = None,
     reuse: Reuse = None,
+    task: TaskOption = None,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Re-plan a scene with another price list or objective. The new plan replaces the old one."""
+    """Re-plan a scene with another price list, objective or task. The new plan replaces the old one."""
     wanted = {
         "price_list": price_list,
         "objective": None if objective is None else objective.value,
@@ -146,6 +168,7 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
         "max_patches": max_patches,
         "target_accuracy": target_accuracy,
         "reuse": None if reuse is None else reuse.value,
+        "task": None if task is None else task.value,
     }
     given = {name: value for name, value in wanted.items() if value is not None}
     with open_client(url, api_key) as client:
@@ -159,6 +182,21 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
         f"the cost went from {money(changes['cost_before'])} to {money(changes['cost_now'])}."
     )
     out.print(f"To order the new plan: loupe order {planned['id']}")
+
+
+def curve(
+    plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the curve as JSON.")] = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Show the cost of buying more or less of a planned scene, and what that is expected to bring."""
+    with open_client(url, api_key) as client:
+        planned, points = (client.get(f"/v1/plans/{plan_id}{view}") for view in ("", "/curve"))
+    if as_json:
+        typer.echo(json.dumps(points, indent=2))
+        return
+    console().print(curve_view(points, planned))
 
 
 def _write_files(client: Client, planned: Json, geojson: Path | None, png: Path | None) -> None:

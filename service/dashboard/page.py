@@ -12,18 +12,22 @@ from sqlalchemy.orm import Session
 from models.bundle import Manifest
 from models.grid import PATCHES
 from service.access.tables import Workspace
+from service.classification.repository import counted_objects
+from service.classification.schemas import CountedObjects
 from service.database.engine import Database
 from service.ledger.lines import LedgerLineOut
 from service.ledger.repository import Budget, list_budgets, list_lines
 from service.money import Money
 from service.orders.delivered import delivered_counts, warned_counts
 from service.orders.tables import STATUS_NOW, Order
+from service.plans.objects import PlanObjects
 from service.plans.repository import page_of_plans
 from service.plans.schemas import PlanSummary
 from service.pricing.tables import PriceList
 from service.reports.repository import read_figures
 from service.reports.savings import count_orders
 from service.reports.schemas import SavingsReport
+from service.web.licences import licence_note
 from service.web.money import MoneyOut
 from service.web.paging import PageRequest
 
@@ -66,6 +70,12 @@ class PlanCard:
     """Patches that are not bought because they are owned or on order."""
     reuse_saving: MoneyOut | None
     """The amount that reuse saves; None where no patch is reused."""
+    task: str
+    objects: PlanObjects | None
+    """The objects that the plan expects; None for a bundle that counts nothing."""
+    bundle: str
+    licence: str
+    """Licence of the bundle as a note; empty if it states none."""
     price_list: str
     warnings: list[str]
     """Doubts about how the scene was read, as sentences."""
@@ -80,6 +90,8 @@ class OrderProgress:
     patches: int
     delivered: int
     warned: int
+    counted: CountedObjects | None
+    """The objects in the order's latest classification; None without one, or if nothing is counted."""
 
 
 def read_page(database: Database, workspace_id: UUID) -> dict[str, Any]:
@@ -136,12 +148,14 @@ def latest_orders(session: Session, plan_ids: Sequence[UUID]) -> dict[UUID, Orde
     rows = {row[0]: row for row in session.execute(query.order_by(Order.created_at))}
     order_ids = [order_id for _, order_id, _, _ in rows.values()]
     delivered, warned = delivered_counts(session, order_ids), warned_counts(session, order_ids)
+    counted = counted_objects(session, order_ids)
     return {
         plan_id: OrderProgress(
             status=status.replace("_", " "),
             patches=patches,
             delivered=delivered.get(order_id, 0),
             warned=warned.get(order_id, 0),
+            counted=CountedObjects(**counted[order_id]) if order_id in counted else None,
         )
         for plan_id, order_id, status, patches in rows.values()
     }
@@ -166,6 +180,10 @@ def _card(plan: PlanSummary, order: OrderProgress | None, price_list: PriceList)
         ),
         reused=reused,
         reuse_saving=reuse.saved if reuse is not None and reused else None,
+        task=plan.task,
+        objects=plan.objects,
+        bundle=f"{plan.provenance['bundle']['name']} {plan.provenance['bundle']['version']}",
+        licence=licence_note(plan.licence),
         price_list=prices + (" (an example, not an offer)" if price_list.example else ""),
         warnings=[warning.detail for warning in plan.warnings],
         order=order,

@@ -33,13 +33,13 @@ def plan_purchases(
     columns: int = 1,
     taken: NDArray[np.bool_] | None = None,
 ) -> Decision:
-    """Choose patches: utilities (T, 16) in [0, 1], eligible (T,), areas (T, 16) in square metres.
+    """Choose patches: utilities (T, 16) of 0 or more, eligible (T,), areas (T, 16) in square metres.
 
     `taken` (T, 16) marks patches that are not bought, because they are owned or on order already.
     Where areas are equal and shapes do not matter, or there is only one tile, the choice is the best of all
     2 ** (16 T) subsets by the real, rounded bill. Otherwise the decision's bound limits how much better
     another choice could be. Tiles are listed row by row, `columns` in a row; the order matters where shapes
-    do. Raises ValueError for utilities outside [0, 1].
+    do. Raises ValueError for utilities that are negative or not finite.
     """
     return decider(utilities, eligible, areas_m2, terms, columns, taken)(objective)
 
@@ -53,8 +53,8 @@ def decider(
     taken: NDArray[np.bool_] | None = None,
 ) -> Decide:
     """Rank and price a scene once, to decide for any number of objectives. Raises as plan_purchases."""
-    if not ((utilities >= 0) & (utilities <= 1)).all():
-        raise ValueError("utilities must lie in [0, 1]")
+    if not ((utilities >= 0) & np.isfinite(utilities)).all():
+        raise ValueError("utilities must be finite and 0 or more")
     choose = partial(_chooser, utilities, eligible, areas_m2, terms, columns)
     none = np.zeros(utilities.shape, dtype=np.bool_)
     taken = none if taken is None else taken & eligible[:, None]

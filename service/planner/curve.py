@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.money import Money
 from service.planner import Decide
@@ -38,6 +39,8 @@ class CostPoint:
     """The 95 % interval of the accuracy; None if the bundle does not state its number of images."""
     wanted: int
     patches: int
+    selected: NDArray[np.bool_] = field(compare=False, repr=False)
+    """(T, 16): the patches that are bought."""
     cost: Money
     saving: Money
     """Billable: the bill for everything minus this one."""
@@ -90,6 +93,7 @@ def _point(decision: Decision, measured: MeasuredPoint, images: int | None) -> C
         interval=None if images is None else wilson(measured.accuracy, images),
         wanted=decision.wanted,
         patches=int(np.count_nonzero(decision.selected)),
+        selected=decision.selected,
         cost=decision.bill.amount,
         saving=decision.billable_saving,
     )

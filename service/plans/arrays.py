@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.grid import PATCHES
+from service.bundles.predictor import ExpectedCounts
 from service.plans.tables import Plan
 
 OWNED, ON_ORDER, ENCLOSED = 1, 2, 4
@@ -20,8 +21,10 @@ MIN_VALID_SHARE = 0.9
 class TileValues:
     """Utilities and valid shares of the T tiles of a scene; patch ids column-major."""
 
-    utilities: NDArray[np.float32]  # (T, 16); 0 where not eligible
+    utilities: NDArray[np.float32]  # (T, 16) in units of the task's value; 0 where not eligible
     valid_share: NDArray[np.float32]  # (T,)
+    expected: ExpectedCounts | None
+    """Expected number of objects in each patch; None for a bundle that counts nothing."""
 
     @cached_property
     def eligible(self) -> NDArray[np.bool_]:
@@ -31,6 +34,10 @@ class TileValues:
     def shown_utility(self, tile: int, patch: int) -> float:
         """Round a utility to the six decimals that every document shows."""
         return round(float(self.utilities[tile, patch]), 6)
+
+    def shown_objects(self, tile: int, patch: int) -> float | None:
+        """Round the expected number of objects of a patch to six decimals; None if the bundle counts none."""
+        return None if self.expected is None else round(float(self.expected.mean[tile, patch]), 6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +78,22 @@ class PlanArrays(TileValues):
         ground = bytes(utilities.size) if plan.ground is None else plan.ground
         return cls(
             utilities=utilities,
+            expected=_expected_in(plan.expected),
             selected=np.frombuffer(plan.selected, np.uint8).reshape(-1, PATCHES).astype(np.bool_),
             filled=np.frombuffer(plan.filled, np.uint8).reshape(-1, PATCHES).astype(np.bool_),
             valid_share=np.frombuffer(plan.valid_share, "<f4"),
             ground=np.frombuffer(ground, np.uint8).reshape(-1, PATCHES),
             reuses=plan.reuse is not None and plan.reuse["mode"] == "owned",
         )
+
+
+def expected_to_bytes(expected: ExpectedCounts | None) -> bytes | None:
+    """Write expected counts as `plan.expected` keeps them."""
+    return None if expected is None else np.stack([expected.mean, expected.variance]).astype("<f4").tobytes()
+
+
+def _expected_in(kept: bytes | None) -> ExpectedCounts | None:
+    if kept is None:
+        return None
+    mean, variance = np.frombuffer(kept, "<f4").reshape(2, -1, PATCHES)
+    return ExpectedCounts(mean=mean, variance=variance)

@@ -1,29 +1,85 @@
-"""The cost of a planned scene at every threshold, beside the accuracy that the bundle measured there."""
+"""The cost of a planned scene at every threshold, beside what the bundle measured and expects there."""
 
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from service.bundles.card import accuracy_source, images_measured
-from service.bundles.predictor import Predictor
+from models.manifest import CountManifest, Manifest, Task
+from models.values import right_labels
+from service.bundles.card import accuracy_source, images_measured, site_interval
+from service.bundles.predictor import ExpectedCounts, Predictor
 from service.planner import decider
-from service.planner.curve import cost_curve, nearest
+from service.planner.curve import CostPoint, cost_curve, nearest
 from service.plans.arrays import PlanArrays
+from service.plans.objects import DIGITS
 from service.plans.reading import grid_of
 from service.plans.tables import Plan, Scene
 from service.pricing.billing import PriceTerms
 from service.web.money import MoneyOut
 
 
-class PlanCurvePoint(BaseModel):
-    """One threshold: the cost of the scene, and the accuracy that the bundle measured."""
+class ExpectedHere(BaseModel):
+    """Expectation of a purchase in this scene, from the counts that the plan keeps and their spread."""
 
-    threshold: float = Field(description="Utility from which patches are bought at this point.")
+    objects: float = Field(description="Expected number of objects in the bought patches.")
+    objects_share: float = Field(description="Share of all expected objects of the scene, 0 to 1.")
+    correct_labels: float = Field(
+        description="Expected number of tiles with the correct label, if every bought or reused patch is "
+        "read without error."
+    )
+    correct_share: float = Field(description="Share of the planned tiles, 0 to 1.")
+
+    @classmethod
+    def of(
+        cls, arrays: PlanArrays, expected: ExpectedCounts, selected: NDArray[np.bool_], bins: tuple[int, ...]
+    ) -> "ExpectedHere":
+        """Compute the expectation for patches (T, 16) that are bought; `bins` make the classes."""
+        seen = (selected | arrays.taken)[arrays.eligible]
+        mean, variance = (
+            part.astype(np.float64)[arrays.eligible] for part in (expected.mean, expected.variance)
+        )
+
+        def sums(patches: NDArray[np.bool_]) -> tuple[torch.Tensor, torch.Tensor]:
+            return torch.from_numpy((mean * patches).sum(1)), torch.from_numpy((variance * patches).sum(1))
+
+        correct = float(right_labels(sums(seen), sums(~seen), bins).sum())
+        objects = float((mean * selected[arrays.eligible]).sum())
+        return cls(
+            objects=round(objects, DIGITS),
+            objects_share=round(objects / (float(mean.sum()) or 1.0), 6),
+            correct_labels=round(correct, DIGITS),
+            correct_share=round(correct / max(len(mean), 1), 6),
+        )
+
+
+class PlanCurvePoint(BaseModel):
+    """One threshold: the cost of the scene, the measured accuracy, and what to expect here."""
+
+    threshold: float = Field(
+        description="Utility from which patches are bought at this point, in the plan's `utility_unit`."
+    )
     patches: int = Field(description="Number of patches bought, free ones included.")
     cost: MoneyOut = Field(description="Bill for these patches.")
     saving: MoneyOut = Field(description="Billable saving, as in the plan.")
     expected_accuracy: float = Field(description="Accuracy that the bundle reached at this threshold.")
     interval: tuple[float, float] | None = Field(
-        description="95 % confidence interval (Wilson) of the accuracy, from the number of images. "
-        "Null if the bundle does not state that number."
+        description="95 % confidence interval of the accuracy: Wilson's, from the number of images, or for a "
+        "bundle that counts a bootstrap over sites. Null if the bundle states neither."
+    )
+    measured_found: float | None = Field(
+        description="Share of all objects that lay in bought patches in the bundle's evaluation. Null if the "
+        "bundle counts nothing."
+    )
+    measured_count_error: float | None = Field(
+        description="Mean absolute error of a tile's count in the bundle's evaluation. Null if the bundle "
+        "counts nothing."
+    )
+    here: ExpectedHere | None = Field(
+        description="Expectation for this scene, from the counts that the plan keeps. Null if the bundle "
+        "counts nothing."
     )
     chosen: bool = Field(description="Whether this is the point nearest to the plan.")
 
@@ -48,9 +104,9 @@ def curve_of(plan: Plan, scene: Scene, terms: PriceTerms, predictor: Predictor) 
     arrays, grid = PlanArrays.of(plan), grid_of(scene)
     areas = grid.patch_areas_m2()
     decide = decider(arrays.utilities, arrays.eligible, areas, terms, grid.columns, arrays.taken)
-    manifest, task = predictor.manifest, predictor.manifest.default_task
-    images = images_measured(manifest)
-    curve = cost_curve(decide, manifest.curve_for(task), images)
+    manifest, task = predictor.manifest, plan.task
+    images, measured = images_measured(manifest), {one.threshold: one for one in manifest.curve_for(task)}
+    curve = cost_curve(decide, measured.values(), images)
     chosen = nearest(
         curve, plan.bill["wanted"], plan.objective.get("threshold", manifest.threshold_for(task))
     )
@@ -61,9 +117,19 @@ def curve_of(plan: Plan, scene: Scene, terms: PriceTerms, predictor: Predictor) 
             cost=MoneyOut.of(point.cost),
             saving=MoneyOut.of(point.saving),
             expected_accuracy=point.expected_accuracy,
-            interval=point.interval,
+            measured_found=measured[point.threshold].found,
+            measured_count_error=measured[point.threshold].count_error,
             chosen=at == chosen,
+            **_of_kind(manifest, task, point, arrays),
         )
         for at, point in enumerate(curve)
     ]
-    return PlanCurve(points=points, images=images, source=accuracy_source(predictor))
+    return PlanCurve(points=points, images=images, source=accuracy_source(predictor, task))
+
+
+def _of_kind(manifest: Manifest, task: Task, point: CostPoint, arrays: PlanArrays) -> dict[str, Any]:
+    """Return the fields of a point that depend on the bundle's kind."""
+    if isinstance(manifest, CountManifest) and arrays.expected is not None:
+        here = ExpectedHere.of(arrays, arrays.expected, point.selected, manifest.bins)
+        return {"interval": site_interval(manifest, task, point.threshold), "here": here}
+    return {"interval": point.interval, "here": None}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from service.plans.bills import BILL_BASELINE, LIST_BASELINE
+from service.plans.tasks import CLASSIFIED
 
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 
@@ -53,6 +54,10 @@ PLAN: dict[str, Any] = {
     },
     "expires_at": "2026-12-22T17:39:30.010953Z",
     "supersedes": None,
+    "task": "label",
+    "utility_unit": CLASSIFIED,
+    "objects": None,
+    "licence": None,
     "objective": {"kind": "policy", "threshold": 0.5},
     "decision": "Buys 4 of 16 patches: utility of at least 0.5.",
     "patches": {"bought": 4, "filled": 0, "total": 16},
@@ -103,6 +108,7 @@ PLAN: dict[str, Any] = {
                 0.97, 0.81, 0.22, 0.15, 0.4, 0.74, 0.31, 0.12,
                 0.28, 0.48, 0.55, 0.09, 0.07, 0.05, 0.03, 0.01,
             ],
+            "objects": None,
         }
     ],
 }  # fmt: skip

@@ -1,76 +1,37 @@
-"""Plans made and replaced in three steps: read the prices, decide without a session, store the row."""
+"""Plans made and replaced: decided without a session from their inputs, then stored as rows."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import SQLColumnExpression, func
 from sqlalchemy.orm import Session
 
-from models.grid import PATCHES, patch_side
-from models.manifest import Manifest
-from service.bundles.registry import Bundles
-from service.imagery.products import coarsest_pixel_m, ordered_pixel_m
-from service.imagery.tile_grid import TileGrid
+from models.grid import PATCHES
+from service.bundles.counting import values_of
+from service.imagery.products import coarsest_pixel_m
 from service.planner import plan_purchases
 from service.planner.bounds import Bound
 from service.planner.decision import Decision
-from service.planner.objectives import Objective, objective_from_json, objective_to_json
+from service.planner.objectives import objective_to_json
 from service.plans import repository
-from service.plans.arrays import ENCLOSED, ON_ORDER, OWNED, PlanArrays, TileValues
-from service.plans.ground import BoughtGround, GroundReader, Ints, MatchedGround, ReuseMode, match_ground
-from service.plans.objective_options import ObjectiveError
-from service.plans.options import PlanOptions, ReplanIn
+from service.plans.arrays import ENCLOSED, ON_ORDER, OWNED, PlanArrays, TileValues, expected_to_bytes
+from service.plans.ground import Ints, MatchedGround, match_ground
+from service.plans.inputs import PlanInputs
+from service.plans.objects import describe_objects
 from service.plans.products import too_coarse
 from service.plans.reading import JudgedScene, grid_of
 from service.plans.reuse import bought_again, describe_orders, describe_reuse
 from service.plans.tables import Plan, Scene
 from service.pricing.areas import whole_cm2
 from service.pricing.charge_rules import Bill
-from service.pricing.repository import resolve_price_list, terms_of
+from service.pricing.repository import terms_of
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
 from service.version import code_version
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlanInputs:
-    """The inputs of a decision beside the scene and its utilities."""
-
-    price_list: PriceList
-    objective: Objective
-    reuse: ReuseMode
-    bought: Sequence[BoughtGround]
-    """The ground near the scene that the workspace owns or has on order."""
-    ordered_m: float
-    """The side in metres of a pixel of an ordered patch."""
-
-
-def find_inputs(
-    session: Session,
-    workspace_id: UUID,
-    scene: Scene,
-    options: PlanOptions,
-    manifest: Manifest,
-    read_ground: GroundReader,
-) -> PlanInputs:
-    """Return the inputs that a new plan is made with; commit afterwards.
-
-    Errors: price-list-unknown, price-list-not-valid, objective-unclear, accuracy-unreachable.
-    """
-    price_list, grid = resolve_price_list(session, workspace_id, options.price_list), grid_of(scene)
-    return PlanInputs(
-        price_list=price_list,
-        objective=options.objective_in(price_list.currency, manifest),
-        reuse=options.reuse,
-        bought=read_ground(session, workspace_id, grid),
-        ordered_m=_ordered_m(grid, manifest),
-    )
 
 
 def decide_plan(judged: JudgedScene, inputs: PlanInputs, quote_days: int) -> Plan:
@@ -85,39 +46,14 @@ def store_plan(session: Session, plan: Plan, scene: Scene) -> tuple[Plan, Scene]
     return repository.keep_plan(session, plan), stored
 
 
-def find_new_inputs(
-    session: Session,
-    old: Plan,
-    scene: Scene,
-    wanted: ReplanIn,
-    bundles: Bundles,
-    read_ground: GroundReader,
-) -> PlanInputs:
-    """Return the inputs that a plan is made again with; commit afterwards.
-
-    Errors: bundle-changed, price-list-unknown, price-list-not-valid, objective-unclear,
-    accuracy-unreachable.
-    """
-    name = wanted.price_list or old.provenance["price_list"]["name"]
-    price_list, grid = resolve_price_list(session, old.workspace_id, name), grid_of(scene)
-    before: ReuseMode = "owned" if old.reuse is None else old.reuse["mode"]
-    ordered_m = old.bill.get("ordered_pixel_m") or _ordered_m(grid, bundles.of_plan(old.provenance).manifest)
-    return PlanInputs(
-        price_list=price_list,
-        objective=_new_objective(old, wanted, price_list.currency, bundles),
-        reuse=wanted.reuse or before,
-        bought=read_ground(session, old.workspace_id, grid),
-        ordered_m=ordered_m,
-    )
-
-
 def decide_replan(old: Plan, scene: Scene, inputs: PlanInputs, quote_days: int) -> Plan:
     """Choose again what to buy of a planned scene; return the new plan's row. Opens no session.
 
-    The plan's own utilities are used, whichever bundles are held now: the networks do not run again.
+    The plan's own utilities are used, whichever bundles are held now, or its own expected counts for another
+    task: the networks do not run again.
     """
-    bundle = old.provenance["bundle"]
-    new = _decide(scene, PlanArrays.of(old), bundle, inputs, quote_days)
+    bundle, values = old.provenance["bundle"], PlanArrays.of(old)
+    new = _decide(scene, _revalue(values, inputs), bundle, inputs, quote_days)
     new.scene_id, new.supersedes = old.scene_id, old.id
     return new
 
@@ -130,21 +66,11 @@ def store_replan(session: Session, new: Plan, old: Plan) -> Plan:
     return repository.keep_plan(session, new)
 
 
-def _new_objective(old: Plan, wanted: ReplanIn, currency: str, bundles: Bundles) -> Objective:
-    if wanted.has_objective:
-        # Other objectives depend on no bundle: they also re-plan under one that is no longer held.
-        own = bundles.of_plan(old.provenance) if wanted.needs_evaluation else bundles.default
-        return wanted.objective_in(currency, own.manifest)
-    objective = objective_from_json(old.objective)
-    limit = objective.money
-    if limit is not None and limit.currency != currency:
-        raise ObjectiveError(
-            f"The plan's limit is in {limit.currency}, the price list in {currency}. "
-            "Give a max_cost, or another objective.",
-            max_cost={"amount": limit.amount, "currency": limit.currency},
-            currency=currency,
-        )
-    return objective
+def _revalue(values: TileValues, inputs: PlanInputs) -> TileValues:
+    if inputs.revalued_by is None or values.expected is None:
+        return values
+    utilities = values_of(values.expected, inputs.task, inputs.revalued_by.bins)
+    return replace(values, utilities=utilities * values.eligible[:, None])
 
 
 def _decide(
@@ -169,10 +95,12 @@ def _decide(
         expires_at=_expiry(price_list, quote_days),
         workspace_id=price_list.workspace_id,
         price_list_id=price_list.id,
+        task=inputs.task,
         objective=objective_to_json(inputs.objective),
         provenance=_provenance(price_list, scene, bundle),
         tiles=len(values.utilities),
         utilities=values.utilities.astype("<f4").tobytes(),
+        expected=expected_to_bytes(values.expected),
         selected=decision.selected.astype(np.uint8).tobytes(),
         filled=decision.filled.astype(np.uint8).tobytes(),
         valid_share=values.valid_share.astype("<f4").tobytes(),
@@ -184,12 +112,20 @@ def _decide(
         baseline_minor=decision.everything.amount.minor,
         list_saving_minor=decision.list_saving.minor,
         billable_saving_minor=decision.billable_saving.minor,
-        bill=_bill(values, decision, inputs) | {"warnings": _warnings(again, whole_cm2(areas), inputs)},
+        bill=_bill(values, decision, inputs)
+        | {"warnings": _warnings(again, whole_cm2(areas), inputs)}
+        | _objects(values, bundle, decision, matched, inputs),
     )
 
 
-def _ordered_m(grid: TileGrid, manifest: Manifest) -> float:
-    return ordered_pixel_m(grid, patch_side(manifest.hr_size))
+def _objects(
+    values: TileValues, bundle: dict[str, Any], decision: Decision, matched: MatchedGround, inputs: PlanInputs
+) -> dict[str, Any]:
+    """Return the objects that the plan expects, as its row keeps them; nothing without expected counts."""
+    if values.expected is None:
+        return {}
+    taken = matched.taken & (inputs.reuse == "owned")
+    return {"objects": describe_objects(bundle["objects"], values.expected, decision.selected, taken)}
 
 
 def _ground_flags(matched: MatchedGround, decision: Decision) -> NDArray[np.uint8]:

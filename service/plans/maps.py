@@ -158,6 +158,7 @@ def _patch_feature(
         filled=bool(arrays.filled[tile, index]),
         ground=_ground(arrays, tile, index),
         utility=arrays.shown_utility(tile, index) if planned else None,
+        expected_objects=arrays.shown_objects(tile, index) if planned else None,
         **computed,
     )
 

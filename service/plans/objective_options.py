@@ -4,7 +4,7 @@ from typing import TypeVar, assert_never, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.manifest import Manifest
+from models.manifest import Manifest, Task
 from service.errors import InvalidInputError
 from service.money import Money
 from service.planner.curve import target_for
@@ -44,7 +44,7 @@ class ObjectiveOptions(BaseModel):
     objective: ObjectiveKind | None = Field(
         None,
         description="Objective to optimise. By default the one whose number is given, otherwise `policy`: "
-        "buy the patches whose utility reaches the bundle's threshold.",
+        "buy the patches whose utility reaches the bundle's threshold for the task.",
     )
     cost_weight: PlainNumber | None = Field(
         None,
@@ -53,7 +53,7 @@ class ObjectiveOptions(BaseModel):
         le=1e9,
         allow_inf_nan=False,
         description="Utility that one unit of money must bring: maximises the sum of utilities minus "
-        "lambda times the bill.",
+        "lambda times the bill. The plan's `utility_unit` says what utilities are in the task.",
     )
     max_cost: AmountText | None = Field(
         None,
@@ -82,15 +82,15 @@ class ObjectiveOptions(BaseModel):
             case _:
                 assert_never(kind)
 
-    def objective_in(self, currency: str, manifest: Manifest) -> Objective:
-        """Return the objective for a bundle.
+    def objective_in(self, currency: str, manifest: Manifest, task: Task) -> Objective:
+        """Return the objective for a task of a bundle.
 
         Errors: objective-unclear, accuracy-unreachable, invalid-input (too many decimals of money).
         """
         kind = self._kind()
         match kind:
             case "policy":
-                return Policy(threshold=manifest.threshold_for(manifest.default_task))
+                return Policy(threshold=manifest.threshold_for(task))
             case "lambda":
                 return CostWeight(per_unit=_required(kind, self.cost_weight))
             case "max_cost":
@@ -98,7 +98,7 @@ class ObjectiveOptions(BaseModel):
             case "max_patches":
                 return MaxPatches(patches=_required(kind, self.max_patches))
             case "target_accuracy":
-                return _reaching(_required(kind, self.target_accuracy), manifest)
+                return reaching(_required(kind, self.target_accuracy), manifest, task)
             case _:
                 assert_never(kind)
 
@@ -137,8 +137,9 @@ def _required(kind: ObjectiveKind, number: Number | None) -> Number:
     return number
 
 
-def _reaching(accuracy: float, manifest: Manifest) -> TargetAccuracy:
-    curve = manifest.curve_for(manifest.default_task)
+def reaching(accuracy: float, manifest: Manifest, task: Task) -> TargetAccuracy:
+    """Return the objective that buys what a task needed for an accuracy. Error: accuracy-unreachable."""
+    curve = manifest.curve_for(task)
     target = target_for(accuracy, curve)
     if target is None:
         best = max((point.accuracy for point in curve), default=None)
@@ -152,3 +153,25 @@ def _reaching(accuracy: float, manifest: Manifest) -> TargetAccuracy:
             best_accuracy=best,
         )
     return target
+
+
+def for_task(objective: Objective, manifest: Manifest, task: Task) -> Objective:
+    """Return an objective with the numbers of another task of the bundle.
+
+    Errors: objective-unclear where its number has the unit of the former task; accuracy-unreachable.
+    """
+    match objective:
+        case Policy():
+            return Policy(threshold=manifest.threshold_for(task))
+        case TargetAccuracy(accuracy=accuracy):
+            return reaching(accuracy, manifest, task)
+        case CostWeight(per_unit=per_unit):
+            raise ObjectiveError(
+                f"The plan's lambda of {per_unit:g} has the unit of its own task. Give a lambda for the task "
+                f"{task}, or another objective.",
+                task=task,
+            )
+        case MaxCost() | MaxPatches():
+            return objective
+        case _:
+            assert_never(objective)

@@ -8,9 +8,11 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
 from starlette.datastructures import UploadFile
 
+from models.manifest import Task
 from service.errors import LoupeError
 from service.plans.ground import ReuseMode
 from service.plans.objective_options import ObjectiveOptions
+from service.plans.tasks import TASKS
 from service.pricing.examples import NO_MINIMUM
 
 RAW = {"image/tiff", "application/octet-stream"}
@@ -59,6 +61,10 @@ class PlanOptions(ObjectiveOptions):
         description="Bundle to plan with, as name (its highest version), name@version or sha256. "
         "GET /v1/bundles lists them. By default the server's default bundle.",
     )
+    task: Task | None = Field(
+        None,
+        description=f"What the money is to bring: {TASKS}. By default the bundle's default task.",
+    )
 
 
 class ReplanIn(ObjectiveOptions):
@@ -75,11 +81,16 @@ class ReplanIn(ObjectiveOptions):
         description="`owned`: patches that the workspace owns or has on order are not bought again. `none`: "
         "they are. By default as in the plan.",
     )
+    task: Task | None = Field(
+        None,
+        description=f"What the money is to bring: {TASKS}. By default as in the plan. The networks do not "
+        "run again.",
+    )
 
     @property
     def has_objective(self) -> bool:
         """Whether any part of an objective was given."""
-        return bool(self.model_fields_set - {"price_list", "reuse"})
+        return bool(self.model_fields_set - {"price_list", "reuse", "task"})
 
 
 @dataclass(frozen=True, kw_only=True)

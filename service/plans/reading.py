@@ -24,6 +24,7 @@ from service.imagery.tiling import Tiles, cut_tiles
 from service.plans.arrays import MIN_VALID_SHARE, TileValues
 from service.plans.options import PlanOptions
 from service.plans.tables import Scene
+from service.plans.tasks import task_in
 from service.settings import Settings
 
 
@@ -36,7 +37,7 @@ class SceneReadDifferentlyError(ConflictError):
 
 @dataclass(frozen=True, kw_only=True)
 class JudgedScene:
-    """A scene that is not stored yet, with the utility of each of its patches."""
+    """A scene that is not stored yet, with the utility of each of its patches for a task."""
 
     scene: Scene  # without a workspace or an id
     values: TileValues
@@ -45,10 +46,11 @@ class JudgedScene:
 
 
 def judge_scene(body: bytes, options: PlanOptions, predictor: Predictor, settings: Settings) -> JudgedScene:
-    """Read a scene and ask the bundle's policy for its utilities.
+    """Read a scene and ask the bundle's policy for the utilities of the task.
 
-    Errors: every refusal of an upload (4xx); `decoder-unavailable` (503).
+    Errors: task-unknown; every refusal of an upload (4xx); `decoder-unavailable` (503).
     """
+    task = task_in(predictor.manifest, options.task)
     imagery = read_scene(body, options.bands, options.radiometry, settings)
     tiles = cut_scene(imagery, predictor.manifest)
     eligible = tiles.valid_share >= MIN_VALID_SHARE
@@ -59,7 +61,7 @@ def judge_scene(body: bytes, options: PlanOptions, predictor: Predictor, setting
     return JudgedScene(
         scene=Scene(sha256=hashlib.sha256(body).hexdigest(), size=len(body), reading=reading),
         values=TileValues(
-            utilities=judged.utilities[predictor.manifest.default_task], valid_share=tiles.valid_share
+            utilities=judged.utilities[task], valid_share=tiles.valid_share, expected=judged.expected
         ),
         pixels=pixels,
         bundle=identify(predictor),

@@ -11,7 +11,7 @@ from service import blobs as storage
 from service.access.caller import CallerDep
 from service.bundles.registry import BundlesDep
 from service.database.engine import DatabaseDep, SessionDep
-from service.plans import making, maps, repository
+from service.plans import inputs, making, maps, repository
 from service.plans.bills import PlanBill, bill_of
 from service.plans.changes import ReplanOut
 from service.plans.curve import PlanCurve, curve_of
@@ -75,10 +75,10 @@ def plan_scene(  # noqa: PLR0913  (a route's parameters are its dependencies)
         predictor = bundles.named(options.bundle)
         judged = judge_scene(upload.body, options, predictor, settings)
         with database.sessions.begin() as session:
-            inputs = making.find_inputs(
+            found = inputs.find_inputs(
                 session, caller.workspace_id, judged.scene, options, predictor.manifest, read_ground
             )
-        plan = making.decide_plan(judged, inputs, settings.quote_days)
+        plan = making.decide_plan(judged, found, settings.quote_days)
         storage.put(blobs, upload.body)
         storage.put(blobs, judged.pixels)
         return plan, judged.scene
@@ -114,8 +114,8 @@ def replan_scene(
     def compute() -> tuple[Plan, Plan, Scene]:
         with database.sessions.begin() as session:
             old, scene = repository.find_plan(session, caller.workspace_id, plan_id)
-            inputs = making.find_new_inputs(session, old, scene, wanted, bundles, read_ground)
-        return old, making.decide_replan(old, scene, inputs, settings.quote_days), scene
+            found = inputs.find_new_inputs(session, old, scene, wanted, bundles, read_ground)
+        return old, making.decide_replan(old, scene, found, settings.quote_days), scene
 
     def store(session: Session, made: tuple[Plan, Plan, Scene]) -> Answer:
         old, new, scene = made
@@ -139,9 +139,11 @@ def list_plans(request: Request, caller: CallerDep, session: SessionDep, page: P
 
 
 @router.get("/{plan_id}", summary="Show a plan", responses=problems(404, 422))
-def get_plan(plan_id: PlanId, caller: CallerDep, session: SessionDep) -> PlanOut:
+def get_plan(plan_id: PlanId, caller: CallerDep, database: DatabaseDep) -> PlanOut:
     """Return the plan as it was made. A plan never changes."""
-    return PlanOut.of(*repository.find_plan(session, caller.workspace_id, plan_id))
+    with database.sessions() as session:
+        plan, scene = repository.find_plan(session, caller.workspace_id, plan_id)
+    return PlanOut.of(plan, scene)
 
 
 @router.get(

@@ -1,19 +1,21 @@
 """Plans as JSON documents."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
-import numpy as np
 from pydantic import BaseModel, Field
 
 from models.grid import PATCHES
+from models.manifest import Task
 from service.planner.bounds import Measure
-from service.plans.arrays import PlanArrays
 from service.plans.bills import BILL_BASELINE, PlanSavings
 from service.plans.ground import ReuseMode
+from service.plans.objects import PlanObjects
 from service.plans.reuse import ORDERS_NAMED
 from service.plans.tables import Plan, Scene
+from service.plans.tasks import CLASSIFIED, TASKS, UNITS
+from service.plans.tiles import PlanTile, tiles_of
 from service.web.money import MoneyOut
 from service.web.paging import Link
 from service.web.warnings import WarningOut
@@ -115,27 +117,6 @@ class PlanBound(BaseModel):
     gap: float = Field(description="Difference between the two. 0 means that no plan is better.")
 
 
-class PlanTile(BaseModel):
-    """Decision for one tile. Patch indices are column-major: row = index % 4, column = index // 4."""
-
-    tile: int = Field(description="Index of the tile: row * columns + column.")
-    row: int = Field(description="Row of the tile, counted from 0 in the north.")
-    column: int = Field(description="Column of the tile, counted from 0 in the west.")
-    status: Literal["planned", "no-data"] = Field(
-        description="`no-data` if less than 90 % of the tile's area is valid: nothing is bought there."
-    )
-    valid_share: float = Field(description="Share of the tile's area with valid pixels, 0 to 1.")
-    cloud_share: float = Field(
-        description="Share of bright, colourless pixels, 0 to 1: a hint of clouds. Snow counts too."
-    )
-    buy: list[int] = Field(description="Indices of the patches to buy.")
-    owned: list[int] = Field(description="Indices of the patches that were owned when the plan was made.")
-    on_order: list[int] = Field(description="Indices of the patches that were on order at that time.")
-    utilities: list[float] | None = Field(
-        description="Utility of each of the 16 patches, by index. Null if the tile is not planned."
-    )
-
-
 class PlanSummary(BaseModel):
     """A plan without its tiles."""
 
@@ -146,6 +127,17 @@ class PlanSummary(BaseModel):
     )
     supersedes: UUID | None = Field(description="Id of the plan that this one replaces, if any.")
     scene: PlanScene = Field(description="Scene that was planned.")
+    task: Task = Field(description=f"What the plan pays for: {TASKS}.")
+    utility_unit: str = Field(
+        description="Unit of the utilities and thresholds of the plan.", examples=list(UNITS.values())
+    )
+    objects: PlanObjects | None = Field(
+        description="Objects that the plan finds. Null if the bundle counts nothing."
+    )
+    licence: str | None = Field(
+        description="Licence of the bundle's training data, which binds the plan and its labels too. Null if "
+        "the bundle states none."
+    )
     objective: dict[str, Any] = Field(
         description="Objective and its number.", examples=[{"kind": "policy", "threshold": 0.5}]
     )
@@ -186,6 +178,10 @@ class PlanSummary(BaseModel):
             "expires_at": plan.expires_at,
             "supersedes": plan.supersedes,
             "scene": PlanScene.of(scene, plan),
+            "task": plan.task,
+            "utility_unit": UNITS[plan.task] if "objects" in plan.bill else CLASSIFIED,
+            "objects": plan.bill.get("objects"),
+            "licence": plan.provenance["bundle"].get("licence"),
             "objective": plan.objective,
             "decision": plan.bill["reason"],
             "patches": PlanPatches(
@@ -243,28 +239,4 @@ def plan_links(plan: Plan) -> list[Link]:
         Link(rel="price-list", href=f"/v1/price-lists/{plan.price_list_id}"),
         Link(rel="replan", href=f"{path}/replan", title="POST another price list or objective"),
         Link(rel="create-order", href="/v1/orders", title=f'POST {{"plan": "{plan.id}"}}'),
-    ]
-
-
-def tiles_of(plan: Plan, scene: Scene) -> list[PlanTile]:
-    """Write every tile of a plan, row by row."""
-    arrays = PlanArrays.of(plan)
-    columns = scene.reading["grid"]["columns"]
-    eligible = arrays.eligible.tolist()
-    return [
-        PlanTile(
-            tile=tile,
-            row=tile // columns,
-            column=tile % columns,
-            status="planned" if eligible[tile] else "no-data",
-            valid_share=round(float(arrays.valid_share[tile]), 4),
-            cloud_share=scene.reading["cloud_share"][tile],
-            buy=np.flatnonzero(arrays.selected[tile]).tolist(),
-            owned=np.flatnonzero(arrays.owned[tile]).tolist(),
-            on_order=np.flatnonzero(arrays.on_order[tile]).tolist(),
-            utilities=[arrays.shown_utility(tile, patch) for patch in range(PATCHES)]
-            if eligible[tile]
-            else None,
-        )
-        for tile in range(plan.tiles)
     ]

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, func
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from models.manifest import Task
 from service.database.tables import Base
 from service.money import Money
 
@@ -34,6 +35,7 @@ class Plan(Base):
     `utilities` float32 (T, 16), `selected` and `filled` uint8 0/1 (T, 16), `valid_share` float32 (T,).
     Filled patches are the selected ones that came free: they did not raise the bill.
     `ground` uint8 (T, 16) adds flags: 1 owned, 2 on order, 4 enclosed as padding by the ordered shapes.
+    `expected` float32 (2, T, 16) holds mean and variance of each patch's number of objects.
     """
 
     __tablename__ = "plan"
@@ -47,7 +49,9 @@ class Plan(Base):
     objective: Mapped[dict[str, Any]] = mapped_column(JSONB)
     provenance: Mapped[dict[str, Any]] = mapped_column(JSONB)  # bundle, price list, input, code
     tiles: Mapped[int]
-    utilities: Mapped[bytes] = mapped_column(LargeBinary)
+    task: Mapped[Task] = mapped_column(String, server_default=text("'label'"))
+    utilities: Mapped[bytes] = mapped_column(LargeBinary)  # in units of the task's value
+    expected: Mapped[bytes | None] = mapped_column(LargeBinary)  # None: the bundle counts nothing
     selected: Mapped[bytes] = mapped_column(LargeBinary)
     filled: Mapped[bytes] = mapped_column(LargeBinary)
     valid_share: Mapped[bytes] = mapped_column(LargeBinary)
@@ -59,7 +63,8 @@ class Plan(Base):
     baseline_minor: Mapped[int] = mapped_column(BigInteger)  # billable cost of every patch of the scene
     list_saving_minor: Mapped[int] = mapped_column(BigInteger)
     billable_saving_minor: Mapped[int] = mapped_column(BigInteger)
-    # Areas, bill lines, the baseline, the terms of the price list, the bound and the reason in a sentence.
+    # Areas, bill lines, the baseline, the terms of the price list, the bound, the reason in a sentence and,
+    # for a bundle that counts, the number of objects.
     bill: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]  # by the database's clock; the plan cannot be ordered afterwards

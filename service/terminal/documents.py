@@ -7,6 +7,8 @@ from rich.text import Text
 
 from service.client import Json
 from service.terminal.blocks import columns, facts, format_area, indent, money, plural, tile_blocks
+from service.terminal.counts import bundle_row, count_text, object_rows, total_lines
+from service.web.licences import licence_note
 
 LABELS_SHOWN = 40
 PLAN_SAVINGS = ("list", "billable", "realised")
@@ -24,7 +26,7 @@ def plan_view(plan: Json) -> Group:
 def plan_figures(plan: Json) -> RenderableType:
     """Return a plan's decision, cost and savings, without the tile grids."""
     scene, patches = plan["scene"], plan["patches"]
-    prices, bundle = plan["provenance"]["price_list"], plan["provenance"]["bundle"]
+    prices = plan["provenance"]["price_list"]
     tiles = plural(scene["columns"] * scene["rows"], "tile")
     rows = [
         (
@@ -33,12 +35,13 @@ def plan_figures(plan: Json) -> RenderableType:
         ),
         *_reading_rows(scene),
         ("Decision", str(plan["decision"])),
+        *object_rows(plan),
         ("Cost", f"{money(plan['cost'])} for {format_area(plan['billable_km2'])} billed"),
         ("Baseline", f"{money(plan['baseline'])} for all {plural(patches['total'], 'patch')}"),
         *_reuse_rows(plan.get("reuse")),
         *_bound_rows(plan["bound"]),
         ("Price list", f"{prices['name']} version {prices['version']}" + ", an example" * prices["example"]),
-        ("Bundle", f"{bundle['name']} version {bundle['version']}"),
+        bundle_row(plan),
         *_warnings(plan),
     ]
     return Group(facts(rows), Text(), savings_table(plan["savings"]))
@@ -109,7 +112,7 @@ def bundles_view(bundles: Sequence[Json]) -> RenderableType:
             one["objects"] or plural(len(one["classes"]), "class"),
             ", ".join(task["task"] for task in one["tasks"]),
             f"{one['tile_m']:.0f} m",
-            one["licence"] or "not stated",
+            licence_note(one["licence"]) or "not stated",
             one["sha256"][:12],
         )
         for one in bundles
@@ -162,13 +165,16 @@ def _warnings(document: Json) -> list[tuple[str, str]]:
 def classification_view(labelled: Json) -> RenderableType:
     """Return each tile's label beside the label from low resolution only."""
     tiles, summary = labelled["tiles"], labelled["summary"]
-    titles = ("Tile", "Label", "Confidence", "LR-only label", "Confidence", "Patches")
-    rows = [_label_row(tile) for tile in tiles[:LABELS_SHOWN]]
-    parts: list[RenderableType] = [columns(titles, rows, right={"Tile", "Confidence", "Patches"})]
+    counts = bool(summary.get("objects"))
+    numbers = ("Count", "LR-only count") * counts
+    titles = ("Tile", "Label", "Confidence", "LR-only label", "Confidence", *numbers, "Patches")
+    rows = [_label_row(tile, counts=counts) for tile in tiles[:LABELS_SHOWN]]
+    parts: list[RenderableType] = [columns(titles, rows, right={"Tile", "Confidence", "Patches", *numbers})]
     if len(tiles) > LABELS_SHOWN:
         parts.append(Text(f"... {len(tiles) - LABELS_SHOWN:,} more; --json prints them all.", "dim"))
-    counts = ", ".join(f"{entry['label']} {entry['tiles']:,}" for entry in summary["labels"])
-    parts.append(Text(f"\n{plural(summary['tiles'], 'tile')}: {counts}."))
+    labels = ", ".join(f"{entry['label']} {entry['tiles']:,}" for entry in summary["labels"])
+    parts.append(Text(f"\n{plural(summary['tiles'], 'tile')}: {labels}."))
+    parts += total_lines(labelled)
     parts.append(Text(f"The patches changed the label of {plural(summary['changed'], 'tile')}."))
     if not labelled["complete"]:
         parts.append(Text("Some bought patches are not delivered yet, so these labels may change."))
@@ -178,12 +184,13 @@ def classification_view(labelled: Json) -> RenderableType:
     return Group(*parts)
 
 
-def _label_row(tile: Json) -> list[str]:
+def _label_row(tile: Json, *, counts: bool) -> list[str]:
     used = f"{tile['patches_used']} of {tile['patches_bought']}"
     if reused := tile.get("patches_reused"):
         used += f" + {reused} reused"
     sure, sure_alone = f"{tile['confidence']:.0%}", f"{tile['lr_confidence']:.0%}"
-    return [str(tile["tile"]), tile["label"], sure, tile["lr_label"], sure_alone, used]
+    numbers = [count_text(tile["count"]), count_text(tile["lr_count"])] if counts else []
+    return [str(tile["tile"]), tile["label"], sure, tile["lr_label"], sure_alone, *numbers, used]
 
 
 def savings_view(report: Json) -> RenderableType:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from models.answers import TileAnswers
+from models.answers import TileAnswers, count_interval
 from models.counts import Counts, Reading
 from models.grid import PATCHES
 
@@ -131,3 +131,15 @@ def test_no_tiles_have_no_answers() -> None:
     )
     assert answers.quantile(0.5).shape == (0,)
     assert answers.class_probabilities((1, 10)).shape == (0, 3)
+
+
+@pytest.mark.parametrize("share", [0.8, 0.95])
+def test_count_interval_is_that_of_answers_without_a_bought_patch(share: float) -> None:
+    mean = torch.tensor([0.001, 0.4, 3.0, 40.0, 250.0], dtype=torch.float64)
+    counts = Counts.of_moments(mean, mean + 0.7 * mean**2)
+    nothing = torch.zeros(len(mean), dtype=torch.float64)
+    answers = TileAnswers(seen=nothing, seen_variance=nothing + 1e-9, unseen=counts)
+    low, high = count_interval(counts, share)
+    assert (low.tolist(), high.tolist()) == tuple(end.tolist() for end in answers.interval(share))
+    assert high[0] == 0
+    assert low[-1] > 0

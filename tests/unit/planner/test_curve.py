@@ -96,6 +96,7 @@ def point(threshold: float, *, wanted: int, patches: int, cost: int, saving: int
         interval=None,
         wanted=wanted,
         patches=patches,
+        selected=np.zeros((1, 16), bool),  # not compared
         cost=Money(cost, "USD"),
         saving=Money(saving, "USD"),
     )

@@ -121,7 +121,7 @@ def test_clients_can_ask_for_every_objective(
     objective, options = example
     for given in (options, options | {"objective": objective.kind}):
         asked = ObjectiveOptions.model_validate(given)
-        assert asked.objective_in("USD", manifest) == objective
+        assert asked.objective_in("USD", manifest, "label") == objective
         assert asked.needs_evaluation == (objective.measure == "cost")  # those with a threshold
 
 
@@ -129,7 +129,7 @@ def test_clients_can_ask_for_every_objective(
 def test_options_need_the_number_of_their_objective(kind: str, manifest: ClassifyManifest) -> None:
     asked = ObjectiveOptions.model_validate({"objective": kind})
     with pytest.raises(ObjectiveError, match=f"{kind} needs a number"):
-        asked.objective_in("USD", manifest)
+        asked.objective_in("USD", manifest, "label")
 
 
 @pytest.mark.parametrize("command", ["plan", "replan"])

@@ -1,0 +1,107 @@
+"""Numbers of objects in tiles, patches and scenes, as documents show them. Opens no database session."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from models.answers import TileAnswers, count_interval
+from models.counts import Counts, Reading
+from service.bundles.counting import counts_of
+from service.bundles.predictor import ExpectedCounts
+
+LEVEL = 0.95
+"""Probability with which the intervals of counts hold the true number."""
+DIGITS = 4
+"""Decimals of an expected number of objects."""
+_LEAST = 1e-9
+
+Mask = NDArray[np.bool_]
+
+
+class ObjectCount(BaseModel):
+    """A number of objects that is not known exactly."""
+
+    expected: float = Field(description="Expected number of objects.")
+    low: int = Field(description="Lower end of the 95 % interval of the number.")
+    high: int = Field(description="Upper end of the 95 % interval of the number.")
+
+
+class PlanObjects(BaseModel):
+    """The objects that the bundle counts, as it expects them from the low-resolution scene."""
+
+    name: str = Field(description="Objects that are counted.", examples=["oil tanks"])
+    scene: ObjectCount = Field(
+        description="Number in the planned tiles. Its interval takes the patches as independent: where the "
+        "bundle misjudges the whole scene, it is too narrow."
+    )
+    in_bought: float = Field(description="Expected number in the patches that the plan buys.")
+    in_reused: float = Field(
+        description="Expected number in patches that the plan leaves out because they are owned or on order."
+    )
+    share: float = Field(description="Share of all expected objects that lie in bought patches, 0 to 1.")
+
+
+def describe_objects(name: str, expected: ExpectedCounts, selected: Mask, taken: Mask) -> dict[str, Any]:
+    """Return the members of PlanObjects for a decision, as the plan's row keeps them.
+
+    `selected` and `taken` (T, 16) are the patches that are bought, and those that are left out as owned or on
+    order.
+    """
+    everything, bought, reused = (
+        float(expected.mean[patches].sum(dtype=np.float64))
+        for patches in (np.ones_like(selected), selected, taken)
+    )
+    shown = PlanObjects(
+        name=name,
+        scene=total_of([unread(expected)]),
+        in_bought=round(bought, DIGITS),
+        in_reused=round(reused, DIGITS),
+        share=round(bought / everything, 6) if everything else 0.0,
+    )
+    return shown.model_dump()
+
+
+def unread(expected: ExpectedCounts) -> TileAnswers:
+    """Return the answers for tiles of which no patch is read."""
+    nothing = torch.zeros(expected.mean.shape, dtype=torch.bool)
+    zero = torch.zeros(expected.mean.shape)
+    return TileAnswers.of(nothing, Reading(mean=zero, variance=zero), counts_of(expected))
+
+
+def expected_by_tile(expected: ExpectedCounts) -> list[ObjectCount]:
+    """Write the count of each tile (T, 16) with its interval, when no patch is read."""
+    unseen = unread(expected).unseen
+    return _written(unseen.mean, count_interval(unseen, LEVEL))
+
+
+def counts_by_tile(answers: TileAnswers) -> list[ObjectCount]:
+    """Write the count of each tile with its interval."""
+    return _written(answers.mean, answers.interval(LEVEL))
+
+
+def _written(means: torch.Tensor, intervals: tuple[torch.Tensor, torch.Tensor]) -> list[ObjectCount]:
+    rows = zip(means.tolist(), *(end.tolist() for end in intervals), strict=True)
+    return [
+        ObjectCount(expected=round(mean, DIGITS), low=int(low), high=int(high)) for mean, low, high in rows
+    ]
+
+
+def total_of(batches: Iterable[TileAnswers]) -> ObjectCount:
+    """Write the number of objects in the tiles of all batches together, as if tiles were independent."""
+    seen, seen_variance, mean, variance = torch.stack([_sums(one) for one in batches]).sum(0)[:, None]
+    together = TileAnswers(
+        seen=seen,
+        seen_variance=seen_variance.clamp_min(_LEAST),
+        unseen=Counts.of_moments(mean.clamp_min(_LEAST), variance),
+    )
+    return counts_by_tile(together)[0]
+
+
+def _sums(answers: TileAnswers) -> torch.Tensor:
+    """Return the sums (4,) over all tiles of both means and both variances."""
+    parts = answers.seen, answers.seen_variance, answers.unseen.mean, answers.unseen.variance
+    return torch.stack([part.sum() for part in parts])

@@ -1,0 +1,90 @@
+"""Terminal views of objects: those that a plan expects, those that a classification counts, and curves."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from service.client import Json
+from service.terminal.blocks import columns, money
+from service.web.licences import licence_note
+
+
+def count_text(count: Json) -> str:
+    """Format a count and its interval: "8.7 (6 to 12)"."""
+    return f"{count['expected']:.1f} ({count['low']:,} to {count['high']:,})"
+
+
+def object_rows(plan: Json) -> list[tuple[str, str]]:
+    """Return the task of a plan and the objects that it expects; no row for a bundle that counts nothing."""
+    objects = plan.get("objects")
+    if not objects:
+        return []
+    name, scene = objects["name"], objects["scene"]
+    found = (
+        f"{objects['in_bought']:,.1f} of {scene['expected']:,.1f} expected {name} "
+        f"({objects['share']:.0%}) lie in bought patches"
+    )
+    reused = f", {objects['in_reused']:,.1f} in reused ones" if objects["in_reused"] else ""
+    held = f"The scene holds {scene['low']:,} to {scene['high']:,} with a probability of 95 %."
+    return [
+        ("Task", f"{plan['task']}, utility: {plan['utility_unit']}"),
+        ("Objects", f"{found}{reused}. {held}"),
+    ]
+
+
+def bundle_row(plan: Json) -> tuple[str, str]:
+    """Return the bundle of a plan, and its licence if it states one."""
+    bundle, note = plan["provenance"]["bundle"], licence_note(plan.get("licence"))
+    return "Bundle", f"{bundle['name']} version {bundle['version']}" + f" ({note})" * bool(note)
+
+
+def total_lines(labelled: Json) -> list[Text]:
+    """Return the objects in all tiles of a classification, and its licence; no line for what it lacks."""
+    lines, objects = [], labelled["summary"].get("objects")
+    if objects:
+        total, lr_total = count_text(objects["total"]), count_text(objects["lr_total"])
+        sure = f"with a probability of {objects['level']:.0%}"
+        name = objects["name"].capitalize()
+        lines.append(Text(f"{name} in all: {total} {sure}; from low resolution only: {lr_total}."))
+    if note := licence_note(labelled.get("licence")):
+        lines.append(Text(f"Licence of the labels: {note}."))
+    return lines
+
+
+def curve_view(curve: Json, plan: Json) -> RenderableType:
+    """Return the points of a plan's curve, cheapest first, and how they were measured."""
+    if not curve["points"]:
+        return Text(curve["source"])
+    objects = plan.get("objects")
+    titles = ["", "From utility", "Patches", "Cost", "Saving", "Measured accuracy"]
+    if objects:
+        titles += ["Measured found", f"{objects['name'].capitalize()} here", "Correct labels here"]
+    rows = [_point_row(point, counts=bool(objects)) for point in curve["points"]]
+    return Group(
+        columns(titles, rows, right=set(titles[1:])),
+        Text("\n* is the point nearest to the plan."),
+        Text(curve["source"]),
+    )
+
+
+def _point_row(point: Json, *, counts: bool) -> Sequence[str]:
+    interval = point["interval"]
+    spread = f" ({interval[0]:.1%} to {interval[1]:.1%})" if interval else ""
+    row = [
+        "*" if point["chosen"] else "",
+        f"{point['threshold']:.4g}",
+        f"{point['patches']:,}",
+        money(point["cost"]),
+        money(point["saving"]),
+        f"{point['expected_accuracy']:.1%}{spread}",
+    ]
+    if not counts:
+        return row
+    found, here = point["measured_found"], point["here"]
+    return [
+        *row,
+        "-" if found is None else f"{found:.1%}",
+        f"{here['objects']:,.1f} ({here['objects_share']:.0%})",
+        f"{here['correct_labels']:,.1f} ({here['correct_share']:.0%})",
+    ]

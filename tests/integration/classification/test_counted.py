@@ -1,0 +1,177 @@
+"""Classifications of orders of a bundle that counts: patches are read, and others hold what is expected."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from fastapi.testclient import TestClient
+from sqlalchemy import text
+
+from models.answers import TileAnswers
+from models.counts import Reading
+from service.app import create_app
+from service.bundles.counting import CountPredictor, counts_of
+from service.bundles.predictor import ExpectedCounts
+from service.bundles.registry import open_bundles
+from service.classification import labelling
+from service.database.engine import Database
+from service.settings import Settings
+from tests.support.bundles import make_geotiff, make_pixels
+from tests.support.counting import write_count_bundle
+from tests.support.databases import KEY
+from tests.support.ordering import deliver, open_budget, place, plan_scene, publish_prices
+from tests.support.orders import Planned
+
+Json = dict[str, Any]
+TILES, CLASSES = 6, ["0", "1 to 9", "10 or more"]
+LR_M, HR_M, PATCH_PX = 5.0, 1.25, 16
+
+
+@pytest.fixture
+def counting_settings(settings: Settings, tmp_path: Path) -> Settings:
+    write_count_bundle(tmp_path / "counting" / "tiny-count", licence="CC BY-NC-SA 4.0")
+    return settings.model_copy(update={"bundles": tmp_path / "counting"})
+
+
+@pytest.fixture
+def client(counting_settings: Settings) -> Iterator[TestClient]:
+    """Yield a client of a server with a bundle that counts, with prices and a budget."""
+    with TestClient(create_app(counting_settings), headers={"Authorization": f"Bearer {KEY}"}) as client:
+        publish_prices(client)
+        open_budget(client, "10000.00")
+        yield client
+
+
+def hr_pixels(tile: int, patch: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return a patch's pixels: the scene four times as fine, with detail of its own."""
+    row, column = tile // 3 * 4 + patch % 4, tile % 3 * 4 + patch // 4
+    lr = scene_pixels()[:, row * 4 : row * 4 + 4, column * 4 : column * 4 + 4]
+    detail = np.random.default_rng(100 * tile + patch).integers(-9, 10, (3, PATCH_PX, PATCH_PX))
+    return np.asarray(np.clip(lr.repeat(4, 1).repeat(4, 2) + detail, 0, 255), np.uint8)
+
+
+def hr_patch(tile: int, patch: int) -> bytes:
+    row, column = tile // 3 * 4 + patch % 4, tile % 3 * 4 + patch // 4
+    return make_geotiff(
+        hr_pixels(tile, patch), west=500_000 + column * 20, north=5_300_000 - row * 20, gsd_m=HR_M
+    )
+
+
+def scene_pixels() -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return make_pixels(height=32, width=48, seed=5)
+
+
+def planned(client: TestClient, **query: Any) -> Planned:
+    return plan_scene(client, make_geotiff(scene_pixels(), gsd_m=LR_M), task="find", **query)
+
+
+def delivered(client: TestClient, plan: Planned, patches: int | None = None) -> str:
+    order = str(place(client, plan).json()["id"])
+    for where in plan.bought[:patches]:
+        answer = deliver(client, order, *where, hr_patch(*where))
+        assert answer.status_code == 201, answer.text
+    return order
+
+
+def classify(client: TestClient, order: str, **body: Any) -> Json:
+    answer = client.post(f"/v1/orders/{order}/classification", json=body)
+    assert answer.status_code == 201, answer.text
+    made: Json = answer.json()
+    return made
+
+
+def by_hand(database: Database, plan: Planned, settings: Settings, came: int | None = None) -> TileAnswers:
+    """Return the answers from the plan's stored counts and the counter, called directly."""
+    with database.sessions() as session:
+        raw = session.execute(text("SELECT expected FROM plan WHERE id = :id"), {"id": plan.id}).scalar_one()
+    mean, variance = np.frombuffer(raw, "<f4").reshape(2, TILES, 16)
+    predictor = open_bundles(settings.bundles, None, "cpu", 1).default
+    assert isinstance(predictor, CountPredictor)
+    places = plan.bought[:came]
+    read = predictor.read(np.stack([hr_pixels(*where) for where in places]))
+    bought, readings = torch.zeros(TILES, 16, dtype=torch.bool), torch.zeros(2, TILES, 16)
+    for (tile, patch), number, spread in zip(places, read.mean, read.variance, strict=True):
+        bought[tile, patch] = True
+        readings[:, tile, patch] = torch.tensor([float(number), float(spread)])
+    counts = counts_of(ExpectedCounts(mean=mean, variance=variance))
+    return TileAnswers.of(bought, Reading(mean=readings[0], variance=readings[1]), counts)
+
+
+def test_counts_are_readings_of_delivered_patches_and_expected_counts_of_others(
+    client: TestClient, database: Database, counting_settings: Settings
+) -> None:
+    plan = planned(client, max_patches=9)
+    made = classify(client, delivered(client, plan))
+    answers = by_hand(database, plan, counting_settings)
+    low, high = answers.interval(0.95)
+    probabilities = answers.class_probabilities((1, 10))
+    for at, tile in enumerate(made["tiles"]):
+        assert tile["count"] == {
+            "expected": pytest.approx(float(answers.mean[at]), abs=1e-3),
+            "low": int(low[at]),
+            "high": int(high[at]),
+        }
+        assert tile["label"] == CLASSES[int(probabilities[at].argmax())]
+        assert tile["confidence"] == pytest.approx(float(probabilities[at].max()), abs=1e-4)
+        assert sum(one["probability"] for one in tile["probabilities"]) == pytest.approx(1, abs=1e-4)
+        assert tile["patches_used"] == sum(where[0] == at for where in plan.bought)
+
+
+def test_summary_adds_the_tiles_up_and_states_the_licence(client: TestClient) -> None:
+    plan = planned(client, max_patches=9)
+    made = classify(client, delivered(client, plan))
+    objects = made["summary"]["objects"]
+    for total, member in (("total", "count"), ("lr_total", "lr_count")):
+        counted = sum(tile[member]["expected"] for tile in made["tiles"])
+        assert objects[total]["expected"] == pytest.approx(counted, abs=1e-3)
+        assert objects[total]["low"] <= counted <= objects[total]["high"]
+    assert (objects["name"], objects["level"]) == ("oil tanks", 0.95)
+    document = client.get(f"/v1/plans/{plan.id}").json()
+    assert objects["lr_total"] == document["objects"]["scene"]
+    assert [tile["lr_count"] for tile in made["tiles"]] == [tile["objects"] for tile in document["tiles"]]
+    assert made["licence"] == "CC BY-NC-SA 4.0"
+    assert client.get(f"/v1/classifications/{made['id']}").json() == made
+
+
+def test_tiles_without_a_delivered_patch_have_the_count_of_low_resolution(
+    client: TestClient, database: Database, counting_settings: Settings
+) -> None:
+    plan = planned(client, max_patches=3)
+    order = delivered(client, plan, patches=1)
+    made = classify(client, order, allow_partial=True)
+    assert made["complete"] is False
+    answers = by_hand(database, plan, counting_settings, came=1)
+    assert [tile["count"]["expected"] for tile in made["tiles"]] == pytest.approx(
+        answers.mean.tolist(), abs=1e-3
+    )
+    for tile in made["tiles"]:
+        if not tile["patches_used"]:
+            assert (tile["count"], tile["label"]) == (tile["lr_count"], tile["lr_label"])
+
+
+def test_counts_are_the_same_twice_and_in_batches_of_any_size(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = delivered(client, planned(client, max_patches=9))
+    first = classify(client, order)
+    monkeypatch.setattr(labelling, "BATCH", 2)
+    again = classify(client, order)
+    assert (again["tiles"], again["summary"]) == (first["tiles"], first["summary"])
+
+
+def test_reused_patches_are_read_for_the_count(client: TestClient) -> None:
+    whole = planned(client, max_patches=9)
+    first = classify(client, delivered(client, whole))
+    later = planned(client, max_patches=1)
+    document = client.get(f"/v1/plans/{later.id}").json()
+    assert document["objects"]["in_reused"] > 0
+    assert document["reuse"]["owned"] == 9
+    made = classify(client, delivered(client, later))
+    assert sum(tile["patches_reused"] for tile in made["tiles"]) == 9
+    other = {where[0] for where in later.bought}
+    for one, two in zip(first["tiles"], made["tiles"], strict=True):
+        if one["tile"] not in other:
+            assert one["count"] == two["count"]

@@ -1,0 +1,67 @@
+"""Bundles that count, with networks that are known functions of their pixels."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.bundle import CountBundle, dump_bundle
+from models.counts import Counts, Reading
+from models.patch_counter import PatchCounter
+from models.scene_policy import ScenePolicy
+from service.bundles.counting import CountPredictor
+from tests.support.bundles import make_count_bundle, make_count_manifest
+
+DISPERSION = 0.5
+
+
+class BrightnessPolicy(nn.Module):
+    """Expects as many objects in a patch as its mean brightness, after a blur over `reach` pixels.
+
+    The brightness is normalised, plus 1: 0 for black and 2 for white.
+    """
+
+    def __init__(self, patch_px: int, reach: int = 0) -> None:
+        super().__init__()
+        self.patch_px, self.reach = patch_px, reach
+        self.shown: list[tuple[int, ...]] = []
+
+    def forward(self, lr: Tensor) -> Counts:
+        """Map normalised scenes (B, 3, H, W) to the counts of their patches."""
+        self.shown.append(tuple(lr.shape))
+        grey = lr.mean(1, keepdim=True) + 1
+        # The border is repeated, as at the edge of a scene; a window must not show it inside.
+        blurred = F.avg_pool2d(F.pad(grey, [self.reach] * 4, mode="replicate"), 2 * self.reach + 1, 1)
+        mean = F.avg_pool2d(blurred, self.patch_px)[:, 0] + 1e-6
+        return Counts(mean=mean, dispersion=torch.full_like(mean, DISPERSION))
+
+
+class BrightnessCounter(nn.Module):
+    """Reads as many objects in a patch as its normalised mean brightness, plus 1, with a variance of 0.25."""
+
+    def forward(self, hr: Tensor) -> Reading:
+        """Map normalised patches (N, 3, s, s) to readings (N,)."""
+        mean = hr.mean((1, 2, 3)) + 1
+        return Reading(mean=mean, variance=torch.full_like(mean, 0.25))
+
+
+def known_bundle(reach: int = 0) -> CountBundle:
+    """Return a bundle that counts by brightness."""
+    manifest = make_count_manifest()
+    policy = BrightnessPolicy(manifest.lr_size // 4, reach)
+    return CountBundle(manifest, (cast(ScenePolicy, policy),), cast(PatchCounter, BrightnessCounter()))
+
+
+def hold_counting(bundle: CountBundle) -> CountPredictor:
+    """Return the predictor of a bundle in memory, on the CPU."""
+    return CountPredictor(bundle.manifest, "0" * 64, torch.device("cpu"), lambda: bundle)
+
+
+def write_count_bundle(folder: Path, **overrides: Any) -> Path:
+    """Write a bundle with random weights as files and return its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in dump_bundle(make_count_bundle(**overrides)).items():
+        (folder / name).write_bytes(content)
+    return folder
