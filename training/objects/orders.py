@@ -44,7 +44,7 @@ ORDERS: dict[str, Preference] = {
     "Learnt fixed order": _learnt_fixed,
     "LR texture": lambda tiles, _seed: tiles.texture,
     "Presence from LR": lambda tiles, _seed: tiles.presence,
-    "Variance from LR (closed form for counts)": lambda tiles, _seed: tiles.variance,
+    "Loupe: variance from LR, for counts": lambda tiles, _seed: tiles.variance,
     "Loupe: expected count from LR": lambda tiles, _seed: tiles.mean,
     "Oracle: true count": lambda tiles, _seed: tiles.counts,
 }

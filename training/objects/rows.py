@@ -7,7 +7,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from models.counts import Counts
 from models.grid import PATCHES
+from models.values import patch_values
 from training.methods.masks import top_masks
 from training.objects.maps import FACTORS, Mask, SceneMap, bought_of, masks_of, tiles_of
 from training.objects.orders import FIXED, ORDERS, buy_per_tile, buy_portfolio
@@ -16,6 +18,7 @@ from training.objects.tiles import ObjectTiles
 
 PER_TILE = "the same for each tile"
 PORTFOLIO = "one budget over all tiles"
+OURS_FOR_LABELS = "Loupe: value for labels"
 LABEL_ORACLE = "Oracle: fewest patches for a right label"
 
 Choose = Callable[[ObjectTiles, int, float], Tensor]
@@ -77,15 +80,26 @@ def table_rows(bins: Sequence[int]) -> tuple[Row, ...]:
         for spending, buy in spendings.items()
         if spending == PER_TILE or order not in FIXED
     ]
+    for_labels = [
+        Row(order=OURS_FOR_LABELS, spending=spending, choose=_for_labels(bins, buy))
+        for spending, buy in spendings.items()
+    ]
     oracles = [
         Row(order=LABEL_ORACLE, spending=spending, choose=_label_oracle(bins, spending))
         for spending in spendings
     ]
-    return (*rows, *oracles)
+    return (*rows, *for_labels, *oracles)
 
 
 def _choose(order: str, buy: Callable[[Tensor, float], Tensor]) -> Choose:
     return lambda tiles, seed, patches: buy(ORDERS[order](tiles, seed), patches)
+
+
+def _for_labels(bins: Sequence[int], buy: Callable[[Tensor, float], Tensor]) -> Choose:
+    def choose(tiles: ObjectTiles, _seed: int, patches: float) -> Tensor:
+        return buy(patch_values(Counts.of_moments(tiles.mean, tiles.variance), "label", bins), patches)
+
+    return choose
 
 
 def _label_oracle(bins: Sequence[int], spending: str) -> Choose:

@@ -20,7 +20,16 @@ from training.objects.orders import OURS, RIVALS
 from training.objects.outcome import bootstrap
 from training.objects.policy import expected_counts, train_scene_policy
 from training.objects.recipe import SearchRecipe
-from training.objects.rows import PER_TILE, PORTFOLIO, Measured, Row, Seen, measure, table_rows
+from training.objects.rows import (
+    OURS_FOR_LABELS,
+    PER_TILE,
+    PORTFOLIO,
+    Measured,
+    Row,
+    Seen,
+    measure,
+    table_rows,
+)
 from training.objects.tiles import ObjectTiles
 from training.run.folder import Run, claimed
 
@@ -103,11 +112,14 @@ def gains(table: Table, tiles: ObjectTiles) -> list[dict[str, Any]]:
     for spending in (PER_TILE, PORTFOLIO):
         # A fixed order is a rival under either spending.
         rivals = [row for row in table if row.order in RIVALS]
-        ours = next(row for row in table if (row.order, row.spending) == (OURS, spending))
+        by_name = {row.order: row for row in table if row.spending == spending}
         for at, patches in enumerate(PATCHES_BOUGHT):
-            for what, size in (("found", tiles.counts.sum(1)), ("right", torch.ones(len(tiles)).double())):
+            for what, order, size in (
+                ("found", OURS, tiles.counts.sum(1)),
+                ("right", OURS_FOR_LABELS, torch.ones(len(tiles)).double()),
+            ):
                 best = max(rivals, key=lambda row: float(getattr(table[row][at], what).sum()))
-                gain = getattr(table[ours][at], what) - getattr(table[best][at], what)
+                gain = getattr(table[by_name[order]][at], what) - getattr(table[best][at], what)
                 found.append(
                     {"spending": spending, "patches": patches, "what": what, "rival": best.name}
                     | _interval(tiles.sites, gain, size)
