@@ -8,8 +8,8 @@ import torch
 
 from training.data.object_scenes import read_object_scenes
 from training.objects.recipe import load_search_recipe
-from training.objects.rounds_report import report_rounds
-from training.objects.rounds_run import run_rounds
+from training.rounds.report import report_rounds
+from training.rounds.run import run_rounds
 from training.run.folder import Run
 
 

@@ -9,10 +9,10 @@ import torch
 from training.data.object_scenes import read_object_scenes
 from training.objects.maps import SceneMap
 from training.objects.recipe import load_search_recipe
-from training.objects.rows import Seen
-from training.objects.table import run_where
-from training.paper.where_report import report_where
 from training.run.folder import Run
+from training.where.report import report_where
+from training.where.rows import Seen
+from training.where.table import run_where
 
 
 def table_where(

@@ -1,1 +1,1 @@
-"""Policies that look for objects over whole scenes: training, rivals, and the table that compares them."""
+"""Bundles that count: policies of whole scenes, counters of bought patches, and how they are measured."""

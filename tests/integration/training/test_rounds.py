@@ -10,9 +10,9 @@ from typer.testing import CliRunner, Result
 
 from tests.support.object_scenes import cut_tiny_scenes
 from training.cli import app
-from training.objects import guarantee, rounds
-from training.objects.guaranteed_rows import EPSILONS, LOSSES
-from training.objects.round_rows import BUDGETS, NAMES
+from training.rounds import guarantee, rounds
+from training.rounds.guaranteed_rows import EPSILONS, LOSSES
+from training.rounds.rows import BUDGETS, NAMES
 
 STAGES = """
 folds = 2

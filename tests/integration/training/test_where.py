@@ -13,13 +13,13 @@ from typer.testing import CliRunner, Result
 from models.grid import PATCHES
 from tests.support.object_scenes import RECIPE, cut_tiny_scenes
 from training.cli import app
-from training.objects import curves, dollars, evidence
-from training.objects.dollars import BUDGETS
-from training.objects.orders import ORACLE, OURS
-from training.objects.rows import PORTFOLIO
-from training.objects.table import PATCHES_BOUGHT
 from training.paper.rows import MeasuredRow, save_row
 from training.paper.runner import rows_folder
+from training.where import curves, dollars, evidence
+from training.where.dollars import BUDGETS
+from training.where.orders import ORACLE, OURS
+from training.where.rows import PORTFOLIO
+from training.where.table import PATCHES_BOUGHT
 
 RUNNER = CliRunner()
 

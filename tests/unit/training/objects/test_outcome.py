@@ -7,9 +7,9 @@ import torch
 
 from models.grid import PATCHES
 from tests.support.object_tiles import object_tiles
-from training.objects.orders import ORDERS, OURS, buy_per_tile, buy_portfolio
 from training.objects.outcome import bootstrap, count_error, found, labels_right, share_found
 from training.objects.tiles import by_tile
+from training.where.orders import ORDERS, OURS, buy_per_tile, buy_portfolio
 
 
 def test_a_portfolio_of_true_counts_is_the_best_of_all_choices_of_two_patches() -> None:

@@ -4,11 +4,11 @@ import numpy as np
 import torch
 
 from tests.support.objects import random_scenes, scene_map
-from training.objects.controls import gain_over, with_other_lr
-from training.objects.evidence import controls, row_of
 from training.objects.maps import tiles_of
-from training.objects.orders import OURS
-from training.objects.rows import PER_TILE, PORTFOLIO, Seen
+from training.where.controls import gain_over, with_other_lr
+from training.where.evidence import controls, row_of
+from training.where.orders import OURS
+from training.where.rows import PER_TILE, PORTFOLIO, Seen
 
 BINS = (1, 10)
 

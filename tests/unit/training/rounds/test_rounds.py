@@ -8,8 +8,8 @@ from torch import Tensor
 
 from models.counts import Counts
 from models.second_look import SecondLook, SecondLookConfig, Sight
-from training.objects import rounds
-from training.objects.rounds import Searched, gain_interval, share_found, threshold_for
+from training.rounds import rounds
+from training.rounds.rounds import Searched, gain_interval, share_found, threshold_for
 
 
 class GoOn(SecondLook):

@@ -11,9 +11,9 @@ from models.counts import Counts
 from models.grid import PATCHES
 from training.data.object_scenes import ObjectScene
 from training.objects.outcome import bootstrap, count_error, labels_right
-from training.objects.rounds import Choose, Searched, gain_interval, share_found
-from training.objects.rounds_run import RoundsSeed
 from training.objects.tiles import ObjectTiles, by_tile
+from training.rounds.rounds import Choose, Searched, gain_interval, share_found
+from training.rounds.run import RoundsSeed
 
 BUDGETS = (2, 4, 6)
 """Mean numbers of patches bought per tile, of 16, in both rounds together."""

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from tests.support.objects import random_scenes
-from training.objects.coverage import expected_by_patch, expected_by_tile, read_by_tile
 from training.objects.maps import tiles_of
 from training.objects.tiles import ObjectTiles
+from training.where.coverage import expected_by_patch, expected_by_tile, read_by_tile
 
 
 def drawn(scale: float = 1.0) -> ObjectTiles:

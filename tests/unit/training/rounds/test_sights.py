@@ -10,7 +10,7 @@ from torch import Tensor
 from models.counts import Counts
 from models.second_look import SecondLook
 from training.objects.recipe import SearchRecipe, load_search_recipe
-from training.objects.sights import SceneSights, draw_sight, train_second_look
+from training.rounds.sights import SceneSights, draw_sight, train_second_look
 from training.run.folder import Run
 
 CPU = torch.device("cpu")

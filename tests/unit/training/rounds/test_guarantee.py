@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.objects.guarantee import certify, least_epsilon, p_values, resplit
+from training.rounds.guarantee import certify, least_epsilon, p_values, resplit
 
 RANDOM = np.random.default_rng(0)
 

@@ -11,10 +11,10 @@ from torch import Tensor
 from models.counts import Counts
 from models.manifest import Task
 from models.values import patch_values
-from training.objects.guarantee import Resplits, certify, resplit
-from training.objects.rounds_run import RoundsSeed
-from training.objects.thresholds import THRESHOLDS, SiteLosses, site_losses
 from training.objects.tiles import ObjectTiles
+from training.rounds.guarantee import Resplits, certify, resplit
+from training.rounds.run import RoundsSeed
+from training.rounds.thresholds import THRESHOLDS, SiteLosses, site_losses
 
 Loss = Literal["missed", "lost"]
 """Field of SiteLosses: objects missed, or labels lost."""

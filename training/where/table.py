@@ -16,11 +16,13 @@ from training.data.images import DataError
 from training.data.object_scenes import ObjectScene, ObjectScenes
 from training.objects.counter import read_patches, train_counter
 from training.objects.maps import SceneMap, maps_of
-from training.objects.orders import OURS, RIVALS
 from training.objects.outcome import bootstrap
 from training.objects.policy import expected_counts, train_scene_policy
 from training.objects.recipe import SearchRecipe
-from training.objects.rows import (
+from training.objects.tiles import ObjectTiles
+from training.run.folder import Run, claimed
+from training.where.orders import OURS, RIVALS
+from training.where.rows import (
     OURS_FOR_LABELS,
     PER_TILE,
     PORTFOLIO,
@@ -30,8 +32,6 @@ from training.objects.rows import (
     measure,
     table_rows,
 )
-from training.objects.tiles import ObjectTiles
-from training.run.folder import Run, claimed
 
 PATCHES_BOUGHT = (1, 2, 4, 6, 8)
 """Mean numbers of patches bought per tile, of 16."""

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from training.objects.outcome import bootstrap, found
-from training.objects.rows import Row
 from training.objects.tiles import ObjectTiles
+from training.where.rows import Row
 
 FROM_LR = ("mean", "variance", "presence", "texture")
 """Fields of tiles that LR gives."""

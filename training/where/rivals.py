@@ -15,10 +15,10 @@ from torch import Tensor
 
 from training.data.images import DataError
 from training.objects.outcome import bootstrap, found
-from training.objects.rows import Row, Seen, measure
 from training.paper.published import METHODS, STAGE_NAMES
 from training.paper.reports import read_seeds
 from training.paper.rows import MeasuredRow
+from training.where.rows import Row, Seen, measure
 
 CHOOSING = ("stn", "patchdrop")
 """Methods that choose patches by what a tile shows."""

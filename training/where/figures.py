@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from training.data.boxes import Centres
-from training.objects.coverage import BINS
-from training.objects.curves import Curve
 from training.objects.maps import Mask
 from training.paper.figures import COLOURS, MARKERS, save
+from training.where.coverage import BINS
+from training.where.curves import Curve
 
 MEASURES = {"found": "objects in bought patches, %", "right": "tiles with the right class by count, %"}
 DIMMED = 0.35

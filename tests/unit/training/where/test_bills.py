@@ -11,7 +11,7 @@ from service.planner.order_shapes import compile_shapes
 from service.pricing.areas import whole_cm2
 from service.pricing.billing import PriceTerms, bill
 from service.pricing.charge_rules import Tier
-from training.objects.bills import (
+from training.where.bills import (
     MINIMUMS_KM2,
     USD_PER_KM2,
     Terms,

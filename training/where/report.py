@@ -9,20 +9,20 @@ import torch
 
 from models.grid import GRID
 from training.data.object_scenes import ObjectScene, ObjectScenes
-from training.objects.bills import Terms, whole_usd
-from training.objects.curves import row_curve, shaped_curve, total_usd
-from training.objects.evidence import BILLED, SHAPED, bills, calibration, controls, row_of
 from training.objects.maps import Mask, masks_of
-from training.objects.orders import ORACLE, OURS
 from training.objects.outcome import share_found
 from training.objects.recipe import SearchRecipe
-from training.objects.rows import LABEL_ORACLE, PORTFOLIO, Seen, table_rows
-from training.objects.table import as_lines, gains, measure_table
-from training.paper.where_figures import Panel, Pictured, draw_calibration, draw_dollars, draw_scenes
-from training.paper.where_rivals import Rival, compare, read_rivals
-from training.paper.where_text import where_markdown
 from training.run.checkpoints import write_atomically
 from training.run.provenance import git_revision, hardware
+from training.where.bills import Terms, whole_usd
+from training.where.curves import row_curve, shaped_curve, total_usd
+from training.where.evidence import BILLED, SHAPED, bills, calibration, controls, row_of
+from training.where.figures import Panel, Pictured, draw_calibration, draw_dollars, draw_scenes
+from training.where.orders import ORACLE, OURS
+from training.where.rivals import Rival, compare, read_rivals
+from training.where.rows import LABEL_ORACLE, PORTFOLIO, Seen, table_rows
+from training.where.table import as_lines, gains, measure_table
+from training.where.text import where_markdown
 
 DRAWN = ((1, 0.0), (2, 1.0))
 """Factor of the patches and minimum area in km2 of each panel of the curves."""

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from tests.support.objects import random_scenes, scene_map
-from training.objects.orders import FIXED, ORACLE
-from training.objects.rows import LABEL_ORACLE, PER_TILE, PORTFOLIO, Seen, measure, table_rows
+from training.where.orders import FIXED, ORACLE
+from training.where.rows import LABEL_ORACLE, PER_TILE, PORTFOLIO, Seen, measure, table_rows
 
 BINS = (1, 10)
 

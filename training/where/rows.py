@@ -12,9 +12,9 @@ from models.grid import PATCHES
 from models.values import patch_values
 from training.methods.masks import top_masks
 from training.objects.maps import FACTORS, Mask, SceneMap, bought_of, masks_of, tiles_of
-from training.objects.orders import FIXED, ORDERS, buy_per_tile, buy_portfolio
 from training.objects.outcome import count_error, found, labels_right
 from training.objects.tiles import ObjectTiles
+from training.where.orders import FIXED, ORDERS, buy_per_tile, buy_portfolio
 
 PER_TILE = "the same for each tile"
 PORTFOLIO = "one budget over all tiles"

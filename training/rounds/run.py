@@ -10,12 +10,12 @@ from models.counts import Counts, Reading
 from models.second_look import SecondLook
 from training.data.object_scenes import ObjectScene, ObjectScenes
 from training.objects.counter import read_patches, train_counter
-from training.objects.folds import maps_of_folds, train_folds
 from training.objects.maps import maps_of, tiles_of
 from training.objects.policy import expected_counts, train_scene_policy
 from training.objects.recipe import SearchRecipe
-from training.objects.sights import SceneSights, train_second_look
 from training.objects.tiles import ObjectTiles
+from training.rounds.folds import maps_of_folds, train_folds
+from training.rounds.sights import SceneSights, train_second_look
 from training.run.folder import Run, claimed
 
 

@@ -7,12 +7,12 @@ import torch
 
 from models.grid import PATCHES
 from training.data.images import DataError
-from training.objects.rows import PER_TILE, PORTFOLIO
 from training.paper.rows import MeasuredRow, save_row
 from training.paper.runner import rows_folder
-from training.paper.where_figures import rising
-from training.paper.where_rivals import read_rivals
-from training.paper.where_text import controls_text
+from training.where.figures import rising
+from training.where.rivals import read_rivals
+from training.where.rows import PER_TILE, PORTFOLIO
+from training.where.text import controls_text
 
 
 def gain(low: float, high: float) -> dict[str, object]:

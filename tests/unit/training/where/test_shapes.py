@@ -5,8 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from training.objects.bills import Terms, billed_km2
-from training.objects.shapes import Scene, choose
+from training.where.bills import Terms, billed_km2
+from training.where.shapes import Scene, choose
 
 TERMS = Terms(patch_km2=0.25, minimum_km2=1.0)
 NOTHING = np.zeros((3, 4), np.bool_)

@@ -3,9 +3,9 @@
 import torch
 
 from tests.support.object_tiles import object_tiles
-from training.objects.guaranteed_rows import task_values
-from training.objects.thresholds import THRESHOLDS, site_losses
 from training.objects.tiles import ObjectTiles
+from training.rounds.guaranteed_rows import task_values
+from training.rounds.thresholds import THRESHOLDS, site_losses
 
 BINS = (1, 10)
 

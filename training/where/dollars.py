@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.grid import PATCHES
-from training.objects.bills import Terms, bills_usd, whole_usd
 from training.objects.maps import Mask, coarser, enlarged, masks_of
 from training.objects.outcome import RESAMPLES
-from training.objects.rows import Row, Seen
-from training.objects.shapes import Scene, choose
+from training.where.bills import Terms, bills_usd, whole_usd
+from training.where.rows import Row, Seen
+from training.where.shapes import Scene, choose
 
 Numbers = NDArray[np.float64]
 Choices = Sequence[Sequence[Sequence[Mask]]]

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.objects.guarantee import Losses
 from training.objects.outcome import found, labels_right
 from training.objects.tiles import ObjectTiles
+from training.rounds.guarantee import Losses
 
 THRESHOLDS: tuple[float, ...] = (-1.0, *np.geomspace(1e-5, 10.0, 97).tolist())
 """Thresholds to test, from the safest one on, which buys everything. They do not depend on the data."""

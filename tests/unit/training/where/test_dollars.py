@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from tests.support.objects import random_scenes
-from training.objects import dollars, evidence
-from training.objects.bills import Terms
-from training.objects.dollars import BUDGETS, SWEPT, Frontier, frontier, swept, swept_by_shape
-from training.objects.evidence import bills, row_of
 from training.objects.maps import FACTORS
-from training.objects.orders import OURS
-from training.objects.rows import PORTFOLIO, Seen
+from training.where import dollars, evidence
+from training.where.bills import Terms
+from training.where.dollars import BUDGETS, SWEPT, Frontier, frontier, swept, swept_by_shape
+from training.where.evidence import bills, row_of
+from training.where.orders import OURS
+from training.where.rows import PORTFOLIO, Seen
 
 BINS = (1, 10)
 TERMS = Terms(patch_km2=0.04, minimum_km2=1.0)

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from training.data.object_scenes import ObjectScenes
-from training.objects.guarantee import least_epsilon
-from training.objects.guaranteed_rows import DELTA, GuaranteeRow, guarantee_rows
 from training.objects.recipe import SearchRecipe
-from training.objects.round_rows import Gain, RoundRow, round_rows
-from training.objects.rounds_run import RoundsSeed
+from training.rounds.guarantee import least_epsilon
+from training.rounds.guaranteed_rows import DELTA, GuaranteeRow, guarantee_rows
+from training.rounds.rows import Gain, RoundRow, round_rows
+from training.rounds.run import RoundsSeed
 from training.run.provenance import git_revision, hardware
 
 _LOSS = {"missed": "objects missed", "lost": "labels lost"}

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from training.objects.evidence import SHAPED, TARGET
-from training.objects.orders import ORACLE
-from training.objects.rows import LABEL_ORACLE, PER_TILE
-from training.objects.table import PATCHES_BOUGHT
+from training.where.evidence import SHAPED, TARGET
+from training.where.orders import ORACLE
+from training.where.rows import LABEL_ORACLE, PER_TILE
+from training.where.table import PATCHES_BOUGHT
 
 COLUMNS = {
     "found": ("Objects in bought patches, %", 100, 1),

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from training.objects.bills import Terms, billed_km2, edge_of, polygons
+from training.where.bills import Terms, billed_km2, edge_of, polygons
 
 Mask = NDArray[np.bool_]
 Values = NDArray[np.float64]

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from training.objects.bills import MINIMUMS_KM2, Terms
-from training.objects.controls import Gain, gain_over, with_other_lr
-from training.objects.coverage import expected_by_patch, expected_by_tile, read_by_tile
-from training.objects.dollars import BUDGETS, SWEPT, Frontier, frontier, swept, swept_by_shape
 from training.objects.maps import FACTORS
-from training.objects.orders import OURS
-from training.objects.rows import PER_TILE, PORTFOLIO, Row, Seen, table_rows
+from training.where.bills import MINIMUMS_KM2, Terms
+from training.where.controls import Gain, gain_over, with_other_lr
+from training.where.coverage import expected_by_patch, expected_by_tile, read_by_tile
+from training.where.dollars import BUDGETS, SWEPT, Frontier, frontier, swept, swept_by_shape
+from training.where.orders import OURS
+from training.where.rows import PER_TILE, PORTFOLIO, Row, Seen, table_rows
 
 TARGET = 0.9
 """Share of the objects to find where savings are compared."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from training.objects.bills import Terms, bills_usd
-from training.objects.dollars import swept_by_shape
 from training.objects.maps import Mask
 from training.objects.outcome import bootstrap
-from training.objects.rows import PER_TILE, Measured, Row, Seen, measure, outcome
+from training.where.bills import Terms, bills_usd
+from training.where.dollars import swept_by_shape
+from training.where.rows import PER_TILE, Measured, Row, Seen, measure, outcome
 
 DRAWN = (0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 12.0, 16.0)
 """Mean numbers of patches per tile of a curve."""

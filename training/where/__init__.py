@@ -1,0 +1,1 @@
+"""The table `where`: what orders of buying find, label, count and cost, with its controls and figures."""
