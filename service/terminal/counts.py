@@ -26,7 +26,7 @@ def object_rows(plan: Json) -> list[tuple[str, str]]:
         f"({objects['share']:.0%}) lie in bought patches"
     )
     reused = f", {objects['in_reused']:,.1f} in reused ones" if objects["in_reused"] else ""
-    held = f"The scene holds {scene['low']:,} to {scene['high']:,} with a probability of 95 %."
+    held = f"The scene holds {scene['low']:,} to {scene['high']:,} with a probability of 95%."
     return [
         ("Task", f"{plan['task']}, utility: {plan['utility_unit']}"),
         ("Objects", f"{found}{reused}. {held}"),

@@ -175,3 +175,22 @@ def test_reused_patches_are_read_for_the_count(client: TestClient) -> None:
     for one, two in zip(first["tiles"], made["tiles"], strict=True):
         if one["tile"] not in other:
             assert one["count"] == two["count"]
+
+
+def test_page_shows_expected_and_counted_objects_with_the_licence(
+    client: TestClient, counting_settings: Settings
+) -> None:
+    plan = planned(client, max_patches=3)
+    order = delivered(client, plan)
+    with TestClient(create_app(counting_settings)) as browser:
+        signed_in = browser.post("/dashboard/login", data={"key": KEY})
+        assert signed_in.status_code == 200, signed_in.text
+        before = browser.get("/dashboard").text
+        total = classify(client, order)["summary"]["objects"]["total"]
+        after = browser.get("/dashboard").text
+    expected = client.get(f"/v1/plans/{plan.id}").json()["objects"]
+    assert "<dt>Expected oil tanks in bought patches</dt>" in before
+    assert f"<dd>{expected['in_bought']:,.1f} of {expected['scene']['expected']:,.1f}</dd>" in before
+    assert "Bundle tiny-count 1, task find; not for sale: CC BY-NC-SA 4.0" in before
+    assert "Counted oil tanks" not in before
+    assert f"<dd>{total['expected']:,.1f} ({total['low']:,} to {total['high']:,})</dd>" in after

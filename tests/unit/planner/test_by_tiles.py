@@ -284,3 +284,15 @@ def test_whole_scene_is_bought_when_a_few_patches_would_cost_more() -> None:
 def test_scene_price_is_planned_exactly() -> None:
     decision = plan(row_of([8], [0]), scene_price("12"), Policy(threshold=0.5))
     assert (decision.bill.amount.minor, decision.bound.gap) == (1200, 0)
+
+
+@pytest.mark.parametrize("price", PRICES.values(), ids=PRICES)
+def test_plan_does_not_depend_on_the_unit_of_utilities(price: PriceTerms) -> None:
+    """Utilities in a unit 64 times as small make the same plan: they may be counts of objects."""
+    utilities = np.random.default_rng(4).random((4, 16)).astype(np.float32)
+    scene = utilities, np.ones(4, np.bool_), np.full((4, 16), PATCH_M2), 2
+    for objective in (MaxCost(limit=Money(60_00, "USD")), MaxPatches(patches=9)):
+        usual = plan(scene, price, objective)
+        scaled = plan((utilities * 64, *scene[1:]), price, objective)
+        assert np.array_equal(scaled.selected, usual.selected)
+        assert scaled.bill == usual.bill

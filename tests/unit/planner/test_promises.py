@@ -114,6 +114,25 @@ def test_policy_plan_never_costs_less_at_higher_prices(scene: Scene, price: Pric
     )
 
 
+@given(scene=scenes(), price=PRICES, pair=PAIRS)
+def test_plan_does_not_depend_on_the_unit_of_utilities(
+    scene: Scene, price: PriceTerms, pair: tuple[Objective, Objective]
+) -> None:
+    """Utilities in a unit 64 times as small make the same plan: they may be counts of objects."""
+    utilities, eligible, areas = scene
+    for objective in pair:
+        plan = plan_purchases(utilities, eligible, areas, price, objective)
+        scaled = plan_purchases(utilities * 64, eligible, areas, price, in_smaller_unit(objective, 64))
+        assert np.array_equal(scaled.selected, plan.selected)
+        assert scaled.bill == plan.bill
+
+
+def in_smaller_unit(objective: Objective, factor: int) -> Objective:
+    if isinstance(objective, CostWeight):
+        return CostWeight(per_unit=objective.per_unit * factor)
+    return Policy(threshold=objective.threshold * factor) if isinstance(objective, Policy) else objective
+
+
 @given(scene=scenes(), price=PRICES)
 def test_plan_purchases_is_deterministic(scene: Scene, price: PriceTerms) -> None:
     first = plan_purchases(*scene, price, CostWeight(per_unit=0.1))

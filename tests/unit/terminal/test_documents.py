@@ -1,10 +1,8 @@
 """Documents of the API on a terminal: every figure is named, and no cell is cut."""
 
-import io
 from typing import Any
 
 import pytest
-from rich.console import Console, RenderableType
 
 from service.terminal.documents import (
     budgets_view,
@@ -17,13 +15,7 @@ from service.terminal.documents import (
     savings_view,
 )
 from tests.support.bundles import usd
-
-
-def shown(content: RenderableType, width: int = 100) -> list[str]:
-    file = io.StringIO()
-    Console(file=file, width=width, highlight=False, markup=False).print(content)
-    return [line.rstrip() for line in file.getvalue().splitlines()]
-
+from tests.support.terminal import shown
 
 SAVINGS = {
     "list": usd("0.50", baseline="the area of every patch at the list price"),
@@ -158,6 +150,19 @@ def test_classification_view_shows_label_and_lr_only_label() -> None:
         "1 tile: harbour 1.",
         "The patches changed the label of 1 tile.",
     ]
+
+
+def test_classification_view_shows_counts_where_the_bundle_counts() -> None:
+    labels = make_labels()
+    count, lr_count = ({"expected": one, "low": 6, "high": 12} for one in (8.7, 9.2))
+    labels["tiles"] = [tile | {"count": count, "lr_count": lr_count} for tile in labels["tiles"]]
+    labels["summary"]["objects"] = {
+        "name": "oil tanks", "level": 0.95, "total": count, "lr_total": lr_count, "read": 8.0,
+    }  # fmt: skip
+    lines = shown(classification_view(labels), 120)
+    assert lines[0].endswith("Count  LR-only count  Patches")
+    assert lines[1].endswith("8.7 (6 to 12)  9.2 (6 to 12)   5 of 6")
+    assert any(line.startswith("Oil tanks in all: 8.7 (6 to 12)") for line in lines)
 
 
 def test_classification_view_counts_labels() -> None:

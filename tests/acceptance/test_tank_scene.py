@@ -1,0 +1,166 @@
+"""A scene with oil tanks through a real server: three tasks, an order, one mosaic, counts and savings."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.grid import PATCHES
+from service.client import Client, Json
+from tests.support.counting import write_count_bundle
+from tests.support.server import KEY, ROOT, ServerProcess, running_server
+from tests.support.tanks import HR_M, HR_PX, LR_PX, TILE_M, TankScene, draw_tanks
+
+SHIPPED = ROOT / "models" / "bundles" / "tanks"
+TILES, BOUGHT = 12, 16
+TASKS = ("label", "count", "find")
+needs_shipped = pytest.mark.skipif(not SHIPPED.is_dir(), reason="models/bundles/tanks is not there")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the shipped bundle, or one of its sizes with random weights."""
+    if SHIPPED.is_dir():
+        return SHIPPED
+    return write_count_bundle(
+        tmp_path_factory.mktemp("bundles") / "tanks",
+        name="tanks", lr_size=LR_PX, hr_size=HR_PX, tile_m=TILE_M, lr_gsd_m=TILE_M / LR_PX, hr_gsd_m=HR_M,
+        licence="CC BY-NC-SA 4.0",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server(bundle: Path) -> Iterator[ServerProcess]:
+    with running_server(bundle) as process:
+        with process.client() as client:
+            client.create_budget("tanks", "1000.00", "USD")
+        yield process
+        assert process.query("SELECT * FROM ledger.violations") == []
+        assert process.stop() == 0
+
+
+@pytest.fixture
+def client(server: ServerProcess) -> Iterator[Client]:
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def scene() -> TankScene:
+    return draw_tanks()
+
+
+@pytest.fixture(scope="module")
+def bought(server: ServerProcess, scene: TankScene) -> tuple[Json, Json]:
+    """Plan the scene for its objects, order the plan, and return both documents."""
+    with server.client() as client:
+        plan = client.plan_scene(scene.low_resolution(), task="find", max_patches=BOUGHT)
+        return plan, client.create_order(plan["id"], None)
+
+
+@pytest.fixture(scope="module")
+def deliveries(
+    server: ServerProcess,
+    scene: TankScene,
+    bought: tuple[Json, Json],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> list[Json]:
+    """Deliver one mosaic of the whole scene for the order, twice, and return both answers."""
+    picture = tmp_path_factory.mktemp("delivery") / "tanks.tif"
+    picture.write_bytes(scene.high_resolution())
+    with server.client() as client:
+        return [client.deliver_file(bought[1]["id"], picture) for _ in range(2)]
+
+
+def selected(plan: Json) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    choice = np.zeros((TILES, PATCHES), np.bool_)
+    for tile in plan["tiles"]:
+        choice[tile["tile"], tile["buy"]] = True
+    return choice
+
+
+def test_each_task_plans_the_scene_with_its_own_values(client: Client, scene: TankScene) -> None:
+    body = scene.low_resolution()
+    plans = {task: client.plan_scene(body, task=task, max_patches=BOUGHT) for task in TASKS}
+    for task, plan in plans.items():
+        assert (plan["task"], plan["patches"]["bought"], len(plan["tiles"])) == (task, BOUGHT, TILES)
+        assert plan["objects"]["scene"] == plans["find"]["objects"]["scene"]
+        again = client.plan_scene(body, task=task, max_patches=BOUGHT)
+        assert again["tiles"] == plan["tiles"]
+    in_bought = {task: plan["objects"]["in_bought"] for task, plan in plans.items()}
+    assert max(in_bought.values()) == in_bought["find"]
+    replanned = client.post(f"/v1/plans/{plans['find']['id']}/replan", {"task": "count"})
+    assert replanned["tiles"] == plans["count"]["tiles"]
+
+
+def test_one_mosaic_delivers_the_order_to_the_cent_and_the_tanks_are_counted(
+    server: ServerProcess, client: Client, bought: tuple[Json, Json], deliveries: list[Json]
+) -> None:
+    plan, order = bought
+    assert order["amounts"]["held"] == plan["cost"]
+    assert deliveries[0]["counts"]["settled"] == BOUGHT, deliveries[0]
+    assert deliveries[1]["counts"]["already_delivered"] == BOUGHT
+    done = client.get(f"/v1/orders/{order['id']}")
+    assert (done["status"], done["amounts"]["settled"]) == ("completed", plan["cost"])
+    assert done["amounts"]["held"]["amount"] == "0.00"
+
+    labelled, repeated = client.classify(order["id"]), client.classify(order["id"])
+    assert (labelled["tiles"], labelled["summary"]) == (repeated["tiles"], repeated["summary"])
+    assert labelled["complete"] is True
+    assert labelled["licence"] == plan["licence"]
+    objects, tiles = labelled["summary"]["objects"], labelled["tiles"]
+    assert objects["total"]["expected"] == pytest.approx(
+        sum(one["count"]["expected"] for one in tiles), abs=0.01
+    )
+    assert objects["lr_total"] == plan["objects"]["scene"]
+    for tile, planned in zip(tiles, plan["tiles"], strict=True):
+        assert (tile["patches_used"], tile["patches_bought"]) == (len(planned["buy"]), len(planned["buy"]))
+        assert tile["lr_count"] == planned["objects"]
+        assert tile["count"]["low"] <= tile["count"]["high"]
+
+    (report,) = client.get("/v1/reports/savings")["currencies"]
+    assert report["settled"] == plan["cost"] == {"amount": str(server.settled_usd()), "currency": "USD"}
+    assert report["savings"]["realised"]["amount"] == plan["savings"]["billable"]["amount"]
+
+
+def test_curve_expects_more_objects_for_more_money(client: Client, bought: tuple[Json, Json]) -> None:
+    points = client.get(f"/v1/plans/{bought[0]['id']}/curve")["points"]
+    objects = [point["here"]["objects"] for point in points]
+    assert objects == sorted(objects)
+    assert all(0 <= point["here"]["correct_labels"] <= TILES for point in points)
+
+
+def test_command_line_states_objects_and_licence(
+    server: ServerProcess, scene: TankScene, bundle: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "scene.tif"
+    file.write_bytes(scene.low_resolution())
+    words = ["plan", str(file), "--task", "find", "--bundle", "tanks", "--max-patches", str(BOUGHT)]
+    done = subprocess.run(
+        [sys.executable, "-m", "service", *words, "--url", server.url, "--api-key", KEY],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    objects = json.loads((bundle / "manifest.json").read_text())["objects"]
+    shown = " ".join(done.stdout.split())
+    assert f"expected {objects} (" in shown
+    assert "not for sale: CC BY-NC-SA 4.0" in shown
+
+
+@needs_shipped
+@pytest.mark.usefixtures("deliveries")
+def test_shipped_bundle_buys_and_counts_most_of_the_drawn_tanks(
+    client: Client, scene: TankScene, bought: tuple[Json, Json]
+) -> None:
+    plan, order = bought
+    drawn = int(scene.counts.sum())
+    assert int(scene.counts[selected(plan)].sum()) >= 0.75 * drawn
+    labelled = client.classify(order["id"])
+    total = labelled["summary"]["objects"]["total"]["expected"]
+    assert total == pytest.approx(drawn, rel=0.3)
+    empty = [tile["count"]["expected"] for tile in labelled["tiles"] if not scene.counts[tile["tile"]].any()]
+    assert max(empty) < 1
