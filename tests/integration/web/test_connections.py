@@ -126,7 +126,8 @@ def travel(journey: Journey, client: TestClient) -> dict[str, Any]:
     refund = {"kind": "refund", "order": order["id"], "amount": usd("0.01"), "reason": "cloud"}
     journey.make("/v1/ledger/adjustments", **refund)
     prices = client.get("/v1/price-lists").json()["items"][0]
-    return ids | {"price_list_id": prices["id"], "price_list": prices["id"], "transfer": 1}
+    others = {"price_list_id": prices["id"], "price_list": prices["id"], "transfer": 1, "bundle": "tiny"}
+    return ids | others
 
 
 def documented(client: TestClient) -> set[Operation]:

@@ -36,7 +36,7 @@ def existing(client: TestClient, database: Database) -> Json:
     return {
         "order_id": order, "plan_id": plan.id, "budget_id": budget, "tile": tile, "patch": patch,
         "classification_id": labels.json()["id"], "transfer": 1, "kind": "csv", "name": "dashboard.css",
-        "price_list_id": client.get("/v1/price-lists").json()["items"][0]["id"],
+        "price_list_id": client.get("/v1/price-lists").json()["items"][0]["id"], "bundle": "tiny",
     }  # fmt: skip
 
 
