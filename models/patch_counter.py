@@ -18,7 +18,7 @@ CELL = 4
 """Pixels along a cell of the density map: the stride of the finest features that are read."""
 BLOB = 5
 """Cells along the square whose objects decide whether its middle cell counts."""
-_WIDTH = 48
+_WIDTH = 64
 _GAIN = 4.0  # empty ground and an object differ by some ten units: a new layer alone learns that slowly
 _LOG_DENSITIES = -15.0, 4.0  # range that keeps an untrained network finite
 
@@ -36,7 +36,7 @@ class PatchCounterConfig:
 class PatchCounter(nn.Module):
     """Predicts the density of objects over a patch, whose sum is the expected count.
 
-    Features of the strides 4, 8 and 16 are joined at stride 4, and a convolution of them is the logarithm of
+    Features of the strides 4 to 32 are joined at stride 4, and a convolution of them is the logarithm of
     the density. A cell counts if the BLOB x BLOB cells around it hold at least `gate` objects: otherwise the
     faint density of empty ground would add up to objects that are not there. The variance is
     floor + linear * count + square * count^2. Scenes that the counter has not learnt from set these four
@@ -51,7 +51,7 @@ class PatchCounter(nn.Module):
         if config.patch_px <= 0 or config.patch_px % CELL:
             raise ValueError(f"A patch of {config.patch_px} px is not a positive multiple of {CELL} px.")
         self.config = config
-        self.backbone: nn.Module = features_of(config.backbone, stages=(1, 2, 3))
+        self.backbone: nn.Module = features_of(config.backbone, stages=(1, 2, 3, 4))
         info: Any = self.backbone.feature_info
         self.narrow = nn.ModuleList(nn.Conv2d(width, _WIDTH, 1) for width in info.channels())
         self.join = nn.Sequential(

@@ -15,17 +15,13 @@ from tests.support.counting import write_count_bundle
 from tests.support.server import KEY, ROOT, ServerProcess, running_server
 from tests.support.tanks import HR_M, HR_PX, LR_PX, TILE_M, TankScene, draw_tanks
 
-SHIPPED = ROOT / "models" / "bundles" / "tanks"
 TILES, BOUGHT = 12, 16
 TASKS = ("label", "count", "find")
-needs_shipped = pytest.mark.skipif(not SHIPPED.is_dir(), reason="models/bundles/tanks is not there")
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the shipped bundle, or one of its sizes with random weights."""
-    if SHIPPED.is_dir():
-        return SHIPPED
+    """Return a bundle with the sizes of the recipe `tanks` and random weights."""
     return write_count_bundle(
         tmp_path_factory.mktemp("bundles") / "tanks",
         name="tanks", lr_size=LR_PX, hr_size=HR_PX, tile_m=TILE_M, lr_gsd_m=TILE_M / LR_PX, hr_gsd_m=HR_M,
@@ -149,18 +145,3 @@ def test_command_line_states_objects_and_licence(
     shown = " ".join(done.stdout.split())
     assert f"expected {objects} (" in shown
     assert "not for sale: CC BY-NC-SA 4.0" in shown
-
-
-@needs_shipped
-@pytest.mark.usefixtures("deliveries")
-def test_shipped_bundle_buys_and_counts_most_of_the_drawn_tanks(
-    client: Client, scene: TankScene, bought: tuple[Json, Json]
-) -> None:
-    plan, order = bought
-    drawn = int(scene.counts.sum())
-    assert int(scene.counts[selected(plan)].sum()) >= 0.75 * drawn
-    labelled = client.classify(order["id"])
-    total = labelled["summary"]["objects"]["total"]["expected"]
-    assert total == pytest.approx(drawn, rel=0.3)
-    empty = [tile["count"]["expected"] for tile in labelled["tiles"] if not scene.counts[tile["tile"]].any()]
-    assert max(empty) < 1

@@ -10,7 +10,7 @@ from models.preprocess import normalise
 from training.data.boxes import Centres
 from training.data.sensor import Pixels
 from training.objects.calibration import calibrate, likeliest_variance
-from training.objects.counter import density_loss
+from training.objects.counter import density_loss, spread_out
 from training.objects.hr_windows import HrWindows
 from training.objects.windows import MEAN, STD
 from training.run.initial_weights import copy_matching, imagenet_network
@@ -84,6 +84,16 @@ def test_an_object_near_a_border_counts_in_one_of_two_windows() -> None:
             for left in (0, 32)
         ]
         assert sum(float(cells.sum()) for cells in sides) == 1
+
+
+def test_spread_objects_stay_in_their_patch_and_lie_mostly_in_their_cell() -> None:
+    cells = torch.zeros(1, 30, 30)
+    cells[0, 0, 0] = cells[0, 10, 29] = 1
+    cells[0, 15, 15] = 2
+    spread = spread_out(cells)
+    assert float(spread.sum()) == pytest.approx(4)
+    assert float(spread[0, 13:18, 13:18].sum()) == pytest.approx(2)
+    assert float(spread[0, :2, :2].sum()) > 0.5
 
 
 def test_density_loss_is_least_where_the_density_is_the_count() -> None:
