@@ -246,7 +246,7 @@ READERS: dict[Kind, dict[str, Reader]] = {
     "count": {
         **_SHARED,
         "objects": text,
-        "bins": list_of(integer(1, 1_000_000), 1, 100),
+        "bins": list_of(integer(1, 1_000), 1, 100),
         "policy_backbone": text,
         "counter_backbone": text,
         "members": integer(1, MOST_MEMBERS),

@@ -38,9 +38,9 @@ def run(settings: Settings) -> int:
         say(f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Set another LOUPE_PORT.")
         return 1
     try:
-        key = prepare(settings)
+        # Before the first key is made: a server that cannot start would never print it.
         held = bundles_of(settings)
-        announce(listener, key)
+        announce(listener, prepare(settings))
         config = uvicorn.Config(
             create_app(settings, held),
             log_level="warning",

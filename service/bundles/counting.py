@@ -32,8 +32,8 @@ CONTEXT = 2
 On 256 tiles with oil tanks, the counts beside seams then differ by at most 0.03 objects from those of one
 pass over everything; with one tile, by 0.15.
 """
-VALUED_AT_ONCE = 4096
-"""Tiles whose patches are valued at a time; bounds the table of purchases to about 10 MB."""
+_CHANCES = 2**19
+"""Most probabilities of a purchase's count that are held at a time; some 70 MB."""
 _LEAST_MEAN = 1e-9
 
 
@@ -126,9 +126,10 @@ class CountPredictor(Predictor):
 
 def values_of(expected: ExpectedCounts, task: Task, bins: tuple[int, ...]) -> Floats:
     """Return the value float32 (T, 16) of each patch for a task, from its expected count."""
+    at_once = max(1, _CHANCES // ((PATCHES + 1) * bins[-1]))
     parts = [
-        patch_values(counts_of(expected, slice(start, start + VALUED_AT_ONCE)), task, bins).float().numpy()
-        for start in range(0, len(expected.mean), VALUED_AT_ONCE)
+        patch_values(counts_of(expected, slice(start, start + at_once)), task, bins).float().numpy()
+        for start in range(0, len(expected.mean), at_once)
     ]
     return np.concatenate(parts) if parts else np.zeros_like(expected.mean)
 

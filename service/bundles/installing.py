@@ -95,6 +95,9 @@ def remove_bundle(bundle: StoredBundle) -> None:
     """Delete the folder of a bundle. It disappears as a whole."""
     with TemporaryDirectory(dir=bundle.folder.parent, prefix=".outgoing-") as hidden:
         bundle.folder.rename(Path(hidden) / bundle.folder.name)
+    if not read_bundles(bundle.folder.parent):
+        # It would name a bundle that is gone, and the next one could not be served.
+        (bundle.folder.parent / DEFAULT_FILE).unlink(missing_ok=True)
 
 
 def choose_default(folder: Path, wanted: str) -> None:

@@ -117,7 +117,7 @@ class Bundles:
         if found is None:
             held = ", ".join(sorted(label_of(one.manifest) for one in self._by_sha256.values()))
             raise UnavailableError(
-                f"The default bundle is to be {default!r}, but there are only {held}. Correct "
+                f"The default bundle {default!r} is not among those held: {held}. Correct "
                 f"LOUPE_DEFAULT_BUNDLE, or the file `{DEFAULT_FILE}` in the folder of the bundles."
             )
         return found

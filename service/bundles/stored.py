@@ -90,9 +90,15 @@ def read_bundles(folder: Path) -> list[StoredBundle]:
 
 
 def read_default(folder: Path) -> str | None:
-    """Return the name that the file `default` of a folder of bundles states; None without that file."""
+    """Return the name that the file `default` of a folder of bundles states; None without that file.
+
+    UnavailableError when it is no text.
+    """
     file = folder / DEFAULT_FILE
-    return file.read_text().strip() or None if file.is_file() else None
+    try:
+        return file.read_text().strip() or None if file.is_file() else None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnavailableError(f"{file} is no text. Write the name of a bundle into it.") from error
 
 
 def _holds_bundle(folder: Path) -> bool:

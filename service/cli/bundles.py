@@ -62,15 +62,18 @@ def remove_by_name(
     check_removable(bundle, settings.default_bundle)
     with opened_database() as database, database.sessions() as session:
         uses = uses_of_bundle(session, bundle.sha256)
-    plans = f"{plural(uses.plans, 'plan')} made with {bundle.label} can then no longer be classified"
     if uses.needed and not force:
         raise UsageError(
             f"{plural(uses.open, 'open order')} and {plural(uses.unclassified, 'delivered order')} without "
-            f"labels need {bundle.label}; {plans}.\n"
+            f"labels need {bundle.label}.\n"
             "Classify or cancel these orders first, or repeat the command with --force."
         )
     remove_bundle(bundle)
-    console().print(f"Removed {bundle.label}. {plans[0].upper()}{plans[1:]}.".replace(" then ", " "))
+    console().print(f"Removed {bundle.label}.")
+    if uses.plans:
+        console().print(
+            f"{plural(uses.plans, 'plan')} made with it can no longer be ordered, delivered or classified."
+        )
     _print_next_start()
 
 

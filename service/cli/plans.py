@@ -60,7 +60,7 @@ TaskOption = Annotated[
     TaskChoice | None,
     typer.Option(
         "--task",
-        help="What the money is to bring: `label` correct labels, `count` correct counts, `find` objects in "
+        help="Purpose of the plan: `label` correct labels, `count` correct counts, `find` objects in "
         "bought patches. Default: that of the bundle, or as in the plan that is replaced.",
     ),
 ]

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 
 from service.access.caller import CallerDep
 from service.access.repository import Caller
+from service.bundles.registry import Bundles, BundlesDep
 from service.database.engine import DatabaseDep, SessionDep
 from service.orders.approval import decide_approval
 from service.orders.ending import cancel_undelivered
@@ -13,6 +14,7 @@ from service.orders.placing import place_order
 from service.orders.repository import find_order, page_of_orders
 from service.orders.schemas import ApprovalIn, OrderIn, OrderOut, OrderPath, OrderSummary, StatusStep
 from service.orders.views import full, steps, summaries
+from service.plans.repository import find_plan
 from service.settings import SettingsDep
 from service.web.idempotency import Answer, KeyedRequest, RequiredKeyDep, fingerprint, store_once
 from service.web.openapi import problems
@@ -31,7 +33,12 @@ router = APIRouter(prefix="/v1/orders", tags=["orders"], responses=problems(401)
     responses=problems(400, 402, 404, 409, 422),
 )
 def create_order(
-    order: OrderIn, caller: CallerDep, database: DatabaseDep, settings: SettingsDep, key: RequiredKeyDep
+    order: OrderIn,
+    caller: CallerDep,
+    database: DatabaseDep,
+    bundles: BundlesDep,
+    settings: SettingsDep,
+    key: RequiredKeyDep,
 ) -> Response:
     """Order every patch that a plan buys and hold its cost on a budget.
 
@@ -39,15 +46,19 @@ def create_order(
     required amount. An order above its budget's `approval_above` is `held` until another key decides on it.
     The error 409 `ground-already-bought` names the orders that own or await patches of the plan, unless the
     plan was made with `reuse=none`; 409 `reused-ground-lost` says that patches which the plan reuses are
-    neither owned nor on order any more. A plan that only reuses ground makes an order without cost, which is
-    `completed` at once and can be classified.
+    neither owned nor on order any more, and 409 `bundle-changed` that the server no longer holds the plan's
+    bundle, without which deliveries cannot be read. A plan that only reuses ground makes an order without
+    cost, which is `completed` at once and can be classified.
     """
     request_print = fingerprint("POST /v1/orders", order.model_dump_json())
     request = KeyedRequest(database, caller.workspace_id, key, request_print)
-    return store_once(request, lambda session: _place(session, caller, order, settings.order_days))
+    return store_once(request, lambda session: _place(session, caller, order, bundles, settings.order_days))
 
 
-def _place(session: Session, caller: Caller, order: OrderIn, days: int) -> Answer:
+def _place(session: Session, caller: Caller, order: OrderIn, bundles: Bundles, days: int) -> Answer:
+    plan, _ = find_plan(session, caller.workspace_id, order.plan)
+    if plan.patches_bought:
+        bundles.of_plan(plan.provenance)  # deliveries are cut by it: without it no money may be held
     placed, warnings = place_order(session, caller, order.plan, order.budget, days)
     body = full(session, placed, warnings).model_dump(mode="json", exclude_none=True)
     return Answer(201, body, {"Location": f"/v1/orders/{placed.id}"})

@@ -63,7 +63,7 @@ class PlanOptions(ObjectiveOptions):
     )
     task: Task | None = Field(
         None,
-        description=f"What the money is to bring: {TASKS}. By default the bundle's default task.",
+        description=f"Purpose of the plan: {TASKS}. By default the bundle's default task.",
     )
 
 
@@ -83,7 +83,7 @@ class ReplanIn(ObjectiveOptions):
     )
     task: Task | None = Field(
         None,
-        description=f"What the money is to bring: {TASKS}. By default as in the plan. The networks do not "
+        description=f"Purpose of the plan: {TASKS}. By default as in the plan. The networks do not "
         "run again.",
     )
 

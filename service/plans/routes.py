@@ -87,7 +87,7 @@ def plan_scene(  # noqa: PLR0913  (a route's parameters are its dependencies)
         plan, scene = making.store_plan(session, *made)
         return _created(plan, PlanOut.of(plan, scene))
 
-    request_print = fingerprint("POST /v1/plans", options.model_dump_json(), upload.body)
+    request_print = fingerprint("POST /v1/plans", described(options), upload.body)
     return compute_once(KeyedRequest(database, caller.workspace_id, key, request_print), compute, store)
 
 
@@ -122,8 +122,14 @@ def replan_scene(
         making.store_replan(session, new, old)
         return _created(new, ReplanOut.replacing(old, new, scene))
 
-    request_print = fingerprint(f"POST /v1/plans/{plan_id}/replan", wanted.model_dump_json())
+    request_print = fingerprint(f"POST /v1/plans/{plan_id}/replan", described(wanted))
     return compute_once(KeyedRequest(database, caller.workspace_id, key, request_print), compute, store)
+
+
+def described(options: PlanOptions | ReplanIn) -> str:
+    """Write options for the fingerprint of a request."""
+    # Without a task as before there were tasks: a request repeated after an upgrade is still the same.
+    return options.model_dump_json(exclude={"task"} if options.task is None else None)
 
 
 def _created(plan: Plan, shown: PlanOut) -> Answer:

@@ -127,7 +127,7 @@ class PlanSummary(BaseModel):
     )
     supersedes: UUID | None = Field(description="Id of the plan that this one replaces, if any.")
     scene: PlanScene = Field(description="Scene that was planned.")
-    task: Task = Field(description=f"What the plan pays for: {TASKS}.")
+    task: Task = Field(description=f"Purpose of the plan: {TASKS}.")
     utility_unit: str = Field(
         description="Unit of the utilities and thresholds of the plan.", examples=list(UNITS.values())
     )

@@ -1,4 +1,4 @@
-"""The task of a plan: what the money is to bring, and the unit of a patch's utility."""
+"""The task of a plan, its purpose, and the unit of a patch's utility."""
 
 from models.manifest import Manifest, Task
 from service.errors import InvalidInputError
@@ -10,7 +10,7 @@ TASKS = (
 CLASSIFIED = "score from 0 to 1"
 """Unit of the utilities of a bundle that classifies."""
 UNITS: dict[Task, str] = {
-    "label": "probability of a correct label that the patch adds",
+    "label": "share of the probability of correct labels that its purchase adds",
     "count": "variance of the count that the patch removes",
     "find": "expected objects",
 }

@@ -44,9 +44,12 @@ def total_lines(labelled: Json) -> list[Text]:
     lines, objects = [], labelled["summary"].get("objects")
     if objects:
         total, lr_total = count_text(objects["total"]), count_text(objects["lr_total"])
-        sure = f"with a probability of {objects['level']:.0%}"
-        name = objects["name"].capitalize()
-        lines.append(Text(f"{name} in all: {total} {sure}; from low resolution only: {lr_total}."))
+        lines.append(
+            Text(
+                f"Total {objects['name']}: {total}; from low resolution only: {lr_total}. "
+                f"Brackets hold {objects['level']:.0%} intervals."
+            )
+        )
     if note := licence_note(labelled.get("licence")):
         lines.append(Text(f"Licence of the labels: {note}."))
     return lines
@@ -59,7 +62,8 @@ def curve_view(curve: Json, plan: Json) -> RenderableType:
     objects = plan.get("objects")
     titles = ["", "From utility", "Patches", "Cost", "Saving", "Measured accuracy"]
     if objects:
-        titles += ["Measured found", f"{objects['name'].capitalize()} here", "Correct labels here"]
+        name: str = objects["name"]
+        titles += ["Measured found", f"{name[:1].upper()}{name[1:]} here", "Correct labels here"]
     rows = [_point_row(point, counts=bool(objects)) for point in curve["points"]]
     return Group(
         columns(titles, rows, right=set(titles[1:])),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.errors import UnavailableError
-from service.serving import listen, prepare
+from service.serving import listen, prepare, run
 from tests.support.bundles import make_settings
 from tests.support.databases import administer, url_of
 
@@ -33,6 +33,22 @@ def test_prepare_makes_no_key_beside_the_operators(database_url: str, tmp_path: 
     settings = make_settings(tmp_path, database_url=database_url, api_key="an-operators-own-key")
 
     assert prepare(settings) is None
+
+
+def test_broken_bundle_stops_the_start_before_the_first_key_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("service.serving.signal.signal", lambda *_: None)  # this process keeps its own
+    (tmp_path / "bundles" / "broken").mkdir(parents=True)
+    (tmp_path / "bundles" / "broken" / "manifest.json").write_text("{")
+    # A database that would be reported if the start came that far.
+    settings = make_settings(tmp_path, database_url="postgresql://nobody@127.0.0.1:1/nothing", port=0)
+
+    assert run(settings.model_copy(update={"bundles": tmp_path / "bundles"})) == 1
+
+    shown = "".join(capsys.readouterr())
+    assert "broken" in shown
+    assert "LOUPE_DATABASE_URL" not in shown
 
 
 def test_listen_disables_delays_of_accepted_connections() -> None:

@@ -104,6 +104,7 @@ def test_order_of_a_bundle_that_is_gone_is_refused_with_the_remedy(
 ) -> None:
     plan = plan_scene(client)
     order = buy(client, plan, patches=1)
+    unordered = plan_scene(client, reuse="none")
     write_bundle(tmp_path / "others" / "second", **NEWER)
     later = settings.model_copy(update={"bundles": tmp_path / "others"})
     with TestClient(create_app(later), headers={"Authorization": f"Bearer {KEY}"}) as changed:
@@ -115,6 +116,7 @@ def test_order_of_a_bundle_that_is_gone_is_refused_with_the_remedy(
         ]
         assert {code(answer) for answer in answers} == {(409, "bundle-changed")}
         assert "loupe bundles add" in answers[0].json()["detail"]
+        assert code(place(changed, unordered)) == (409, "bundle-changed")  # no money is held for it
         assert deliver(changed, order, *plan.bought[0]).status_code == 200  # delivered before: nothing to do
 
 

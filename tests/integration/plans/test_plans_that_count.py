@@ -114,7 +114,7 @@ def test_plan_buys_what_reaches_the_threshold_of_its_task(
 def test_plan_without_a_task_has_the_default_of_its_bundle(client: TestClient) -> None:
     made = plan(client)
     assert (made["task"], made["utility_unit"]) == (
-        "label", "probability of a correct label that the patch adds",
+        "label", "share of the probability of correct labels that its purchase adds",
     )  # fmt: skip
     assert plan(client, task="find")["utility_unit"] == "expected objects"
 

@@ -75,7 +75,7 @@ def test_judge_values_patches_for_each_task() -> None:
 def test_values_of_kept_counts_are_those_of_the_judgement(monkeypatch: pytest.MonkeyPatch) -> None:
     predictor = hold_counting(known_bundle())
     judged = predictor.judge(make_tiles(), ALL, COLUMNS)
-    monkeypatch.setattr(counting, "VALUED_AT_ONCE", 4)
+    monkeypatch.setattr(counting, "_CHANCES", 4 * 17 * 10)  # four tiles at once
     assert judged.expected is not None
     for task, values in judged.utilities.items():
         np.testing.assert_allclose(values_of(judged.expected, task, (1, 10)), values, atol=1e-7)

@@ -96,3 +96,9 @@ def test_remove_deletes_a_version_but_never_the_default(source: Path, held: Path
     assert [one.label for one in read_bundles(held)] == ["tiny@2"]
     with pytest.raises(NotFoundError, match="only tiny@2"):
         find_bundle(held, "tiny@1")
+
+
+def test_remove_of_the_last_bundle_leaves_no_default_to_the_next_one(source: Path, held: Path) -> None:
+    add_bundle(source, held)
+    remove_bundle(find_bundle(held, "tiny@1"))
+    assert names(held) == []

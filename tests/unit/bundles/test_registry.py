@@ -94,6 +94,9 @@ def test_default_that_cannot_be_told_stops_the_start(folder: Path) -> None:
         open_bundles(folder, None, "cpu", 1)
     with pytest.raises(UnavailableError, match="LOUPE_DEFAULT_BUNDLE"):
         open_bundles(folder, "tiny@3", "cpu", 1)
+    (folder / DEFAULT_FILE).write_bytes(b"\xff\xfe")
+    with pytest.raises(UnavailableError, match="default is no text"):
+        open_bundles(folder, None, "cpu", 1)
 
 
 def test_folder_without_bundles_holds_none(tmp_path: Path) -> None:

@@ -128,6 +128,7 @@ def test_load_bundle_refuses_weights_that_are_not_finite() -> None:
     [
         ({"bins": []}, "bins"),
         ({"bins": [0, 10]}, "bins"),
+        ({"bins": [1, 1001]}, "bins"),
         ({"bins": [10, 1]}, "bins 10, 1 do not rise"),
         ({"bins": [1, 5]}, "bins make 0, 1 to 4, 5 or more"),
         ({"objects": ""}, "objects"),
@@ -154,8 +155,8 @@ def test_load_bundle_names_the_wrong_field_of_a_manifest(
         load_bundle(altered(bundle, **changes))
 
 
-def test_a_counter_stores_no_stage_that_it_does_not_read() -> None:
+def test_networks_of_the_recipe_for_tanks_stay_small_enough_to_ship() -> None:
     files = dump_bundle(
         build_bundle(manifest(policy_backbone="efficientnet_lite0", counter_backbone="efficientnet_lite0"))
     )
-    assert sum(map(len, files.values())) < 9e6
+    assert sum(map(len, files.values())) < 14e6

@@ -85,8 +85,8 @@ def test_total_lines_state_the_objects_in_all_and_the_licence() -> None:
         }
     }  # fmt: skip
     assert [line.plain for line in total_lines({"summary": summary, "licence": LICENCE})] == [
-        "Oil tanks in all: 128.4 (121 to 137) with a probability of 95%; from low resolution only: 140.5 "
-        "(118 to 165).",
+        "Total oil tanks: 128.4 (121 to 137); from low resolution only: 140.5 (118 to 165). "
+        "Brackets hold 95% intervals.",
         "Licence of the labels: not for sale: CC BY-NC-SA 4.0.",
     ]
     assert total_lines({"summary": {}}) == []

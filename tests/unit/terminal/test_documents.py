@@ -162,7 +162,7 @@ def test_classification_view_shows_counts_where_the_bundle_counts() -> None:
     lines = shown(classification_view(labels), 120)
     assert lines[0].endswith("Count  LR-only count  Patches")
     assert lines[1].endswith("8.7 (6 to 12)  9.2 (6 to 12)   5 of 6")
-    assert any(line.startswith("Oil tanks in all: 8.7 (6 to 12)") for line in lines)
+    assert any(line.startswith("Total oil tanks: 8.7 (6 to 12)") for line in lines)
 
 
 def test_classification_view_counts_labels() -> None:
