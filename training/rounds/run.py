@@ -18,6 +18,9 @@ from training.rounds.folds import maps_of_folds, train_folds
 from training.rounds.sights import SceneSights, train_second_look
 from training.run.folder import Run, claimed
 
+STAGES = "second", "blind"
+"""Stages of the second looks, and of those that do not see the readings."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RoundsSeed:
@@ -51,15 +54,8 @@ def run_rounds(data: ObjectScenes, recipe: SearchRecipe, run: Run) -> RoundsSeed
         ]
         counter = train_counter(run, data, learnt, recipe)
         of_folds, maps = train_folds(run, data, learnt, recipe)
-        counts = [torch.from_numpy(scene.counts) for scene in learnt]
-        sights = SceneSights(maps=maps, counts=counts, drawn=recipe.second_sights)
-        unseen = SceneSights(maps=maps, counts=counts, drawn=recipe.second_sights, seeing=False)
         seeing, blind = (
-            tuple(
-                train_second_look(run, f"{name}{member}", drawn, recipe)
-                for member in range(recipe.second_members)
-            )
-            for name, drawn in (("second", sights), ("blind", unseen))
+            _second_looks(run, name, maps, learnt, recipe, seeing=name == "second") for name in STAGES
         )
     readings = [read_patches(counter, scene) for scene in test]
     expected = expected_counts(policies, test)
@@ -81,6 +77,22 @@ def run_rounds(data: ObjectScenes, recipe: SearchRecipe, run: Run) -> RoundsSeed
         blind=blind,
         learnt_by_fold=laid_out(learnt, maps, [exact(scene) for scene in learnt]),
         test_by_fold=laid_out(test, by_fold, [exact(scene) for scene in test]),
+    )
+
+
+def _second_looks(
+    run: Run,
+    stage: str,
+    maps: Sequence[Counts],
+    learnt: Sequence[ObjectScene],
+    recipe: SearchRecipe,
+    *,
+    seeing: bool,
+) -> tuple[SecondLook, ...]:
+    counts = [torch.from_numpy(scene.counts) for scene in learnt]
+    sights = SceneSights(maps=maps, counts=counts, drawn=recipe.second_sights, seeing=seeing)
+    return tuple(
+        train_second_look(run, f"{stage}{member}", sights, recipe) for member in range(recipe.second_members)
     )
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from training.data.object_scenes import ObjectScene, ObjectScenes
 from training.objects.maps import Mask, masks_of
 from training.objects.outcome import share_found
 from training.objects.recipe import SearchRecipe
+from training.objects.tiles import ObjectTiles
 from training.run.checkpoints import write_atomically
 from training.run.provenance import git_revision, hardware
 from training.where.bills import Terms, whole_usd
@@ -50,21 +52,15 @@ def report_where(
     tiles = seen[0].tiles[1]
     folder = out / "report"
     folder.mkdir(parents=True, exist_ok=True)
-    table = measure_table(seen, bins)
     patch_m = float(data.facts["tile_m"]) / GRID
     rivals = [] if paper is None else read_rivals(paper, len(tiles))
     calibrated = calibration(seen)
+    table = measure_table(seen, bins)
     document = {
         "command": _command(recipe, list(by_seed), folds, paper),
-        "commit": git_revision(),
         "seeds": list(by_seed),
         "folds": list(folds),
-        "hardware": hardware(device),
-        "data": dict(data.facts),
-        "data_digest": data.digest,
-        "test_sites": len(set(tiles.sites)),
-        "test_tiles": len(tiles),
-        "test_objects": int(tiles.counts.sum()),
+        **_facts(data, tiles, device),
         "rows": as_lines(table, tiles),
         "gains": gains(table, tiles),
         "rivals": compare(rivals, seen, row_of(OURS, PORTFOLIO, bins), bins),
@@ -87,6 +83,19 @@ def report_where(
     text = where_markdown(document, {caption: file.name for caption, file in pictures.items()})
     write_atomically(path, text.encode())
     return path
+
+
+def _facts(data: ObjectScenes, tiles: ObjectTiles, device: torch.device) -> dict[str, Any]:
+    """Return what was measured on what."""
+    return {
+        "commit": git_revision(),
+        "hardware": hardware(device),
+        "data": dict(data.facts),
+        "data_digest": data.digest,
+        "test_sites": len(set(tiles.sites)),
+        "test_tiles": len(tiles),
+        "test_objects": int(tiles.counts.sum()),
+    }
 
 
 def _command(recipe: SearchRecipe, seeds: Sequence[int], folds: Sequence[str], paper: Path | None) -> str:
