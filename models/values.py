@@ -20,8 +20,8 @@ def patch_values(expected: Counts, task: Task, bins: Sequence[int]) -> Tensor:
     - find: the expected number of objects.
     - count: the variance of the count. Patches count independently, so this is by how much buying the patch
       reduces the expected squared error of the tile's count.
-    - label: the gain in the probability that the tile's class is named rightly; `bins` are the first counts
-      of each class but the lowest, rising.
+    - label: the gain in the probability of the right class of the tile; `bins` are the smallest counts of
+      the classes after the first, rising.
     """
     if task == "find":
         return expected.mean

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from models.preprocess import downsample
+from training.data.held_out import Labelled
 
 NORMALISED = ((127.0, 127.0, 127.0), (128.0, 128.0, 128.0))
 """Default mean and standard deviation per band, which map 0..255 to about -1..1."""
@@ -22,24 +23,8 @@ class DataError(ValueError):
     """A data set that is missing, incomplete or unreadable; the message names the file."""
 
 
-class ImageSource(Protocol):
+class ImageSource(Labelled, Protocol):
     """The interface of a split that the training loop reads."""
-
-    @property
-    def labels(self) -> Tensor:
-        """Labels as int64 (N,), on the CPU."""
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Class names, in the order of the labels."""
-
-    @property
-    def digests(self) -> tuple[str, ...]:
-        """One digest per image, made by its reader; images with equal digests count as the same image."""
-
-    @property
-    def sites(self) -> tuple[str, ...]:
-        """The place where each image was taken; empty if the data set does not record it."""
 
     @property
     def mean(self) -> Sequence[float]:

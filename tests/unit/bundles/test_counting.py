@@ -82,7 +82,7 @@ def test_values_of_kept_counts_are_those_of_the_judgement(monkeypatch: pytest.Mo
 
 
 def test_judge_shows_tiles_that_are_not_eligible_in_the_mean_colour() -> None:
-    """Whatever such a tile holds, its neighbours get the same counts, and it gets none."""
+    """The content of such a tile changes no count of its neighbours, and it gets none itself."""
     eligible = np.array([True, True, False, True, True, True])
     predictor, tiles = hold_counting(known_bundle(reach=9)), make_tiles()
     black, white = tiles.copy(), tiles.copy()
