@@ -2,10 +2,11 @@
 
 import math
 import re
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
 
 Reader = Callable[[Any], Any]
+Made = TypeVar("Made")
 
 
 def text(value: Any) -> str:
@@ -85,6 +86,21 @@ def exactly(names: Collection[str], read: Reader) -> Callable[[Any], dict[str, A
         return {name: read(value[name]) for name in names}
 
     return read_object
+
+
+def record(name: str, made: Callable[..., Made], fields: Mapping[str, Reader]) -> Callable[[Any], Made]:
+    """Return a reader of an object with exactly some fields, each with its reader.
+
+    The result of `made` holds them; `name` is what the object is called if a field is missing or unknown.
+    """
+
+    def read(value: Any) -> Made:
+        if not isinstance(value, dict) or value.keys() != fields.keys():
+            *most, last = fields
+            raise ValueError(f"{name} has {', '.join(most)} and {last}")
+        return made(**{field: one(value[field]) for field, one in fields.items()})
+
+    return read
 
 
 def sha256(value: Any) -> str:

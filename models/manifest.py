@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 from models.preprocess import Fill
+from models.second_look import SecondLook
 
 Kind = Literal["classify", "count"]
 Mode = Literal["paper", "product"]
@@ -45,6 +46,28 @@ class ValueCurve:
 
     threshold: float
     curve: tuple[CurvePoint, ...] = ()
+
+
+Loss = Literal["labels", "objects"]
+"""Share of a site that a guarantee bounds: labels lost against buying everything, or objects missed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guarantee:
+    """A threshold that bounds the mean loss of sites, certified on sites that no network had learnt."""
+
+    loss: Loss
+    at_most: float
+    """Largest loss of the mean site, a share of 0..1."""
+    sure: float
+    """Probability, over the sites that it was certified on, that the bound holds."""
+    sites: int
+    """Number of those sites."""
+    task: Task
+    """Task whose value the threshold is on: a patch is bought if its value is at least the threshold."""
+    threshold: float
+    mean_patches: float
+    """Mean number of patches, of 16, that it buys of a tile of those sites."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +178,10 @@ class CountManifest(Manifest):
     views: int = 1
     """Number of symmetries of the scene that a policy averages over, 1 to 8."""
     values: Mapping[Task, ValueCurve]
+    second_look: SecondLook | None = None
+    """How what was seen in bought patches revises what is expected of the others; None: not at all."""
+    guarantees: tuple[Guarantee, ...] = ()
+    """Thresholds with a guarantee; at most one for each loss and share."""
 
     @property
     def networks(self) -> tuple[str, ...]:

@@ -1,21 +1,34 @@
 """The second look: what is expected of a scene's other patches once some of its patches have been seen.
 
-Objects cluster, and a policy that is wrong about a patch is often wrong about its neighbours. A small
-convolutional network over the patch grid of the whole scene revises the counts that LR led to.
+Objects cluster, and a policy that is wrong about a patch is often wrong about its neighbours. So each patch
+that is known says by which factor its neighbourhood differs from what LR made us expect.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from models.counts import LARGEST_LOG_MEAN, LEAST_DISPERSION, Counts
+from models.counts import Counts
 
-PLANES = 11
-"""Planes that the network reads."""
-_DILATIONS = (1, 2, 4, 1)
-_LEAST_MEAN = 1e-4
+FAR = 6.0
+"""Reach of the wide part of the kernel, as a multiple of the reach of the narrow part."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondLook:
+    """The numbers of `revise`."""
+
+    near: float
+    """Distance, in patches, at which the weight of the narrow part of the kernel falls to 1 / e."""
+    prior: float
+    """Number of expected objects that the first map is worth: the more, the less a sight changes."""
+    far_share: float
+    """Share of the wide part of the kernel, 0..1."""
+    discount: float
+    """Loss of weight of a patch whose count varies more than a Poisson count; 0 weighs all patches alike."""
+    before: float
+    """Weight of imagery of an earlier date, 0..1; a bought patch weighs 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +38,11 @@ class Sight:
     bought: Tensor
     """Whether a patch was bought and read, bool (B, R, C)."""
     observed: Tensor
-    """Number of objects that were read in it, float32 (B, R, C)."""
+    """Number of objects that were read in it, (B, R, C)."""
     known_before: Tensor
     """Whether imagery of an earlier date is owned of a patch, bool (B, R, C)."""
     before: Tensor
-    """Number of objects that were read in that, float32 (B, R, C)."""
+    """Number of objects that were read in that, (B, R, C)."""
 
     @classmethod
     def nothing(cls, first: Counts) -> "Sight":
@@ -44,64 +57,64 @@ class Sight:
         return cls(bought=bought, observed=observed, known_before=never, before=torch.zeros_like(observed))
 
 
-@dataclass(frozen=True, kw_only=True)
-class SecondLookConfig:
-    """Settings of a SecondLook."""
+def revise(first: Counts, sight: Sight, look: SecondLook) -> Counts:
+    """Revise the expected counts (B, R, C) of scenes by what is known of some of their patches.
 
-    width: int = 32
-    """Number of hidden planes."""
-
-
-class SecondLook(nn.Module):
-    """Revises the expected counts of patches by what was seen in others.
-
-    It multiplies mean and dispersion by factors whose logarithms are the difference between the network's
-    answers with and without the sight. Where nothing is known, it returns the first map exactly.
+    The factors of `factors` multiply the means; the dispersion is kept. Known patches get a factor too, from
+    themselves and the others: callers use what was read there instead. A scene of which nothing is known
+    keeps its map exactly.
     """
-
-    def __init__(self, config: SecondLookConfig) -> None:
-        super().__init__()
-        self.config = config
-        widths = [PLANES] + [config.width] * len(_DILATIONS)
-        self.layers = nn.ModuleList(
-            nn.Conv2d(before, after, 3, padding=dilation, dilation=dilation)
-            for before, after, dilation in zip(widths[:-1], widths[1:], _DILATIONS, strict=True)
-        )
-        self.factors = nn.Conv2d(config.width, 2, 1)
-        # Training starts from the first map.
-        nn.init.zeros_(self.factors.weight)
-
-    def forward(self, first: Counts, sight: Sight) -> Counts:
-        """Map the first expected counts (B, R, C) and a sight to revised counts (B, R, C)."""
-        change = self._answer(first, sight) - self._answer(first, Sight.nothing(first))
-        log_mean = first.mean.clamp_min(_LEAST_MEAN).log() + change[:, 0]
-        dispersion = first.dispersion * change[:, 1].exp()
-        nothing = ~(sight.bought | sight.known_before).any(dim=(1, 2), keepdim=True)
-        return Counts(
-            mean=torch.where(nothing, first.mean, log_mean.clamp(max=LARGEST_LOG_MEAN).exp()),
-            dispersion=torch.where(nothing, first.dispersion, dispersion.clamp_min(LEAST_DISPERSION)),
-        )
-
-    def _answer(self, first: Counts, sight: Sight) -> Tensor:
-        hidden = sight_planes(first, sight)
-        for number, layer in enumerate(self.layers):
-            after = F.relu(layer(hidden))
-            hidden = after if number == 0 else hidden + after
-        answer: Tensor = self.factors(hidden)
-        return answer
+    numbers = torch.tensor(astuple(look), dtype=torch.float64, device=first.mean.device)
+    revised = first.mean * factors(first, sight, numbers).to(first.mean.dtype)
+    nothing = ~(sight.bought | sight.known_before).any(dim=(1, 2), keepdim=True)
+    return Counts(mean=torch.where(nothing, first.mean, revised), dispersion=first.dispersion)
 
 
-def sight_planes(first: Counts, sight: Sight) -> Tensor:
-    """Return the planes (B, PLANES, R, C) that describe the first counts and what is known."""
-    mean = first.mean.clamp_min(_LEAST_MEAN)
-    planes = [mean.log() / 3, first.variance.clamp_min(_LEAST_MEAN).log() / 3]
-    for known, count in ((sight.bought, sight.observed), (sight.known_before, sight.before)):
-        mask = known.float()
-        surprise = torch.log1p(count.clamp_min(0)) - torch.log1p(mean)
-        # Over the whole scene: objects seen there against those expected in the same patches.
-        seen, expected = ((value * mask).sum((1, 2), keepdim=True) for value in (count.clamp_min(0), mean))
-        scene = (torch.log1p(seen) - torch.log1p(expected)).expand_as(mean)
-        planes += [mask, torch.log1p(count.clamp_min(0)) * mask, surprise * mask, scene]
-    scaled = (sight.observed - mean) / first.variance.clamp_min(_LEAST_MEAN).sqrt()
-    planes.append((scaled.clamp(-4, 4) / 2) * sight.bought)
-    return torch.stack(planes, 1)
+def factors(first: Counts, sight: Sight, numbers: Tensor) -> Tensor:
+    """Return by what factor each patch differs from what was expected, float64 (B, R, C).
+
+    `numbers` float64 (5,) are those of a SecondLook, in the order of its fields. The factor of patch i is,
+    summed over the known patches j with the count y_j where mu_j was expected with the dispersion alpha_j:
+
+        g_i = (a + sum_j k_ij w_j y_j) / (a + sum_j k_ij w_j mu_j)
+
+    - It is the posterior mean of a factor whose prior is Gamma(a, a), if y_j is Poisson with the mean
+      mu_j g_i and its likelihood is raised to the power k_ij w_j. With all powers 1 it is the relative risk
+      of Clayton and Kaldor, "Empirical Bayes estimates of age-standardized relative risks" (1987). Powers
+      that fall with the distance make it local: Tibshirani and Hastie, "Local likelihood estimation" (1987).
+    - k_ij = (1 - s) exp(-d_ij / near) + s exp(-d_ij / (FAR near)), where d_ij is the distance in patches.
+    - w_j = 1 / (1 + c alpha_j mu_j). With c = 1 it is the variance of a Poisson count over that of this
+      count, as in a quasi-likelihood. A patch of which only earlier imagery is known weighs `before` times
+      that.
+    """
+    near, prior, far_share, discount, before = numbers.unbind()
+    mean = first.mean.double()
+    weight = _known(sight, before) / (1 + discount * first.dispersion.double() * mean)
+    counts = torch.where(sight.bought, sight.observed, sight.before).double().clamp_min(0)
+    evidence = torch.stack([torch.where(weight > 0, weight * counts, 0.0), weight * mean])
+    seen, expected = _spread(evidence, near, far_share)
+    factor: Tensor = (prior + seen) / (prior + expected)
+    return factor
+
+
+def _known(sight: Sight, before: Tensor) -> Tensor:
+    """Return the weight of each patch by how it is known: float64 (B, R, C)."""
+    # What was read now makes what was read before superfluous.
+    return sight.bought.double() + (sight.known_before & ~sight.bought) * before
+
+
+def _spread(values: Tensor, near: Tensor, far_share: Tensor) -> Tensor:
+    """Sum values (..., R, C) over the patches of their scenes, weighted by the kernel of the distance.
+
+    It is a product of Fourier transforms over a grid twice as large, on which the scene does not wrap: exact
+    to rounding. A direct sum over 160,000 patches would have 26 billion terms.
+    """
+    rows, columns = values.shape[-2:]
+    size = 2 * rows, 2 * columns
+    steps = [torch.fft.fftfreq(n, 1 / n, dtype=values.dtype, device=values.device) for n in size]
+    distance = torch.hypot(steps[0][:, None], steps[1])
+    kernel = torch.lerp(torch.exp(-distance / near), torch.exp(-distance / (FAR * near)), far_share)
+    product = torch.fft.rfft2(values, s=size) * torch.fft.rfft2(kernel)
+    # Rounding may leave a sum just below zero.
+    summed: Tensor = torch.fft.irfft2(product, s=size)[..., :rows, :columns].clamp_min(0)
+    return summed

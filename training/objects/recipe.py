@@ -7,8 +7,6 @@ from typing import Any
 from training.run.recipe import RECIPES, Stage, read_toml, recipe_document, recipe_names
 
 SEARCH_RECIPES = RECIPES / "objects"
-SECOND_LOOK = Stage(epochs=8, learning_rate=3e-3, batch=16, weight_decay=0.3, ema=0.99)
-"""Schedule of the second look if the recipe states none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +27,6 @@ class SearchRecipe:
     policy: Stage
     folds: int = 3
     """Number of policies that make the out-of-fold maps."""
-    second: Stage = SECOND_LOOK
-    """Stage of the second look, which revises what is expected by what was seen."""
-    second_sights: int = 1200
-    """Sights in an epoch of the second look."""
-    second_members: int = 3
-    """Number of second looks in the ensemble."""
     counter_backbone: str
     counter_windows: int
     """HR windows in an epoch of the counter."""

@@ -3,24 +3,26 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Literal
 
 import numpy as np
 from torch import Tensor
 
 from models.counts import Counts
-from models.manifest import Task
+from models.manifest import Loss, Task
 from models.values import patch_values
+from training.objects.guarantee import certify
+from training.objects.site_losses import THRESHOLDS, SiteLosses, site_losses
 from training.objects.tiles import ObjectTiles
-from training.rounds.guarantee import Resplits, certify, resplit
+from training.rounds.resplits import Resplits, resplit
 from training.rounds.run import RoundsSeed
-from training.rounds.thresholds import THRESHOLDS, SiteLosses, site_losses
 
-Loss = Literal["missed", "lost"]
-"""Field of SiteLosses: objects missed, or labels lost."""
 EPSILONS = (0.05, 0.1)
 DELTA = 0.1
-LOSSES: dict[Task, tuple[Loss, ...]] = {"find": ("missed", "lost"), "count": ("lost",), "label": ("lost",)}
+LOSSES: dict[Task, tuple[Loss, ...]] = {
+    "find": ("objects", "labels"),
+    "count": ("labels",),
+    "label": ("labels",),
+}
 """Losses that are certified by the value of each task."""
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import torch
 
 from training.data.object_scenes import ObjectScenes
+from training.objects.guarantee import least_epsilon
 from training.objects.recipe import SearchRecipe
-from training.rounds.guarantee import least_epsilon
 from training.rounds.guaranteed_rows import DELTA, GuaranteeRow, guarantee_rows
 from training.rounds.rows import Gain, RoundRow, round_rows
 from training.rounds.run import RoundsSeed
 from training.run.provenance import git_revision, hardware
 
-_LOSS = {"missed": "objects missed", "lost": "labels lost"}
+_LOSS = {"objects": "objects missed", "labels": "labels lost"}
 _ROUNDS = """## Two rounds against one at equal money
 
 One budget over all tiles. S is the mean number of patches per tile in both rounds together; each round spends

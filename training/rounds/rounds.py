@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.counts import Counts, mixture
+from models.counts import Counts
 from models.grid import PATCHES
-from models.second_look import SecondLook, Sight
+from models.second_look import SecondLook, Sight, revise
 
 RESAMPLES = 500
 
@@ -34,8 +34,7 @@ class Searched:
     """Expected counts from LR."""
     shown: Sequence[Tensor]
     """Number of objects that is read in each patch once it is bought."""
-    seconds: Sequence[SecondLook]
-    """Ensemble of second looks."""
+    look: SecondLook
     _revised: dict[tuple[int, bytes], Counts] = field(default_factory=dict)
 
     def revised(self, scene: int, bought: Tensor) -> Counts:
@@ -43,9 +42,8 @@ class Searched:
         # Kept: resamples of the sites meet the same choices again and again.
         key = scene, bought.numpy().tobytes()
         if key not in self._revised:
-            sight = Sight.of(bought, self.shown[scene].float())
-            with torch.inference_mode():
-                self._revised[key] = mixture([look(self.maps[scene], sight) for look in self.seconds])
+            sight = Sight.of(bought, self.shown[scene])
+            self._revised[key] = revise(self.maps[scene], sight, self.look)
         return self._revised[key]
 
     def one_round(self, patches: int, copies: Sequence[int]) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""The networks of one seed of the table `rounds`: policy, counter, out-of-fold maps and second looks."""
+"""What one seed of the table `rounds` needs: policy, counter, out-of-fold maps and second look."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +10,13 @@ from models.counts import Counts, Reading
 from models.second_look import SecondLook
 from training.data.object_scenes import ObjectScene, ObjectScenes
 from training.objects.counter import read_patches, train_counter
+from training.objects.folds import maps_of_folds, train_folds
 from training.objects.maps import maps_of, tiles_of
 from training.objects.policy import expected_counts, train_scene_policy
 from training.objects.recipe import SearchRecipe
+from training.objects.second_look import fit_second_look
 from training.objects.tiles import ObjectTiles
-from training.rounds.folds import maps_of_folds, train_folds
-from training.rounds.sights import SceneSights, train_second_look
 from training.run.folder import Run, claimed
-
-STAGES = "second", "blind"
-"""Stages of the second looks, and of those that do not see the readings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +28,7 @@ class RoundsSeed:
     """Expected counts (1, R, C) of the test scenes, from policies that were trained on all other sites."""
     readings: tuple[Reading, ...]
     """Readings (1, R, C) of the test scenes."""
-    seeing: tuple[SecondLook, ...]
-    blind: tuple[SecondLook, ...]
-    """Second looks that were trained without the readings, as a control."""
+    look: SecondLook
     learnt_by_fold: ObjectTiles
     """Tiles of the other sites, each as the policy without its site sees it, and read without error."""
     test_by_fold: ObjectTiles
@@ -54,9 +49,6 @@ def run_rounds(data: ObjectScenes, recipe: SearchRecipe, run: Run) -> RoundsSeed
         ]
         counter = train_counter(run, data, learnt, recipe)
         of_folds, maps = train_folds(run, data, learnt, recipe)
-        seeing, blind = (
-            _second_looks(run, name, maps, learnt, recipe, seeing=name == "second") for name in STAGES
-        )
     readings = [read_patches(counter, scene) for scene in test]
     expected = expected_counts(policies, test)
     # Test sites belong to no fold: they are dealt to the policies of the folds in turn.
@@ -73,26 +65,9 @@ def run_rounds(data: ObjectScenes, recipe: SearchRecipe, run: Run) -> RoundsSeed
         test=laid_out(test, expected, readings),
         maps=tuple(expected),
         readings=tuple(readings),
-        seeing=seeing,
-        blind=blind,
+        look=fit_second_look(maps, [torch.from_numpy(scene.counts) for scene in learnt], run.seed),
         learnt_by_fold=laid_out(learnt, maps, [exact(scene) for scene in learnt]),
         test_by_fold=laid_out(test, by_fold, [exact(scene) for scene in test]),
-    )
-
-
-def _second_looks(
-    run: Run,
-    stage: str,
-    maps: Sequence[Counts],
-    learnt: Sequence[ObjectScene],
-    recipe: SearchRecipe,
-    *,
-    seeing: bool,
-) -> tuple[SecondLook, ...]:
-    counts = [torch.from_numpy(scene.counts) for scene in learnt]
-    sights = SceneSights(maps=maps, counts=counts, drawn=recipe.second_sights, seeing=seeing)
-    return tuple(
-        train_second_look(run, f"{stage}{member}", sights, recipe) for member in range(recipe.second_members)
     )
 
 

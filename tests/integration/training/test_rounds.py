@@ -10,15 +10,13 @@ from typer.testing import CliRunner, Result
 
 from tests.support.object_scenes import cut_tiny_scenes
 from training.cli import app
-from training.rounds import guarantee, rounds
+from training.objects import guarantee
+from training.rounds import rounds
 from training.rounds.guaranteed_rows import EPSILONS, LOSSES
 from training.rounds.rows import BUDGETS, NAMES
 
 STAGES = """
 folds = 2
-second = { epochs = 1, learning_rate = 1e-3, batch = 2 }
-second_members = 1
-second_sights = 4
 """
 
 
@@ -51,10 +49,10 @@ def out(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_table_rounds_trains_folds_and_second_looks_beside_the_networks_of_where(out: Path) -> None:
+def test_table_rounds_trains_folds_beside_the_networks_of_where(out: Path) -> None:
     lines = (out / "seed0/metrics.jsonl").read_text().splitlines()
     stages = list(dict.fromkeys(json.loads(line)["stage"] for line in lines))
-    assert stages == ["policy0", "policy1", "counter", "fold0", "fold1", "second0", "blind0"]
+    assert stages == ["policy0", "policy1", "counter", "fold0", "fold1"]
 
 
 def test_table_rounds_reports_every_way_and_guarantee(out: Path) -> None:

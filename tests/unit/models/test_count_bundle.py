@@ -1,6 +1,7 @@
 """Bundles that count: their manifest, their files, and what their networks say."""
 
 import json
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -18,8 +19,9 @@ from models.bundle import (
     manifest_from_json,
     manifest_to_json,
 )
-from models.manifest import ValueCurve, count_classes
-from tests.support.bundles import make_count_bundle, make_count_manifest
+from models.manifest import Guarantee, ValueCurve, count_classes
+from models.second_look import SecondLook
+from tests.support.bundles import make_count_bundle, make_count_manifest, make_manifest
 
 POINT = CurvePoint(threshold=0.5, mean_patches=4.25, accuracy=0.9, found=0.8, count_error=1.5)
 
@@ -43,6 +45,65 @@ def test_manifest_round_trips_through_json() -> None:
     text = manifest_to_json(one)
     assert json.loads(text)["kind"] == "count"
     assert manifest_from_json(text) == one
+
+
+LOOK = SecondLook(near=1.5, prior=0.8, far_share=0.3, discount=0.4, before=0.5)
+GUARANTEE = Guarantee(
+    loss="labels", at_most=0.05, sure=0.9, sites=60, task="label", threshold=0.003, mean_patches=6.5
+)
+
+
+def test_second_look_and_guarantees_round_trip_through_json() -> None:
+    more = replace(GUARANTEE, at_most=0.1, threshold=0.01)
+    one = manifest(second_look=LOOK, guarantees=(GUARANTEE, more), weights=digests(1))
+    assert manifest_from_json(manifest_to_json(one)) == one
+
+
+def test_a_manifest_without_second_look_and_guarantees_does_not_name_them() -> None:
+    written = json.loads(manifest_to_json(manifest()))
+    assert written.keys().isdisjoint({"second_look", "guarantees"})
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "said"),
+    [
+        ("second_look", asdict(LOOK) | {"near": 0}, "second_look is wrong: 0 is not in"),
+        ("second_look", asdict(LOOK) | {"prior": 0}, "second_look is wrong: 0 is not in"),
+        ("second_look", asdict(LOOK) | {"far_share": 1.5}, r"1\.5 is not in 0\.\.1"),
+        ("second_look", asdict(LOOK) | {"discount": -1}, "-1 is not in"),
+        ("second_look", asdict(LOOK) | {"before": 2}, r"2 is not in 0\.\.1"),
+        ("second_look", {"near": 1}, "a second look has near, prior, far_share, discount and before"),
+        ("second_look", None, "a second look has"),
+        ("guarantees", [asdict(GUARANTEE) | {"loss": "money"}], "'money' is not one of labels, objects"),
+        ("guarantees", [asdict(GUARANTEE) | {"at_most": 0}], r"0 is not in 0\.\.1"),
+        ("guarantees", [asdict(GUARANTEE) | {"sure": 1.1}], r"1\.1 is not in 0\.\.1"),
+        ("guarantees", [asdict(GUARANTEE) | {"sites": 0}], "0 is not an integer in"),
+        ("guarantees", [asdict(GUARANTEE) | {"task": "search"}], "'search' is not one of"),
+        ("guarantees", [asdict(GUARANTEE) | {"mean_patches": 17}], r"17 is not in 0\.\.16"),
+        ("guarantees", [asdict(GUARANTEE)] * 2, "guarantee labels of at most 0.05 twice"),
+    ],
+)
+def test_manifest_refuses_wrong_second_looks_and_guarantees(field: str, wrong: object, said: str) -> None:
+    document = json.loads(manifest_to_json(manifest(weights=digests(1)))) | {field: wrong}
+    with pytest.raises(BundleError, match=said):
+        manifest_from_json(json.dumps(document))
+
+
+def test_manifest_refuses_a_guarantee_on_a_task_that_it_does_not_offer() -> None:
+    one = manifest(
+        values={"find": ValueCurve(threshold=0.4)},
+        default_task="find",
+        guarantees=(GUARANTEE,),
+        weights=digests(1),
+    )
+    with pytest.raises(BundleError, match="on the task label; its tasks are find"):
+        manifest_from_json(manifest_to_json(one))
+
+
+def test_a_classifying_manifest_has_no_second_look() -> None:
+    document = json.loads(manifest_to_json(make_manifest())) | {"second_look": asdict(LOOK)}
+    with pytest.raises(BundleError, match="unknown fields second_look"):
+        manifest_from_json(json.dumps(document))
 
 
 def digests(members: int) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.rounds.guarantee import certify, least_epsilon, p_values, resplit
+from training.objects.guarantee import certify, least_epsilon, p_values
 
 RANDOM = np.random.default_rng(0)
 
@@ -54,16 +54,3 @@ def test_one_site_that_loses_everything_spoils_a_threshold_of_few_sites() -> Non
 def test_p_values_refuse_losses_and_epsilons_outside_their_range(value: float, epsilon: float) -> None:
     with pytest.raises(ValueError, match=r"within 0\.\.1"):
         p_values(np.full((1, 5), value), epsilon)
-
-
-def test_resplits_hold_and_cost_what_their_thresholds_cost() -> None:
-    # Three thresholds: everything, nearly everything, and half of the patches with a large loss.
-    lost = np.stack([np.zeros(80), losses(0.005, 80, 1)[0], losses(0.4, 80, 1)[0]])
-    patches = np.stack([np.full(80, 16.0), np.full(80, 9.0), np.full(80, 4.0)])
-    found = resplit(lost, patches, epsilon=0.1, delta=0.1, calibration=60, repeats=50)
-    assert found.held == 1
-    assert found.certified == 1
-    assert found.patches == 9
-    assert found.risk < 0.05
-    nothing = resplit(lost, patches, epsilon=0.02, delta=0.1, calibration=60, repeats=5)
-    assert (nothing.certified, nothing.patches, nothing.risk, nothing.held) == (0, 16, 0, 1)

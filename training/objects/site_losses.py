@@ -1,4 +1,4 @@
-"""Losses of sites by threshold: what is missed when every patch whose value is above it is bought."""
+"""Losses of sites by threshold: what is lost when every patch whose value reaches it is bought."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.objects.guarantee import Losses
 from training.objects.outcome import found, labels_right
 from training.objects.tiles import ObjectTiles
-from training.rounds.guarantee import Losses
 
-THRESHOLDS: tuple[float, ...] = (-1.0, *np.geomspace(1e-5, 10.0, 97).tolist())
+THRESHOLDS: tuple[float, ...] = (0.0, *(float(f"{value:.6g}") for value in np.geomspace(1e-5, 10.0, 97)))
 """Thresholds to test, from the safest one on, which buys everything. They do not depend on the data."""
 
 
@@ -19,9 +19,9 @@ THRESHOLDS: tuple[float, ...] = (-1.0, *np.geomspace(1e-5, 10.0, 97).tolist())
 class SiteLosses:
     """Losses and costs (T, sites) by threshold, safest first."""
 
-    missed: Losses
+    objects: Losses
     """Share of a site's objects in patches that are not bought; 0 at a site without objects."""
-    lost: Losses
+    labels: Losses
     """Share of a site's tiles whose label is right with every patch bought, and wrong with these."""
     patches: Losses
     """Mean number of patches bought per tile."""
@@ -40,7 +40,7 @@ def site_losses(tiles: ObjectTiles, values: Tensor, bins: Sequence[int]) -> Site
     best = labels_right(tiles, torch.ones_like(values, dtype=torch.bool), bins)
     rows = []
     for threshold in THRESHOLDS:
-        bought = values > threshold
+        bought = values >= threshold
         wrong = best * (1 - labels_right(tiles, bought, bins))
         rows.append(
             (
@@ -49,5 +49,5 @@ def site_losses(tiles: ObjectTiles, values: Tensor, bins: Sequence[int]) -> Site
                 by_site(bought.double().sum(1)) / size,
             )
         )
-    missed, lost, patches = (np.stack(column) for column in zip(*rows, strict=True))
-    return SiteLosses(missed=missed.clip(0, 1), lost=lost, patches=patches)
+    objects, labels, patches = (np.stack(column) for column in zip(*rows, strict=True))
+    return SiteLosses(objects=objects.clip(0, 1), labels=labels, patches=patches)

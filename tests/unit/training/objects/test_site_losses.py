@@ -3,9 +3,9 @@
 import torch
 
 from tests.support.object_tiles import object_tiles
+from training.objects.site_losses import THRESHOLDS, site_losses
 from training.objects.tiles import ObjectTiles
 from training.rounds.guaranteed_rows import task_values
-from training.rounds.thresholds import THRESHOLDS, site_losses
 
 BINS = (1, 10)
 
@@ -20,7 +20,7 @@ def tiles() -> ObjectTiles:
 def test_the_safest_threshold_buys_everything_and_loses_nothing() -> None:
     losses = site_losses(tiles(), tiles().mean, BINS)
     assert losses.patches[0].tolist() == [16, 16]
-    assert losses.missed[0].tolist() == losses.lost[0].tolist() == [0, 0]
+    assert losses.objects[0].tolist() == losses.labels[0].tolist() == [0, 0]
     assert (losses.patches[1:] <= losses.patches[:-1]).all()
 
 
@@ -29,11 +29,11 @@ def test_losses_are_shares_of_the_objects_and_of_the_tiles_of_a_site() -> None:
     middle = next(at for at, threshold in enumerate(THRESHOLDS) if threshold > 0.1)
     # Only the patch with three of the four objects is bought: the label needs no more.
     assert losses.patches[middle].tolist() == [0.5, 0]
-    assert losses.missed[middle].tolist() == [0.25, 0]
-    assert losses.lost[middle].tolist() == [0, 0]
+    assert losses.objects[middle].tolist() == [0.25, 0]
+    assert losses.labels[middle].tolist() == [0, 0]
     # Nothing is bought: of the two tiles of site a, the one with objects loses its label.
-    assert losses.missed[-1].tolist() == [1, 0]
-    assert losses.lost[-1].tolist() == [0.5, 0]
+    assert losses.objects[-1].tolist() == [1, 0]
+    assert losses.labels[-1].tolist() == [0.5, 0]
 
 
 def test_values_are_those_of_the_task() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.data.object_scenes import ObjectScene
-from training.rounds.folds import folds_of
+from training.objects.folds import folds_of
 
 
 def scene(number: int, site: str, objects: int) -> ObjectScene:
