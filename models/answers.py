@@ -12,7 +12,10 @@ import torch
 from torch import Tensor
 
 from models.counts import Counts, Reading
+from models.large_counts import LargeCounts
 
+_LARGE = 4096
+"""Largest count that is looked up in a table of probabilities; beyond it, quantiles follow from moments."""
 _CELLS = 2**22
 """Most probabilities held at a time: 34 MB in float64."""
 _LEAST_MEAN = 1e-9
@@ -70,7 +73,12 @@ class TileAnswers:
         # Cantelli's inequality bounds every quantile; 1 more for the rounding of the reading.
         reach = math.sqrt(share / (1 - share))
         bound = (self.mean + reach * self.variance.sqrt() + 1).ceil()
-        return torch.cat([part._least(limit, share) for part, limit in self._parts(bound)])
+        large = bound > _LARGE
+        least = torch.empty_like(bound)
+        least[large] = self._rows(large)._large_quantile(share)
+        parts = self._rows(~large)._parts(bound[~large])
+        least[~large] = torch.cat([part._least(limit, share) for part, limit in parts])
+        return least
 
     def interval(self, share: float) -> tuple[Tensor, Tensor]:
         """Return the lowest and the highest count (N,) of the central interval with a probability `share`."""
@@ -90,11 +98,15 @@ class TileAnswers:
         rows = max(1, int(_CELLS / (float(limits.max()) + 1))) if len(limits) else 1
         for start in range(0, max(1, len(limits)), rows):
             part = slice(start, start + rows)
-            unseen = Counts(mean=self.unseen.mean[part], dispersion=self.unseen.dispersion[part])
-            yield (
-                TileAnswers(seen=self.seen[part], seen_variance=self.seen_variance[part], unseen=unseen),
-                limits[part],
-            )
+            yield self._rows(part), limits[part]
+
+    def _rows(self, rows: slice | Tensor) -> "TileAnswers":
+        """Return the answers of some tiles: a slice, or a mask (N,)."""
+        unseen = Counts(mean=self.unseen.mean[rows], dispersion=self.unseen.dispersion[rows])
+        return TileAnswers(seen=self.seen[rows], seen_variance=self.seen_variance[rows], unseen=unseen)
+
+    def _large_quantile(self, share: float) -> Tensor:
+        return LargeCounts.of(self.unseen).quantile_beside(self.seen, self.seen_variance, share)
 
     def _unseen(self, limits: Tensor) -> Tensor:
         """Return the probability of each count outside bought patches, up to the largest limit: (N, K)."""
@@ -130,13 +142,23 @@ def count_interval(counts: Counts, share: float) -> tuple[Tensor, Tensor]:
     shares = (1 - share) / 2, (1 + share) / 2
     # Cantelli's inequality bounds the upper quantile.
     most = (counts.mean + math.sqrt(shares[1] / shares[0]) * counts.variance.sqrt() + 1).ceil()
+    large = most > _LARGE
+    ends = torch.empty(2, len(most), dtype=torch.float64, device=most.device)
+    beyond = LargeCounts.of(Counts(mean=counts.mean[large], dispersion=counts.dispersion[large]))
+    for end, one in zip(ends, shares, strict=True):
+        end[large] = beyond.quantile(one)
+    ends[:, ~large] = _looked_up(counts.mean[~large], counts.dispersion[~large], most[~large], shares)
+    return ends[0], ends[1]
+
+
+def _looked_up(mean: Tensor, dispersion: Tensor, most: Tensor, shares: Sequence[float]) -> Tensor:
+    """Return the least counts (shares, N) that hold with each probability; none is above `most` (N,)."""
     rows = max(1, int(_CELLS / (float(most.max()) + 1))) if len(most) else 1
-    found = []
+    found = [torch.zeros(len(shares), 0, dtype=most.dtype, device=most.device)]
     for start in range(0, len(most), rows):
         part = slice(start, start + rows)
-        column = Counts(mean=counts.mean[part, None], dispersion=counts.dispersion[part, None])
+        column = Counts(mean=mean[part, None], dispersion=dispersion[part, None])
         numbers = torch.arange(int(most[part].max()) + 1, dtype=torch.float64, device=most.device)
         reached = column.negative_log_likelihood(numbers).neg().exp().cumsum(1)
-        found.append(torch.stack([(reached < one).sum(1) for one in shares]))
-    low, high = torch.cat(found, 1) if found else torch.zeros(2, 0, dtype=torch.int64)
-    return low, high
+        found.append(torch.stack([(reached < one).sum(1, dtype=most.dtype) for one in shares]))
+    return torch.cat(found, 1)
