@@ -14,8 +14,18 @@ from models.counts import Counts
 from models.manifest import Task
 
 
-def patch_values(expected: Counts, task: Task, bins: Sequence[int]) -> Tensor:
+def patch_values(
+    expected: Counts,
+    task: Task,
+    bins: Sequence[int],
+    known: Tensor | None = None,
+    coming: Tensor | None = None,
+) -> Tensor:
     """Return the value (T, P) of each patch of T tiles whose expected counts are (T, P).
+
+    Patches of which nothing is to be learnt have an expected count of (nearly) 0. `known` (T,) holds the
+    whole numbers of objects that were seen in them. `coming` (T, P) marks patches that will be read in any
+    case: for labels, the others are worth what they add to those.
 
     - find: the expected number of objects.
     - count: the variance of the count. Patches count independently, so this is by how much buying the patch
@@ -27,38 +37,57 @@ def patch_values(expected: Counts, task: Task, bins: Sequence[int]) -> Tensor:
         return expected.mean
     if task == "count":
         return expected.variance
-    return _label_values(expected, bins)
+    return _label_values(expected, bins, known, coming)
 
 
-def _label_values(expected: Counts, bins: Sequence[int]) -> Tensor:
+def _label_values(
+    expected: Counts, bins: Sequence[int], known: Tensor | None, coming: Tensor | None
+) -> Tensor:
     """Return the rise of the probability of a right label, patch by patch in falling order of variance.
 
     A single purchase may change no label although two do. So the rises are those of the least concave line
     above the curve of all purchases: a patch is worth its share of the purchase that it belongs to.
     """
-    variance = expected.variance.double()
-    order = variance.argsort(dim=1, descending=True, stable=True)
-    means, variances = expected.mean.double().gather(1, order), variance.gather(1, order)
-    bought = [F.pad(part.cumsum(1), (1, 0)) for part in (means, variances)]  # (T, P + 1)
+    moments = expected.mean.double(), expected.variance.double()
+    first = [_part(part, coming) for part in moments]  # of the patches that come anyway
+    others = [part if coming is None else part.masked_fill(coming, 0.0) for part in moments]
+    order = others[1].argsort(dim=1, descending=True, stable=True)
+    steps = [part.gather(1, order).cumsum(1) for part in others]
+    bought = [F.pad(part, (1, 0)) + start for part, start in zip(steps, first, strict=True)]  # (T, P + 1)
     left = [part[:, -1:] - part for part in bought]
-    right = right_labels((bought[0], bought[1]), (left[0], left[1]), bins)
+    right = right_labels(
+        (bought[0], bought[1]), (left[0], left[1]), bins, None if known is None else known[:, None]
+    )
     rises = _concave_rises(right).clamp_min(0)
     return torch.zeros_like(rises).scatter(1, order, rises).to(expected.mean.dtype)
 
 
-def right_labels(bought: tuple[Tensor, Tensor], left: tuple[Tensor, Tensor], bins: Sequence[int]) -> Tensor:
+def _part(values: Tensor, where: Tensor | None) -> Tensor:
+    """Sum values (T, P) over some patches: (T, 1)."""
+    return torch.zeros_like(values[:, :1]) if where is None else (values * where).sum(1, keepdim=True)
+
+
+def right_labels(
+    bought: tuple[Tensor, Tensor],
+    left: tuple[Tensor, Tensor],
+    bins: Sequence[int],
+    known: Tensor | None = None,
+) -> Tensor:
     """Return the probability (...) of naming the right class once the count of the bought patches is known.
 
     `bought` and `left` are the mean and the variance (...) of the counts in the patches that are bought and
-    in the others, both negative binomial. The label is the likeliest class given the count that was bought.
+    in the others, both negative binomial; `known` whole numbers (...), or of a shape that broadcasts to it,
+    of objects seen before. The label is the likeliest class given the count that was bought.
     """
     edges = torch.tensor(list(bins))
     seen = negative_binomial(*bought, int(edges[-1]))  # (..., E), P(count = k)
     unseen = negative_binomial(*left, int(edges[-1])).cumsum(-1)  # (..., E), P(count <= k)
     right = 1 - seen.sum(-1)  # with the last edge or more in bought patches the class is certain
+    start = torch.zeros_like(right, dtype=torch.int64) if known is None else known.expand(right.shape).long()
     for count in range(int(edges[-1])):
-        still = edges - 1 - count  # the class stays below an edge while the others hold at most this
-        below = torch.where(still >= 0, unseen[..., still.clamp_min(0)], 0.0)
+        # The class stays below an edge while the others hold at most this.
+        still = edges - 1 - count - start[..., None]
+        below = torch.where(still >= 0, unseen.gather(-1, still.clamp_min(0)), 0.0)
         limits = F.pad(below, (1, 0))
         limits = torch.cat([limits, torch.ones_like(limits[..., :1])], -1)
         right = right + seen[..., count] * limits.diff(dim=-1).amax(-1)

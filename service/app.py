@@ -28,6 +28,7 @@ from service.plans.ground import GroundReader
 from service.plans.routes import router as plans
 from service.pricing.routes import router as pricing
 from service.reports.routes import router as reports
+from service.rounds.routes import router as rounds
 from service.settings import Settings
 from service.version import code_version
 from service.web.middleware import BodyCapMiddleware, BodyLimit, EnvelopeMiddleware
@@ -77,7 +78,9 @@ def create_app(settings: Settings | None = None, held: Bundles | None = None) ->
         redoc_url=None,
         generate_unique_id_function=operation_id,
     )
-    domains = (pricing, plans, bundles, orders, deliveries, classification, reports, keys, dashboard)
+    domains = (
+        pricing, plans, bundles, orders, deliveries, classification, rounds, reports, keys, dashboard,
+    )  # fmt: skip
     for router in (health, reference, *domains):
         app.include_router(router)
     app.include_router(ledger, dependencies=[Depends(expire_before_writing)])

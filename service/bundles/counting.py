@@ -1,7 +1,8 @@
 """Bundles that count: the objects that patches are expected to hold, and those read in bought ones."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -35,6 +36,37 @@ pass over everything; with one tile, by 0.15.
 _CHANCES = 2**19
 """Most probabilities of a purchase's count that are held at a time; some 70 MB."""
 _LEAST_MEAN = 1e-9
+
+Mask = NDArray[np.bool_]
+Number = TypeVar("Number", np.bool_, np.float32, np.float64)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """The patches (T, 16) of a scene that were read, the numbers in them, and those that are on their way."""
+
+    read: Mask
+    mean: Floats
+    """Numbers of objects that were read; any value in other patches."""
+    coming: Mask
+    """Patches that were not read but will be: they are bought already."""
+
+    def left_of(self, expected: ExpectedCounts) -> ExpectedCounts:
+        """Return the expected counts with 0 in patches that were read."""
+        none = np.float32(0)
+        return ExpectedCounts(
+            mean=np.where(self.read, none, expected.mean), variance=np.where(self.read, none, expected.variance)
+        )
+
+    @property
+    def known(self) -> NDArray[np.int64]:
+        """Number of objects (T,) that were read in each tile, rounded."""
+        counted = np.where(self.read, self.mean, np.float32(0)).sum(1, dtype=np.float64)
+        return np.asarray(np.rint(np.maximum(counted, 0)), np.int64)
+
+    def tensors(self, part: slice) -> tuple[Tensor, Tensor]:
+        """Return the known numbers (t,) and the patches on their way (t, 16) of some tiles."""
+        return torch.from_numpy(self.known[part]), torch.from_numpy(self.coming[part])
 
 
 class CountPredictor(Predictor):
@@ -124,14 +156,22 @@ class CountPredictor(Predictor):
         return bundle
 
 
-def values_of(expected: ExpectedCounts, task: Task, bins: tuple[int, ...]) -> Floats:
-    """Return the value float32 (T, 16) of each patch for a task, from its expected count."""
+def values_of(
+    expected: ExpectedCounts, task: Task, bins: tuple[int, ...], seen: Seen | None = None
+) -> Floats:
+    """Return the value float32 (T, 16) of each patch for a task, from its expected count.
+
+    With `seen`, patches that were read are worth nothing, and the others what they add to what is known.
+    """
     at_once = max(1, _CHANCES // ((PATCHES + 1) * bins[-1]))
-    parts = [
-        patch_values(counts_of(expected, slice(start, start + at_once)), task, bins).float().numpy()
-        for start in range(0, len(expected.mean), at_once)
-    ]
-    return np.concatenate(parts) if parts else np.zeros_like(expected.mean)
+    unread = expected if seen is None else seen.left_of(expected)
+    parts = []
+    for start in range(0, len(expected.mean), at_once):
+        part = slice(start, start + at_once)
+        counts, beside = counts_of(unread, part), () if seen is None else seen.tensors(part)
+        parts.append(patch_values(counts, task, bins, *beside).float().numpy())
+    values = np.concatenate(parts) if parts else np.zeros_like(expected.mean)
+    return values if seen is None else np.where(seen.read, np.float32(0), values)
 
 
 def counts_of(expected: ExpectedCounts, part: slice = slice(None)) -> Counts:
@@ -150,11 +190,18 @@ def join_tiles(tiles: Pixels, columns: int) -> Pixels:
     return np.ascontiguousarray(grid).reshape(3, rows * side, columns * side)
 
 
-def patches_by_tile(values: Floats) -> Floats:
+def patches_by_tile(values: NDArray[Number]) -> NDArray[Number]:
     """Cut a map of patches (R, C) into its tiles (T, 16), row by row, patches column-major."""
     rows, columns = (side // GRID for side in values.shape)
     # (tile row, row, tile column, column) -> (tile row, tile column, column, row)
     return values.reshape(rows, GRID, columns, GRID).transpose(0, 2, 3, 1).reshape(-1, PATCHES)
+
+
+def map_of_patches(tiles: NDArray[Number], columns: int) -> NDArray[Number]:
+    """Lay values of patches (T, 16) out as a map (R, C); the inverse of `patches_by_tile`."""
+    grid = tiles.reshape(-1, columns, GRID, GRID)  # (tile row, tile column, column, row)
+    rows = len(tiles) // columns * GRID
+    return grid.transpose(0, 3, 1, 2).reshape(rows, columns * GRID)
 
 
 class Window(NamedTuple):

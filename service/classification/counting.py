@@ -26,18 +26,23 @@ class CountLabeller:
     arrays: PlanArrays
     expected: ExpectedCounts
     """Counts that the plan expects, (T, 16)."""
+    first: ExpectedCounts
+    """Counts that low resolution alone leads to expect, (T, 16): others only for a plan of a later round."""
     made: list[tuple[TileAnswers, TileAnswers]] = field(default_factory=list)
     """Answers for each batch so far, with and without what was read."""
 
     def label(self, batch: NDArray[np.intp], patches: Sequence[DeliveredPixels]) -> list[dict[str, Any]]:
         """Count some tiles from their delivered and reused patches."""
         manifest, bought = self.predictor.manifest, self.arrays.selected[batch]
-        here = ExpectedCounts(mean=self.expected.mean[batch], variance=self.expected.variance[batch])
+        here, alone_here = (
+            ExpectedCounts(mean=one.mean[batch], variance=one.variance[batch])
+            for one in (self.expected, self.first)
+        )
         came, reading = self._read(batch, patches)
-        answers, before = TileAnswers.of(came, reading, counts_of(here)), unread(here)
+        answers, before = TileAnswers.of(came, reading, counts_of(here)), unread(alone_here)
         self.made.append((answers, before))
         fused, lr_only = (one.class_probabilities(manifest.bins).numpy() for one in (answers, before))
-        counts = zip(counts_by_tile(answers), expected_by_tile(here), strict=True)
+        counts = zip(counts_by_tile(answers), expected_by_tile(alone_here), strict=True)
         rows = zip(batch, fused, lr_only, map(patch_numbers, bought, came.numpy()), counts, strict=True)
         return [
             replace(

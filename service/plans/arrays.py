@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.grid import PATCHES
+from service.bundles.counting import Seen
 from service.bundles.predictor import ExpectedCounts
 from service.plans.tables import Plan
 
@@ -25,19 +26,46 @@ class TileValues:
     valid_share: NDArray[np.float32]  # (T,)
     expected: ExpectedCounts | None
     """Expected number of objects in each patch; None for a bundle that counts nothing."""
+    first: ExpectedCounts | None = None
+    """The same before any patch was read; None when nothing was."""
+    readings: ExpectedCounts | None = None
+    """Number of objects that was read in patches, NaN in those that were not; None when nothing was."""
 
     @cached_property
     def eligible(self) -> NDArray[np.bool_]:
         """Tiles (T,) with enough valid pixels to be planned."""
         return self.valid_share >= MIN_VALID_SHARE
 
+    @cached_property
+    def read(self) -> NDArray[np.bool_]:
+        """Patches (T, 16) that were read before the plan was made."""
+        if self.readings is None:
+            return np.zeros(self.utilities.shape, np.bool_)
+        return ~np.isnan(self.readings.mean)
+
+    @cached_property
+    def outlook(self) -> NDArray[np.float32] | None:
+        """Number of objects (T, 16): read where it was, else expected. None for a bundle that counts none."""
+        if self.expected is None or self.readings is None:
+            return None if self.expected is None else self.expected.mean
+        return np.where(self.read, self.readings.mean, self.expected.mean)
+
+    def seen(self, taken: NDArray[np.bool_]) -> Seen | None:
+        """Return what is known of the scene beside its expected counts; None when no patch was read.
+
+        `taken` (T, 16) are the patches that are owned or on order.
+        """
+        if self.readings is None:
+            return None
+        return Seen(read=self.read, mean=self.readings.mean, coming=taken & ~self.read)
+
     def shown_utility(self, tile: int, patch: int) -> float:
         """Round a utility to the six decimals that every document shows."""
         return round(float(self.utilities[tile, patch]), 6)
 
     def shown_objects(self, tile: int, patch: int) -> float | None:
-        """Round the expected number of objects of a patch to six decimals; None if the bundle counts none."""
-        return None if self.expected is None else round(float(self.expected.mean[tile, patch]), 6)
+        """Round the number of objects of a patch to six decimals; None if the bundle counts none."""
+        return None if self.outlook is None else round(float(self.outlook[tile, patch]), 6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +107,8 @@ class PlanArrays(TileValues):
         return cls(
             utilities=utilities,
             expected=_expected_in(plan.expected),
+            first=_expected_in(plan.first_expected),
+            readings=_expected_in(plan.readings),
             selected=np.frombuffer(plan.selected, np.uint8).reshape(-1, PATCHES).astype(np.bool_),
             filled=np.frombuffer(plan.filled, np.uint8).reshape(-1, PATCHES).astype(np.bool_),
             valid_share=np.frombuffer(plan.valid_share, "<f4"),

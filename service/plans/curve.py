@@ -3,18 +3,16 @@
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from models.manifest import CountManifest, Manifest, Task
-from models.values import right_labels
 from service.bundles.card import accuracy_source, images_measured, site_interval
-from service.bundles.predictor import ExpectedCounts, Predictor
+from service.bundles.predictor import Predictor
 from service.planner import decider
 from service.planner.curve import CostPoint, cost_curve, nearest
 from service.plans.arrays import PlanArrays
-from service.plans.objects import DIGITS
+from service.plans.objects import DIGITS, expected_labels
 from service.plans.reading import grid_of
 from service.plans.tables import Plan, Scene
 from service.pricing.billing import PriceTerms
@@ -34,24 +32,21 @@ class ExpectedHere(BaseModel):
 
     @classmethod
     def of(
-        cls, arrays: PlanArrays, expected: ExpectedCounts, selected: NDArray[np.bool_], bins: tuple[int, ...]
+        cls, arrays: PlanArrays, numbers: NDArray[np.float32], selected: NDArray[np.bool_], bins: tuple[int, ...]
     ) -> "ExpectedHere":
-        """Compute the expectation for patches (T, 16) that are bought; `bins` make the classes."""
-        seen = (selected | arrays.taken)[arrays.eligible]
-        mean, variance = (
-            part.astype(np.float64)[arrays.eligible] for part in (expected.mean, expected.variance)
+        """Compute the expectation for patches (T, 16) that are bought; `bins` make the classes.
+
+        `numbers` (T, 16) are the plan's numbers of objects.
+        """
+        correct = expected_labels(arrays, selected | arrays.taken, bins)
+        objects, everything = (
+            float(part.sum(dtype=np.float64)) for part in (numbers[selected], numbers)
         )
-
-        def sums(patches: NDArray[np.bool_]) -> tuple[torch.Tensor, torch.Tensor]:
-            return torch.from_numpy((mean * patches).sum(1)), torch.from_numpy((variance * patches).sum(1))
-
-        correct = float(right_labels(sums(seen), sums(~seen), bins).sum())
-        objects = float((mean * selected[arrays.eligible]).sum())
         return cls(
             objects=round(objects, DIGITS),
-            objects_share=round(objects / (float(mean.sum()) or 1.0), 6),
+            objects_share=round(objects / (everything or 1.0), 6),
             correct_labels=round(correct, DIGITS),
-            correct_share=round(correct / max(len(mean), 1), 6),
+            correct_share=round(correct / max(int(arrays.eligible.sum()), 1), 6),
         )
 
 
@@ -129,7 +124,7 @@ def curve_of(plan: Plan, scene: Scene, terms: PriceTerms, predictor: Predictor) 
 
 def _of_kind(manifest: Manifest, task: Task, point: CostPoint, arrays: PlanArrays) -> dict[str, Any]:
     """Return the fields of a point that depend on the bundle's kind."""
-    if isinstance(manifest, CountManifest) and arrays.expected is not None:
-        here = ExpectedHere.of(arrays, arrays.expected, point.selected, manifest.bins)
+    if isinstance(manifest, CountManifest) and arrays.outlook is not None:
+        here = ExpectedHere.of(arrays, arrays.outlook, point.selected, manifest.bins)
         return {"interval": site_interval(manifest, task, point.threshold), "here": here}
     return {"interval": point.interval, "here": None}

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,9 +53,20 @@ def decide_replan(old: Plan, scene: Scene, inputs: PlanInputs, quote_days: int) 
     The plan's own utilities are used, whichever bundles are held now, or its own expected counts for another
     task: the networks do not run again.
     """
-    bundle, values = old.provenance["bundle"], PlanArrays.of(old)
-    new = _decide(scene, _revalue(values, inputs), bundle, inputs, quote_days)
-    new.scene_id, new.supersedes = old.scene_id, old.id
+    new = _decide(scene, PlanArrays.of(old), old.provenance["bundle"], inputs, quote_days)
+    new.scene_id, new.supersedes, new.follows = old.scene_id, old.id, old.follows
+    return new
+
+
+def decide_round(
+    old: Plan, scene: Scene, order_id: UUID, values: TileValues, inputs: PlanInputs, quote_days: int
+) -> Plan:
+    """Choose what else to buy of a planned scene after patches of an order were read; return the new row.
+
+    `values` hold the readings; `inputs.revalued_by` computes the utilities from them. Opens no session.
+    """
+    new = _decide(scene, values, old.provenance["bundle"], inputs, quote_days)
+    new.scene_id, new.follows = old.scene_id, order_id
     return new
 
 
@@ -66,10 +78,18 @@ def store_replan(session: Session, new: Plan, old: Plan) -> Plan:
     return repository.keep_plan(session, new)
 
 
-def _revalue(values: TileValues, inputs: PlanInputs) -> TileValues:
+def _revalue(values: TileValues, inputs: PlanInputs, taken: NDArray[np.bool_]) -> TileValues:
+    """Compute the utilities again if the inputs ask for it.
+
+    Patches (T, 16) that are `taken` keep the utility that they had before any was read: it says what the
+    objective would buy if none were taken, and so what reuse saves.
+    """
     if inputs.revalued_by is None or values.expected is None:
         return values
-    utilities = values_of(values.expected, inputs.task, inputs.revalued_by.bins)
+    bins, task = inputs.revalued_by.bins, inputs.task
+    utilities = values_of(values.expected, task, bins, values.seen(taken))
+    if values.first is not None:
+        utilities = np.where(taken, values_of(values.first, task, bins), utilities)
     return replace(values, utilities=utilities * values.eligible[:, None])
 
 
@@ -81,6 +101,8 @@ def _decide(
     areas = grid.patch_areas_m2()
     eligible = np.repeat(values.eligible[:, None], PATCHES, axis=1)
     matched = match_ground(grid, eligible, inputs.bought, coarsest_m)
+    taken = matched.taken & (inputs.reuse == "owned")
+    values = _revalue(values, inputs, taken)
     decision = plan_purchases(
         values.utilities,
         values.eligible,
@@ -88,7 +110,7 @@ def _decide(
         terms_of(price_list),
         inputs.objective,
         grid.columns,
-        matched.taken if inputs.reuse == "owned" else None,
+        taken,
     )
     again = match_ground(grid, decision.selected, inputs.bought, coarsest_m)
     return Plan(
@@ -101,6 +123,8 @@ def _decide(
         tiles=len(values.utilities),
         utilities=values.utilities.astype("<f4").tobytes(),
         expected=expected_to_bytes(values.expected),
+        first_expected=expected_to_bytes(values.first),
+        readings=expected_to_bytes(values.readings),
         selected=decision.selected.astype(np.uint8).tobytes(),
         filled=decision.filled.astype(np.uint8).tobytes(),
         valid_share=values.valid_share.astype("<f4").tobytes(),
@@ -114,18 +138,17 @@ def _decide(
         billable_saving_minor=decision.billable_saving.minor,
         bill=_bill(values, decision, inputs)
         | {"warnings": _warnings(again, whole_cm2(areas), inputs)}
-        | _objects(values, bundle, decision, matched, inputs),
+        | _objects(values, bundle, decision, taken),
     )
 
 
 def _objects(
-    values: TileValues, bundle: dict[str, Any], decision: Decision, matched: MatchedGround, inputs: PlanInputs
+    values: TileValues, bundle: dict[str, Any], decision: Decision, taken: NDArray[np.bool_]
 ) -> dict[str, Any]:
     """Return the objects that the plan expects, as its row keeps them; nothing without expected counts."""
     if values.expected is None:
         return {}
-    taken = matched.taken & (inputs.reuse == "owned")
-    return {"objects": describe_objects(bundle["objects"], values.expected, decision.selected, taken)}
+    return {"objects": describe_objects(bundle["objects"], values, decision.selected, taken)}
 
 
 def _ground_flags(matched: MatchedGround, decision: Decision) -> NDArray[np.uint8]:

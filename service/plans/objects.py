@@ -1,6 +1,6 @@
 """Numbers of objects in tiles, patches and scenes, as documents show them. Opens no database session."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,10 @@ from pydantic import BaseModel, Field
 
 from models.answers import TileAnswers, count_interval
 from models.counts import Counts, Reading
+from models.values import right_labels
 from service.bundles.counting import counts_of
 from service.bundles.predictor import ExpectedCounts
+from service.plans.arrays import TileValues
 
 LEVEL = 0.95
 """Probability with which the intervals of counts hold the true number."""
@@ -40,26 +42,33 @@ class PlanObjects(BaseModel):
     )
     in_bought: float = Field(description="Expected number in the patches that the plan buys.")
     in_reused: float = Field(
-        description="Expected number in patches that the plan leaves out because they are owned or on order."
+        description="Number in patches that the plan leaves out because they are owned or on order: what was "
+        "read in those that a plan of a later round knows, and what is expected in the others."
+    )
+    read: float = Field(
+        0.0, description="Number that was read in owned patches before the plan was made, for a later round."
     )
     share: float = Field(description="Share of all expected objects that lie in bought patches, 0 to 1.")
 
 
-def describe_objects(name: str, expected: ExpectedCounts, selected: Mask, taken: Mask) -> dict[str, Any]:
+def describe_objects(name: str, values: TileValues, selected: Mask, taken: Mask) -> dict[str, Any]:
     """Return the members of PlanObjects for a decision, as the plan's row keeps them.
 
     `selected` and `taken` (T, 16) are the patches that are bought, and those that are left out as owned or on
-    order.
+    order. `values` must hold expected counts.
     """
-    everything, bought, reused = (
-        float(expected.mean[patches].sum(dtype=np.float64))
-        for patches in (np.ones_like(selected), selected, taken)
+    number, answers = values.outlook, answers_now(values)
+    assert number is not None
+    everything, bought, reused, read = (
+        float(number[patches].sum(dtype=np.float64))
+        for patches in (np.ones_like(selected), selected, taken, values.read)
     )
     shown = PlanObjects(
         name=name,
-        scene=total_of([unread(expected)]),
+        scene=total_of([answers]),
         in_bought=round(bought, DIGITS),
         in_reused=round(reused, DIGITS),
+        read=round(read, DIGITS),
         share=round(bought / everything, 6) if everything else 0.0,
     )
     return shown.model_dump()
@@ -72,10 +81,48 @@ def unread(expected: ExpectedCounts) -> TileAnswers:
     return TileAnswers.of(nothing, Reading(mean=zero, variance=zero), counts_of(expected))
 
 
+def answers_now(values: TileValues) -> TileAnswers:
+    """Return the answers for tiles from expected counts and from what was read when the plan was made."""
+    assert values.expected is not None
+    if values.readings is None:
+        return unread(values.expected)
+    parts = values.readings.mean, values.readings.variance
+    mean, variance = (torch.from_numpy(np.nan_to_num(part)) for part in parts)
+    reading = Reading(mean=mean, variance=variance)
+    return TileAnswers.of(torch.from_numpy(values.read), reading, counts_of(values.expected))
+
+
+def objects_by_tile(values: TileValues) -> list[ObjectCount]:
+    """Write the count of each tile with its interval, as it was known when the plan was made."""
+    if values.readings is not None:
+        return counts_by_tile(answers_now(values))
+    assert values.expected is not None
+    return expected_by_tile(values.expected)
+
+
 def expected_by_tile(expected: ExpectedCounts) -> list[ObjectCount]:
     """Write the count of each tile (T, 16) with its interval, when no patch is read."""
     unseen = unread(expected).unseen
     return _written(unseen.mean, count_interval(unseen, LEVEL))
+
+
+def expected_labels(values: TileValues, bought: Mask, bins: Sequence[int]) -> float:
+    """Return the expected number of planned tiles whose label is right once patches are read without error.
+
+    `bought` (T, 16) are these patches, beside those that were read when the plan was made.
+    """
+    assert values.expected is not None
+    seen = values.seen(bought)
+    left = values.expected if seen is None else seen.left_of(values.expected)
+    known = None if seen is None else torch.from_numpy(seen.known[values.eligible])
+    parts = [part.astype(np.float64)[values.eligible] for part in (left.mean, left.variance)]
+    here = bought[values.eligible]
+
+    def sums(patches: Mask) -> tuple[torch.Tensor, torch.Tensor]:
+        mean, variance = (torch.from_numpy((part * patches).sum(1)) for part in parts)
+        return mean, variance
+
+    return float(right_labels(sums(here), sums(~here), bins, known).sum())
 
 
 def counts_by_tile(answers: TileAnswers) -> list[ObjectCount]:

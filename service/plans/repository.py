@@ -12,7 +12,16 @@ from service.pricing.repository import find_price_list
 from service.pricing.tables import PriceList
 from service.web.paging import Cursor, PageRequest, fetch_page
 
-ARRAYS = (Plan.utilities, Plan.expected, Plan.selected, Plan.filled, Plan.valid_share, Plan.ground)
+ARRAYS = (
+    Plan.utilities,
+    Plan.expected,
+    Plan.first_expected,
+    Plan.readings,
+    Plan.selected,
+    Plan.filled,
+    Plan.valid_share,
+    Plan.ground,
+)
 """Columns that a list of plans leaves in the database."""
 
 

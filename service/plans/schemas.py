@@ -13,6 +13,7 @@ from service.plans.bills import BILL_BASELINE, PlanSavings
 from service.plans.ground import ReuseMode
 from service.plans.objects import PlanObjects
 from service.plans.reuse import ORDERS_NAMED
+from service.plans.rounds import PlanRound
 from service.plans.tables import Plan, Scene
 from service.plans.tasks import CLASSIFIED, TASKS, UNITS
 from service.plans.tiles import PlanTile, tiles_of
@@ -126,6 +127,10 @@ class PlanSummary(BaseModel):
         description="Time until which the prices hold and the plan can be ordered. Re-plan it afterwards."
     )
     supersedes: UUID | None = Field(description="Id of the plan that this one replaces, if any.")
+    follows: UUID | None = Field(
+        description="Id of the order whose delivered patches were read before this plan was made. Null for a "
+        "plan that is the first of its scene."
+    )
     scene: PlanScene = Field(description="Scene that was planned.")
     task: Task = Field(description=f"Purpose of the plan: {TASKS}.")
     utility_unit: str = Field(
@@ -160,6 +165,10 @@ class PlanSummary(BaseModel):
     bound: PlanBound | None = Field(
         description="Bound on the objective. Null for plans created before bounds were computed."
     )
+    round: PlanRound | None = Field(
+        description="What was read of the order before, and whether another order is worth it. Null unless "
+        "the plan was made with `POST /v1/orders/{order_id}/next-round`."
+    )
     warnings: list[WarningOut] = Field(
         description="Doubts about how the scene was read or about what can be bought. Empty if there is none."
     )
@@ -177,6 +186,7 @@ class PlanSummary(BaseModel):
             "created_at": plan.created_at,
             "expires_at": plan.expires_at,
             "supersedes": plan.supersedes,
+            "follows": plan.follows,
             "scene": PlanScene.of(scene, plan),
             "task": plan.task,
             "utility_unit": UNITS[plan.task] if "objects" in plan.bill else CLASSIFIED,
@@ -196,6 +206,7 @@ class PlanSummary(BaseModel):
             "savings": PlanSavings.of(plan),
             "reuse": plan.reuse,
             "bound": plan.bill.get("bound"),
+            "round": plan.bill.get("round"),
             # Absent in scenes read and plans made before 0.3.0.
             "warnings": [*scene.reading.get("warnings", []), *plan.bill.get("warnings", [])],
             "provenance": plan.provenance,
@@ -226,10 +237,12 @@ class PlanOut(PlanSummary):
 def plan_links(plan: Plan) -> list[Link]:
     """Return links to a plan's views and to what can be done with it."""
     path = f"/v1/plans/{plan.id}"
-    superseded = [Link(rel="supersedes", href=f"/v1/plans/{plan.supersedes}")] if plan.supersedes else []
+    before = [Link(rel="supersedes", href=f"/v1/plans/{plan.supersedes}")] if plan.supersedes else []
+    if plan.follows:
+        before.append(Link(rel="follows", href=f"/v1/orders/{plan.follows}"))
     return [
         Link(rel="self", href=path),
-        *superseded,
+        *before,
         Link(rel="patches", href=f"{path}/patches", type="application/geo+json"),
         Link(rel="shapes", href=f"{path}/shapes", type="application/geo+json"),
         Link(rel="bill", href=f"{path}/bill", type="application/json"),

@@ -35,7 +35,9 @@ class Plan(Base):
     `utilities` float32 (T, 16), `selected` and `filled` uint8 0/1 (T, 16), `valid_share` float32 (T,).
     Filled patches are the selected ones that came free: they did not raise the bill.
     `ground` uint8 (T, 16) adds flags: 1 owned, 2 on order, 4 enclosed as padding by the ordered shapes.
-    `expected` float32 (2, T, 16) holds mean and variance of each patch's number of objects.
+    `expected` float32 (2, T, 16) holds mean and variance of each patch's number of objects. Of a plan that
+    knows what patches hold, `first_expected` has the same before any was read, and `readings` the mean and
+    variance that were read, NaN in patches that were not.
     """
 
     __tablename__ = "plan"
@@ -46,12 +48,18 @@ class Plan(Base):
     scene_id: Mapped[UUID] = mapped_column(ForeignKey("scene.id", ondelete="RESTRICT"))
     price_list_id: Mapped[UUID] = mapped_column(ForeignKey("price_list.id", ondelete="RESTRICT"))
     supersedes: Mapped[UUID | None] = mapped_column(ForeignKey("plan.id", ondelete="RESTRICT"), index=True)
+    # The order whose delivered patches it was made after, for a plan of a later round.
+    follows: Mapped[UUID | None] = mapped_column(
+        ForeignKey("order.id", name="fk_plan_follows_order", ondelete="RESTRICT", use_alter=True), index=True
+    )
     objective: Mapped[dict[str, Any]] = mapped_column(JSONB)
     provenance: Mapped[dict[str, Any]] = mapped_column(JSONB)  # bundle, price list, input, code
     tiles: Mapped[int]
     task: Mapped[Task] = mapped_column(String, server_default=text("'label'"))
     utilities: Mapped[bytes] = mapped_column(LargeBinary)  # in units of the task's value
     expected: Mapped[bytes | None] = mapped_column(LargeBinary)  # None: the bundle counts nothing
+    first_expected: Mapped[bytes | None] = mapped_column(LargeBinary)  # None: nothing was read
+    readings: Mapped[bytes | None] = mapped_column(LargeBinary)
     selected: Mapped[bytes] = mapped_column(LargeBinary)
     filled: Mapped[bytes] = mapped_column(LargeBinary)
     valid_share: Mapped[bytes] = mapped_column(LargeBinary)
@@ -64,7 +72,7 @@ class Plan(Base):
     list_saving_minor: Mapped[int] = mapped_column(BigInteger)
     billable_saving_minor: Mapped[int] = mapped_column(BigInteger)
     # Areas, bill lines, the baseline, the terms of the price list, the bound, the reason in a sentence and,
-    # for a bundle that counts, the number of objects.
+    # for a bundle that counts, the number of objects. Of a later round, what it is worth.
     bill: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]  # by the database's clock; the plan cannot be ordered afterwards

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from models.grid import PATCHES
 from service.plans.arrays import PlanArrays
-from service.plans.objects import ObjectCount, expected_by_tile
+from service.plans.objects import ObjectCount, objects_by_tile
 from service.plans.tables import Plan, Scene
 
 
@@ -31,8 +31,9 @@ class PlanTile(BaseModel):
         description="Utility of each of the 16 patches, by index. Null if the tile is not planned."
     )
     objects: ObjectCount | None = Field(
-        description="Number of objects that the bundle expects in the tile, before any patch is bought. Null "
-        "if the tile is not planned, or if the bundle counts nothing."
+        description="Number of objects that the bundle expects in the tile, before any patch of the plan is "
+        "bought; in a later round, with what was read before. Null if the tile is not planned, or if the "
+        "bundle counts nothing."
     )
 
 
@@ -41,7 +42,7 @@ def tiles_of(plan: Plan, scene: Scene) -> list[PlanTile]:
     arrays = PlanArrays.of(plan)
     columns = scene.reading["grid"]["columns"]
     eligible = arrays.eligible.tolist()
-    counted = [None] * plan.tiles if arrays.expected is None else expected_by_tile(arrays.expected)
+    counted = [None] * plan.tiles if arrays.expected is None else objects_by_tile(arrays)
     return [
         PlanTile(
             tile=tile,

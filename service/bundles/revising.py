@@ -1,0 +1,37 @@
+"""Expected counts of a scene revised by what was read in some of its patches."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.counts import Counts
+from models.second_look import SecondLook, Sight, revise
+from service.bundles.counting import Mask, counts_of, map_of_patches, patches_by_tile
+from service.bundles.predictor import ExpectedCounts, Floats
+
+
+def revise_counts(
+    first: ExpectedCounts, readings: ExpectedCounts, older: Mask, columns: int, look: SecondLook
+) -> ExpectedCounts:
+    """Revise the counts (T, 16) that LR led to by readings (T, 16), NaN in patches that were not read.
+
+    Tiles are listed row by row, `columns` in a row. `older` (T, 16) marks readings that may be of an earlier
+    date. Patches that were read keep their first counts: what was read there is known better.
+    """
+
+    def as_map(values: Floats | Tensor) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(map_of_patches(np.asarray(values), columns)))[None]
+
+    counts, read = counts_of(first), ~np.isnan(readings.mean)
+    found = as_map(np.nan_to_num(readings.mean))
+    sight = Sight(
+        bought=as_map(read & ~older), observed=found, known_before=as_map(read & older), before=found
+    )
+    scene = Counts(mean=as_map(counts.mean), dispersion=as_map(counts.dispersion))
+    revised = revise(scene, sight, look)
+    mean, variance = (
+        patches_by_tile(part[0].numpy()).astype(np.float32) for part in (revised.mean, revised.variance)
+    )
+    return ExpectedCounts(
+        mean=np.where(read, first.mean, mean), variance=np.where(read, first.variance, variance)
+    )

@@ -1,0 +1,69 @@
+"""A later round as JSON: what was read of the order before, what remains, and what another order is worth."""
+
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from service.plans.objects import ObjectCount
+from service.web.money import MoneyOut
+
+
+class RoundRead(BaseModel):
+    """The owned patches that were read before a plan of a later round was made."""
+
+    patches: int = Field(description="Number of patches that were read.")
+    of_order: int = Field(description="Number of these that the order before delivered.")
+    objects: float = Field(description="Number of objects that was read in them.")
+    expected: float = Field(description="Number that was expected in them from low resolution.")
+
+
+class RoundRemainder(BaseModel):
+    """The patches of the scene that are neither owned nor on order."""
+
+    patches: int = Field(description="Number of patches.")
+    expected_before: float = Field(description="Number of objects that low resolution led to expect there.")
+    objects: ObjectCount = Field(
+        description="Number that is expected there now. The interval takes the patches as independent."
+    )
+
+
+class RoundGain(BaseModel):
+    """What a plan was expected to bring when it was made, for its cost."""
+
+    cost: MoneyOut = Field(description="Cost of the plan, with fixed amounts and minimums.")
+    patches: int = Field(description="Number of patches that the plan buys.")
+    objects: float = Field(description="Expected number of objects in these patches.")
+    correct_labels: float = Field(
+        description="Expected number of tiles whose label becomes correct, if patches are read without error."
+    )
+    variance: float = Field(description="Variance of the counts of tiles that is removed.")
+    each: MoneyOut | None = Field(
+        description="Cost of one unit of what the task pays for: an object (`find`), a correct label "
+        "(`label`) or a unit of variance (`count`). Null if the plan brings nothing."
+    )
+
+
+class PlanRound(BaseModel):
+    """A plan that was made after patches of an order had been delivered, and whether it is worth ordering."""
+
+    order: UUID = Field(description="Id of the order before.")
+    number: int = Field(description="Number of this round: 2 for the first plan that follows an order.")
+    read: RoundRead = Field(description="Patches that were read.")
+    remainder: RoundRemainder = Field(description="Patches that remain.")
+    gain: RoundGain = Field(description="What this plan is expected to bring.")
+    gain_before: RoundGain = Field(
+        description="What the plan of the order before was expected to bring when it was made, for the task "
+        "of this plan."
+    )
+    separate: MoneyOut = Field(
+        description="How much less the patches of both plans would cost in one order, at the prices of this "
+        "plan: fixed amounts and minimums that are paid twice."
+    )
+    most_each: MoneyOut | None = Field(
+        description="Most that one unit may cost to be worth it: `worth_each` of the request, else what a "
+        "`lambda` says, else `each` of the order before. Null if none of them is known."
+    )
+    worth_it: bool | None = Field(
+        description="Whether a unit of the gain costs at most `most_each`. Null if that is not known."
+    )
+    verdict: str = Field(description="The same in a sentence.")

@@ -1,0 +1,177 @@
+"""A plan of a later round: read what an order delivered, revise what is expected, and choose again."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from models.manifest import CountManifest
+from models.second_look import SecondLook
+from service.bundles.counting import CountPredictor
+from service.bundles.predictor import ExpectedCounts, Predictor
+from service.bundles.registry import Bundles
+from service.bundles.revising import revise_counts
+from service.database.engine import Database
+from service.errors import ConflictError
+from service.imagery.products import coarsest_pixel_m
+from service.money import Money
+from service.orders.delivered import delivered_counts
+from service.orders.repository import find_order, plan_of, statuses_now
+from service.orders.tables import Order
+from service.plans import making
+from service.plans.arrays import PlanArrays, TileValues
+from service.plans.ground import GroundReader
+from service.plans.inputs import PlanInputs, find_new_inputs
+from service.plans.reading import grid_of
+from service.plans.tables import Plan, Scene
+from service.pricing.repository import terms_of
+from service.rounds.reading import OwnedReadings, owned_ground, read_owned
+from service.rounds.schemas import NextRoundIn
+from service.rounds.worth import TwoRounds, describe_round
+
+
+class NoSecondLookError(ConflictError):
+    """A bundle that cannot say what a delivered patch means for the others."""
+
+    code = "no-second-look"
+    title = "The bundle plans no second round"
+
+
+class NothingDeliveredError(ConflictError):
+    """An order of which no patch was delivered, so that there is nothing to plan by."""
+
+    code = "nothing-delivered"
+    title = "Nothing was delivered yet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundJob:
+    """An order that a plan follows, as it was read, and the inputs of that plan."""
+
+    order: Order
+    number: int
+    """Number of the new round."""
+    plan: Plan
+    scene: Scene
+    predictor: CountPredictor
+    look: SecondLook
+    inputs: PlanInputs
+    worth_each: Money | None
+    """The most that the client would pay for a unit of the gain; None if it was not said."""
+
+
+def read_job(
+    session: Session,
+    workspace_id: UUID,
+    order_id: UUID,
+    wanted: NextRoundIn,
+    bundles: Bundles,
+    read_ground: GroundReader,
+) -> RoundJob:
+    """Read an order and the inputs of the next plan.
+
+    Errors: not-found, bundle-changed, no-second-look, nothing-delivered, and those of a re-plan.
+    """
+    order = find_order(session, workspace_id, order_id)
+    plan = plan_of(session, order)
+    predictor, look = _second_look(bundles.of_plan(plan.provenance))
+    _check_delivered(session, order)
+    scene = session.get_one(Scene, plan.scene_id)
+    worth = wanted.worth_each
+    inputs = find_new_inputs(session, plan, scene, wanted.as_replan(), bundles, read_ground)
+    return RoundJob(
+        order=order,
+        number=_number(session, plan),
+        plan=plan,
+        scene=scene,
+        predictor=predictor,
+        look=look,
+        inputs=replace(inputs, revalued_by=predictor.manifest),
+        worth_each=None if worth is None else Money.parse(worth, inputs.price_list.currency),
+    )
+
+
+def make_round(database: Database, job: RoundJob, quote_days: int) -> Plan:
+    """Read the owned patches and choose what else to buy; return a plan that is not stored.
+
+    No session is open while patches are read or the plan is chosen. Error: nothing-delivered.
+    """
+    arrays, grid = PlanArrays.of(job.plan), grid_of(job.scene)
+    coarsest_m = coarsest_pixel_m(job.inputs.ordered_m)
+    ground = owned_ground(grid, arrays.eligible, job.inputs.bought, coarsest_m)
+    owned = read_owned(database, ground, job.predictor, job.scene.id)
+    if not owned.read.any():
+        raise NothingDeliveredError(
+            f"No delivered patch of order {job.order.id} is owned: what was refunded in full does not count.",
+            order=str(job.order.id),
+        )
+    values = _values(job, arrays, owned, grid.columns)
+    new = making.decide_round(job.plan, job.scene, job.order.id, values, job.inputs, quote_days)
+    rounds = TwoRounds(
+        order_id=job.order.id,
+        number=job.number,
+        before=job.plan,
+        new=new,
+        delivered=owned.of_order.get(job.order.id, 0),
+        grid=grid,
+        bins=job.predictor.manifest.bins,
+        terms=terms_of(job.inputs.price_list),
+        worth_each=job.worth_each,
+    )
+    new.bill = new.bill | {"round": describe_round(rounds)}
+    return new
+
+
+def _values(job: RoundJob, arrays: PlanArrays, owned: OwnedReadings, columns: int) -> TileValues:
+    """Return what is known of the scene now. Every round revises the counts that LR led to."""
+    first: ExpectedCounts | None = arrays.first or arrays.expected
+    if first is None:
+        raise TypeError(f"plan {job.plan.id} of a bundle that counts has no expected counts")
+    expected = revise_counts(first, owned.readings, owned.older, columns, job.look)
+    return TileValues(
+        utilities=arrays.utilities,
+        valid_share=arrays.valid_share,
+        expected=expected,
+        first=first,
+        readings=owned.readings,
+    )
+
+
+def _second_look(predictor: Predictor) -> tuple[CountPredictor, SecondLook]:
+    manifest = predictor.manifest
+    named = {"bundle": manifest.name, "version": manifest.version}
+    if not isinstance(predictor, CountPredictor) or not isinstance(manifest, CountManifest):
+        raise NoSecondLookError(
+            f"The order's plan was made with the bundle {manifest.name} {manifest.version}, which labels "
+            "tiles and counts nothing. A second round needs a bundle that counts: GET /v1/bundles lists all.",
+            **named,
+        )
+    if manifest.second_look is None:
+        raise NoSecondLookError(
+            f"The bundle {manifest.name} {manifest.version} counts, but it was released without the numbers "
+            "that say what a read patch means for its neighbours. Plan the scene again with a newer bundle; "
+            "delivered patches are reused at no cost.",
+            **named,
+        )
+    return predictor, manifest.second_look
+
+
+def _check_delivered(session: Session, order: Order) -> None:
+    if not order.patches or delivered_counts(session, [order.id]):
+        return
+    status = statuses_now(session, [order.id])[order.id].replace("_", " ")
+    raise NothingDeliveredError(
+        f"Order {order.id} is {status}, and none of its {order.patches} patches was delivered. A second "
+        "round is planned by what delivered patches show: deliver some first (`loupe deliver ORDER FILE`).",
+        order=str(order.id),
+        status=status,
+    )
+
+
+def _number(session: Session, plan: Plan) -> int:
+    """Return the number of the round that follows a plan, 2 after a first one."""
+    number = 2
+    while plan.follows is not None:
+        plan = plan_of(session, session.get_one(Order, plan.follows))
+        number += 1
+    return number
