@@ -184,6 +184,11 @@ class Client:
             )
         return cast(Json, answer.json())
 
+    def next_round(self, order: str, **options: Query) -> Json:
+        """Plan what else is worth buying after patches of an order were delivered."""
+        given = {name: value for name, value in options.items() if value is not None}
+        return self.post(f"/v1/orders/{order}/next-round", given)
+
     def classify(self, order: str, *, allow_partial: bool = False) -> Json:
         """Classify every tile of an order."""
         return self.post(f"/v1/orders/{order}/classification", {"allow_partial": allow_partial})

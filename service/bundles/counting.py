@@ -55,7 +55,8 @@ class Seen:
         """Return the expected counts with 0 in patches that were read."""
         none = np.float32(0)
         return ExpectedCounts(
-            mean=np.where(self.read, none, expected.mean), variance=np.where(self.read, none, expected.variance)
+            mean=np.where(self.read, none, expected.mean),
+            variance=np.where(self.read, none, expected.variance),
         )
 
     @property

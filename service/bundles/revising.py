@@ -1,13 +1,16 @@
 """Expected counts of a scene revised by what was read in some of its patches."""
 
+from typing import Any
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from models.counts import Counts
 from models.second_look import SecondLook, Sight, revise
 from service.bundles.counting import Mask, counts_of, map_of_patches, patches_by_tile
-from service.bundles.predictor import ExpectedCounts, Floats
+from service.bundles.predictor import ExpectedCounts
 
 
 def revise_counts(
@@ -19,15 +22,15 @@ def revise_counts(
     date. Patches that were read keep their first counts: what was read there is known better.
     """
 
-    def as_map(values: Floats | Tensor) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(map_of_patches(np.asarray(values), columns)))[None]
+    def as_map(values: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(map_of_patches(values, columns)))[None]
 
     counts, read = counts_of(first), ~np.isnan(readings.mean)
     found = as_map(np.nan_to_num(readings.mean))
     sight = Sight(
         bought=as_map(read & ~older), observed=found, known_before=as_map(read & older), before=found
     )
-    scene = Counts(mean=as_map(counts.mean), dispersion=as_map(counts.dispersion))
+    scene = Counts(mean=as_map(counts.mean.numpy()), dispersion=as_map(counts.dispersion.numpy()))
     revised = revise(scene, sight, look)
     mean, variance = (
         patches_by_tile(part[0].numpy()).astype(np.float32) for part in (revised.mean, revised.variance)

@@ -15,6 +15,7 @@ from service.bundles.counting import CountPredictor, counts_of
 from service.bundles.predictor import ExpectedCounts
 from service.classification.labels import DeliveredPixels, label_tile, patch_numbers
 from service.plans.arrays import PlanArrays
+from service.plans.counts import SceneCounts
 from service.plans.objects import DIGITS, LEVEL, counts_by_tile, expected_by_tile, total_of, unread
 
 
@@ -24,10 +25,8 @@ class CountLabeller:
 
     predictor: CountPredictor
     arrays: PlanArrays
-    expected: ExpectedCounts
-    """Counts that the plan expects, (T, 16)."""
-    first: ExpectedCounts
-    """Counts that low resolution alone leads to expect, (T, 16): others only for a plan of a later round."""
+    counts: SceneCounts
+    """Counts that the plan expects."""
     made: list[tuple[TileAnswers, TileAnswers]] = field(default_factory=list)
     """Answers for each batch so far, with and without what was read."""
 
@@ -36,7 +35,7 @@ class CountLabeller:
         manifest, bought = self.predictor.manifest, self.arrays.selected[batch]
         here, alone_here = (
             ExpectedCounts(mean=one.mean[batch], variance=one.variance[batch])
-            for one in (self.expected, self.first)
+            for one in (self.counts.expected, self.counts.first)
         )
         came, reading = self._read(batch, patches)
         answers, before = TileAnswers.of(came, reading, counts_of(here)), unread(alone_here)

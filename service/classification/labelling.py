@@ -155,9 +155,8 @@ def _label(database: Database, job: LabelJob, blobs: Path, settings: Settings) -
 def _labeller(job: LabelJob, blobs: Path, settings: Settings) -> ClassLabeller | CountLabeller:
     """Return the labeller of the bundle's kind. One that classifies also needs the scene's pixels."""
     predictor, arrays = job.predictor, job.arrays
-    if isinstance(predictor, CountPredictor) and arrays.expected is not None:
-        first = arrays.first or arrays.expected
-        return CountLabeller(predictor=predictor, arrays=arrays, expected=arrays.expected, first=first)
+    if isinstance(predictor, CountPredictor) and arrays.counts is not None:
+        return CountLabeller(predictor=predictor, arrays=arrays, counts=arrays.counts)
     if isinstance(predictor, ClassifyPredictor):
         imagery = read_again(job.scene, blobs, settings)
         pixels = cut_again(imagery, job.scene, predictor.manifest).pixels

@@ -10,7 +10,7 @@ from service.cli.keys import keys
 from service.cli.ledger import ledger_commands
 from service.cli.operating import db_commands, order_commands, serve
 from service.cli.orders import approve, classify, order
-from service.cli.plans import curve, plan, replan
+from service.cli.plans import curve, next_round, plan, replan
 from service.cli.prices import price_commands
 from service.cli.tracing import trace
 
@@ -23,11 +23,12 @@ app = typer.Typer(
 )
 for panel, commands in {
     "Start": (serve,),
-    "From a scene to labels": (plan, replan, curve, order, approve, deliver, classify),
+    "From a scene to labels": (plan, replan, curve, order, approve, deliver, next_round, classify),
     "Money": (savings, trace),
 }.items():
     for command in commands:
-        app.command(rich_help_panel=panel)(command)
+        name = "next" if command is next_round else None  # `next` is a builtin function
+        app.command(name, rich_help_panel=panel)(command)
 app.add_typer(ledger_commands, name="ledger", rich_help_panel="Money")
 app.add_typer(price_commands, name="prices", rich_help_panel="Money")
 app.add_typer(budget_commands, name="budget", rich_help_panel="Money")

@@ -184,6 +184,51 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
     out.print(f"To order the new plan: loupe order {planned['id']}")
 
 
+def next_round(  # noqa: PLR0913  (a command's parameters are its options)
+    order_id: Annotated[str, typer.Argument(metavar="ORDER", help="Id of an order with delivered patches.")],
+    price_list: Annotated[
+        str | None,
+        typer.Option(help="Price list, by name or id. Default: the newest version of the plan's price list."),
+    ] = None,
+    objective: Kind = None,
+    cost_weight: CostWeight = None,
+    max_cost: MaxCost = None,
+    max_patches: MaxPatches = None,
+    target_accuracy: TargetAccuracy = None,
+    task: TaskOption = None,
+    worth_each: Annotated[
+        str | None,
+        typer.Option(
+            help='Most that one object, or correct label, is worth to you, such as "40.00". It decides '
+            "whether the round is worth it. Default: the price at which the order before expected one."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Plan what else is worth buying after patches of an order were delivered. Spends nothing."""
+    with open_client(url, api_key) as client, console(stderr=True).status("Reading the delivered patches"):
+        planned = client.next_round(
+            order_id,
+            price_list=price_list,
+            objective=None if objective is None else objective.value,
+            max_cost=max_cost,
+            max_patches=max_patches,
+            target_accuracy=target_accuracy,
+            task=None if task is None else task.value,
+            worth_each=worth_each,
+            **{"lambda": cost_weight},
+        )
+    if as_json:
+        typer.echo(json.dumps(planned, indent=2))
+        return
+    out = console()
+    out.print(plan_view(planned))
+    if planned["patches"]["bought"]:
+        out.print(f"\nTo order this plan: loupe order {planned['id']}")
+
+
 def curve(
     plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the curve as JSON.")] = False,

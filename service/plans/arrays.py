@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.grid import PATCHES
-from service.bundles.counting import Seen
-from service.bundles.predictor import ExpectedCounts
+from service.plans.counts import SceneCounts
 from service.plans.tables import Plan
 
 OWNED, ON_ORDER, ENCLOSED = 1, 2, 4
@@ -24,40 +23,13 @@ class TileValues:
 
     utilities: NDArray[np.float32]  # (T, 16) in units of the task's value; 0 where not eligible
     valid_share: NDArray[np.float32]  # (T,)
-    expected: ExpectedCounts | None
-    """Expected number of objects in each patch; None for a bundle that counts nothing."""
-    first: ExpectedCounts | None = None
-    """The same before any patch was read; None when nothing was."""
-    readings: ExpectedCounts | None = None
-    """Number of objects that was read in patches, NaN in those that were not; None when nothing was."""
+    counts: SceneCounts | None
+    """Number of objects in each patch; None for a bundle that counts nothing."""
 
     @cached_property
     def eligible(self) -> NDArray[np.bool_]:
         """Tiles (T,) with enough valid pixels to be planned."""
         return self.valid_share >= MIN_VALID_SHARE
-
-    @cached_property
-    def read(self) -> NDArray[np.bool_]:
-        """Patches (T, 16) that were read before the plan was made."""
-        if self.readings is None:
-            return np.zeros(self.utilities.shape, np.bool_)
-        return ~np.isnan(self.readings.mean)
-
-    @cached_property
-    def outlook(self) -> NDArray[np.float32] | None:
-        """Number of objects (T, 16): read where it was, else expected. None for a bundle that counts none."""
-        if self.expected is None or self.readings is None:
-            return None if self.expected is None else self.expected.mean
-        return np.where(self.read, self.readings.mean, self.expected.mean)
-
-    def seen(self, taken: NDArray[np.bool_]) -> Seen | None:
-        """Return what is known of the scene beside its expected counts; None when no patch was read.
-
-        `taken` (T, 16) are the patches that are owned or on order.
-        """
-        if self.readings is None:
-            return None
-        return Seen(read=self.read, mean=self.readings.mean, coming=taken & ~self.read)
 
     def shown_utility(self, tile: int, patch: int) -> float:
         """Round a utility to the six decimals that every document shows."""
@@ -65,7 +37,7 @@ class TileValues:
 
     def shown_objects(self, tile: int, patch: int) -> float | None:
         """Round the number of objects of a patch to six decimals; None if the bundle counts none."""
-        return None if self.outlook is None else round(float(self.outlook[tile, patch]), 6)
+        return None if self.counts is None else round(float(self.counts.numbers[tile, patch]), 6)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,24 +78,10 @@ class PlanArrays(TileValues):
         ground = bytes(utilities.size) if plan.ground is None else plan.ground
         return cls(
             utilities=utilities,
-            expected=_expected_in(plan.expected),
-            first=_expected_in(plan.first_expected),
-            readings=_expected_in(plan.readings),
+            counts=SceneCounts.of(plan),
             selected=np.frombuffer(plan.selected, np.uint8).reshape(-1, PATCHES).astype(np.bool_),
             filled=np.frombuffer(plan.filled, np.uint8).reshape(-1, PATCHES).astype(np.bool_),
             valid_share=np.frombuffer(plan.valid_share, "<f4"),
             ground=np.frombuffer(ground, np.uint8).reshape(-1, PATCHES),
             reuses=plan.reuse is not None and plan.reuse["mode"] == "owned",
         )
-
-
-def expected_to_bytes(expected: ExpectedCounts | None) -> bytes | None:
-    """Write expected counts as `plan.expected` keeps them."""
-    return None if expected is None else np.stack([expected.mean, expected.variance]).astype("<f4").tobytes()
-
-
-def _expected_in(kept: bytes | None) -> ExpectedCounts | None:
-    if kept is None:
-        return None
-    mean, variance = np.frombuffer(kept, "<f4").reshape(2, -1, PATCHES)
-    return ExpectedCounts(mean=mean, variance=variance)

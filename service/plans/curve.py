@@ -12,6 +12,7 @@ from service.bundles.predictor import Predictor
 from service.planner import decider
 from service.planner.curve import CostPoint, cost_curve, nearest
 from service.plans.arrays import PlanArrays
+from service.plans.counts import SceneCounts
 from service.plans.objects import DIGITS, expected_labels
 from service.plans.reading import grid_of
 from service.plans.tables import Plan, Scene
@@ -32,15 +33,12 @@ class ExpectedHere(BaseModel):
 
     @classmethod
     def of(
-        cls, arrays: PlanArrays, numbers: NDArray[np.float32], selected: NDArray[np.bool_], bins: tuple[int, ...]
+        cls, arrays: PlanArrays, counts: SceneCounts, selected: NDArray[np.bool_], bins: tuple[int, ...]
     ) -> "ExpectedHere":
-        """Compute the expectation for patches (T, 16) that are bought; `bins` make the classes.
-
-        `numbers` (T, 16) are the plan's numbers of objects.
-        """
-        correct = expected_labels(arrays, selected | arrays.taken, bins)
+        """Compute the expectation for patches (T, 16) that are bought; `bins` make the classes."""
+        correct = expected_labels(counts, arrays.eligible, selected | arrays.taken, bins)
         objects, everything = (
-            float(part.sum(dtype=np.float64)) for part in (numbers[selected], numbers)
+            float(part.sum(dtype=np.float64)) for part in (counts.numbers[selected], counts.numbers)
         )
         return cls(
             objects=round(objects, DIGITS),
@@ -124,7 +122,7 @@ def curve_of(plan: Plan, scene: Scene, terms: PriceTerms, predictor: Predictor) 
 
 def _of_kind(manifest: Manifest, task: Task, point: CostPoint, arrays: PlanArrays) -> dict[str, Any]:
     """Return the fields of a point that depend on the bundle's kind."""
-    if isinstance(manifest, CountManifest) and arrays.outlook is not None:
-        here = ExpectedHere.of(arrays, arrays.outlook, point.selected, manifest.bins)
+    if isinstance(manifest, CountManifest) and arrays.counts is not None:
+        here = ExpectedHere.of(arrays, arrays.counts, point.selected, manifest.bins)
         return {"interval": site_interval(manifest, task, point.threshold), "here": here}
     return {"interval": point.interval, "here": None}

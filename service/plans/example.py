@@ -54,6 +54,7 @@ PLAN: dict[str, Any] = {
     },
     "expires_at": "2026-12-22T17:39:30.010953Z",
     "supersedes": None,
+    "follows": None,
     "task": "label",
     "utility_unit": CLASSIFIED,
     "objects": None,
@@ -79,6 +80,7 @@ PLAN: dict[str, Any] = {
         "spared": 0,
         "saved": {"amount": "0.00", "currency": "USD"},
     },
+    "round": None,
     "warnings": [],
     "bound": {"measure": "cost", "reached": 12.54, "bound": 12.54, "gap": 0.0},
     "provenance": {

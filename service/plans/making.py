@@ -19,7 +19,7 @@ from service.planner.bounds import Bound
 from service.planner.decision import Decision
 from service.planner.objectives import objective_to_json
 from service.plans import repository
-from service.plans.arrays import ENCLOSED, ON_ORDER, OWNED, PlanArrays, TileValues, expected_to_bytes
+from service.plans.arrays import ENCLOSED, ON_ORDER, OWNED, PlanArrays, TileValues
 from service.plans.ground import Ints, MatchedGround, match_ground
 from service.plans.inputs import PlanInputs
 from service.plans.objects import describe_objects
@@ -84,12 +84,12 @@ def _revalue(values: TileValues, inputs: PlanInputs, taken: NDArray[np.bool_]) -
     Patches (T, 16) that are `taken` keep the utility that they had before any was read: it says what the
     objective would buy if none were taken, and so what reuse saves.
     """
-    if inputs.revalued_by is None or values.expected is None:
+    if inputs.revalued_by is None or values.counts is None:
         return values
-    bins, task = inputs.revalued_by.bins, inputs.task
-    utilities = values_of(values.expected, task, bins, values.seen(taken))
-    if values.first is not None:
-        utilities = np.where(taken, values_of(values.first, task, bins), utilities)
+    bins, task, counts = inputs.revalued_by.bins, inputs.task, values.counts
+    utilities = values_of(counts.expected, task, bins, counts.seen(taken))
+    if taken.any():
+        utilities = np.where(taken, values_of(counts.first, task, bins), utilities)
     return replace(values, utilities=utilities * values.eligible[:, None])
 
 
@@ -122,9 +122,7 @@ def _decide(
         provenance=_provenance(price_list, scene, bundle),
         tiles=len(values.utilities),
         utilities=values.utilities.astype("<f4").tobytes(),
-        expected=expected_to_bytes(values.expected),
-        first_expected=expected_to_bytes(values.first),
-        readings=expected_to_bytes(values.readings),
+        **({} if values.counts is None else values.counts.columns()),
         selected=decision.selected.astype(np.uint8).tobytes(),
         filled=decision.filled.astype(np.uint8).tobytes(),
         valid_share=values.valid_share.astype("<f4").tobytes(),
@@ -146,9 +144,9 @@ def _objects(
     values: TileValues, bundle: dict[str, Any], decision: Decision, taken: NDArray[np.bool_]
 ) -> dict[str, Any]:
     """Return the objects that the plan expects, as its row keeps them; nothing without expected counts."""
-    if values.expected is None:
+    if values.counts is None:
         return {}
-    return {"objects": describe_objects(bundle["objects"], values, decision.selected, taken)}
+    return {"objects": describe_objects(bundle["objects"], values.counts, decision.selected, taken)}
 
 
 def _ground_flags(matched: MatchedGround, decision: Decision) -> NDArray[np.uint8]:

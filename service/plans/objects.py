@@ -13,7 +13,7 @@ from models.counts import Counts, Reading
 from models.values import right_labels
 from service.bundles.counting import counts_of
 from service.bundles.predictor import ExpectedCounts
-from service.plans.arrays import TileValues
+from service.plans.counts import SceneCounts
 
 LEVEL = 0.95
 """Probability with which the intervals of counts hold the true number."""
@@ -51,21 +51,19 @@ class PlanObjects(BaseModel):
     share: float = Field(description="Share of all expected objects that lie in bought patches, 0 to 1.")
 
 
-def describe_objects(name: str, values: TileValues, selected: Mask, taken: Mask) -> dict[str, Any]:
+def describe_objects(name: str, counts: SceneCounts, selected: Mask, taken: Mask) -> dict[str, Any]:
     """Return the members of PlanObjects for a decision, as the plan's row keeps them.
 
     `selected` and `taken` (T, 16) are the patches that are bought, and those that are left out as owned or on
-    order. `values` must hold expected counts.
+    order.
     """
-    number, answers = values.outlook, answers_now(values)
-    assert number is not None
     everything, bought, reused, read = (
-        float(number[patches].sum(dtype=np.float64))
-        for patches in (np.ones_like(selected), selected, taken, values.read)
+        float(counts.numbers[patches].sum(dtype=np.float64))
+        for patches in (np.ones_like(selected), selected, taken, counts.read)
     )
     shown = PlanObjects(
         name=name,
-        scene=total_of([answers]),
+        scene=total_of([answers_of(counts)]),
         in_bought=round(bought, DIGITS),
         in_reused=round(reused, DIGITS),
         read=round(read, DIGITS),
@@ -81,23 +79,18 @@ def unread(expected: ExpectedCounts) -> TileAnswers:
     return TileAnswers.of(nothing, Reading(mean=zero, variance=zero), counts_of(expected))
 
 
-def answers_now(values: TileValues) -> TileAnswers:
-    """Return the answers for tiles from expected counts and from what was read when the plan was made."""
-    assert values.expected is not None
-    if values.readings is None:
-        return unread(values.expected)
-    parts = values.readings.mean, values.readings.variance
-    mean, variance = (torch.from_numpy(np.nan_to_num(part)) for part in parts)
+def answers_of(counts: SceneCounts) -> TileAnswers:
+    """Return the answers for tiles as they were known when the plan was made."""
+    mean, variance = (
+        torch.from_numpy(np.nan_to_num(part)) for part in (counts.readings.mean, counts.readings.variance)
+    )
     reading = Reading(mean=mean, variance=variance)
-    return TileAnswers.of(torch.from_numpy(values.read), reading, counts_of(values.expected))
+    return TileAnswers.of(torch.from_numpy(counts.read), reading, counts_of(counts.expected))
 
 
-def objects_by_tile(values: TileValues) -> list[ObjectCount]:
+def objects_by_tile(counts: SceneCounts) -> list[ObjectCount]:
     """Write the count of each tile with its interval, as it was known when the plan was made."""
-    if values.readings is not None:
-        return counts_by_tile(answers_now(values))
-    assert values.expected is not None
-    return expected_by_tile(values.expected)
+    return counts_by_tile(answers_of(counts)) if counts.read.any() else expected_by_tile(counts.expected)
 
 
 def expected_by_tile(expected: ExpectedCounts) -> list[ObjectCount]:
@@ -106,22 +99,19 @@ def expected_by_tile(expected: ExpectedCounts) -> list[ObjectCount]:
     return _written(unseen.mean, count_interval(unseen, LEVEL))
 
 
-def expected_labels(values: TileValues, bought: Mask, bins: Sequence[int]) -> float:
-    """Return the expected number of planned tiles whose label is right once patches are read without error.
+def expected_labels(counts: SceneCounts, eligible: Mask, bought: Mask, bins: Sequence[int]) -> float:
+    """Return the expected number of right labels of tiles (T,) once patches are read without error.
 
     `bought` (T, 16) are these patches, beside those that were read when the plan was made.
     """
-    assert values.expected is not None
-    seen = values.seen(bought)
-    left = values.expected if seen is None else seen.left_of(values.expected)
-    known = None if seen is None else torch.from_numpy(seen.known[values.eligible])
-    parts = [part.astype(np.float64)[values.eligible] for part in (left.mean, left.variance)]
-    here = bought[values.eligible]
+    seen = counts.seen(bought)
+    left = seen.left_of(counts.expected)
+    mean, variance = (part.astype(np.float64)[eligible] for part in (left.mean, left.variance))
 
     def sums(patches: Mask) -> tuple[torch.Tensor, torch.Tensor]:
-        mean, variance = (torch.from_numpy((part * patches).sum(1)) for part in parts)
-        return mean, variance
+        return torch.from_numpy((mean * patches).sum(1)), torch.from_numpy((variance * patches).sum(1))
 
+    here, known = bought[eligible], torch.from_numpy(seen.known[eligible])
     return float(right_labels(sums(here), sums(~here), bins, known).sum())
 
 

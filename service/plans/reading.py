@@ -22,6 +22,7 @@ from service.imagery.radiometry import Imagery, to_imagery
 from service.imagery.tile_grid import TileGrid
 from service.imagery.tiling import Tiles, cut_tiles
 from service.plans.arrays import MIN_VALID_SHARE, TileValues
+from service.plans.counts import SceneCounts
 from service.plans.options import PlanOptions
 from service.plans.tables import Scene
 from service.plans.tasks import task_in
@@ -61,7 +62,9 @@ def judge_scene(body: bytes, options: PlanOptions, predictor: Predictor, setting
     return JudgedScene(
         scene=Scene(sha256=hashlib.sha256(body).hexdigest(), size=len(body), reading=reading),
         values=TileValues(
-            utilities=judged.utilities[task], valid_share=tiles.valid_share, expected=judged.expected
+            utilities=judged.utilities[task],
+            valid_share=tiles.valid_share,
+            counts=None if judged.expected is None else SceneCounts.unread(judged.expected),
         ),
         pixels=pixels,
         bundle=identify(predictor),

@@ -42,7 +42,7 @@ def tiles_of(plan: Plan, scene: Scene) -> list[PlanTile]:
     arrays = PlanArrays.of(plan)
     columns = scene.reading["grid"]["columns"]
     eligible = arrays.eligible.tolist()
-    counted = [None] * plan.tiles if arrays.expected is None else objects_by_tile(arrays)
+    counted = [None] * plan.tiles if arrays.counts is None else objects_by_tile(arrays.counts)
     return [
         PlanTile(
             tile=tile,

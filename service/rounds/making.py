@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from models.manifest import CountManifest
 from models.second_look import SecondLook
 from service.bundles.counting import CountPredictor
-from service.bundles.predictor import ExpectedCounts, Predictor
+from service.bundles.predictor import Predictor
 from service.bundles.registry import Bundles
 from service.bundles.revising import revise_counts
 from service.database.engine import Database
@@ -20,6 +20,7 @@ from service.orders.repository import find_order, plan_of, statuses_now
 from service.orders.tables import Order
 from service.plans import making
 from service.plans.arrays import PlanArrays, TileValues
+from service.plans.counts import SceneCounts
 from service.plans.ground import GroundReader
 from service.plans.inputs import PlanInputs, find_new_inputs
 from service.plans.reading import grid_of
@@ -124,17 +125,12 @@ def make_round(database: Database, job: RoundJob, quote_days: int) -> Plan:
 
 def _values(job: RoundJob, arrays: PlanArrays, owned: OwnedReadings, columns: int) -> TileValues:
     """Return what is known of the scene now. Every round revises the counts that LR led to."""
-    first: ExpectedCounts | None = arrays.first or arrays.expected
-    if first is None:
-        raise TypeError(f"plan {job.plan.id} of a bundle that counts has no expected counts")
+    if arrays.counts is None:
+        raise TypeError(f"plan {job.plan.id} of a bundle that counts has no counts")
+    first = arrays.counts.first
     expected = revise_counts(first, owned.readings, owned.older, columns, job.look)
-    return TileValues(
-        utilities=arrays.utilities,
-        valid_share=arrays.valid_share,
-        expected=expected,
-        first=first,
-        readings=owned.readings,
-    )
+    counts = SceneCounts(expected=expected, first=first, readings=owned.readings)
+    return TileValues(utilities=arrays.utilities, valid_share=arrays.valid_share, counts=counts)
 
 
 def _second_look(predictor: Predictor) -> tuple[CountPredictor, SecondLook]:
@@ -164,7 +160,7 @@ def _check_delivered(session: Session, order: Order) -> None:
         f"Order {order.id} is {status}, and none of its {order.patches} patches was delivered. A second "
         "round is planned by what delivered patches show: deliver some first (`loupe deliver ORDER FILE`).",
         order=str(order.id),
-        status=status,
+        order_status=status,
     )
 
 

@@ -31,7 +31,7 @@ router = APIRouter(prefix="/v1/orders", tags=["plans"], responses=problems(401))
     summary="Plan what else is worth buying after patches of an order were delivered",
     responses=problems(404, 409, 422, 503),
 )
-def plan_next_round(  # noqa: PLR0913  (a route's parameters are its dependencies)
+def plan_next_round(
     order_id: OrderPath,
     caller: CallerDep,
     database: DatabaseDep,

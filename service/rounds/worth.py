@@ -13,6 +13,7 @@ from service.imagery.tile_grid import TileGrid
 from service.money import Money, minor_per_major
 from service.planner.selection_price import selection_price
 from service.plans.arrays import PlanArrays
+from service.plans.counts import SceneCounts
 from service.plans.objects import DIGITS, expected_labels, total_of, unread
 from service.plans.rounds import PlanRound, RoundGain, RoundRead, RoundRemainder
 from service.plans.tables import Plan
@@ -44,14 +45,15 @@ class TwoRounds:
 def describe_round(rounds: TwoRounds) -> dict[str, Any]:
     """Return the members of PlanRound, as the new plan's row keeps them."""
     arrays, task = PlanArrays.of(rounds.new), rounds.new.task
+    counts = _counts(arrays)
     gains = [_Gain.of(one, task, rounds.bins) for one in (rounds.new, rounds.before)]
     most = _most_each(rounds, gains[1])
     worth_it, verdict = _verdict(rounds, gains[0], most)
     described = PlanRound(
         order=rounds.order_id,
         number=rounds.number,
-        read=_read(arrays, rounds.delivered),
-        remainder=_remainder(arrays),
+        read=_read(counts, rounds.delivered),
+        remainder=_remainder(counts, arrays.eligible[:, None] & ~arrays.taken),
         gain=gains[0].out(),
         gain_before=gains[1].out(),
         separate=MoneyOut.of(_separate(rounds, arrays.selected)),
@@ -76,14 +78,14 @@ class _Gain:
     @classmethod
     def of(cls, plan: Plan, task: Task, bins: tuple[int, ...]) -> "_Gain":
         arrays = PlanArrays.of(plan)
-        expected, selected = arrays.expected, arrays.selected
-        if expected is None:
-            raise TypeError(f"plan {plan.id} has no expected counts")
+        counts, selected = _counts(arrays), arrays.selected
         with_plan, without = (
-            expected_labels(arrays, bought, bins) for bought in (arrays.taken | selected, arrays.taken)
+            expected_labels(counts, arrays.eligible, bought, bins)
+            for bought in (arrays.taken | selected, arrays.taken)
         )
         objects, variance = (
-            float(part[selected].sum(dtype=np.float64)) for part in (expected.mean, expected.variance)
+            float(part[selected].sum(dtype=np.float64))
+            for part in (counts.expected.mean, counts.expected.variance)
         )
         return cls(
             task=task,
@@ -118,31 +120,32 @@ class _Gain:
         )
 
 
-def _read(arrays: PlanArrays, delivered: int) -> RoundRead:
-    assert arrays.readings is not None and arrays.first is not None
+def _counts(arrays: PlanArrays) -> SceneCounts:
+    if arrays.counts is None:
+        raise TypeError("a plan of a bundle that counts has no counts")
+    return arrays.counts
+
+
+def _read(counts: SceneCounts, delivered: int) -> RoundRead:
     read, expected = (
-        float(part.mean[arrays.read].sum(dtype=np.float64)) for part in (arrays.readings, arrays.first)
+        float(part.mean[counts.read].sum(dtype=np.float64)) for part in (counts.readings, counts.first)
     )
     return RoundRead(
-        patches=int(arrays.read.sum()),
+        patches=int(counts.read.sum()),
         of_order=delivered,
         objects=round(read, DIGITS),
         expected=round(expected, DIGITS),
     )
 
 
-def _remainder(arrays: PlanArrays) -> RoundRemainder:
-    assert arrays.expected is not None and arrays.first is not None
-    left = arrays.eligible[:, None] & ~arrays.taken
+def _remainder(counts: SceneCounts, left: NDArray[np.bool_]) -> RoundRemainder:
+    """Describe the patches (T, 16) that are left."""
     none = np.float32(0)
-    now = ExpectedCounts(
-        mean=np.where(left, arrays.expected.mean, none),
-        variance=np.where(left, arrays.expected.variance, none),
-    )
+    mean, variance = (np.where(left, part, none) for part in (counts.expected.mean, counts.expected.variance))
     return RoundRemainder(
         patches=int(left.sum()),
-        expected_before=round(float(arrays.first.mean[left].sum(dtype=np.float64)), DIGITS),
-        objects=total_of([unread(now)]),
+        expected_before=round(float(counts.first.mean[left].sum(dtype=np.float64)), DIGITS),
+        objects=total_of([unread(ExpectedCounts(mean=mean, variance=variance))]),
     )
 
 

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from service.client import Json
-from service.terminal.blocks import columns, money
+from service.terminal.blocks import columns, money, plural
 from service.web.licences import licence_note
 
 
@@ -30,6 +30,39 @@ def object_rows(plan: Json) -> list[tuple[str, str]]:
     return [
         ("Task", f"{plan['task']}, utility: {plan['utility_unit']}"),
         ("Objects", f"{found}{reused}. {held}"),
+    ]
+
+
+def round_rows(plan: Json) -> list[tuple[str, str]]:
+    """Return what was read before a plan of a later round, what remains, and whether it is worth an order."""
+    found = plan.get("round")
+    if not found:
+        return []
+    name, read, left = plan["objects"]["name"], found["read"], found["remainder"]
+    came = (
+        f"{plural(read['patches'], 'patch')}: {read['objects']:,.1f} {name}, {read['expected']:,.1f} expected"
+    )
+    rest = (
+        f"{plural(left['patches'], 'patch')}: {count_text(left['objects'])} {name} expected now, "
+        f"{left['expected_before']:,.1f} before"
+    )
+    rows = [
+        ("Round", f"{found['number']}, after order {found['order']}"),
+        ("Read", came),
+        ("Remaining", rest),
+    ]
+    rows += [
+        (
+            title,
+            f"{gain['objects']:,.1f} {name} and {gain['correct_labels']:,.1f} correct labels expected, "
+            f"for {money(gain['cost'])}",
+        )
+        for title, gain in (("This round", found["gain"]), ("Order before", found["gain_before"]))
+    ]
+    return [
+        *rows,
+        ("Two orders", f"cost {money(found['separate'])} more than one order of the same patches"),
+        ("Verdict", str(found["verdict"])),
     ]
 
 

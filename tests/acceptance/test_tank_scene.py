@@ -1,15 +1,17 @@
-"""A scene with oil tanks through a real server: three tasks, an order, one mosaic, counts and savings."""
+"""A scene with oil tanks through a real server: tasks, orders, mosaics, counts, a second round, savings."""
 
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from models.grid import PATCHES
+from models.second_look import SecondLook
 from service.client import Client, Json
 from tests.support.counting import write_count_bundle
 from tests.support.server import KEY, ROOT, ServerProcess, running_server
@@ -26,6 +28,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tmp_path_factory.mktemp("bundles") / "tanks",
         name="tanks", lr_size=LR_PX, hr_size=HR_PX, tile_m=TILE_M, lr_gsd_m=TILE_M / LR_PX, hr_gsd_m=HR_M,
         licence="CC BY-NC-SA 4.0",
+        second_look=SecondLook(near=1.65, prior=1.0, far_share=0.27, discount=0.37, before=0.5),
     )  # fmt: skip
 
 
@@ -145,3 +148,53 @@ def test_command_line_states_objects_and_licence(
     shown = " ".join(done.stdout.split())
     assert f"expected {objects} (" in shown
     assert "not for sale: CC BY-NC-SA 4.0" in shown
+
+
+def test_second_round_is_planned_by_what_the_first_showed_and_its_ground_is_paid_once(
+    server: ServerProcess,
+    client: Client,
+    scene: TankScene,
+    bought: tuple[Json, Json],
+    deliveries: list[Json],
+    tmp_path: Path,
+) -> None:
+    plan, order = bought
+    assert deliveries[0]["counts"]["settled"] == BOUGHT
+    labelled = client.classify(order["id"])
+    second = client.next_round(order["id"], max_patches=8)
+    found = second["round"]
+    assert (second["follows"], found["number"], second["patches"]["bought"]) == (order["id"], 2, 8)
+    assert not (selected(second) & selected(plan)).any()
+    assert found["read"]["patches"] == second["reuse"]["owned"] == BOUGHT
+    assert found["read"]["objects"] == pytest.approx(labelled["summary"]["objects"]["read"], abs=0.01)
+    assert found["read"]["expected"] == pytest.approx(plan["objects"]["in_bought"], abs=0.01)
+    assert found["remainder"]["patches"] == TILES * PATCHES - BOUGHT
+    assert found["verdict"]
+
+    ordered = client.create_order(second["id"], None)
+    picture = tmp_path / "tanks.tif"
+    picture.write_bytes(scene.high_resolution())
+    assert client.deliver_file(ordered["id"], picture)["counts"]["settled"] == 8
+    again = client.classify(ordered["id"])
+    assert (again["complete"], again["provenance"]["reused"]) == (True, BOUGHT)
+    (report,) = client.get("/v1/reports/savings")["currencies"]
+    paid = Decimal(plan["cost"]["amount"]) + Decimal(second["cost"]["amount"])
+    assert Decimal(report["settled"]["amount"]) == server.settled_usd() == paid
+    assert Decimal(report["savings"]["realised"]["amount"]) == Decimal(plan["baseline"]["amount"]) - paid
+
+
+def test_command_line_plans_a_second_round(
+    server: ServerProcess,
+    bought: tuple[Json, Json],
+    deliveries: list[Json],  # noqa: ARG001  (the order is delivered)
+) -> None:
+    words = ["next", bought[1]["id"], "--max-patches", "3", "--worth-each", "0.01"]
+    done = subprocess.run(
+        [sys.executable, "-m", "service", *words, "--url", server.url, "--api-key", KEY],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = " ".join(done.stdout.split())
+    assert f"2, after order {bought[1]['id']}" in shown
+    assert "Verdict Not worth another order: " in shown
+    assert "To order this plan: loupe order " in shown

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,9 +13,11 @@ from models.counts import Counts, Reading
 from models.patch_counter import PatchCounter
 from models.scene_policy import ScenePolicy
 from service.bundles.counting import CountPredictor
-from tests.support.bundles import make_count_bundle, make_count_manifest
+from tests.support.bundles import make_count_bundle, make_count_manifest, make_geotiff, make_pixels
 
 DISPERSION = 0.5
+LR_M, HR_M, PATCH_PX = 5.0, 1.25, 16
+"""Pixels of the tiny bundle that counts, and the side of a patch in HR pixels."""
 
 
 class BrightnessPolicy(nn.Module):
@@ -65,3 +68,24 @@ def write_count_bundle(folder: Path, **overrides: Any) -> Path:
     for name, content in dump_bundle(make_count_bundle(**overrides)).items():
         (folder / name).write_bytes(content)
     return folder
+
+
+def hr_pixels(tile: int, patch: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return a patch's pixels: the scene four times as fine, with detail of its own."""
+    row, column = tile // 3 * 4 + patch % 4, tile % 3 * 4 + patch // 4
+    lr = scene_pixels()[:, row * 4 : row * 4 + 4, column * 4 : column * 4 + 4]
+    detail = np.random.default_rng(100 * tile + patch).integers(-9, 10, (3, PATCH_PX, PATCH_PX))
+    return np.asarray(np.clip(lr.repeat(4, 1).repeat(4, 2) + detail, 0, 255), np.uint8)
+
+
+def hr_patch(tile: int, patch: int) -> bytes:
+    """Write a patch of `scene_pixels` as a GeoTIFF."""
+    row, column = tile // 3 * 4 + patch % 4, tile % 3 * 4 + patch // 4
+    return make_geotiff(
+        hr_pixels(tile, patch), west=500_000 + column * 20, north=5_300_000 - row * 20, gsd_m=HR_M
+    )
+
+
+def scene_pixels() -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return a scene of 2 x 3 tiles for the tiny bundle that counts: 16 x 16 pixels of 5 m each."""
+    return make_pixels(height=32, width=48, seed=5)

@@ -19,15 +19,14 @@ from service.bundles.registry import open_bundles
 from service.classification import labelling
 from service.database.engine import Database
 from service.settings import Settings
-from tests.support.bundles import make_geotiff, make_pixels
-from tests.support.counting import write_count_bundle
+from tests.support.bundles import make_geotiff
+from tests.support.counting import LR_M, hr_patch, hr_pixels, scene_pixels, write_count_bundle
 from tests.support.databases import KEY
 from tests.support.ordering import deliver, open_budget, place, plan_scene, publish_prices
 from tests.support.orders import Planned
 
 Json = dict[str, Any]
 TILES, CLASSES = 6, ["0", "1 to 9", "10 or more"]
-LR_M, HR_M, PATCH_PX = 5.0, 1.25, 16
 
 
 @pytest.fixture
@@ -43,25 +42,6 @@ def client(counting_settings: Settings) -> Iterator[TestClient]:
         publish_prices(client)
         open_budget(client, "10000.00")
         yield client
-
-
-def hr_pixels(tile: int, patch: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Return a patch's pixels: the scene four times as fine, with detail of its own."""
-    row, column = tile // 3 * 4 + patch % 4, tile % 3 * 4 + patch // 4
-    lr = scene_pixels()[:, row * 4 : row * 4 + 4, column * 4 : column * 4 + 4]
-    detail = np.random.default_rng(100 * tile + patch).integers(-9, 10, (3, PATCH_PX, PATCH_PX))
-    return np.asarray(np.clip(lr.repeat(4, 1).repeat(4, 2) + detail, 0, 255), np.uint8)
-
-
-def hr_patch(tile: int, patch: int) -> bytes:
-    row, column = tile // 3 * 4 + patch % 4, tile % 3 * 4 + patch // 4
-    return make_geotiff(
-        hr_pixels(tile, patch), west=500_000 + column * 20, north=5_300_000 - row * 20, gsd_m=HR_M
-    )
-
-
-def scene_pixels() -> np.ndarray[Any, np.dtype[np.uint8]]:
-    return make_pixels(height=32, width=48, seed=5)
 
 
 def planned(client: TestClient, **query: Any) -> Planned:

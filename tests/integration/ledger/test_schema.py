@@ -32,6 +32,7 @@ FROZEN = {
     "2026-11-28-1730_currency_decimals.py": "6e9951b4a1b84d0a",
     "2026-11-28-1740_delivered_parts.py": "46155b6bc20806dc",
     "2026-11-28-2100_plans_that_count.py": "3e21d8bd89ca1dcb",
+    "2026-11-28-2330_next_rounds.py": "e56198580cf0e130",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from models.bundle import CountBundle
 from models.grid import PATCHES, patch_slices
 from service.bundles import counting
-from service.bundles.counting import CountPredictor, join_tiles, values_of, windows
+from service.bundles.counting import (
+    CountPredictor,
+    Seen,
+    join_tiles,
+    map_of_patches,
+    patches_by_tile,
+    values_of,
+    windows,
+)
 from service.bundles.predictor import ExpectedCounts
 from service.errors import UnavailableError
 from tests.support.bundles import make_count_bundle
@@ -192,3 +200,28 @@ def test_judge_is_unavailable_when_a_window_does_not_fit_into_memory(monkeypatch
     monkeypatch.setattr(CountBundle, "expect", fail)
     with pytest.raises(UnavailableError, match="no memory for a part of this scene"):
         predictor.judge(make_tiles(), ALL, COLUMNS)
+
+
+def test_map_of_patches_is_cut_into_the_same_tiles_again() -> None:
+    values = np.random.default_rng(4).random((TILES, PATCHES)).astype(np.float32)
+    scene = map_of_patches(values, COLUMNS)
+    assert scene.shape == (ROWS * 4, COLUMNS * 4)
+    assert scene[4 + 2, 8 + 3] == values[COLUMNS + 2, 3 * 4 + 2]  # tile (1, 2), patch in row 2, column 3
+    assert np.array_equal(patches_by_tile(scene), values)
+
+
+def test_values_of_patches_beside_some_that_were_read_are_of_what_is_not_known() -> None:
+    """Tile 0 is known to hold 12 tanks, more than the last class needs; tile 1 holds 4."""
+    mean = np.full((2, PATCHES), 0.5, np.float32)
+    expected = ExpectedCounts(mean=mean, variance=mean * 1.5)
+    read, numbers = np.zeros((2, PATCHES), np.bool_), np.full((2, PATCHES), np.nan, np.float32)
+    read[:, 3], numbers[:, 3] = True, (12.2, 4.1)
+    seen = Seen(read=read, mean=numbers, coming=np.zeros_like(read))
+    labels = values_of(expected, "label", (1, 10), seen)
+    assert seen.known.tolist() == [12, 4]
+    assert labels[0].max() < 1e-9
+    assert labels[1].max() > 1e-3
+    for task in ("label", "count", "find"):
+        values = values_of(expected, task, (1, 10), seen)
+        assert (values[read] == 0).all()
+    assert np.array_equal(values_of(expected, "find", (1, 10), seen)[~read], mean[~read])

@@ -60,3 +60,31 @@ def test_values_label_add_up_to_the_gain_of_buying_everything_and_never_rise_in_
     nothing = right_labels((mean * 0, mean * 0), (mean, variance), (1, 10))
     assert float(values.sum()) == pytest.approx(1 - float(nothing))
     assert values.tolist() == sorted(values.tolist())
+
+
+@pytest.mark.parametrize(("known", "bins"), [(0, (1, 10)), (4, (6,)), (9, (1,))])
+def test_right_labels_after_some_objects_were_seen_are_those_of_the_edges_that_are_left(
+    known: int, bins: tuple[int, ...]
+) -> None:
+    """With 4 tanks seen the class is 1 to 9 unless 6 more are found."""
+    bought = torch.tensor([0.5, 2.0]).double(), torch.tensor([0.9, 5.0]).double()
+    left = torch.tensor([3.0, 1.0]).double(), torch.tensor([8.0, 1.5]).double()
+    found = right_labels(bought, left, (1, 10), torch.tensor([known, known]))
+    torch.testing.assert_close(found, right_labels(bought, left, bins))
+
+
+def test_right_labels_are_certain_once_the_last_edge_was_seen() -> None:
+    """Ten tanks seen."""
+    mean, variance = torch.tensor([3.0]).double(), torch.tensor([8.0]).double()
+    assert float(right_labels((mean, variance), (mean, variance), (1, 10), torch.tensor([10]))) == 1
+
+
+def test_values_label_of_patches_beside_others_that_are_read_anyway_add_up_to_what_is_still_gained() -> None:
+    """The first patch comes in any case."""
+    counts, coming = expected([0.9, 0.5, 3.0]), torch.tensor([[True, False, False]])
+    values = patch_values(counts, "label", (1, 10), None, coming)[0]
+    first, others = (
+        (counts.mean[0, part].sum(), counts.variance[0, part].sum()) for part in (slice(0, 1), slice(1, None))
+    )
+    assert float(values[0]) == 0
+    assert float(values.sum()) == pytest.approx(1 - float(right_labels(first, others, (1, 10))))

@@ -111,7 +111,7 @@ def test_preview_outlines_owned_and_ordered_patches_unless_they_are_bought(reuse
     arrays = PlanArrays(
         utilities=np.zeros(ground.shape, np.float32),
         valid_share=np.ones(grid.tile_count, np.float32),
-        expected=None,
+        counts=None,
         selected=selected,
         filled=np.zeros_like(selected),
         ground=ground,

@@ -8,7 +8,7 @@ from typer.main import get_group
 from models.manifest import Task
 from service.cli import app
 from service.cli.plans import TaskChoice
-from service.terminal.counts import bundle_row, curve_view, object_rows, total_lines
+from service.terminal.counts import bundle_row, curve_view, object_rows, round_rows, total_lines
 from service.web.licences import licence_note
 from tests.support.bundles import usd
 from tests.support.terminal import shown
@@ -55,6 +55,25 @@ def test_plan_rows_state_the_objects_in_bought_patches_and_in_the_scene() -> Non
     ]
     assert "patches, 4.0 in reused ones." in object_rows(plan(objects=objects(in_reused=4.0)))[1][1]
     assert object_rows(plan(objects=None)) == []
+
+
+def test_round_rows_state_what_was_read_what_remains_and_the_verdict() -> None:
+    gain = {"objects": 3.2, "correct_labels": 1.0, "cost": usd("12.00")}
+    found = {
+        "order": "o-1", "number": 2, "read": {"patches": 16, "objects": 24.0, "expected": 20.1},
+        "remainder": {"patches": 1, "objects": counted(5.0, 2, 9), "expected_before": 4.0},
+        "gain": gain, "gain_before": gain, "separate": usd("3.00"), "verdict": "Worth another order: ...",
+    }  # fmt: skip
+    assert round_rows(plan(round=found)) == [
+        ("Round", "2, after order o-1"),
+        ("Read", "16 patches: 24.0 oil tanks, 20.1 expected"),
+        ("Remaining", "1 patch: 5.0 (2 to 9) oil tanks expected now, 4.0 before"),
+        ("This round", "3.2 oil tanks and 1.0 correct labels expected, for 12.00 USD"),
+        ("Order before", "3.2 oil tanks and 1.0 correct labels expected, for 12.00 USD"),
+        ("Two orders", "cost 3.00 USD more than one order of the same patches"),
+        ("Verdict", "Worth another order: ..."),
+    ]
+    assert round_rows(plan()) == []
 
 
 def test_bundle_row_states_a_licence_that_forbids_sale() -> None:

@@ -1,0 +1,329 @@
+"""Second rounds: what delivered patches show, what a plan then buys, and what that is worth."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+import torch
+from fastapi.testclient import TestClient
+from numpy.typing import NDArray
+from sqlalchemy import text
+
+from models.counts import Counts
+from models.second_look import SecondLook, Sight, revise
+from service.access.repository import create_key, create_workspace
+from service.app import create_app
+from service.bundles.counting import CountPredictor
+from service.bundles.registry import open_bundles
+from service.database.engine import Database
+from service.plans.bills import audit_plans
+from service.settings import Settings
+from tests.support.bundles import make_geotiff, write_bundle
+from tests.support.counting import LR_M, hr_patch, hr_pixels, scene_pixels, write_count_bundle
+from tests.support.databases import KEY
+from tests.support.ordering import buy, code, deliver, open_budget, place, plan_scene, publish_prices
+from tests.support.orders import Planned
+
+Json = dict[str, Any]
+TILES, ROWS, COLUMNS = 6, 2, 3
+LOOK = SecondLook(near=1.65, prior=1.0, far_share=0.27, discount=0.37, before=0.5)
+
+
+@pytest.fixture
+def both_settings(settings: Settings, tmp_path: Path) -> Settings:
+    folder = tmp_path / "both"
+    write_count_bundle(folder / "tiny-count", second_look=LOOK)
+    write_count_bundle(folder / "blind", name="blind")
+    write_bundle(folder / "tiny")
+    return settings.model_copy(update={"bundles": folder, "default_bundle": "tiny-count"})
+
+
+@pytest.fixture
+def client(both_settings: Settings) -> Iterator[TestClient]:
+    """Yield a client of a server whose default bundle counts and has a second look."""
+    with TestClient(create_app(both_settings), headers={"Authorization": f"Bearer {KEY}"}) as client:
+        publish_prices(client)
+        open_budget(client, "10000.00")
+        yield client
+
+
+def planned(client: TestClient, **query: Any) -> Planned:
+    body = make_geotiff(scene_pixels(), gsd_m=LR_M)
+    return plan_scene(client, body, **({"task": "find", "max_patches": 12} | query))
+
+
+def send(client: TestClient, order: str, plan: Planned, patches: slice = slice(None)) -> None:
+    for where in plan.bought[patches]:
+        answer = deliver(client, order, *where, hr_patch(*where))
+        assert answer.status_code == 201, answer.text
+
+
+def ordered(client: TestClient, plan: Planned, patches: slice = slice(None)) -> str:
+    order = str(place(client, plan).json()["id"])
+    send(client, order, plan, patches)
+    return order
+
+
+def ask(client: TestClient, order: str, **body: Any) -> Any:
+    return client.post(f"/v1/orders/{order}/next-round", json=body)
+
+
+def next_round(client: TestClient, order: str, **body: Any) -> Json:
+    answer = ask(client, order, **body)
+    assert answer.status_code == 201, answer.text
+    made: Json = answer.json()
+    return made
+
+
+def places(made: Json, kind: str) -> list[tuple[int, int]]:
+    return [(tile["tile"], patch) for tile in made["tiles"] for patch in tile[kind]]
+
+
+def bought(made: Json) -> Planned:
+    return Planned(id=made["id"], bought=tuple(places(made, "buy")))
+
+
+def kept(database: Database, plan: str, column: str) -> NDArray[np.float32]:
+    with database.sessions() as session:
+        raw = session.execute(text(f"SELECT {column} FROM plan WHERE id = :id"), {"id": plan}).scalar_one()
+    return np.frombuffer(raw, "<f4").reshape(2, TILES, 16)
+
+
+def read(settings: Settings, where: list[tuple[int, int]]) -> NDArray[np.float32]:
+    predictor = open_bundles(settings.bundles, "tiny-count", "cpu", 1).default
+    assert isinstance(predictor, CountPredictor)
+    return predictor.read(np.stack([hr_pixels(*one) for one in where])).mean
+
+
+def revised_by_hand(
+    first: NDArray[np.float32], where: list[tuple[int, int]], numbers: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    """Return the revised means (T, 16): patch p of tile t lies at row 4 * (t // 3) + p % 4, and so on."""
+
+    def at(tile: int, patch: int) -> tuple[int, int, int]:
+        return 0, tile // COLUMNS * 4 + patch % 4, tile % COLUMNS * 4 + patch // 4
+
+    mean, variance, observed = (torch.zeros(1, ROWS * 4, COLUMNS * 4).double() for _ in range(3))
+    came = torch.zeros(mean.shape, dtype=torch.bool)
+    for tile in range(TILES):
+        for patch in range(16):
+            mean[at(tile, patch)], variance[at(tile, patch)] = map(float, first[:, tile, patch])
+    for one, number in zip(where, numbers, strict=True):
+        came[at(*one)], observed[at(*one)] = True, float(number)
+    found = revise(Counts.of_moments(mean, variance), Sight.of(came, observed), LOOK).mean
+    return np.array([[float(found[at(tile, patch)]) for patch in range(16)] for tile in range(TILES)])
+
+
+def test_next_round_leaves_out_what_was_bought_and_revises_what_is_expected_of_the_rest(
+    client: TestClient, database: Database, both_settings: Settings
+) -> None:
+    plan = planned(client)
+    order = ordered(client, plan, slice(0, 5))
+    made = next_round(client, order, max_patches=7)
+    came, awaited = list(plan.bought[:5]), list(plan.bought[5:])
+    assert (made["follows"], made["supersedes"], made["task"]) == (order, None, "find")
+    assert (places(made, "owned"), places(made, "on_order")) == (came, awaited)
+    assert made["patches"]["bought"] == len(places(made, "buy")) == 7
+    assert not set(places(made, "buy")) & set(plan.bought)
+
+    numbers = read(both_settings, came)
+    first, now = kept(database, str(plan.id), "expected"), kept(database, made["id"], "expected")
+    readings = kept(database, made["id"], "readings")
+    by_hand = revised_by_hand(first, came, numbers)
+    unread = np.isnan(readings[0])
+    np.testing.assert_allclose(now[0][unread], by_hand[unread], rtol=1e-5)
+    assert not np.allclose(now[0][unread], first[0][unread], rtol=1e-3)
+    np.testing.assert_array_equal(now[:, ~unread], first[:, ~unread])
+    np.testing.assert_array_equal(kept(database, made["id"], "first_expected"), first)
+    assert [where for where in came if unread[where]] == []
+    np.testing.assert_allclose([readings[0][where] for where in came], numbers, rtol=1e-5)
+
+    best = sorted((by_hand[tile, patch], tile, patch) for tile, patch in np.argwhere(unread).tolist()
+                  if (tile, patch) not in plan.bought)[-7:]  # fmt: skip
+    assert sorted(places(made, "buy")) == sorted((tile, patch) for _, tile, patch in best)
+    found, objects = made["round"], made["objects"]
+    assert (found["order"], found["number"]) == (order, 2)
+    assert found["read"] == {
+        "patches": 5, "of_order": 5,
+        "objects": pytest.approx(float(numbers.sum()), abs=1e-3),
+        "expected": pytest.approx(float(sum(first[0][where] for where in came)), abs=1e-3),
+    }  # fmt: skip
+    left = unread.copy()
+    left[tuple(zip(*awaited, strict=True))] = False
+    assert found["remainder"]["patches"] == 96 - 12
+    assert found["remainder"]["expected_before"] == pytest.approx(float(first[0][left].sum()), abs=1e-3)
+    assert found["remainder"]["objects"]["expected"] == pytest.approx(float(by_hand[left].sum()), abs=1e-3)
+    assert objects["read"] == found["read"]["objects"]
+    assert objects["in_bought"] == pytest.approx(float(sum(one[0] for one in best)), abs=1e-3)
+    assert objects["scene"]["expected"] == pytest.approx(
+        float(numbers.sum() + by_hand[unread].sum()), abs=1e-3
+    )
+    assert client.get(f"/v1/plans/{made['id']}").json() == made
+
+
+def test_both_orders_are_paid_to_the_cent_and_their_ground_counts_once(
+    client: TestClient, database: Database
+) -> None:
+    plan = planned(client)
+    order = ordered(client, plan)
+    first = client.get(f"/v1/plans/{plan.id}").json()
+    made = next_round(client, order, max_patches=6)
+    second = ordered(client, bought(made))
+    assert client.get(f"/v1/orders/{second}").json()["status"] == "completed"
+    (report,) = client.get("/v1/reports/savings").json()["currencies"]
+    costs = float(first["cost"]["amount"]) + float(made["cost"]["amount"])
+    baseline = float(first["baseline"]["amount"])
+    assert made["baseline"] == first["baseline"]
+    assert float(report["settled"]["amount"]) == pytest.approx(costs)
+    assert float(report["savings"]["realised"]["amount"]) == pytest.approx(baseline - costs)
+    parts = made["cost"], made["savings"]["billable"], made["reuse"]["saved"]
+    assert sum(float(one["amount"]) for one in parts) == pytest.approx(baseline)
+    with database.sessions() as session:
+        assert list(audit_plans(session)) == []
+
+
+def test_order_of_a_second_round_is_classified_by_its_own_expectations(
+    client: TestClient, database: Database
+) -> None:
+    plan = planned(client)
+    order = ordered(client, plan)
+    made = next_round(client, order, max_patches=6)
+    second = ordered(client, bought(made))
+    labelled = client.post(f"/v1/orders/{second}/classification").json()
+    assert labelled["complete"] is True
+    expected, first = (kept(database, made["id"], name)[0] for name in ("expected", "first_expected"))
+    known = {*plan.bought, *places(made, "buy")}
+    unread = np.array([[(tile, patch) not in known for patch in range(16)] for tile in range(TILES)])
+    objects = labelled["summary"]["objects"]
+    assert objects["total"]["expected"] == pytest.approx(
+        objects["read"] + float(expected[unread].sum()), abs=0.01
+    )
+    assert objects["lr_total"]["expected"] == pytest.approx(float(first.sum()), abs=0.01)
+
+
+def test_later_rounds_revise_the_first_expectations_by_all_readings(
+    client: TestClient, database: Database, both_settings: Settings
+) -> None:
+    plan = planned(client)
+    order = ordered(client, plan, slice(0, 4))
+    early = next_round(client, order, max_patches=3)
+    send(client, order, plan, slice(4, None))
+    again = next_round(client, order, max_patches=3)
+    assert (early["round"]["read"]["patches"], again["round"]["read"]["patches"]) == (4, 12)
+    second = ordered(client, bought(again))
+    third = next_round(client, second, max_patches=2)
+    assert (third["follows"], third["round"]["number"]) == (second, 3)
+    assert (third["round"]["read"]["patches"], third["round"]["read"]["of_order"]) == (15, 3)
+    where = [*plan.bought, *places(again, "buy")]
+    first = kept(database, str(plan.id), "expected")
+    by_hand = revised_by_hand(first, where, read(both_settings, where))
+    unread = np.isnan(kept(database, third["id"], "readings")[0])
+    np.testing.assert_allclose(kept(database, third["id"], "expected")[0][unread], by_hand[unread], rtol=1e-5)
+
+
+def test_round_says_whether_it_is_worth_another_order(client: TestClient) -> None:
+    publish_prices(client, name="fixed", minimum_charge="100")
+    plan = planned(client, price_list="fixed", max_patches=30)
+    order = ordered(client, plan)
+    made = next_round(client, order, max_patches=3)
+    found = made["round"]
+    gain, before = found["gain"], found["gain_before"]
+    each, then = (float(one["cost"]["amount"]) / one["objects"] for one in (gain, before))
+    assert float(gain["each"]["amount"]) == pytest.approx(each, abs=0.01)
+    assert found["most_each"] == before["each"]
+    assert found["worth_it"] is (each <= then)
+    assert made["cost"]["amount"] == "100.00"  # three patches cost the minimum
+    # In the first order they would have cost their area: 3 of 400 m2 at 10,000 USD per km2.
+    assert float(found["separate"]["amount"]) == pytest.approx(100 - 12, abs=0.1)
+    assert found["verdict"].startswith("Not worth another order: 100.00 USD for ")
+    cheap, dear = (next_round(client, order, max_patches=3, worth_each=one) for one in ("9999", "0.01"))
+    assert (cheap["round"]["worth_it"], dear["round"]["worth_it"]) == (True, False)
+    assert cheap["round"]["verdict"].endswith("at most the 9999.00 USD that one is worth to you.")
+    nothing = next_round(client, order, max_patches=0)["round"]
+    assert (nothing["worth_it"], nothing["gain"]["each"]) == (False, None)
+    assert nothing["verdict"].startswith("Not worth another order. Buys nothing:")
+    assert code(ask(client, order, worth_each="1.234"))[0] == 422
+
+
+def test_lambda_says_what_one_is_worth(client: TestClient) -> None:
+    order = ordered(client, planned(client))
+    made = next_round(client, order, **{"lambda": 0.02})
+    assert made["round"]["most_each"] == {"amount": "50.00", "currency": "USD"}
+    if made["patches"]["bought"]:
+        assert made["round"]["worth_it"] is True
+
+
+@pytest.mark.parametrize("task", ["label", "count"])
+def test_next_round_values_patches_by_what_is_still_uncertain(client: TestClient, task: str) -> None:
+    plan = planned(client, task=task)
+    order = ordered(client, plan)
+    made = next_round(client, order)
+    assert made["objective"] == {"kind": "max_patches", "max_patches": 12}
+    again = client.post(f"/v1/plans/{made['id']}/replan", json={"task": "find"}).json()
+    assert (again["follows"], again["round"]) == (order, None)
+    back = client.post(f"/v1/plans/{again['id']}/replan", json={"task": task}).json()
+    assert back["tiles"] == made["tiles"]
+    labels = made["round"]["gain"]["correct_labels"]
+    assert 0 <= labels <= TILES
+    curve = client.get(f"/v1/plans/{made['id']}/curve").json()
+    assert curve["points"] == []  # the bundle was released without one
+
+
+def test_repeated_key_returns_the_same_plan(client: TestClient) -> None:
+    order = ordered(client, planned(client))
+    path, headers = f"/v1/orders/{order}/next-round", {"Idempotency-Key": str(uuid4())}
+    answers = [client.post(path, json={"max_patches": 2}, headers=headers) for _ in range(2)]
+    assert answers[0].status_code == 201
+    assert answers[0].json() == answers[1].json()
+    assert code(client.post(path, json={"max_patches": 3}, headers=headers)) == (
+        422,
+        "idempotency-key-reused",
+    )
+    assert len(client.get("/v1/plans").json()["items"]) == 2
+
+
+def test_next_round_is_refused_without_anything_to_plan_by(client: TestClient, database: Database) -> None:
+    plans = "SELECT count(*) FROM plan"
+    waiting = ordered(client, planned(client, max_patches=3), slice(0, 0))
+    cancelled = waiting
+    assert code(ask(client, waiting)) == (409, "nothing-delivered")
+    client.post(f"/v1/orders/{cancelled}/cancel")
+    refused = ask(client, cancelled)
+    assert code(refused) == (409, "nothing-delivered")
+    assert "is user cancelled, and none of its 3 patches" in refused.json()["detail"]
+    blind = ordered(client, planned(client, bundle="blind", max_patches=3))
+    assert code(ask(client, blind)) == (409, "no-second-look")
+    classified = buy(client, plan_scene(client, make_geotiff(), bundle="tiny"))
+    answer = ask(client, classified)
+    assert code(answer) == (409, "no-second-look")
+    assert "tiny 1, which labels tiles and counts nothing" in answer.json()["detail"]
+    assert code(ask(client, str(uuid4()))) == (404, "not-found")
+    assert ask(client, blind, reuse="none").status_code == 422
+    with database.sessions() as session:
+        assert session.execute(text(plans)).scalar_one() == 3
+        key = create_key(session, create_workspace(session, "other"), "other")
+        session.commit()
+    foreign = client.post(f"/v1/orders/{blind}/next-round", headers={"Authorization": f"Bearer {key.secret}"})
+    assert code(foreign) == (404, "not-found")
+
+
+def test_delivered_part_of_a_cancelled_order_can_be_followed(client: TestClient) -> None:
+    plan = planned(client)
+    order = ordered(client, plan, slice(0, 4))
+    client.post(f"/v1/orders/{order}/cancel")
+    made = next_round(client, order)
+    assert places(made, "owned") == list(plan.bought[:4])
+    assert made["reuse"]["on_order"] == 0
+
+
+def test_order_whose_bundle_is_gone_is_refused(client: TestClient, both_settings: Settings) -> None:
+    order = ordered(client, planned(client))
+    without = both_settings.model_copy(update={"default_bundle": "tiny"})
+    for file in (without.bundles / "tiny-count").iterdir():
+        file.unlink()
+    (without.bundles / "tiny-count").rmdir()
+    with TestClient(create_app(without), headers={"Authorization": f"Bearer {KEY}"}) as other:
+        assert code(ask(other, order)) == (409, "bundle-changed")
