@@ -306,7 +306,7 @@ def test_next_round_is_refused_without_anything_to_plan_by(client: TestClient, d
         assert session.execute(text(plans)).scalar_one() == 3
         key = create_key(session, create_workspace(session, "other"), "other")
         session.commit()
-    foreign = client.post(f"/v1/orders/{blind}/next-round", headers={"Authorization": f"Bearer {key.secret}"})
+    foreign = client.post(f"/v1/orders/{blind}/next-round", headers={"Authorization": f"Bearer {key}"})
     assert code(foreign) == (404, "not-found")
 
 
