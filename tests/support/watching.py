@@ -9,9 +9,12 @@ import pytest
 
 from service import blobs
 from service.bundles.classifying import ClassifyPredictor
+from service.bundles.counting import CountPredictor
+from service.bundles.revising import revise_counts
 from service.geotiff.quarantine import Quarantine
 from service.imagery.coverage import covered_patches
 from service.imagery.placement import place_patch
+from service.imagery.resampling import resample_patch
 from service.imagery.tiling import cut_tiles
 from service.planner import decider, plan_purchases
 from service.planner.order_shapes import compile_order
@@ -20,10 +23,11 @@ from service.plans.preview import draw_preview
 
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
     blobs.get, blobs.keep, blobs.put, compile_order, covered_patches, cut_tiles, decider, draw_preview,
-    margins, place_patch, plan_purchases, blobs.verified_path,
+    margins, place_patch, plan_purchases, resample_patch, revise_counts, blobs.verified_path,
 )  # fmt: skip
 METHODS: tuple[tuple[type, str], ...] = (
-    (ClassifyPredictor, "utilities"), (ClassifyPredictor, "classify"), (Quarantine, "decode"),
+    (ClassifyPredictor, "utilities"), (ClassifyPredictor, "classify"), (CountPredictor, "read"),
+    (Quarantine, "decode"),
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
+from models.second_look import SecondLook
 from service.access.repository import create_key, create_workspace
 from service.app import create_app
 from service.classification.routes import router as classification
@@ -20,13 +22,15 @@ from service.deliveries.routes import router as deliveries
 from service.geotiff.quarantine import Quarantine
 from service.orders.routes import router as orders
 from service.plans.routes import router as plans
+from service.rounds.routes import router as rounds
 from service.settings import Settings
 from service.web import claims
 from service.web.turns import COMPUTING_AT_ONCE, take_large_turn, take_turn
 from tests.support.bundles import make_geotiff, usd
 from tests.support.connections import checked_out
+from tests.support.counting import LR_M, hr_patch, scene_pixels, write_count_bundle
 from tests.support.databases import KEY
-from tests.support.ordering import TIFF, open_budget, publish_prices
+from tests.support.ordering import TIFF, deliver, open_budget, place, plan_scene, publish_prices
 from tests.support.orders import make_patch
 from tests.support.waiting import eventually
 from tests.support.watching import watch_computing
@@ -54,6 +58,13 @@ COMPUTING: dict[Operation, set[str]] = {
     ("POST", "/v1/orders/{order_id}/classification"): {"get", "decode", "cut_tiles", "classify"},
 }  # fmt: skip
 """Computations of each operation. Another operation that is called computes nothing."""
+
+COUNTING: dict[Operation, set[str]] = {
+    ("POST", "/v1/orders/{order_id}/next-round"): {
+        "resample_patch", "read", "revise_counts", "plan_purchases", "decider",
+    },
+}  # fmt: skip
+"""Computations of operations that need a bundle that counts."""
 
 TURNS = (take_turn, take_large_turn)
 
@@ -145,11 +156,31 @@ def test_no_operation_holds_a_connection_while_it_computes(
     for method, path in operations:
         if method == "GET":
             journey.call(method, path, ids)
-    assert operations - journey.called == NOT_CALLED
+    assert operations - journey.called == NOT_CALLED | COUNTING.keys()
     client.post("/dashboard/login", data={"key": KEY})
     journey.call("GET", "/dashboard/plans/{plan_id}/preview.png", ids)
 
     assert dict(journey.computed) == COMPUTING
+    assert journey.held == []
+
+
+def test_no_operation_of_a_bundle_that_counts_holds_a_connection_while_it_computes(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "RENEWAL_S", 3600.0)
+    look = SecondLook(near=1.65, prior=1.0, far_share=0.27, discount=0.37, before=0.5)
+    write_count_bundle(tmp_path / "counting" / "tiny-count", second_look=look)
+    own = settings.model_copy(update={"bundles": tmp_path / "counting"})
+    with TestClient(create_app(own), headers={"Authorization": f"Bearer {KEY}"}) as client:
+        publish_prices(client)
+        open_budget(client)
+        planned = plan_scene(client, make_geotiff(scene_pixels(), gsd_m=LR_M), task="find", max_patches=1)
+        order, where = place(client, planned).json()["id"], planned.bought[0]
+        assert deliver(client, order, *where, hr_patch(*where)).status_code == 201
+        journey = Journey(client, monkeypatch)
+        for _, path in COUNTING:
+            journey.make(path, {"order_id": order})
+    assert dict(journey.computed) == COUNTING
     assert journey.held == []
 
 
@@ -198,10 +229,10 @@ def test_every_operation_that_computes_waits_its_turn() -> None:
 
     waiting = {
         (method, route.path)
-        for router in (plans, orders, deliveries, classification, dashboard)
+        for router in (plans, orders, deliveries, classification, rounds, dashboard)
         for route in router.routes
         if isinstance(route, APIRoute) and any(one.call in TURNS for one in route.dependant.dependencies)
         for method in route.methods or ()
     }
 
-    assert waiting == COMPUTING.keys() - reading_files
+    assert waiting == (COMPUTING.keys() | COUNTING.keys()) - reading_files
