@@ -76,7 +76,8 @@ def write_object_scenes(
     for name in ("lr", "hr"):
         (out / name).mkdir(parents=True, exist_ok=True)
     tables: dict[str, list[dict[str, Any]]] = {"scenes": [], "pairs": [], "objects": []}
-    for scene in tqdm(scenes, desc="cutting", unit="scene", mininterval=1.0, leave=False):
+    # Without a terminal there is no bar.
+    for scene in tqdm(scenes, desc="cutting", unit="scene", mininterval=1.0, leave=False, disable=None):
         made = cut_scene(scene, objects, cut, hr_size)
         lr = read_lr(lr_files[scene.name], made, cut.lr_size) if lr_files else _simulated(made, cut)
         _write_raster(out / "hr" / f"{made.name}.tif", made.hr, made, 1)

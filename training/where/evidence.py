@@ -1,16 +1,19 @@
-"""The evidence beside the rows of the table `where`: bills, controls and calibration, as JSON."""
+"""The evidence beside the rows of the table `where`: bills, controls, matching, calibration, as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from training.objects.maps import FACTORS
+from training.objects.presence import presence_auc
 from training.where.bills import MINIMUMS_KM2, Terms
 from training.where.controls import Gain, gain_over, with_other_lr
 from training.where.coverage import expected_by_patch, expected_by_tile, read_by_tile
 from training.where.dollars import BUDGETS, SWEPT, Frontier, frontier, swept, swept_by_shape
+from training.where.equal_money import at_equal_money
+from training.where.matching import matched_at
 from training.where.orders import OURS
-from training.where.rows import PER_TILE, PORTFOLIO, Row, Seen, table_rows
+from training.where.rows import OURS_FOR_LABELS, PER_TILE, PORTFOLIO, Row, Seen, table_rows
 
 TARGET = 0.9
 """Share of the objects to find where savings are compared."""
@@ -33,19 +36,22 @@ def bills(by_seed: Sequence[Seen], patch_m: float, bins: Sequence[int]) -> list[
     for factor in FACTORS:
         if not len(by_seed[0].tiles[factor]):
             continue  # no scene holds a tile of such patches
-        choices = {row: swept(by_seed, row_of(*row, bins), factor) for row in BILLED}
+        choices = {", ".join(row): swept(by_seed, row_of(*row, bins), factor) for row in BILLED}
         for minimum in MINIMUMS_KM2:
             terms = Terms(patch_km2=(patch_m / 1000) ** 2, minimum_km2=minimum)
-            made = {", ".join(row): frontier(by_seed, choices[row], terms) for row in BILLED}
+            sold = choices | {SHAPED: swept_by_shape(by_seed, factor, terms)}
+            made = {name: frontier(by_seed, chosen, terms) for name, chosen in sold.items()}
             ours = made[", ".join(BILLED[0])]
-            shaped = frontier(by_seed, swept_by_shape(by_seed, factor, terms), terms)
             found.append(
                 {
                     "patch_m": patch_m * factor,
                     "minimum_km2": minimum,
                     "everything_usd": round(float(ours.whole.sum())),
-                    "budgets": _at_budgets(ours, shaped),
-                    "saving": {name: _saving(one) for name, one in (made | {SHAPED: shaped}).items()},
+                    "budgets": _at_budgets(ours, made[SHAPED]),
+                    "saving": {name: _saving(one) for name, one in made.items()},
+                    "equal_money": at_equal_money(
+                        by_seed, {name: (sold[name], one) for name, one in made.items()}, SHAPED, bins
+                    ),
                 }
             )
     return found
@@ -95,4 +101,24 @@ def calibration(by_seed: Sequence[Seen]) -> dict[str, Any]:
         "patches from LR": asdict(expected_by_patch(tiles)),
         "tiles from LR": asdict(expected_by_tile(tiles)),
         "tiles bought whole": asdict(read_by_tile(tiles)),
+    }
+
+
+def presence(by_seed: Sequence[Seen]) -> list[list[float]]:
+    """Return the AUC of the presence of objects in patches with its interval, by seed; [] if undefined."""
+    found = [presence_auc(seen.tiles[1]) for seen in by_seed]
+    return [[round(number, 4) for number in one] for one in found if one]
+
+
+def matched(by_seed: Sequence[Seen], bins: Sequence[int]) -> dict[str, dict[str, float]]:
+    """Return the sizes from which on labels match those of everything bought, by reading and by order."""
+    readings = {
+        "read by the counter": by_seed,
+        "read without errors": [one.read_perfectly() for one in by_seed],
+    }
+    return {
+        reading: {
+            order: matched_at(seen, row_of(order, PORTFOLIO, bins), bins) for order in (OURS, OURS_FOR_LABELS)
+        }
+        for reading, seen in readings.items()
     }

@@ -18,12 +18,12 @@ from training.run.checkpoints import write_atomically
 from training.run.provenance import git_revision, hardware
 from training.where.bills import Terms, whole_usd
 from training.where.curves import row_curve, shaped_curve, total_usd
-from training.where.evidence import BILLED, SHAPED, bills, calibration, controls, row_of
+from training.where.evidence import BILLED, SHAPED, bills, calibration, controls, matched, presence, row_of
 from training.where.figures import Panel, Pictured, draw_calibration, draw_dollars, draw_scenes
 from training.where.orders import ORACLE, OURS
 from training.where.rivals import Rival, compare, read_rivals
 from training.where.rows import LABEL_ORACLE, PORTFOLIO, Seen, table_rows
-from training.where.table import as_lines, gains, measure_table
+from training.where.table import PATCHES_BOUGHT, as_lines, gains, measure_table
 from training.where.text import where_markdown
 
 DRAWN = ((1, 0.0), (2, 1.0))
@@ -56,12 +56,16 @@ def report_where(
     rivals = [] if paper is None else read_rivals(paper, len(tiles))
     calibrated = calibration(seen)
     table = measure_table(seen, bins)
+    perfect = list(measure_table([one.read_perfectly() for one in seen], bins).values())
     document = {
         "command": _command(recipe, list(by_seed), folds, paper),
         "seeds": list(by_seed),
         "folds": list(folds),
         **_facts(data, tiles, device),
-        "rows": as_lines(table, tiles),
+        "patches_bought": PATCHES_BOUGHT,
+        "rows": as_lines(table, perfect, tiles),
+        "matched": matched(seen, bins),
+        "presence_auc": presence(seen),
         "gains": gains(table, tiles),
         "rivals": compare(rivals, seen, row_of(OURS, PORTFOLIO, bins), bins),
         "bills": bills(seen, patch_m, bins),
@@ -69,9 +73,11 @@ def report_where(
         "calibration": calibrated,
     }
     stem = f"where-{recipe.name}"
+    panels = _panels(seen, rivals, patch_m, bins)
     pictures = {
-        "Objects and labels against dollars": draw_dollars(
-            _panels(seen, rivals, patch_m, bins), folder / f"{stem}-dollars.png"
+        "Objects and labels against dollars": draw_dollars(panels, folder / f"{stem}-dollars.png"),
+        f"The same for {panels[-1].title[0].lower()}{panels[-1].title[1:]}": draw_dollars(
+            panels[-1:], folder / f"{stem}-minimum.png"
         ),
         f"Bought patches at S = {SHOWN_PATCHES:g}, and the true objects": draw_scenes(
             _pictured(data, seen[0], rivals, bins), folder / f"{stem}-scenes.png"

@@ -1,7 +1,7 @@
 """The rows of the table `where`: a way to choose patches, and what its choices find, label and count."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -20,6 +20,8 @@ PER_TILE = "the same for each tile"
 PORTFOLIO = "one budget over all tiles"
 OURS_FOR_LABELS = "Loupe: value for labels"
 LABEL_ORACLE = "Oracle: fewest patches for a right label"
+NEARLY_CERTAIN = 1e-9
+"""Variance of a reading without errors: not 0, so that readings can be weighed by it."""
 
 Choose = Callable[[ObjectTiles, int, float], Tensor]
 """Function of tiles, a seed and a mean number of patches per tile to the patches to buy, bool (N, 16)."""
@@ -50,6 +52,15 @@ class Seen:
     def tiles(self) -> Mapping[int, ObjectTiles]:
         """The scenes cut into tiles, by the factor of their patches."""
         return {factor: tiles_of(self.maps, factor) for factor in FACTORS}
+
+    def read_perfectly(self) -> "Seen":
+        """Return the same scenes as a counter without errors reads them."""
+        return Seen(maps=tuple(replace(one, layers=_perfect(one.layers)) for one in self.maps))
+
+
+def _perfect(layers: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    counts = layers["counts"]
+    return {**layers, "read": counts, "read_variance": torch.full_like(counts, NEARLY_CERTAIN)}
 
 
 @dataclass(frozen=True, kw_only=True)

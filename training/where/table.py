@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.grid import PATCHES
 from models.scene_policy import ScenePolicy
 from training.data.images import DataError
 from training.data.object_scenes import ObjectScene, ObjectScenes
@@ -33,8 +34,10 @@ from training.where.rows import (
     table_rows,
 )
 
-PATCHES_BOUGHT = (1, 2, 4, 6, 8)
+PATCHES_BOUGHT = (0, 1, 2, 4, 6, 8, PATCHES)
 """Mean numbers of patches bought per tile, of 16."""
+COMPARED = PATCHES_BOUGHT[1:-1]
+"""Those at which rows differ: of nothing, and of everything, every row buys the same."""
 
 Table = Mapping[Row, Sequence[Measured]]
 """Every row, measured at each of PATCHES_BOUGHT."""
@@ -91,29 +94,43 @@ def measure_table(by_seed: Sequence[Seen], bins: Sequence[int]) -> Table:
     }
 
 
-def as_lines(table: Table, tiles: ObjectTiles) -> list[dict[str, Any]]:
-    """Return the rows as JSON: share of objects found, share of right labels, error of the count."""
+def as_lines(table: Table, perfect: Sequence[Sequence[Measured]], tiles: ObjectTiles) -> list[dict[str, Any]]:
+    """Return the rows as JSON: share of objects found, share of right labels, error of the count.
+
+    `perfect` holds the same rows if bought patches were read without errors.
+    """
     total = float(tiles.counts.sum())
     return [
         {
             "order": row.order,
             "spending": row.spending,
             "found": [round(float(cell.found.sum()) / total, 4) for cell in cells],
-            "right": [round(float(cell.right.mean()), 4) for cell in cells],
-            "count_error": [round(float(cell.error.mean()), 3) for cell in cells],
+            "right": _shares_right(cells),
+            "right_perfect": _shares_right(read),
+            "count_error": _count_errors(cells),
+            "count_error_perfect": _count_errors(read),
         }
-        for row, cells in table.items()
+        for (row, cells), read in zip(table.items(), perfect, strict=True)
     ]
 
 
+def _shares_right(cells: Sequence[Measured]) -> list[float]:
+    return [round(float(cell.right.mean()), 4) for cell in cells]
+
+
+def _count_errors(cells: Sequence[Measured]) -> list[float]:
+    return [round(float(cell.error.mean()), 3) for cell in cells]
+
+
 def gains(table: Table, tiles: ObjectTiles) -> list[dict[str, Any]]:
-    """Compare ours with the best rival of the same spending at each number of patches, by test sites."""
+    """Compare ours with the best rival of the same spending at each of COMPARED, by test sites."""
     found = []
     for spending in (PER_TILE, PORTFOLIO):
         # A fixed order is a rival under either spending.
         rivals = [row for row in table if row.order in RIVALS]
         by_name = {row.order: row for row in table if row.spending == spending}
-        for at, patches in enumerate(PATCHES_BOUGHT):
+        for patches in COMPARED:
+            at = PATCHES_BOUGHT.index(patches)
             for what, order, size in (
                 ("found", OURS, tiles.counts.sum(1)),
                 ("right", OURS_FOR_LABELS, torch.ones(len(tiles)).double()),

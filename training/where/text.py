@@ -4,17 +4,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from training.where.evidence import SHAPED, TARGET
+from training.where.matching import MARGIN
 from training.where.orders import ORACLE
 from training.where.rows import LABEL_ORACLE, PER_TILE
-from training.where.table import PATCHES_BOUGHT
+from training.where.table import COMPARED, PATCHES_BOUGHT
 
 COLUMNS = {
-    "found": ("Objects in bought patches, %", 100, 1),
-    "right": ("Tiles with the right class by count, %", 100, 1),
-    "count_error": ("Mean absolute error of a tile's count", 1, 2),
+    "found": ("Objects in bought patches, %", 100, 1, COMPARED),
+    "right": ("Tiles with the right class by count, read by the counter, %", 100, 1, PATCHES_BOUGHT),
+    "right_perfect": ("Tiles with the right class by count, with perfect reading, %", 100, 1, PATCHES_BOUGHT),
+    "count_error": ("Mean absolute error of a tile's count, read by the counter", 1, 2, PATCHES_BOUGHT),
+    "count_error_perfect": (
+        *("Mean absolute error of a tile's count, with perfect reading", 1, 2),
+        PATCHES_BOUGHT,
+    ),
 }
-"""Title, scale and digits of each column."""
-ONLY = {ORACLE: ("found",), LABEL_ORACLE: ("right",)}
+"""Title, scale, digits and numbers of patches of each column."""
+ONLY = {ORACLE: ("found",), LABEL_ORACLE: ("right", "right_perfect")}
 """Columns of rows that know the truth: an upper bound of one column says nothing about the others."""
 JUDGED = {
     "own_lr": "own LR",
@@ -29,9 +35,12 @@ def where_markdown(document: Mapping[str, Any], pictures: Mapping[str, str]) -> 
     parts = [
         _head(document),
         *(_column(document["rows"], name) for name in COLUMNS),
+        _matched(document["matched"]),
+        _presence(document["presence_auc"]),
         _gains(document["gains"]),
         _rivals(document["rivals"]) if document["rivals"] else "",
         _savings(document["bills"]),
+        _equal_money(document["bills"]),
         _budgets(document["bills"]),
         controls_text(document["controls"]),
         _calibration(document["calibration"]),
@@ -57,16 +66,18 @@ def _head(document: Mapping[str, Any]) -> str:
         f"{document['test_tiles']:,} tiles of {document['data']['tile_m']:g} m with "
         f"{document['test_objects']:,} objects at {document['test_sites']} sites ({tested}); "
         f"means over seeds {', '.join(map(str, document['seeds']))}.\n"
-        "S is the mean number of patches bought of 16. Bought patches are read by the counter. "
+        "S is the mean number of patches bought of 16. Bought patches are read by the counter, unless the "
+        "heading says otherwise. "
         "Intervals are 95 %, by a bootstrap over sites."
     )
 
 
 def _column(rows: Sequence[Mapping[str, Any]], name: str) -> str:
-    title, scale, digits = COLUMNS[name]
-    head = ["order", "spending", *(f"S = {patches}" for patches in PATCHES_BOUGHT)]
+    title, scale, digits, shown = COLUMNS[name]
+    head = ["order", "spending", *(f"S = {patches}" for patches in shown)]
+    places = [PATCHES_BOUGHT.index(patches) for patches in shown]
     lines = [
-        [row["order"], row["spending"], *(f"{scale * value:.{digits}f}" for value in row[name])]
+        [row["order"], row["spending"], *(f"{scale * row[name][at]:.{digits}f}" for at in places)]
         for row in rows
         if name in ONLY.get(row["order"], COLUMNS)
     ]
@@ -79,6 +90,24 @@ def _gains(gains: Sequence[Mapping[str, Any]]) -> str:
     ]
     head = ["measure", "spending", "S", "best rival", "gain in points"]
     return f"## Gain over the best rival\n\nRivals use no network.\n\n{table(head, lines)}"
+
+
+def _matched(sizes: Mapping[str, Mapping[str, float]]) -> str:
+    orders = list(next(iter(sizes.values())))
+    lines = [[reading, *(f"{by_order[one]:g}" for one in orders)] for reading, by_order in sizes.items()]
+    return (
+        "## Buying everything is matched\n\n"
+        f"The least S from which on at most {100 * MARGIN:g} % of the labels are lost against buying "
+        f"everything, with one budget over all tiles.\n\n{table(['bought patches', *orders], lines)}"
+    )
+
+
+def _presence(by_seed: Sequence[Sequence[float]]) -> str:
+    shown = [f"{auc:.3f} [{low:.3f}, {high:.3f}]" for auc, low, high in by_seed]
+    return (
+        "## Presence of an object in a patch, from LR\n\n"
+        f"Area under the ROC curve, by seed: {', '.join(shown) or 'not defined'}."
+    )
 
 
 def _rivals(rivals: Sequence[Mapping[str, Any]]) -> str:
@@ -129,6 +158,33 @@ def _savings(bills: Sequence[Mapping[str, Any]]) -> str:
 def _saving(numbers: Sequence[float]) -> str:
     share, low, high = (100 * number for number in numbers)
     return f"{share:.0f} [{low:.0f}, {high:.0f}]"
+
+
+def _equal_money(bills: Sequence[Mapping[str, Any]]) -> str:
+    names = list(bills[0]["saving"])
+    lines = [
+        [
+            f"{bill['patch_m']:g} m",
+            _minimum(bill),
+            f"{100 * point['target']:g} %",
+            f"{point['usd']:,.0f}",
+            *(_worth(point["rows"][name]) for name in names),
+        ]
+        for bill in bills
+        for point in bill["equal_money"]
+    ]
+    head = ["patch", "minimum per polygon", "objects to find", "USD", *names]
+    return (
+        "## At equal money\n\n"
+        f'The money is the bill for which "{SHAPED}" finds a share of the objects. Each row spends at most '
+        "this: bill in % of everything; S; objects found, right labels in %; error of the count.\n\n"
+        + table(head, lines)
+    )
+
+
+def _worth(row: Mapping[str, float]) -> str:
+    bill, found, right = (f"{100 * row[name]:.1f}" for name in ("bill", "found", "right"))
+    return f"{bill}; {row['patches']:.2f}; {found}, {right}; {row['count_error']:.2f}"
 
 
 def _budgets(bills: Sequence[Mapping[str, Any]]) -> str:

@@ -18,7 +18,7 @@ from training.paper.runner import rows_folder
 from training.where import curves, dollars, evidence
 from training.where.dollars import BUDGETS
 from training.where.orders import ORACLE, OURS
-from training.where.rows import PORTFOLIO
+from training.where.rows import LABEL_ORACLE, PORTFOLIO
 from training.where.table import PATCHES_BOUGHT
 
 RUNNER = CliRunner()
@@ -68,9 +68,12 @@ def test_table_where_trains_every_network_and_reports_every_order(out: Path) -> 
     found = report(out)
     assert found["seeds"] == [0, 1]
     for row in found["rows"]:
-        for column in ("found", "right", "count_error"):
+        for column in ("found", "right", "right_perfect", "count_error", "count_error_perfect"):
             assert len(row[column]) == len(PATCHES_BOUGHT)
             assert np.isfinite(row[column]).all()
+        assert row["right_perfect"][-1] == 1
+        if row["order"] != LABEL_ORACLE:  # which never buys more than it needs
+            assert (row["found"][0], row["found"][-1], row["count_error_perfect"][-1]) == (0, 1, 0)
     oracle = next(row for row in found["rows"] if (row["order"], row["spending"]) == (ORACLE, PORTFOLIO))
     for row in found["rows"]:
         assert (np.array(row["found"]) <= np.array(oracle["found"]) + 1e-9).all()
@@ -83,7 +86,7 @@ def test_table_where_bills_every_patch_size_and_draws_its_pictures(out: Path) ->
     assert {bill["patch_m"] for bill in found["bills"]} == {10, 20}
     for bill in found["bills"]:
         assert all(-1e-9 <= share[0] <= 1 for share in bill["saving"].values())
-    for picture in ("dollars", "scenes", "calibration"):
+    for picture in ("dollars", "minimum", "scenes", "calibration"):
         assert f"(where-tiny-{picture}.png)" in text
         assert (out / f"report/where-tiny-{picture}.png").stat().st_size > 10_000
 
