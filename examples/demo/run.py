@@ -13,6 +13,7 @@ from rich.console import Console
 from examples.demo.process import Server, running_server
 from examples.demo.report import count_right, measured, movements_table, truth_table
 from examples.demo.scenes import STARTER, DemoScene
+from examples.demo.tank_job import show_tanks
 from service.client import Client, Json, ProblemError
 from service.terminal.blocks import facts, indent, money, plural
 from service.terminal.documents import order_view, plan_view, savings_view
@@ -36,6 +37,7 @@ def run_demo(scenes: Sequence[DemoScene], data: Path | None, *, keep: bool, out:
         Client(server.url, server.key) as client,
     ):
         out.print(f"The server listens on {server.url}. Every step below uses its public HTTP API.")
+        show_tanks(client, data, Path(home) / "tanks", out)
         budget = client.create_budget(*BUDGET)
         for scene in scenes:
             _main_job(client, scene, budget, out)
