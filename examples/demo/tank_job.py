@@ -1,13 +1,16 @@
 """The job on the tank scene, under a minimum area per polygon: plan, order, deliver, count, compare."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from examples.demo.tank_report import (
     Choice,
+    Mask,
     bought_mask,
     counts_table,
     everything,
@@ -18,9 +21,10 @@ from examples.demo.tank_report import (
     true_classes,
 )
 from examples.demo.tanks import ARCHIVE, BUNDLE, CARD, CUT, TankScene, read_tank_scene
-from models.grid import GRID, PATCHES
-from service.client import Client, Json
-from service.terminal.blocks import indent, money, plural
+from models.grid import PATCHES
+from service.client import Client, Json, ProblemError
+from service.terminal.blocks import facts, indent, money, plural
+from service.terminal.counts import count_text, round_rows
 from service.terminal.documents import order_view, plan_figures, savings_view
 from training.where.bills import USD_PER_KM2, Terms
 
@@ -38,8 +42,10 @@ PRICES: dict[str, Any] = {
     "captured_at": "2026-11-22",
 }
 BUDGET = ("demo tanks", "100.00", "USD")
-SPEND = "30.00"
-"""Most that the plan may cost, in USD."""
+SPEND, SPEND_AGAIN = "20.00", "10.00"
+"""Most that the first and the second round may cost, in USD."""
+WORTH_EACH = "2.00"
+"""What one tank is worth to the buyer, in USD: it decides whether the second round is ordered."""
 
 
 def missing(client: Client, data: Path | None) -> str | None:
@@ -68,12 +74,13 @@ def run_tanks(client: Client, scene: TankScene, out: Console) -> None:
     _heading(out, "Oil tanks: where to look")
     out.print(scene.words)
     client.post("/v1/price-lists", PRICES)
+    client.create_budget(*BUDGET)
     planned = _plan(client, scene, out)
     placed = _buy(client, planned, scene, out)
     _count(client, placed, scene, out)
-    _compare(planned, placed, scene, out)
-    out.print(f"One scene is an illustration, not a measurement: {CARD} has the figures of the test sites.")
-    _heading(out, "Tanks: what the ledger says was saved")
+    rounds = [planned, *_next_round(client, placed, scene, out)]
+    _compare(rounds, scene, out)
+    _heading(out, "Tanks 6. Money: what the ledger says was saved")
     out.print(indent(savings_view(client.get("/v1/reports/savings"))))
 
 
@@ -93,17 +100,22 @@ def _plan(client: Client, scene: TankScene, out: Console) -> Json:
 
 def _buy(client: Client, planned: Json, scene: TankScene, out: Console) -> Json:
     _heading(out, "Tanks 2. Order, and deliver one mosaic")
-    budget = client.create_budget(*BUDGET)
+    placed = _ordered(client, planned, scene, out)
+    out.print()
+    out.print(indent(order_view(placed)))
+    return placed
+
+
+def _ordered(client: Client, planned: Json, scene: TankScene, out: Console) -> Json:
+    """Order a plan, deliver the mosaic for it and return the order."""
+    budget = next(one for one in client.items("/v1/budgets") if one["name"] == BUDGET[0])
     placed = client.create_order(planned["id"], budget["id"])
     answer = client.deliver_file(placed["id"], scene.hr)
-    settled = plural(answer["counts"]["settled"], "patch")
     out.print(
-        f"The order held {money(placed['amounts']['held'])}. "
-        f"One upload of {scene.hr.stat().st_size:,} bytes delivered {settled}.\n"
+        f"The order held {money(placed['amounts']['held'])}. One upload of {scene.hr.stat().st_size:,} bytes "
+        f"delivered {plural(answer['counts']['settled'], 'patch')}; the rest of it is neither paid nor used."
     )
-    settled_order = client.get(f"/v1/orders/{placed['id']}")
-    out.print(indent(order_view(settled_order)))
-    return settled_order
+    return client.get(f"/v1/orders/{placed['id']}")
 
 
 def _count(client: Client, placed: Json, scene: TankScene, out: Console) -> None:
@@ -120,11 +132,31 @@ def _count(client: Client, placed: Json, scene: TankScene, out: Console) -> None
     out.print(f"Licence of plan and labels: {labelled['licence']}, not for sale.")
 
 
-def _compare(planned: Json, placed: Json, scene: TankScene, out: Console) -> None:
-    _heading(out, "Tanks 4. The same money spent on the middle of each tile (Fixed-H)")
+def _next_round(client: Client, placed: Json, scene: TankScene, out: Console) -> list[Json]:
+    """Plan what else is worth buying, and buy it if it is; return the plans that were ordered."""
+    _heading(out, f"Tanks 4. Next round: what else is worth buying, if a tank is worth {WORTH_EACH} USD")
+    try:
+        planned = client.next_round(placed["id"], max_cost=SPEND_AGAIN, worth_each=WORTH_EACH)
+    except ProblemError as error:
+        out.print(f"No next round: {error}")
+        return []
+    out.print(indent(facts(round_rows(planned))))
+    if not (planned["round"]["worth_it"] and planned["patches"]["bought"]):
+        return []
+    out.print()
+    again = _ordered(client, planned, scene, out)
+    total = client.classify(again["id"])["summary"]["objects"]["total"]
+    out.print(f"Tanks counted in the scene now: {count_text(total)}. True: {scene.counts.sum():,}.")
+    return [planned]
+
+
+def _compare(rounds: Sequence[Json], scene: TankScene, out: Console) -> None:
+    _heading(out, "Tanks 5. The same money spent on the middle of each tile (Fixed-H)")
     shape = scene.counts.shape
-    terms = Terms(patch_km2=(CUT.tile_m / GRID / 1000) ** 2, minimum_km2=MINIMUM_KM2)
-    usd, bought = float(placed["amounts"]["settled"]["amount"]), _bought(planned, scene)
+    area = float(rounds[0]["scene"]["planned_km2"])
+    terms = Terms(patch_km2=area / scene.counts.size, minimum_km2=MINIMUM_KM2)
+    usd = sum(float(planned["cost"]["amount"]) for planned in rounds)
+    bought = np.any([_bought(planned, scene) for planned in rounds], axis=0)
     choices = [
         Choice(name="Loupe", bought=bought, usd=usd),
         fixed_h_for(usd, shape, terms),
@@ -132,10 +164,14 @@ def _compare(planned: Json, placed: Json, scene: TankScene, out: Console) -> Non
         everything(shape, terms),
     ]
     out.print(indent(money_table(choices, scene.counts)))
-    out.print("\nA scene never costs more than the whole of it.")
+    out.print(
+        f"\nFixed-H buys a polygon in every tile, each billed {MINIMUM_KM2:g} km2 at least; the whole scene "
+        "is cheaper. One scene is an illustration, not a measurement: "
+        f"{CARD} has the figures of the test sites."
+    )
 
 
-def _bought(planned: Json, scene: TankScene) -> Any:
+def _bought(planned: Json, scene: TankScene) -> Mask:
     return bought_mask(planned["tiles"], scene.counts.shape)
 
 

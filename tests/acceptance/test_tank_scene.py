@@ -11,11 +11,9 @@ import numpy as np
 import pytest
 
 from models.grid import PATCHES
-from models.second_look import SecondLook
 from service.client import Client, Json
-from tests.support.counting import write_count_bundle
 from tests.support.server import KEY, ROOT, ServerProcess, running_server
-from tests.support.tanks import HR_M, HR_PX, LR_PX, TILE_M, TankScene, draw_tanks
+from tests.support.tanks import TankScene, draw_tanks, write_tank_bundle
 
 TILES, BOUGHT = 12, 16
 TASKS = ("label", "count", "find")
@@ -24,12 +22,7 @@ TASKS = ("label", "count", "find")
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a bundle with the sizes of the recipe `tanks` and random weights."""
-    return write_count_bundle(
-        tmp_path_factory.mktemp("bundles") / "tanks",
-        name="tanks", lr_size=LR_PX, hr_size=HR_PX, tile_m=TILE_M, lr_gsd_m=TILE_M / LR_PX, hr_gsd_m=HR_M,
-        licence="CC BY-NC-SA 4.0",
-        second_look=SecondLook(near=1.65, prior=1.0, far_share=0.27, discount=0.37, before=0.5),
-    )  # fmt: skip
+    return write_tank_bundle(tmp_path_factory.mktemp("bundles") / "tanks")
 
 
 @pytest.fixture(scope="module")
