@@ -90,7 +90,8 @@ def scene_map(bought: Mask, counts: Counts) -> RenderableType:
 def tile_counts(counts: Counts) -> list[int]:
     """Return the true objects of each tile, in the order of the plan."""
     rows, across = (side // GRID for side in counts.shape)
-    return counts.reshape(rows, GRID, across, GRID).sum((1, 3)).flatten().tolist()
+    by_tile = counts.reshape(rows, GRID, across, GRID).sum((1, 3))
+    return [int(count) for count in by_tile.flatten()]
 
 
 def true_classes(counts: Counts, bins: Sequence[int], classes: Sequence[str]) -> list[str]:

@@ -15,6 +15,8 @@ from tests.support.server import running_server
 from tests.support.tanks import draw_tanks, write_tank_bundle
 
 COLUMNS, ROWS = 4, 3
+ROW = re.compile(r"^ +(\d+) +\d+ of 16 .* (\d+) +(?:0|1 to 9|10 or more) +(?:right|wrong)", re.MULTILINE)
+"""Tile and true number of a row of the table of counts."""
 
 
 def drawn_scene(folder: Path) -> TankScene:
@@ -23,8 +25,8 @@ def drawn_scene(folder: Path) -> TankScene:
     for name, content in (("lr", drawn.low_resolution()), ("hr", drawn.high_resolution())):
         (folder / f"{name}.tif").write_bytes(content)
     # (tile row, tile column, column, row) -> (tile row, row, tile column, column)
-    counts = drawn.counts.reshape(ROWS, COLUMNS, GRID, GRID).transpose(0, 3, 1, 2)
-    counts = np.ascontiguousarray(counts).reshape(GRID * ROWS, GRID * COLUMNS)
+    tiles = drawn.counts.reshape(ROWS, COLUMNS, GRID, GRID).transpose(0, 3, 1, 2)
+    counts = np.ascontiguousarray(tiles).reshape(GRID * ROWS, GRID * COLUMNS)
     return TankScene(name="drawn", lr=folder / "lr.tif", hr=folder / "hr.tif", counts=counts)
 
 

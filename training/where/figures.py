@@ -45,14 +45,17 @@ class Pictured:
     """Bought patches (R, C) by the name of a row."""
 
 
-def draw_dollars(panels: Sequence[Panel], path: Path) -> Path:
-    """Draw objects and labels against dollars, with the 95 % interval of each row as a band."""
-    figure = Figure(figsize=(15, 5.2 * len(panels)), layout="constrained")
+def draw_dollars(panels: Sequence[Panel], path: Path, *, few: bool = False) -> Path:
+    """Draw objects and labels against dollars, with the 95 % interval of each row as a band.
+
+    With `few` the picture is smaller, and only our rows have bands.
+    """
+    figure = Figure(figsize=(12, 4) if few else (15, 5.2 * len(panels)), layout="constrained")
     grid = figure.subplots(len(panels), len(MEASURES), squeeze=False)
     for row, panel in zip(grid, panels, strict=True):
         for axes, (measure, label) in zip(row, MEASURES.items(), strict=True):
             for place, curve in enumerate(panel.curves):
-                _band(axes, curve, measure, place)
+                _line(axes, curve, measure, place, banded=not few or curve.name.startswith("Loupe"))
             for place, (name, (usd, found, right)) in enumerate(panel.points.items()):
                 share = found if measure == "found" else right
                 marker = MARKERS[place % len(MARKERS)]
@@ -64,13 +67,14 @@ def draw_dollars(panels: Sequence[Panel], path: Path) -> Path:
     return save(figure, path)
 
 
-def _band(axes: Axes, curve: Curve, measure: str, place: int) -> None:
+def _line(axes: Axes, curve: Curve, measure: str, place: int, *, banded: bool) -> None:
     colour = COLOURS[place % len(COLOURS)]
     kept = rising(curve.usd)
     usd = [curve.usd[at] for at in kept]
     share, low, high = (100 * np.array([getattr(curve, measure)[at] for at in kept])).T
     ours = curve.name.startswith("Loupe")
-    axes.fill_between(usd, low, high, color=colour, alpha=0.12, linewidth=0)
+    if banded:
+        axes.fill_between(usd, low, high, color=colour, alpha=0.12, linewidth=0)
     style = "-" if place < len(COLOURS) else "--"
     axes.plot(usd, share, style, color=colour, linewidth=2.5 if ours else 1.3, label=curve.name)
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from models.grid import PATCHES
 from training.objects.outcome import labels_right
 from training.where.rows import Row, Seen
 
-SIZES = tuple(np.arange(0, 16.5, 0.5).tolist())
+SIZES = tuple(half / 2 for half in range(2 * PATCHES + 1))
 """Mean numbers of patches per tile that are tried."""
 MARGIN = 0.01
 """Share of the labels that may be lost against buying everything."""
@@ -25,4 +26,4 @@ def matched_at(by_seed: Sequence[Seen], row: Row, bins: Sequence[int]) -> float:
         for size in SIZES
     ]
     lost = np.flatnonzero(np.array(right) < right[-1] - MARGIN - 1e-9)
-    return SIZES[lost[-1] + 1] if len(lost) else SIZES[0]
+    return SIZES[int(lost[-1]) + 1] if len(lost) else SIZES[0]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,19 @@ from training.where.evidence import BILLED, SHAPED, bills, calibration, controls
 from training.where.figures import Panel, Pictured, draw_calibration, draw_dollars, draw_scenes
 from training.where.orders import ORACLE, OURS
 from training.where.rivals import Rival, compare, read_rivals
-from training.where.rows import LABEL_ORACLE, PORTFOLIO, Seen, table_rows
+from training.where.rows import LABEL_ORACLE, OURS_FOR_LABELS, PORTFOLIO, Seen, table_rows
 from training.where.table import PATCHES_BOUGHT, as_lines, gains, measure_table
 from training.where.text import where_markdown
 
-DRAWN = ((1, 0.0), (2, 1.0))
+DRAWN = ((1, 0.0), (1, 1.0))
 """Factor of the patches and minimum area in km2 of each panel of the curves."""
 SHOWN_SCENES = 4
 SHOWN_PATCHES = 4.0
 """Scenes that are drawn, and the mean number of patches per tile of the choices drawn over them."""
 SPARED = ("Presence from LR",)
 """Orders left out of the curves, which another one hides."""
+LEADING = (SHAPED, f"{OURS}, {PORTFOLIO}", f"{OURS_FOR_LABELS}, {PORTFOLIO}")
+"""Our rows in the picture that shows few of them."""
 
 
 def report_where(
@@ -76,8 +79,8 @@ def report_where(
     panels = _panels(seen, rivals, patch_m, bins)
     pictures = {
         "Objects and labels against dollars": draw_dollars(panels, folder / f"{stem}-dollars.png"),
-        f"The same for {panels[-1].title[0].lower()}{panels[-1].title[1:]}": draw_dollars(
-            panels[-1:], folder / f"{stem}-minimum.png"
+        f"{panels[-1].title}, in short": draw_dollars(
+            [_in_short(panels[-1])], folder / f"{stem}-short.png", few=True
         ),
         f"Bought patches at S = {SHOWN_PATCHES:g}, and the true objects": draw_scenes(
             _pictured(data, seen[0], rivals, bins), folder / f"{stem}-scenes.png"
@@ -138,6 +141,12 @@ def _panels(
             )
         )
     return panels
+
+
+def _in_short(panel: Panel) -> Panel:
+    """Leave our other rows out of a panel; every rival stays."""
+    kept = [one for one in panel.curves if one.name in LEADING or not one.name.startswith("Loupe")]
+    return replace(panel, curves=sorted(kept, key=lambda one: one.name not in LEADING))
 
 
 def _points(

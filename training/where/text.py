@@ -22,6 +22,8 @@ COLUMNS = {
 """Title, scale, digits and numbers of patches of each column."""
 ONLY = {ORACLE: ("found",), LABEL_ORACLE: ("right", "right_perfect")}
 """Columns of rows that know the truth: an upper bound of one column says nothing about the others."""
+LEAST_SHOWN_KM2 = 1
+"""Smallest minimum area at which rows are compared at equal money; the JSON has the others."""
 JUDGED = {
     "own_lr": "own LR",
     "other_lr": "LR of a tile at another site",
@@ -171,20 +173,21 @@ def _equal_money(bills: Sequence[Mapping[str, Any]]) -> str:
             *(_worth(point["rows"][name]) for name in names),
         ]
         for bill in bills
+        if bill["minimum_km2"] >= LEAST_SHOWN_KM2
         for point in bill["equal_money"]
     ]
     head = ["patch", "minimum per polygon", "objects to find", "USD", *names]
     return (
         "## At equal money\n\n"
-        f'The money is the bill for which "{SHAPED}" finds a share of the objects. Each row spends at most '
-        "this: bill in % of everything; S; objects found, right labels in %; error of the count.\n\n"
-        + table(head, lines)
+        f'The money is the bill for which "{SHAPED}" finds a share of the objects; every row spends at most '
+        "this. S / bill in % of everything / objects in bought patches in % / right labels in % / error of "
+        "the count; S = 0 where not even one patch of each tile is within the money.\n\n" + table(head, lines)
     )
 
 
 def _worth(row: Mapping[str, float]) -> str:
     bill, found, right = (f"{100 * row[name]:.1f}" for name in ("bill", "found", "right"))
-    return f"{bill}; {row['patches']:.2f}; {found}, {right}; {row['count_error']:.2f}"
+    return " / ".join([f"{row['patches']:.2f}", bill, found, right, f"{row['count_error']:.2f}"])
 
 
 def _budgets(bills: Sequence[Mapping[str, Any]]) -> str:

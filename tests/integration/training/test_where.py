@@ -86,7 +86,7 @@ def test_table_where_bills_every_patch_size_and_draws_its_pictures(out: Path) ->
     assert {bill["patch_m"] for bill in found["bills"]} == {10, 20}
     for bill in found["bills"]:
         assert all(-1e-9 <= share[0] <= 1 for share in bill["saving"].values())
-    for picture in ("dollars", "minimum", "scenes", "calibration"):
+    for picture in ("dollars", "short", "scenes", "calibration"):
         assert f"(where-tiny-{picture}.png)" in text
         assert (out / f"report/where-tiny-{picture}.png").stat().st_size > 10_000
 
