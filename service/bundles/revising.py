@@ -19,7 +19,7 @@ def revise_counts(
     """Revise the counts (T, 16) that LR led to by readings (T, 16), NaN in patches that were not read.
 
     Tiles are listed row by row, `columns` in a row. `older` (T, 16) marks readings that may be of an earlier
-    date. Patches that were read keep their first counts: what was read there is known better.
+    date. Patches that were read are revised, too, by themselves and by others.
     """
 
     def as_map(values: NDArray[Any]) -> Tensor:
@@ -35,6 +35,4 @@ def revise_counts(
     mean, variance = (
         patches_by_tile(part[0].numpy()).astype(np.float32) for part in (revised.mean, revised.variance)
     )
-    return ExpectedCounts(
-        mean=np.where(read, first.mean, mean), variance=np.where(read, first.variance, variance)
-    )
+    return ExpectedCounts(mean=mean, variance=variance)

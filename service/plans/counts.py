@@ -40,9 +40,18 @@ class SceneCounts:
             expected=_read(plan.expected), first=_read(plan.first_expected), readings=_read(plan.readings)
         )
 
+    @classmethod
+    def after(cls, first: ExpectedCounts, readings: ExpectedCounts, now: ExpectedCounts) -> "SceneCounts":
+        """Return the counts of a scene of which patches were read; `now` is expected of the others then."""
+        read = ~np.isnan(readings.mean)
+        mean, variance = (
+            np.where(read, *parts) for parts in ((first.mean, now.mean), (first.variance, now.variance))
+        )
+        return cls(expected=ExpectedCounts(mean=mean, variance=variance), first=first, readings=readings)
+
     def columns(self) -> dict[str, bytes | None]:
         """Return the columns of a plan's row that keep these counts."""
-        later = self.read.any()
+        later = self.first is not self.expected
         return {
             "expected": _write(self.expected),
             "first_expected": _write(self.first) if later else None,

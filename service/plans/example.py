@@ -80,6 +80,7 @@ PLAN: dict[str, Any] = {
         "spared": 0,
         "saved": {"amount": "0.00", "currency": "USD"},
     },
+    "prior": None,
     "round": None,
     "warnings": [],
     "bound": {"measure": "cost", "reached": 12.54, "bound": 12.54, "gap": 0.0},

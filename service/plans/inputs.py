@@ -28,7 +28,8 @@ class PlanInputs:
 
     task: Task
     revalued_by: CountManifest | None = None
-    """The bundle by which utilities are computed again, because the task is another one; None: they stay."""
+    """The bundle by which utilities are computed again, because the task is another one, or because patches
+    are known or come anyway; None: they stay."""
     price_list: PriceList
     objective: Objective
     reuse: ReuseMode
@@ -52,12 +53,14 @@ def find_inputs(
     """
     price_list, grid = resolve_price_list(session, workspace_id, options.price_list), grid_of(scene)
     task = task_in(manifest, options.task)
+    bought = read_ground(session, workspace_id, grid)
     return PlanInputs(
         task=task,
+        revalued_by=manifest if bought and isinstance(manifest, CountManifest) else None,
         price_list=price_list,
         objective=options.objective_in(price_list.currency, manifest, task),
         reuse=options.reuse,
-        bought=read_ground(session, workspace_id, grid),
+        bought=bought,
         ordered_m=_ordered_m(grid, manifest),
     )
 

@@ -23,6 +23,7 @@ from service.plans.arrays import ENCLOSED, ON_ORDER, OWNED, PlanArrays, TileValu
 from service.plans.ground import Ints, MatchedGround, match_ground
 from service.plans.inputs import PlanInputs
 from service.plans.objects import describe_objects
+from service.plans.prior import Prior
 from service.plans.products import too_coarse
 from service.plans.reading import JudgedScene, grid_of
 from service.plans.reuse import bought_again, describe_orders, describe_reuse
@@ -35,9 +36,14 @@ from service.pricing.tables import PriceList
 from service.version import code_version
 
 
-def decide_plan(judged: JudgedScene, inputs: PlanInputs, quote_days: int) -> Plan:
+def decide_plan(judged: JudgedScene, inputs: PlanInputs, quote_days: int, prior: Prior | None = None) -> Plan:
     """Choose what to buy of a new scene; return the plan's row, not yet stored. Opens no session."""
-    return _decide(judged.scene, judged.values, judged.bundle, inputs, quote_days)
+    if prior is None:
+        return _decide(judged.scene, judged.values, judged.bundle, inputs, quote_days)
+    values = replace(judged.values, counts=prior.counts)
+    plan = _decide(judged.scene, values, judged.bundle, inputs, quote_days)
+    plan.bill = plan.bill | {"prior": prior.described.model_dump(mode="json")}
+    return plan
 
 
 def store_plan(session: Session, plan: Plan, scene: Scene) -> tuple[Plan, Scene]:
@@ -55,6 +61,8 @@ def decide_replan(old: Plan, scene: Scene, inputs: PlanInputs, quote_days: int) 
     """
     new = _decide(scene, PlanArrays.of(old), old.provenance["bundle"], inputs, quote_days)
     new.scene_id, new.supersedes, new.follows = old.scene_id, old.id, old.follows
+    if "prior" in old.bill:
+        new.bill = new.bill | {"prior": old.bill["prior"]}
     return new
 
 

@@ -20,6 +20,7 @@ from service.plans.ground import GroundDep
 from service.plans.maps import TilePageDep
 from service.plans.options import PlanOptions, ReplanIn, SceneUploadDep
 from service.plans.preview import render_preview
+from service.plans.prior import PriorDep
 from service.plans.reading import judge_scene
 from service.plans.schemas import PlanOut, PlanSummary
 from service.plans.tables import Plan, Scene
@@ -65,6 +66,7 @@ def plan_scene(  # noqa: PLR0913  (a route's parameters are its dependencies)
     settings: SettingsDep,
     blobs: BlobsDep,
     read_ground: GroundDep,
+    read_prior: PriorDep,
     _turn: TurnDep,
     key: OptionalKeyDep = None,
 ) -> Response:
@@ -78,7 +80,8 @@ def plan_scene(  # noqa: PLR0913  (a route's parameters are its dependencies)
             found = inputs.find_inputs(
                 session, caller.workspace_id, judged.scene, options, predictor.manifest, read_ground
             )
-        plan = making.decide_plan(judged, found, settings.quote_days)
+        prior = read_prior(database, judged, found, predictor)
+        plan = making.decide_plan(judged, found, settings.quote_days, prior)
         storage.put(blobs, upload.body)
         storage.put(blobs, judged.pixels)
         return plan, judged.scene

@@ -12,6 +12,7 @@ from service.planner.bounds import Measure
 from service.plans.bills import BILL_BASELINE, PlanSavings
 from service.plans.ground import ReuseMode
 from service.plans.objects import PlanObjects
+from service.plans.prior import PlanPrior
 from service.plans.reuse import ORDERS_NAMED
 from service.plans.rounds import PlanRound
 from service.plans.tables import Plan, Scene
@@ -165,6 +166,10 @@ class PlanSummary(BaseModel):
     bound: PlanBound | None = Field(
         description="Bound on the objective. Null for plans created before bounds were computed."
     )
+    prior: PlanPrior | None = Field(
+        description="Owned patches that were read before the plan was made and that changed what it expects. "
+        "Null if there is none, or if the bundle has no second look; a later round says it in `round`."
+    )
     round: PlanRound | None = Field(
         description="What was read of the order before, and whether another order is worth it. Null unless "
         "the plan was made with `POST /v1/orders/{order_id}/next-round`."
@@ -206,6 +211,7 @@ class PlanSummary(BaseModel):
             "savings": PlanSavings.of(plan),
             "reuse": plan.reuse,
             "bound": plan.bill.get("bound"),
+            "prior": plan.bill.get("prior"),
             "round": plan.bill.get("round"),
             # Absent in scenes read and plans made before 0.3.0.
             "warnings": [*scene.reading.get("warnings", []), *plan.bill.get("warnings", [])],

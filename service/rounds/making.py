@@ -26,7 +26,7 @@ from service.plans.inputs import PlanInputs, find_new_inputs
 from service.plans.reading import grid_of
 from service.plans.tables import Plan, Scene
 from service.pricing.repository import terms_of
-from service.rounds.reading import OwnedReadings, owned_ground, read_owned
+from service.rounds.reading import owned_ground, read_owned
 from service.rounds.schemas import NextRoundIn
 from service.rounds.worth import TwoRounds, describe_round
 
@@ -98,15 +98,23 @@ def make_round(database: Database, job: RoundJob, quote_days: int) -> Plan:
     No session is open while patches are read or the plan is chosen. Error: nothing-delivered.
     """
     arrays, grid = PlanArrays.of(job.plan), grid_of(job.scene)
+    if arrays.counts is None:
+        raise TypeError(f"plan {job.plan.id} of a bundle that counts has no counts")
+    first = arrays.counts.first  # every round revises what LR led to expect: no reading counts twice
     coarsest_m = coarsest_pixel_m(job.inputs.ordered_m)
     ground = owned_ground(grid, arrays.eligible, job.inputs.bought, coarsest_m)
-    owned = read_owned(database, ground, job.predictor, job.scene.id)
+    owned = read_owned(database, ground, job.predictor, job.scene.sha256)
     if not owned.read.any():
         raise NothingDeliveredError(
             f"No delivered patch of order {job.order.id} is owned: what was refunded in full does not count.",
             order=str(job.order.id),
         )
-    values = _values(job, arrays, owned, grid.columns)
+    now = revise_counts(first, owned.readings, owned.older, grid.columns, job.look)
+    values = TileValues(
+        utilities=arrays.utilities,
+        valid_share=arrays.valid_share,
+        counts=SceneCounts.after(first, owned.readings, now),
+    )
     new = making.decide_round(job.plan, job.scene, job.order.id, values, job.inputs, quote_days)
     rounds = TwoRounds(
         order_id=job.order.id,
@@ -121,16 +129,6 @@ def make_round(database: Database, job: RoundJob, quote_days: int) -> Plan:
     )
     new.bill = new.bill | {"round": describe_round(rounds)}
     return new
-
-
-def _values(job: RoundJob, arrays: PlanArrays, owned: OwnedReadings, columns: int) -> TileValues:
-    """Return what is known of the scene now. Every round revises the counts that LR led to."""
-    if arrays.counts is None:
-        raise TypeError(f"plan {job.plan.id} of a bundle that counts has no counts")
-    first = arrays.counts.first
-    expected = revise_counts(first, owned.readings, owned.older, columns, job.look)
-    counts = SceneCounts(expected=expected, first=first, readings=owned.readings)
-    return TileValues(utilities=arrays.utilities, valid_share=arrays.valid_share, counts=counts)
 
 
 def _second_look(predictor: Predictor) -> tuple[CountPredictor, SecondLook]:

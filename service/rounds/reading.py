@@ -19,7 +19,7 @@ from service.imagery.tile_grid import TileGrid
 from service.orders.delivered import newest_file_at
 from service.orders.tables import Order
 from service.plans.ground import BoughtGround, match_ground
-from service.plans.tables import Plan
+from service.plans.tables import Plan, Scene
 
 BATCH = 128
 """Tiles whose patches are in memory at once."""
@@ -32,7 +32,7 @@ class OwnedReadings:
     readings: ExpectedCounts
     """Means and variances (T, 16), NaN in patches that were not read."""
     older: NDArray[np.bool_]
-    """Patches (T, 16) that were bought for another scene, perhaps at an earlier date."""
+    """Patches (T, 16) that were bought for another file, perhaps at an earlier date."""
     of_order: dict[UUID, int]
     """Number of patches that each order delivered."""
 
@@ -54,14 +54,14 @@ def owned_ground(
 
 
 def read_owned(
-    database: Database, ground: ReusedGround, predictor: CountPredictor, scene_id: UUID
+    database: Database, ground: ReusedGround, predictor: CountPredictor, scene_sha256: str
 ) -> OwnedReadings:
     """Read the owned patches of a scene, some tiles at a time. No session is open while the counter runs."""
     tiles = ground.grid.tile_count
     mean, variance = np.full((2, tiles, PATCHES), np.nan, np.float32)
     with database.sessions() as session:
         until = newest_file_at(session, ground.order_ids)
-        for_scene = _orders_of_scene(session, scene_id, ground.order_ids)
+        for_scene = _orders_of_scene(session, scene_sha256, ground.order_ids)
     hr_size = predictor.manifest.hr_size
     for start in range(0, tiles, BATCH):
         for one, number, spread in _read_some(database, ground, predictor, start, until, hr_size):
@@ -100,7 +100,7 @@ def _read_some(
     return list(zip(patches, read.mean.tolist(), read.variance.tolist(), strict=True))
 
 
-def _orders_of_scene(session: Session, scene_id: UUID, order_ids: Collection[UUID]) -> set[UUID]:
-    """Return which of some orders were made for a scene."""
-    query = select(Order.id).join(Plan, Plan.id == Order.plan_id)
-    return set(session.scalars(query.where(Order.id.in_(order_ids), Plan.scene_id == scene_id)))
+def _orders_of_scene(session: Session, sha256: str, order_ids: Collection[UUID]) -> set[UUID]:
+    """Return which of some orders were made for the scene in a file."""
+    query = select(Order.id).join(Plan, Plan.id == Order.plan_id).join(Scene, Scene.id == Plan.scene_id)
+    return set(session.scalars(query.where(Order.id.in_(order_ids), Scene.sha256 == sha256)))

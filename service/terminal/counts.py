@@ -33,22 +33,28 @@ def object_rows(plan: Json) -> list[tuple[str, str]]:
     ]
 
 
+def prior_rows(plan: Json) -> list[tuple[str, str]]:
+    """Return the owned patches that were read before a new plan was made; no row when there was none."""
+    prior = plan.get("prior")
+    if not prior:
+        return []
+    orders = plural(len(prior["orders"]), "order")
+    return [("Prior", f"{_read_text(prior, plan['objects']['name'])}, in patches of {orders}")]
+
+
 def round_rows(plan: Json) -> list[tuple[str, str]]:
     """Return what was read before a plan of a later round, what remains, and whether it is worth an order."""
     found = plan.get("round")
     if not found:
         return []
     name, read, left = plan["objects"]["name"], found["read"], found["remainder"]
-    came = (
-        f"{plural(read['patches'], 'patch')}: {read['objects']:,.1f} {name}, {read['expected']:,.1f} expected"
-    )
     rest = (
         f"{plural(left['patches'], 'patch')}: {count_text(left['objects'])} {name} expected now, "
         f"{left['expected_before']:,.1f} before"
     )
     rows = [
         ("Round", f"{found['number']}, after order {found['order']}"),
-        ("Read", came),
+        ("Read", _read_text(read, name)),
         ("Remaining", rest),
     ]
     rows += [
@@ -64,6 +70,12 @@ def round_rows(plan: Json) -> list[tuple[str, str]]:
         ("Two orders", f"cost {money(found['separate'])} more than one order of the same patches"),
         ("Verdict", str(found["verdict"])),
     ]
+
+
+def _read_text(read: Json, name: str) -> str:
+    return (
+        f"{plural(read['patches'], 'patch')}: {read['objects']:,.1f} {name}, {read['expected']:,.1f} expected"
+    )
 
 
 def bundle_row(plan: Json) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from service.client import Json
 from service.terminal.blocks import columns, facts, format_area, indent, money, plural, tile_blocks
-from service.terminal.counts import bundle_row, count_text, object_rows, round_rows, total_lines
+from service.terminal.counts import bundle_row, count_text, object_rows, prior_rows, round_rows, total_lines
 from service.web.licences import licence_note
 
 LABELS_SHOWN = 40
@@ -36,6 +36,7 @@ def plan_figures(plan: Json) -> RenderableType:
         *_reading_rows(scene),
         ("Decision", str(plan["decision"])),
         *object_rows(plan),
+        *prior_rows(plan),
         *round_rows(plan),
         ("Cost", f"{money(plan['cost'])} for {format_area(plan['billable_km2'])} billed"),
         ("Baseline", f"{money(plan['baseline'])} for all {plural(patches['total'], 'patch')}"),

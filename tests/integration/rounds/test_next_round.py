@@ -1,120 +1,33 @@
 """Second rounds: what delivered patches show, what a plan then buys, and what that is worth."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import pytest
-import torch
 from fastapi.testclient import TestClient
-from numpy.typing import NDArray
 from sqlalchemy import text
 
-from models.counts import Counts
-from models.second_look import SecondLook, Sight, revise
 from service.access.repository import create_key, create_workspace
 from service.app import create_app
-from service.bundles.counting import CountPredictor
-from service.bundles.registry import open_bundles
 from service.database.engine import Database
 from service.plans.bills import audit_plans
 from service.settings import Settings
-from tests.support.bundles import make_geotiff, write_bundle
-from tests.support.counting import LR_M, hr_patch, hr_pixels, scene_pixels, write_count_bundle
+from tests.support.bundles import make_geotiff
 from tests.support.databases import KEY
-from tests.support.ordering import buy, code, deliver, open_budget, place, plan_scene, publish_prices
-from tests.support.orders import Planned
-
-Json = dict[str, Any]
-TILES, ROWS, COLUMNS = 6, 2, 3
-LOOK = SecondLook(near=1.65, prior=1.0, far_share=0.27, discount=0.37, before=0.5)
-
-
-@pytest.fixture
-def both_settings(settings: Settings, tmp_path: Path) -> Settings:
-    folder = tmp_path / "both"
-    write_count_bundle(folder / "tiny-count", second_look=LOOK)
-    write_count_bundle(folder / "blind", name="blind")
-    write_bundle(folder / "tiny")
-    return settings.model_copy(update={"bundles": folder, "default_bundle": "tiny-count"})
-
-
-@pytest.fixture
-def client(both_settings: Settings) -> Iterator[TestClient]:
-    """Yield a client of a server whose default bundle counts and has a second look."""
-    with TestClient(create_app(both_settings), headers={"Authorization": f"Bearer {KEY}"}) as client:
-        publish_prices(client)
-        open_budget(client, "10000.00")
-        yield client
-
-
-def planned(client: TestClient, **query: Any) -> Planned:
-    body = make_geotiff(scene_pixels(), gsd_m=LR_M)
-    return plan_scene(client, body, **({"task": "find", "max_patches": 12} | query))
-
-
-def send(client: TestClient, order: str, plan: Planned, patches: slice = slice(None)) -> None:
-    for where in plan.bought[patches]:
-        answer = deliver(client, order, *where, hr_patch(*where))
-        assert answer.status_code == 201, answer.text
-
-
-def ordered(client: TestClient, plan: Planned, patches: slice = slice(None)) -> str:
-    order = str(place(client, plan).json()["id"])
-    send(client, order, plan, patches)
-    return order
-
-
-def ask(client: TestClient, order: str, **body: Any) -> Any:
-    return client.post(f"/v1/orders/{order}/next-round", json=body)
-
-
-def next_round(client: TestClient, order: str, **body: Any) -> Json:
-    answer = ask(client, order, **body)
-    assert answer.status_code == 201, answer.text
-    made: Json = answer.json()
-    return made
-
-
-def places(made: Json, kind: str) -> list[tuple[int, int]]:
-    return [(tile["tile"], patch) for tile in made["tiles"] for patch in tile[kind]]
-
-
-def bought(made: Json) -> Planned:
-    return Planned(id=made["id"], bought=tuple(places(made, "buy")))
-
-
-def kept(database: Database, plan: str, column: str) -> NDArray[np.float32]:
-    with database.sessions() as session:
-        raw = session.execute(text(f"SELECT {column} FROM plan WHERE id = :id"), {"id": plan}).scalar_one()
-    return np.frombuffer(raw, "<f4").reshape(2, TILES, 16)
-
-
-def read(settings: Settings, where: list[tuple[int, int]]) -> NDArray[np.float32]:
-    predictor = open_bundles(settings.bundles, "tiny-count", "cpu", 1).default
-    assert isinstance(predictor, CountPredictor)
-    return predictor.read(np.stack([hr_pixels(*one) for one in where])).mean
-
-
-def revised_by_hand(
-    first: NDArray[np.float32], where: list[tuple[int, int]], numbers: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """Return the revised means (T, 16): patch p of tile t lies at row 4 * (t // 3) + p % 4, and so on."""
-
-    def at(tile: int, patch: int) -> tuple[int, int, int]:
-        return 0, tile // COLUMNS * 4 + patch % 4, tile % COLUMNS * 4 + patch // 4
-
-    mean, variance, observed = (torch.zeros(1, ROWS * 4, COLUMNS * 4).double() for _ in range(3))
-    came = torch.zeros(mean.shape, dtype=torch.bool)
-    for tile in range(TILES):
-        for patch in range(16):
-            mean[at(tile, patch)], variance[at(tile, patch)] = map(float, first[:, tile, patch])
-    for one, number in zip(where, numbers, strict=True):
-        came[at(*one)], observed[at(*one)] = True, float(number)
-    found = revise(Counts.of_moments(mean, variance), Sight.of(came, observed), LOOK).mean
-    return np.array([[float(found[at(tile, patch)]) for patch in range(16)] for tile in range(TILES)])
+from tests.support.ordering import buy, code, plan_scene, publish_prices
+from tests.support.rounds import (
+    TILES,
+    ask,
+    bought,
+    kept,
+    next_round,
+    ordered,
+    places,
+    planned,
+    read,
+    revised_by_hand,
+    send,
+)
 
 
 def test_next_round_leaves_out_what_was_bought_and_revises_what_is_expected_of_the_rest(

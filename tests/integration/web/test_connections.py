@@ -12,7 +12,6 @@ import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-from models.second_look import SecondLook
 from service.access.repository import create_key, create_workspace
 from service.app import create_app
 from service.classification.routes import router as classification
@@ -28,10 +27,11 @@ from service.web import claims
 from service.web.turns import COMPUTING_AT_ONCE, take_large_turn, take_turn
 from tests.support.bundles import make_geotiff, usd
 from tests.support.connections import checked_out
-from tests.support.counting import LR_M, hr_patch, scene_pixels, write_count_bundle
+from tests.support.counting import write_count_bundle
 from tests.support.databases import KEY
-from tests.support.ordering import TIFF, deliver, open_budget, place, plan_scene, publish_prices
+from tests.support.ordering import TIFF, open_budget, publish_prices
 from tests.support.orders import make_patch
+from tests.support.rounds import LOOK, ordered, planned
 from tests.support.waiting import eventually
 from tests.support.watching import watch_computing
 
@@ -168,15 +168,12 @@ def test_no_operation_of_a_bundle_that_counts_holds_a_connection_while_it_comput
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(claims, "RENEWAL_S", 3600.0)
-    look = SecondLook(near=1.65, prior=1.0, far_share=0.27, discount=0.37, before=0.5)
-    write_count_bundle(tmp_path / "counting" / "tiny-count", second_look=look)
+    write_count_bundle(tmp_path / "counting" / "tiny-count", second_look=LOOK)
     own = settings.model_copy(update={"bundles": tmp_path / "counting"})
     with TestClient(create_app(own), headers={"Authorization": f"Bearer {KEY}"}) as client:
         publish_prices(client)
         open_budget(client)
-        planned = plan_scene(client, make_geotiff(scene_pixels(), gsd_m=LR_M), task="find", max_patches=1)
-        order, where = place(client, planned).json()["id"], planned.bought[0]
-        assert deliver(client, order, *where, hr_patch(*where)).status_code == 201
+        order = ordered(client, planned(client, max_patches=1))
         journey = Journey(client, monkeypatch)
         for _, path in COUNTING:
             journey.make(path, {"order_id": order})

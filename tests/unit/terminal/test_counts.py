@@ -8,7 +8,7 @@ from typer.main import get_group
 from models.manifest import Task
 from service.cli import app
 from service.cli.plans import TaskChoice
-from service.terminal.counts import bundle_row, curve_view, object_rows, round_rows, total_lines
+from service.terminal.counts import bundle_row, curve_view, object_rows, prior_rows, round_rows, total_lines
 from service.web.licences import licence_note
 from tests.support.bundles import usd
 from tests.support.terminal import shown
@@ -74,6 +74,14 @@ def test_round_rows_state_what_was_read_what_remains_and_the_verdict() -> None:
         ("Verdict", "Worth another order: ..."),
     ]
     assert round_rows(plan()) == []
+
+
+def test_prior_row_states_what_was_read_in_owned_patches() -> None:
+    prior = {"patches": 12, "objects": 9.5, "expected": 14.0, "orders": ["o-1", "o-2"]}
+    assert prior_rows(plan(prior=prior)) == [
+        ("Prior", "12 patches: 9.5 oil tanks, 14.0 expected, in patches of 2 orders")
+    ]
+    assert prior_rows(plan()) == []
 
 
 def test_bundle_row_states_a_licence_that_forbids_sale() -> None:

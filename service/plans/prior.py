@@ -1,0 +1,51 @@
+"""What a new plan knows beforehand: the readings of patches that the workspace owns already."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, cast
+from uuid import UUID
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, Field
+
+from service.bundles.predictor import Predictor
+from service.database.engine import Database
+from service.plans.counts import SceneCounts
+from service.plans.inputs import PlanInputs
+from service.plans.reading import JudgedScene
+
+
+class PlanPrior(BaseModel):
+    """The owned patches that were read before a new plan was made, and that changed what it expects."""
+
+    patches: int = Field(description="Number of patches that were read.")
+    older: int = Field(
+        description="Number of these that were bought for another scene. They may be of an earlier date and "
+        "weigh less."
+    )
+    objects: float = Field(description="Number of objects that was read in them.")
+    expected: float = Field(description="Number that was expected in them from low resolution.")
+    orders: list[UUID] = Field(description="Ids of the orders that delivered them.")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Prior:
+    """The counts of a scene after its owned patches were read."""
+
+    counts: SceneCounts
+    described: PlanPrior
+
+
+PriorReader = Callable[[Database, JudgedScene, PlanInputs, Predictor], Prior | None]
+"""Reads the owned patches of a new scene; None if there is none, or if the bundle cannot use them.
+
+The rounds implement it, which build on the plans; the application connects the two.
+"""
+
+
+def get_prior_reader(request: Request) -> PriorReader:
+    """Return the application's reader."""
+    return cast(PriorReader, request.state.read_prior)
+
+
+PriorDep = Annotated[PriorReader, Depends(get_prior_reader)]
