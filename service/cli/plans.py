@@ -200,7 +200,7 @@ def next_round(  # noqa: PLR0913  (a command's parameters are its options)
         str | None,
         typer.Option(
             help='Most that one object, or correct label, is worth to you, such as "40.00". It decides '
-            "whether the round is worth it. Default: the price at which the order before expected one."
+            "whether the round is worth it. Default: what the order before was ready to pay for one."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,

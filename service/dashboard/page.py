@@ -22,6 +22,7 @@ from service.orders.delivered import delivered_counts, warned_counts
 from service.orders.tables import STATUS_NOW, Order
 from service.plans.objects import PlanObjects
 from service.plans.repository import page_of_plans
+from service.plans.rounds import PlanRound
 from service.plans.schemas import PlanSummary
 from service.pricing.tables import PriceList
 from service.reports.repository import read_figures
@@ -73,6 +74,8 @@ class PlanCard:
     task: str
     objects: PlanObjects | None
     """The objects that the plan expects; None for a bundle that counts nothing."""
+    round: PlanRound | None
+    """What a plan of a later round is worth; None for a first plan."""
     bundle: str
     licence: str
     """Licence of the bundle as a note; empty if it states none."""
@@ -86,6 +89,7 @@ class PlanCard:
 class OrderProgress:
     """The latest order of a plan: how many of its patches came, and how many of them draw a warning."""
 
+    id: UUID
     status: str
     patches: int
     delivered: int
@@ -151,6 +155,7 @@ def latest_orders(session: Session, plan_ids: Sequence[UUID]) -> dict[UUID, Orde
     counted = counted_objects(session, order_ids)
     return {
         plan_id: OrderProgress(
+            id=order_id,
             status=status.replace("_", " "),
             patches=patches,
             delivered=delivered.get(order_id, 0),
@@ -182,6 +187,7 @@ def _card(plan: PlanSummary, order: OrderProgress | None, price_list: PriceList)
         reuse_saving=reuse.saved if reuse is not None and reused else None,
         task=plan.task,
         objects=plan.objects,
+        round=plan.round,
         bundle=f"{plan.provenance['bundle']['name']} {plan.provenance['bundle']['version']}",
         licence=licence_note(plan.licence),
         price_list=prices + (" (an example, not an offer)" if price_list.example else ""),

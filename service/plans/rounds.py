@@ -61,7 +61,9 @@ class PlanRound(BaseModel):
     )
     most_each: MoneyOut | None = Field(
         description="Most that one unit may cost to be worth it: `worth_each` of the request, else what a "
-        "`lambda` says, else `each` of the order before. Null if none of them is known."
+        "`lambda` allows, else what the order before was ready to pay: the price of its patches, by the "
+        "utility of the least useful one that it asked for, or by the bundle's threshold if that is larger. "
+        "Null if none of them is known."
     )
     worth_it: bool | None = Field(
         description="Whether a unit of the gain costs at most `most_each`. Null if that is not known."

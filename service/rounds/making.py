@@ -123,7 +123,7 @@ def make_round(database: Database, job: RoundJob, quote_days: int) -> Plan:
         new=new,
         delivered=owned.of_order.get(job.order.id, 0),
         grid=grid,
-        bins=job.predictor.manifest.bins,
+        manifest=job.predictor.manifest,
         terms=terms_of(job.inputs.price_list),
         worth_each=job.worth_each,
     )

@@ -26,7 +26,7 @@ class NextRoundIn(ObjectiveOptions):
         examples=["40.00"],
         description="Most that one unit of what the task pays for is worth to you, such as one object found, "
         "in the currency of the price list. It decides `worth_it` and changes nothing about the plan. By "
-        "default what the objective `lambda` says, else the price at which the order before expected one.",
+        "default what the objective `lambda` says, else what the order before was ready to pay for one.",
     )
 
     def as_replan(self) -> ReplanIn:

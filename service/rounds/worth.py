@@ -7,7 +7,8 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from models.manifest import Task
+from models.manifest import CountManifest, Task
+from service.bundles.counting import values_of
 from service.bundles.predictor import ExpectedCounts
 from service.imagery.tile_grid import TileGrid
 from service.money import Money, minor_per_major
@@ -35,7 +36,7 @@ class TwoRounds:
     delivered: int
     """Number of owned patches that the order delivered."""
     grid: TileGrid
-    bins: tuple[int, ...]
+    manifest: CountManifest
     terms: PriceTerms
     """The prices of the new plan."""
     worth_each: Money | None
@@ -46,8 +47,8 @@ def describe_round(rounds: TwoRounds) -> dict[str, Any]:
     """Return the members of PlanRound, as the new plan's row keeps them."""
     arrays, task = PlanArrays.of(rounds.new), rounds.new.task
     counts = _counts(arrays)
-    gains = [_Gain.of(one, task, rounds.bins) for one in (rounds.new, rounds.before)]
-    most = _most_each(rounds, gains[1])
+    gains = [_Gain.of(one, task, rounds.manifest.bins) for one in (rounds.new, rounds.before)]
+    most = _most_each(rounds)
     worth_it, verdict = _verdict(rounds, gains[0], most)
     described = PlanRound(
         order=rounds.order_id,
@@ -160,17 +161,38 @@ def _separate(rounds: TwoRounds, selected: NDArray[np.bool_]) -> Money:
     return max(alone + before - together, alone.nothing, key=lambda money: money.minor)
 
 
-def _most_each(rounds: TwoRounds, before: _Gain) -> tuple[Money, str] | None:
+def _most_each(rounds: TwoRounds) -> tuple[Money, str] | None:
     """Return the most that a unit of the gain may cost to be worth it, and who says so."""
     currency = rounds.new.currency
     if rounds.worth_each is not None:
         return rounds.worth_each, "that one is worth to you"
     weight = rounds.new.objective.get("lambda")
     if weight:
-        return Money(round(minor_per_major(currency) / weight), currency), f"of your lambda of {weight:g}"
-    if before.each is None or before.cost.currency != currency or not before.cost.minor:
+        allowed = Money(round(minor_per_major(currency) / weight), currency)
+        return allowed, f"that a lambda of {weight:g} allows"
+    accepted = _accepted(rounds)
+    return None if accepted is None else (accepted, "that the order before was ready to pay")
+
+
+def _accepted(rounds: TwoRounds) -> Money | None:
+    """Return the price of a unit in the least useful patch that the order before asked for.
+
+    Such a patch counts with the bundle's threshold at least: a limit such as max_patches may go below it.
+    """
+    plan, arrays = rounds.before, PlanArrays.of(rounds.before)
+    wanted = arrays.selected & ~arrays.filled
+    if not wanted.any() or plan.currency != rounds.new.currency or not plan.cost_minor:
         return None
-    return before.each, "that the order before was expected to cost"
+    utilities = arrays.utilities
+    if plan.task != rounds.new.task:
+        counts = _counts(arrays)
+        utilities = values_of(
+            counts.expected, rounds.new.task, rounds.manifest.bins, counts.seen(arrays.taken)
+        )
+    least = max(float(utilities[wanted].min()), rounds.manifest.threshold_for(rounds.new.task))
+    if least < _LEAST_GAIN:
+        return None
+    return Money(round(plan.cost_minor / plan.patches_bought / least), plan.currency)
 
 
 def _verdict(rounds: TwoRounds, gain: _Gain, most: tuple[Money, str] | None) -> tuple[bool | None, str]:

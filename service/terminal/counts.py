@@ -65,11 +65,9 @@ def round_rows(plan: Json) -> list[tuple[str, str]]:
         )
         for title, gain in (("This round", found["gain"]), ("Order before", found["gain_before"]))
     ]
-    return [
-        *rows,
-        ("Two orders", f"cost {money(found['separate'])} more than one order of the same patches"),
-        ("Verdict", str(found["verdict"])),
-    ]
+    if float(found["separate"]["amount"]):
+        rows.append(("Two orders", f"cost {money(found['separate'])} more than one order of these patches"))
+    return [*rows, ("Verdict", str(found["verdict"]))]
 
 
 def _read_text(read: Json, name: str) -> str:

@@ -146,8 +146,16 @@ def test_round_says_whether_it_is_worth_another_order(client: TestClient) -> Non
     gain, before = found["gain"], found["gain_before"]
     each, then = (float(one["cost"]["amount"]) / one["objects"] for one in (gain, before))
     assert float(gain["each"]["amount"]) == pytest.approx(each, abs=0.01)
-    assert found["most_each"] == before["each"]
-    assert found["worth_it"] is (each <= then)
+    assert float(before["each"]["amount"]) == pytest.approx(then, abs=0.01)
+    # The order before paid the 30th part of its cost for its least useful patch.
+    least = min(
+        tile["utilities"][patch]
+        for tile in client.get(f"/v1/plans/{plan.id}").json()["tiles"]
+        for patch in tile["buy"]
+    )
+    most = float(before["cost"]["amount"]) / 30 / max(least, 0.5)
+    assert float(found["most_each"]["amount"]) == pytest.approx(most, abs=0.01)
+    assert found["worth_it"] is (each <= most) is False
     assert made["cost"]["amount"] == "100.00"  # three patches cost the minimum
     # In the first order they would have cost their area: 3 of 400 m2 at 10,000 USD per km2.
     assert float(found["separate"]["amount"]) == pytest.approx(100 - 12, abs=0.1)
@@ -159,6 +167,15 @@ def test_round_says_whether_it_is_worth_another_order(client: TestClient) -> Non
     assert (nothing["worth_it"], nothing["gain"]["each"]) == (False, None)
     assert nothing["verdict"].startswith("Not worth another order. Buys nothing:")
     assert code(ask(client, order, worth_each="1.234"))[0] == 422
+
+
+def test_page_shows_the_verdict_and_the_command_of_the_next_round(client: TestClient) -> None:
+    order = ordered(client, planned(client))
+    made = next_round(client, order, max_patches=3)
+    assert client.post("/dashboard/login", data={"key": KEY}).status_code == 200
+    page = client.get("/dashboard").text
+    assert f"<strong>Round 2:</strong> {made['round']['verdict']}" in page
+    assert f"loupe next {order}</code>" in page
 
 
 def test_lambda_says_what_one_is_worth(client: TestClient) -> None:

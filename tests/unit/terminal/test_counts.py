@@ -70,7 +70,7 @@ def test_round_rows_state_what_was_read_what_remains_and_the_verdict() -> None:
         ("Remaining", "1 patch: 5.0 (2 to 9) oil tanks expected now, 4.0 before"),
         ("This round", "3.2 oil tanks and 1.0 correct labels expected, for 12.00 USD"),
         ("Order before", "3.2 oil tanks and 1.0 correct labels expected, for 12.00 USD"),
-        ("Two orders", "cost 3.00 USD more than one order of the same patches"),
+        ("Two orders", "cost 3.00 USD more than one order of these patches"),
         ("Verdict", "Worth another order: ..."),
     ]
     assert round_rows(plan()) == []
