@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -59,7 +60,7 @@ class Seen:
             variance=np.where(self.read, none, expected.variance),
         )
 
-    @property
+    @cached_property
     def known(self) -> NDArray[np.int64]:
         """Number of objects (T,) that were read in each tile, rounded."""
         counted = np.where(self.read, self.mean, np.float32(0)).sum(1, dtype=np.float64)

@@ -15,14 +15,20 @@ from tests.support.ordering import open_budget, publish_prices
 from tests.support.rounds import LOOK
 
 
-@pytest.fixture
-def both_settings(settings: Settings, tmp_path: Path) -> Settings:
-    """Configure a server with bundles that count with and without a second look, and one that classifies."""
-    folder = tmp_path / "both"
+@pytest.fixture(scope="package")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write bundles that count with and without a second look, and one that classifies."""
+    folder = tmp_path_factory.mktemp("bundles")
     write_count_bundle(folder / "tiny-count", second_look=LOOK)
     write_count_bundle(folder / "blind", name="blind")
     write_bundle(folder / "tiny")
-    return settings.model_copy(update={"bundles": folder, "default_bundle": "tiny-count"})
+    return folder
+
+
+@pytest.fixture
+def both_settings(settings: Settings, bundles: Path) -> Settings:
+    """Configure a server with these bundles."""
+    return settings.model_copy(update={"bundles": bundles, "default_bundle": "tiny-count"})
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Second rounds: what delivered patches show, what a plan then buys, and what that is worth."""
 
+import shutil
+from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
@@ -14,7 +16,7 @@ from service.plans.bills import audit_plans
 from service.settings import Settings
 from tests.support.bundles import make_geotiff
 from tests.support.databases import KEY
-from tests.support.ordering import buy, code, plan_scene, publish_prices
+from tests.support.ordering import buy, code, place, plan_scene, publish_prices
 from tests.support.rounds import (
     TILES,
     ask,
@@ -169,6 +171,20 @@ def test_round_says_whether_it_is_worth_another_order(client: TestClient) -> Non
     assert code(ask(client, order, worth_each="1.234"))[0] == 422
 
 
+def test_order_that_only_reuses_ground_is_followed_without_a_price_to_compare_with(
+    client: TestClient,
+) -> None:
+    plan = planned(client)
+    ordered(client, plan)
+    reusing = planned(client, max_patches=0)
+    made = next_round(client, str(place(client, reusing).json()["id"]), max_patches=2)
+    found = made["round"]
+    assert places(made, "owned") == list(plan.bought)
+    assert (found["read"]["of_order"], found["gain_before"]["each"], found["most_each"]) == (0, None, None)
+    assert found["worth_it"] is None
+    assert found["verdict"].startswith("Worth another order if one is worth ")
+
+
 def test_page_shows_the_verdict_and_the_command_of_the_next_round(client: TestClient) -> None:
     order = ordered(client, planned(client))
     made = next_round(client, order, max_patches=3)
@@ -249,11 +265,11 @@ def test_delivered_part_of_a_cancelled_order_can_be_followed(client: TestClient)
     assert made["reuse"]["on_order"] == 0
 
 
-def test_order_whose_bundle_is_gone_is_refused(client: TestClient, both_settings: Settings) -> None:
+def test_order_whose_bundle_is_gone_is_refused(
+    client: TestClient, both_settings: Settings, tmp_path: Path
+) -> None:
     order = ordered(client, planned(client))
-    without = both_settings.model_copy(update={"default_bundle": "tiny"})
-    for file in (without.bundles / "tiny-count").iterdir():
-        file.unlink()
-    (without.bundles / "tiny-count").rmdir()
+    shutil.copytree(both_settings.bundles / "tiny", tmp_path / "others" / "tiny")
+    without = both_settings.model_copy(update={"bundles": tmp_path / "others", "default_bundle": "tiny"})
     with TestClient(create_app(without), headers={"Authorization": f"Bearer {KEY}"}) as other:
         assert code(ask(other, order)) == (409, "bundle-changed")
