@@ -4,6 +4,7 @@ A patch is read from its own pixels, so a reading never depends on which neighbo
 counts in the patch that its centre lies in.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,9 @@ from models.backbones import features_of
 from models.counts import Reading
 
 CELL = 4
-"""Pixels along a cell of the density map: the stride of the finest features that are read."""
-BLOB = 5
-"""Cells along the square whose objects decide whether its middle cell counts."""
+"""Pixels along a cell of the maps: the stride of the finest features that are read."""
+REACH = 3
+"""Cells along the square in which the tail of an object's density still counts."""
 _WIDTH = 64
 _GAIN = 4.0  # empty ground and an object differ by some ten units: a new layer alone learns that slowly
 _LOG_DENSITIES = -15.0, 4.0  # range that keeps an untrained network finite
@@ -33,14 +34,32 @@ class PatchCounterConfig:
     """Side of a patch in HR pixels; a multiple of CELL."""
 
 
-class PatchCounter(nn.Module):
-    """Predicts the density of objects over a patch, whose sum is the expected count.
+@dataclass(frozen=True, kw_only=True)
+class CellMaps:
+    """What a counter sees in each cell of patches, float32 (B, C, C) each."""
 
-    Features of the strides 4 to 32 are joined at stride 4, and a convolution of them is the logarithm of
-    the density. A cell counts if the BLOB x BLOB cells around it hold at least `gate` objects: otherwise the
-    faint density of empty ground would add up to objects that are not there. The variance is
-    floor + linear * count + square * count^2. Scenes that the counter has not learnt from set these four
-    numbers.
+    density: Tensor
+    """Expected number of objects whose centres lie in the cell."""
+    inside: Tensor
+    """Logit of the probability that the middle of the cell lies in an object."""
+
+    @classmethod
+    def joined(cls, parts: Sequence["CellMaps"]) -> "CellMaps":
+        """Return the maps of the patches of all parts, in their order."""
+        return cls(
+            density=torch.cat([part.density for part in parts]),
+            inside=torch.cat([part.inside for part in parts]),
+        )
+
+
+class PatchCounter(nn.Module):
+    """Predicts the density of objects over a patch, whose sum is the expected count, and where objects lie.
+
+    Features of the strides 4 to 32 are joined at stride 4, and a convolution of them makes two maps: the
+    logarithm of the density, and the logit of lying inside an object. A cell counts if it or a neighbour lies
+    inside with a probability of at least `gate`: otherwise the faint density of empty ground would add up to
+    objects that are not there. The variance is floor + linear * count + square * count^2. Scenes that the
+    counter has not learnt from set these four numbers.
     """
 
     calibration: Tensor
@@ -61,18 +80,18 @@ class PatchCounter(nn.Module):
             nn.BatchNorm2d(_WIDTH),
             nn.ReLU(),
         )
-        self.density = nn.Conv2d(_WIDTH, 1, 1)
+        self.maps = nn.Conv2d(_WIDTH, 2, 1)
         with torch.no_grad():
-            self.density.weight.mul_(0.3 / _GAIN)
-        self.density.bias = nn.Parameter(torch.full((1,), -6.0 / _GAIN))  # few cells hold an object
-        self.register_buffer("calibration", torch.tensor([0.4, 0.02, 0.3, 0.02]))
+            self.maps.weight.mul_(0.3 / _GAIN)
+        self.maps.bias = nn.Parameter(torch.tensor([-6.0, 0.0]) / _GAIN)  # few cells hold an object
+        self.register_buffer("calibration", torch.tensor([0.5, 0.02, 0.3, 0.02]))
 
     def forward(self, hr: Tensor) -> Reading:
         """Map normalised patches (B, 3, P, P) to readings (B,)."""
-        return self.count(self.densities(hr))
+        return self.count(self.cells(hr))
 
-    def densities(self, hr: Tensor) -> Tensor:
-        """Return the expected objects of each cell (B, P / CELL, P / CELL).
+    def cells(self, hr: Tensor) -> CellMaps:
+        """Return the maps of patches (B, 3, P, P), with P / CELL cells along a side.
 
         Raise ValueError unless the patches have the configured size.
         """
@@ -85,14 +104,12 @@ class PatchCounter(nn.Module):
             # The coarser stage rounds an odd number of cells up: the surplus is cut off.
             rows, columns = stage.shape[2:]
             joined = stage + F.interpolate(joined, scale_factor=2, mode="nearest")[:, :, :rows, :columns]
-        logarithms = _GAIN * self.density(self.join(joined))[:, 0].float()
-        return torch.exp(logarithms.clamp(*_LOG_DENSITIES))
+        logarithms, inside = (_GAIN * self.maps(self.join(joined)).float()).unbind(1)
+        return CellMaps(density=torch.exp(logarithms.clamp(*_LOG_DENSITIES)), inside=inside)
 
-    def count(self, densities: Tensor) -> Reading:
-        """Sum the densities (B, C, C) of the cells that count: readings (B,)."""
+    def count(self, cells: CellMaps) -> Reading:
+        """Sum the density of the cells that count: readings (B,)."""
         gate, floor, linear, square = self.calibration.unbind()
-        # Scaled up at the border: a patch shows part of an object there, which must not be lost.
-        cells = F.avg_pool2d(densities[:, None], BLOB, 1, BLOB // 2, count_include_pad=False)
-        around = BLOB**2 * cells[:, 0]
-        mean = torch.where(around >= gate, densities, 0).sum((1, 2))
+        around = F.max_pool2d(cells.inside[:, None], REACH, 1, REACH // 2)[:, 0]
+        mean = torch.where(around.sigmoid() >= gate, cells.density, 0).sum((1, 2))
         return Reading(mean=mean, variance=floor + linear * mean + square * mean.square())

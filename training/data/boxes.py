@@ -1,4 +1,4 @@
-"""The readers of annotated objects: CSV, COCO or GeoJSON to the centres of the objects of each scene."""
+"""The readers of annotated objects: CSV, COCO or GeoJSON to the boxes of the objects of each scene."""
 
 import csv
 import json
@@ -15,28 +15,31 @@ from models.grid import GRID
 from training.data.images import DataError
 
 Centres = NDArray[np.float64]
-"""Centres of objects (N, 2): column and row in pixels of a scene, from its upper left corner."""
+"""Centres of objects (N, 2): column and row, from the upper left corner of a scene."""
+Boxes = NDArray[np.float64]
+"""Objects (N, 4): centre as in Centres, width and height; the last two are 0 if only a point is known."""
 
 BOX_COLUMNS = ("scene", "x0", "y0", "x1", "y1")
+_Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Objects:
     """Annotated objects, either by scene in pixels or as places on the ground."""
 
-    by_scene: Mapping[str, Centres]
-    """Centres by name of the scene, without its suffix."""
-    placed: Centres | None = None
-    """Longitude and latitude (N, 2) of objects that name no scene."""
+    by_scene: Mapping[str, Boxes]
+    """Boxes by name of the scene, without its suffix."""
+    placed: Boxes | None = None
+    """Boxes in degrees, by longitude and latitude, of objects that name no scene."""
     doubts: tuple[str, ...] = ()
     """A sentence for each object that was read and looks wrong."""
 
 
 def read_objects(file: Path) -> Objects:
-    """Read the centres of annotated objects.
+    """Read the boxes of annotated objects.
 
     A CSV has the columns scene,x0,y0,x1,y1 in pixels. COCO is JSON with `images` and `annotations`. GeoJSON
-    features have geometries in EPSG:4326 (RFC 7946). The centre is the middle of the object's bounding box.
+    features have geometries in EPSG:4326 (RFC 7946). A point is a box without a size.
     Raise DataError naming the first line or feature that cannot be read.
     """
     if file.suffix.lower() == ".csv":
@@ -58,7 +61,7 @@ def _from_csv(file: Path) -> Objects:
         reader = csv.DictReader(content)
         if not set(BOX_COLUMNS) <= set(reader.fieldnames or ()):
             raise DataError(f"{file} does not have the columns {','.join(BOX_COLUMNS)}.")
-        found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        found: dict[str, list[_Box]] = defaultdict(list)
         for number, row in enumerate(reader, start=2):  # line 1 is the header
             try:
                 x0, y0, x1, y1 = (float(row[name]) for name in BOX_COLUMNS[1:])
@@ -66,31 +69,31 @@ def _from_csv(file: Path) -> Objects:
                 raise DataError(f"{file}, line {number}: the box is not four numbers.") from error
             if x0 > x1 or y0 > y1:
                 doubts.append(f"{file}, line {number}: the box ends before it begins; its centre counts.")
-            found[Path(row["scene"]).stem].append(((x0 + x1) / 2, (y0 + y1) / 2))
+            found[Path(row["scene"]).stem].append(_between(x0, y0, x1, y1))
     return Objects(by_scene=_arrays(found), doubts=tuple(doubts))
 
 
-def _from_coco(file: Path, document: Mapping[str, Any]) -> dict[str, Centres]:
+def _from_coco(file: Path, document: Mapping[str, Any]) -> dict[str, Boxes]:
     try:
         names = {image["id"]: Path(image["file_name"]).stem for image in document["images"]}
-        found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        found: dict[str, list[_Box]] = defaultdict(list)
         for one in document["annotations"]:
             x, y, width, height = (float(value) for value in one["bbox"])
-            found[names[one["image_id"]]].append((x + width / 2, y + height / 2))
+            found[names[one["image_id"]]].append((x + width / 2, y + height / 2, width, height))
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{file} is not a COCO file with boxes: {error!r}.") from error
     return _arrays(found)
 
 
-def _from_geojson(file: Path, features: Iterable[Mapping[str, Any]]) -> Centres:
-    centres = []
+def _from_geojson(file: Path, features: Iterable[Mapping[str, Any]]) -> Boxes:
+    boxes = []
     for number, feature in enumerate(features, start=1):
         try:
             points = np.array(list(_points(feature["geometry"]["coordinates"])), np.float64)
-            centres.append((points.min(axis=0) + points.max(axis=0)) / 2)
+            boxes.append(_between(*points.min(axis=0), *points.max(axis=0)))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{file}, feature {number}: it has no coordinates.") from error
-    return np.array(centres, np.float64).reshape(-1, 2)
+    return np.array(boxes, np.float64).reshape(-1, 4)
 
 
 def _points(coordinates: Any) -> Iterable[tuple[float, float]]:
@@ -102,8 +105,12 @@ def _points(coordinates: Any) -> Iterable[tuple[float, float]]:
         yield from _points(part)
 
 
-def _arrays(found: Mapping[str, list[tuple[float, float]]]) -> dict[str, Centres]:
-    return {scene: np.array(centres, np.float64) for scene, centres in found.items()}
+def _between(x0: float, y0: float, x1: float, y1: float) -> _Box:
+    return (x0 + x1) / 2, (y0 + y1) / 2, abs(x1 - x0), abs(y1 - y0)
+
+
+def _arrays(found: Mapping[str, list[_Box]]) -> dict[str, Boxes]:
+    return {scene: np.array(boxes, np.float64) for scene, boxes in found.items()}
 
 
 def counts_of(centres: Centres, columns: int, rows: int) -> NDArray[np.int64]:

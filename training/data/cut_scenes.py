@@ -1,7 +1,7 @@
 """The data set of scenes with objects, as `loupe-train data tile` writes it.
 
 The folder holds one LR and one HR GeoTIFF per scene, cut to whole tiles; `scenes.csv` with site and split of
-each scene; `objects.csv` with the centres of the objects; `pairs.csv` with a line per tile, in the layout
+each scene; `objects.csv` with centre and size of each object; `pairs.csv` with a line per tile, in the layout
 `pairs`; and `dataset.json` with the choices that made it.
 """
 
@@ -173,8 +173,9 @@ def _lines(made: CutScene, place: Place, cut: Cut) -> dict[str, list[dict[str, A
         "columns": made.columns,
         "rows": made.rows,
     }
-    centres = (made.centres * cut.tile_m).round(2).tolist()
-    objects = [{"scene": made.name, "x_m": x, "y_m": y} for x, y in centres]
+    boxes = (np.hstack([made.centres, made.sizes]) * cut.tile_m).round(2).tolist()
+    columns = ("x_m", "y_m", "width_m", "height_m")
+    objects = [{"scene": made.name, **dict(zip(columns, box, strict=True))} for box in boxes]
     return {"scenes": [scene], "pairs": pairs, "objects": objects}
 
 

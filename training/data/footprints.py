@@ -16,6 +16,7 @@ from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform_bounds
 
+from training.data.boxes import Boxes
 from training.data.images import DataError
 from training.data.pairs import rgb_bands, to_uint8
 from training.data.pictures import SUFFIXES, as_tensor, open_picture
@@ -143,3 +144,14 @@ def to_pixels(scene: SceneFile, lonlat: NDArray[np.float64]) -> NDArray[np.float
     x, y = transformer.transform(lonlat[:, 0], lonlat[:, 1])
     columns, rows = ~scene.transform @ (np.asarray(x), np.asarray(y))
     return np.stack([columns, rows], axis=1)
+
+
+def boxes_in_pixels(scene: SceneFile, placed: Boxes) -> Boxes:
+    """Map boxes in degrees to boxes in pixels of a georeferenced scene."""
+    centres, sizes = placed[:, :2], placed[:, 2:]
+    # Each side runs through the centre, so that a turn of the grid against north changes it least.
+    sides = [
+        np.linalg.norm(to_pixels(scene, centres + half) - to_pixels(scene, centres - half), axis=1)
+        for half in (sizes * (0.5, 0), sizes * (0, 0.5))
+    ]
+    return np.column_stack([to_pixels(scene, centres), *sides])

@@ -51,6 +51,8 @@ class ObjectScene:
     rows: int
     centres: Centres
     """Column and row (N, 2) in tiles, from the upper left corner."""
+    sizes: Centres
+    """Width and height (N, 2) in tiles; 0 where only a point is known."""
     turns: tuple[int, ...]
     """Symmetry by which each tile is turned, row by row."""
     folder: Path
@@ -85,6 +87,8 @@ class ObjectScenes:
     def digest(self) -> str:
         """The sha256 over the rows of scenes and objects, which identifies what was learnt."""
         lines = [f"{one.name} {one.site} {one.split} {one.centres.tolist()}" for one in self.scenes]
+        # Data sets without sizes keep the digest that they had before there were any.
+        lines += [f"{one.name} {one.sizes.tolist()}" for one in self.scenes if one.sizes.any()]
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -96,9 +100,15 @@ def read_object_scenes(folder: Path) -> ObjectScenes:
     if not (folder / FACTS).is_file():
         raise DataError(f"{folder} holds no {FACTS}: make the data set with `loupe-train data tile`.")
     facts = json.loads((folder / FACTS).read_text())
-    centres: dict[str, list[tuple[float, float]]] = {}
+    boxes: dict[str, list[list[float]]] = {}
     for row in _rows(folder / "objects.csv"):
-        centres.setdefault(row["scene"], []).append((float(row["x_m"]), float(row["y_m"])))
+        # Data sets of earlier versions have no sizes.
+        box = [float(row.get(name, 0)) for name in ("x_m", "y_m", "width_m", "height_m")]
+        boxes.setdefault(row["scene"], []).append(box)
+    placed = {
+        name: np.array(found, np.float64).reshape(-1, 4) / facts["tile_m"] for name, found in boxes.items()
+    }
+    none = np.empty((0, 4))
     turns: dict[str, list[int]] = {}
     for row in _rows(folder / "pairs.csv"):
         turns.setdefault(Path(row["hr"]).stem, []).append(int(row["turn"]))
@@ -110,7 +120,8 @@ def read_object_scenes(folder: Path) -> ObjectScenes:
             fold=row["fold"],
             columns=int(row["columns"]),
             rows=int(row["rows"]),
-            centres=np.array(centres.get(row["scene"], []), np.float64).reshape(-1, 2) / facts["tile_m"],
+            centres=placed.get(row["scene"], none)[:, :2],
+            sizes=placed.get(row["scene"], none)[:, 2:],
             turns=tuple(turns[row["scene"]]),
             folder=folder,
         )

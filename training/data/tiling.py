@@ -9,7 +9,7 @@ from PIL import Image
 
 from models.grid import GRID
 from training.data.boxes import Centres, Objects
-from training.data.footprints import SceneFile, read_scene, to_pixels
+from training.data.footprints import SceneFile, boxes_in_pixels, read_scene
 from training.data.images import DataError
 from training.data.sensor import Pixels
 
@@ -72,6 +72,8 @@ class CutScene:
     hr: Pixels
     centres: Centres
     """Column and row (N, 2) in tiles: 1.5 is the middle of the second tile."""
+    sizes: Centres
+    """Width and height (N, 2) in tiles; 0 where only a point is known."""
     transform: Affine
     crs: str
 
@@ -87,10 +89,10 @@ def cut_scene(scene: SceneFile, objects: Objects, cut: Cut, hr_size: int) -> Cut
     box = (left, top, left + columns * tile_px, top + rows * tile_px)
     picture = Image.fromarray(np.moveaxis(read_scene(scene), 0, -1))
     resized = picture.resize((columns * hr_size, rows * hr_size), Image.Resampling.BOX, box=box)
-    centres = objects.by_scene.get(scene.name, np.empty((0, 2)))
+    boxes = objects.by_scene.get(scene.name, np.empty((0, 4)))
     if objects.placed is not None:
-        centres = to_pixels(scene, objects.placed)
-    inside = (centres - (left, top)) / tile_px
+        boxes = boxes_in_pixels(scene, objects.placed)
+    inside = (boxes[:, :2] - (left, top)) / tile_px
     kept = ((inside >= 0) & (inside < (columns, rows))).all(axis=1)
     return CutScene(
         name=scene.name,
@@ -98,6 +100,7 @@ def cut_scene(scene: SceneFile, objects: Objects, cut: Cut, hr_size: int) -> Cut
         rows=rows,
         hr=np.ascontiguousarray(np.moveaxis(np.array(resized), -1, 0)),
         centres=inside[kept],
+        sizes=boxes[kept, 2:] / tile_px,
         transform=scene.transform @ Affine.translation(left, top) @ Affine.scale(tile_px / hr_size),
         crs=scene.crs,
     )

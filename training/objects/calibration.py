@@ -4,27 +4,27 @@ import torch
 from torch import Tensor
 
 from models.counts import Reading
-from models.patch_counter import PatchCounter
+from models.patch_counter import CellMaps, PatchCounter
 
-GATES = tuple(step / 20 for step in range(1, 17))
-"""Numbers of objects around a cell from which on it may count."""
+GATES = tuple(step / 20 for step in range(1, 20))
+"""Probabilities of lying inside an object from which on a cell may count."""
 _LEAST = 1e-3
 """Smallest floor of a variance, and smallest variance per object."""
 _STEPS = 60
 
 
 @torch.no_grad()
-def calibrate(counter: PatchCounter, densities: Tensor, counts: Tensor) -> None:
-    """Set the calibration of a counter by densities (N, C, C) of patches with known counts (N,).
+def calibrate(counter: PatchCounter, cells: CellMaps, counts: Tensor) -> None:
+    """Set the calibration of a counter by the maps of patches with known counts (N,).
 
     The gate has the smallest mean error of a patch; the variance is then the likeliest one.
     """
     errors = {}
     for gate in GATES:
         counter.calibration[0] = gate
-        errors[gate] = float((counter.count(densities).mean - counts).abs().mean())
+        errors[gate] = float((counter.count(cells).mean - counts).abs().mean())
     counter.calibration[0] = min(errors, key=lambda gate: errors[gate])
-    mean = counter.count(densities).mean
+    mean = counter.count(cells).mean
     counter.calibration[1:] = likeliest_variance(mean, counts.to(mean.dtype))
 
 

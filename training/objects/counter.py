@@ -1,14 +1,15 @@
-"""Training of the counter of HR patches: the density of objects over random windows."""
+"""Training of the counter of HR patches: the density and the inside of objects over random windows."""
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from models.counts import Reading
 from models.grid import GRID
-from models.patch_counter import PatchCounter, PatchCounterConfig
+from models.patch_counter import CellMaps, PatchCounter, PatchCounterConfig
 from models.preprocess import normalise
 from training.data.object_scenes import ObjectScene, ObjectScenes
 from training.objects.calibration import calibrate
@@ -22,6 +23,10 @@ from training.run.seeds import seed_start
 
 CPU_BATCH = 64
 """Patches read at a time outside training."""
+INSIDE_WEIGHT = 4.0
+"""Weight of the loss of the inside, beside that of the density."""
+FOCUS = 2.0
+"""Exponent by which a cell weighs less the surer the counter is of it."""
 
 
 def train_counter(
@@ -42,57 +47,58 @@ def train_counter(
     counter.to(memory_format=torch.channels_last)
     windows = HrWindows(
         pixels=[scene.hr().numpy() for scene in learnt],
-        centres=[scene.centres * data.facts["hr_size"] for scene in learnt],
+        boxes=[np.hstack([scene.centres, scene.sizes]) * data.facts["hr_size"] for scene in learnt],
         patch_px=patch_px,
         count=recipe.counter_windows,
     )
 
     def step(batch: HrBatch) -> tuple[Tensor, dict[str, Tensor]]:
-        loss = density_loss(counter.densities(batch.hr), spread_out(batch.cells))
-        return loss, {"loss": loss}
+        return cells_loss(counter.cells(batch.hr), batch)
 
     train_stage(run, "counter", {"counter": counter}, windows, recipe.counter, step)
     known = held_out or scenes
-    densities = torch.cat([densities_of(counter, scene) for scene in known])
+    cells = [cells_of_patches(counter, scene) for scene in known]
     counts = torch.cat([torch.from_numpy(scene.counts).flatten() for scene in known])
-    calibrate(counter, densities, counts.to(densities.device))
+    calibrate(counter, CellMaps.joined(cells), counts.to(run.device))
     return counter
 
 
-def spread_out(cells: Tensor) -> Tensor:
-    """Spread the objects of cells (B, C, C) over the 5 x 5 cells around them; none leaves its patch.
-
-    The centre of a large object looks like its surroundings, so a single cell is hard to learn.
-    """
-    kernel = torch.tensor([1.0, 2.0, 1.0], device=cells.device)
-    kernel = (kernel[:, None] * kernel / 16)[None, None]  # (1, 1, 3, 3)
-    spread = cells[:, None]
-    for _ in range(2):
-        # Repeating the border sends back what would leave the patch.
-        spread = F.conv2d(F.pad(spread, (1, 1, 1, 1), mode="replicate"), kernel)
-    return spread[:, 0]
+def cells_loss(cells: CellMaps, batch: HrBatch) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the loss of both maps of a batch, and its parts by name."""
+    density = density_loss(cells.density, batch.density)
+    inside = inside_loss(cells.inside, batch.inside)
+    return density + INSIDE_WEIGHT * inside, {"density": density, "inside": inside}
 
 
-def density_loss(densities: Tensor, cells: Tensor) -> Tensor:
-    """Return the Poisson loss per object of densities (B, C, C), where the cells hold `cells` objects."""
+def density_loss(density: Tensor, objects: Tensor) -> Tensor:
+    """Return the Poisson loss per object of densities (B, C, C), where the cells hold `objects`."""
     # A batch counts as at least half an object a window: one without objects must not weigh more than others.
-    return (densities - cells * densities.log()).sum() / cells.sum().clamp(min=len(cells) / 2)
+    return (density - objects * density.log()).sum() / objects.sum().clamp(min=len(objects) / 2)
+
+
+def inside_loss(logits: Tensor, inside: Tensor) -> Tensor:
+    """Return the focal loss (Lin et al. 2017, eq. 4) per cell that lies in an object: logits (B, C, C)."""
+    # Most cells are empty and soon known: without the focus they would outweigh the objects.
+    losses = F.binary_cross_entropy_with_logits(logits, inside, reduction="none")
+    focused = (losses * (logits.sigmoid() - inside).abs().pow(FOCUS)).sum()
+    # A batch counts as at least 8 such cells a window, for the same reason as above.
+    return focused / inside.sum().clamp(min=8 * len(inside))
 
 
 @torch.no_grad()
-def densities_of(counter: PatchCounter, scene: ObjectScene) -> Tensor:
-    """Return the densities of every patch of a scene, row by row: (R * C, P / CELL, P / CELL)."""
+def cells_of_patches(counter: PatchCounter, scene: ObjectScene) -> CellMaps:
+    """Return the maps of every patch of a scene, row by row: (R * C, P / CELL, P / CELL)."""
     side = counter.config.patch_px
     device = next(counter.parameters()).device
     # (3, H, W) -> (3, R, C, P, P) -> (R * C, 3, P, P)
     patches = scene.hr().unfold(1, side, side).unfold(2, side, side).permute(1, 2, 0, 3, 4).flatten(0, 1)
     parts = torch.split(patches, CPU_BATCH)
-    return torch.cat([counter.densities(normalise(part.to(device), MEAN, STD)) for part in parts])
+    return CellMaps.joined([counter.cells(normalise(part.to(device), MEAN, STD)) for part in parts])
 
 
 @torch.no_grad()
 def read_patches(counter: PatchCounter, scene: ObjectScene) -> Reading:
     """Read every patch of a scene: readings (1, R, C)."""
     grid = 1, GRID * scene.rows, GRID * scene.columns
-    reading = counter.count(densities_of(counter, scene))
+    reading = counter.count(cells_of_patches(counter, scene))
     return Reading(mean=reading.mean.reshape(grid).cpu(), variance=reading.variance.reshape(grid).cpu())

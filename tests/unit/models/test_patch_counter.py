@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.patch_counter import CELL, PatchCounter, PatchCounterConfig
+from models.patch_counter import CELL, CellMaps, PatchCounter, PatchCounterConfig
 
 
 def counter(patch_px: int = 32) -> PatchCounter:
@@ -14,24 +14,34 @@ def counter(patch_px: int = 32) -> PatchCounter:
 def test_patch_counter_reads_each_cell_of_a_patch(patch_px: int) -> None:
     network = counter(patch_px)
     hr = torch.randn(3, 3, patch_px, patch_px)
-    assert network.densities(hr).shape == (3, patch_px // CELL, patch_px // CELL)
+    cells = network.cells(hr)
+    assert cells.density.shape == cells.inside.shape == (3, patch_px // CELL, patch_px // CELL)
     reading = network(hr)
     assert reading.mean.shape == reading.variance.shape == (3,)
     assert (reading.variance > 0).all()
 
 
-def test_patch_counter_counts_the_cells_around_which_enough_objects_are() -> None:
+def test_patch_counter_counts_the_density_in_and_beside_objects() -> None:
     network = counter()
     network.calibration = torch.tensor([0.4, 0.01, 0.1, 0.02])
-    densities = torch.full((2, 8, 8), 1e-4)
-    densities[0, 2, 2] = 0.5
-    densities[0, 2, 3] = 0.4  # the same object, between two cells
-    densities[1, 5, 5] = 0.3  # below the gate
-    reading = network.count(densities)
-    # Of the faint cells, only those around the object count.
-    assert reading.mean.tolist() == pytest.approx([0.9, 0], abs=0.005)
+    density = torch.full((2, 8, 8), 1e-4)
+    density[:, 2, 2] = 0.5
+    density[:, 2, 3] = 0.4  # the same object, beyond its border
+    inside = torch.full((2, 8, 8), 0.01)
+    inside[0, 2, 2] = 0.41
+    inside[1, 2, 2] = 0.39  # below the gate
+    reading = network.count(CellMaps(density=density, inside=inside.logit()))
+    # Of the faint cells, only those beside the object count.
+    assert reading.mean.tolist() == pytest.approx([0.9 + 7e-4, 0], abs=1e-6)
     expected = 0.01 + 0.1 * reading.mean + 0.02 * reading.mean.square()
     assert reading.variance.tolist() == pytest.approx(expected.tolist())
+
+
+def test_cell_maps_are_joined_in_their_order() -> None:
+    one, two = (CellMaps(density=torch.full((n, 2, 2), n), inside=torch.full((n, 2, 2), -n)) for n in (1, 2))
+    joined = CellMaps.joined([one, two])
+    assert joined.density[:, 0, 0].tolist() == [1, 2, 2]
+    assert joined.inside[:, 0, 0].tolist() == [-1, -2, -2]
 
 
 @pytest.mark.parametrize("side", [28, 40, 48])

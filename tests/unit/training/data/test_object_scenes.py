@@ -14,6 +14,7 @@ from tests.support.layouts import write_raster
 from training.cli import app
 from training.data.boxes import read_objects
 from training.data.check import check
+from training.data.footprints import boxes_in_pixels, list_scenes
 from training.data.images import DataError
 from training.data.object_scenes import ObjectScenes, read_object_scenes
 from training.data.pairs import read_pairs
@@ -55,8 +56,26 @@ def test_tile_counts_each_object_in_the_patch_of_its_centre(scenes: Path) -> Non
     assert second.counts.sum() == 0  # its object lies in the margin that no tile covers
     assert third.counts.sum() == third.counts[3, 7] == 1
     assert fourth.counts.sum() == 0
+    assert first.sizes.tolist() == [[0.05, 0.05]] * 3  # 2 m of 40 m
+    assert third.sizes.tolist() == [[0.1, 0.1]]
+    assert second.sizes.shape == (0, 2)
     assert made.facts["classes"] == ["0", "1", "2+"]
     assert (first.lr().shape, first.hr().shape) == ((3, 8, 16), (3, 32, 64))
+
+
+def test_a_data_set_without_sizes_has_points_and_keeps_its_digest(scenes: Path) -> None:
+    tile(scenes, "--pixel-m", "1")
+    file = scenes / "cut/objects.csv"
+    lines = [line.split(",") for line in file.read_text().splitlines()]
+    assert lines[0] == ["scene", "x_m", "y_m", "width_m", "height_m"]
+    digests = []
+    for sizes in ([], ["0", "0"], ["2", "2"]):
+        shown = [lines[0][: 3 + len(sizes)], *([*line[:3], *sizes] for line in lines[1:])]
+        file.write_text("\n".join(",".join(line) for line in shown) + "\n")
+        made = read_object_scenes(scenes / "cut")
+        assert made.scenes[0].sizes.any() == (sizes == ["2", "2"])
+        digests.append(made.digest)
+    assert digests[0] == digests[1] != digests[2]
 
 
 def test_pairs_show_the_turned_tile_with_its_counts(scenes: Path) -> None:
@@ -139,16 +158,34 @@ def test_read_objects_reads_coco_and_geojson(tmp_path: Path) -> None:
         "annotations": [{"image_id": 7, "bbox": [10, 20, 4, 6]}],
     }
     (tmp_path / "coco.json").write_text(json.dumps(coco))
-    assert read_objects(tmp_path / "coco.json").by_scene["s0"].tolist() == [[12.0, 23.0]]
+    assert read_objects(tmp_path / "coco.json").by_scene["s0"].tolist() == [[12.0, 23.0, 4.0, 6.0]]
     square = [[[10.0, 50.0], [10.2, 50.0], [10.2, 50.1], [10.0, 50.1], [10.0, 50.0]]]
+    shapes = [
+        {"type": "Polygon", "coordinates": square},
+        {"type": "Point", "coordinates": [10.0, 50.0]},
+    ]
     collection = {
         "type": "FeatureCollection",
-        "features": [{"type": "Feature", "geometry": {"type": "Polygon", "coordinates": square}}],
+        "features": [{"type": "Feature", "geometry": shape} for shape in shapes],
     }
     (tmp_path / "places.geojson").write_text(json.dumps(collection))
     placed = read_objects(tmp_path / "places.geojson").placed
     assert placed is not None
-    assert placed == pytest.approx(np.array([[10.1, 50.05]]))
+    assert placed == pytest.approx(np.array([[10.1, 50.05, 0.2, 0.1], [10.0, 50.0, 0.0, 0.0]]))
+
+
+def test_boxes_in_degrees_keep_their_size_on_the_ground(tmp_path: Path) -> None:
+    pixels = np.zeros((3, 60, 60), np.uint8)
+    write_raster(tmp_path / "scenes/s0.tif", pixels, gsd=10.0, left=500_000)
+    (scene,) = list_scenes(tmp_path / "scenes", None)
+    assert scene.bounds is not None
+    west, south, east, north = scene.bounds
+    whole = np.array(
+        [[(west + east) / 2, (south + north) / 2, east - west, north - south], [west, north, 0, 0]]
+    )
+    found = boxes_in_pixels(scene, whole)
+    assert found[0] == pytest.approx(np.array([30, 30, 60, 60]), abs=0.2)
+    assert found[1] == pytest.approx(np.array([0, 0, 0, 0]), abs=0.2)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +204,7 @@ def test_read_objects_names_a_broken_line(tmp_path: Path, content: str, words: s
 def test_read_objects_counts_an_inverted_box_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "boxes.csv").write_text("scene,x0,y0,x1,y1\ns0,1,9,3,4\n")
     found = read_objects(tmp_path / "boxes.csv")
-    assert found.by_scene["s0"].tolist() == [[2.0, 6.5]]
+    assert found.by_scene["s0"].tolist() == [[2.0, 6.5, 2.0, 5.0]]
     assert found.doubts == (
         f"{tmp_path}/boxes.csv, line 2: the box ends before it begins; its centre counts.",
     )

@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from models.counts import Reading
-from models.patch_counter import CELL, PatchCounter, PatchCounterConfig
+from models.patch_counter import CELL, CellMaps, PatchCounter, PatchCounterConfig
 from models.preprocess import normalise
-from training.data.boxes import Centres
+from training.data.boxes import Boxes
 from training.data.sensor import Pixels
 from training.objects.calibration import calibrate, likeliest_variance
-from training.objects.counter import density_loss, spread_out
-from training.objects.hr_windows import HrWindows
+from training.objects.counter import cells_loss, density_loss, inside_loss
+from training.objects.hr_windows import HrWindows, cells_of
 from training.objects.windows import MEAN, STD
 from training.run.initial_weights import copy_matching, imagenet_network
 from training.run.loop import learning_rate
@@ -19,13 +21,17 @@ from training.run.loop import learning_rate
 PATCH_PX = 32
 
 
-def scene(centres: Centres, side: int) -> Pixels:
-    """Return a noisy scene (3, side, side) with a disc of 8 px around each centre."""
+def scene(boxes: Boxes, side: int) -> Pixels:
+    """Return a noisy scene (3, side, side) with a bright disc in each box."""
     pixels = np.random.default_rng(0).integers(20, 60, (3, side, side)).astype(np.uint8)
     row, column = np.mgrid[:side, :side] + 0.5
-    for x, y in centres:
-        pixels[:, (column - x) ** 2 + (row - y) ** 2 < 16] = 220
+    for x, y, width, height in boxes:
+        pixels[:, (2 * (column - x) / width) ** 2 + (2 * (row - y) / height) ** 2 < 1] = 220
     return pixels
+
+
+def boxes_of(*boxes: tuple[float, float, float, float]) -> Boxes:
+    return np.array(boxes, np.float64).reshape(-1, 4)
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +39,14 @@ def trained() -> PatchCounter:
     torch.manual_seed(0)
     grid = np.stack(np.meshgrid(np.arange(4), np.arange(4)), -1).reshape(-1, 2) * 40.0 + 50
     centres = grid + np.random.default_rng(1).uniform(-10, 10, grid.shape)
-    data = HrWindows(pixels=[scene(centres, 240)], centres=[centres], patch_px=PATCH_PX, count=16)
+    boxes = np.hstack([centres, np.full((16, 2), 8.0)])
+    data = HrWindows(pixels=[scene(boxes, 240)], boxes=[boxes], patch_px=PATCH_PX, count=8)
     network = PatchCounter(PatchCounterConfig(backbone="efficientnet_lite0", patch_px=PATCH_PX))
     copy_matching(imagenet_network("efficientnet_lite0"), network.backbone)
     optimiser = torch.optim.AdamW(network.parameters())
-    for batch in data.batches([data.indices] * 30, torch.device("cpu"), 0, 1):
+    for batch in data.batches([data.indices] * 12, torch.device("cpu"), 0, 1):
         optimiser.param_groups[0]["lr"] = learning_rate(batch.progress, 3e-3)
-        loss = density_loss(network.densities(batch.hr), batch.cells)
+        loss, _ = cells_loss(network.cells(batch.hr), batch)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -54,46 +61,61 @@ def read(network: PatchCounter, pixels: Pixels) -> Reading:
 
 
 def test_trained_counter_reads_nothing_in_empty_patches(trained: PatchCounter) -> None:
-    assert read(trained, scene(np.zeros((0, 2)), 128)).mean.max() < 0.1
+    assert read(trained, scene(boxes_of(), 128)).mean.max() < 0.1
 
 
-def test_hr_windows_place_each_object_in_its_cell() -> None:
-    side, centres = 200, np.random.default_rng(1).uniform(0, 200, (60, 2))
-    pixels = np.zeros((3, side, side), np.uint8)
-    column, row = np.floor(centres).astype(int).T
-    pixels[:, row, column] = 255
-    data = HrWindows(pixels=[pixels], centres=[centres], patch_px=64, count=8)
-    random = np.random.default_rng(0)
-    for _ in range(50):
+def test_hr_windows_show_the_objects_whose_insides_they_mark() -> None:
+    random = np.random.default_rng(1)
+    boxes = np.hstack([random.uniform(0, 400, (40, 2)), random.uniform(16, 60, (40, 2))])
+    pixels = scene(boxes, 400)
+    data = HrWindows(pixels=[pixels], boxes=[boxes], patch_px=64, count=8)
+    for _ in range(30):
         window, cells = data.draw(random)
-        assert window.shape == (3, 64, 64)
-        shown = (window[0] > 0).reshape(64 // CELL, CELL, 64 // CELL, CELL).any(3).any(1)
-        assert torch.equal(cells > 0, shown)
+        assert (window.shape, cells.shape) == ((3, 64, 64), (2, 16, 16))
+        bright = F.avg_pool2d((window[:1].float() > 140).float(), CELL)[0]
+        assert float((bright > 0.5).eq(cells[1] > 0).float().mean()) > 0.95
 
 
-def test_an_object_near_a_border_counts_in_one_of_two_windows() -> None:
+def test_hr_windows_choose_a_rare_size_more_often_than_its_share() -> None:
+    boxes = boxes_of(*[(50.0, 50.0, 10.0, 10.0)] * 99, (50.0, 50.0, 70.0, 40.0))
+    (chances,) = HrWindows(pixels=[scene(boxes_of(), 99)], boxes=[boxes], patch_px=32, count=1).chances
+    assert chances.sum() == pytest.approx(1)
+    assert chances[99] == pytest.approx(99**0.5 * chances[0])
+
+
+def test_hr_windows_of_a_scene_without_objects_are_empty() -> None:
+    data = HrWindows(pixels=[scene(boxes_of(), 99)], boxes=[boxes_of()], patch_px=32, count=1)
+    assert data.draw(np.random.default_rng(0))[1].abs().max() == 0
+
+
+def test_an_object_near_a_border_counts_in_one_of_two_patches_and_shows_in_both() -> None:
     for x in (27.9, 31.9, 32.0, 32.1, 36.0):
-        centre = np.array([[x, 16.0]])
-        sides = [
-            HrWindows(
-                pixels=[scene(centre, 64)[:, :32, left : left + 32]],
-                centres=[centre - (left, 0)],
-                patch_px=32,
-                count=1,
-            ).draw(np.random.default_rng(0))[1]
-            for left in (0, 32)
-        ]
-        assert sum(float(cells.sum()) for cells in sides) == 1
+        first, second = (cells_of(boxes_of((x - left, 16, 24, 24)), 32) for left in (0, 32))
+        sums = [float(first[0].sum()), float(second[0].sum())]
+        assert sorted(sums) == pytest.approx([0, 1])
+        assert first[1].any()
+        assert second[1].any()
 
 
-def test_spread_objects_stay_in_their_patch_and_lie_mostly_in_their_cell() -> None:
-    cells = torch.zeros(1, 30, 30)
-    cells[0, 0, 0] = cells[0, 10, 29] = 1
-    cells[0, 15, 15] = 2
-    spread = spread_out(cells)
-    assert float(spread.sum()) == pytest.approx(4)
-    assert float(spread[0, 13:18, 13:18].sum()) == pytest.approx(2)
-    assert float(spread[0, :2, :2].sum()) > 0.5
+def test_an_object_larger_than_a_patch_counts_at_its_centre_and_covers_the_patch() -> None:
+    density, inside = cells_of(boxes_of((16, 16, 90, 90)), 32)
+    assert inside.all()
+    assert float(density.sum()) == pytest.approx(1)
+    assert density[3:5, 3:5].min() == density.max()
+    density, inside = cells_of(boxes_of((-10, 16, 90, 90)), 32)
+    assert inside[4, 0] == 1
+    assert density.sum() == 0
+
+
+def test_an_object_without_a_size_fills_the_cells_around_its_centre() -> None:
+    density, inside = cells_of(boxes_of((14, 18, 0, 0)), 32)
+    row, column = np.nonzero(inside)
+    assert set(zip(row.tolist(), column.tolist(), strict=True)) == {
+        *[(4, 3), (3, 3), (5, 3), (4, 2), (4, 4)],
+        *[(3, 2), (3, 4), (5, 2), (5, 4)],
+    }
+    assert float(density[3:6, 2:5].sum()) > 0.7
+    assert density.argmax() == 4 * 8 + 3
 
 
 def test_density_loss_is_least_where_the_density_is_the_count() -> None:
@@ -105,15 +127,31 @@ def test_density_loss_is_least_where_the_density_is_the_count() -> None:
     assert density_loss(right, cells) < density_loss(right.roll(1, 2), cells)
 
 
-def test_calibration_closes_the_gate_to_the_faint_density_of_empty_patches() -> None:
+def test_inside_loss_weighs_sure_cells_least() -> None:
+    inside = torch.zeros(1, 9, 9)
+    inside[0, 3:6, 3:6] = 1
+    right = 12 * inside - 6
+
+    def with_errors(logit: float) -> Tensor:
+        wrong = right.clone()
+        wrong[0, 0] = logit
+        return inside_loss(wrong, inside)
+
+    assert inside_loss(right, inside) < 1e-4
+    assert with_errors(-1) < 0.1 * with_errors(1)
+
+
+def test_calibration_closes_the_gate_to_empty_patches() -> None:
     network = PatchCounter(PatchCounterConfig(backbone="efficientnet_lite0", patch_px=PATCH_PX))
     counts = torch.arange(40) % 2
-    densities = torch.zeros(40, 8, 8)
-    densities[counts == 0, 2, 2] = 0.32  # not an object
-    densities[counts == 1, 2, 2] = 0.9
-    calibrate(network, densities, counts)
+    density, inside = torch.zeros(40, 8, 8), torch.full((40, 8, 8), 0.01)
+    density[:, 2, 2] = 0.9
+    inside[counts == 0, 2, 2] = 0.32  # not an object
+    inside[counts == 1, 2, 2] = 0.9
+    cells = CellMaps(density=density, inside=inside.logit())
+    calibrate(network, cells, counts)
     assert 0.32 < network.calibration[0] < 0.9
-    reading = network.count(densities)
+    reading = network.count(cells)
     assert reading.mean[counts == 0].max() == 0
     assert reading.variance[counts == 0].max() < 0.01
 

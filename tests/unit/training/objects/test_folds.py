@@ -18,6 +18,7 @@ def scene(number: int, site: str, objects: int) -> ObjectScene:
         columns=1,
         rows=1,
         centres=np.full((objects, 2), 0.5),
+        sizes=np.zeros((objects, 2)),
         turns=(0,),
         folder=Path(),
     )
