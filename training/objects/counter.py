@@ -67,7 +67,7 @@ def cells_loss(cells: CellMaps, batch: HrBatch) -> tuple[Tensor, dict[str, Tenso
     """Return the loss of both maps of a batch, and its parts by name."""
     density = density_loss(cells.density, batch.density)
     inside = inside_loss(cells.inside, batch.inside)
-    return density + INSIDE_WEIGHT * inside, {"density": density, "inside": inside}
+    return density + INSIDE_WEIGHT * inside, {"density_loss": density, "inside_loss": inside}
 
 
 def density_loss(density: Tensor, objects: Tensor) -> Tensor:
