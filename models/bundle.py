@@ -13,7 +13,7 @@ from typing import Any, Literal, overload
 from torch import Tensor, nn
 
 from models.backbones import build_backbone
-from models.counts import Counts, Reading, mixture
+from models.counts import Counts, mixture
 from models.grid import GRID
 from models.manifest import BundleError, ClassifyManifest, CountManifest, CurvePoint, Kind, Manifest
 from models.manifest_json import manifest_from_json, manifest_to_json
@@ -103,9 +103,9 @@ class CountBundle(Bundle):
         """
         return mixture([policy(lr) for policy in self.policies])
 
-    def read(self, hr: Tensor) -> Reading:
+    def read(self, hr: Tensor) -> Tensor:
         """Return the readings (N,) of normalised HR patches, as PatchCounter takes them."""
-        reading: Reading = self.counter(hr)
+        reading: Tensor = self.counter(hr)
         return reading
 
 

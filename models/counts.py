@@ -58,13 +58,9 @@ def mixture(parts: Sequence[Counts]) -> Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """The number of objects that was read in each patch, as a normal distribution."""
+    """What is known of the number of objects in bought patches."""
 
     mean: Tensor
-    """Counts, of any shape, positive."""
+    """Expected counts, of any shape."""
     variance: Tensor
-    """Their variances, of the same shape: a clear patch is read more surely than a Poisson count."""
-
-    def negative_log_likelihood(self, counts: Tensor) -> Tensor:
-        """Return -log p(counts), without its constant."""
-        return 0.5 * (self.variance.log() + (counts - self.mean).square() / self.variance)
+    """Their variances, of the same shape; 0 where a count is known exactly."""

@@ -15,9 +15,6 @@ from models.counts import Counts
 _LEAST_SKEWNESS = 1e-3
 """A less skewed count is taken as this skewed, which moves its quantiles by 0.0005 deviations."""
 _HALVINGS = 60
-_CELLS = 512
-_REACH = 8.0
-"""Deviations on each side of the mean that the cells divide."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +24,6 @@ class LargeCounts:
     shape: Tensor
     scale: Tensor
     shift: Tensor
-    mean: Tensor
-    deviation: Tensor
 
     @classmethod
     def of(cls, counts: Counts) -> "LargeCounts":
@@ -40,8 +35,6 @@ class LargeCounts:
             shape=4 / skewness.square(),
             scale=deviation * skewness / 2,
             shift=counts.mean - 2 * deviation / skewness,
-            mean=counts.mean,
-            deviation=deviation,
         )
 
     def quantile(self, share: float) -> Tensor:
@@ -53,28 +46,6 @@ class LargeCounts:
             below = torch.special.gammainc(self.shape, middle) < share
             low, high = torch.where(below, middle, low), torch.where(below, high, middle)
         return _whole(self.shift + self.scale * high)
-
-    def quantile_beside(self, read: Tensor, read_variance: Tensor, share: float) -> Tensor:
-        """Return the quantile (N,) of the sum with a normal reading, which is never below 0."""
-        steps = torch.linspace(-_REACH, _REACH, _CELLS + 1, dtype=torch.float64, device=read.device)
-        edges = self.mean[:, None] + steps * self.deviation[:, None]
-        shares = torch.special.gammainc(
-            self.shape[:, None], ((edges - self.shift[:, None]) / self.scale[:, None]).clamp_min(0)
-        )
-        shares[:, -1] = 1
-        chances, centres = shares.diff(dim=1), (edges[:, 1:] + edges[:, :-1]) / 2
-        # Within a cell the count is uniform, which adds the variance of a uniform variable.
-        width = 2 * _REACH / _CELLS * self.deviation
-        deviation = (read_variance + width.square() / 12).sqrt()[:, None]
-        low = torch.zeros_like(read)
-        high = read + self.mean + _cantelli(share) * (read_variance + self.deviation.square()).sqrt()
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            left = middle[:, None] - centres
-            reached = torch.where(left >= 0, torch.special.ndtr((left - read[:, None]) / deviation), 0.0)
-            below = (chances * reached).sum(1) < share
-            low, high = torch.where(below, middle, low), torch.where(below, high, middle)
-        return _whole(high)
 
 
 def _cantelli(share: float) -> float:

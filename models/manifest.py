@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 from models.preprocess import Fill
+from models.fusion import Fusion
 from models.second_look import SecondLook
 
 Kind = Literal["classify", "count"]
@@ -178,6 +179,8 @@ class CountManifest(Manifest):
     views: int = 1
     """Number of symmetries of the scene that a policy averages over, 1 to 8."""
     values: Mapping[Task, ValueCurve]
+    fusion: Fusion
+    """How a reading and the expected count of a bought patch make its count."""
     second_look: SecondLook | None = None
     """How what was seen in bought patches revises what is expected of the others; None: not at all."""
     guarantees: tuple[Guarantee, ...] = ()

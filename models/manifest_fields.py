@@ -3,6 +3,7 @@
 from typing import Any, get_args
 
 from models.grid import PATCHES
+from models.fusion import Fusion
 from models.json_fields import (
     Reader,
     any_text,
@@ -76,6 +77,8 @@ def _values(value: Any) -> dict[Task, ValueCurve]:
     return {task: _VALUE_CURVE(offered[task]) for task in tasks if task in offered}
 
 
+_COEFFICIENTS = list_of(number(-100, 100), 3, 3)
+_FUSION = record("a fusion", Fusion, {"mean": _COEFFICIENTS, "dispersion": _COEFFICIENTS})
 _SECOND_LOOK = record(
     "a second look",
     SecondLook,
@@ -146,6 +149,7 @@ READERS: dict[Kind, dict[str, Reader]] = {
         "members": integer(1, MOST_MEMBERS),
         "views": integer(1, SYMMETRIES),
         "values": _values,
+        "fusion": _FUSION,
         "second_look": _SECOND_LOOK,
         "guarantees": list_of(_GUARANTEE, 0, 100),
     },

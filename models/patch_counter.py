@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.backbones import features_of
-from models.counts import Reading
 
 CELL = 4
 """Pixels along a cell of the maps: the stride of the finest features that are read."""
@@ -58,12 +57,11 @@ class PatchCounter(nn.Module):
     Features of the strides 4 to 32 are joined at stride 4, and a convolution of them makes two maps: the
     logarithm of the density, and the logit of lying inside an object. A cell counts if it or a neighbour lies
     inside with a probability of at least `gate`: otherwise the faint density of empty ground would add up to
-    objects that are not there. The variance is floor + linear * count + square * count^2. Scenes that the
-    counter has not learnt from set these four numbers.
+    objects that are not there.
     """
 
-    calibration: Tensor
-    """float32 (4,): gate, floor, linear and square"""
+    gate: Tensor
+    """float32 (); scenes that the counter has not learnt from set it."""
 
     def __init__(self, config: PatchCounterConfig) -> None:
         super().__init__()
@@ -84,9 +82,9 @@ class PatchCounter(nn.Module):
         with torch.no_grad():
             self.maps.weight.mul_(0.3 / _GAIN)
         self.maps.bias = nn.Parameter(torch.tensor([-6.0, 0.0]) / _GAIN)  # few cells hold an object
-        self.register_buffer("calibration", torch.tensor([0.5, 0.02, 0.3, 0.02]))
+        self.register_buffer("gate", torch.tensor(0.5))
 
-    def forward(self, hr: Tensor) -> Reading:
+    def forward(self, hr: Tensor) -> Tensor:
         """Map normalised patches (B, 3, P, P) to readings (B,)."""
         return self.count(self.cells(hr))
 
@@ -107,9 +105,7 @@ class PatchCounter(nn.Module):
         logarithms, inside = (_GAIN * self.maps(self.join(joined)).float()).unbind(1)
         return CellMaps(density=torch.exp(logarithms.clamp(*_LOG_DENSITIES)), inside=inside)
 
-    def count(self, cells: CellMaps) -> Reading:
+    def count(self, cells: CellMaps) -> Tensor:
         """Sum the density of the cells that count: readings (B,)."""
-        gate, floor, linear, square = self.calibration.unbind()
         around = F.max_pool2d(cells.inside[:, None], REACH, 1, REACH // 2)[:, 0]
-        mean = torch.where(around.sigmoid() >= gate, cells.density, 0).sum((1, 2))
-        return Reading(mean=mean, variance=floor + linear * mean + square * mean.square())
+        return torch.where(around.sigmoid() >= self.gate, cells.density, 0).sum((1, 2))

@@ -102,18 +102,21 @@ class CountPredictor(Predictor):
             expected=expected,
         )
 
-    def read(self, patches: Pixels) -> ExpectedCounts:
-        """Count the objects in bought patches, uint8 (N, 3, s, s); mean and variance are (N,)."""
+    def read(self, patches: Pixels, expected: Floats) -> ExpectedCounts:
+        """Count the objects in bought patches, uint8 (N, 3, s, s), given what LR made expect of each (N,).
+
+        Returns mean and variance (N,) of what is then known.
+        """
         side = patch_side(self.manifest.hr_size)
         check_pixels(patches, side, "N")
         bundle = self._networks.get()
 
         def one_batch(part: slice) -> Tensor:
-            reading = bundle.read(self._input(patches[part]))
-            return torch.stack([reading.mean, reading.variance], 1)
+            return bundle.read(self._input(patches[part]))[:, None]
 
-        answer = self._in_batches(len(patches), 2, one_batch)
-        return ExpectedCounts(mean=answer[:, 0], variance=answer[:, 1])
+        read = torch.from_numpy(self._in_batches(len(patches), 1, one_batch)[:, 0])
+        known = self.manifest.fusion.fuse(read, torch.from_numpy(expected))
+        return ExpectedCounts(mean=known.mean.float().numpy(), variance=known.variance.float().numpy())
 
     def _expect(self, pixels: Pixels, eligible: NDArray[np.bool_], columns: int) -> ExpectedCounts:
         """Return the counts (T, 16) that the policy expects; 0 in tiles that are not eligible."""

@@ -29,6 +29,8 @@ class CountLabeller:
     """Counts that the plan expects."""
     made: list[tuple[TileAnswers, TileAnswers]] = field(default_factory=list)
     """Answers for each batch so far, with and without what was read."""
+    read: list[float] = field(default_factory=list)
+    """Number of objects in the bought patches of each batch."""
 
     def label(self, batch: NDArray[np.intp], patches: Sequence[DeliveredPixels]) -> list[dict[str, Any]]:
         """Count some tiles from their delivered and reused patches."""
@@ -37,9 +39,10 @@ class CountLabeller:
             ExpectedCounts(mean=one.mean[batch], variance=one.variance[batch])
             for one in (self.counts.expected, self.counts.first)
         )
-        came, reading = self._read(batch, patches)
+        came, reading = self._read(batch, patches, alone_here.mean)
         answers, before = TileAnswers.of(came, reading, counts_of(here)), unread(alone_here)
         self.made.append((answers, before))
+        self.read.append(float(reading.mean[came].sum()))
         fused, lr_only = (one.class_probabilities(manifest.bins).numpy() for one in (answers, before))
         counts = zip(counts_by_tile(answers), expected_by_tile(alone_here), strict=True)
         rows = zip(batch, fused, lr_only, map(patch_numbers, bought, came.numpy()), counts, strict=True)
@@ -60,17 +63,18 @@ class CountLabeller:
             "level": LEVEL,
             "total": total_of(answers).model_dump(),
             "lr_total": total_of(before).model_dump(),
-            "read": round(sum(float(one.seen.sum()) for one in answers), DIGITS),
+            "read": round(sum(self.read), DIGITS),
         }
 
     def _read(
-        self, batch: NDArray[np.intp], patches: Sequence[DeliveredPixels]
+        self, batch: NDArray[np.intp], patches: Sequence[DeliveredPixels], expected: NDArray[np.float32]
     ) -> tuple[torch.Tensor, Reading]:
-        """Read the patches: which there are, bool (N, 16), and their readings (N, 16), 0 elsewhere."""
+        """Read the patches: which there are, bool (N, 16), and what is known of them (N, 16), 0 elsewhere."""
         side, place = patch_side(self.predictor.manifest.hr_size), {tile: at for at, tile in enumerate(batch)}
         rows, columns = [place[tile] for tile, _, _ in patches], [patch for _, patch, _ in patches]
         pixels = [np.frombuffer(raw, np.uint8).reshape(3, side, side) for _, _, raw in patches]
-        read = self.predictor.read(np.stack(pixels) if pixels else np.empty((0, 3, side, side), np.uint8))
+        shown = np.stack(pixels) if pixels else np.empty((0, 3, side, side), np.uint8)
+        read = self.predictor.read(shown, expected[rows, columns])
         came = torch.zeros(len(batch), PATCHES, dtype=torch.bool)
         mean, variance = torch.zeros(came.shape), torch.zeros(came.shape)
         came[rows, columns] = True

@@ -95,8 +95,7 @@ def objects_by_tile(counts: SceneCounts) -> list[ObjectCount]:
 
 def expected_by_tile(expected: ExpectedCounts) -> list[ObjectCount]:
     """Write the count of each tile (T, 16) with its interval, when no patch is read."""
-    unseen = unread(expected).unseen
-    return _written(unseen.mean, count_interval(unseen, LEVEL))
+    return counts_by_tile(unread(expected))
 
 
 def expected_labels(counts: SceneCounts, eligible: Mask, bought: Mask, bins: Sequence[int]) -> float:
@@ -129,16 +128,7 @@ def _written(means: torch.Tensor, intervals: tuple[torch.Tensor, torch.Tensor]) 
 
 def total_of(batches: Iterable[TileAnswers]) -> ObjectCount:
     """Write the number of objects in the tiles of all batches together, as if tiles were independent."""
-    seen, seen_variance, mean, variance = torch.stack([_sums(one) for one in batches]).sum(0)[:, None]
-    together = TileAnswers(
-        seen=seen,
-        seen_variance=seen_variance.clamp_min(_LEAST),
-        unseen=Counts.of_moments(mean.clamp_min(_LEAST), variance),
-    )
-    return counts_by_tile(together)[0]
+    mean, variance = torch.stack([torch.stack([one.mean.sum(), one.variance.sum()]) for one in batches]).sum(0)
+    together = Counts.of_moments(mean[None].clamp_min(_LEAST), variance[None])
+    return _written(together.mean, count_interval(together, LEVEL))[0]
 
-
-def _sums(answers: TileAnswers) -> torch.Tensor:
-    """Return the sums (4,) over all tiles of both means and both variances."""
-    parts = answers.seen, answers.seen_variance, answers.unseen.mean, answers.unseen.variance
-    return torch.stack([part.sum() for part in parts])

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from models.manifest import CountManifest
 from models.second_look import SecondLook
+from service.bundles.predictor import ExpectedCounts
 from service.bundles.counting import CountPredictor
 from service.bundles.predictor import Predictor
 from service.bundles.registry import Bundles
@@ -103,7 +104,7 @@ def make_round(database: Database, job: RoundJob, quote_days: int) -> Plan:
     first = arrays.counts.first  # every round revises what LR led to expect: no reading counts twice
     coarsest_m = coarsest_pixel_m(job.inputs.ordered_m)
     ground = owned_ground(grid, arrays.eligible, job.inputs.bought, coarsest_m)
-    owned = read_owned(database, ground, job.predictor, job.scene.sha256)
+    owned = read_owned(database, ground, job.predictor, job.scene.sha256, first)
     if not owned.read.any():
         raise NothingDeliveredError(
             f"No delivered patch of order {job.order.id} is owned: what was refunded in full does not count.",

@@ -30,7 +30,7 @@ def read_prior(
     ground = owned_ground(grid, values.eligible, inputs.bought, coarsest_pixel_m(inputs.ordered_m))
     if look is None or not ground.uses:
         return None
-    owned = read_owned(database, ground, predictor, judged.scene.sha256)
+    owned = read_owned(database, ground, predictor, judged.scene.sha256, first)
     now = revise_counts(first, owned.readings, owned.older, grid.columns, look)
     if inputs.reuse == "owned":
         counts = SceneCounts.after(first, owned.readings, now)

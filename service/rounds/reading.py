@@ -54,17 +54,23 @@ def owned_ground(
 
 
 def read_owned(
-    database: Database, ground: ReusedGround, predictor: CountPredictor, scene_sha256: str
+    database: Database,
+    ground: ReusedGround,
+    predictor: CountPredictor,
+    scene_sha256: str,
+    first: ExpectedCounts,
 ) -> OwnedReadings:
-    """Read the owned patches of a scene, some tiles at a time. No session is open while the counter runs."""
+    """Read the owned patches of a scene, some tiles at a time. No session is open while the counter runs.
+
+    `first` are the counts (T, 16) that LR made expect.
+    """
     tiles = ground.grid.tile_count
     mean, variance = np.full((2, tiles, PATCHES), np.nan, np.float32)
     with database.sessions() as session:
         until = newest_file_at(session, ground.order_ids)
         for_scene = _orders_of_scene(session, scene_sha256, ground.order_ids)
-    hr_size = predictor.manifest.hr_size
     for start in range(0, tiles, BATCH):
-        for one, number, spread in _read_some(database, ground, predictor, start, until, hr_size):
+        for one, number, spread in _read_some(database, ground, predictor, start, until, first):
             mean[one.tile, one.patch], variance[one.tile, one.patch] = number, spread
     older = np.zeros((tiles, PATCHES), np.bool_)
     of_order: dict[UUID, int] = {}
@@ -83,19 +89,20 @@ def _read_some(
     predictor: CountPredictor,
     start: int,
     until: datetime | None,
-    hr_size: int,
+    first: ExpectedCounts,
 ) -> list[tuple[ReusedPatch, float, float]]:
     """Read the owned patches of BATCH tiles: each with mean and variance."""
     if until is None:
         return []
     with database.sessions() as session:
         stored = ground.read(session, start, start + BATCH - 1, until)
-    patches = ground.resample(stored, hr_size)
+    patches = ground.resample(stored, predictor.manifest.hr_size)
     if not patches:
         return []
-    side = patch_side(hr_size)
+    side = patch_side(predictor.manifest.hr_size)
     read = predictor.read(
-        np.stack([np.frombuffer(one.pixels, np.uint8).reshape(3, side, side) for one in patches])
+        np.stack([np.frombuffer(one.pixels, np.uint8).reshape(3, side, side) for one in patches]),
+        np.array([first.mean[one.tile, one.patch] for one in patches]),
     )
     return list(zip(patches, read.mean.tolist(), read.variance.tolist(), strict=True))
 

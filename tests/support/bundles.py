@@ -21,6 +21,7 @@ from models.bundle import (
     manifest_from_json,
     manifest_sha256,
 )
+from models.fusion import Fusion
 from models.manifest import ValueCurve
 from service.bundles.classifying import ClassifyPredictor
 from service.settings import Settings
@@ -81,6 +82,7 @@ def make_count_manifest(**overrides: Any) -> CountManifest:
             task: ValueCurve(threshold=threshold)
             for task, threshold in (("label", 0.01), ("count", 1.0), ("find", 0.5))
         },
+        "fusion": Fusion(mean=(0.0, 1.0, 0.0), dispersion=(-2.0, 0.0, 0.0)),
         "evaluation": {}, "data_digest": "", "git_revision": "", "weights": {},
     }  # fmt: skip
     return CountManifest(**(values | overrides))

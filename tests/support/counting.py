@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.bundle import CountBundle, dump_bundle
-from models.counts import Counts, Reading
+from models.counts import Counts
 from models.patch_counter import PatchCounter
 from models.scene_policy import ScenePolicy
 from service.bundles.counting import CountPredictor
@@ -42,12 +42,11 @@ class BrightnessPolicy(nn.Module):
 
 
 class BrightnessCounter(nn.Module):
-    """Reads as many objects in a patch as its normalised mean brightness, plus 1, with a variance of 0.25."""
+    """Reads as many objects in a patch as its normalised mean brightness, plus 1."""
 
-    def forward(self, hr: Tensor) -> Reading:
+    def forward(self, hr: Tensor) -> Tensor:
         """Map normalised patches (N, 3, s, s) to readings (N,)."""
-        mean = hr.mean((1, 2, 3)) + 1
-        return Reading(mean=mean, variance=torch.full_like(mean, 0.25))
+        return hr.mean((1, 2, 3)) + 1
 
 
 def known_bundle(reach: int = 0) -> CountBundle:

@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from models.counts import Reading
 from models.grid import GRID
 from models.patch_counter import CellMaps, PatchCounter, PatchCounterConfig
 from models.preprocess import normalise
@@ -34,10 +33,9 @@ def train_counter(
 ) -> PatchCounter:
     """Train a counter on some scenes of a data set; returns it in evaluation mode.
 
-    Those of the split `validation` are kept for its calibration: on scenes that it has learnt, a counter is
-    surer than it should be.
+    Those of the split `validation` are kept for its calibration.
     """
-    held_out = [scene for scene in scenes if scene.split == "validation"]
+    known = calibration_scenes(scenes)
     learnt = [scene for scene in scenes if scene.split != "validation"] or scenes
     patch_px = int(data.facts["hr_size"]) // GRID
     seed_start(run.seed, "counter")
@@ -56,11 +54,18 @@ def train_counter(
         return cells_loss(counter.cells(batch.hr), batch)
 
     train_stage(run, "counter", {"counter": counter}, windows, recipe.counter, step)
-    known = held_out or scenes
     cells = [cells_of_patches(counter, scene) for scene in known]
     counts = torch.cat([torch.from_numpy(scene.counts).flatten() for scene in known])
     calibrate(counter, CellMaps.joined(cells), counts.to(run.device))
     return counter
+
+
+def calibration_scenes(scenes: Sequence[ObjectScene]) -> Sequence[ObjectScene]:
+    """Return the scenes from which a counter does not learn; all of them if none is in `validation`.
+
+    On scenes that it has learnt, a counter is surer than it should be.
+    """
+    return [scene for scene in scenes if scene.split == "validation"] or scenes
 
 
 def cells_loss(cells: CellMaps, batch: HrBatch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -97,8 +102,7 @@ def cells_of_patches(counter: PatchCounter, scene: ObjectScene) -> CellMaps:
 
 
 @torch.no_grad()
-def read_patches(counter: PatchCounter, scene: ObjectScene) -> Reading:
+def read_patches(counter: PatchCounter, scene: ObjectScene) -> Tensor:
     """Read every patch of a scene: readings (1, R, C)."""
-    grid = 1, GRID * scene.rows, GRID * scene.columns
-    reading = counter.count(cells_of_patches(counter, scene))
-    return Reading(mean=reading.mean.reshape(grid).cpu(), variance=reading.variance.reshape(grid).cpu())
+    readings = counter.count(cells_of_patches(counter, scene))
+    return readings.reshape(1, GRID * scene.rows, GRID * scene.columns).cpu()

@@ -9,10 +9,9 @@ from torch import Tensor
 from models.counts import Counts, Reading
 from models.second_look import SecondLook
 from training.data.object_scenes import ObjectScene, ObjectScenes
-from training.objects.counter import read_patches, train_counter
-from training.objects.folds import maps_of_folds, train_folds
+from training.objects.folds import maps_of_folds
 from training.objects.maps import maps_of, tiles_of
-from training.objects.policy import expected_counts, train_scene_policy
+from training.objects.networks import train_networks
 from training.objects.recipe import SearchRecipe
 from training.objects.second_look import fit_second_look
 from training.objects.tiles import ObjectTiles
@@ -43,18 +42,13 @@ def run_rounds(data: ObjectScenes, recipe: SearchRecipe, run: Run) -> RoundsSeed
     """
     learnt, test = data.of("train", "validation"), data.of("test")
     with claimed(run, recipe):
-        policies = [
-            train_scene_policy(run, f"policy{number}", data, learnt, recipe)
-            for number in range(recipe.members)
-        ]
-        counter = train_counter(run, data, learnt, recipe)
-        of_folds, maps = train_folds(run, data, learnt, recipe)
-    readings = [read_patches(counter, scene) for scene in test]
-    expected = expected_counts(policies, test)
+        networks = train_networks(run, data, learnt, recipe)
+    maps = networks.fold_maps
+    expected, readings = networks.look_at(test)
     # Test sites belong to no fold: they are dealt to the policies of the folds in turn.
     names = sorted({scene.site for scene in test})
     dealt = [names.index(scene.site) % recipe.folds for scene in test]
-    by_fold = maps_of_folds(of_folds, test, dealt)
+    by_fold = maps_of_folds(networks.fold_policies, test, dealt)
 
     def laid_out(
         scenes: Sequence[ObjectScene], seen: Sequence[Counts], read: Sequence[Reading]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import nbinom, norm
+from scipy.stats import nbinom
 from torch import Tensor
 
 from training.objects.tiles import ObjectTiles
@@ -44,12 +44,9 @@ def expected_by_tile(by_seed: Sequence[ObjectTiles]) -> Calibration:
 
 def read_by_tile(by_seed: Sequence[ObjectTiles]) -> Calibration:
     """Compare the readings of tiles that are bought whole with the true counts."""
-    mean, variance, true = _joined(
-        by_seed, lambda tiles: (tiles.read.sum(1), tiles.read_variance.sum(1), tiles.counts.sum(1))
+    return _of_counts(
+        *_joined(by_seed, lambda tiles: (tiles.read.sum(1), tiles.read_variance.sum(1), tiles.counts.sum(1)))
     )
-    spread = np.sqrt(variance)
-    # A count is a whole number: it stands for the half unit on either side of it.
-    return _calibration(mean, true, *(norm.cdf((true + side - mean) / spread) for side in (-0.5, 0.5)))
 
 
 def _of_counts(mean: Numbers, variance: Numbers, true: Numbers) -> Calibration:

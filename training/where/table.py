@@ -12,13 +12,11 @@ import torch
 from torch import Tensor
 
 from models.grid import PATCHES
-from models.scene_policy import ScenePolicy
 from training.data.images import DataError
 from training.data.object_scenes import ObjectScene, ObjectScenes
-from training.objects.counter import read_patches, train_counter
 from training.objects.maps import SceneMap, maps_of
+from training.objects.networks import train_networks
 from training.objects.outcome import bootstrap
-from training.objects.policy import expected_counts, train_scene_policy
 from training.objects.recipe import SearchRecipe
 from training.objects.tiles import ObjectTiles
 from training.run.folder import Run, claimed
@@ -71,19 +69,14 @@ def divided(data: ObjectScenes, fold: str | None) -> Divided:
 def run_where(
     data: ObjectScenes, recipe: SearchRecipe, run: Run, fold: str | None = None
 ) -> tuple[SceneMap, ...]:
-    """Train the policies and the counter of one seed, and return the test scenes as they see them.
+    """Train the networks of one seed, and return the test scenes as they see them.
 
     ValueError if another process is writing to the folder, or if it holds another run.
     """
     scenes = divided(data, fold)
     with claimed(run, recipe):
-        policies: list[ScenePolicy] = [
-            train_scene_policy(run, f"policy{number}", data, scenes.learnt, recipe)
-            for number in range(recipe.members)
-        ]
-        counter = train_counter(run, data, scenes.learnt, recipe)
-    readings = [read_patches(counter, scene) for scene in scenes.test]
-    expected = expected_counts(policies, scenes.test)
+        networks = train_networks(run, data, scenes.learnt, recipe)
+    expected, readings = networks.look_at(scenes.test)
     return maps_of(scenes.test, expected, readings, scenes.learnt, int(data.facts["lr_size"]))
 
 

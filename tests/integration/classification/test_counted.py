@@ -71,7 +71,8 @@ def by_hand(database: Database, plan: Planned, settings: Settings, came: int | N
     predictor = open_bundles(settings.bundles, None, "cpu", 1).default
     assert isinstance(predictor, CountPredictor)
     places = plan.bought[:came]
-    read = predictor.read(np.stack([hr_pixels(*where) for where in places]))
+    expected = np.array([mean[where] for where in places])
+    read = predictor.read(np.stack([hr_pixels(*where) for where in places]), expected)
     bought, readings = torch.zeros(TILES, 16, dtype=torch.bool), torch.zeros(2, TILES, 16)
     for (tile, patch), number, spread in zip(places, read.mean, read.variance, strict=True):
         bought[tile, patch] = True

@@ -3,6 +3,7 @@
 from itertools import pairwise
 from typing import cast
 
+import math
 import numpy as np
 import pytest
 import torch
@@ -166,18 +167,21 @@ def test_judge_shows_a_large_scene_in_windows_of_bounded_size(monkeypatch: pytes
 def test_read_counts_patches_whatever_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     predictor = hold_counting(known_bundle())
     patches = np.random.default_rng(1).integers(0, 256, (5, 3, 16, 16), dtype=np.uint8)
-    together = predictor.read(patches)
-    np.testing.assert_allclose(together.mean, [brightness(one) for one in patches], atol=1e-5)
-    np.testing.assert_allclose(together.variance, 0.25)
+    expected = np.ones(5, np.float32)
+    together = predictor.read(patches, expected)
+    # The fusion of the bundle adds 0.05 objects to a reading, and changes nothing else.
+    np.testing.assert_allclose(together.mean, [brightness(one) + 0.05 for one in patches], atol=1e-5)
+    np.testing.assert_allclose(together.variance, together.mean + math.exp(-2) * together.mean**2, rtol=1e-5)
     monkeypatch.setattr(predictor, "batch", 2)
-    np.testing.assert_allclose(predictor.read(patches).mean, together.mean, atol=1e-6)
-    assert predictor.read(patches[:0]).mean.shape == (0,)
+    np.testing.assert_allclose(predictor.read(patches, expected).mean, together.mean, atol=1e-6)
+    assert predictor.read(patches[:0], expected[:0]).mean.shape == (0,)
 
 
 def test_real_networks_answer_with_finite_positive_counts() -> None:
     predictor = hold_counting(make_count_bundle(members=2, views=2))
     expected = expected_of(predictor, make_tiles(), COLUMNS)
-    reading = predictor.read(np.random.default_rng(2).integers(0, 256, (3, 3, 16, 16), dtype=np.uint8))
+    patches = np.random.default_rng(2).integers(0, 256, (3, 3, 16, 16), dtype=np.uint8)
+    reading = predictor.read(patches, np.zeros(3, np.float32))
     for counts in (expected, reading):
         assert bool(np.isfinite(counts.mean).all())
         assert bool((counts.variance > 0).all())
@@ -188,7 +192,7 @@ def test_judge_and_read_refuse_pixels_of_another_shape() -> None:
     with pytest.raises(ValueError, match=r"expected uint8 \(T, 3, 16, 16\)"):
         predictor.judge(make_tiles()[:, :, 1:], ALL, COLUMNS)
     with pytest.raises(ValueError, match=r"expected uint8 \(N, 3, 16, 16\)"):
-        predictor.read(np.zeros((1, 3, 64, 64), np.uint8))
+        predictor.read(np.zeros((1, 3, 64, 64), np.uint8), np.zeros(1, np.float32))
 
 
 def test_judge_is_unavailable_when_a_window_does_not_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,8 @@ PLACES = (3, 9)
 MEANS = (2.0, 5.0)
 WIDER = 1.8
 """Variance of a count by its mean: the same in both patches, so that their sum is a negative binomial too."""
-READ = ((4.2, 0.3), (0.4, 0.7))
-"""Mean and variance of the reading of each patch."""
+READ = ((4.2, 1.8 * 4.2), (0.4, 1.8 * 0.4))
+"""Mean and variance of what is known of each patch once it is bought."""
 MOST = 120
 CHOICES = list(product((False, True), repeat=2))
 
@@ -47,24 +47,13 @@ def negative_binomial(mean: float) -> Probabilities:
     return np.array(values)
 
 
-def rounded_normal(mean: float, variance: float) -> Probabilities:
-    """Return the probabilities of a normal number rounded to 0, 1, ...; 0 takes all that lies below."""
-    upper = [0.5 * math.erfc(-(k + 0.5 - mean) / math.sqrt(2 * variance)) for k in range(MOST)]
-    return np.diff([0.0, *upper])
-
-
 def enumerated(choice: tuple[bool, ...]) -> Probabilities:
-    """Return the probability of each total, as the sum over all pairs of what is seen and what is not."""
-    unseen = np.zeros(MOST)
-    unseen[0] = 1
-    for mean, buys in zip(MEANS, choice, strict=True):
-        if not buys:
-            unseen = np.convolve(unseen, negative_binomial(mean))[:MOST]
-    bought = [read for read, buys in zip(READ, choice, strict=True) if buys]
-    if not bought:
-        return unseen
-    seen = rounded_normal(sum(mean for mean, _ in bought), sum(variance for _, variance in bought))
-    return np.convolve(unseen, seen)[:MOST]
+    """Return the probability of each total, as the sum over all pairs of counts of the two patches."""
+    first, second = (
+        negative_binomial(read[0] if buys else mean)
+        for mean, read, buys in zip(MEANS, READ, choice, strict=True)
+    )
+    return np.convolve(first, second)[:MOST]
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -101,21 +90,36 @@ def test_a_wide_interval_holds_a_narrow_one_and_the_median() -> None:
 
 def test_a_tile_bought_whole_and_read_exactly_has_one_answer() -> None:
     bought = torch.ones(1, PATCHES, dtype=torch.bool)
-    reading = Reading(mean=torch.ones(1, PATCHES), variance=torch.full((1, PATCHES), 1e-6))
+    reading = Reading(mean=torch.ones(1, PATCHES), variance=torch.zeros(1, PATCHES))
     unknown = torch.full((1, PATCHES), math.nan)
     one = TileAnswers.of(bought, reading, Counts(mean=unknown, dispersion=unknown))
     assert one.interval(0.95) == (torch.tensor([16.0]), torch.tensor([16.0]))
     assert one.class_probabilities((1, 10, 17))[0].tolist() == pytest.approx([0, 0, 1, 0], abs=1e-6)
 
 
+def test_an_exact_reading_shifts_the_count_of_the_others() -> None:
+    bought = torch.zeros(1, PATCHES, dtype=torch.bool)
+    bought[0, PLACES[0]] = True
+    mean = torch.full((1, PATCHES), 1e-12, dtype=torch.float64)
+    mean[0, PLACES[1]] = MEANS[1]
+    counts = Counts.of_moments(mean, WIDER * mean)
+    reading = Reading(mean=torch.full((1, PATCHES), 7.0), variance=torch.zeros(1, PATCHES))
+    one = TileAnswers.of(bought, reading, counts)
+    other = np.cumsum(negative_binomial(MEANS[1]))
+    for count in (6, 7, 9, 15):
+        wanted = other[count - 7] if count >= 7 else 0
+        assert float(one.at_most(torch.tensor([float(count)]))) == pytest.approx(wanted, abs=1e-6)
+    assert float(one.quantile(0.5)) == 7 + np.searchsorted(other, 0.5)
+    assert float(one.mean) == pytest.approx(12)
+
+
 def test_many_tiles_are_answered_as_each_one_is(monkeypatch: pytest.MonkeyPatch) -> None:
     ones = [tile(choice) for choice in CHOICES]
     together = TileAnswers(
-        seen=torch.cat([one.seen for one in ones]),
-        seen_variance=torch.cat([one.seen_variance for one in ones]),
-        unseen=Counts(
-            mean=torch.cat([one.unseen.mean for one in ones]),
-            dispersion=torch.cat([one.unseen.dispersion for one in ones]),
+        certain=torch.cat([one.certain for one in ones]),
+        uncertain=Counts(
+            mean=torch.cat([one.uncertain.mean for one in ones]),
+            dispersion=torch.cat([one.uncertain.dispersion for one in ones]),
         ),
     )
     monkeypatch.setattr("models.answers._CELLS", 100)  # one or two tiles at a time
@@ -137,8 +141,7 @@ def test_no_tiles_have_no_answers() -> None:
 def test_count_interval_is_that_of_answers_without_a_bought_patch(share: float) -> None:
     mean = torch.tensor([0.001, 0.4, 3.0, 40.0, 250.0], dtype=torch.float64)
     counts = Counts.of_moments(mean, mean + 0.7 * mean**2)
-    nothing = torch.zeros(len(mean), dtype=torch.float64)
-    answers = TileAnswers(seen=nothing, seen_variance=nothing + 1e-9, unseen=counts)
+    answers = TileAnswers(certain=torch.zeros(len(mean), dtype=torch.float64), uncertain=counts)
     low, high = count_interval(counts, share)
     assert (low.tolist(), high.tolist()) == tuple(end.tolist() for end in answers.interval(share))
     assert high[0] == 0

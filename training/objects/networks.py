@@ -1,0 +1,66 @@
+"""The networks of one seed, and what their out-of-fold answers calibrate: what ships, and what tables measure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from models.counts import Counts, Reading
+from models.fusion import Fusion
+from models.patch_counter import PatchCounter
+from models.scene_policy import ScenePolicy
+from training.data.object_scenes import ObjectScene, ObjectScenes
+from training.objects.counter import calibration_scenes, read_patches, train_counter
+from training.objects.folds import train_folds
+from training.objects.fusion import fit_fusion
+from training.objects.policy import expected_counts, train_scene_policy
+from training.objects.recipe import SearchRecipe
+from training.run.folder import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchNetworks:
+    """The networks that were trained on some scenes."""
+
+    policies: tuple[ScenePolicy, ...]
+    """Trained on all of the scenes."""
+    counter: PatchCounter
+    fusion: Fusion
+    fold_policies: tuple[ScenePolicy, ...]
+    """Each trained on all scenes but those of one fold."""
+    fold_maps: tuple[Counts, ...]
+    """Counts (1, R, C) that the policy without its site expects in each of the scenes."""
+
+    def look_at(self, scenes: Sequence[ObjectScene]) -> tuple[list[Counts], list[Reading]]:
+        """Return what is expected of scenes, and what is known of their patches once bought, (1, R, C) each."""
+        expected = expected_counts(self.policies, scenes)
+        pairs = zip(expected, scenes, strict=True)
+        return expected, [
+            self.fusion.fuse(read_patches(self.counter, scene), counts.mean) for counts, scene in pairs
+        ]
+
+
+def train_networks(
+    run: Run, data: ObjectScenes, scenes: Sequence[ObjectScene], recipe: SearchRecipe
+) -> SearchNetworks:
+    """Train all networks of one seed on some scenes; those that are finished in the run's folder are read."""
+    counter = train_counter(run, data, scenes, recipe).cpu()
+    fold_policies, fold_maps = train_folds(run, data, scenes, recipe)
+    policies = tuple(
+        train_scene_policy(run, f"policy{number}", data, scenes, recipe).cpu()
+        for number in range(recipe.members)
+    )
+    # Neither the counter nor the policy without the site has learnt from these scenes.
+    held_out = calibration_scenes(scenes)
+    maps = [counts for counts, scene in zip(fold_maps, scenes, strict=True) if scene in held_out]
+    return SearchNetworks(
+        policies=policies,
+        counter=counter,
+        fusion=fit_fusion(
+            torch.cat([read_patches(counter, scene).flatten() for scene in held_out]),
+            torch.cat([counts.mean.flatten().cpu() for counts in maps]),
+            torch.cat([torch.from_numpy(scene.counts).flatten() for scene in held_out]),
+        ),
+        fold_policies=tuple(fold_policies),
+        fold_maps=tuple(fold_maps),
+    )
