@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
-from models.preprocess import Fill
 from models.fusion import Fusion
+from models.preprocess import Fill
 from models.second_look import SecondLook
 
 Kind = Literal["classify", "count"]

@@ -2,8 +2,8 @@
 
 from typing import Any, get_args
 
-from models.grid import PATCHES
 from models.fusion import Fusion
+from models.grid import PATCHES
 from models.json_fields import (
     Reader,
     any_text,

@@ -128,7 +128,8 @@ def _written(means: torch.Tensor, intervals: tuple[torch.Tensor, torch.Tensor]) 
 
 def total_of(batches: Iterable[TileAnswers]) -> ObjectCount:
     """Write the number of objects in the tiles of all batches together, as if tiles were independent."""
-    mean, variance = torch.stack([torch.stack([one.mean.sum(), one.variance.sum()]) for one in batches]).sum(0)
+    mean, variance = torch.stack([torch.stack([one.mean.sum(), one.variance.sum()]) for one in batches]).sum(
+        0
+    )
     together = Counts.of_moments(mean[None].clamp_min(_LEAST), variance[None])
     return _written(together.mean, count_interval(together, LEVEL))[0]
-

@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 
 from models.manifest import CountManifest
 from models.second_look import SecondLook
-from service.bundles.predictor import ExpectedCounts
 from service.bundles.counting import CountPredictor
 from service.bundles.predictor import Predictor
 from service.bundles.registry import Bundles

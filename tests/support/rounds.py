@@ -74,11 +74,14 @@ def kept(database: Database, plan: str, column: str) -> NDArray[np.float32]:
     return np.frombuffer(raw, "<f4").reshape(2, TILES, 16)
 
 
-def read(settings: Settings, where: list[tuple[int, int]]) -> NDArray[np.float32]:
-    """Return the numbers (N,) that the counter reads in patches of the scene."""
+def read(
+    settings: Settings, where: list[tuple[int, int]], expected: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return the numbers (N,) of objects in patches of the scene, where LR made expect means (T, 16)."""
     predictor = open_bundles(settings.bundles, "tiny-count", "cpu", 1).default
     assert isinstance(predictor, CountPredictor)
-    return predictor.read(np.stack([hr_pixels(*one) for one in where])).mean
+    pixels = np.stack([hr_pixels(*one) for one in where])
+    return predictor.read(pixels, np.array([expected[one] for one in where])).mean
 
 
 def revised_by_hand(

@@ -23,7 +23,7 @@ def write_card(manifest: CountManifest, size: int) -> str:
     """Return the README.md of a bundle whose files take `size` bytes in total."""
     sections = [_what(manifest, size), _how(manifest), _table(manifest)]
     sections += [_curve(manifest, task) for task in manifest.tasks]
-    sections.append(_calibration(manifest))
+    sections += [_guarantees(manifest), _calibration(manifest)]
     if remarks := manifest.evaluation.get("remarks"):
         sections.append("## Remarks\n\n" + "".join(f"- {remark}\n" for remark in remarks))
     return "\n".join(sections)
@@ -87,8 +87,8 @@ No site is in two splits: {sites["train"]} are for training, {sites["validation"
 and {sites["test"]} for the test.
 
 - The policy learnt from train and validation.
-- Its thresholds were placed on validation, with policies that had learnt from train only.
-- The counter learnt from train, and its readings were calibrated on validation.
+- Thresholds, second look and guarantees come from policies that each left out the sites of one fold.
+- The counter learnt from train. How much a reading counts beside LR was fitted on validation.
 - Nothing was chosen on the test split.
 """
 
@@ -147,6 +147,25 @@ def _curve(manifest: CountManifest, task: Task) -> str:
         + "|---" * 8
         + "|\n"
         + "\n".join(lines)
+        + "\n"
+    )
+
+
+def _guarantees(manifest: CountManifest) -> str:
+    lines = [
+        f"| {one.loss} | {100 * one.at_most:g} | {100 * one.sure:g} | {one.sites} | `{one.task}` "
+        f"| {one.threshold:g} | {one.mean_patches:.2f} |"
+        for one in manifest.guarantees
+    ]
+    return (
+        "## Guarantees\n\n"
+        "Buying every patch whose value reaches the threshold loses at most this share against buying\n"
+        "everything, on average over sites like these. A single site may lose more. Readings count as\n"
+        "perfect.\n\n"
+        "| lost | at most, % | sure, % | sites | task | threshold | S at these sites |\n"
+        + "|---" * 7
+        + "|\n"
+        + ("\n".join(lines) or "| nothing is certified | | | | | | |")
         + "\n"
     )
 

@@ -1,7 +1,7 @@
 """`loupe-train fit` with a recipe that looks for objects: a counting bundle, with its card.
 
-The policies that ship learn from train and validation together. Thresholds are placed on validation, with
-policies that learnt from train only. The test split is only measured.
+The policies that ship learn from train and validation together. Thresholds, the second look and guarantees
+come from policies that each left out the sites of one fold. The test split is only measured.
 """
 
 from collections.abc import Sequence
@@ -11,19 +11,17 @@ from typing import Any
 import torch
 
 from models.bundle import CountBundle, dump_bundle, load_bundle
-from models.counts import Counts
 from models.manifest import CountManifest, Task, ValueCurve, count_classes
-from models.scene_policy import ScenePolicy
-from models.values import patch_values
 from training.data.images import DataError
 from training.data.object_scenes import ObjectScene, ObjectScenes
 from training.objects.card import write_card
-from training.objects.counter import train_counter
+from training.objects.maps import exact, maps_of, tiles_of
 from training.objects.measure import curve_of, measure
+from training.objects.networks import SearchNetworks, train_networks
 from training.objects.operating import place_thresholds
-from training.objects.policy import expected_counts, train_scene_policy
+from training.objects.promises import certified, task_values
 from training.objects.recipe import SearchRecipe
-from training.objects.tiles import by_tile
+from training.objects.second_look import fit_second_look
 from training.objects.windows import MEAN, STD
 from training.product.fit import minutes, write_bundle
 from training.run.folder import Run, claimed
@@ -44,11 +42,9 @@ def fit(run: Run, data: ObjectScenes, recipe: SearchRecipe, version: str) -> Pat
     # Asked before anything else: a commit made while the run trains is not the code that ran.
     revision = git_revision()
     with claimed(run, recipe):
-        counter = train_counter(run, data, data.of("train", "validation"), recipe).cpu()
-        apart = _policies(run, "held_out_policy", data, data.of("train"), recipe)
-        values = _placed(data, apart)
-        policies = _policies(run, "policy", data, data.of("train", "validation"), recipe)
-        manifest = _manifest(data, recipe, values, version, revision)
+        learnt = data.of("train", "validation")
+        networks = train_networks(run, data, learnt, recipe)
+        manifest = _manifest(data, recipe, _learnt_of(networks, data, learnt, run.seed), version, revision)
         notes = {
             "recipe": recipe.name,
             "seed": run.seed,
@@ -58,7 +54,7 @@ def fit(run: Run, data: ObjectScenes, recipe: SearchRecipe, version: str) -> Pat
             "sensor_gap": data.facts["sensor_gap"],
             "sites": {split: _sites(data, split) for split in ("train", "validation", "test")},
         }
-        export(run.out / "bundle", CountBundle(manifest, tuple(policies), counter), data, notes)
+        export(run.out / "bundle", CountBundle(manifest, networks.policies, networks.counter), data, notes)
     return run.out / "bundle"
 
 
@@ -77,30 +73,26 @@ def export(folder: Path, bundle: CountBundle, data: ObjectScenes, notes: dict[st
     write_bundle(folder, files, card)
 
 
-def _policies(
-    run: Run, stage: str, data: ObjectScenes, scenes: Sequence[ObjectScene], recipe: SearchRecipe
-) -> list[ScenePolicy]:
-    return [
-        train_scene_policy(run, f"{stage}{number}", data, scenes, recipe).cpu()
-        for number in range(recipe.members)
-    ]
-
-
-def _placed(data: ObjectScenes, policies: Sequence[ScenePolicy]) -> dict[Task, ValueCurve]:
-    """Place the thresholds of every task on the validation sites, which these policies have not learnt."""
-    scenes, bins = data.of("validation"), tuple(data.facts["bins"])
-    maps = list(zip(expected_counts(policies, scenes), scenes, strict=True))
-    expected = Counts.of_moments(
-        torch.cat([by_tile(counts.mean[0].double(), scene.turns) for counts, scene in maps]),
-        torch.cat([by_tile(counts.variance[0].double(), scene.turns) for counts, scene in maps]),
-    )
-    return {task: place_thresholds(patch_values(expected, task, bins)) for task in TASKS}
+def _learnt_of(
+    networks: SearchNetworks, data: ObjectScenes, learnt: Sequence[ObjectScene], seed: int
+) -> dict[str, Any]:
+    """Return the fields of the manifest that follow from what the policies of the folds expect."""
+    bins = tuple(data.facts["bins"])
+    readings = [exact(scene) for scene in learnt]
+    tiles = tiles_of(maps_of(learnt, networks.fold_maps, readings, learnt, int(data.facts["lr_size"])))
+    counts = [torch.from_numpy(scene.counts) for scene in learnt]
+    return {
+        "values": {task: place_thresholds(task_values(tiles, task, bins)) for task in TASKS},
+        "fusion": networks.fusion,
+        "second_look": fit_second_look(networks.fold_maps, counts, seed),
+        "guarantees": certified(tiles, bins),
+    }
 
 
 def _manifest(
     data: ObjectScenes,
     recipe: SearchRecipe,
-    values: dict[Task, ValueCurve],
+    learnt: dict[str, Any],
     version: str,
     revision: str,
 ) -> CountManifest:
@@ -124,7 +116,7 @@ def _manifest(
         counter_backbone=recipe.counter_backbone,
         members=recipe.members,
         views=recipe.views,
-        values=values,
+        **learnt,
         evaluation={},  # filled in by `export`, after the measurement
         data_digest=data.digest,
         git_revision=revision,

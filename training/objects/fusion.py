@@ -32,4 +32,3 @@ def fit_fusion(reading: Tensor, expected: Tensor, counts: Tensor) -> Fusion:
     optimiser.step(loss)  # type: ignore[no-untyped-call]
     mean, dispersion = (alone + change.detach()).T.tolist()
     return Fusion(mean=tuple(mean), dispersion=tuple(dispersion))
-

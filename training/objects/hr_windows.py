@@ -109,7 +109,7 @@ class HrWindows:
             left, top = np.clip(corner, 0, most).astype(int).tolist()
             return left, top
         places = random.integers(0, most + 1, (PLACES, 2)).tolist()
-        left, top = max(places, key=lambda at: _contrast(pixels, *at, side))
+        left, top = max(places, key=lambda at: _contrast(pixels, at[0], at[1], side))
         return left, top
 
 
@@ -132,7 +132,8 @@ def cells_of(boxes: Boxes, patch_px: int) -> NDArray[np.float32]:
 
 def _octaves(boxes: Boxes) -> NDArray[np.int64]:
     """Return the size of each object as a whole power of two."""
-    return np.log2(boxes[:, 2:].max(axis=1, initial=1)).astype(np.int64)
+    octaves: NDArray[np.int64] = np.log2(boxes[:, 2:].max(axis=1, initial=1)).astype(np.int64)
+    return octaves
 
 
 def _contrast(pixels: Pixels, left: int, top: int, side: int) -> float:

@@ -79,6 +79,12 @@ def maps_of(
     return tuple(maps)
 
 
+def exact(scene: ObjectScene) -> Reading:
+    """Return readings (1, R, C) of a scene without any error."""
+    counts = torch.from_numpy(scene.counts)[None].double()
+    return Reading(mean=counts, variance=torch.zeros_like(counts))
+
+
 def lr_brightness(scene: ObjectScene, patch_px: int) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation of the LR brightness in each patch of a scene, both (R, C)."""
     pixels = scene.lr().double().mean(0)  # (3, H, W) -> (H, W)

@@ -67,7 +67,10 @@ def tiles_seen_by(bundle: CountBundle, data: ObjectScenes, split: str) -> Object
     for network in bundle.networks.values():
         network.to(memory_format=torch.channels_last)
     expected = expected_counts(bundle.policies, scenes)
-    readings = [read_patches(bundle.counter, scene) for scene in scenes]
+    readings = [
+        bundle.manifest.fusion.fuse(read_patches(bundle.counter, scene), counts.mean)
+        for scene, counts in zip(scenes, expected, strict=True)
+    ]
     return tiles_of(maps_of(scenes, expected, readings, data.of("train"), bundle.manifest.lr_size))
 
 

@@ -1,4 +1,4 @@
-"""The networks of one seed, and what their out-of-fold answers calibrate: what ships, and what tables measure."""
+"""The networks of one seed, and what their out-of-fold answers calibrate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,10 @@ class SearchNetworks:
     """Counts (1, R, C) that the policy without its site expects in each of the scenes."""
 
     def look_at(self, scenes: Sequence[ObjectScene]) -> tuple[list[Counts], list[Reading]]:
-        """Return what is expected of scenes, and what is known of their patches once bought, (1, R, C) each."""
+        """Return the expected counts of scenes, and what their patches are known to hold once bought.
+
+        All are (1, R, C).
+        """
         expected = expected_counts(self.policies, scenes)
         pairs = zip(expected, scenes, strict=True)
         return expected, [

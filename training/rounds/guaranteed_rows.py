@@ -5,19 +5,15 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
-from torch import Tensor
 
-from models.counts import Counts
 from models.manifest import Loss, Task
-from models.values import patch_values
 from training.objects.guarantee import certify
+from training.objects.promises import DELTA, task_values
 from training.objects.site_losses import THRESHOLDS, SiteLosses, site_losses
-from training.objects.tiles import ObjectTiles
 from training.rounds.resplits import Resplits, resplit
 from training.rounds.run import RoundsSeed
 
 EPSILONS = (0.05, 0.1)
-DELTA = 0.1
 LOSSES: dict[Task, tuple[Loss, ...]] = {
     "find": ("objects", "labels"),
     "count": ("labels",),
@@ -57,11 +53,6 @@ def guarantee_rows(seeds: Sequence[RoundsSeed], bins: Sequence[int]) -> list[Gua
         ]
         rows += [_row(loss, task, epsilon, by_seed) for loss in losses for epsilon in EPSILONS]
     return rows
-
-
-def task_values(tiles: ObjectTiles, task: Task, bins: Sequence[int]) -> Tensor:
-    """Return the value of each patch for a task, float64 (N, 16)."""
-    return patch_values(Counts.of_moments(tiles.mean, tiles.variance), task, bins)
 
 
 def _row(loss: Loss, task: Task, epsilon: float, by_seed: Sequence[tuple[SiteLosses, ...]]) -> GuaranteeRow:

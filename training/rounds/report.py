@@ -10,8 +10,9 @@ import torch
 
 from training.data.object_scenes import ObjectScenes
 from training.objects.guarantee import least_epsilon
+from training.objects.promises import DELTA
 from training.objects.recipe import SearchRecipe
-from training.rounds.guaranteed_rows import DELTA, GuaranteeRow, guarantee_rows
+from training.rounds.guaranteed_rows import GuaranteeRow, guarantee_rows
 from training.rounds.rows import Gain, RoundRow, round_rows
 from training.rounds.run import RoundsSeed
 from training.run.provenance import git_revision, hardware

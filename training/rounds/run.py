@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from models.counts import Counts, Reading
 from models.second_look import SecondLook
 from training.data.object_scenes import ObjectScene, ObjectScenes
 from training.objects.folds import maps_of_folds
-from training.objects.maps import maps_of, tiles_of
+from training.objects.maps import exact, maps_of, tiles_of
 from training.objects.networks import train_networks
 from training.objects.recipe import SearchRecipe
 from training.objects.second_look import fit_second_look
@@ -63,9 +62,3 @@ def run_rounds(data: ObjectScenes, recipe: SearchRecipe, run: Run) -> RoundsSeed
         learnt_by_fold=laid_out(learnt, maps, [exact(scene) for scene in learnt]),
         test_by_fold=laid_out(test, by_fold, [exact(scene) for scene in test]),
     )
-
-
-def exact(scene: ObjectScene) -> Reading:
-    """Return readings (1, R, C) without any error."""
-    counts: Tensor = torch.from_numpy(scene.counts)[None].double()
-    return Reading(mean=counts, variance=torch.zeros_like(counts))

@@ -44,8 +44,8 @@ def test_next_round_leaves_out_what_was_bought_and_revises_what_is_expected_of_t
     assert made["patches"]["bought"] == len(places(made, "buy")) == 7
     assert not set(places(made, "buy")) & set(plan.bought)
 
-    numbers = read(both_settings, came)
     first, now = kept(database, str(plan.id), "expected"), kept(database, made["id"], "expected")
+    numbers = read(both_settings, came, first[0])
     readings = kept(database, made["id"], "readings")
     by_hand = revised_by_hand(first, came, numbers)
     unread = np.isnan(readings[0])
@@ -134,7 +134,7 @@ def test_later_rounds_revise_the_first_expectations_by_all_readings(
     assert (third["round"]["read"]["patches"], third["round"]["read"]["of_order"]) == (15, 3)
     where = [*plan.bought, *places(again, "buy")]
     first = kept(database, str(plan.id), "expected")
-    by_hand = revised_by_hand(first, where, read(both_settings, where))
+    by_hand = revised_by_hand(first, where, read(both_settings, where, first[0]))
     unread = np.isnan(kept(database, third["id"], "readings")[0])
     np.testing.assert_allclose(kept(database, third["id"], "expected")[0][unread], by_hand[unread], rtol=1e-5)
 

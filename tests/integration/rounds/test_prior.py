@@ -44,8 +44,8 @@ def test_plan_of_ground_that_is_partly_owned_expects_what_was_read_there(
     plan = planned(client)
     order, came = ordered(client, plan, slice(0, 5)), list(plan.bought[:5])
     made = plan_again(client, brighter=brighter)
-    numbers = read(both_settings, came)
     first = kept(database, made["id"], "first_expected")
+    numbers = read(both_settings, came, first[0])
     by_hand = revised_by_hand(first, came, numbers, earlier=earlier)
     unread = np.isnan(kept(database, made["id"], "readings")[0])
     assert int((~unread).sum()) == 5
@@ -73,7 +73,7 @@ def test_plan_that_buys_owned_ground_again_revises_what_it_expects_there_too(
     ordered(client, plan)
     made = plan_again(client, brighter=3, reuse="none", max_patches=96)
     came, first = list(plan.bought), kept(database, made["id"], "first_expected")
-    by_hand = revised_by_hand(first, came, read(both_settings, came), earlier=True)
+    by_hand = revised_by_hand(first, came, read(both_settings, came, first[0]), earlier=True)
     np.testing.assert_allclose(kept(database, made["id"], "expected")[0], by_hand, rtol=1e-5)
     assert made["objects"]["read"] == 0
     assert set(came) <= set(places(made, "buy"))
@@ -91,7 +91,7 @@ def test_order_of_a_plan_with_a_prior_is_followed_from_low_resolution(
     then = next_round(client, ordered_again(client, order.json()["id"], wanted))
     first = kept(database, str(plan.id), "expected")
     where = [*plan.bought, *wanted]
-    by_hand = revised_by_hand(first, where, read(both_settings, where))
+    by_hand = revised_by_hand(first, where, read(both_settings, where, first[0]))
     unread = np.isnan(kept(database, then["id"], "readings")[0])
     np.testing.assert_allclose(kept(database, then["id"], "expected")[0][unread], by_hand[unread], rtol=1e-5)
     assert then["round"]["read"]["patches"] == len(where)

@@ -1,9 +1,9 @@
 """Bundles that count: scenes put back together, windows without seams, and readings of patches."""
 
+import math
 from itertools import pairwise
 from typing import cast
 
-import math
 import numpy as np
 import pytest
 import torch

@@ -11,6 +11,7 @@ from models import answers
 from models.answers import count_interval
 from models.counts import Counts
 
+
 def column(*values: float) -> Tensor:
     return torch.tensor(values, dtype=torch.float64)
 

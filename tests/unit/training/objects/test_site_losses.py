@@ -3,9 +3,9 @@
 import torch
 
 from tests.support.object_tiles import object_tiles
+from training.objects.promises import task_values
 from training.objects.site_losses import THRESHOLDS, site_losses
 from training.objects.tiles import ObjectTiles
-from training.rounds.guaranteed_rows import task_values
 
 BINS = (1, 10)
 
