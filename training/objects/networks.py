@@ -55,13 +55,13 @@ def train_networks(
     )
     # Neither the counter nor the policy without the site has learnt from these scenes.
     held_out = calibration_scenes(scenes)
-    maps = [counts for counts, scene in zip(fold_maps, scenes, strict=True) if scene in held_out]
+    expected = {scene.name: counts.mean for counts, scene in zip(fold_maps, scenes, strict=True)}
     return SearchNetworks(
         policies=policies,
         counter=counter,
         fusion=fit_fusion(
             torch.cat([read_patches(counter, scene).flatten() for scene in held_out]),
-            torch.cat([counts.mean.flatten().cpu() for counts in maps]),
+            torch.cat([expected[scene.name].flatten().cpu() for scene in held_out]),
             torch.cat([torch.from_numpy(scene.counts).flatten() for scene in held_out]),
         ),
         fold_policies=tuple(fold_policies),

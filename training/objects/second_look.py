@@ -14,8 +14,11 @@ from models.second_look import SecondLook, factors
 from training.objects.sights import SeenScene, draw_sights
 
 _START = SecondLook(near=2.0, prior=1.0, far_share=0.3, discount=1.0, before=0.5)
-_SHARES = torch.tensor([name in ("far_share", "before") for name in asdict(_START)])
-"""Which numbers lie in 0..1; the others are positive."""
+_RANGES = {"near": (0.25, 64.0), "prior": (1e-2, 1e3), "discount": (1e-3, 1e3)}
+"""Ranges of numbers that vary by factors: data without clusters would lead them anywhere."""
+_SHARES = torch.tensor([name not in _RANGES for name in asdict(_START)])
+"""Which numbers lie in 0..1."""
+_LOWEST, _HIGHEST = torch.tensor([_RANGES.get(name, (1.0, 1.0)) for name in asdict(_START)]).double().log().T
 _STEPS = 60
 _DIGITS = 4
 
@@ -24,7 +27,8 @@ def fit_second_look(maps: Sequence[Counts], counts: Sequence[Tensor], seed: int)
     """Fit a second look to scenes: their out-of-fold maps (1, R, C), and their numbers of objects (R, C)."""
     scenes = draw_sights(maps, counts, seed)
     start = torch.tensor(astuple(_START), dtype=torch.float64)
-    free = torch.where(_SHARES, start.logit(), start.log()).requires_grad_()
+    span = (_HIGHEST - _LOWEST).clamp_min(1)
+    free = torch.where(_SHARES, start, (start.log() - _LOWEST) / span).logit().requires_grad_()
     optimiser = torch.optim.LBFGS([free], max_iter=_STEPS, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
@@ -40,8 +44,9 @@ def fit_second_look(maps: Sequence[Counts], counts: Sequence[Tensor], seed: int)
 
 
 def _bounded(free: Tensor) -> Tensor:
-    """Map numbers without bounds to those of a second look."""
-    return torch.where(_SHARES, free.sigmoid(), free.exp())
+    """Map numbers without bounds to those of a second look, each within its range."""
+    shares = free.sigmoid()
+    return torch.where(_SHARES, shares, (_LOWEST + (_HIGHEST - _LOWEST) * shares).exp())
 
 
 def unseen_loss(scenes: Sequence[SeenScene], numbers: Tensor | None = None) -> Tensor:

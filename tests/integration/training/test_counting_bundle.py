@@ -25,6 +25,10 @@ def evaluate(folder: Path, data: Path, *options: str) -> Result:
     return RUNNER.invoke(app, ["evaluate", str(folder), "--data", str(data), *options])
 
 
+NETWORKS = ("fold", 3), ("policy", 2)
+"""Stages of policies, and how many there are of each."""
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return cut_tiny_scenes(tmp_path_factory.mktemp("counting"))
@@ -43,10 +47,10 @@ def bundle(out: Path) -> CountBundle:
     return load_bundle({path.name: path.read_bytes() for path in (out / "bundle").iterdir()}, "count")
 
 
-def test_fit_trains_the_policies_that_ship_and_those_that_place_thresholds(out: Path) -> None:
+def test_fit_trains_the_counter_and_the_policies_of_folds_and_those_that_ship(out: Path) -> None:
     stages = [json.loads(line)["stage"] for line in (out / "metrics.jsonl").read_text().splitlines()]
-    policies = [f"{stage}{member}" for stage in ("held_out_policy", "policy") for member in (0, 0, 1, 1)]
-    assert stages == ["counter", *policies]
+    folds, policies = ([f"{name}{number}" for number in range(n) for _ in range(2)] for name, n in NETWORKS)
+    assert stages == ["counter", *folds, *policies]
 
 
 def test_fit_states_the_data_set_in_the_manifest(data: Path, bundle: CountBundle) -> None:
