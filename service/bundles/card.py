@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from models.manifest import ClassifyManifest, CountManifest, Kind, Manifest, Task
+from models.manifest import ClassifyManifest, CountManifest, Guarantee, Kind, Loss, Manifest, Task
 from service.bundles.predictor import Predictor
 
 
@@ -75,6 +75,32 @@ class TaskOut(BaseModel):
         return cls(task=task, threshold=manifest.threshold_for(task), curve=points)
 
 
+class CertifiedGuarantee(BaseModel):
+    """A guarantee that plans with a bundle can have, and what it cost at the sites that certified it."""
+
+    guarantee: str = Field(description="Value of the option `guarantee` of a plan.", examples=["labels:0.05"])
+    loss: Loss = Field(
+        description="`labels`: labels lost against buying every patch; `objects`: objects missed."
+    )
+    at_most: float = Field(description="Largest loss of the mean site, a share from 0 to 1.")
+    sure: float = Field(description="Probability with which that holds, from 0 to 1.")
+    sites: int = Field(description="Number of sites that it was certified on.")
+    task: Task = Field(description="Task of a plan with this guarantee.")
+    threshold: float = Field(description="Utility in that task from which a patch is bought.")
+    mean_patches: float = Field(description="Mean number of patches, of 16, bought per tile at those sites.")
+
+    @classmethod
+    def of(cls, one: Guarantee) -> "CertifiedGuarantee":
+        """Write a guarantee of a manifest."""
+        return cls(guarantee=f"{one.loss}:{one.at_most:g}", **asdict(one))
+
+
+def guarantees_of(manifest: Manifest) -> tuple[Guarantee, ...]:
+    """Return the guarantees of a bundle, by loss and share; a bundle that classifies has none."""
+    certified = manifest.guarantees if isinstance(manifest, CountManifest) else ()
+    return tuple(sorted(certified, key=lambda one: (one.loss, one.at_most)))
+
+
 class BundleOut(BaseModel):
     """The card of a bundle: its manifest without the weights."""
 
@@ -104,6 +130,13 @@ class BundleOut(BaseModel):
     default_task: Task = Field(description="Task of plans that name none.")
     threshold: float = Field(description="Threshold of the default task.")
     curve: list[dict[str, float]] = Field(description="Curve of the default task.")
+    guarantees: list[CertifiedGuarantee] = Field(
+        description="Guarantees that a plan can have. Empty if the bundle certifies none."
+    )
+    second_look: bool = Field(
+        description="Whether delivered patches revise what the bundle expects of the others, for a next "
+        "round."
+    )
     accuracy_source: str = Field(description="How the accuracy was measured.")
     evaluation: dict[str, Any] = Field(description="Evaluation report of the release.")
     data_digest: str = Field(description="Digest of the training data.")
@@ -126,6 +159,8 @@ class BundleOut(BaseModel):
             tasks=tasks,
             threshold=chosen.threshold,
             curve=chosen.curve,
+            guarantees=[CertifiedGuarantee.of(one) for one in guarantees_of(manifest)],
+            second_look=isinstance(manifest, CountManifest) and manifest.second_look is not None,
             accuracy_source=accuracy_source(predictor),
         )
 

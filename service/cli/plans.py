@@ -22,6 +22,7 @@ class ObjectiveChoice(StrEnum):
     MAX_COST = "max_cost"
     MAX_PATCHES = "max_patches"
     TARGET_ACCURACY = "target_accuracy"
+    GUARANTEE = "guarantee"
 
 
 PriceList = Annotated[
@@ -31,8 +32,8 @@ Kind = Annotated[
     ObjectiveChoice | None,
     typer.Option(
         metavar="OBJECTIVE",
-        help="One of policy, lambda, max_cost, max_patches and target_accuracy. Default: the one whose "
-        "option is given, else policy.",
+        help="One of policy, lambda, max_cost, max_patches, target_accuracy and guarantee. Default: the one "
+        "whose option is given, else policy.",
     ),
 ]
 CostWeight = Annotated[
@@ -45,6 +46,15 @@ MaxPatches = Annotated[int | None, typer.Option(help="Most patches to buy.", min
 TargetAccuracy = Annotated[
     float | None,
     typer.Option(help="Accuracy to reach in the evaluation of the bundle, such as 0.95.", min=0, max=1),
+]
+GuaranteedShare = Annotated[
+    str | None,
+    typer.Option(
+        "--guarantee",
+        metavar="LOSS:SHARE",
+        help='Loss to keep at a share with a guarantee: "labels:0.05" for 5 % of the labels lost, or '
+        '"objects:0.05". `loupe bundles list` shows what a bundle certifies.',
+    ),
 ]
 
 
@@ -100,6 +110,7 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
     max_cost: MaxCost = None,
     max_patches: MaxPatches = None,
     target_accuracy: TargetAccuracy = None,
+    guarantee: GuaranteedShare = None,
     bands: Bands = None,
     radiometry: Radiometry = None,
     reuse: Reuse = None,
@@ -125,6 +136,7 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
         "max_cost": max_cost,
         "max_patches": max_patches,
         "target_accuracy": target_accuracy,
+        "guarantee": guarantee,
         "bands": bands,
         "radiometry": radiometry,
         "reuse": None if reuse is None else reuse.value,
@@ -154,6 +166,7 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
     max_cost: MaxCost = None,
     max_patches: MaxPatches = None,
     target_accuracy: TargetAccuracy = None,
+    guarantee: GuaranteedShare = None,
     reuse: Reuse = None,
     task: TaskOption = None,
     url: Url = DEFAULT_URL,
@@ -167,6 +180,7 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
         "max_cost": max_cost,
         "max_patches": max_patches,
         "target_accuracy": target_accuracy,
+        "guarantee": guarantee,
         "reuse": None if reuse is None else reuse.value,
         "task": None if task is None else task.value,
     }

@@ -16,6 +16,7 @@ from service.planner.bounds import Bound, Relaxation, bound_of, relax
 from service.planner.decision import Decision, Purchase, conclude
 from service.planner.objectives import (
     CostWeight,
+    GuaranteedLoss,
     MaxCost,
     MaxPatches,
     Objective,
@@ -104,7 +105,11 @@ def _wanted(ranking: PatchRanking, objective: Objective) -> int:
     """Return the length of the prefix that the objective asks for; the shortest of equally good ones."""
     useful = int(np.count_nonzero(ranking.utilities))
     match objective:
-        case Policy(threshold=threshold) | TargetAccuracy(threshold=threshold):
+        case (
+            Policy(threshold=threshold)
+            | TargetAccuracy(threshold=threshold)
+            | GuaranteedLoss(threshold=threshold)
+        ):
             return int(np.count_nonzero(ranking.utilities >= threshold))
         case CostWeight(per_unit=weight):
             worth = np.concatenate(([0.0], np.cumsum(ranking.utilities)))

@@ -14,6 +14,7 @@ from service.planner.bounds import Bound
 from service.planner.decision import Decision, Purchase, conclude
 from service.planner.objectives import (
     CostWeight,
+    GuaranteedLoss,
     MaxCost,
     MaxPatches,
     Objective,
@@ -81,7 +82,11 @@ def _wanted(priced: PricedChoices, objective: Objective) -> int:
     """Return the best choice by the objective; break ties by cost, then by the fewest patches."""
     worth, amounts, allowed = priced.worth, priced.amounts, priced.allowed
     match objective:
-        case Policy(threshold=threshold) | TargetAccuracy(threshold=threshold):
+        case (
+            Policy(threshold=threshold)
+            | TargetAccuracy(threshold=threshold)
+            | GuaranteedLoss(threshold=threshold)
+        ):
             useful = int((1 << np.flatnonzero(priced.utilities >= threshold)).sum())
             return useful & int(allowed[-1])
         case CostWeight(per_unit=weight):

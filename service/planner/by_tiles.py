@@ -20,6 +20,7 @@ from service.planner.by_area import PatchRanking, decide_by_area, rank_patches
 from service.planner.decision import Decision, Purchase, conclude
 from service.planner.objectives import (
     CostWeight,
+    GuaranteedLoss,
     MaxCost,
     MaxPatches,
     Objective,
@@ -156,7 +157,11 @@ def _candidates(scene: PricedScene, objective: Objective, usual: Mask) -> Iterat
     plan_by_area = decide_by_area(scene.plan_by_area, objective, usual=usual).selected
     enclosing = [usual] if scene.taken.any() else []
     match objective:
-        case Policy(threshold=threshold) | TargetAccuracy(threshold=threshold):
+        case (
+            Policy(threshold=threshold)
+            | TargetAccuracy(threshold=threshold)
+            | GuaranteedLoss(threshold=threshold)
+        ):
             asked = (scene.utilities >= threshold) & scene.eligible
             around = _best_length(scene, _beyond(scene, asked), objective)
             yield from (

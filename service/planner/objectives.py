@@ -4,104 +4,13 @@ How a set of patches is found for an objective is a `match` in `by_area`, `by_sh
 `docs/how-to/add-an-objective.md` lists every place.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 from service.money import Money, minor_per_major
-from service.planner.bounds import Measure, Relaxation
-
-ObjectiveKind = Literal["policy", "lambda", "max_cost", "max_patches", "target_accuracy"]
-"""The names of the objectives in the API. Every class below has one."""
-
-PatchReason = Literal["below-threshold", "beyond-limit", "too-expensive"]
-
-
-class ObjectiveRules(ABC):
-    """Everything that an objective has to state."""
-
-    kind: ClassVar[ObjectiveKind]
-    measure: ClassVar[Measure]
-    """The measure that the plan's `bound` compares."""
-    unbought: ClassVar[PatchReason]
-    """Why a useful patch is not bought."""
-
-    @property
-    def most_patches(self) -> int | None:
-        """The most patches that may be bought, patches without extra cost included; None: no limit."""
-        return None
-
-    @property
-    def money(self) -> Money | None:
-        """The amount in the objective, which must be in the price list's currency; None: there is none."""
-        return None
-
-    def unbought_reasons(self, utilities: NDArray[np.float32]) -> NDArray[np.str_]:
-        """Return the code of the reason why each patch (any shape) would not be bought."""
-        return np.where(utilities == 0, "worthless", self.unbought)
-
-    @abstractmethod
-    def value(self, worth: float, cost: Money) -> float:
-        """Return how good a purchase of this total utility and cost is, in terms of `measure`."""
-
-    @abstractmethod
-    def best_value(self, relaxation: Relaxation, wanted: int) -> float:
-        """Return a bound on the value of every plan; `wanted` patches are required by a threshold."""
-
-    @abstractmethod
-    def aim(self) -> str:
-        """Return what the plan does, for the sentence that explains it."""
-
-    @abstractmethod
-    def why_nothing(self, cheapest: Money) -> str:
-        """Return why nothing is bought although tiles are eligible; `cheapest` is the cheapest order."""
-
-    @abstractmethod
-    def to_json(self) -> dict[str, object]:
-        """Return the objective as the API shows it and the plan stores it, without its kind."""
-
-    @classmethod
-    @abstractmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> "Objective":
-        """Read what `to_json` wrote."""
-
-
-class ThresholdRules(ObjectiveRules):
-    """The rules of objectives that require every patch whose utility reaches a threshold."""
-
-    measure = "cost"
-    unbought = "below-threshold"
-    threshold: float
-
-    def unbought_reasons(self, utilities: NDArray[np.float32]) -> NDArray[np.str_]:
-        """Return `below-threshold` for every patch, also for those without utility."""
-        return np.full(utilities.shape, self.unbought)
-
-    def value(self, worth: float, cost: Money) -> float:  # noqa: ARG002  (part of the interface)
-        """Return the cost; the worth is given by the threshold."""
-        return cost.major
-
-    def best_value(self, relaxation: Relaxation, wanted: int) -> float:
-        """Return the least cost of the required patches."""
-        return Money(int(relaxation.amounts[wanted]), relaxation.currency).major
-
-    def why_nothing(self, cheapest: Money) -> str:  # noqa: ARG002  (part of the interface)
-        """Return that no patch reaches the threshold."""
-        return f"no patch reaches a utility of {self.threshold:g}"
-
-
-class UtilityRules(ObjectiveRules):
-    """The rules of objectives that look for the most utility within a limit."""
-
-    measure = "utility"
-
-    def value(self, worth: float, cost: Money) -> float:  # noqa: ARG002  (part of the interface)
-        """Return the worth."""
-        return worth
+from service.planner.bounds import Relaxation
+from service.planner.objective_rules import WORTHLESS, ObjectiveRules, ThresholdRules, UtilityRules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,9 +177,49 @@ class TargetAccuracy(ThresholdRules):
         )
 
 
-Objective = Policy | CostWeight | MaxCost | MaxPatches | TargetAccuracy
+CertifiedLoss = Literal["labels", "objects"]
+LOST: Mapping[CertifiedLoss, str] = {"labels": "labels lost", "objects": "objects missed"}
+"""The loss that a guarantee bounds, as a phrase."""
 
-WORTHLESS = "no patch has any utility"
+
+@dataclass(frozen=True, kw_only=True)
+class GuaranteedLoss(ThresholdRules):
+    """Buy what certifies that the mean of some sites loses at most a share: utility at least `threshold`."""
+
+    kind = "guarantee"
+    loss: CertifiedLoss
+    requested: float
+    """The largest share that the client asked for."""
+    at_most: float
+    """The share that is certified, at most `requested`."""
+    sure: float
+    """The probability with which it holds."""
+    sites: int
+    """The number of sites that it was certified on."""
+    threshold: float
+    mean_patches: float
+    """The mean number of patches of a tile, of 16, that the threshold bought at those sites."""
+
+    def aim(self) -> str:
+        """Name the threshold, the certified share, and the requested one where it is another."""
+        asked = "" if self.at_most == self.requested else f" ({100 * self.requested:g} % asked for)"
+        return (
+            f"utility of at least {self.threshold:g}, certified on {self.sites} sites to keep the "
+            f"{LOST[self.loss]} of the mean site at {100 * self.at_most:g} % or less{asked}, "
+            f"with a probability of {100 * self.sure:g} %"
+        )
+
+    def to_json(self) -> dict[str, object]:
+        """Return the requested share, and what is certified."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "GuaranteedLoss":
+        """Read what `to_json` wrote."""
+        return cls(**{name: value for name, value in kept.items() if name != "kind"})
+
+
+Objective = Policy | CostWeight | MaxCost | MaxPatches | TargetAccuracy | GuaranteedLoss
 
 
 def objective_to_json(objective: Objective) -> dict[str, object]:

@@ -49,10 +49,11 @@ def find_inputs(
 ) -> PlanInputs:
     """Return the inputs that a new plan is made with; commit afterwards.
 
-    Errors: task-unknown, price-list-unknown, price-list-not-valid, objective-unclear, accuracy-unreachable.
+    Errors: task-unknown, price-list-unknown, price-list-not-valid, objective-unclear, accuracy-unreachable,
+    guarantee-not-certified.
     """
     price_list, grid = resolve_price_list(session, workspace_id, options.price_list), grid_of(scene)
-    task = task_in(manifest, options.task)
+    task = task_in(manifest, options.task_for(manifest, options.task))
     bought = read_ground(session, workspace_id, grid)
     return PlanInputs(
         task=task,
@@ -76,34 +77,41 @@ def find_new_inputs(
     """Return the inputs that a plan is made again with; commit afterwards.
 
     Errors: bundle-changed, task-unknown, price-list-unknown, price-list-not-valid, objective-unclear,
-    accuracy-unreachable.
+    accuracy-unreachable, guarantee-not-certified.
     """
+    task = _new_task(old, wanted, bundles)
     name = wanted.price_list or old.provenance["price_list"]["name"]
     price_list, grid = resolve_price_list(session, old.workspace_id, name), grid_of(scene)
     before: ReuseMode = "owned" if old.reuse is None else old.reuse["mode"]
     ordered_m = old.bill.get("ordered_pixel_m") or _ordered_m(grid, bundles.of_plan(old.provenance).manifest)
     return PlanInputs(
-        task=wanted.task or old.task,
-        revalued_by=_revaluing(old, wanted.task, bundles),
+        task=task,
+        revalued_by=_revaluing(old, task, bundles),
         price_list=price_list,
-        objective=_new_objective(old, wanted, price_list.currency, bundles),
+        objective=_new_objective(old, wanted, task, price_list.currency, bundles),
         reuse=wanted.reuse or before,
         bought=read_ground(session, old.workspace_id, grid),
         ordered_m=ordered_m,
     )
 
 
-def _revaluing(old: Plan, task: Task | None, bundles: Bundles) -> CountManifest | None:
-    """Return the plan's bundle if utilities are computed again for the wanted task, else None."""
-    if task is None or task == old.task:
+def _new_task(old: Plan, wanted: ReplanIn, bundles: Bundles) -> Task:
+    """Return the task that is wanted or that follows from the guarantee, else the former one."""
+    if not wanted.asks_guarantee:  # other objectives also re-plan under a bundle that is no longer held
+        return wanted.task or old.task
+    return wanted.task_for(bundles.of_plan(old.provenance).manifest, wanted.task) or old.task
+
+
+def _revaluing(old: Plan, task: Task, bundles: Bundles) -> CountManifest | None:
+    """Return the plan's bundle if utilities are computed again for the new task, else None."""
+    if task == old.task:
         return None
     manifest = bundles.of_plan(old.provenance).manifest
     task_in(manifest, task)
     return manifest if isinstance(manifest, CountManifest) else None  # others have one task
 
 
-def _new_objective(old: Plan, wanted: ReplanIn, currency: str, bundles: Bundles) -> Objective:
-    task = wanted.task or old.task
+def _new_objective(old: Plan, wanted: ReplanIn, task: Task, currency: str, bundles: Bundles) -> Objective:
     if wanted.has_objective:
         # Other objectives depend on no bundle: they also re-plan under one that is no longer held.
         own = bundles.of_plan(old.provenance) if wanted.needs_evaluation else bundles.default

@@ -8,15 +8,17 @@ from models.manifest import Manifest, Task
 from service.errors import InvalidInputError
 from service.money import Money
 from service.planner.curve import target_for
+from service.planner.objective_rules import ObjectiveKind
 from service.planner.objectives import (
     CostWeight,
+    GuaranteedLoss,
     MaxCost,
     MaxPatches,
     Objective,
-    ObjectiveKind,
     Policy,
     TargetAccuracy,
 )
+from service.plans.guarantees import GuaranteeText, certified_for, guaranteed_loss
 from service.web.values import AmountText, PlainNumber, WholeNumber
 
 Number = TypeVar("Number", float, int, str)
@@ -70,22 +72,56 @@ class ObjectiveOptions(BaseModel):
         "that needed there.",
     )
 
+    guarantee: GuaranteeText | None = Field(
+        None,
+        examples=["labels:0.05", "objects:0.1"],
+        description="Loss and its largest share, as certified by a bundle that counts: `labels:0.05` keeps "
+        "the labels lost against buying every patch at 5 % or less, `objects:0.05` the objects missed, both "
+        "on average over sites like those of the bundle. GET /v1/bundles lists what is certified; a larger "
+        "share uses the nearest certified one below it. The plan's task follows from the guarantee. It "
+        "cannot be combined with a limit of money or patches.",
+    )
+
     @property
     def needs_evaluation(self) -> bool:
         """Whether the objective depends on the bundle's evaluation or threshold, not only on utilities."""
         kind = self._kind()
         match kind:
-            case "policy" | "target_accuracy":
+            case "policy" | "target_accuracy" | "guarantee":
                 return True
             case "lambda" | "max_cost" | "max_patches":
                 return False
             case _:
                 assert_never(kind)
 
+    @property
+    def asks_guarantee(self) -> bool:
+        """Whether the objective is a guarantee, from which the task follows."""
+        return self._kind() == "guarantee"
+
+    def task_for(self, manifest: Manifest, wanted: Task | None) -> Task | None:
+        """Return the task of the objective's guarantee, or the wanted one for other objectives.
+
+        Errors: objective-unclear where both differ, guarantee-not-certified.
+        """
+        if not self.asks_guarantee:
+            return wanted
+        asked = _required("guarantee", self.guarantee)
+        task = certified_for(asked, manifest).task
+        if wanted not in (None, task):
+            raise ObjectiveError(
+                f"The guarantee {asked} is certified for plans with the task {task}, but the task {wanted} "
+                "was requested. Leave the task out, or choose another objective.",
+                guarantee=asked,
+                task=wanted,
+            )
+        return task
+
     def objective_in(self, currency: str, manifest: Manifest, task: Task) -> Objective:
         """Return the objective for a task of a bundle.
 
-        Errors: objective-unclear, accuracy-unreachable, invalid-input (too many decimals of money).
+        Errors: objective-unclear, accuracy-unreachable, guarantee-not-certified, invalid-input (too many
+        decimals of money).
         """
         kind = self._kind()
         match kind:
@@ -99,6 +135,8 @@ class ObjectiveOptions(BaseModel):
                 return MaxPatches(patches=_required(kind, self.max_patches))
             case "target_accuracy":
                 return reaching(_required(kind, self.target_accuracy), manifest, task)
+            case "guarantee":
+                return guaranteed_loss(_required(kind, self.guarantee), manifest)
             case _:
                 assert_never(kind)
 
@@ -107,8 +145,10 @@ class ObjectiveOptions(BaseModel):
         given = [kind for kind in kinds if self._number(kind) is not None]
         wanted: ObjectiveKind = self.objective or (given[0] if given else "policy")
         if extra := [kind for kind in given if kind != wanted]:
+            why = "A limit could leave out patches that the guarantee needs."
             raise ObjectiveError(
-                f"A plan has one objective. Choose between {wanted} and {', '.join(extra)}: both were given.",
+                f"A plan has one objective. Choose between {wanted} and {', '.join(extra)}: both were given."
+                + f" {why}" * ("guarantee" in (wanted, *extra)),
                 objective=wanted,
                 given=given,
             )
@@ -127,6 +167,8 @@ class ObjectiveOptions(BaseModel):
                 return self.max_patches
             case "target_accuracy":
                 return self.target_accuracy
+            case "guarantee":
+                return self.guarantee
             case _:
                 assert_never(kind)
 
@@ -169,6 +211,12 @@ def for_task(objective: Objective, manifest: Manifest, task: Task) -> Objective:
             raise ObjectiveError(
                 f"The plan's lambda of {per_unit:g} has the unit of its own task. Give a lambda for the task "
                 f"{task}, or another objective.",
+                task=task,
+            )
+        case GuaranteedLoss(loss=loss, requested=requested):
+            raise ObjectiveError(
+                f"The plan's guarantee {loss}:{requested:g} has a task of its own. For the task {task}, give "
+                "another objective.",
                 task=task,
             )
         case MaxCost() | MaxPatches():

@@ -9,8 +9,10 @@ from pydantic import BaseModel, Field
 from models.grid import PATCHES
 from models.manifest import Task
 from service.planner.bounds import Measure
+from service.planner.objectives import objective_from_json
 from service.plans.bills import BILL_BASELINE, PlanSavings
 from service.plans.ground import ReuseMode
+from service.plans.guarantees import PlanGuarantee
 from service.plans.objects import PlanObjects
 from service.plans.prior import PlanPrior
 from service.plans.reuse import ORDERS_NAMED
@@ -111,8 +113,8 @@ class PlanBound(BaseModel):
 
     measure: Measure = Field(
         description="`utility`: the sum of the bought utilities, for max_cost and max_patches; `score`: that "
-        "sum minus lambda times the bill, for lambda; `cost`: the bill (lower is better), for policy and "
-        "target_accuracy."
+        "sum minus lambda times the bill, for lambda; `cost`: the bill (lower is better), for policy, "
+        "target_accuracy and guarantee."
     )
     reached: float = Field(description="Value that the plan reaches.")
     bound: float = Field(description="Proven bound: no order that the price list allows is better.")
@@ -146,6 +148,9 @@ class PlanSummary(BaseModel):
     )
     objective: dict[str, Any] = Field(
         description="Objective and its number.", examples=[{"kind": "policy", "threshold": 0.5}]
+    )
+    guarantee: PlanGuarantee | None = Field(
+        description="Statement of what the plan guarantees. Null for other objectives than `guarantee`."
     )
     decision: str = Field(
         examples=["Buys 37 of 320 patches: utility of at least 0.5."],
@@ -198,6 +203,7 @@ class PlanSummary(BaseModel):
             "objects": plan.bill.get("objects"),
             "licence": plan.provenance["bundle"].get("licence"),
             "objective": plan.objective,
+            "guarantee": _guarantee(plan),
             "decision": plan.bill["reason"],
             "patches": PlanPatches(
                 bought=bought,
@@ -238,6 +244,11 @@ class PlanOut(PlanSummary):
         """Write a stored plan."""
         tiles = tiles_of(plan, scene) if plan.tiles <= TILES_INLINE else None
         return cls(**cls.fields_of(plan, scene), tiles=tiles)
+
+
+def _guarantee(plan: Plan) -> PlanGuarantee | None:
+    objects = plan.bill["objects"]["name"] if "objects" in plan.bill else "objects"
+    return PlanGuarantee.of(objective_from_json(plan.objective), objects)
 
 
 def plan_links(plan: Plan) -> list[Link]:

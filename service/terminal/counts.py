@@ -76,6 +76,24 @@ def _read_text(read: Json, name: str) -> str:
     )
 
 
+def guarantee_rows(plan: Json) -> list[tuple[str, str]]:
+    """Return what a plan guarantees and what it does not; no row without a guarantee."""
+    guarantee = plan.get("guarantee")
+    if not guarantee:
+        return []
+    return [("Guarantee", str(guarantee["promise"])), ("Not guaranteed", str(guarantee["limits"]))]
+
+
+def certified(bundle: Json) -> str:
+    """Return the guarantees of a bundle with the patches per tile that they cost; "none" without any."""
+    return (
+        "\n".join(
+            f"{one['guarantee']} ({one['mean_patches']:.1f} of 16 patches)" for one in bundle["guarantees"]
+        )
+        or "none"
+    )
+
+
 def bundle_row(plan: Json) -> tuple[str, str]:
     """Return the bundle of a plan, and its licence if it states one."""
     bundle, note = plan["provenance"]["bundle"], licence_note(plan.get("licence"))

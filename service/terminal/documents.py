@@ -7,7 +7,16 @@ from rich.text import Text
 
 from service.client import Json
 from service.terminal.blocks import columns, facts, format_area, indent, money, plural, tile_blocks
-from service.terminal.counts import bundle_row, count_text, object_rows, prior_rows, round_rows, total_lines
+from service.terminal.counts import (
+    bundle_row,
+    certified,
+    count_text,
+    guarantee_rows,
+    object_rows,
+    prior_rows,
+    round_rows,
+    total_lines,
+)
 from service.web.licences import licence_note
 
 LABELS_SHOWN = 40
@@ -35,6 +44,7 @@ def plan_figures(plan: Json) -> RenderableType:
         ),
         *_reading_rows(scene),
         ("Decision", str(plan["decision"])),
+        *guarantee_rows(plan),
         *object_rows(plan),
         *prior_rows(plan),
         *round_rows(plan),
@@ -113,13 +123,16 @@ def bundles_view(bundles: Sequence[Json]) -> RenderableType:
             f"{one['name']}@{one['version']}" + " (default)" * one["default"],
             one["objects"] or plural(len(one["classes"]), "class"),
             ", ".join(task["task"] for task in one["tasks"]),
+            certified(one),
+            "yes" if one["second_look"] else "no",
             f"{one['tile_m']:.0f} m",
             licence_note(one["licence"]) or "not stated",
             one["sha256"][:12],
         )
         for one in bundles
     ]
-    return columns(("Bundle", "Labels", "Tasks", "Tiles", "Licence", "SHA-256"), rows)
+    titles = ("Bundle", "Labels", "Tasks", "Guarantees", "Second look", "Tiles", "Licence", "SHA-256")
+    return columns(titles, rows)
 
 
 def _price(prices: Json) -> str:

@@ -14,6 +14,7 @@ from service.planner import plan_purchases
 from service.planner.decision import Decision
 from service.planner.objectives import (
     CostWeight,
+    GuaranteedLoss,
     MaxCost,
     MaxPatches,
     Objective,
@@ -82,6 +83,9 @@ OBJECTIVES: tuple[Objective, ...] = (
     MaxPatches(patches=5),
     MaxPatches(patches=16),
     Policy(threshold=0.5),
+    GuaranteedLoss(
+        loss="objects", requested=0.1, at_most=0.1, sure=0.9, sites=60, threshold=0.3, mean_patches=8.0
+    ),
 )
 
 
@@ -90,7 +94,11 @@ def check_plan(tile: str, price: str, objective: Objective, taken: int = 0) -> N
     case = _Case(tile=TILES[tile], price=price, objective=objective, taken=taken)
     amounts, worth = case.amounts(), worth_of(TILES[tile])
     match objective:
-        case Policy(threshold=threshold) | TargetAccuracy(threshold=threshold):
+        case (
+            Policy(threshold=threshold)
+            | TargetAccuracy(threshold=threshold)
+            | GuaranteedLoss(threshold=threshold)
+        ):
             _check_threshold(case, threshold)
         case CostWeight(per_unit=weight):
             _check_best(case, worth - weight * amounts / 100, case.free())

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from models.bundle import CountBundle, dump_bundle
 from models.counts import Counts
+from models.manifest import Guarantee
 from models.patch_counter import PatchCounter
 from models.scene_policy import ScenePolicy
 from service.bundles.counting import CountPredictor
@@ -18,6 +19,14 @@ from tests.support.bundles import make_count_bundle, make_count_manifest, make_g
 DISPERSION = 0.5
 LR_M, HR_M, PATCH_PX = 5.0, 1.25, 16
 """Pixels of the tiny bundle that counts, and the side of a patch in HR pixels."""
+GUARANTEES = (
+    Guarantee(
+        loss="labels", at_most=0.05, sure=0.9, sites=60, task="label", threshold=0.01, mean_patches=9.7
+    ),
+    Guarantee(loss="labels", at_most=0.1, sure=0.9, sites=60, task="label", threshold=0.02, mean_patches=6.4),
+    Guarantee(loss="objects", at_most=0.1, sure=0.9, sites=60, task="find", threshold=0.4, mean_patches=5.2),
+)
+"""Guarantees of a bundle with the tasks `label` and `find`."""
 
 
 class BrightnessPolicy(nn.Module):

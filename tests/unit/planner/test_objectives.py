@@ -8,17 +8,18 @@ import pytest
 import typer
 from numpy.typing import NDArray
 
-from models.manifest import ClassifyManifest, CurvePoint
+from models.manifest import CountManifest, CurvePoint, Guarantee, ValueCurve
 from service.cli import app
 from service.cli.plans import ObjectiveChoice
 from service.money import Money
 from service.planner import plan_purchases
+from service.planner.objective_rules import ObjectiveKind
 from service.planner.objectives import (
     CostWeight,
+    GuaranteedLoss,
     MaxCost,
     MaxPatches,
     Objective,
-    ObjectiveKind,
     Policy,
     TargetAccuracy,
     objective_from_json,
@@ -27,7 +28,7 @@ from service.planner.objectives import (
 from service.planner.patches import PATCH_REASONS, patch_reasons
 from service.plans.objective_options import ObjectiveError, ObjectiveOptions
 from service.pricing.billing import PriceTerms
-from tests.support.bundles import make_manifest
+from tests.support.bundles import make_count_manifest
 from tests.support.prices import PATCH_M2, terms
 
 # One example of each objective, with the options by which a client asks for it.
@@ -40,6 +41,12 @@ EXAMPLES: dict[type[Objective], tuple[Objective, dict[str, object]]] = {
         TargetAccuracy(accuracy=0.8, threshold=0.4, measured=0.9),
         {"target_accuracy": 0.8},
     ),
+    GuaranteedLoss: (
+        GuaranteedLoss(
+            loss="labels", requested=0.07, at_most=0.05, sure=0.9, sites=60, threshold=0.3, mean_patches=9.7
+        ),
+        {"guarantee": "labels:0.07"},
+    ),
 }
 WHY_NOTHING: dict[type[Objective], str] = {  # for a tile without any utility
     Policy: "no patch reaches a utility of 0.5",
@@ -47,6 +54,7 @@ WHY_NOTHING: dict[type[Objective], str] = {  # for a tile without any utility
     MaxCost: "no patch has any utility",
     MaxPatches: "no patch has any utility",
     TargetAccuracy: "no patch reaches a utility of 0.4",
+    GuaranteedLoss: "no patch reaches a utility of 0.3",
 }
 PLANNERS: dict[str, tuple[PriceTerms, int]] = {  # prices, and tiles in the scene
     "by area": (terms(), 2),
@@ -109,14 +117,22 @@ def test_objective_from_json_rejects_an_unknown_kind() -> None:
 
 
 @pytest.fixture
-def manifest() -> ClassifyManifest:
-    """Return the manifest of a bundle whose evaluation reached 0.9 at a threshold of 0.4."""
-    return make_manifest(curve=(CurvePoint(threshold=0.4, mean_patches=8, accuracy=0.9),))
+def manifest() -> CountManifest:
+    """Return the manifest of a bundle that reached 0.9 at a threshold of 0.4 and certifies a guarantee."""
+    point = CurvePoint(threshold=0.4, mean_patches=8, accuracy=0.9, found=0.9, count_error=1)
+    return make_count_manifest(
+        values={"label": ValueCurve(threshold=0.5, curve=(point,))},
+        guarantees=(
+            Guarantee(
+                loss="labels", at_most=0.05, sure=0.9, sites=60, task="label", threshold=0.3, mean_patches=9.7
+            ),
+        ),
+    )
 
 
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=[one.kind for one in EXAMPLES])
 def test_clients_can_ask_for_every_objective(
-    example: tuple[Objective, dict[str, object]], manifest: ClassifyManifest
+    example: tuple[Objective, dict[str, object]], manifest: CountManifest
 ) -> None:
     objective, options = example
     for given in (options, options | {"objective": objective.kind}):
@@ -126,7 +142,7 @@ def test_clients_can_ask_for_every_objective(
 
 
 @pytest.mark.parametrize("kind", [kind for kind in get_args(ObjectiveKind) if kind != "policy"])
-def test_options_need_the_number_of_their_objective(kind: str, manifest: ClassifyManifest) -> None:
+def test_options_need_the_number_of_their_objective(kind: str, manifest: CountManifest) -> None:
     asked = ObjectiveOptions.model_validate({"objective": kind})
     with pytest.raises(ObjectiveError, match=f"{kind} needs a number"):
         asked.objective_in("USD", manifest, "label")
