@@ -53,7 +53,7 @@ def find_inputs(
     guarantee-not-certified.
     """
     price_list, grid = resolve_price_list(session, workspace_id, options.price_list), grid_of(scene)
-    task = task_in(manifest, options.task_for(manifest, options.task))
+    task = options.task_of(manifest)
     bought = read_ground(session, workspace_id, grid)
     return PlanInputs(
         task=task,
@@ -86,7 +86,7 @@ def find_new_inputs(
     ordered_m = old.bill.get("ordered_pixel_m") or _ordered_m(grid, bundles.of_plan(old.provenance).manifest)
     return PlanInputs(
         task=task,
-        revalued_by=_revaluing(old, task, bundles),
+        revalued_by=_revaluing(old, wanted, task, bundles),
         price_list=price_list,
         objective=_new_objective(old, wanted, task, price_list.currency, bundles),
         reuse=wanted.reuse or before,
@@ -102,9 +102,13 @@ def _new_task(old: Plan, wanted: ReplanIn, bundles: Bundles) -> Task:
     return wanted.task_for(bundles.of_plan(old.provenance).manifest, wanted.task) or old.task
 
 
-def _revaluing(old: Plan, task: Task, bundles: Bundles) -> CountManifest | None:
-    """Return the plan's bundle if utilities are computed again for the new task, else None."""
-    if task == old.task:
+def _revaluing(old: Plan, wanted: ReplanIn, task: Task, bundles: Bundles) -> CountManifest | None:
+    """Return the plan's bundle if utilities are computed again, else None.
+
+    They are for another task, and from or to a guarantee, whose utilities no owned patch revises.
+    """
+    guaranteed = old.objective["kind"] == "guarantee" and wanted.has_objective
+    if task == old.task and not (guaranteed or wanted.asks_guarantee):
         return None
     manifest = bundles.of_plan(old.provenance).manifest
     task_in(manifest, task)

@@ -17,7 +17,7 @@ from service.imagery.products import coarsest_pixel_m
 from service.planner import plan_purchases
 from service.planner.bounds import Bound
 from service.planner.decision import Decision
-from service.planner.objectives import objective_to_json
+from service.planner.objectives import GuaranteedLoss, objective_to_json
 from service.plans import repository
 from service.plans.arrays import ENCLOSED, ON_ORDER, OWNED, PlanArrays, TileValues
 from service.plans.ground import Ints, MatchedGround, match_ground
@@ -90,14 +90,17 @@ def _revalue(values: TileValues, inputs: PlanInputs, taken: NDArray[np.bool_]) -
     """Compute the utilities again if the inputs ask for it.
 
     Patches (T, 16) that are `taken` keep the utility that they had before any was read: it says what the
-    objective would buy if none were taken, and so what reuse saves.
+    objective would buy if none were taken, and so what reuse saves. A guarantee's patches all keep it.
     """
     if inputs.revalued_by is None or values.counts is None:
         return values
     bins, task, counts = inputs.revalued_by.bins, inputs.task, values.counts
-    utilities = values_of(counts.expected, task, bins, counts.seen(taken))
-    if taken.any():
-        utilities = np.where(taken, values_of(counts.first, task, bins), utilities)
+    if isinstance(inputs.objective, GuaranteedLoss):  # certified for values from low resolution only
+        utilities = values_of(counts.first, task, bins)
+    else:
+        utilities = values_of(counts.expected, task, bins, counts.seen(taken))
+        if taken.any():
+            utilities = np.where(taken, values_of(counts.first, task, bins), utilities)
     return replace(values, utilities=utilities * values.eligible[:, None])
 
 

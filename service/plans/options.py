@@ -8,11 +8,11 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
 from starlette.datastructures import UploadFile
 
-from models.manifest import Task
+from models.manifest import Manifest, Task
 from service.errors import LoupeError
 from service.plans.ground import ReuseMode
 from service.plans.objective_options import ObjectiveOptions
-from service.plans.tasks import TASKS
+from service.plans.tasks import TASKS, task_in
 from service.pricing.examples import NO_MINIMUM
 
 RAW = {"image/tiff", "application/octet-stream"}
@@ -63,8 +63,13 @@ class PlanOptions(ObjectiveOptions):
     )
     task: Task | None = Field(
         None,
-        description=f"Purpose of the plan: {TASKS}. By default the bundle's default task.",
+        description=f"Purpose of the plan: {TASKS}. By default the bundle's default task, or that of the "
+        "guarantee.",
     )
+
+    def task_of(self, manifest: Manifest) -> Task:
+        """Return the task of the plan. Errors: task-unknown, objective-unclear, guarantee-not-certified."""
+        return task_in(manifest, self.task_for(manifest, self.task))
 
 
 class ReplanIn(ObjectiveOptions):

@@ -25,7 +25,6 @@ from service.plans.arrays import MIN_VALID_SHARE, TileValues
 from service.plans.counts import SceneCounts
 from service.plans.options import PlanOptions
 from service.plans.tables import Scene
-from service.plans.tasks import task_in
 from service.settings import Settings
 
 
@@ -49,9 +48,10 @@ class JudgedScene:
 def judge_scene(body: bytes, options: PlanOptions, predictor: Predictor, settings: Settings) -> JudgedScene:
     """Read a scene and ask the bundle's policy for the utilities of the task.
 
-    Errors: task-unknown; every refusal of an upload (4xx); `decoder-unavailable` (503).
+    Errors: task-unknown, objective-unclear, guarantee-not-certified; every refusal of an upload (4xx);
+    `decoder-unavailable` (503).
     """
-    task = task_in(predictor.manifest, options.task)
+    task = options.task_of(predictor.manifest)
     imagery = read_scene(body, options.bands, options.radiometry, settings)
     tiles = cut_scene(imagery, predictor.manifest)
     eligible = tiles.valid_share >= MIN_VALID_SHARE

@@ -131,8 +131,9 @@ def replan_scene(
 
 def described(options: PlanOptions | ReplanIn) -> str:
     """Write options for the fingerprint of a request."""
-    # Without a task as before there were tasks: a request repeated after an upgrade is still the same.
-    return options.model_dump_json(exclude={"task"} if options.task is None else None)
+    # Newer options are left out where they are not given: a request repeated after an upgrade is the same.
+    absent = {name for name in ("task", "guarantee") if getattr(options, name) is None}
+    return options.model_dump_json(exclude=absent)
 
 
 def _created(plan: Plan, shown: PlanOut) -> Answer:

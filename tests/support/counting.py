@@ -21,10 +21,14 @@ LR_M, HR_M, PATCH_PX = 5.0, 1.25, 16
 """Pixels of the tiny bundle that counts, and the side of a patch in HR pixels."""
 GUARANTEES = (
     Guarantee(
-        loss="labels", at_most=0.05, sure=0.9, sites=60, task="label", threshold=0.01, mean_patches=9.7
+        loss="labels", at_most=0.05, sure=0.9, sites=60, task="label", threshold=0.0052855, mean_patches=9.7
     ),
-    Guarantee(loss="labels", at_most=0.1, sure=0.9, sites=60, task="label", threshold=0.02, mean_patches=6.4),
-    Guarantee(loss="objects", at_most=0.1, sure=0.9, sites=60, task="find", threshold=0.4, mean_patches=5.2),
+    Guarantee(
+        loss="labels", at_most=0.1, sure=0.9, sites=60, task="label", threshold=0.0053085, mean_patches=6.4
+    ),
+    Guarantee(
+        loss="objects", at_most=0.1, sure=0.9, sites=60, task="find", threshold=1.0375, mean_patches=5.2
+    ),
 )
 """Guarantees of a bundle with the tasks `label` and `find`."""
 

@@ -55,9 +55,9 @@ def wanted(made: Json, threshold: float) -> int:
 @pytest.mark.parametrize(
     ("asked", "task", "at_most", "threshold"),
     [
-        ("labels:0.05", "label", 0.05, 0.01),
-        ("labels:0.1", "label", 0.1, 0.02),
-        ("objects:0.1", "find", 0.1, 0.4),
+        ("labels:0.05", "label", 0.05, 0.0052855),
+        ("labels:0.1", "label", 0.1, 0.0053085),
+        ("objects:0.1", "find", 0.1, 1.0375),
     ],
 )
 def test_plan_buys_every_patch_that_reaches_the_certified_threshold(
@@ -78,9 +78,9 @@ def test_plan_says_what_is_guaranteed_and_what_is_not(client: TestClient) -> Non
         "of 90 %."
     )
     assert made["guarantee"]["promise"] == (
-        "With a probability of 90 %, sites like the 60 that it was certified on lose the correct labels of at "
-        "most 5 % of their tiles, compared with buying every patch, on average. That took 9.7 of 16 patches "
-        "per tile there."
+        "With a probability of 90 %, sites like the 60 that it was certified on lose the correct labels of "
+        "at most 5 % of their tiles, compared with buying every patch, on average. That took 9.7 of 16 "
+        "patches per tile there."
     )
     for limit in ("a single scene may lose more", "read without error", "owned or on order count as bought"):
         assert limit in made["guarantee"]["limits"]
@@ -164,7 +164,7 @@ def test_bundles_state_their_guarantees_and_whether_they_have_a_second_look(clie
     cards = {one["name"]: one for one in client.get("/v1/bundles").json()["items"]}
     assert cards["tiny-count"]["guarantees"][0] == {
         "guarantee": "labels:0.05", "loss": "labels", "at_most": 0.05, "sure": 0.9, "sites": 60,
-        "task": "label", "threshold": 0.01, "mean_patches": 9.7,
+        "task": "label", "threshold": 0.0052855, "mean_patches": 9.7,
     }  # fmt: skip
     assert {name: (len(card["guarantees"]), card["second_look"]) for name, card in cards.items()} == {
         "tiny-count": (3, True), "bare": (0, False), "tiny": (0, False),
