@@ -163,6 +163,19 @@ def _saving(numbers: Sequence[float]) -> str:
 
 
 def _equal_money(bills: Sequence[Mapping[str, Any]]) -> str:
+    cells = "S / bill in % of everything / objects in bought patches in % / right labels in % / count error"
+    return (
+        "## At equal money\n\n"
+        f'The money is the bill for which "{SHAPED}" finds a share of the objects; every row spends at most '
+        f"this. {cells}. S = 0 where not even one patch of each tile is within the money.\n\n"
+        f"{_worths(bills, 'rows')}\n\n"
+        "## For equal objects\n\n"
+        f"The cheapest choice of each row that finds the share of the objects. {cells}.\n\n"
+        f"{_worths(bills, 'alone')}"
+    )
+
+
+def _worths(bills: Sequence[Mapping[str, Any]], kind: str) -> str:
     names = list(bills[0]["saving"])
     lines = [
         [
@@ -170,19 +183,13 @@ def _equal_money(bills: Sequence[Mapping[str, Any]]) -> str:
             _minimum(bill),
             f"{100 * point['target']:g} %",
             f"{point['usd']:,.0f}",
-            *(_worth(point["rows"][name]) for name in names),
+            *(_worth(point[kind][name]) for name in names),
         ]
         for bill in bills
         if bill["minimum_km2"] >= LEAST_SHOWN_KM2
         for point in bill["equal_money"]
     ]
-    head = ["patch", "minimum per polygon", "objects to find", "USD", *names]
-    return (
-        "## At equal money\n\n"
-        f'The money is the bill for which "{SHAPED}" finds a share of the objects; every row spends at most '
-        "this. S / bill in % of everything / objects in bought patches in % / right labels in % / error of "
-        "the count; S = 0 where not even one patch of each tile is within the money.\n\n" + table(head, lines)
-    )
+    return table(["patch", "minimum per polygon", "objects to find", "USD", *names], lines)
 
 
 def _worth(row: Mapping[str, float]) -> str:

@@ -52,3 +52,6 @@ def test_no_row_spends_more_than_the_leading_one() -> None:
         assert fixed["bill"] <= ours["bill"]
         # A row buys nothing before it spends too much.
         assert fixed["patches"] in SWEPT
+        alone = point["alone"]["fixed"]
+        assert alone["found"] >= point["target"]
+        assert alone["bill"] >= fixed["bill"]
