@@ -42,7 +42,7 @@ PRICES: dict[str, Any] = {
     "captured_at": "2026-11-22",
 }
 BUDGET = ("demo tanks", "100.00", "USD")
-SPEND, SPEND_AGAIN = "20.00", "10.00"
+SPEND, SPEND_AGAIN = "10.00", "10.00"
 """Most that the first and the second round may cost, in USD."""
 WORTH_EACH = "2.00"
 """What one tank is worth to the buyer, in USD: it decides whether the second round is ordered."""

@@ -18,6 +18,7 @@ from service.money import Money
 from service.planner.bounds import Relaxation, bound_of, relax
 from service.planner.by_area import PatchRanking, decide_by_area, rank_patches
 from service.planner.decision import Decision, Purchase, conclude
+from service.planner.growth import free_neighbours
 from service.planner.objectives import (
     CostWeight,
     GuaranteedLoss,
@@ -194,7 +195,7 @@ def _as_it_is(scene: PricedScene, asked: Mask) -> PricedCandidate:
 
 
 def _with_paid(scene: PricedScene, asked: Mask) -> PricedCandidate:
-    """Add the patches that cost nothing more: all that lie in the ordered shapes, or the whole scene."""
+    """Add the patches that cost nothing more: those in the ordered shapes and beside them, or all."""
     one = _as_it_is(scene, asked)
     if asked.any() and scene.everything.layout.amount <= one.layout.amount:
         return replace(scene.everything, asked=asked)
@@ -203,7 +204,18 @@ def _with_paid(scene: PricedScene, asked: Mask) -> PricedCandidate:
         if wider.layout.amount > one.layout.amount:
             break
         one = wider
-    return replace(one, asked=asked)
+    return replace(_grown(scene, one), asked=asked)
+
+
+def _grown(scene: PricedScene, one: PricedCandidate) -> PricedCandidate:
+    """Add useful patches beside shapes that are billed for more than they cover."""
+    useful = (scene.utilities > 0) & scene.eligible
+    while (more := free_neighbours(scene.orders, one.layout, scene.utilities, useful & ~one.selected)).any():
+        wider = _as_it_is(scene, one.selected | more)
+        if wider.layout.amount > one.layout.amount:
+            break
+        one = wider
+    return one
 
 
 def _best_length(scene: PricedScene, ranking: PrefixRanking, objective: Objective) -> PricedCandidate:
