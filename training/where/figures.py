@@ -60,10 +60,14 @@ def draw_dollars(panels: Sequence[Panel], path: Path, *, few: bool = False) -> P
                 share = found if measure == "found" else right
                 marker = MARKERS[place % len(MARKERS)]
                 axes.plot(usd, 100 * share, marker, color="black", mfc="none", ms=8, label=name)
-            axes.set(xlabel="bill of all scenes, USD", ylabel=label, title=panel.title)
+            axes.set(xlabel="bill of all scenes, USD", ylabel=label)
+            if not few:
+                axes.set_title(panel.title)
             axes.set_xlim(0, 1.02 * panel.everything_usd)
             axes.grid(alpha=0.3)
-        row[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8)
+        row[-1].legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7 if few else 8)
+    if few:
+        figure.suptitle(panels[0].title)  # the axes are too narrow for it
     return save(figure, path)
 
 
