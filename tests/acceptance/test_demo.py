@@ -10,6 +10,7 @@ import pytest
 
 from examples.demo.run import WITH_MINIMUM
 from examples.demo.scenes import demo_scenes
+from examples.demo.tanks import ARCHIVE
 from service.client import Client, NoServerError
 from tests.support.server import ROOT
 
@@ -45,6 +46,7 @@ def test_demo_shows_the_truth_beside_each_label_and_stops_its_server(tmp_path: P
     alone, sure = (sum(row[which] == row["truth"] for row in rows) for which in ("alone", "label"))
     assert f"{alone} of 12 labels are right from LR only, {sure} of 12 with the bought patches." in shown
     assert alone < sure
+    assert f"The tank scene is left out: there is no {tmp_path / ARCHIVE}." in shown
     assert "192 decisions, 16 for each tile" in shown
     assert "One upload of 1,217,320 bytes delivered" in shown
     assert "12 tiles are an illustration, not a measurement." in shown
