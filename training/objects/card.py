@@ -6,6 +6,7 @@
 from typing import Any
 
 from models.manifest import CountManifest, Task
+from training.objects.card_sections import guarantees_section, second_look_section
 
 TITLES: dict[Task, str] = {
     "label": "`label`: the right class by count",
@@ -23,7 +24,7 @@ def write_card(manifest: CountManifest, size: int) -> str:
     """Return the README.md of a bundle whose files take `size` bytes in total."""
     sections = [_what(manifest, size), _how(manifest), _table(manifest)]
     sections += [_curve(manifest, task) for task in manifest.tasks]
-    sections += [_guarantees(manifest), _calibration(manifest)]
+    sections += [guarantees_section(manifest), *second_look_section(manifest), _calibration(manifest)]
     if remarks := manifest.evaluation.get("remarks"):
         sections.append("## Remarks\n\n" + "".join(f"- {remark}\n" for remark in remarks))
     return "\n".join(sections)
@@ -78,7 +79,7 @@ def _how(manifest: CountManifest) -> str:
 | commit | `{manifest.git_revision[:12]}` |
 | seed | {notes["seed"]} |
 | hardware | {notes["hardware"]} |
-| time | {notes["minutes"]:.0f} minutes of epochs |
+| time | {notes["minutes"]:.0f} minutes of epochs, with those of the policies of the folds |
 | data digest | `{manifest.data_digest[:16]}` |
 | policies in the ensemble | {manifest.members} |
 | symmetries that a policy averages over | {manifest.views} |
@@ -147,25 +148,6 @@ def _curve(manifest: CountManifest, task: Task) -> str:
         + "|---" * 8
         + "|\n"
         + "\n".join(lines)
-        + "\n"
-    )
-
-
-def _guarantees(manifest: CountManifest) -> str:
-    lines = [
-        f"| {one.loss} | {100 * one.at_most:g} | {100 * one.sure:g} | {one.sites} | `{one.task}` "
-        f"| {one.threshold:g} | {one.mean_patches:.2f} |"
-        for one in manifest.guarantees
-    ]
-    return (
-        "## Guarantees\n\n"
-        "Buying every patch whose value reaches the threshold loses at most this share against buying\n"
-        "everything, on average over sites like these. A single site may lose more. Readings count as\n"
-        "perfect.\n\n"
-        "| lost | at most, % | sure, % | sites | task | threshold | S at these sites |\n"
-        + "|---" * 7
-        + "|\n"
-        + ("\n".join(lines) or "| nothing is certified | | | | | | |")
         + "\n"
     )
 

@@ -49,13 +49,19 @@ def fit(run: Run, data: ObjectScenes, recipe: SearchRecipe, version: str) -> Pat
             "recipe": recipe.name,
             "seed": run.seed,
             "hardware": hardware(run.device),
-            "minutes": minutes(run.out),
+            "minutes": minutes(run.out, stages_of(recipe)),
             "lr": data.facts["lr"],
             "sensor_gap": data.facts["sensor_gap"],
             "sites": {split: _sites(data, split) for split in ("train", "validation", "test")},
         }
         export(run.out / "bundle", CountBundle(manifest, networks.policies, networks.counter), data, notes)
     return run.out / "bundle"
+
+
+def stages_of(recipe: SearchRecipe) -> tuple[str, ...]:
+    """Return the names of the stages of a run; its folder may hold others, of tables or older versions."""
+    folds, members = range(recipe.folds), range(recipe.members)
+    return "counter", *(f"fold{fold}" for fold in folds), *(f"policy{member}" for member in members)
 
 
 def export(folder: Path, bundle: CountBundle, data: ObjectScenes, notes: dict[str, Any]) -> None:

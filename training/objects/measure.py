@@ -6,24 +6,25 @@ bootstrap over sites, with 95 %.
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from models.bundle import CountBundle
-from models.counts import Counts
 from models.grid import PATCHES
-from models.manifest import CountManifest, CurvePoint, Task
-from models.values import patch_values
+from models.manifest import CountManifest, CurvePoint, Guarantee, Task
 from training.data.object_scenes import ObjectScenes
 from training.methods.baselines import FIXED_H, fixed_masks
 from training.objects.counter import read_patches
+from training.objects.guarantee import Losses
 from training.objects.maps import maps_of, tiles_of
 from training.objects.outcome import answers, bootstrap, count_error, found, labels_right
 from training.objects.policy import expected_counts
 from training.objects.presence import presence_auc
+from training.objects.promises import task_values
+from training.objects.site_losses import site_losses
 from training.objects.tiles import ObjectTiles
 from training.product.measure import TABLE_PATCHES
 
@@ -114,10 +115,26 @@ def figures(tiles: ObjectTiles, manifest: CountManifest) -> dict[str, Any]:
         "everything": _shares(tiles, fixed[PATCHES]),
         "fixed_h": {str(size): _shares(tiles, fixed[size]) for size in TABLE_PATCHES},
         "tasks": {task: _task(tiles, manifest, task, fixed) for task in manifest.tasks},
+        "guarantees": [_guaranteed(tiles, manifest, guarantee) for guarantee in manifest.guarantees],
         "coverage": {
             "expected": _coverage(tiles, ~everything),
             "read": _coverage(tiles, everything),
         },
+    }
+
+
+def _guaranteed(tiles: ObjectTiles, manifest: CountManifest, guarantee: Guarantee) -> dict[str, Any]:
+    """Measure a guarantee on tiles: its cost, and the mean loss of their sites by perfect readings."""
+    exact = replace(tiles, read=tiles.counts, read_variance=torch.zeros_like(tiles.counts))
+    values = task_values(tiles, guarantee.task, manifest.bins)
+    measured = site_losses(exact, values, manifest.bins, [guarantee.threshold])
+    losses: Losses = getattr(measured, guarantee.loss)[0]
+    return {
+        "loss": guarantee.loss,
+        "at_most": guarantee.at_most,
+        "mean_patches": round(float((values >= guarantee.threshold).double().sum(1).mean()), _DIGITS),
+        "mean_loss": round(float(losses.mean()), _DIGITS),
+        "sites_above": round(float((losses > guarantee.at_most).mean()), _DIGITS),
     }
 
 
@@ -134,7 +151,7 @@ def curve_of(measured: dict[str, Any]) -> tuple[CurvePoint, ...]:
 
 
 def _task(tiles: ObjectTiles, manifest: CountManifest, task: Task, fixed: list[Outcome]) -> dict[str, Any]:
-    values = patch_values(Counts.of_moments(tiles.mean, tiles.variance), task, manifest.bins)
+    values = task_values(tiles, task, manifest.bins)
 
     def at(threshold: float) -> dict[str, Any]:
         ours = Outcome.of(tiles, values >= threshold, manifest.bins)

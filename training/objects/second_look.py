@@ -1,6 +1,9 @@
 """Fit of the second look: the likelihood of unseen patches on out-of-fold maps with drawn sights.
 
 A policy knows its training scenes too well: on them, nothing that is seen would come as a surprise.
+
+The likelihood alone hardly tells a small prior with a narrow kernel from more moderate numbers, and some tens
+of scenes would drive it to extremes. So the numbers have a prior of their own.
 """
 
 from collections.abc import Sequence
@@ -13,40 +16,38 @@ from models.counts import Counts
 from models.second_look import SecondLook, factors
 from training.objects.sights import SeenScene, draw_sights
 
-_START = SecondLook(near=2.0, prior=1.0, far_share=0.3, discount=1.0, before=0.5)
-_RANGES = {"near": (0.25, 64.0), "prior": (1e-2, 1e3), "discount": (1e-3, 1e3)}
-"""Ranges of numbers that vary by factors: data without clusters would lead them anywhere."""
-_SHARES = torch.tensor([name not in _RANGES for name in asdict(_START)])
-"""Which numbers lie in 0..1."""
-_LOWEST, _HIGHEST = torch.tensor([_RANGES.get(name, (1.0, 1.0)) for name in asdict(_START)]).double().log().T
-_STEPS = 60
+MEDIANS = SecondLook(near=2.0, prior=1.0, far_share=0.3, discount=1.0, before=0.5)
+"""Medians of the prior: log-normal with a standard deviation of 1, or logit-normal for a share."""
+_SHARES = torch.tensor([name in ("far_share", "before") for name in asdict(MEDIANS)])
+"""Which numbers lie in 0..1; the others are positive."""
+_STEPS = 30
 _DIGITS = 4
 
 
 def fit_second_look(maps: Sequence[Counts], counts: Sequence[Tensor], seed: int) -> SecondLook:
     """Fit a second look to scenes: their out-of-fold maps (1, R, C), and their numbers of objects (R, C)."""
     scenes = draw_sights(maps, counts, seed)
-    start = torch.tensor(astuple(_START), dtype=torch.float64)
-    span = (_HIGHEST - _LOWEST).clamp_min(1)
-    free = torch.where(_SHARES, start, (start.log() - _LOWEST) / span).logit().requires_grad_()
+    start = torch.tensor(astuple(MEDIANS), dtype=torch.float64)
+    median = torch.where(_SHARES, start.logit(), start.log())
+    free = median.clone().requires_grad_()
     optimiser = torch.optim.LBFGS([free], max_iter=_STEPS, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimiser.zero_grad()
-        value = unseen_loss(scenes, _bounded(free))
+        # The sights of one scene count as one scene.
+        value = unseen_loss(scenes, _bounded(free)) * len(scenes) + (free - median).square().sum() / 2
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
     optimiser.step(loss)  # type: ignore[no-untyped-call]
     # Rounded for the manifest.
     found = (float(f"{number:.{_DIGITS}g}") for number in _bounded(free.detach()).tolist())
-    return SecondLook(**dict(zip(asdict(_START), found, strict=True)))
+    return SecondLook(**dict(zip(asdict(MEDIANS), found, strict=True)))
 
 
 def _bounded(free: Tensor) -> Tensor:
-    """Map numbers without bounds to those of a second look, each within its range."""
-    shares = free.sigmoid()
-    return torch.where(_SHARES, shares, (_LOWEST + (_HIGHEST - _LOWEST) * shares).exp())
+    """Map numbers without bounds to those of a second look."""
+    return torch.where(_SHARES, free.sigmoid(), free.exp())
 
 
 def unseen_loss(scenes: Sequence[SeenScene], numbers: Tensor | None = None) -> Tensor:

@@ -27,7 +27,9 @@ class SiteLosses:
     """Mean number of patches bought per tile."""
 
 
-def site_losses(tiles: ObjectTiles, values: Tensor, bins: Sequence[int]) -> SiteLosses:
+def site_losses(
+    tiles: ObjectTiles, values: Tensor, bins: Sequence[int], thresholds: Sequence[float] = THRESHOLDS
+) -> SiteLosses:
     """Return the losses of each site, in the order of their names; `values` float64 (N, 16)."""
     names, index = np.unique(np.array(tiles.sites), return_inverse=True)
 
@@ -39,7 +41,7 @@ def site_losses(tiles: ObjectTiles, values: Tensor, bins: Sequence[int]) -> Site
     total, size = by_site(tiles.counts.sum(1)), by_site(ones)
     best = labels_right(tiles, torch.ones_like(values, dtype=torch.bool), bins)
     rows = []
-    for threshold in THRESHOLDS:
+    for threshold in thresholds:
         bought = values >= threshold
         wrong = best * (1 - labels_right(tiles, bought, bins))
         rows.append(

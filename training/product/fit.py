@@ -4,7 +4,7 @@ Every stage writes a checkpoint into the output folder; a resumed run continues 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -187,12 +187,15 @@ def _plain_accuracy(test: ImageSource, hr: nn.Module, device: torch.device) -> f
     return float(right_on(lambda tile, _lr, _bought: hr(tile), test, whole, device).mean())
 
 
-def minutes(out: Path) -> float:
-    """Return the minutes of all epochs logged in a run's folder."""
-    # Warnings are lines too, without seconds.
-    lines = (json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines())
-    seconds = sum(float(line.get("seconds", 0.0)) for line in lines)
-    return round(seconds / 60, 1)
+def minutes(out: Path, stages: Collection[str] | None = None) -> float:
+    """Return the minutes of the epochs logged in a run's folder: of some stages, or of all."""
+    log = out / "metrics.jsonl"
+    # A run whose checkpoints were copied from elsewhere has no log.
+    lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    # An epoch that was repeated after a crash counts once. Warnings are lines too, without seconds.
+    seconds = {(line["stage"], line["epoch"]): float(line["seconds"]) for line in lines if "seconds" in line}
+    counted = [time for (stage, _), time in seconds.items() if stages is None or stage in stages]
+    return round(sum(counted) / 60, 1)
 
 
 def remeasure(bundle: ClassifyBundle, images: ImageSource) -> dict[str, Any]:

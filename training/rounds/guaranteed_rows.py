@@ -8,12 +8,11 @@ import numpy as np
 
 from models.manifest import Loss, Task
 from training.objects.guarantee import certify
-from training.objects.promises import DELTA, task_values
+from training.objects.promises import DELTA, EPSILONS, task_values
 from training.objects.site_losses import THRESHOLDS, SiteLosses, site_losses
 from training.rounds.resplits import Resplits, resplit
 from training.rounds.run import RoundsSeed
 
-EPSILONS = (0.05, 0.1)
 LOSSES: dict[Task, tuple[Loss, ...]] = {
     "find": ("objects", "labels"),
     "count": ("labels",),

@@ -7,12 +7,11 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from models.counts import Counts
 from models.grid import PATCHES
-from models.values import patch_values
 from training.methods.masks import top_masks
 from training.objects.maps import FACTORS, Mask, SceneMap, bought_of, masks_of, tiles_of
 from training.objects.outcome import count_error, found, labels_right
+from training.objects.promises import task_values
 from training.objects.tiles import ObjectTiles
 from training.where.orders import FIXED, ORDERS, buy_per_tile, buy_portfolio
 
@@ -108,7 +107,7 @@ def _choose(order: str, buy: Callable[[Tensor, float], Tensor]) -> Choose:
 
 def _for_labels(bins: Sequence[int], buy: Callable[[Tensor, float], Tensor]) -> Choose:
     def choose(tiles: ObjectTiles, _seed: int, patches: float) -> Tensor:
-        return buy(patch_values(Counts.of_moments(tiles.mean, tiles.variance), "label", bins), patches)
+        return buy(task_values(tiles, "label", bins), patches)
 
     return choose
 

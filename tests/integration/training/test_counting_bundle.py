@@ -71,6 +71,20 @@ def test_fit_measures_a_curve_for_each_task_from_everything_to_nothing(bundle: C
         assert (curve[-1].mean_patches, curve[-1].found) == (0, 0)
 
 
+def test_the_card_states_the_second_look_and_what_few_sites_cannot_certify(
+    out: Path, bundle: CountBundle
+) -> None:
+    look = bundle.manifest.second_look
+    assert look is not None
+    card = (out / "bundle/README.md").read_text()
+    assert f"| {look.near:g} | {look.prior:g} |" in card
+    # Four sites certify nothing by less than everything.
+    assert bundle.manifest.guarantees == ()
+    assert bundle.manifest.evaluation["test"]["guarantees"] == []
+    assert "labels lost of at most 5 %" in card
+    assert "4 sites certify no less than" in card
+
+
 def test_fit_writes_the_card_of_the_manifest(out: Path, bundle: CountBundle) -> None:
     card = (out / "bundle/README.md").read_text()
     size = sum(path.stat().st_size for path in (out / "bundle").iterdir() if path.name != "README.md")

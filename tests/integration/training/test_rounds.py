@@ -11,8 +11,9 @@ from typer.testing import CliRunner, Result
 from tests.support.object_scenes import cut_tiny_scenes
 from training.cli import app
 from training.objects import guarantee
+from training.objects.promises import EPSILONS
 from training.rounds import rounds
-from training.rounds.guaranteed_rows import EPSILONS, LOSSES
+from training.rounds.guaranteed_rows import LOSSES
 from training.rounds.rows import BUDGETS, NAMES
 
 STAGES = """
