@@ -53,7 +53,7 @@ def out(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_table_rounds_trains_folds_beside_the_networks_of_where(out: Path) -> None:
     lines = (out / "seed0/metrics.jsonl").read_text().splitlines()
     stages = list(dict.fromkeys(json.loads(line)["stage"] for line in lines))
-    assert stages == ["policy0", "policy1", "counter", "fold0", "fold1"]
+    assert stages == ["counter", "fold0", "fold1", "policy0", "policy1"]
 
 
 def test_table_rounds_reports_every_way_and_guarantee(out: Path) -> None:
