@@ -16,6 +16,18 @@ def text(value: Any) -> str:
     return value
 
 
+def short_text(most: int) -> Callable[[Any], str]:
+    """Return a reader of a non-empty string of at most some characters."""
+
+    def read(value: Any) -> str:
+        found = text(value)
+        if len(found) > most:
+            raise ValueError(f"{found[:20]!r}... has {len(found):,} characters, more than {most}")
+        return found
+
+    return read
+
+
 def any_text(value: Any) -> str:
     """Read a string that may be empty."""
     if not isinstance(value, str):

@@ -15,6 +15,7 @@ from models.json_fields import (
     one_of,
     record,
     sha256,
+    short_text,
     text,
 )
 from models.manifest import BANDS, FORMAT, CurvePoint, Guarantee, Kind, Loss, Task, ValueCurve
@@ -23,6 +24,8 @@ from models.symmetry import SYMMETRIES
 
 MOST_MEMBERS = 8
 """Most policies in an ensemble: each is built before its weights are checked."""
+MOST_NAME = 99
+"""Most characters of a name and of a version: requests name a bundle as name@version in 200."""
 
 
 def _classes(value: Any) -> tuple[str, ...]:
@@ -105,8 +108,8 @@ _GUARANTEE = record(
 )
 
 _SHARED: dict[str, Reader] = {
-    "name": text,
-    "version": text,
+    "name": short_text(MOST_NAME),
+    "version": short_text(MOST_NAME),
     "classes": _classes,
     "hr_size": integer(4, 4096),
     "lr_size": integer(1, 1024),

@@ -1,7 +1,5 @@
 """Bundles that classify tiles: utilities of patches, and labels from what was bought."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,27 +8,13 @@ from torch import Tensor
 from models.bundle import ClassifyBundle, ClassifyManifest
 from models.grid import PATCHES
 from models.two_stream import calibrate
-from service.bundles.predictor import BuiltOnce, Floats, Judgement, Pixels, Predictor, check_pixels
+from service.bundles.predictor import BundlePredictor, Floats, Judgement, Pixels, check_pixels
 
 
-class ClassifyPredictor(Predictor):
+class ClassifyPredictor(BundlePredictor[ClassifyBundle]):
     """A policy and a two-stream classifier."""
 
     manifest: ClassifyManifest
-
-    def __init__(
-        self,
-        manifest: ClassifyManifest,
-        sha256: str,
-        device: torch.device,
-        load: Callable[[], ClassifyBundle],
-    ) -> None:
-        super().__init__(manifest, sha256, device)
-        self._networks = BuiltOnce(lambda: self._on_device(load()))
-
-    def prepare(self) -> None:
-        """Build the networks now, if they are not; otherwise the first use builds them."""
-        self._networks.get()
 
     def judge(self, pixels: Pixels, eligible: NDArray[np.bool_], columns: int) -> Judgement:  # noqa: ARG002  (each tile is judged by itself)
         """Judge the LR tiles of a scene, uint8 (T, 3, h, h), each by itself."""
@@ -68,8 +52,3 @@ class ClassifyPredictor(Predictor):
         classes = len(self.manifest.classes)
         answer = self._in_batches(len(lr), 2 * classes, one_batch)
         return answer[:, :classes], answer[:, classes:]
-
-    def _on_device(self, bundle: ClassifyBundle) -> ClassifyBundle:
-        for network in (bundle.policy, bundle.classifier):
-            network.to(self.device).to(memory_format=torch.channels_last)
-        return bundle

@@ -1,6 +1,6 @@
 """Bundles that count: the objects that patches are expected to hold, and those read in bought ones."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeVar
@@ -16,12 +16,11 @@ from models.grid import GRID, PATCHES, patch_side
 from models.manifest import Task
 from models.values import patch_values
 from service.bundles.predictor import (
-    BuiltOnce,
+    BundlePredictor,
     ExpectedCounts,
     Floats,
     Judgement,
     Pixels,
-    Predictor,
     check_pixels,
 )
 from service.errors import UnavailableError
@@ -71,24 +70,10 @@ class Seen:
         return torch.from_numpy(self.known[part]), torch.from_numpy(self.coming[part])
 
 
-class CountPredictor(Predictor):
+class CountPredictor(BundlePredictor[CountBundle]):
     """An ensemble of policies of whole scenes, and a counter of bought patches."""
 
     manifest: CountManifest
-
-    def __init__(
-        self,
-        manifest: CountManifest,
-        sha256: str,
-        device: torch.device,
-        load: Callable[[], CountBundle],
-    ) -> None:
-        super().__init__(manifest, sha256, device)
-        self._networks = BuiltOnce(lambda: self._on_device(load()))
-
-    def prepare(self) -> None:
-        """Build the networks now, if they are not; otherwise the first use builds them."""
-        self._networks.get()
 
     def judge(self, pixels: Pixels, eligible: NDArray[np.bool_], columns: int) -> Judgement:
         """Judge the LR tiles of a scene, uint8 (T, 3, h, h), in rows of `columns` tiles, as one picture.
@@ -154,11 +139,6 @@ class CountPredictor(Predictor):
             raise UnavailableError(
                 "The device has no memory for a part of this scene. Try again later."
             ) from error
-
-    def _on_device(self, bundle: CountBundle) -> CountBundle:
-        for network in bundle.networks.values():
-            network.to(self.device).to(memory_format=torch.channels_last)
-        return bundle
 
 
 def values_of(

@@ -42,6 +42,13 @@ class BundleIsDefaultError(ConflictError):
     title = "The bundle is the default"
 
 
+class BundleHeldTwiceError(ConflictError):
+    """Several folders hold the bundle, so that removing one of them would not remove it."""
+
+    code = "bundle-held-twice"
+    title = "The bundle lies in several folders"
+
+
 def add_bundle(source: Path, folder: Path) -> tuple[StoredBundle, bool]:
     """Copy the bundle in `source` below `folder`; return it as stored there, and whether it is new.
 
@@ -68,12 +75,22 @@ def add_bundle(source: Path, folder: Path) -> tuple[StoredBundle, bool]:
 
 
 def find_bundle(folder: Path, wanted: str) -> StoredBundle:
-    """Return the bundle below `folder` that a name@version or sha256 names. Errors: not-found."""
+    """Return the one bundle below `folder` that a name@version or sha256 names.
+
+    Errors: not-found, bundle-held-twice.
+    """
     held = read_bundles(folder)
-    for one in held:
-        if wanted in (one.label, one.sha256):
-            return one
-    raise _not_held(folder, wanted, held)
+    found = [one for one in held if wanted in (one.label, one.sha256)]
+    if not found:
+        raise _not_held(folder, wanted, held)
+    if len(found) > 1:
+        copies = ", ".join(str(one.folder) for one in found)
+        raise BundleHeldTwiceError(
+            f"{found[0].label} lies in {len(found)} folders with the same files: {copies}. Delete all of "
+            "them but one by hand first; servers then use the one that is left.",
+            folders=[str(one.folder) for one in found],
+        )
+    return found[0]
 
 
 def check_removable(bundle: StoredBundle, default: str | None) -> None:

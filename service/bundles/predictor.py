@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.bundle import Bundle
 from models.manifest import Manifest, Task
 from models.preprocess import normalise
 from service.errors import UnavailableError
@@ -21,6 +22,7 @@ Device = Literal["auto", "cpu", "cuda"]
 BATCHES = {"cpu": 64, "cuda": 512}
 """Tiles in one pass, by device. Larger batches gain nothing on a CPU and cost memory."""
 Built = TypeVar("Built")
+Networks = TypeVar("Networks", bound=Bundle)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +91,6 @@ class Predictor(ABC):
         return answer
 
 
-def check_pixels(pixels: Pixels, side: int, axis: str = "T") -> None:
-    """Raise ValueError unless pixels are uint8 (`axis`, 3, side, side)."""
-    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (3, side, side):
-        raise ValueError(f"expected uint8 ({axis}, 3, {side}, {side}), not {pixels.dtype} {pixels.shape}")
-
-
 class BuiltOnce(Generic[Built]):
     """A value that the first reader builds while the others wait. A failed build is tried again."""
 
@@ -109,6 +105,31 @@ class BuiltOnce(Generic[Built]):
             if self._built is None:
                 self._built = self._build()
             return self._built
+
+
+class BundlePredictor(Predictor, Generic[Networks]):
+    """A predictor that reads its bundle at the first use."""
+
+    def __init__(
+        self, manifest: Manifest, sha256: str, device: torch.device, load: Callable[[], Networks]
+    ) -> None:
+        super().__init__(manifest, sha256, device)
+        self._networks = BuiltOnce(lambda: self._on_device(load()))
+
+    def prepare(self) -> None:
+        """Build the networks now, if they are not; otherwise the first use builds them."""
+        self._networks.get()
+
+    def _on_device(self, bundle: Networks) -> Networks:
+        for network in bundle.networks.values():
+            network.to(self.device).to(memory_format=torch.channels_last)
+        return bundle
+
+
+def check_pixels(pixels: Pixels, side: int, axis: str = "T") -> None:
+    """Raise ValueError unless pixels are uint8 (`axis`, 3, side, side)."""
+    if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != (3, side, side):
+        raise ValueError(f"expected uint8 ({axis}, 3, {side}, {side}), not {pixels.dtype} {pixels.shape}")
 
 
 def choose_device(device: Device) -> torch.device:

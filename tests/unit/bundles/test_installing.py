@@ -1,11 +1,13 @@
 """Bundles added to a folder, removed from it, and chosen as its default."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from models.bundle import MANIFEST
 from service.bundles.installing import (
+    BundleHeldTwiceError,
     BundleIsDefaultError,
     BundleNotAddedError,
     add_bundle,
@@ -102,3 +104,13 @@ def test_remove_of_the_last_bundle_leaves_no_default_to_the_next_one(source: Pat
     add_bundle(source, held)
     remove_bundle(find_bundle(held, "tiny@1"))
     assert names(held) == []
+
+
+def test_find_refuses_a_bundle_in_two_folders_and_names_both(source: Path, held: Path) -> None:
+    add_bundle(source, held)
+    shutil.copytree(held / "tiny-1", held / "copy")
+    for wanted in ("tiny@1", read_bundles(held)[0].sha256):
+        with pytest.raises(BundleHeldTwiceError, match=r"tiny@1 lies in 2 folders .*/copy, .*/tiny-1\."):
+            find_bundle(held, wanted)
+    shutil.rmtree(held / "copy")
+    assert find_bundle(held, "tiny@1").folder == held / "tiny-1"

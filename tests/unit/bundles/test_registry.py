@@ -157,3 +157,9 @@ def test_equal_bundles_hold_their_networks_once() -> None:
     one = hold(make_bundle())
     bundles = Bundles({"a": one, "b": one}, "b")
     assert bundles.named("a") is bundles.named("b") is bundles.default
+
+
+def test_version_of_thousands_of_digits_is_refused_with_its_cause(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "tiny", version="9" * 5000)
+    with pytest.raises(UnavailableError, match=r"tiny cannot be used\. .*version.* has 5,000 characters"):
+        open_bundles(tmp_path, None, "cpu", 1)
