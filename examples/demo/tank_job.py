@@ -121,8 +121,7 @@ def _ordered(client: Client, planned: Json, scene: TankScene, out: Console) -> J
 def _count(client: Client, placed: Json, scene: TankScene, out: Console) -> None:
     _heading(out, "Tanks 3. Count: expected, read and true tanks of every tile")
     labelled = client.classify(placed["id"])
-    bundle = next(one for one in client.items("/v1/bundles") if one["name"] == BUNDLE)
-    truth = true_classes(scene.counts, CUT.bins, bundle["classes"])
+    truth = _true_classes(client, scene)
     out.print(indent(counts_table(labelled, scene.counts, truth)))
     alone = sum(tile["lr_label"] == truth[tile["tile"]] for tile in labelled["tiles"])
     out.print(
@@ -130,6 +129,11 @@ def _count(client: Client, placed: Json, scene: TankScene, out: Console) -> None
         "The true number counts annotated boxes by their centre."
     )
     out.print(f"Licence of plan and labels: {labelled['licence']}, not for sale.")
+
+
+def _true_classes(client: Client, scene: TankScene) -> list[str]:
+    bundle = next(one for one in client.items("/v1/bundles") if one["name"] == BUNDLE)
+    return true_classes(scene.counts, CUT.bins, bundle["classes"])
 
 
 def _next_round(client: Client, placed: Json, scene: TankScene, out: Console) -> list[Json]:
@@ -145,8 +149,13 @@ def _next_round(client: Client, placed: Json, scene: TankScene, out: Console) ->
         return []
     out.print()
     again = _ordered(client, planned, scene, out)
-    total = client.classify(again["id"])["summary"]["objects"]["total"]
-    out.print(f"Tanks counted in the scene now: {count_text(total)}. True: {scene.counts.sum():,}.")
+    labelled = client.classify(again["id"])
+    truth = _true_classes(client, scene)
+    right = sum(tile["label"] == truth[tile["tile"]] for tile in labelled["tiles"])
+    out.print(
+        f"Tanks counted in the scene now: {count_text(labelled['summary']['objects']['total'])}. "
+        f"True: {scene.counts.sum():,}. {right} of {len(truth)} classes are right."
+    )
     return [planned]
 
 
