@@ -2,7 +2,8 @@
 
 A counter misses objects and invents others, and LR often knows better which ground holds none. So the count
 is a negative binomial whose mean and dispersion are log-linear in both numbers (a generalised linear model;
-McCullagh and Nelder, Generalized Linear Models, 1989).
+McCullagh and Nelder, Generalized Linear Models, 1989). Where LR expects some objects, its number no longer
+matters: the counter reads it better.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ _EXPECTED_LEAST = 1e-4
 _LOG_DISPERSIONS = -8.0, 6.0
 
 Coefficients = tuple[float, float, float]
-"""Of 1, the logarithm of the reading, and the logarithm of the expected count."""
+"""Of 1, the logarithm of the reading, and the logarithm of e / (e + 1), where e is the expected count."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,8 @@ class Fusion:
 def fusion_features(reading: Tensor, expected: Tensor) -> Tensor:
     """Return what the coefficients apply to, float64 (..., 3), from readings and expected counts (...)."""
     read = (reading.double().clamp_min(0) + _READ_LEAST).log()
-    return torch.stack([torch.ones_like(read), read, expected.double().clamp_min(_EXPECTED_LEAST).log()], -1)
+    few = expected.double().clamp_min(_EXPECTED_LEAST)
+    return torch.stack([torch.ones_like(read), read, (few / (few + 1)).log()], -1)
 
 
 def fused_counts(features: Tensor, coefficients: Tensor) -> Counts:

@@ -13,8 +13,8 @@ from training.objects.fusion import fit_fusion
 def test_fusion_is_log_linear_in_reading_and_expected_count() -> None:
     fusion = Fusion(mean=(0.1, 0.8, 0.3), dispersion=(-1.0, 0.2, -0.5))
     known = fusion.fuse(torch.tensor([3.95]), torch.tensor([2.0]))
-    mean = math.exp(0.1 + 0.8 * math.log(4.0) + 0.3 * math.log(2.0))
-    dispersion = math.exp(-1 + 0.2 * math.log(4.0) - 0.5 * math.log(2.0))
+    mean = math.exp(0.1 + 0.8 * math.log(4.0) + 0.3 * math.log(2 / 3))
+    dispersion = math.exp(-1 + 0.2 * math.log(4.0) - 0.5 * math.log(2 / 3))
     assert float(known.mean[0]) == pytest.approx(mean, rel=1e-6)
     assert float(known.variance[0]) == pytest.approx(mean + dispersion * mean**2, rel=1e-6)
 
@@ -42,6 +42,14 @@ def test_fit_finds_that_lr_knows_which_ground_is_empty() -> None:
     fusion = fit_fusion(reading, expected, counts)
     doubtful, sure = fusion.fuse(torch.tensor([1.5, 1.5]), torch.tensor([0.02, 2.0])).mean.tolist()
     assert doubtful < 0.8 * sure
+
+
+def test_fused_means_add_up_to_the_counts() -> None:
+    reading, expected, counts = drawn()
+    total = float(fit_fusion(reading, expected, counts).fuse(reading, expected).mean.sum())
+    assert total == pytest.approx(float(counts.sum()), rel=0.01)
+    # The readings alone hold invented objects.
+    assert float(reading.sum()) > 1.1 * float(counts.sum())
 
 
 def test_fused_counts_are_likelier_than_the_reading_alone() -> None:
