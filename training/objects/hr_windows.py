@@ -108,9 +108,8 @@ class HrWindows:
             corner = np.round(box[:2] - random.uniform(-margin, side + margin))
             left, top = np.clip(corner, 0, most).astype(int).tolist()
             return left, top
-        places = random.integers(0, most + 1, (PLACES, 2)).tolist()
-        left, top = max(places, key=lambda at: _contrast(pixels, at[0], at[1], side))
-        return left, top
+        places = [(int(left), int(top)) for left, top in random.integers(0, most + 1, (PLACES, 2))]
+        return max(places, key=lambda corner: _contrast(pixels, corner, side))
 
 
 def cells_of(boxes: Boxes, patch_px: int) -> NDArray[np.float32]:
@@ -136,8 +135,9 @@ def _octaves(boxes: Boxes) -> NDArray[np.int64]:
     return octaves
 
 
-def _contrast(pixels: Pixels, left: int, top: int, side: int) -> float:
-    """Return the mean step between pixels of a window, every fourth one."""
+def _contrast(pixels: Pixels, corner: tuple[int, int], side: int) -> float:
+    """Return the mean step from one pixel to the next in a window, where every fourth pixel counts."""
+    left, top = corner
     window = pixels[1, top : top + side : 4, left : left + side : 4].astype(np.int16)
     return float(np.abs(np.diff(window)).mean())
 
