@@ -76,6 +76,8 @@ class PlanCard:
     """The objects that the plan expects; None for a bundle that counts nothing."""
     round: PlanRound | None
     """What a plan of a later round is worth; None for a first plan."""
+    guarantee: str
+    """What the plan guarantees, in a sentence; empty without a guarantee."""
     bundle: str
     licence: str
     """Licence of the bundle as a note; empty if it states none."""
@@ -187,6 +189,7 @@ def _card(plan: PlanSummary, order: OrderProgress | None, price_list: PriceList)
         reuse_saving=reuse.saved if reuse is not None and reused else None,
         task=plan.task,
         objects=plan.objects,
+        guarantee=plan.guarantee.promise if plan.guarantee is not None else "",
         round=plan.round,
         bundle=f"{plan.provenance['bundle']['name']} {plan.provenance['bundle']['version']}",
         licence=licence_note(plan.licence),

@@ -37,7 +37,8 @@ BUDGET_COLUMNS = ("id", "name", "currency", "limit", "spent", "held", "available
 PLAN_COLUMNS = (
     "id", "created_at", "decision", "patches_bought", "patches", "currency", "cost", "baseline",
     "list_saving", "billable_saving", "reuse_saving", "area_km2", "billable_km2", "bundle", "price_list",
-    "price_list_version", "input_sha256",
+    "price_list_version", "input_sha256", "task", "objects", "expected_objects", "expected_in_bought",
+    "share_in_bought",
 )  # fmt: skip
 
 
@@ -83,7 +84,16 @@ def _plan_row(plan: PlanSummary) -> Sequence[object]:
         plan.savings.list.amount, plan.savings.billable.amount, plan.reuse.saved.amount if plan.reuse else "",
         plan.area_km2, plan.billable_km2,
         bundle["sha256"], harmless(prices["name"]), prices["version"], plan.provenance["input_sha256"],
+        plan.task, *_objects(plan),
     )  # fmt: skip
+
+
+def _objects(plan: PlanSummary) -> Sequence[object]:
+    """Return the objects that a plan expects; empty cells for a bundle that counts nothing."""
+    objects = plan.objects
+    if objects is None:
+        return [""] * 4
+    return harmless(objects.name), objects.scene.expected, objects.in_bought, objects.share
 
 
 def _csv_file(name: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:

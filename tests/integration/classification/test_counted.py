@@ -1,5 +1,7 @@
 """Classifications of orders of a bundle that counts: patches are read, and others hold what is expected."""
 
+import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -169,7 +171,12 @@ def test_page_shows_expected_and_counted_objects_with_the_licence(
         before = browser.get("/dashboard").text
         total = classify(client, order)["summary"]["objects"]["total"]
         after = browser.get("/dashboard").text
+        (row,) = csv.DictReader(io.StringIO(browser.get("/dashboard/plans.csv").text))
     expected = client.get(f"/v1/plans/{plan.id}").json()["objects"]
+    assert (row["task"], row["objects"]) == ("find", "oil tanks")
+    assert float(row["expected_objects"]) == expected["scene"]["expected"]
+    assert float(row["expected_in_bought"]) == expected["in_bought"]
+    assert float(row["share_in_bought"]) == expected["share"]
     assert "<dt>Expected oil tanks in bought patches</dt>" in before
     assert f"<dd>{expected['in_bought']:,.1f} of {expected['scene']['expected']:,.1f}</dd>" in before
     assert "Bundle tiny-count 1, task find; not for sale: CC BY-NC-SA 4.0" in before

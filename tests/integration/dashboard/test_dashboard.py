@@ -232,6 +232,9 @@ def test_each_section_exports_its_rows_as_csv_and_json(client: TestClient, brows
         assert browser.get(f"/dashboard/{name}.json").json()
     (budget,) = csv.DictReader(io.StringIO(browser.get("/dashboard/budgets.csv").text))
     assert budget["name"] == "'=1+1"  # a spreadsheet would run it as a formula
+    (plan,) = csv.DictReader(io.StringIO(browser.get("/dashboard/plans.csv").text))
+    counted = ("objects", "expected_objects", "expected_in_bought", "share_in_bought")
+    assert (plan["task"], *(plan[name] for name in counted)) == ("label", "", "", "", "")
 
 
 def test_preview_is_a_png(client: TestClient, browser: TestClient) -> None:
