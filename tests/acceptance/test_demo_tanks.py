@@ -1,4 +1,4 @@
-"""The demo's job on a drawn tank scene, through a real server with a bundle of random weights."""
+"""The demo's job on a drawn tank scene, through a real server."""
 
 import io
 import re
@@ -11,8 +11,8 @@ from rich.console import Console
 from examples.demo import tank_job
 from examples.demo.tanks import BUNDLE, TankScene
 from models.grid import GRID
-from tests.support.server import running_server
-from tests.support.tanks import draw_tanks, write_tank_bundle
+from tests.support.server import ROOT, running_server
+from tests.support.tanks import draw_tanks
 
 COLUMNS, ROWS = 4, 3
 ROW = re.compile(r"^ +(\d+) +\d+ of 16 .* (\d+) +(?:0|1 to 9|10 or more) +(?:right|wrong)", re.MULTILINE)
@@ -37,7 +37,7 @@ def test_demo_buys_two_rounds_of_a_tank_scene_beside_the_truth(
     scene, file = drawn_scene(tmp_path), io.StringIO()
     out = Console(file=file, width=120, highlight=False, markup=False)
 
-    with running_server(write_tank_bundle(tmp_path / BUNDLE)) as server, server.client() as client:
+    with running_server(ROOT / "models" / "bundles" / BUNDLE) as server, server.client() as client:
         tank_job.run_tanks(client, scene, out)
         (report,) = client.get("/v1/reports/savings")["currencies"]
         assert server.query("SELECT * FROM ledger.violations") == []

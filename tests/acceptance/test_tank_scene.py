@@ -13,21 +13,18 @@ import pytest
 from models.grid import PATCHES
 from service.client import Client, Json
 from tests.support.server import KEY, ROOT, ServerProcess, running_server
-from tests.support.tanks import TankScene, draw_tanks, write_tank_bundle
+from tests.support.tanks import TankScene, draw_tanks
 
 TILES, BOUGHT = 12, 16
 TASKS = ("label", "count", "find")
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a bundle with the sizes of the recipe `tanks` and random weights."""
-    return write_tank_bundle(tmp_path_factory.mktemp("bundles") / "tanks")
+BUNDLE = ROOT / "models" / "bundles" / "tanks"
 
 
 @pytest.fixture(scope="module")
-def server(bundle: Path) -> Iterator[ServerProcess]:
-    with running_server(bundle) as process:
+def server() -> Iterator[ServerProcess]:
+    with running_server(BUNDLE) as process:
         with process.client() as client:
             client.create_budget("tanks", "1000.00", "USD")
         yield process
@@ -75,6 +72,16 @@ def selected(plan: Json) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     return choice
 
 
+def class_of(count: int) -> str:
+    return "0" if count == 0 else "1 to 9" if count < 10 else "10 or more"
+
+
+def test_plan_for_objects_finds_the_drawn_tanks(scene: TankScene, bought: tuple[Json, Json]) -> None:
+    chosen = selected(bought[0])
+    assert chosen.sum() == BOUGHT
+    assert (scene.counts * chosen).sum() >= 0.9 * scene.counts.sum()
+
+
 def test_each_task_plans_the_scene_with_its_own_values(client: Client, scene: TankScene) -> None:
     body = scene.low_resolution()
     plans = {task: client.plan_scene(body, task=task, max_patches=BOUGHT) for task in TASKS}
@@ -90,7 +97,11 @@ def test_each_task_plans_the_scene_with_its_own_values(client: Client, scene: Ta
 
 
 def test_one_mosaic_delivers_the_order_to_the_cent_and_the_tanks_are_counted(
-    server: ServerProcess, client: Client, bought: tuple[Json, Json], deliveries: list[Json]
+    server: ServerProcess,
+    client: Client,
+    scene: TankScene,
+    bought: tuple[Json, Json],
+    deliveries: list[Json],
 ) -> None:
     plan, order = bought
     assert order["amounts"]["held"] == plan["cost"]
@@ -109,6 +120,9 @@ def test_one_mosaic_delivers_the_order_to_the_cent_and_the_tanks_are_counted(
         sum(one["count"]["expected"] for one in tiles), abs=0.01
     )
     assert objects["lr_total"] == plan["objects"]["scene"]
+    assert objects["total"]["low"] <= scene.counts.sum() <= objects["total"]["high"]
+    right = [class_of(true) == tile["label"] for true, tile in zip(scene.counts.sum(1), tiles, strict=True)]
+    assert sum(right) >= TILES - 1
     for tile, planned in zip(tiles, plan["tiles"], strict=True):
         assert (tile["patches_used"], tile["patches_bought"]) == (len(planned["buy"]), len(planned["buy"]))
         assert tile["lr_count"] == planned["objects"]
@@ -127,7 +141,7 @@ def test_curve_expects_more_objects_for_more_money(client: Client, bought: tuple
 
 
 def test_command_line_states_objects_and_licence(
-    server: ServerProcess, scene: TankScene, bundle: Path, tmp_path: Path
+    server: ServerProcess, scene: TankScene, tmp_path: Path
 ) -> None:
     file = tmp_path / "scene.tif"
     file.write_bytes(scene.low_resolution())
@@ -137,7 +151,7 @@ def test_command_line_states_objects_and_licence(
         cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    objects = json.loads((bundle / "manifest.json").read_text())["objects"]
+    objects = json.loads((BUNDLE / "manifest.json").read_text())["objects"]
     shown = " ".join(done.stdout.split())
     assert f"expected {objects} (" in shown
     assert "not for sale: CC BY-NC-SA 4.0" in shown

@@ -1,7 +1,6 @@
 """A drawn scene with oil tanks at known places: white discs with shadows on textured soil."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from affine import Affine
@@ -10,9 +9,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from examples.demo.mosaic import geotiff
 from models.grid import GRID, PATCHES
-from models.second_look import SecondLook
 from tests.support.bundles import UTM_32N
-from tests.support.counting import write_count_bundle
 
 TILE_M, HR_PX, LR_PX = 768.0, 480, 76
 HR_M = TILE_M / HR_PX
@@ -92,13 +89,3 @@ def _tank(draw: ImageDraw.ImageDraw, x: float, y: float, radius: float) -> None:
     draw.ellipse((x - side, y - side, x + side, y + side), (232, 230, 224))
     inner = 0.8 * side
     draw.ellipse((x - inner, y - inner, x + inner, y + inner), (214, 212, 208))
-
-
-def write_tank_bundle(folder: Path) -> Path:
-    """Write a bundle with the sizes of the recipe `tanks` and random weights as files; return its folder."""
-    return write_count_bundle(
-        folder,
-        name="tanks", lr_size=LR_PX, hr_size=HR_PX, tile_m=TILE_M, lr_gsd_m=TILE_M / LR_PX, hr_gsd_m=HR_M,
-        licence="CC BY-NC-SA 4.0",
-        second_look=SecondLook(near=1.65, prior=1.0, far_share=0.27, discount=0.37, before=0.5),
-    )  # fmt: skip
