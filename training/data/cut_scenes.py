@@ -86,10 +86,18 @@ def write_object_scenes(
             tables[name] += lines
     for name, lines in tables.items():
         _write_csv(out / f"{name}.csv", lines)
-    facts = {
+    facts = _facts(cut, hr_size, "own" if lr_files else "simulated", tables)
+    (out / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
+    return facts
+
+
+def _facts(
+    cut: Cut, hr_size: int, lr: str, tables: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> dict[str, Any]:
+    return {
         "format": 1,
         **asdict(cut),
-        "lr": "own" if lr_files else "simulated",
+        "lr": lr,
         "classes": cut.classes,
         "lr_size": cut.lr_size,
         "hr_size": hr_size,
@@ -100,8 +108,6 @@ def write_object_scenes(
         "tiles": len(tables["pairs"]),
         "objects": len(tables["objects"]),
     }
-    (out / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
-    return facts
 
 
 def read_lr(file: Path, made: CutScene, lr_size: int) -> Pixels:

@@ -75,23 +75,34 @@ def report_where(
         "controls": controls(seen, bins),
         "calibration": calibrated,
     }
-    stem = f"where-{recipe.name}"
+    stem = folder / f"where-{recipe.name}"
     panels = _panels(seen, rivals, patch_m, bins)
-    pictures = {
-        "Objects and labels against dollars": draw_dollars(panels, folder / f"{stem}-dollars.png"),
-        f"{panels[-1].title}, in short": draw_dollars(
-            [_in_short(panels[-1])], folder / f"{stem}-short.png", few=True
-        ),
-        f"Bought patches at S = {SHOWN_PATCHES:g}, and the true objects": draw_scenes(
-            _pictured(data, seen[0], rivals, bins), folder / f"{stem}-scenes.png"
-        ),
-        "Predicted and true counts": draw_calibration(calibrated, folder / f"{stem}-calibration.png"),
-    }
-    path = folder / f"{stem}.md"
+    pictures = _draw(panels, _pictured(data, seen[0], rivals, bins), calibrated, stem)
+    path = stem.with_suffix(".md")
     write_atomically(path.with_suffix(".json"), (json.dumps(document, indent=1) + "\n").encode())
     text = where_markdown(document, {caption: file.name for caption, file in pictures.items()})
     write_atomically(path, text.encode())
     return path
+
+
+def _draw(
+    panels: Sequence[Panel],
+    scenes: Sequence[Pictured],
+    calibrated: Mapping[str, Mapping[str, Any]],
+    stem: Path,
+) -> dict[str, Path]:
+    """Draw all pictures beside `stem`; return their files by caption."""
+
+    def file(name: str) -> Path:
+        return stem.with_name(f"{stem.name}-{name}.png")
+
+    last = panels[-1]
+    return {
+        "Objects and labels against dollars": draw_dollars(panels, file("dollars")),
+        f"{last.title}, in short": draw_dollars([_in_short(last)], file("short"), few=True),
+        f"Bought patches at S = {SHOWN_PATCHES:g}, and the true objects": draw_scenes(scenes, file("scenes")),
+        "Predicted and true counts": draw_calibration(calibrated, file("calibration")),
+    }
 
 
 def _facts(data: ObjectScenes, tiles: ObjectTiles, device: torch.device) -> dict[str, Any]:
