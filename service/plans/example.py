@@ -80,6 +80,7 @@ PLAN: dict[str, Any] = {
         "spared": 0,
         "saved": {"amount": "0.00", "currency": "USD"},
     },
+    "guarantee": None,
     "prior": None,
     "round": None,
     "warnings": [],

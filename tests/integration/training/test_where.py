@@ -64,7 +64,8 @@ def out(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_table_where_trains_every_network_and_reports_every_order(out: Path) -> None:
     stages = [json.loads(line)["stage"] for line in (out / "seed1/metrics.jsonl").read_text().splitlines()]
-    assert stages == ["policy0", "policy0", "policy1", "policy1", "counter"]
+    policies = ("fold0", "fold1", "fold2", "policy0", "policy1")
+    assert stages == ["counter", *(name for name in policies for _ in range(2))]
     found = report(out)
     assert found["seeds"] == [0, 1]
     for row in found["rows"]:
