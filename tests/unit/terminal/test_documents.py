@@ -252,7 +252,7 @@ def test_bundles_view_names_default_tasks_and_licence() -> None:
         "classes": ["0", "1 or more"], "tasks": [{"task": "label"}, {"task": "find"}],
         "tile_m": 768.0, "lr_gsd_m": 10.105,
         "licence": "CC BY-NC-SA 4.0", "sha256": "0123456789abcdef",
-        "guarantees": [{"guarantee": "labels:0.05", "mean_patches": 7.56}],
+        "guarantees": [{"guarantee": "labels:0.05 (7.6 of", "mean_patches": 7.56}], "second_look": True,
     }  # fmt: skip
     other = bundle | {"name": "tiny", "default": False, "objects": None, "licence": None, "guarantees": []}
     words = " ".join(" ".join(shown(bundles_view([bundle, other]))).split())
@@ -262,7 +262,7 @@ def test_bundles_view_names_default_tasks_and_licence() -> None:
         "oil tanks",
         "label, find",
         "CC BY-NC-SA 4.0",
-        "labels:0.05",
+        "labels:0.05 (7.6 of",
         "0123456789ab",
     ):
         assert part in words
