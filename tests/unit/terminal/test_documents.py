@@ -256,15 +256,9 @@ def test_bundles_view_names_default_tasks_and_licence() -> None:
     }  # fmt: skip
     other = bundle | {"name": "tiny", "default": False, "objects": None, "licence": None, "guarantees": []}
     words = " ".join(" ".join(shown(bundles_view([bundle, other]))).split())
-    for part in (
-        "tanks@1.0",
-        "(default)",
-        "oil tanks",
-        "label, find",
-        "CC BY-NC-SA 4.0",
-        "labels:0.05 (7.6 of",
-        "0123456789ab",
-    ):
+    # Long cells are broken over lines.
+    parts = ("tanks@1.0", "(default)", "oil tanks", "label, find", "BY-NC-SA", "0123456789ab")
+    for part in (*parts, "labels:0.05", "(7.6"):
         assert part in words
     for part in ("tiny@1.0", "2 classes", "not stated"):
         assert part in words
