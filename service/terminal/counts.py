@@ -85,13 +85,11 @@ def guarantee_rows(plan: Json) -> list[tuple[str, str]]:
 
 
 def certified(bundle: Json) -> str:
-    """Return the guarantees of a bundle with the patches per tile that they cost; "none" without any."""
-    return (
-        "\n".join(
-            f"{one['guarantee']} ({one['mean_patches']:.1f} of 16 patches)" for one in bundle["guarantees"]
-        )
-        or "none"
-    )
+    """Return the shares in % that a bundle certifies, a line for each loss; "none" without any."""
+    shares: dict[str, list[str]] = {}
+    for one in bundle["guarantees"]:
+        shares.setdefault(one["loss"], []).append(f"{100 * one['at_most']:g}")
+    return "\n".join(f"{loss}: {', '.join(found)} %" for loss, found in shares.items()) or "none"
 
 
 def bundle_row(plan: Json) -> tuple[str, str]:

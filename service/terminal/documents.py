@@ -187,7 +187,7 @@ def classification_view(labelled: Json) -> RenderableType:
     parts: list[RenderableType] = [columns(titles, rows, right={"Tile", "Confidence", "Patches", *numbers})]
     if len(tiles) > LABELS_SHOWN:
         parts.append(Text(f"... {len(tiles) - LABELS_SHOWN:,} more; --json prints them all.", "dim"))
-    labels = ", ".join(f"{entry['label']} {entry['tiles']:,}" for entry in summary["labels"])
+    labels = ", ".join(f"{entry['tiles']:,} labelled {entry['label']}" for entry in summary["labels"])
     parts.append(Text(f"\n{plural(summary['tiles'], 'tile')}: {labels}."))
     parts += total_lines(labelled)
     parts.append(Text(f"The patches changed the label of {plural(summary['changed'], 'tile')}."))

@@ -147,7 +147,7 @@ def test_classification_view_shows_label_and_lr_only_label() -> None:
         "Tile  Label    Confidence  LR-only label  Confidence  Patches",
         "   0  harbour         91%  river                 40%   5 of 6",
         "",
-        "1 tile: harbour 1.",
+        "1 tile: 1 labelled harbour.",
         "The patches changed the label of 1 tile.",
     ]
 
@@ -166,7 +166,7 @@ def test_classification_view_shows_counts_where_the_bundle_counts() -> None:
 
 
 def test_classification_view_counts_labels() -> None:
-    assert "2 tiles: harbour 2." in shown(classification_view(make_labels(tiles=2)))
+    assert "2 tiles: 2 labelled harbour." in shown(classification_view(make_labels(tiles=2)))
 
 
 def test_classification_view_marks_an_incomplete_order() -> None:
@@ -179,7 +179,7 @@ def test_classification_view_shows_the_first_labels_and_counts_the_rest() -> Non
     lines = shown(classification_view(make_labels(tiles=1380)))
 
     assert "... 1,340 more; --json prints them all." in lines
-    assert "1,380 tiles: harbour 1,380." in lines
+    assert "1,380 tiles: 1,380 labelled harbour." in lines
 
 
 def test_savings_view_names_each_baseline_per_currency() -> None:
@@ -246,19 +246,22 @@ def test_price_lists_view_names_the_bands_that_are_delivered() -> None:
     assert text.endswith("no holes, red, green and blue delivered as bands 3,2,1")
 
 
+CERTIFIED = (("labels", 0.05), ("objects", 0.1), ("objects", 0.2))
+
+
 def test_bundles_view_names_default_tasks_and_licence() -> None:
     bundle = {
         "name": "tanks", "version": "1.0", "default": True, "objects": "oil tanks",
         "classes": ["0", "1 or more"], "tasks": [{"task": "label"}, {"task": "find"}],
         "tile_m": 768.0, "lr_gsd_m": 10.105,
         "licence": "CC BY-NC-SA 4.0", "sha256": "0123456789abcdef",
-        "guarantees": [{"guarantee": "labels:0.05 (7.6 of", "mean_patches": 7.56}], "second_look": True,
+        "guarantees": [{"loss": loss, "at_most": share} for loss, share in CERTIFIED], "second_look": True,
     }  # fmt: skip
     other = bundle | {"name": "tiny", "default": False, "objects": None, "licence": None, "guarantees": []}
     words = " ".join(" ".join(shown(bundles_view([bundle, other]))).split())
     # Long cells are broken over lines.
     parts = ("tanks@1.0", "(default)", "oil tanks", "label, find", "BY-NC-SA", "0123456789ab")
-    for part in (*parts, "labels:0.05", "(7.6"):
+    for part in (*parts, "labels: 5 %", "objects: 10,"):
         assert part in words
     for part in ("tiny@1.0", "2 classes", "not stated"):
         assert part in words
