@@ -58,7 +58,7 @@ def mixture(parts: Sequence[Counts]) -> Counts:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """What is known of the number of objects in bought patches."""
+    """The number of objects in bought patches, as far as it is known."""
 
     mean: Tensor
     """Expected counts, of any shape."""

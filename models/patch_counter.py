@@ -35,7 +35,7 @@ class PatchCounterConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class CellMaps:
-    """What a counter sees in each cell of patches, float32 (B, C, C) each."""
+    """The two maps that a counter makes of patches, float32 (B, C, C) each."""
 
     density: Tensor
     """Expected number of objects whose centres lie in the cell."""

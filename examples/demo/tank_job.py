@@ -45,7 +45,7 @@ BUDGET = ("demo tanks", "100.00", "USD")
 SPEND, SPEND_AGAIN = "10.00", "10.00"
 """Most that the first and the second round may cost, in USD."""
 WORTH_EACH = "2.00"
-"""What one tank is worth to the buyer, in USD: it decides whether the second round is ordered."""
+"""Price of a tank, in USD, up to which the second round is ordered."""
 
 
 def missing(client: Client, data: Path | None) -> str | None:

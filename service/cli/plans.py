@@ -209,6 +209,7 @@ def next_round(  # noqa: PLR0913  (a command's parameters are its options)
     max_cost: MaxCost = None,
     max_patches: MaxPatches = None,
     target_accuracy: TargetAccuracy = None,
+    guarantee: GuaranteedShare = None,
     task: TaskOption = None,
     worth_each: Annotated[
         str | None,
@@ -230,6 +231,7 @@ def next_round(  # noqa: PLR0913  (a command's parameters are its options)
             max_cost=max_cost,
             max_patches=max_patches,
             target_accuracy=target_accuracy,
+            guarantee=guarantee,
             task=None if task is None else task.value,
             worth_each=worth_each,
             **{"lambda": cost_weight},

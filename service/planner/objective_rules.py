@@ -1,4 +1,4 @@
-"""What every objective of a plan has to state, and what some of them share. Pure."""
+"""The properties that each objective of a plan has to state, and those that some share. Pure."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a plan knows of the numbers of objects in a scene's patches: expected, or read before it was made."""
+"""The numbers of objects in a scene's patches when its plan was made: read, or expected."""
 
 from dataclasses import dataclass
 from functools import cached_property

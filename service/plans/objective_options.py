@@ -145,10 +145,11 @@ class ObjectiveOptions(BaseModel):
         given = [kind for kind in kinds if self._number(kind) is not None]
         wanted: ObjectiveKind = self.objective or (given[0] if given else "policy")
         if extra := [kind for kind in given if kind != wanted]:
+            limited = "guarantee" in (wanted, *extra) and {"max_cost", "max_patches"} & {wanted, *extra}
             why = "A limit could leave out patches that the guarantee needs."
             raise ObjectiveError(
                 f"A plan has one objective. Choose between {wanted} and {', '.join(extra)}: both were given."
-                + f" {why}" * ("guarantee" in (wanted, *extra)),
+                + f" {why}" * bool(limited),
                 objective=wanted,
                 given=given,
             )
@@ -175,7 +176,12 @@ class ObjectiveOptions(BaseModel):
 
 def _required(kind: ObjectiveKind, number: Number | None) -> Number:
     if number is None:
-        raise ObjectiveError(f"The objective {kind} needs a number. Add {kind}=...", objective=kind)
+        missing = (
+            "a loss and a share. Add guarantee=labels:0.05"
+            if kind == "guarantee"
+            else f"a number. Add {kind}=..."
+        )
+        raise ObjectiveError(f"The objective {kind} needs {missing}", objective=kind)
     return number
 
 

@@ -94,8 +94,8 @@ class ReplanIn(ObjectiveOptions):
 
     @property
     def has_objective(self) -> bool:
-        """Whether any part of an objective was given."""
-        return bool(self.model_fields_set - {"price_list", "reuse", "task"})
+        """Whether any part of an objective was given; null is the same as left out."""
+        return any(getattr(self, name) is not None for name in ObjectiveOptions.model_fields)
 
 
 @dataclass(frozen=True, kw_only=True)

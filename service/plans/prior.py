@@ -1,4 +1,4 @@
-"""What a new plan knows beforehand: the readings of patches that the workspace owns already."""
+"""The readings of patches that the workspace owns already, which a new plan starts from."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -28,7 +28,7 @@ class RoundRemainder(BaseModel):
 
 
 class RoundGain(BaseModel):
-    """What a plan was expected to bring when it was made, for its cost."""
+    """The gain that was expected of a plan when it was made, and its cost."""
 
     cost: MoneyOut = Field(description="Cost of the plan, with fixed amounts and minimums.")
     patches: int = Field(description="Number of patches that the plan buys.")

@@ -17,7 +17,7 @@ from service.imagery.products import coarsest_pixel_m
 from service.money import Money
 from service.orders.delivered import delivered_counts
 from service.orders.repository import find_order, plan_of, statuses_now
-from service.orders.tables import Order
+from service.orders.tables import GIVEN_UP, Order
 from service.plans import making
 from service.plans.arrays import PlanArrays, TileValues
 from service.plans.counts import SceneCounts
@@ -153,10 +153,17 @@ def _second_look(predictor: Predictor) -> tuple[CountPredictor, SecondLook]:
 def _check_delivered(session: Session, order: Order) -> None:
     if not order.patches or delivered_counts(session, [order.id]):
         return
-    status = statuses_now(session, [order.id])[order.id].replace("_", " ")
+    now = statuses_now(session, [order.id])[order.id]
+    status = now.replace("_", " ")
+    remedy = (
+        "They are no longer awaited: plan the scene again."
+        if now in GIVEN_UP
+        else "A second round is planned by what delivered patches show: deliver some first "
+        "(`loupe deliver ORDER FILE`)."
+    )
     raise NothingDeliveredError(
-        f"Order {order.id} is {status}, and none of its {order.patches} patches was delivered. A second "
-        "round is planned by what delivered patches show: deliver some first (`loupe deliver ORDER FILE`).",
+        f"Order {order.id} has the status {status}, and none of its {order.patches} patches was delivered. "
+        + remedy,
         order=str(order.id),
         order_status=status,
     )

@@ -67,7 +67,7 @@ def describe_round(rounds: TwoRounds) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Gain:
-    """What a plan was expected to bring when it was made, and its cost."""
+    """The gain that was expected of a plan when it was made, and its cost."""
 
     task: Task
     cost: Money

@@ -205,3 +205,19 @@ def test_command_line_plans_a_second_round(
     assert f"2, after order {bought[1]['id']}" in shown
     assert "Verdict Not worth another order: " in shown
     assert "To order this plan: loupe order " in shown
+
+
+def test_command_line_asks_a_second_round_for_a_guarantee(
+    server: ServerProcess,
+    bought: tuple[Json, Json],
+    deliveries: list[Json],  # noqa: ARG001  (the order is delivered)
+) -> None:
+    words = ["next", bought[1]["id"], "--guarantee", "objects:0.1", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "service", *words, "--url", server.url, "--api-key", KEY],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    plan = json.loads(done.stdout)
+    assert plan["objective"]["kind"] == "guarantee"
+    assert "59" in plan["guarantee"]["promise"]

@@ -136,7 +136,13 @@ def test_guarantee_follows_no_other_task_and_no_limit(client: TestClient) -> Non
         answer = send(client, guarantee="labels:0.05", **limit)
         assert code(answer) == (422, "objective-unclear")
         assert "A limit could leave out patches that the guarantee needs." in answer.json()["detail"]
-    assert code(send(client, objective="guarantee")) == (422, "objective-unclear")
+    both = send(client, guarantee="labels:0.05", objective="policy").json()["detail"]
+    assert both == "A plan has one objective. Choose between policy and guarantee: both were given."
+    alone = send(client, objective="guarantee")
+    assert code(alone) == (422, "objective-unclear")
+    assert alone.json()["detail"] == (
+        "The objective guarantee needs a loss and a share. Add guarantee=labels:0.05"
+    )
 
 
 def test_replan_takes_the_task_of_its_guarantee_without_a_network(

@@ -218,6 +218,15 @@ def test_next_round_values_patches_by_what_is_still_uncertain(client: TestClient
     assert curve["points"] == []  # the bundle was released without one
 
 
+@pytest.mark.parametrize("option", ["max_cost", "lambda", "guarantee", "objective", "target_accuracy"])
+def test_null_is_the_same_as_leaving_an_option_out(client: TestClient, option: str) -> None:
+    order = ordered(client, planned(client, max_patches=3))
+    assert next_round(client, order, **{option: None})["objective"] == {
+        "kind": "max_patches",
+        "max_patches": 3,
+    }
+
+
 def test_repeated_key_returns_the_same_plan(client: TestClient) -> None:
     order = ordered(client, planned(client))
     path, headers = f"/v1/orders/{order}/next-round", {"Idempotency-Key": str(uuid4())}
@@ -239,7 +248,9 @@ def test_next_round_is_refused_without_anything_to_plan_by(client: TestClient, d
     client.post(f"/v1/orders/{cancelled}/cancel")
     refused = ask(client, cancelled)
     assert code(refused) == (409, "nothing-delivered")
-    assert "is user cancelled, and none of its 3 patches" in refused.json()["detail"]
+    said = refused.json()["detail"]
+    assert "has the status user cancelled, and none of its 3 patches" in said
+    assert said.endswith("They are no longer awaited: plan the scene again.")
     blind = ordered(client, planned(client, bundle="blind", max_patches=3))
     assert code(ask(client, blind)) == (409, "no-second-look")
     classified = buy(client, plan_scene(client, make_geotiff(), bundle="tiny"))

@@ -144,7 +144,7 @@ def test_clients_can_ask_for_every_objective(
 @pytest.mark.parametrize("kind", [kind for kind in get_args(ObjectiveKind) if kind != "policy"])
 def test_options_need_the_number_of_their_objective(kind: str, manifest: CountManifest) -> None:
     asked = ObjectiveOptions.model_validate({"objective": kind})
-    with pytest.raises(ObjectiveError, match=f"{kind} needs a number"):
+    with pytest.raises(ObjectiveError, match=f"{kind} needs a .*Add {kind}="):
         asked.objective_in("USD", manifest, "label")
 
 
