@@ -1,5 +1,6 @@
 """Money: integer minor units of an ISO 4217 currency inside, decimal strings outside."""
 
+import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -11,6 +12,7 @@ LARGEST = 10**15
 """The limit of an amount in major units."""
 LARGEST_MINOR = 10**18
 """The limit of an amount in minor units; sums of such amounts fit the ledger's 64-bit columns."""
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")  # Decimal itself reads the digits of every script, and 1_000
 
 
 def minor_per_major(currency: str) -> int:
@@ -38,16 +40,14 @@ class Money:
     def parse(cls, amount: str, currency: str) -> "Money":
         """Read an amount such as "12.50".
 
-        Raises InvalidInputError for text that is not a number and for more decimals than the currency has.
+        Raises InvalidInputError for text that is not a plain decimal number in ASCII digits, for amounts that
+        are too large, and for more decimals than the currency has.
         """
-        try:
-            major = Decimal(amount)
-        except ArithmeticError as error:
-            raise _not_an_amount(amount) from error
+        if not _DECIMAL.fullmatch(amount):
+            raise _not_an_amount(amount)
+        major = Decimal(amount)
         places = decimals_of(currency)
         limit = min(LARGEST, LARGEST_MINOR // 10**places)
-        if not major.is_finite():
-            raise _not_an_amount(amount)
         if abs(major) >= limit:
             sentence = f"{amount[:40]!r} is too large. An amount in {currency} is below {limit:,}."
             raise InvalidInputError(sentence, amount=amount)

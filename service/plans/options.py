@@ -32,7 +32,9 @@ class PlanOptions(ObjectiveOptions):
     """Options of a new plan."""
 
     price_list: str = Field(
-        NO_MINIMUM, max_length=64, description="Price list: its id, or its name for the newest version."
+        NO_MINIMUM,
+        max_length=64,
+        description="Price list: its id, or its name for the newest version that is valid today.",
     )
     bands: str | None = Field(
         None,
@@ -78,7 +80,7 @@ class ReplanIn(ObjectiveOptions):
     price_list: str | None = Field(
         None,
         max_length=64,
-        description="Price list: its id, or its name for the newest version. "
+        description="Price list: its id, or its name for the newest version that is valid today. "
         "By default the newest version of the plan's own price list.",
     )
     reuse: ReuseMode | None = Field(

@@ -17,6 +17,8 @@ from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
 from service.web.paging import Cursor, PageRequest, fetch_page
 
+_TODAY = func.current_date()
+
 
 class PriceListUnknownError(InvalidInputError):
     """The error for a price list that the workspace does not have."""
@@ -79,14 +81,14 @@ def find_price_list(session: Session, workspace_id: UUID, price_list_id: UUID) -
 
 
 def resolve_price_list(session: Session, workspace_id: UUID, reference: str) -> PriceList:
-    """Return the price list with this id, or the newest version with this name, if it is valid today.
+    """Return the price list with this id, if it is valid today, or the newest version of this name that is.
 
     Adds the examples to the workspace first. Raises PriceListUnknownError, PriceListNotValidError.
     """
     ensure_examples(session, workspace_id)
     by_id = _as_uuid(reference)
     if by_id is None:
-        row = _newest(session, workspace_id, reference)
+        row = _in_force(session, workspace_id, reference) or _newest(session, workspace_id, reference)
     else:
         row = session.scalars(_of(workspace_id).where(PriceList.id == by_id)).one_or_none()
     if row is None:
@@ -100,7 +102,7 @@ def resolve_price_list(session: Session, workspace_id: UUID, reference: str) -> 
 
 def _check_valid(session: Session, row: PriceList) -> None:
     """Check today's date by the database's clock, in UTC, as for every expiry."""
-    today = session.execute(select(func.current_date())).scalar_one()
+    today = session.execute(select(_TODAY)).scalar_one()
     first, last = row.valid_from or date.min, row.valid_to or date.max
     if not first <= today <= last:
         period = f"from {row.valid_from}" if today < first else f"until {row.valid_to}"
@@ -129,6 +131,16 @@ def _newest(session: Session, workspace_id: UUID, name: str) -> PriceList | None
     )
     query = _of(workspace_id).where(PriceList.name == name, PriceList.version == newest.scalar_subquery())
     return session.scalars(query).one_or_none()
+
+
+def _in_force(session: Session, workspace_id: UUID, name: str) -> PriceList | None:
+    """Return the newest version that is valid today: one published for later does not hide today's."""
+    query = _of(workspace_id).where(
+        PriceList.name == name,
+        func.coalesce(PriceList.valid_from <= _TODAY, True),
+        func.coalesce(PriceList.valid_to >= _TODAY, True),
+    )
+    return session.scalars(query.order_by(PriceList.version.desc()).limit(1)).one_or_none()
 
 
 def _as_uuid(reference: str) -> UUID | None:

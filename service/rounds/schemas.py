@@ -17,7 +17,7 @@ class NextRoundIn(ObjectiveOptions):
     price_list: str | None = Field(
         None,
         max_length=64,
-        description="Price list: its id, or its name for the newest version. "
+        description="Price list: its id, or its name for the newest version that is valid today. "
         "By default the newest version of the plan's own price list.",
     )
     task: Task | None = Field(None, description=f"Purpose of the plan: {TASKS}. By default as in the plan.")

@@ -51,8 +51,8 @@ def read_yes_or_no(value: object) -> object:
 
 
 def read_decimal(value: object) -> object:
-    """Return a number or its text; refuse truth values."""
-    if isinstance(value, bool):
+    """Return a number or its text in ASCII characters; refuse truth values."""
+    if isinstance(value, bool) or (isinstance(value, str) and not value.isascii()):
         raise invalid("number-invalid", 'This is a number, such as "0.5".')
     return value
 

@@ -37,8 +37,12 @@ def test_writes_exactly_the_decimals_of_the_currency(minor: int, currency: str, 
 
 
 @pytest.mark.parametrize(
-    "amount", ["", "ten", "NaN", "Infinity", "-Infinity", "sNaN", "1e400", "12.505", "9" * 40]
-)
+    "amount",
+    [
+        "", "ten", "NaN", "Infinity", "-Infinity", "sNaN", "1e400", "12.505", "9" * 40, "\u0661\u0662.50",
+        "1_000", " 12", "1e2", "12.", ".5",
+    ],
+)  # fmt: skip
 def test_refuses_what_is_not_an_amount(amount: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         Money.parse(amount, "USD")

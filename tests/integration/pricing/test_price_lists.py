@@ -207,6 +207,41 @@ def test_price_lists_are_paged(client: TestClient) -> None:
     assert len(seen) == 3 + len(EXAMPLES)
 
 
+class TestNameOfAPriceList:
+    def test_resolves_to_the_version_that_applies_today(
+        self, client: TestClient, database: Database, workspace_id: UUID
+    ) -> None:
+        publish(client, price_per_km2="10")
+        publish(client, price_per_km2="20", valid_from="2999-01-01", valid_to="2999-03-31")
+        publish(client, price_per_km2="30", valid_to="2000-01-01")
+        with database.sessions() as session:
+            assert repository.resolve_price_list(session, workspace_id, "acme").version == 1
+
+    def test_resolves_to_the_newest_of_those_that_apply(
+        self, client: TestClient, database: Database, workspace_id: UUID
+    ) -> None:
+        publish(client, price_per_km2="10")
+        publish(client, price_per_km2="20", valid_from="2000-01-01", valid_to="2999-03-31")
+        with database.sessions() as session:
+            assert repository.resolve_price_list(session, workspace_id, "acme").version == 2
+
+    def test_is_refused_with_the_days_of_the_newest_if_none_applies(
+        self, client: TestClient, database: Database, workspace_id: UUID
+    ) -> None:
+        publish(client, price_per_km2="10", valid_to="2000-01-01")
+        publish(client, price_per_km2="20", valid_from="2999-01-01")
+        with (
+            database.sessions() as session,
+            pytest.raises(repository.PriceListNotValidError, match="version 2 is valid from 2999-01-01"),
+        ):
+            repository.resolve_price_list(session, workspace_id, "acme")
+
+
+def test_price_per_km2_in_digits_of_another_script_is_refused(client: TestClient) -> None:
+    answer = client.post("/v1/price-lists", json=make_terms(price_per_km2="\u0661\u0660"))
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/body/price_per_km2")
+
+
 def test_concurrent_publishers_of_one_name_get_consecutive_versions(
     database: Database, workspace_id: UUID
 ) -> None:

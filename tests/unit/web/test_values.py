@@ -44,8 +44,9 @@ def test_whole_number_refuses_truth_values_and_floats(value: object) -> None:
     assert refusal(WholeNumber, value) == "This is a whole number, such as 12."
 
 
-def test_number_refuses_truth_values() -> None:
-    assert refusal(PlainNumber, True) == 'This is a number, such as "0.5".'
+@pytest.mark.parametrize("value", [True, "\u0660.\u0665", "\uff11"])
+def test_number_refuses_truth_values_and_digits_of_other_scripts(value: object) -> None:
+    assert refusal(PlainNumber, value) == 'This is a number, such as "0.5".'
 
 
 @pytest.mark.parametrize("value", [1, 0, 1.0, "1", "0", "yes", "no", "on", "t", "y", "maybe", ""])
