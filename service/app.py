@@ -35,6 +35,7 @@ from service.settings import Settings
 from service.version import code_version
 from service.web.middleware import BodyCapMiddleware, BodyLimit, EnvelopeMiddleware
 from service.web.openapi import DocumentedApp, operation_id
+from service.web.parameters import check_parameters
 from service.web.problems import install_problem_handlers
 from service.web.reference import router as reference
 from service.web.turns import COMPUTING_AT_ONCE, LARGE_AT_ONCE
@@ -49,8 +50,9 @@ and a ledger of every dollar spent and saved.
     curl --data-binary @scene.tif -H 'Content-Type: image/tiff' -H 'Authorization: Bearer KEY' \\
         http://localhost:8000/v1/plans
 
-Errors are RFC 9457 problem documents. Lists come in pages; follow the link `next`. Money is a decimal string
-and a currency.
+Errors are RFC 9457 problem documents. A query parameter that an address does not know, and anything that is
+given twice, is refused with 422. Lists come in pages; follow the link `next`. Money is a decimal string and a
+currency.
 """
 
 
@@ -77,8 +79,12 @@ def create_app(settings: Settings | None = None, held: Bundles | None = None) ->
         description=DESCRIPTION,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         lifespan=lifespan_of(settings, held),
-        docs_url=None,  # the framework's pages load scripts from elsewhere; service.web.reference has ours
+        # service.web.reference has these: the framework's pages load scripts from elsewhere, and its document
+        # takes any query.
+        openapi_url=None,
+        docs_url=None,
         redoc_url=None,
+        dependencies=[Depends(check_parameters)],
         generate_unique_id_function=operation_id,
     )
     domains = (

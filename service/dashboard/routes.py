@@ -79,8 +79,8 @@ def logout() -> Response:
 
 
 @router.get("/assets/{name}")
-def asset(name: str) -> Response:
-    """Send a style sheet or picture of this package."""
+def asset(name: str, _version: Annotated[str | None, Query(alias="v", max_length=64)] = None) -> Response:
+    """Send a style sheet or picture of this package. Its address ends in a version: see `asset_url`."""
     content, media_type = read_asset(name)
     return Response(content, media_type=media_type, headers=FOR_EVER)
 

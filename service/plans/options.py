@@ -1,7 +1,7 @@
 """A client's input to plan or re-plan: options in the query, a scene in the body."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,9 +14,14 @@ from service.plans.ground import ReuseMode
 from service.plans.objective_options import ObjectiveOptions
 from service.plans.tasks import TASKS, task_in
 from service.pricing.examples import NO_MINIMUM
+from service.web.parameters import fault, form_faults, given_twice, repeated_members
 
 RAW = {"image/tiff", "application/octet-stream"}
 MULTIPART = "multipart/form-data"
+PARTS = ("scene", "params")
+"""Fields of such a form."""
+MOST_PARTS = 8
+"""Most files, and most texts, of a form that are read to name what is wrong with it."""
 
 
 class MediaTypeError(LoupeError):
@@ -129,12 +134,17 @@ async def read_scene_upload(request: Request) -> SceneUpload:
             f"The body's media type is {media_type or 'missing'}. Send the GeoTIFF itself as image/tiff, "
             "or a form with a file 'scene'."
         )
-    async with request.form(max_files=1, max_fields=1) as form:
+    async with request.form(max_files=MOST_PARTS, max_fields=MOST_PARTS) as form:
+        faults = form_faults(form, PARTS)
         scene, params = form.get("scene"), form.get("params")
+        if isinstance(params, UploadFile):  # `-F params=@options.json`
+            params = (await params.read()).decode(errors="replace")
         if not isinstance(scene, UploadFile):
-            fault = _fault(("body", "scene"), "missing", "The form needs a file 'scene'.")
-            raise RequestValidationError([fault])
-        return SceneUpload(body=await scene.read(), params=params if isinstance(params, str) else None)
+            faults.append(fault(("body", "scene"), "missing", "The form needs a file 'scene'."))
+        faults += [given_twice(("body", "params", name)) for name in repeated_members(params or "")]
+        if faults or not isinstance(scene, UploadFile):
+            raise RequestValidationError(faults)
+        return SceneUpload(body=await scene.read(), params=params)
 
 
 SceneUploadDep = Annotated[SceneUpload, Depends(read_scene_upload)]
@@ -143,9 +153,5 @@ SceneUploadDep = Annotated[SceneUpload, Depends(read_scene_upload)]
 def _in_params(error: ValidationError) -> RequestValidationError:
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     return RequestValidationError(
-        [_fault(("body", "params", *fault["loc"]), fault["type"], fault["msg"]) for fault in faults]
+        [fault(("body", "params", *one["loc"]), one["type"], one["msg"]) for one in faults]
     )
-
-
-def _fault(location: tuple[str | int, ...], code: str, message: str) -> dict[str, Any]:
-    return {"loc": location, "type": code, "msg": message, "input": None}

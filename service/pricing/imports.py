@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from service.errors import InvalidInputError
 from service.pricing.schemas import PriceListIn
+from service.web.parameters import repeated_members
 
 MOST_ROWS = 1_000
 COLUMNS = tuple(PriceListIn.model_fields)
@@ -49,6 +50,8 @@ def read_json(text: str) -> list[tuple[int, Row]]:
         raise ImportUnreadableError(f"The file is not JSON: {error}.") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ImportUnreadableError("The file is not a JSON array of price lists.")
+    if repeated := repeated_members(text):
+        raise ImportUnreadableError(f"A price list gives {repeated[0]} more than once. Give it once.")
     return list(enumerate(rows, start=1))
 
 

@@ -1,4 +1,4 @@
-"""The page `/docs`: every operation, from the OpenAPI document, without scripts or other hosts."""
+"""The OpenAPI document, and the page `/docs` of its operations, without scripts or other hosts."""
 
 import base64
 import hashlib
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from jinja2 import Environment, Template
 from markupsafe import Markup
 
@@ -54,6 +54,12 @@ class Operation:
             body=list(entry.get("requestBody", {}).get("content", {})),
             responses=entry["responses"],
         )
+
+
+@router.get("/openapi.json")
+def show_document(request: Request) -> JSONResponse:
+    """Send the OpenAPI document."""
+    return JSONResponse(request.app.openapi())
 
 
 @router.get("/docs")

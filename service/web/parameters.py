@@ -1,0 +1,117 @@
+"""Parameters of requests: a route knows each of them, and each is given once.
+
+A route would otherwise ignore a misspelt filter and answer with more than was asked for, or read the last of
+two values and ignore the first.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args, get_origin
+
+from fastapi import Request
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.exceptions import RequestValidationError
+from fastapi.params import Form, ParamTypes
+from fastapi.routing import APIRoute
+from starlette.datastructures import FormData
+
+Fault = dict[str, Any]
+
+SINGLE_HEADERS = ("authorization", "content-type", "idempotency-key", "if-match")
+"""Headers of which only one is read."""
+
+
+async def check_parameters(request: Request) -> None:
+    """Refuse a request that its route would read only in part.
+
+    RequestValidationError (422) names unknown query parameters, and query parameters, form fields, members of
+    a JSON body and headers that are given twice. Lists may be repeated. A body is looked at only where the
+    framework has read it before.
+    """
+    route = request.scope["route"]
+    faults = _query_faults(request, query_names(route)) if request.query_params else []
+    faults += [
+        given_twice(("header", name)) for name in SINGLE_HEADERS if len(request.headers.getlist(name)) > 1
+    ]
+    if route.body_field is not None and isinstance(route.body_field.field_info, Form):
+        faults += form_faults(await request.form())
+    elif route.body_field is not None and _is_json(request):
+        faults += [given_twice(("body", name)) for name in repeated_members(await request.body())]
+    if faults:
+        raise RequestValidationError(faults)
+
+
+def query_names(route: APIRoute) -> dict[str, bool]:
+    """Return the query parameters of a route, and whether each is a list."""
+    return {
+        field.alias: _is_list(field.field_info.annotation)
+        for field in get_flat_params(route.dependant)
+        # Fields of a model of options do not say where they are; such models only stand in queries.
+        if getattr(field.field_info, "in_", ParamTypes.query) is ParamTypes.query
+    }
+
+
+def form_faults(form: FormData, known: Sequence[str] = ()) -> list[Fault]:
+    """Return the repeated fields of a form, and the unknown ones unless `known` is empty."""
+    names = [name for name, _ in form.multi_items()]
+    strange = [name for name in dict.fromkeys(names) if known and name not in known]
+    unknown = [
+        fault(("body", name), "field-unknown", f"The form has no such field. It has {_listed(known)}.")
+        for name in strange
+    ]
+    return unknown + [given_twice(("body", name)) for name in _twice(names)]
+
+
+def repeated_members(text: str | bytes) -> list[str]:
+    """Return the names that an object of a JSON text gives twice; nothing for a text that is not JSON."""
+    found: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        found.extend(_twice([name for name, _ in pairs]))
+
+    try:
+        json.loads(text, object_pairs_hook=note)
+    except (ValueError, RecursionError):
+        return []
+    return found
+
+
+def fault(location: tuple[str | int, ...], code: str, sentence: str) -> Fault:
+    """Return an entry of a RequestValidationError."""
+    return {"loc": location, "type": code, "msg": sentence}
+
+
+def given_twice(location: tuple[str | int, ...]) -> Fault:
+    """Return the entry for something that is given more than once."""
+    return fault(location, "given-twice", "This is given more than once. Give it once.")
+
+
+def _is_json(request: Request) -> bool:
+    """Return whether the body is declared as JSON."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
+
+
+def _query_faults(request: Request, known: dict[str, bool]) -> list[Fault]:
+    given = [name for name, _ in request.query_params.multi_items()]
+    offer = f"It has {_listed(list(known))}." if known else "It has none."
+    unknown = [
+        fault(("query", name), "parameter-unknown", f"This address has no such query parameter. {offer}")
+        for name in dict.fromkeys(given)
+        if name not in known
+    ]
+    return unknown + [given_twice(("query", name)) for name in _twice(given) if not known.get(name)]
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    """Return the names that occur more than once, each once."""
+    return [name for name, times in Counter(names).items() if times > 1]
+
+
+def _is_list(annotation: Any) -> bool:
+    return any(get_origin(part) in {list, set, tuple} for part in (annotation, *get_args(annotation)))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
