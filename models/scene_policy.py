@@ -17,6 +17,8 @@ from models.symmetry import SYMMETRIES, dihedral, inverse
 PATCH_INPUT = 32
 """Side in pixels to which a patch is interpolated: the stride of the backbone's last stage."""
 _WIDTH = 128
+_SYMMETRIES = (0, 2, 1, 3, 4, 6, 5, 7)
+"""The order in which views use symmetries. Half a turn comes first: the picture keeps its sides."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +63,7 @@ class ScenePolicy(nn.Module):
         Raise ValueError unless a scene consists of whole patches.
         """
         views = []
-        for k in range(self.config.views):
+        for k in _SYMMETRIES[: self.config.views]:
             mean, dispersion = self._one_view(dihedral(lr, k))
             views.append((dihedral(mean, inverse(k)), dihedral(dispersion, inverse(k))))
         means, dispersions = (torch.stack(parts).mean(0)[:, 0] for parts in zip(*views, strict=True))

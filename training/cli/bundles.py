@@ -20,6 +20,7 @@ from training.cli.options import (
     RecipeArgument,
     device_of,
     opened,
+    stages_at_once,
 )
 from training.data.images import centred
 from training.data.layouts import open_splits
@@ -62,7 +63,15 @@ def fit_command(
         if is_search_recipe(recipe):
             looking = load_search_recipe(recipe)
             looking = looking if seed is None else replace(looking, seed=seed)
-            run = Run(out=out, seed=looking.seed, device=device_of(device), resume=resume, compile=compiled)
+            place = device_of(device)
+            run = Run(
+                out=out,
+                seed=looking.seed,
+                device=place,
+                resume=resume,
+                compile=compiled,
+                at_once=stages_at_once(place),
+            )
             bundle = counting.fit(run, read_object_scenes(data), looking, version)
         else:
             with opened(recipe, data, out, seed, device, compiled, resume=resume) as parts:

@@ -70,6 +70,11 @@ def opened(
             yield run, splits, chosen
 
 
+def stages_at_once(device: torch.device) -> int:
+    """Return how many stages to train at the same time: one for each thread of a CPU, one on a GPU."""
+    return torch.get_num_threads() if device.type == "cpu" else 1
+
+
 def device_of(choice: DeviceChoice) -> torch.device:
     """Return the device that is chosen."""
     if choice is DeviceChoice.auto:

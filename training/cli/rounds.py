@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from training.cli.options import stages_at_once
 from training.data.object_scenes import read_object_scenes
 from training.objects.recipe import load_search_recipe
 from training.rounds.report import report_rounds
@@ -20,6 +21,13 @@ def table_rounds(
     chosen, scenes = load_search_recipe(recipe), read_object_scenes(data)
     measured = {}
     for seed in seeds:
-        run = Run(out=out / f"seed{seed}", seed=seed, device=device, resume=True, compile=compiled)
+        run = Run(
+            out=out / f"seed{seed}",
+            seed=seed,
+            device=device,
+            resume=True,
+            compile=compiled,
+            at_once=stages_at_once(device),
+        )
         measured[seed] = run_rounds(scenes, replace(chosen, seed=seed), run)
     return report_rounds(scenes, chosen, measured, out, device)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from training.cli.options import stages_at_once
 from training.data.object_scenes import read_object_scenes
 from training.objects.maps import SceneMap
 from training.objects.recipe import load_search_recipe
@@ -38,7 +39,14 @@ def table_where(
         maps: list[SceneMap] = []
         for fold in folds or (None,):
             place = out / f"seed{seed}" if fold is None else out / f"fold{fold}" / f"seed{seed}"
-            run = Run(out=place, seed=seed, device=device, resume=True, compile=compiled)
+            run = Run(
+                out=place,
+                seed=seed,
+                device=device,
+                resume=True,
+                compile=compiled,
+                at_once=stages_at_once(device),
+            )
             maps += run_where(scenes, replace(chosen, seed=seed), run, fold)
         by_seed[seed] = Seen(maps=tuple(maps))
     return report_where(scenes, chosen, by_seed, folds, out, device, paper)

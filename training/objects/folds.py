@@ -45,12 +45,17 @@ def train_folds(
 
     Returns the policies, and for each scene the counts (1, R, C) that the policy without its site expects.
     """
+    policies = [train_fold(run, data, scenes, recipe, fold) for fold in range(recipe.folds)]
+    return policies, maps_of_folds(policies, scenes, folds_of(scenes, recipe.folds, run.seed).tolist())
+
+
+def train_fold(
+    run: Run, data: ObjectScenes, scenes: Sequence[ObjectScene], recipe: SearchRecipe, fold: int
+) -> ScenePolicy:
+    """Train a policy without one fold of the scenes."""
     numbers = folds_of(scenes, recipe.folds, run.seed).tolist()
-    policies = []
-    for fold in range(recipe.folds):
-        learnt = [scene for scene, number in zip(scenes, numbers, strict=True) if number != fold]
-        policies.append(train_scene_policy(run, f"fold{fold}", data, learnt, recipe))
-    return policies, maps_of_folds(policies, scenes, numbers)
+    learnt = [scene for scene, number in zip(scenes, numbers, strict=True) if number != fold]
+    return train_scene_policy(run, f"fold{fold}", data, learnt, recipe)
 
 
 def maps_of_folds(

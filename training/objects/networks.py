@@ -1,7 +1,8 @@
 """The networks of one seed, and what their out-of-fold answers calibrate."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
@@ -11,10 +12,11 @@ from models.patch_counter import PatchCounter
 from models.scene_policy import ScenePolicy
 from training.data.object_scenes import ObjectScene, ObjectScenes
 from training.objects.counter import calibration_scenes, read_patches, train_counter
-from training.objects.folds import train_folds
+from training.objects.folds import train_fold, train_folds
 from training.objects.fusion import fit_fusion
 from training.objects.policy import expected_counts, train_scene_policy
 from training.objects.recipe import SearchRecipe
+from training.run.apart import Task, train_apart
 from training.run.folder import Run
 
 
@@ -47,6 +49,9 @@ def train_networks(
     run: Run, data: ObjectScenes, scenes: Sequence[ObjectScene], recipe: SearchRecipe
 ) -> SearchNetworks:
     """Train all networks of one seed on some scenes; those that are finished in the run's folder are read."""
+    if run.at_once > 1:
+        train_apart(_stages(run, data, scenes, recipe), run.at_once)
+        run = replace(run, resume=True)  # what follows reads them
     counter = train_counter(run, data, scenes, recipe).cpu()
     fold_policies, fold_maps = train_folds(run, data, scenes, recipe)
     policies = tuple(
@@ -67,3 +72,16 @@ def train_networks(
         fold_policies=tuple(fold_policies),
         fold_maps=tuple(fold_maps),
     )
+
+
+def _stages(run: Run, data: ObjectScenes, scenes: Sequence[ObjectScene], recipe: SearchRecipe) -> list[Task]:
+    """Return the training of every network, the longest first."""
+    given = (run, data, scenes, recipe)
+    return [
+        partial(train_counter, *given),
+        *(partial(train_fold, *given, fold) for fold in range(recipe.folds)),
+        *(
+            partial(train_scene_policy, run, f"policy{number}", data, scenes, recipe)
+            for number in range(recipe.members)
+        ),
+    ]

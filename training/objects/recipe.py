@@ -1,6 +1,6 @@
 """Recipes of policies that look for objects, read from TOML like those of the paper's methods."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ class SearchRecipe:
     """Whether to start from the ImageNet weights of the `train` extra (EfficientNet-Lite0)."""
     members: int = 1
     """Number of networks in the ensemble."""
-    views: int = 8
-    """Symmetries that a prediction averages over, 1 to 8."""
+    views: int = field(default=2, metadata={"learnt": False})
+    """Symmetries that a prediction averages over, 1 to 8. Networks learn the same for any number."""
     policy: Stage
     folds: int = 3
     """Number of policies that make the out-of-fold maps."""

@@ -37,6 +37,8 @@ class Run:
     """Whether networks go through torch.compile; docs/decisions/0012-training-libraries.md has its gain."""
     bf16_on_cpu: bool = False
     """Whether training uses bf16 on a CPU that computes it; on CUDA it always does."""
+    at_once: int = 1
+    """Stages to train at the same time, each in a process of its own, where they do not need each other."""
 
     def log(self, **metrics: float | str) -> None:
         """Append one line to metrics.jsonl; training/README.md explains every name."""
@@ -70,7 +72,8 @@ def claimed(run: Run, recipe: Settings) -> Iterator[None]:
 def _mark(run: Run, recipe: Settings) -> None:
     """Write the recipe and the seed into the folder. ValueError if those of another run are there.
 
-    A recipe counts as the same if stages were added to it or fields were removed since.
+    A recipe counts as the same if stages were added to it or fields were removed since, and if it differs in
+    fields whose metadata says that nothing is learnt from them.
     """
     # The checkpoints hold no settings: without the mark another recipe could continue from them.
     mark = run.out / "run.json"
@@ -80,7 +83,7 @@ def _mark(run: Run, recipe: Settings) -> None:
             raise ValueError(f"{run.out} holds an earlier run: add --resume, or choose another folder.")
         before = json.loads(mark.read_text())
         # Fields that a later version of Recipe has dropped cannot differ any more.
-        known = before.keys() & {field.name for field in fields(recipe)}
+        known = before.keys() & {one.name for one in fields(recipe) if one.metadata.get("learnt", True)}
         if changed := sorted(name for name in known if facts.get(name) != before[name]):
             raise ValueError(
                 f"{run.out} holds a run with a different {', '.join(changed)}: choose another folder."

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from models.bundle import CountBundle, dump_bundle, load_bundle
 from tests.support.object_scenes import cut_tiny_scenes
-from training.cli import app
+from training.cli import app, bundles
 from training.data.object_scenes import read_object_scenes
 from training.objects.card import write_card
 
@@ -51,6 +51,17 @@ def test_fit_trains_the_counter_and_the_policies_of_folds_and_those_that_ship(ou
     stages = [json.loads(line)["stage"] for line in (out / "metrics.jsonl").read_text().splitlines()]
     folds, policies = ([f"{name}{number}" for number in range(n) for _ in range(2)] for name, n in NETWORKS)
     assert stages == ["counter", *folds, *policies]
+
+
+def test_fit_in_two_processes_learns_the_same_weights(
+    data: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundles, "stages_at_once", lambda _device: 2)
+    result = fit(data, tmp_path)
+    assert result.exit_code == 0, result.output
+    for name in ("counter", "policy0", "policy1"):
+        alone, apart = ((place / "bundle" / f"{name}.safetensors").read_bytes() for place in (out, tmp_path))
+        assert alone == apart
 
 
 def test_fit_states_the_data_set_in_the_manifest(data: Path, bundle: CountBundle) -> None:

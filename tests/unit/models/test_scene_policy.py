@@ -28,6 +28,14 @@ def test_scene_policy_with_eight_views_turns_with_the_scene(k: int) -> None:
 
 
 @torch.inference_mode()
+def test_scene_policy_with_two_views_turns_with_the_scene_by_half_a_turn() -> None:
+    lr = torch.randn(1, 3, 20, 35, generator=torch.Generator().manual_seed(1))
+    network = policy(views=2)
+    straight, turned = network(lr).mean, network(dihedral(lr, 2)).mean
+    assert torch.allclose(dihedral(straight[:, None], 2)[:, 0], turned, rtol=1e-3, atol=1e-5)
+
+
+@torch.inference_mode()
 def test_scene_policy_sees_across_the_border_of_tiles() -> None:
     lr = torch.randn(1, 3, 40, 40, generator=torch.Generator().manual_seed(1))
     changed = lr.clone()

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.training import CPU, write_data
-from training.run.folder import Run
+from training.objects.recipe import load_search_recipe
+from training.run.folder import Run, claimed
 from training.run.recipe import load_recipe
 from training.run.splits import open_run
 
@@ -25,6 +26,21 @@ def test_open_run_refuses_a_folder_of_another_recipe(tmp_path: Path) -> None:
     with (
         pytest.raises(ValueError, match="different folds, hr_size"),
         open_run(replace(recipe, folds=1, hr_size=32), data, again),
+    ):
+        pass
+
+
+def test_a_folder_goes_on_with_other_choices_from_which_nothing_is_learnt(tmp_path: Path) -> None:
+    recipe = load_search_recipe("tanks")
+    run = Run(out=tmp_path, seed=0, device=CPU)
+    with claimed(run, recipe):
+        pass
+    with claimed(replace(run, resume=True), replace(recipe, views=8)):
+        pass
+    assert json.loads((tmp_path / "run.json").read_text())["views"] == 8
+    with (
+        pytest.raises(ValueError, match="different folds"),
+        claimed(replace(run, resume=True), replace(recipe, folds=5)),
     ):
         pass
 
