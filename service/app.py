@@ -25,11 +25,12 @@ from service.orders.expiry import expire_before_writing, expiring_orders
 from service.orders.ground import read_ground
 from service.orders.routes import router as orders
 from service.plans.ground import GroundReader
-from service.plans.prior import PriorReader
+from service.plans.prior import PriorReader, Replanner
 from service.plans.routes import router as plans
 from service.pricing.routes import router as pricing
 from service.reports.routes import router as reports
 from service.rounds.prior import read_prior
+from service.rounds.replanning import replan
 from service.rounds.routes import router as rounds
 from service.settings import Settings
 from service.version import code_version
@@ -65,6 +66,7 @@ class State(TypedDict):
     blobs: Path
     read_ground: GroundReader
     read_prior: PriorReader
+    replan: Replanner
     gdal_locked: bool
     turns: Semaphore
     large_turns: Semaphore
@@ -143,6 +145,7 @@ def open_state(settings: Settings, held: Bundles | None) -> State:
         blobs=settings.blobs,
         read_ground=read_ground,
         read_prior=read_prior,
+        replan=replan,
         gdal_locked=True,  # asserted before
         turns=Semaphore(COMPUTING_AT_ONCE),
         large_turns=Semaphore(LARGE_AT_ONCE),

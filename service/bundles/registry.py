@@ -94,6 +94,10 @@ class Bundles:
             )
         return found
 
+    def holds(self, provenance: Mapping[str, Any]) -> bool:
+        """Return whether the server has the bundle that a plan was made with."""
+        return provenance["bundle"]["sha256"] in self._by_sha256
+
     def find(self, wanted: str) -> Predictor | None:
         """Return the bundle that `named` would, or None."""
         if wanted in self._by_sha256:

@@ -21,24 +21,31 @@ from service.web.money import MoneyOut
 
 
 class ExpectedHere(BaseModel):
-    """Expectation of a purchase in this scene, from the counts that the plan keeps and their spread."""
+    """Expectation of this scene once a point's patches are bought, beside those that the plan reuses.
 
-    objects: float = Field(description="Expected number of objects in the bought patches.")
-    objects_share: float = Field(description="Share of all expected objects of the scene, 0 to 1.")
+    Reused patches, which are owned or on order, count in every figure: with the number that was read in them
+    before the plan was made, otherwise with the expected one.
+    """
+
+    objects: float = Field(description="Number of objects in bought and in reused patches, expected or read.")
+    objects_share: float = Field(
+        description="Share of the objects of the whole scene, expected or read, that lie there, 0 to 1."
+    )
     correct_labels: float = Field(
         description="Expected number of tiles with the correct label, if every bought or reused patch is "
         "read without error."
     )
-    correct_share: float = Field(description="Share of the planned tiles, 0 to 1.")
+    correct_share: float = Field(description="Share of the planned tiles that these are, 0 to 1.")
 
     @classmethod
     def of(
         cls, arrays: PlanArrays, counts: SceneCounts, selected: NDArray[np.bool_], bins: tuple[int, ...]
     ) -> "ExpectedHere":
         """Compute the expectation for patches (T, 16) that are bought; `bins` make the classes."""
-        correct = expected_labels(counts, arrays.eligible, selected | arrays.taken, bins)
+        held = selected | arrays.taken
+        correct = expected_labels(counts, arrays.eligible, held, bins)
         objects, everything = (
-            float(part.sum(dtype=np.float64)) for part in (counts.numbers[selected], counts.numbers)
+            float(part.sum(dtype=np.float64)) for part in (counts.numbers[held], counts.numbers)
         )
         return cls(
             objects=round(objects, DIGITS),

@@ -84,13 +84,14 @@ def find_new_inputs(
     price_list, grid = resolve_price_list(session, old.workspace_id, name), grid_of(scene)
     before: ReuseMode = "owned" if old.reuse is None else old.reuse["mode"]
     ordered_m = old.bill.get("ordered_pixel_m") or _ordered_m(grid, bundles.of_plan(old.provenance).manifest)
+    bought = read_ground(session, old.workspace_id, grid)
     return PlanInputs(
         task=task,
-        revalued_by=_revaluing(old, wanted, task, bundles),
+        revalued_by=_revaluing(old, wanted, task, bundles, is_known=bool(bought)),
         price_list=price_list,
         objective=_new_objective(old, wanted, task, price_list.currency, bundles),
         reuse=wanted.reuse or before,
-        bought=read_ground(session, old.workspace_id, grid),
+        bought=bought,
         ordered_m=ordered_m,
     )
 
@@ -102,13 +103,19 @@ def _new_task(old: Plan, wanted: ReplanIn, bundles: Bundles) -> Task:
     return wanted.task_for(bundles.of_plan(old.provenance).manifest, wanted.task) or old.task
 
 
-def _revaluing(old: Plan, wanted: ReplanIn, task: Task, bundles: Bundles) -> CountManifest | None:
+def _revaluing(
+    old: Plan, wanted: ReplanIn, task: Task, bundles: Bundles, *, is_known: bool
+) -> CountManifest | None:
     """Return the plan's bundle if utilities are computed again, else None.
 
-    They are for another task, and from or to a guarantee, whose utilities no owned patch revises.
+    They are for another task, and from or to a guarantee, whose utilities no owned patch revises. If ground
+    near the scene `is_known`, or was when the plan was made, they are as far as the bundle is held.
     """
     guaranteed = old.objective["kind"] == "guarantee" and wanted.has_objective
-    if task == old.task and not (guaranteed or wanted.asks_guarantee):
+    is_needed = task != old.task or guaranteed or wanted.asks_guarantee
+    if not is_needed and not is_known and old.readings is None:
+        return None
+    if not is_needed and not bundles.holds(old.provenance):
         return None
     manifest = bundles.of_plan(old.provenance).manifest
     task_in(manifest, task)

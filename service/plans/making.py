@@ -1,5 +1,6 @@
 """Plans made and replaced: decided without a session from their inputs, then stored as rows."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from models.grid import PATCHES
 from service.bundles.counting import values_of
+from service.errors import LoupeWarning
 from service.imagery.products import coarsest_pixel_m
 from service.planner import plan_purchases
 from service.planner.bounds import Bound
@@ -42,7 +44,7 @@ def decide_plan(judged: JudgedScene, inputs: PlanInputs, quote_days: int, prior:
         return _decide(judged.scene, judged.values, judged.bundle, inputs, quote_days)
     values = replace(judged.values, counts=prior.counts)
     plan = _decide(judged.scene, values, judged.bundle, inputs, quote_days)
-    plan.bill = plan.bill | {"prior": prior.described.model_dump(mode="json")}
+    plan.bill = plan.bill | {"prior": prior.described}
     return plan
 
 
@@ -53,16 +55,28 @@ def store_plan(session: Session, plan: Plan, scene: Scene) -> tuple[Plan, Scene]
     return repository.keep_plan(session, plan), stored
 
 
-def decide_replan(old: Plan, scene: Scene, inputs: PlanInputs, quote_days: int) -> Plan:
+def decide_replan(
+    old: Plan,
+    scene: Scene,
+    inputs: PlanInputs,
+    quote_days: int,
+    prior: Prior | None = None,
+    doubts: Sequence[LoupeWarning] = (),
+) -> Plan:
     """Choose again what to buy of a planned scene; return the new plan's row. Opens no session.
 
-    The plan's own utilities are used, whichever bundles are held now, or its own expected counts for another
-    task: the networks do not run again.
+    The counts of `prior`, or else the plan's own, give the utilities if the inputs ask for it; otherwise the
+    plan's own utilities are used. The policy does not run again. `doubts` become warnings of the plan.
     """
-    new = _decide(scene, PlanArrays.of(old), old.provenance["bundle"], inputs, quote_days)
-    new.scene_id, new.supersedes, new.follows = old.scene_id, old.id, old.follows
-    if "prior" in old.bill:
-        new.bill = new.bill | {"prior": old.bill["prior"]}
+    values: TileValues = PlanArrays.of(old)
+    if prior is not None:
+        values = replace(values, counts=prior.counts)
+    new = _decide(scene, values, old.provenance["bundle"], inputs, quote_days)
+    new.scene_id, new.supersedes = old.scene_id, old.id
+    described = old.bill.get("prior") if prior is None else prior.described
+    if described is not None:
+        new.bill = new.bill | {"prior": described}
+    new.bill = new.bill | {"warnings": [*new.bill["warnings"], *(one.to_json() for one in doubts)]}
     return new
 
 

@@ -42,13 +42,18 @@ class PlanObjects(BaseModel):
     )
     in_bought: float = Field(description="Expected number in the patches that the plan buys.")
     in_reused: float = Field(
-        description="Number in patches that the plan leaves out because they are owned or on order: what was "
-        "read in those that a plan of a later round knows, and what is expected in the others."
+        description="Number in patches that the plan leaves out because they are owned or on order: the "
+        "number that was read before the plan was made, else the expected one. 0 with `reuse=none`."
     )
     read: float = Field(
-        0.0, description="Number that was read in owned patches before the plan was made, for a later round."
+        0.0,
+        description="Part of `in_reused` that was read before the plan was made; the rest is expected. "
+        "`prior` and `round` state what was read, with `reuse=none` too.",
     )
-    share: float = Field(description="Share of all expected objects that lie in bought patches, 0 to 1.")
+    share: float = Field(
+        description="Share of the objects of the whole scene, expected or read, that lie in bought patches, "
+        "0 to 1."
+    )
 
 
 def describe_objects(name: str, counts: SceneCounts, selected: Mask, taken: Mask) -> dict[str, Any]:

@@ -28,10 +28,10 @@ class RoundRemainder(BaseModel):
 
 
 class RoundGain(BaseModel):
-    """The gain that was expected of a plan when it was made, and its cost."""
+    """The gain that is expected of patches, and their cost."""
 
-    cost: MoneyOut = Field(description="Cost of the plan, with fixed amounts and minimums.")
-    patches: int = Field(description="Number of patches that the plan buys.")
+    cost: MoneyOut = Field(description="Cost of the patches, with fixed amounts and minimums.")
+    patches: int = Field(description="Number of patches that are bought.")
     objects: float = Field(description="Expected number of objects in these patches.")
     correct_labels: float = Field(
         description="Expected number of tiles whose label becomes correct, if patches are read without error."
@@ -39,7 +39,7 @@ class RoundGain(BaseModel):
     variance: float = Field(description="Variance of the counts of tiles that is removed.")
     each: MoneyOut | None = Field(
         description="Cost of one unit of what the task pays for: an object (`find`), a correct label "
-        "(`label`) or a unit of variance (`count`). Null if the plan brings nothing."
+        "(`label`) or a unit of variance (`count`). Null if nothing is gained."
     )
 
 
@@ -55,15 +55,24 @@ class PlanRound(BaseModel):
         description="What the plan of the order before was expected to bring when it was made, for the task "
         "of this plan."
     )
+    same_money: RoundGain | None = Field(
+        None,
+        description="What the cost of this plan would have gained more in the order before: the patches that "
+        "were the next most useful then, counted by what is known now, where fixed amounts and minimums are "
+        "paid once. Null if this plan buys nothing, and for plans created before it was computed.",
+    )
     separate: MoneyOut = Field(
         description="How much less the patches of both plans would cost in one order, at the prices of this "
         "plan: fixed amounts and minimums that are paid twice."
     )
+    worth_each: MoneyOut | None = Field(
+        None, description="Most that one unit is worth to the client: `worth_each` of the request."
+    )
     most_each: MoneyOut | None = Field(
-        description="Most that one unit may cost to be worth it: `worth_each` of the request, else what a "
-        "`lambda` allows, else what the order before was ready to pay: the price of its patches, by the "
-        "utility of the least useful one that it asked for, or by the bundle's threshold if that is larger. "
-        "Null if none of them is known."
+        description="Most that one unit may cost to be worth it: `worth_each`, else what a `lambda` allows, "
+        "else what the order before was ready to pay: the price of one of its patches, by the utility of "
+        "the least useful one that it asked for, or by the bundle's threshold if that is smaller. Null if "
+        "none of them is known."
     )
     worth_it: bool | None = Field(
         description="Whether a unit of the gain costs at most `most_each`. Null if that is not known."

@@ -20,7 +20,7 @@ from service.plans.ground import GroundDep
 from service.plans.maps import TilePageDep
 from service.plans.options import PlanOptions, ReplanIn, SceneUploadDep
 from service.plans.preview import render_preview
-from service.plans.prior import PriorDep
+from service.plans.prior import PriorDep, ReplannerDep
 from service.plans.reading import judge_scene
 from service.plans.schemas import PlanOut, PlanSummary
 from service.plans.tables import Plan, Scene
@@ -80,7 +80,7 @@ def plan_scene(  # noqa: PLR0913  (a route's parameters are its dependencies)
             found = inputs.find_inputs(
                 session, caller.workspace_id, judged.scene, options, predictor.manifest, read_ground
             )
-        prior = read_prior(database, judged, found, predictor)
+        prior = read_prior(database, judged.scene, judged.values, found, predictor)
         plan = making.decide_plan(judged, found, settings.quote_days, prior)
         storage.put(blobs, upload.body)
         storage.put(blobs, judged.pixels)
@@ -101,7 +101,7 @@ def plan_scene(  # noqa: PLR0913  (a route's parameters are its dependencies)
     summary="Re-plan a scene with different prices or a different objective",
     responses=problems(404, 409, 422, 503),
 )
-def replan_scene(
+def replan_scene(  # noqa: PLR0913  (a route's parameters are its dependencies)
     plan_id: PlanId,
     caller: CallerDep,
     wanted: ReplanIn,
@@ -109,16 +109,21 @@ def replan_scene(
     bundles: BundlesDep,
     settings: SettingsDep,
     read_ground: GroundDep,
+    replan: ReplannerDep,
     _turn: TurnDep,
     key: OptionalKeyDep = None,
 ) -> Response:
-    """Make a new plan that supersedes this one. The old plan stays readable but can no longer be ordered."""
+    """Make a new plan that supersedes this one. The old plan stays readable but can no longer be ordered.
+
+    Patches that the workspace owns by now are read, as for a new plan. A plan that follows an order follows
+    it again, and its `round` is computed again.
+    """
 
     def compute() -> tuple[Plan, Plan, Scene]:
         with database.sessions.begin() as session:
             old, scene = repository.find_plan(session, caller.workspace_id, plan_id)
             found = inputs.find_new_inputs(session, old, scene, wanted, bundles, read_ground)
-        return old, making.decide_replan(old, scene, found, settings.quote_days), scene
+        return old, replan(database, old, scene, found, bundles, settings.quote_days), scene
 
     def store(session: Session, made: tuple[Plan, Plan, Scene]) -> Answer:
         old, new, scene = made

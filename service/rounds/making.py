@@ -92,6 +92,33 @@ def read_job(
     )
 
 
+def read_job_again(
+    session: Session, old: Plan, order_id: UUID, scene: Scene, inputs: PlanInputs, bundles: Bundles
+) -> RoundJob:
+    """Return the job to make the plan `old` of a later round again, which follows an order.
+
+    What one is worth stays as the client said it, unless the currency is another one. Errors: bundle-changed,
+    no-second-look.
+    """
+    order = find_order(session, old.workspace_id, order_id)
+    plan = plan_of(session, order)
+    predictor, look = _second_look(bundles.of_plan(plan.provenance))
+    worth = old.bill.get("round", {}).get("worth_each")
+    currency = inputs.price_list.currency
+    return RoundJob(
+        order=order,
+        number=_number(session, plan),
+        plan=plan,
+        scene=scene,
+        predictor=predictor,
+        look=look,
+        inputs=replace(inputs, revalued_by=predictor.manifest),
+        worth_each=Money.parse(worth["amount"], currency)
+        if worth and worth["currency"] == currency
+        else None,
+    )
+
+
 def make_round(database: Database, job: RoundJob, quote_days: int) -> Plan:
     """Read the owned patches and choose what else to buy; return a plan that is not stored.
 
@@ -106,7 +133,8 @@ def make_round(database: Database, job: RoundJob, quote_days: int) -> Plan:
     owned = read_owned(database, ground, job.predictor, job.scene.sha256, first)
     if not owned.read.any():
         raise NothingDeliveredError(
-            f"No delivered patch of order {job.order.id} is owned: what was refunded in full does not count.",
+            f"No delivered patch of order {job.order.id} is owned any more: what was refunded in full does "
+            "not count. Plan the scene again.",
             order=str(job.order.id),
         )
     now = revise_counts(first, owned.readings, owned.older, grid.columns, job.look)

@@ -57,17 +57,20 @@ def round_rows(plan: Json) -> list[tuple[str, str]]:
         ("Read", _read_text(read, name)),
         ("Remaining", rest),
     ]
-    rows += [
-        (
-            title,
-            f"{gain['objects']:,.1f} {name} and {gain['correct_labels']:,.1f} correct labels expected, "
-            f"for {money(gain['cost'])}",
-        )
-        for title, gain in (("This round", found["gain"]), ("Order before", found["gain_before"]))
-    ]
+    gains = [("This round", found["gain"]), ("Order before", found["gain_before"])]
+    rows += [(title, _gain_text(gain, name)) for title, gain in gains]
+    if same := found.get("same_money"):
+        rows.append(("Same money", f"{_gain_text(same, name)}, if the order before had bought more"))
     if float(found["separate"]["amount"]):
         rows.append(("Two orders", f"cost {money(found['separate'])} more than one order of these patches"))
     return [*rows, ("Verdict", str(found["verdict"]))]
+
+
+def _gain_text(gain: Json, name: str) -> str:
+    return (
+        f"{gain['objects']:,.1f} {name} and {gain['correct_labels']:,.1f} correct labels expected, "
+        f"for {money(gain['cost'])}"
+    )
 
 
 def _read_text(read: Json, name: str) -> str:

@@ -45,8 +45,12 @@ def publish_prices(client: TestClient, name: str = "acme", **overrides: Any) -> 
 
 
 def plan_scene(client: TestClient, body: bytes | None = None, **query: Any) -> Planned:
-    """Plan a scene, by default of 2 x 3 tiles, that buys three patches unless a query says otherwise."""
-    options: dict[str, Any] = {"price_list": "acme", "max_patches": 3} | query
+    """Plan a scene, by default of 2 x 3 tiles, that buys three patches unless a query says otherwise.
+
+    None leaves a default out.
+    """
+    given: dict[str, Any] = {"price_list": "acme", "max_patches": 3} | query
+    options = {name: value for name, value in given.items() if value is not None}
     answer = client.post("/v1/plans", content=body or make_geotiff(), headers=TIFF, params=options)
     assert answer.status_code == 201, answer.text
     plan = answer.json()

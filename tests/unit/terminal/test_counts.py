@@ -73,6 +73,11 @@ def test_round_rows_state_what_was_read_what_remains_and_the_verdict() -> None:
         ("Two orders", "cost 3.00 USD more than one order of these patches"),
         ("Verdict", "Worth another order: ..."),
     ]
+    more = {"objects": 2.5, "correct_labels": 0.4, "cost": usd("11.00")}
+    assert round_rows(plan(round=found | {"same_money": more}))[5] == (
+        "Same money",
+        "2.5 oil tanks and 0.4 correct labels expected, for 11.00 USD, if the order before had bought more",
+    )
     assert round_rows(plan()) == []
 
 
