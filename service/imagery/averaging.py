@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 _ROWS = 256  # new rows computed at a time, to bound the memory of intermediates
 _ROUNDING = 1e-9  # pixels; a length that is short of a whole pixel by a rounding error counts as whole
+_LEAST_SHARE = 1e-5  # of a new pixel; a valid part this small may be no more than a rounding error
 
 
 def average_down(
@@ -16,15 +17,16 @@ def average_down(
 
     Returns rgb (3, H', W') and the valid share (H', W') of each new pixel, with W' = floor(W / x) and
     H' = floor(H / y): a remainder at the right and bottom is left out. A new pixel is the mean of the
-    valid parts of the old pixels under it, or 0 if there are none.
+    valid parts of the old pixels under it, or 0 if they are less than 1/100,000 of it.
     """
     if factors == (1.0, 1.0):
         return rgb if valid.all() else np.where(valid, rgb, np.uint8(0)), valid.astype(np.float32)
     share = _shrink(valid, factors)
+    share[share < _LEAST_SHARE] = 0
     divisor = np.where(share > 0, share, 1)
     averaged = np.empty((3, *share.shape), np.uint8)
     for band, out in zip(rgb, averaged, strict=True):
-        mean = _shrink(np.where(valid, band, 0), factors) / divisor
+        mean = np.where(share > 0, _shrink(np.where(valid, band, 0), factors), 0) / divisor
         out[:] = np.rint(mean).clip(0, 255)
     return averaged, share.clip(0, 1)
 

@@ -52,12 +52,20 @@ def test_average_down_is_the_area_weighted_mean_of_valid_pixels(case: Case) -> N
                 overlap(row, factors[1], len(valid)), overlap(column, factors[0], valid.shape[1])
             )
             weights = weights * valid
-            assert share[row, column] == pytest.approx(weights.sum() / (factors[0] * factors[1]), abs=1e-5)
-            if weights.sum() > 1e-6:
+            valid_share = weights.sum() / (factors[0] * factors[1])
+            assert share[row, column] == pytest.approx(valid_share, abs=1.1e-5)
+            if share[row, column]:
                 expected = (rgb * weights).sum(axis=(1, 2)) / weights.sum()
                 np.testing.assert_allclose(averaged[:, row, column], expected, atol=0.501)
             else:
                 assert not averaged[:, row, column].any()
+
+
+def test_average_down_ignores_a_sliver_of_a_valid_pixel() -> None:
+    valid = np.array([[False, False, False, True]])
+    averaged, share = average_down(np.full((3, 1, 4), 200, np.uint8), valid, (1.5 + 1e-6, 1.0))
+    assert not share.any()
+    assert not averaged.any()
 
 
 @settings(max_examples=50, deadline=None)
