@@ -70,9 +70,10 @@ class PlanRound(BaseModel):
     )
     most_each: MoneyOut | None = Field(
         description="Most that one unit may cost to be worth it: `worth_each`, else what a `lambda` allows, "
-        "else what the order before was ready to pay: the price of one of its patches, by the utility of "
-        "the least useful one that it asked for, or by the bundle's threshold if that is smaller. Null if "
-        "none of them is known."
+        "else what the order before was ready to pay. That is the larger of two prices: its cost by what it "
+        "was expected to gain; and the price of a patch when everything is bought, by the utility of the "
+        "least useful patch that it asked for, or by the bundle's threshold if that is smaller. Null if none "
+        "of them is known."
     )
     worth_it: bool | None = Field(
         description="Whether a unit of the gain costs at most `most_each`. Null if that is not known."

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import numpy as np
 
+from models.grid import PATCHES
 from models.manifest import CountManifest, Task
 from service.bundles.predictor import ExpectedCounts
 from service.imagery.tile_grid import TileGrid
@@ -52,7 +53,7 @@ def describe_round(rounds: TwoRounds) -> dict[str, Any]:
         CountedPlan.of(plan, rounds.new.task, rounds.manifest) for plan in (rounds.new, rounds.before)
     )
     gain, gain_before = (Gain.of(one, one.arrays.selected, one.plan.cost) for one in (new, before))
-    most = _most_each(rounds, before)
+    most = _most_each(rounds, before, gain_before)
     same = same_money(new, before, rounds.grid, rounds.terms) if gain.patches else None
     worth_it, verdict = judge_round(gain, most, same, _noun(rounds.new), rounds.new.bill["reason"])
     described = PlanRound(
@@ -122,7 +123,7 @@ def _remainder(new: CountedPlan, left: Mask) -> RoundRemainder:
     )
 
 
-def _most_each(rounds: TwoRounds, before: CountedPlan) -> MostEach | None:
+def _most_each(rounds: TwoRounds, before: CountedPlan, gain_before: Gain) -> MostEach | None:
     """Return the most that a unit of the gain may cost, None if nothing says so."""
     if rounds.worth_each is not None:
         return MostEach(price=rounds.worth_each, source="that one is worth to you")
@@ -130,24 +131,29 @@ def _most_each(rounds: TwoRounds, before: CountedPlan) -> MostEach | None:
     if weight:
         allowed = Money(round(minor_per_major(currency) / weight), currency)
         return MostEach(price=allowed, source=f"that a lambda of {weight:g} allows")
-    return _accepted(before, currency)
+    if before.plan.currency != currency or not before.plan.cost_minor:
+        return None
+    accepted = [one for one in (gain_before.each, _at_margin(before)) if one is not None]
+    if not accepted:
+        return None
+    most = max(accepted, key=lambda money: money.minor)
+    return MostEach(price=most, source="that the order before was ready to pay")
 
 
-def _accepted(before: CountedPlan, currency: str) -> MostEach | None:
-    """Return the price of a unit at the margin of the order before.
+def _at_margin(before: CountedPlan) -> Money | None:
+    """Return the price of a unit in the least useful patch that the order before asked for.
 
-    The margin is the least useful patch that was asked for. A limit such as max_patches may end long before
-    patches stop being useful, so the margin is the bundle's threshold at most.
+    A limit such as max_patches may end long before patches stop being useful, so such a patch counts with the
+    bundle's threshold at most. Its price is that of a patch when everything is bought: a minimum that few
+    patches share says nothing about one of them.
     """
-    plan, wanted = before.plan, before.arrays.selected & ~before.arrays.filled
-    if not wanted.any() or plan.currency != currency or not plan.cost_minor:
+    wanted = before.arrays.selected & ~before.arrays.filled
+    utilities = [before.manifest.threshold_for(before.task), *before.utilities()[wanted].tolist()]
+    useful = [one for one in utilities if one >= LEAST_GAIN]
+    if not useful or not wanted.any():
         return None
-    least = float(before.utilities()[wanted].min())
-    margins = [one for one in (least, before.manifest.threshold_for(before.task)) if one >= LEAST_GAIN]
-    if not margins:
-        return None
-    price = Money(round(plan.cost_minor / plan.patches_bought / min(margins)), currency)
-    return MostEach(price=price, source="that the order before was ready to pay")
+    patches = PATCHES * int(before.arrays.eligible.sum())
+    return Money(round(before.plan.baseline_minor / patches / min(useful)), before.plan.currency)
 
 
 def _noun(plan: Plan) -> str:

@@ -149,8 +149,8 @@ def test_round_says_whether_it_is_worth_another_order(client: TestClient) -> Non
     each, then = (float(one["cost"]["amount"]) / one["objects"] for one in (gain, before))
     assert float(gain["each"]["amount"]) == pytest.approx(each, abs=0.01)
     assert float(before["each"]["amount"]) == pytest.approx(then, abs=0.01)
-    # The order before paid the 30th part of its cost for a patch; the bundle buys from 0.5 objects on.
-    most = float(before["cost"]["amount"]) / 30 / 0.5
+    # A patch costs the 96th part of everything; the bundle buys from 0.5 objects on.
+    most = float(made["baseline"]["amount"]) / 96 / 0.5
     assert float(found["most_each"]["amount"]) == pytest.approx(most, abs=0.01)
     assert found["worth_it"] is (each <= most) is False
     assert made["cost"]["amount"] == "100.00"  # three patches cost the minimum

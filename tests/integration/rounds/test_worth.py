@@ -39,6 +39,16 @@ def test_round_after_a_limit_of_patches_is_worth_it_as_far_as_the_bundle_would_b
     assert found["worth_it"] is True
 
 
+def test_minimum_that_few_patches_share_is_not_the_price_of_one(client: TestClient) -> None:
+    publish_prices(client, name="fixed", minimum_charge="100")
+    order = ordered(client, planned(client, price_list="fixed", max_patches=3), slice(0, 1))
+    found = next_round(client, order)["round"]
+    before = found["gain_before"]
+    assert amount(found["most_each"]) == pytest.approx(100 / before["objects"], abs=0.01)
+    assert amount(found["gain"]["each"]) > amount(found["most_each"]) > 100 / 3 / 1.1
+    assert found["worth_it"] is False
+
+
 def test_round_states_what_the_same_money_would_have_gained_in_the_order_before(
     client: TestClient, database: Database
 ) -> None:
