@@ -3,8 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +13,7 @@ from service.terminal.blocks import columns, money, plural
 from service.terminal.documents import ledger_view
 
 if TYPE_CHECKING:
-    from service.ledger.audit import Head
+    from service.ledger.heads import Head
 
 # ruff: noqa: PLC0415  (importing the database code takes a second)
 
@@ -83,13 +82,10 @@ def print_heads() -> None:
     Store the output away from the database. While `loupe ledger verify --noted FILE` still finds these
     hashes, no earlier entry was changed.
     """
-    from service.ledger.audit import heads
+    from service.ledger.heads import heads
 
     with opened_database() as database, database.sessions() as session:
-        found = [
-            {"workspace": str(head.workspace_id), "seq": head.seq, "hash": head.hash.hex()}
-            for head in heads(session)
-        ]
+        found = [head.to_json() for head in heads(session)]
     typer.echo(json.dumps({"at": datetime.now(UTC).isoformat(), "heads": found}, indent=2))
 
 
@@ -104,7 +100,8 @@ def verify_ledger(
 
     Run it on the machine of the database. If a rule is broken, it lists the rows and exits with code 1.
     """
-    from service.ledger.audit import audit_ledger, heads, take_snapshot
+    from service.ledger.audit import audit_ledger, take_snapshot
+    from service.ledger.heads import heads
     from service.plans.bills import audit_plans
 
     verifying = console(stderr=True).status("Verifying")
@@ -122,15 +119,11 @@ def verify_ledger(
 
 
 def _read_heads(path: Path | None) -> "list[Head]":
-    from service.ledger.audit import Head
+    from service.ledger.heads import Head
 
     if path is None:
         return []
     try:
-        noted: list[dict[str, Any]] = json.loads(path.read_text())["heads"]
-        return [
-            Head(workspace_id=UUID(one["workspace"]), seq=int(one["seq"]), hash=bytes.fromhex(one["hash"]))
-            for one in noted
-        ]
+        return [Head.from_json(one) for one in json.loads(path.read_text())["heads"]]
     except (ValueError, TypeError, KeyError) as error:
         raise UsageError(f"{path} was not written by `loupe ledger heads`. Give a file that was.") from error

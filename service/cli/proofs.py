@@ -173,6 +173,7 @@ def transfer_of(line: Json) -> Transfer:
         hold_id=None if line["hold_id"] is None else UUID(line["hold_id"]),
         at=datetime.fromisoformat(line["at"]),
         reference=line["reference"],
+        evidence=None if line["evidence"] is None else bytes.fromhex(line["evidence"]),
         previous_hash=bytes.fromhex(line["previous_hash"]),
         hash=bytes.fromhex(line["hash"]),
     )

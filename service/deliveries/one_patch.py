@@ -69,7 +69,7 @@ def receive_delivery(intake: Intake, caller: Caller, upload: DeliveryUpload) -> 
 
     Another file for a delivered patch supersedes the earlier ones and costs nothing. Errors: not-found,
     order-cancelled, order-expired, approval-required, patch-not-ordered, patch-already-delivered, every
-    refusal of a file, and those of `pay_for_patch`.
+    refusal of a file, and those of `price_patch`.
     """
     with intake.database.sessions() as session:
         place = _read_place(session, caller, upload)

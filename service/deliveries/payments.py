@@ -14,7 +14,7 @@ from service.money import Money
 from service.orders.approval import check_other_key
 from service.orders.checklist import Checklist, Place
 from service.orders.delivered import delivered_patches
-from service.orders.tables import Order
+from service.orders.tables import Delivery, Order
 
 
 class PriceExceedsHoldError(ConflictError):
@@ -24,7 +24,7 @@ class PriceExceedsHoldError(ConflictError):
     title = "The price exceeds the order's hold"
 
 
-def pay_for_patch(
+def price_patch(
     session: Session,
     caller: Caller,
     order: Order,
@@ -32,7 +32,7 @@ def pay_for_patch(
     place: Place,
     price: AskedPrice | None,
 ) -> Money:
-    """Settle a patch from the order's hold, enlarging the hold for an accepted price; return the amount.
+    """Return what a patch costs, with the order's hold enlarged for an accepted price.
 
     The caller holds the order's lock. Errors: price-exceeds-hold; for an accepted price also
     budget-exceeded, budget-not-valid and self-approval.
@@ -41,8 +41,16 @@ def pay_for_patch(
     asked = share if price is None else Money.parse(price.amount, order.currency)
     if price is not None and asked > share:
         _cover(session, caller, order, checklist, place, price)
-    settle(session, order.hold_id, asked, f"delivery:{order.id}/{place[0]}/{place[1]}")
     return asked
+
+
+def pay_delivery(session: Session, order: Order, delivery: Delivery) -> None:
+    """Settle a delivery from the order's hold.
+
+    Its rows are stored before, so that the payment's evidence covers them.
+    """
+    reference = f"delivery:{order.id}/{delivery.tile}/{delivery.patch}"
+    settle(session, order.hold_id, order.money(delivery.settled_minor), reference)
 
 
 def _cover(

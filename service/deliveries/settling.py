@@ -11,7 +11,7 @@ from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from service.access.repository import Caller
-from service.deliveries.payments import pay_for_patch
+from service.deliveries.payments import pay_delivery, price_patch
 from service.deliveries.uploads import AskedPrice
 from service.errors import ConflictError
 from service.money import Money
@@ -135,17 +135,19 @@ def store_file(
     """Store a file of a patch beside its earlier `files`, and pay for the patch if it is the first.
 
     The caller holds the order's lock and calls `advance` afterwards. Errors: those of `check_awaited`,
-    `check_same_price` and `pay_for_patch`.
+    `check_same_price` and `price_patch`.
     """
     if before := same_file(session, order, patch.place, patch.sha256, files):
         return before
     delivery = find_delivery(session, order.id, patch.place)
     first = delivery is None
     if delivery is None:
-        delivery = _pay(session, caller, order, checklist, patch.place, price)
+        delivery = _new_delivery(session, caller, order, checklist, patch.place, price)
     file = _new_file(caller, order, patch, version=len(files) + 1)
     session.add(file)
     session.flush()
+    if first:
+        pay_delivery(session, order, delivery)
     return Receipt(
         order=order,
         delivery=delivery,
@@ -155,7 +157,7 @@ def store_file(
     )
 
 
-def _pay(
+def _new_delivery(
     session: Session,
     caller: Caller,
     order: Order,
@@ -164,8 +166,8 @@ def _pay(
     price: AskedPrice | None,
 ) -> Delivery:
     check_awaited(session, order, checklist, place)
-    paid = pay_for_patch(session, caller, order, checklist, place, price)
-    delivery = Delivery(order_id=order.id, tile=place[0], patch=place[1], settled_minor=paid.minor)
+    cost = price_patch(session, caller, order, checklist, place, price)
+    delivery = Delivery(order_id=order.id, tile=place[0], patch=place[1], settled_minor=cost.minor)
     session.add(delivery)
     session.flush()
     return delivery

@@ -81,16 +81,20 @@ class Transfer:
     reference: str
     previous_hash: bytes
     hash: bytes
+    evidence: bytes | None = None  # hash of the workspace's newest evidence; None before there was evidence
 
 
 def transfer_hash(transfer: Transfer) -> bytes:
     """Return the SHA-256 of the predecessor's hash and every field, as `ledger.transfer_hash` does.
 
     Fields have a fixed order and only the last may contain the separator `|`, so two different transfers
-    never give the same text.
+    never give the same text. A transfer without evidence has the first form.
     """
+    form = (
+        ("loupe-transfer-1",) if transfer.evidence is None else ("loupe-transfer-2", transfer.evidence.hex())
+    )
     fields = (
-        "loupe-transfer-1",
+        *form,
         transfer.id,
         transfer.workspace_id,
         transfer.seq,

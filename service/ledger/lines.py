@@ -31,6 +31,11 @@ class LedgerLineOut(BaseModel):
         description="Cause of the movement.", examples=["delivery:1b4e28ba-2fa1-11d2-883f-0016d3cca427/3/15"]
     )
     id: UUID = Field(description="Id of the movement.")
+    evidence: str | None = Field(
+        description="Hash of the newest evidence when the movement was made, in hexadecimal. It covers the "
+        "rows that the movement rests on: order, plan, price list, terms, delivery or reason. Null for "
+        "movements from before there was evidence."
+    )
     previous_hash: str = Field(description="Hash of the movement before, in hexadecimal.")
     hash: str = Field(description="SHA-256 of this movement, in hexadecimal.")
 
@@ -54,6 +59,7 @@ class LedgerLineOut(BaseModel):
             hold_id=transfer.hold_id,
             reference=transfer.reference,
             id=transfer.id,
+            evidence=None if transfer.evidence is None else transfer.evidence.hex(),
             previous_hash=transfer.previous_hash.hex(),
             hash=transfer.hash.hex(),
         )
@@ -62,7 +68,7 @@ class LedgerLineOut(BaseModel):
 COLUMNS: Columns = {
     "seq": "integer", "at": "time", "kind": "text", "from": "text", "to": "text", "amount": "money",
     "currency": "text", "budget_id": "text", "budget": "text", "hold_id": "text", "reference": "text",
-    "id": "text", "previous_hash": "text", "hash": "text",
+    "id": "text", "evidence": "text", "previous_hash": "text", "hash": "text",
 }  # fmt: skip
 
 
@@ -74,5 +80,5 @@ def row_of(line: LedgerLine) -> Row:
     return (
         transfer.seq, transfer.at, transfer.kind.value, source.value, target.value, Decimal(money.amount),
         money.currency, transfer.budget_id, line.budget, transfer.hold_id, transfer.reference, transfer.id,
-        transfer.previous_hash.hex(), transfer.hash.hex(),
+        transfer.evidence and transfer.evidence.hex(), transfer.previous_hash.hex(), transfer.hash.hex(),
     )  # fmt: skip

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from service.errors import ConflictError, LoupeError, NotFoundError
-from service.money import Money
+from service.money import LARGEST_MINOR, Money
 
 
 class BudgetExceededError(LoupeError):
@@ -48,6 +48,13 @@ class RefundExceedsPaymentError(ConflictError):
     title = "The refund is more than what was paid"
 
 
+class SumTooLargeError(ConflictError):
+    """A movement after which a balance would leave the range of amounts."""
+
+    code = "sum-too-large"
+    title = "The sum is too large"
+
+
 @contextmanager
 def refusals(
     session: Session, amount: Money | None = None, *, budget_id: UUID | None = None, reference: str = ""
@@ -64,6 +71,8 @@ def refusals(
         if "transfer_reserved_once" in str(error.orig) or "transfer_settled_once" in str(error.orig):
             detail = f"The ledger already has the entry {reference}."
             raise ConflictError(detail, reference=reference) from error
+        if "account_range" in str(error.orig) and amount is not None:
+            raise _too_large(amount) from error
         raise
     except DBAPIError as error:
         raise _domain_error(error, amount, budget_id) from error
@@ -82,6 +91,14 @@ def _domain_error(error: DBAPIError, amount: Money | None, budget_id: UUID | Non
             return _shortage(state, Money(int(detail), amount.currency), amount)
         case _:
             return error
+
+
+def _too_large(amount: Money) -> SumTooLargeError:
+    largest = Money(LARGEST_MINOR - 1, amount.currency)
+    return SumTooLargeError(
+        f"With {amount} more, the sums of the budget would be above {largest}. Use another budget.",
+        amount=amount.amount, currency=amount.currency, largest=largest.amount,
+    )  # fmt: skip
 
 
 def _not_found(code: str, detail: str) -> NotFoundError:

@@ -223,7 +223,8 @@ def list_adjustments(
 
 _WORKSPACE = """
     SELECT t.id, t.workspace_id, t.seq, t.kind, t.budget_id, t.from_account, t.to_account, t.currency,
-        t.amount AS amount_minor, t.hold_id, t.at, t.reference, t.previous_hash, t.hash, b.name
+        t.amount AS amount_minor, t.hold_id, t.at, t.reference, t.previous_hash, t.hash, t.evidence,
+        b.name
     FROM ledger.transfer t JOIN ledger.budget b ON b.id = t.budget_id
     WHERE t.workspace_id = :workspace
 """

@@ -39,8 +39,9 @@ def end_order(
 ) -> None:
     """Release the rest of the order's hold and record its last status; the caller holds its lock."""
     left = money_of_orders(session, [order.id])[order.id].held
-    release(session, order.hold_id, left, f"{RELEASES[status]}:{order.id}")
+    # First the status: the evidence of the release covers the history.
     record_status(session, order, status, reason_code, key_id=key_id, note=note, at=at)
+    release(session, order.hold_id, left, f"{RELEASES[status]}:{order.id}")
 
 
 def complete_order(session: Session, order: Order, key_id: str) -> None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.ledger.audit import Finding
+from service.ledger.findings import Finding
 from service.money import Money
 from service.plans.tables import Plan
 from service.pricing.areas import to_cm2

@@ -19,7 +19,7 @@ ACCEPTED = "accepted"
 Row = dict[str, Any]
 
 HOSTILE: dict[str, tuple[Any, ...]] = {
-    "bigint": (-1, 0, 1, 10**15),
+    "bigint": (-1, 0, 1, 10**15, 2 * 10**18),
     "integer": (-1, 0, 1, 999),
     "numeric": (-1, 0, 1),
     "text": ("", "nonsense", "usd", "EUR", "x" * 300),
@@ -31,6 +31,7 @@ HOSTILE: dict[str, tuple[Any, ...]] = {
 }
 FRESH = {
     "uuid": "gen_random_uuid()",
+    "bytea": "sha256(uuid_send(gen_random_uuid()))",
     "bigint": "(SELECT max({column}) + 1000 FROM {table})",
     "integer": "(SELECT max({column}) + 1000 FROM {table})",
     "text": "md5(random()::text)",

@@ -4,8 +4,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from service.database.engine import Database
-from service.ledger.audit import Head, audit_ledger, heads
+from service.ledger.audit import audit_ledger
 from service.ledger.book import Movement
+from service.ledger.heads import Head, heads
 from tests.proofs.books import open_books, open_budget, perform
 from tests.proofs.model import ACCEPTED, Call
 from tests.proofs.proof import Laboratory, Proof

@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from service.database.engine import Database
 from service.ledger import writer
-from service.ledger.audit import Finding, Head, audit_ledger, heads, take_snapshot
+from service.ledger.audit import audit_ledger, take_snapshot
+from service.ledger.findings import Finding
+from service.ledger.heads import Head, heads
 from service.ledger.repository import violations
 from service.plans.bills import audit_plans
 from service.plans.tables import Plan

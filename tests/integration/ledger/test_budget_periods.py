@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from service.database.engine import Database
 from service.settings import Settings
+from tests.proofs.forgeries import RECHAIN
 from tests.support.ordering import change_budget, deliver, movements, open_budget, place, race, status, usage
 from tests.support.orders import BOUGHT, Planned, make_plan
 
@@ -71,6 +72,63 @@ def test_ended_budget_starts_no_period(client: TestClient, database: Database) -
     change_budget(client, budget, thresholds=[50])
 
     assert movements(database) == [("fund", 30_00, "budget")]
+
+
+def backdate(database: Database, moment: str) -> None:
+    """Date everything so far at a moment, with new hashes; a superuser's trick."""
+    with database.sessions.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        for table in ("transfer", "budget_terms"):
+            session.execute(text(f"UPDATE ledger.{table} SET at = {moment}"))
+        session.execute(text("UPDATE ledger.budget_terms SET period_starts_on = at::date"))
+        session.execute(
+            text("UPDATE ledger.budget SET created_at = (SELECT min(at) FROM ledger.budget_terms)")
+        )
+        session.execute(text(RECHAIN))
+
+
+@pytest.mark.parametrize(
+    ("period", "paid_at", "counts"),
+    [
+        ("year", "date_trunc('year', now())", True),
+        ("year", "date_trunc('year', now()) - interval '1 second'", False),
+        ("month", "date_trunc('month', now())", True),
+        ("month", "date_trunc('month', now()) - interval '1 second'", False),
+        ("none", "timestamptz '2000-01-01 00:00Z'", True),
+    ],
+)
+def test_changed_period_counts_what_was_spent_since_it_began(
+    client: TestClient, database: Database, plan: Planned, period: str, paid_at: str, counts: bool
+) -> None:
+    """From none, or from a month for none: the count is neither reset nor dragged along."""
+    budget = open_budget(client, "40.00", period="month" if period == "none" else "none")
+    order = place(client, plan).json()["id"]
+    deliver(client, order, *BOUGHT[0])
+    backdate(database, paid_at)
+
+    change_budget(client, budget, period=period)
+
+    assert usage(client, budget)["spent"] == ("3.33" if counts else "0.00")
+
+
+def test_budget_by_the_month_pays_no_more_in_a_year_when_it_becomes_yearly(
+    client: TestClient, database: Database, workspace_id: UUID, settings: Settings, plan: Planned
+) -> None:
+    """Spend in one month, begin another, then change to a year: all of it counts."""
+    budget = open_budget(client, "12.00", period="month")
+    order = place(client, plan).json()["id"]
+    for where in BOUGHT:
+        deliver(client, order, *where)
+    begin_periods_earlier(database)
+    change_budget(client, budget, thresholds=[50])
+    assert usage(client, budget) == {"held": "0.00", "spent": "0.00", "available": "12.00"}
+
+    change_budget(client, budget, period="year")
+
+    assert usage(client, budget) == {"held": "0.00", "spent": "10.00", "available": "2.00"}
+    with database.sessions.begin() as session:
+        second = make_plan(session, workspace_id, settings.blobs, seed=1)
+    assert status(place(client, second)) == 402
 
 
 def test_budget_with_a_new_period_counts_earlier_spending(

@@ -33,6 +33,8 @@ FROZEN = {
     "2026-11-28-1740_delivered_parts.py": "46155b6bc20806dc",
     "2026-11-28-2100_plans_that_count.py": "3e21d8bd89ca1dcb",
     "2026-11-28-2330_next_rounds.py": "e56198580cf0e130",
+    "2026-11-29-0330_evidence.py": "6d0e2d55e18b04c8",
+    "2026-11-29-0330_evidence.sql": "c0119ef0f1ab0a82",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 
