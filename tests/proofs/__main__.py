@@ -30,7 +30,7 @@ from tests.proofs.machine import prove_model_agrees
 from tests.proofs.proof import Laboratory, Proof, laboratory
 from tests.proofs.rates import measure_rates
 from tests.proofs.server_crashes import prove_server_crashes_lose_nothing
-from tests.proofs.tampering import prove_tampering_is_found
+from tests.proofs.tampering import prove_forgeries_are_found, prove_tampering_is_found
 from training.run.provenance import git_revision
 
 PROOFS: dict[str, Callable[[Laboratory], Proof]] = {
@@ -38,6 +38,7 @@ PROOFS: dict[str, Callable[[Laboratory], Proof]] = {
     "machine": prove_model_agrees,
     "history": prove_history_is_explained,
     "tampering": prove_tampering_is_found,
+    "forgeries": prove_forgeries_are_found,
     "guards": prove_every_guard_is_tested,
     "duplicates": prove_duplicates_have_one_effect,
     "crashes": prove_crashes_lose_nothing,

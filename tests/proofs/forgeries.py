@@ -15,7 +15,7 @@ FORGERIES: dict[str, tuple[str, ...]] = {
     "a plan's cost": ("UPDATE plan SET cost_minor = cost_minor + 1",),
     "a plan's decisions": (r"UPDATE plan SET selected = set_byte(selected, 5, 1 - get_byte(selected, 5))",),
     "a plan's utilities": ("UPDATE plan SET utilities = set_byte(utilities, 0, 255)",),
-    "what a plan owned": ("UPDATE plan SET ground = set_byte(ground, 0, 1)",),
+    "what a plan owned": (r"UPDATE plan SET ground = coalesce(set_byte(ground, 0, 1), '\x01')",),
     "a plan's objective": ("""UPDATE plan SET objective = '{"kind": "policy", "threshold": 0.1}'""",),
     "the bundle of a plan": (
         """UPDATE plan SET provenance = jsonb_set(provenance, '{bundle,version}', '"9"', true)""",
@@ -30,8 +30,9 @@ FORGERIES: dict[str, tuple[str, ...]] = {
     "the file of a scene": ("UPDATE scene SET sha256 = repeat('0', 64)",),
     "an order's amount": ('UPDATE "order" SET amount_minor = amount_minor + 1',),
     "an order's plan": (
-        """UPDATE "order" SET plan_id =
-               (SELECT id FROM plan WHERE id <> plan_id ORDER BY created_at DESC LIMIT 1)""",
+        """UPDATE "order" SET plan_id = (SELECT min(id::text)::uuid FROM plan p
+               WHERE NOT EXISTS (SELECT FROM "order" o WHERE o.plan_id = p.id))
+           WHERE id = (SELECT id FROM "order" WHERE hold_id IS NOT NULL LIMIT 1)""",
     ),
     "an order's number of patches": ('UPDATE "order" SET patches = patches + 1',),
     "the key that ordered": (

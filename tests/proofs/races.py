@@ -53,8 +53,18 @@ def deliveries_beside_charges(session: Session, books: Books) -> Turn:
     return turn
 
 
+def rows_with_evidence(_session: Session, books: Books) -> Turn:
+    """Add rows of which evidence is kept: each takes its place in the chain under the chain's lock."""
+    insert = text("""
+        INSERT INTO scene (id, workspace_id, sha256, size, reading)
+        VALUES (gen_random_uuid(), :workspace, :number, 1, '{}')
+    """)
+    return lambda own, number: own.execute(insert, {"workspace": books.workspace, "number": str(number)})
+
+
 RACES: tuple[Callable[[Session, Books], Turn], ...] = (
     reserves_beyond_a_limit, posts_of_the_one_writer, openings_of_budgets, deliveries_beside_charges,
+    rows_with_evidence,
 )  # fmt: skip
 
 

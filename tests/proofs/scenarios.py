@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -16,6 +17,7 @@ from service.access.repository import create_workspace
 from service.errors import NotFoundError
 from service.ledger import writer
 from service.ledger.book import Account, Movement
+from service.ledger.evidence import FORMS
 from service.ledger.refusals import (
     BudgetExceededError,
     BudgetNotValidError,
@@ -25,8 +27,9 @@ from service.ledger.refusals import (
 )
 from service.ledger.repository import violations
 from service.ledger.terms import BudgetTerms, Enforcement, Period
-from tests.proofs.attacks import reason
+from tests.proofs.attacks import reason, statements
 from tests.proofs.books import balances, open_budget
+from tests.proofs.catalog import money_tables
 from tests.support.money import cents
 
 LIMIT = 1_000
@@ -224,6 +227,31 @@ def adjusts_no_order_of_another_workspace(scene: Scene) -> None:
             scene.adjust(claimed, wanted, "charge")
 
 
+def counts_what_was_spent_before_a_day(scene: Scene) -> None:
+    writer.settle(scene.session, scene.hold, cents(30), "delivery:1")
+    other = scene.open(BudgetTerms())
+    today = scene.session.execute(text("SELECT ledger.today()")).scalar_one()
+    tomorrow = today + timedelta(days=1)
+    for budget, day, spent in ((scene.budget, tomorrow, 30), (scene.budget, today, 0), (other, tomorrow, 0)):
+        assert scene.call("spent_before", budget=budget, day=day) == spent
+
+
+def keeps_evidence_of_every_row(scene: Scene) -> None:
+    """Insert another valid row into every table of which evidence is kept."""
+    connection: Any = scene.session.connection().connection.driver_connection
+    tables = {table.name.replace('"', ""): table for table in money_tables(connection)}
+    for form in FORMS.values():
+        inserts = statements(connection, tables[form.table])
+        query, values = next(rest for name, *rest in inserts if name.endswith("a valid row"))
+        connection.execute(query, values)
+    assert without_evidence(scene.session) == []
+
+
+def without_evidence(session: Session) -> list[str]:
+    """Return the rows whose evidence is missing."""
+    return [subject for invariant, subject in violations(session) if invariant.startswith("I23 ")]
+
+
 def finds_its_tables_from_wherever_it_is_called(scene: Scene) -> None:
     """Call every function in a session that has temporary tables of the same names."""
     shadows = """SELECT format('CREATE TEMPORARY TABLE %1$I (LIKE ledger.%1$I)', relname) FROM pg_class
@@ -251,6 +279,10 @@ def finds_its_tables_from_wherever_it_is_called(scene: Scene) -> None:
     assert scene.call("refundable", order=order, tile=None, patch=None) == 280
     scene.adjust(workspace, order, "charge")
     assert scene.has(650, 150, 0)
+    assert without_evidence(scene.session) == []
+    writer.settle(scene.session, hold, cents(50), "delivery:2")
+    tomorrow = scene.session.execute(text("SELECT ledger.today() + 1")).scalar_one()
+    assert scene.call("spent_before", budget=scene.budget, day=tomorrow) == 50
 
 
 def leaves_no_violation(scene: Scene) -> None:
@@ -265,7 +297,8 @@ SCENARIOS: tuple[Callable[[Scene], None], ...] = (
     opens_a_second_budget, opens_a_budget_of_nothing, refuses_a_limit_below_what_is_used,
     pays_from_its_first_day_to_its_last, lets_through_no_more_than_is_missing, begins_a_period_once,
     reads_no_budget_without_terms, locks_no_budget_of_another_workspace, gives_back_no_more_than_was_paid,
-    adjusts_no_order_of_another_workspace, finds_its_tables_from_wherever_it_is_called, leaves_no_violation,
+    adjusts_no_order_of_another_workspace, counts_what_was_spent_before_a_day, keeps_evidence_of_every_row,
+    finds_its_tables_from_wherever_it_is_called, leaves_no_violation,
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Proof: the audit finds whatever a superuser does to the rows with triggers off, and names the rule."""
+"""Proofs: the audit finds what a superuser does to the rows with triggers off, and names the rule."""
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -8,8 +8,10 @@ from service.ledger.audit import audit_ledger
 from service.ledger.book import Movement
 from service.ledger.heads import Head, heads
 from tests.proofs.books import open_books, open_budget, perform
+from tests.proofs.forgeries import FORGERIES, HEALED, RECHAIN
 from tests.proofs.model import ACCEPTED, Call
 from tests.proofs.proof import Laboratory, Proof
+from tests.proofs.worlds import make_world
 from tests.support.databases import connected
 
 LAST = "(SELECT id FROM ledger.transfer ORDER BY seq DESC LIMIT 1)"
@@ -79,13 +81,36 @@ def prove_tampering_is_found(laboratory: Laboratory) -> Proof:
         write_a_little(database)
         with database.sessions() as session:
             noted, untouched = heads(session), rules(session, heads(session))
-        found = {name: tamper(database, statements, noted) for name, statements in TAMPERINGS.items()}
+        found = {name: tamper(database, statements, noted) or [] for name, statements in TAMPERINGS.items()}
     missed = [f"nothing found: {name}" for name, seen in found.items() if not seen]
     return Proof(
         claim="a superuser's tampering with triggers off is found",
         figures={"tamperings": len(found), "found": len(found) - len(missed), "false alarms": len(untouched)},
         against=(*missed, *(f"{rule} on untouched books" for rule in untouched)),
         titles=("tampering", "found by"),
+        details=tuple((name, ", ".join(seen) or "nothing") for name, seen in found.items()),
+    )
+
+
+def prove_forgeries_are_found(laboratory: Laboratory) -> Proof:
+    """Forge rows that figures rest on, before and after both chains are hashed again, and run the audit."""
+    with laboratory.database() as url, connected(url, 1) as (database,):
+        make_world(database)
+        with database.sessions() as session:
+            noted, untouched = heads(session), rules(session, heads(session))
+        plain = {name: tamper(database, statements, []) for name, statements in FORGERIES.items()}
+        rewritten = {
+            f"{name}, all hashed again": tamper(database, (*FORGERIES[name], RECHAIN), noted)
+            for name, seen in plain.items()
+            if seen is not None and name not in HEALED
+        }
+    found = {name: seen for name, seen in (plain | rewritten).items() if seen is not None}
+    missed = [f"nothing found: {name}" for name, seen in found.items() if not seen]
+    return Proof(
+        claim="a superuser's forgeries of what figures rest on are found, with noted heads also if rehashed",
+        figures={"forgeries": len(found), "found": len(found) - len(missed), "false alarms": len(untouched)},
+        against=(*missed, *(f"{rule} on untouched books" for rule in untouched)),
+        titles=("forgery", "found by"),
         details=tuple((name, ", ".join(seen) or "nothing") for name, seen in found.items()),
     )
 
@@ -106,13 +131,12 @@ def write_a_little(database: Database) -> None:
         assert perform(database, books, call).code == ACCEPTED
 
 
-def tamper(database: Database, statements: tuple[str, ...], noted: list[Head]) -> list[str]:
-    """Return the audit's findings after a superuser's statements, and undo them."""
+def tamper(database: Database, statements: tuple[str, ...], noted: list[Head]) -> list[str] | None:
+    """Return the audit's findings after a superuser's statements; None if they change no row. Undo them."""
     with database.sessions() as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
-        for statement in statements:
-            session.execute(text(statement))
-        return rules(session, noted)
+        changed = [session.connection().execute(text(statement)).rowcount for statement in statements]
+        return rules(session, noted) if any(changed) else None
 
 
 def rules(session: Session, noted: list[Head]) -> list[str]:

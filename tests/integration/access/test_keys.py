@@ -110,6 +110,8 @@ class TestTheFirstKey:
             session.execute(text("SET LOCAL session_replication_role = replica"))
             for table in (PriceList, ApiKey, Workspace):
                 session.execute(delete(table))
+            session.execute(text("DELETE FROM ledger.evidence"))
+            session.execute(text("DELETE FROM ledger.chain"))
         return database.sessions()
 
     def test_first_key_is_made_once(self, session: Session) -> None:

@@ -41,6 +41,7 @@ def books(client: TestClient, database: Database, workspace_id: UUID) -> Iterato
     assert client.post(f"/v1/orders/{order}/cancel").status_code == 200
     assert change_budget(client, budget, thresholds=[50]).status_code == 200
     place(client, plan_scene(client, max_patches=1, reuse="none"))
+    plan_scene(client, max_patches=2, reuse="none")
     refund = {
         "order": order, "kind": "refund", "amount": {"amount": "0.50", "currency": "USD"}, "reason": "clouds",
     }  # fmt: skip

@@ -62,6 +62,12 @@ def record_delivery(session: Session, order: UUID, patch: int, minor: int) -> No
                 VALUES (:order, 0, :patch, :minor)"""),
         {"order": order, "patch": patch, "minor": minor},
     )
+    session.execute(
+        text(
+            """SELECT ledger.append_evidence(workspace_id, 'delivery', 1, :subject, '') FROM ledger.chain"""
+        ),
+        {"subject": f"{order}/0/{patch}"},
+    )
     session.execute(text("SET LOCAL session_replication_role = origin"))
 
 
@@ -222,6 +228,7 @@ def test_movement_table_matches_the_routes_in_python(books: Books) -> None:
     [
         ("UPDATE ledger.transfer SET amount = 1", "append-only"),
         ("DELETE FROM ledger.transfer", "append-only"),
+        ("DELETE FROM ledger.evidence", "append-only"),
         ("TRUNCATE ledger.transfer CASCADE", "append-only"),
         ("UPDATE ledger.entry SET amount = 1", "append-only"),
         ("DELETE FROM ledger.entry", "append-only"),

@@ -15,7 +15,7 @@ from tests.proofs.history import prove_history_is_explained
 from tests.proofs.machine import prove_model_agrees
 from tests.proofs.model import ACCEPTED, Answer, Call
 from tests.proofs.proof import Laboratory, Proof
-from tests.proofs.tampering import prove_tampering_is_found
+from tests.proofs.tampering import prove_forgeries_are_found, prove_tampering_is_found
 from tests.support.databases import administer, url_of
 
 NUMBERS = count(1)
@@ -73,7 +73,9 @@ def guards(laboratory: Laboratory) -> Proof:
     return prove_every_guard_is_tested(laboratory, among=QUICK)
 
 
-@pytest.mark.parametrize("prove", [model, history, prove_tampering_is_found, guards])
+@pytest.mark.parametrize(
+    "prove", [model, history, prove_tampering_is_found, prove_forgeries_are_found, guards]
+)
 def test_proof_holds_on_the_ledger(laboratory: Laboratory, prove: Callable[[Laboratory], Proof]) -> None:
     assert prove(laboratory).against == ()
 
