@@ -40,18 +40,18 @@ def without_bundle(both_settings: Settings, tmp_path: Path) -> Settings:
 def test_replan_after_a_delivery_expects_what_the_next_round_expects(
     client: TestClient, database: Database, task: str
 ) -> None:
-    plan = planned(client, task=task)
-    order = ordered(client, plan, slice(0, 5))
+    plan = planned(client, task=task, max_patches=4)
+    order = ordered(client, plan, slice(0, 3))
     again, then = replan(client, plan.id, max_patches=4), next_round(client, order, max_patches=4)
     assert again["tiles"] == then["tiles"]
     assert again["objects"] == then["objects"]
-    assert again["prior"]["patches"] == then["round"]["read"]["patches"] == 5
+    assert again["prior"]["patches"] == then["round"]["read"]["patches"] == 3
     assert (again["follows"], again["round"], again["supersedes"]) == (None, None, str(plan.id))
     assert expects(database, again["id"], then["id"])
 
 
 def test_replan_of_a_second_round_is_the_round_with_other_options(client: TestClient) -> None:
-    order = ordered(client, planned(client))
+    order = ordered(client, planned(client, max_patches=2))
     early = next_round(client, order, max_patches=3, worth_each="20.00")
     publish_prices(client, name="dear", minimum_charge="70")
     again = replan(client, early["id"], price_list="dear", max_patches=5)
@@ -66,12 +66,12 @@ def test_replan_of_a_second_round_is_the_round_with_other_options(client: TestCl
 
 def test_replan_of_a_second_round_reads_what_came_since(client: TestClient) -> None:
     plan = planned(client)
-    order = ordered(client, plan, slice(0, 4))
+    order = ordered(client, plan, slice(0, 2))
     early = next_round(client, order, max_patches=3)
     second = ordered(client, planned(client, max_patches=2))
     again = replan(client, early["id"])
-    assert (early["round"]["read"]["patches"], again["round"]["read"]["patches"]) == (4, 6)
-    assert (again["round"]["read"]["of_order"], again["round"]["order"]) == (4, order)
+    assert (early["round"]["read"]["patches"], again["round"]["read"]["patches"]) == (2, 4)
+    assert (again["round"]["read"]["of_order"], again["round"]["order"]) == (2, order)
     assert second != order
 
 
@@ -79,7 +79,7 @@ def test_replan_of_a_second_round_reads_what_came_since(client: TestClient) -> N
 def test_replan_without_reuse_states_what_was_read_and_reuses_nothing(
     client: TestClient, database: Database, is_round: bool
 ) -> None:
-    plan = planned(client)
+    plan = planned(client, max_patches=3)
     order = ordered(client, plan)
     before = next_round(client, order, max_patches=3)["id"] if is_round else plan.id
     again = replan(client, before, reuse="none", max_patches=96)
@@ -88,7 +88,7 @@ def test_replan_without_reuse_states_what_was_read_and_reuses_nothing(
     assert (again["objects"]["read"], again["objects"]["in_reused"]) == (0, 0)
     assert again["objects"] == new["objects"]
     assert again["prior"] == new["prior"]
-    assert again["prior"]["patches"] == 12
+    assert again["prior"]["patches"] == 3
     assert (again["follows"], again["round"], again["supersedes"]) == (None, None, str(before))
     assert set(plan.bought) <= set(places(again, "buy"))
     assert expects(database, again["id"], new["id"])
@@ -96,23 +96,23 @@ def test_replan_without_reuse_states_what_was_read_and_reuses_nothing(
 
 
 def test_replan_says_why_it_does_not_read_what_is_owned(client: TestClient, without_bundle: Settings) -> None:
-    plan = planned(client)
-    order = ordered(client, plan, slice(0, 5))
+    plan = planned(client, max_patches=4)
+    order = ordered(client, plan, slice(0, 3))
     then = next_round(client, order, max_patches=2)
     with TestClient(create_app(without_bundle), headers={"Authorization": f"Bearer {KEY}"}) as other:
         again = replan(other, plan.id, max_patches=2)
         refused = other.post(f"/v1/plans/{then['id']}/replan", json={"max_patches": 1})
     (warning,) = again["warnings"]
-    assert (warning["code"], warning["figures"]) == ("owned-not-read", {"patches": 5})
-    assert warning["detail"].startswith("5 owned patches of the scene were not read, because this server")
-    assert (again["prior"], places(again, "owned")) == (None, list(plan.bought[:5]))
+    assert (warning["code"], warning["figures"]) == ("owned-not-read", {"patches": 3})
+    assert warning["detail"].startswith("3 owned patches of the scene were not read, because this server")
+    assert (again["prior"], places(again, "owned")) == (None, list(plan.bought[:3]))
     assert code(refused) == (409, "bundle-changed")
 
 
 def test_replan_of_a_bundle_without_a_second_look_changes_no_expectation(
     client: TestClient, database: Database
 ) -> None:
-    plan = planned(client, bundle="blind")
+    plan = planned(client, bundle="blind", max_patches=2)
     ordered(client, plan)
     again = replan(client, plan.id, max_patches=4)
     assert (again["prior"], again["warnings"]) == (None, [])
