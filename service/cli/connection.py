@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -80,3 +82,23 @@ class Commands(TyperGroup):
             reason = f"{error.filename}: {error.strerror}"
         console(stderr=True).print(f"Error: {reason}", style="red")
         raise typer.Exit(1)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return a command's name, the command and its arguments. UsageError for an option given twice."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if twice := repeated_options(command.params if command else (), rest):
+            # The parser would use the last one and ignore the others.
+            raise UsageError(f"{twice[0]} is given more than once. Give it once.")
+        return name, command, rest
+
+
+def repeated_options(params: Sequence[Any], args: Sequence[str]) -> list[str]:
+    """Return the options that arguments give more than once, except flags and lists."""
+    before = args[: args.index("--")] if "--" in args else args
+    given = Counter(one.partition("=")[0] for one in before if one.startswith("-"))
+    single = [one for one in params if not getattr(one, "multiple", False)]
+    return [
+        one.opts[0]
+        for one in single
+        if not getattr(one, "is_flag", False) and sum(given[name] for name in one.opts) > 1
+    ]

@@ -92,3 +92,18 @@ def test_unreachable_database_is_named(command: str, monkeypatch: pytest.MonkeyP
 
     assert done.exit_code == 1
     assert done.stderr.endswith("The database does not answer. Check LOUPE_DATABASE_URL.\n")
+
+
+def test_option_that_is_given_twice_is_refused(server: PlayedServer) -> None:
+    done = loupe("replan", PLAN_ID, "--guarantee", "labels:0.05", "--guarantee=labels:0.2")
+
+    assert done.exit_code == 1
+    assert done.stderr == "Error: --guarantee is given more than once. Give it once.\n"
+    assert server.asked == []
+
+
+def test_option_of_a_command_in_a_group_is_refused_when_given_twice(server: PlayedServer) -> None:
+    done = loupe("budget", "create", "harvest", "12.50", "USD", "--url", "http://a", "--url", "http://b")
+
+    assert done.stderr == "Error: --url is given more than once. Give it once.\n"
+    assert server.asked == []
