@@ -9,7 +9,7 @@ from service.cli.delivering import deliver
 from service.cli.keys import keys
 from service.cli.ledger import ledger_commands
 from service.cli.operating import db_commands, order_commands, serve
-from service.cli.orders import approve, classify, order
+from service.cli.orders import approve, cancel, classify, order
 from service.cli.plans import curve, next_round, plan, replan
 from service.cli.prices import price_commands
 from service.cli.tracing import trace
@@ -23,7 +23,7 @@ app = typer.Typer(
 )
 for panel, commands in {
     "Start": (serve,),
-    "From a scene to labels": (plan, replan, curve, order, approve, deliver, next_round, classify),
+    "From a scene to labels": (plan, replan, curve, order, approve, deliver, cancel, next_round, classify),
     "Money": (savings, trace),
 }.items():
     for command in commands:

@@ -67,6 +67,29 @@ def approve(
     console().print(order_view(decided))
 
 
+def cancel(
+    order_id: OrderId,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Cancel the undelivered patches of an order. SETTLES the bill for what came and RELEASES the rest.
+
+    The amounts are stated before you confirm.
+    """
+    with open_client(url, api_key) as client:
+        if not yes:
+            typer.confirm(
+                f"{client.get(f'/v1/orders/{order_id}/cancel')['detail']} Cancel?", abort=True, err=True
+            )
+        cancelled = client.post(f"/v1/orders/{order_id}/cancel")
+    if as_json:
+        typer.echo(json.dumps(cancelled, indent=2))
+    else:
+        console().print(order_view(cancelled))
+
+
 def classify(
     order_id: OrderId,
     allow_partial: Annotated[

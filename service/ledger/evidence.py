@@ -107,6 +107,11 @@ FORMS: Mapping[tuple[str, int], Form] = {
         "order_id tile patch number sha256 size #pixels #weights #lacking checks covered "
         "remainder key_id created_at",
     ),
+    ("final_bill", 1): _form(
+        "public.final_bill",
+        1,
+        "order_id patches billed_minor settled_minor basis created_at",
+    ),
     ("classification", 1): _form(
         "public.classification",
         1,

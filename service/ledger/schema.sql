@@ -229,7 +229,8 @@ BEGIN
     FOREACH name IN ARRAY ARRAY[
         'ledger.transfer', 'ledger.entry', 'ledger.movement', 'ledger.budget', 'ledger.budget_terms',
         'ledger.adjustment', 'ledger.evidence', 'public.price_list', 'public.plan', 'public.delivery',
-        'public.delivered_file', 'public.delivered_part', 'public.order_status_change', 'public.classification'
+        'public.delivered_file', 'public.delivered_part', 'public.order_status_change', 'public.classification',
+        'public.final_bill'
     ] LOOP
         EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON %s
                         FOR EACH ROW EXECUTE FUNCTION ledger.refuse_change()', name);
@@ -568,6 +569,9 @@ CREATE TRIGGER evidence AFTER INSERT ON public.delivered_file FOR EACH ROW EXECU
 CREATE TRIGGER evidence AFTER INSERT ON public.delivered_part FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'delivered_part', '1', 'order_id', '4', 'order_id', 'tile', 'patch', 'number', 'sha256', 'size',
     '#pixels', '#weights', '#lacking', 'checks', 'covered', 'remainder', 'key_id', 'created_at');
+CREATE TRIGGER evidence AFTER INSERT ON public.final_bill FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
+    'final_bill', '1', 'order_id', '1', 'order_id', 'patches', 'billed_minor', 'settled_minor', 'basis',
+    'created_at');
 CREATE TRIGGER evidence AFTER INSERT ON public.classification FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'classification', '1', 'workspace_id', '1', 'id', 'workspace_id', 'order_id', 'complete', 'tiles',
     'provenance', 'objects', 'created_at');
@@ -817,15 +821,21 @@ UNION ALL
 SELECT 'I12 a claimed idempotency key has an answer', key
 FROM public.idempotency WHERE status IS NULL
 UNION ALL
-SELECT 'I13 a payment has its delivery, of the same amount', t.reference
-FROM ledger.transfer t LEFT JOIN public.delivery d
-    ON t.reference = 'delivery:' || d.order_id || '/' || d.tile || '/' || d.patch
-WHERE t.kind = 'settle' AND d.settled_minor IS DISTINCT FROM t.amount
+SELECT 'I13 a payment has its delivery or final bill, of the same amount', t.reference
+FROM ledger.transfer t
+LEFT JOIN public.delivery d ON t.reference = 'delivery:' || d.order_id || '/' || d.tile || '/' || d.patch
+LEFT JOIN public.final_bill f ON t.reference = 'bill:' || f.order_id
+WHERE t.kind = 'settle' AND coalesce(d.settled_minor, f.settled_minor) IS DISTINCT FROM t.amount
 UNION ALL
 SELECT 'I13 a delivery that costs something is paid', d.order_id || '/' || d.tile || '/' || d.patch
 FROM public.delivery d LEFT JOIN ledger.transfer t
     ON t.kind = 'settle' AND t.reference = 'delivery:' || d.order_id || '/' || d.tile || '/' || d.patch
 WHERE d.settled_minor > 0 AND t.id IS NULL
+UNION ALL
+SELECT 'I13 the difference to a final bill is paid', f.order_id::text
+FROM public.final_bill f LEFT JOIN ledger.transfer t
+    ON t.kind = 'settle' AND t.reference = 'bill:' || f.order_id
+WHERE f.settled_minor > 0 AND t.id IS NULL
 UNION ALL
 SELECT 'I14 a transfer joins the accounts that its kind names', t.id::text
 FROM ledger.transfer t
@@ -863,7 +873,16 @@ FROM ledger.order_money m WHERE m.refunded_minor > m.settled_minor + m.charged_m
 UNION ALL
 SELECT 'I20 no more came back than was paid', d.order_id || '/' || d.tile || '/' || d.patch
 FROM public.delivery d JOIN ledger.adjustment a USING (order_id, tile, patch)
-GROUP BY d.order_id, d.tile, d.patch, d.settled_minor HAVING sum(a.amount) > d.settled_minor;
+GROUP BY d.order_id, d.tile, d.patch, d.settled_minor HAVING sum(a.amount) > d.settled_minor
+UNION ALL
+SELECT 'I21 a final bill is of an order that ended, and its difference is what was not settled', f.order_id::text
+FROM public.final_bill f JOIN public."order" o ON o.id = f.order_id
+CROSS JOIN LATERAL (
+    SELECT count(*) AS patches, coalesce(sum(settled_minor), 0)::bigint AS minor
+    FROM public.delivery d WHERE d.order_id = f.order_id
+) AS came
+WHERE o.status NOT IN ('user_cancelled', 'expired') OR came.patches <> f.patches
+    OR f.settled_minor <> greatest(0, f.billed_minor - came.minor);
 
 -- The rows of which there is evidence.
 CREATE VIEW ledger.evidenced (kind, subject) AS
@@ -886,6 +905,8 @@ UNION ALL
 SELECT 'delivered_part', order_id || '/' || tile || '/' || patch || '/' || number FROM public.delivered_part
 UNION ALL
 SELECT 'classification', id::text FROM public.classification
+UNION ALL
+SELECT 'final_bill', order_id::text FROM public.final_bill
 UNION ALL
 SELECT 'budget', id::text FROM ledger.budget
 UNION ALL
@@ -1000,11 +1021,11 @@ TO loupe_app;
 
 GRANT SELECT ON
     workspace, api_key, idempotency, idempotency_claim, price_list, scene, plan, "order", delivery,
-    delivered_file, delivered_part, order_status_change, classification
+    delivered_file, delivered_part, order_status_change, classification, final_bill
 TO loupe_owner;
 GRANT SELECT, INSERT ON
     workspace, api_key, idempotency, idempotency_claim, price_list, scene, plan, "order", delivery,
-    delivered_file, delivered_part, order_status_change, classification
+    delivered_file, delivered_part, order_status_change, classification, final_bill
 TO loupe_app;
 GRANT UPDATE (revoked_at) ON api_key TO loupe_app;
 GRANT UPDATE (status, body) ON idempotency TO loupe_app;

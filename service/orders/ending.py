@@ -1,4 +1,7 @@
-"""The end of an order: complete, cancelled, rejected or expired. The rest of its hold is released."""
+"""The end of an order: complete, cancelled, rejected or expired. The rest of its hold is released.
+
+A cancelled or expired order first settles the provider's bill for what came.
+"""
 
 from datetime import datetime
 from uuid import UUID
@@ -9,6 +12,7 @@ from service.access.repository import Caller
 from service.errors import ConflictError
 from service.ledger.repository import money_of_orders
 from service.ledger.writer import release
+from service.orders.final_bill import ArrivedBill, settle_difference
 from service.orders.repository import find_order, record_status
 from service.orders.tables import GIVEN_UP, Order, OrderStatus
 
@@ -37,7 +41,10 @@ def end_order(
     note: str | None = None,
     at: datetime | None = None,
 ) -> None:
-    """Release the rest of the order's hold and record its last status; the caller holds its lock."""
+    """Release the rest of the order's hold and record its last status; the caller holds its lock.
+
+    An order that ends before all its patches came has settled their bill with `settle_difference`.
+    """
     left = money_of_orders(session, [order.id])[order.id].held
     # First the status: the evidence of the release covers the history.
     record_status(session, order, status, reason_code, key_id=key_id, note=note, at=at)
@@ -52,19 +59,27 @@ def complete_order(session: Session, order: Order, key_id: str) -> None:
     end_order(session, order, OrderStatus.COMPLETED, "all_delivered", key_id)
 
 
-def cancel_undelivered(session: Session, caller: Caller, order_id: UUID) -> Order:
-    """Release the money of the patches that were not delivered, and return the order.
-
-    An order that was cancelled, rejected or expired before stays as it is.
-    Errors: not-found, order-completed.
-    """
-    order = find_order(session, caller.workspace_id, order_id, lock=True)
-    if order.status in GIVEN_UP:
-        return order
+def check_not_complete(order: Order) -> None:
+    """Raise OrderCompletedError for an order that has nothing left to cancel."""
     if order.status == OrderStatus.COMPLETED:
         raise OrderCompletedError(
             f"All {order.patches} patches of this order were delivered; nothing is left to cancel.",
             order=str(order.id),
         )
+
+
+def cancel_undelivered(
+    session: Session, caller: Caller, order_id: UUID, bill: ArrivedBill | None = None
+) -> Order:
+    """Settle the bill for what came of an order, release the rest of its money, and return the order.
+
+    `bill` was computed before; it is computed again if more came since. An order that was cancelled,
+    rejected or expired before stays as it is. Errors: not-found, order-completed.
+    """
+    order = find_order(session, caller.workspace_id, order_id, lock=True)
+    if order.status in GIVEN_UP:
+        return order
+    check_not_complete(order)
+    settle_difference(session, order, bill)
     end_order(session, order, OrderStatus.USER_CANCELLED, "cancelled_by_user", caller.key_id)
     return order

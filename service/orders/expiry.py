@@ -21,6 +21,7 @@ from service.access.caller import CallerDep
 from service.database.engine import Database, DatabaseDep
 from service.errors import ConflictError, LoupeError
 from service.orders.ending import end_order
+from service.orders.final_bill import bill_arrived, read_arrived, settle_difference
 from service.orders.tables import NOT_DELIVERED_IN_TIME, Order, OrderStatus, overdue_at
 
 logger = logging.getLogger(__name__)
@@ -55,10 +56,17 @@ def expire_order(database: Database, order_id: UUID, *, wait: bool = True) -> bo
 
     Without `wait`, an order that another transaction has locked is left to the next sweep.
     """
-    query = select(Order).where(Order.id == order_id, _OVERDUE).with_for_update(skip_locked=not wait)
+    overdue = select(Order).where(Order.id == order_id, _OVERDUE)
+    with database.sessions() as session:
+        order = session.scalars(overdue).one_or_none()
+        if order is None:
+            return False
+        arrived = read_arrived(session, order)
+    bill = None if arrived is None else bill_arrived(arrived)
     with database.sessions.begin() as session:
-        order = session.scalars(query).one_or_none()
+        order = session.scalars(overdue.with_for_update(skip_locked=not wait)).one_or_none()
         if order is not None:
+            settle_difference(session, order, bill)
             end_order(session, order, OrderStatus.EXPIRED, NOT_DELIVERED_IN_TIME, at=order.expires_at)
         return order is not None
 

@@ -8,11 +8,21 @@ from service.access.repository import Caller
 from service.bundles.registry import Bundles, BundlesDep
 from service.database.engine import DatabaseDep, SessionDep
 from service.orders.approval import decide_approval
+from service.orders.cancelling import preview_cancel
 from service.orders.ending import cancel_undelivered
 from service.orders.expiry import expire_before_writing
+from service.orders.final_bill import find_arrived_bill
 from service.orders.placing import place_order
 from service.orders.repository import find_order, page_of_orders
-from service.orders.schemas import ApprovalIn, OrderIn, OrderOut, OrderPath, OrderSummary, StatusStep
+from service.orders.schemas import (
+    ApprovalIn,
+    CancelPreview,
+    OrderIn,
+    OrderOut,
+    OrderPath,
+    OrderSummary,
+    StatusStep,
+)
 from service.orders.views import full, steps, summaries
 from service.plans.repository import find_plan
 from service.settings import SettingsDep
@@ -96,12 +106,32 @@ def get_order(order_id: OrderPath, caller: CallerDep, session: SessionDep) -> Or
     summary="Cancel an order",
     responses=problems(404, 409, 422),
 )
-def cancel_order(order_id: OrderPath, caller: CallerDep, session: SessionDep) -> OrderOut:
+def cancel_order(
+    order_id: OrderPath, caller: CallerDep, database: DatabaseDep, session: SessionDep
+) -> OrderOut:
     """Cancel the undelivered patches of an order and release their money.
 
-    Delivered patches stay paid. An order that was cancelled, rejected or expired before stays as it is.
+    Delivered patches stay paid. If the provider's bill for them is higher than what was settled, as under a
+    minimum area, the difference is settled first: `GET` on the same path states the amounts in advance. An
+    order that was cancelled, rejected or expired before stays as it is.
     """
-    return full(session, cancel_undelivered(session, caller, order_id))
+    bill = find_arrived_bill(database, caller.workspace_id, order_id)  # computed without a connection
+    return full(session, cancel_undelivered(session, caller, order_id, bill))
+
+
+@router.get(
+    "/{order_id}/cancel",
+    name="preview_cancel",
+    summary="Show what cancelling an order would cost",
+    responses=problems(404, 409, 422),
+)
+def show_cancel(order_id: OrderPath, caller: CallerDep, database: DatabaseDep) -> CancelPreview:
+    """Show the provider's bill for what came, what was settled, and what cancelling would release.
+
+    Nothing is changed. The error 409 `order-completed` says that nothing is left to cancel, and
+    409 `order-ended` that the order was cancelled, rejected or expired before.
+    """
+    return preview_cancel(database, caller.workspace_id, order_id)
 
 
 @router.get(

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.orders.final_bill import BillBasis
 from service.orders.tables import OrderStatus
 from service.web.money import MoneyOut
 from service.web.paging import Link
@@ -126,6 +127,35 @@ class PartlyDeliveredPatch(BaseModel):
     files: list[str] = Field(description="SHA-256 of the files, oldest first.")
 
 
+class BilledPatches(BaseModel):
+    """The provider's bill for the patches that came, beside what was settled for them."""
+
+    patches: int = Field(description="Number of delivered patches.")
+    billed: MoneyOut = Field(description="Provider's bill for the delivered patches.")
+    difference: MoneyOut = Field(
+        description="Amount of that bill beyond what the deliveries settled; it is settled when the order "
+        "ends (reference `bill:ORDER`)."
+    )
+    basis: BillBasis = Field(
+        description="`terms`: billed by the terms of the plan's price list. `prices`: the sum of the "
+        "payments, because prices were sent with the files."
+    )
+
+
+class CancelPreview(BaseModel):
+    """The result of cancelling an order now."""
+
+    order: UUID = Field(description="Id of the order.")
+    delivered: int = Field(description="Number of delivered patches, which stay paid.")
+    awaited: int = Field(description="Number of patches that would be cancelled.")
+    settled: MoneyOut = Field(description="Amount settled so far.")
+    billed: MoneyOut = Field(description="Provider's bill for the delivered patches.")
+    difference: MoneyOut = Field(description="Amount that cancelling would settle.")
+    released: MoneyOut = Field(description="Amount that cancelling would release to the budget.")
+    detail: str = Field(description="The same in one sentence.")
+    links: list[Link] = Field(description="The order, and the action that cancels it.")
+
+
 class OrderSummary(BaseModel):
     """An order in a list."""
 
@@ -156,6 +186,10 @@ class OrderOut(OrderSummary):
 
     statuses: list[StatusStep] = Field(description="History of the order, oldest first.")
     patches: OrderPatches = Field(description="Awaited and delivered patches.")
+    final_bill: BilledPatches | None = Field(
+        None,
+        description="Bill for what came of an order that was cancelled or expired after a delivery.",
+    )
     warnings: list[WarningOut] | None = Field(
         None,
         description="Warnings about the budget and about ground that is paid again, given once, when the "

@@ -144,6 +144,24 @@ class Delivery(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class FinalBill(Base):
+    """The provider's bill for what came of an order that ended early, and what was settled for it then."""
+
+    __tablename__ = "final_bill"
+    __table_args__ = (
+        CheckConstraint("patches > 0", name="patches_positive"),
+        CheckConstraint("settled_minor BETWEEN 0 AND billed_minor", name="settled_within_bill"),
+        CheckConstraint("basis IN ('terms', 'prices')", name="basis"),
+    )
+
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("order.id", ondelete="RESTRICT"), primary_key=True)
+    patches: Mapped[int]  # delivered ones
+    billed_minor: Mapped[int] = mapped_column(BigInteger)
+    settled_minor: Mapped[int] = mapped_column(BigInteger)  # beyond what the deliveries had settled
+    basis: Mapped[str]  # of the bill: "terms" of the price list, or "prices" sent with the files
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class DeliveredFile(Base):
     """One file that was delivered for a patch, whose bytes lie in the blob store. The newest one is used.
 

@@ -1,6 +1,7 @@
 """Orders and deliveries written as the API shows them."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -11,11 +12,13 @@ from service.imagery.geojson import Geometry
 from service.ledger.repository import OrderMoney, money_of_orders
 from service.orders.checklist import Checklist, Place
 from service.orders.delivered import Delivered, delivered_counts, delivered_patches
+from service.orders.final_bill import BillBasis
 from service.orders.parts import PartlyDelivered, partly_delivered
 from service.orders.repository import history, plan_of, statuses_now
 from service.orders.schemas import (
     Amounts,
     AwaitedPatch,
+    BilledPatches,
     DeliveredPatch,
     Footprint,
     OrderOut,
@@ -25,7 +28,7 @@ from service.orders.schemas import (
     PatchCounts,
     StatusStep,
 )
-from service.orders.tables import NOT_DELIVERED_IN_TIME, OPEN, Order, OrderStatus
+from service.orders.tables import NOT_DELIVERED_IN_TIME, OPEN, FinalBill, Order, OrderStatus
 from service.plans.arrays import PlanArrays
 from service.plans.maps import outlines
 from service.plans.reading import grid_of
@@ -63,6 +66,7 @@ def full(session: Session, order: Order, warnings: Sequence[LoupeWarning] = ()) 
         **dict(summary),
         statuses=steps(session, order),
         patches=patches,
+        final_bill=_final_bill(session, order),
         warnings=[WarningOut(**one.to_json()) for one in warnings] or None,
     )
 
@@ -100,6 +104,18 @@ def _summary(order: Order, status: OrderStatus, delivered: int, money: OrderMone
             awaited=order.patches - delivered if status in OPEN else 0,
         ),
         links=_links(order, status),
+    )
+
+
+def _final_bill(session: Session, order: Order) -> BilledPatches | None:
+    row = session.get(FinalBill, order.id)
+    if row is None:
+        return None
+    return BilledPatches(
+        patches=row.patches,
+        billed=MoneyOut.of(order.money(row.billed_minor)),
+        difference=MoneyOut.of(order.money(row.settled_minor)),
+        basis=cast(BillBasis, row.basis),
     )
 
 

@@ -169,6 +169,9 @@ def order_view(order: Json) -> RenderableType:
         ("Status", f"{order['status'].replace('_', ' ')}: {came}"),
         ("Money", f"{settled} settled, {held} held, {released} released, of {money(amounts['total'])}"),
     ]
+    if final := order.get("final_bill"):
+        bill = f"{money(final['billed'])} for what came, {money(final['difference'])} of it at the end"
+        rows.append(("Bill", bill))
     return facts(rows + _warnings(order))
 
 

@@ -71,8 +71,9 @@ class Bought:
 
     @property
     def paid(self) -> Decimal:
-        """Sum of the deliveries, minus refunds, plus later charges."""
+        """Sum of the deliveries and the difference to the final bill, minus refunds, plus later charges."""
         paid = sum((amount(one["settled"]) for one in self.order["patches"]["delivered"]), Decimal(0))
+        paid += amount(self.order["final_bill"]["difference"]) if "final_bill" in self.order else 0
         signs = {"refund": -1, "charge": 1}
         return paid + sum(signs[one["kind"]] * amount(one["amount"]) for one in self.adjustments)
 

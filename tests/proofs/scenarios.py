@@ -61,7 +61,7 @@ class Scene:
 
     def delivered(self) -> tuple[UUID, UUID]:
         """Return workspace and id of the partly delivered order of `make_world`."""
-        query = text('SELECT workspace_id, id FROM "order" WHERE hold_id IS NOT NULL')
+        query = text("""SELECT workspace_id, id FROM "order" WHERE status = 'accepted'""")
         workspace, order = self.session.execute(query).one()
         return workspace, order
 

@@ -19,6 +19,7 @@ from service.ledger import writer
 from service.ledger.book import Movement
 from service.ledger.terms import BudgetTerms, Enforcement
 from service.money import Money
+from service.orders.ending import cancel_undelivered
 from service.orders.placing import place_order
 from service.orders.tables import DeliveredPart, Order
 from service.pricing.schemas import PriceListTerms
@@ -55,7 +56,24 @@ def make_world(database: Database) -> Books:
             )
         )
         _part_of_a_patch(session, order.id)
+    _cancelled_order(database, books, budget)
     return books
+
+
+def _cancelled_order(database: Database, books: Books, budget: UUID) -> None:
+    """Cancel an order of which one patch came, so that it has a final bill."""
+    with database.sessions.begin() as session:
+        order, caller = _place_order(session, books.workspace, budget, seed=4)
+    call = Call(
+        kind=Movement.SETTLE,
+        budget=budget,
+        minor=100,
+        reference=f"delivery:{order.id}/0/0",
+        hold=order.hold_id,
+    )
+    assert perform(database, books, call).code == ACCEPTED
+    with database.sessions.begin() as session:
+        cancel_undelivered(session, caller, order.id)
 
 
 def _part_of_a_patch(session: Session, order: UUID) -> None:
@@ -97,12 +115,20 @@ def _budget_without_accounts(session: Session, workspace: UUID) -> None:
 def _order_and_plans(session: Session, workspace: UUID, budget: UUID) -> Order:
     """Place an order that holds money, and make plans without an order."""
     with TemporaryDirectory() as blobs:
-        plan = make_plan(session, workspace, Path(blobs), seed=1)
         spare = make_plan(session, workspace, Path(blobs), seed=2)
         make_plan(session, workspace, Path(blobs), seed=3, supersedes=spare.id)
-    key = id_of(create_key(session, session.get_one(Workspace, workspace), "buyer"))
-    order, _ = place_order(session, Caller(workspace, key, holder=key), plan.id, budget, 30)
+    order, _ = _place_order(session, workspace, budget, seed=1)
     return order
+
+
+def _place_order(session: Session, workspace: UUID, budget: UUID, seed: int) -> tuple[Order, Caller]:
+    """Place an order with a new key, and return both."""
+    with TemporaryDirectory() as blobs:
+        plan = make_plan(session, workspace, Path(blobs), seed=seed)
+    key = id_of(create_key(session, session.get_one(Workspace, workspace), f"buyer {seed}"))
+    caller = Caller(workspace, key, holder=key)
+    order, _ = place_order(session, caller, plan.id, budget, 30)
+    return order, caller
 
 
 def _every_other_movement(session: Session, workspace: UUID, budget: UUID, order: UUID) -> None:

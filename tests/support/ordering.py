@@ -80,10 +80,13 @@ def place(client: TestClient, plan: Planned, key: str | None = None, **body: Any
     return client.post("/v1/orders", json={"plan": str(plan.id)} | body, headers=headers)
 
 
-def deliver(client: TestClient, order: str, tile: int, patch: int, body: bytes | None = None) -> Any:
+def deliver(
+    client: TestClient, order: str, tile: int, patch: int, body: bytes | None = None, **query: Any
+) -> Any:
     """Deliver a patch: its own GeoTIFF, or another body."""
     path = f"/v1/orders/{order}/tiles/{tile}/patches/{patch}"
-    return client.put(path, content=make_patch(tile, patch) if body is None else body, headers=TIFF)
+    content = make_patch(tile, patch) if body is None else body
+    return client.put(path, content=content, headers=TIFF, params=query)
 
 
 def send_file(client: TestClient, order: str, body: bytes, headers: Json = TIFF, **query: Any) -> Any:

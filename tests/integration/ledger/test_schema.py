@@ -35,6 +35,8 @@ FROZEN = {
     "2026-11-28-2330_next_rounds.py": "e56198580cf0e130",
     "2026-11-29-0330_evidence.py": "6d0e2d55e18b04c8",
     "2026-11-29-0330_evidence.sql": "c0119ef0f1ab0a82",
+    "2026-11-29-0400_final_bills.py": "40a30675ce94787a",
+    "2026-11-29-0400_final_bills.sql": "103eb965943f35c2",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 

@@ -15,7 +15,7 @@ from service.ledger.repository import violations
 from service.money import Money
 from service.settings import Settings
 from tests.support.money import cents
-from tests.support.ordering import buy, open_budget
+from tests.support.ordering import buy, open_budget, plan_scene, publish_prices
 from tests.support.orders import make_plan
 
 
@@ -151,6 +151,7 @@ def bought(
         ("UPDATE plan SET cost_minor = cost_minor + 1", {"I26"}),
         ("UPDATE plan SET currency = 'EUR'", {"I25"}),
         ("UPDATE price_list SET currency = 'EUR'", {"I25"}),
+        ("INSERT INTO final_bill SELECT id, 1, 500, 0, 'terms' FROM public.\"order\"", {"I21", "I23"}),
     ],
 )  # fmt: skip
 def test_violations_show_orders_that_contradict_their_money(
@@ -162,3 +163,35 @@ def test_violations_show_orders_that_contradict_their_money(
         bought.execute(text(statement))
 
     assert {invariant.split()[0] for invariant, _ in violations(bought)} == seen
+
+
+@pytest.fixture
+def billed(client: TestClient, database: Database) -> Iterator[Session]:
+    """Make an order that was cancelled under a minimum, in a session without triggers."""
+    publish_prices(client, price_per_km2="10", minimum_km2="100")
+    open_budget(client, "5000.00")
+    client.post(f"/v1/orders/{buy(client, plan_scene(client), patches=1)}/cancel")
+    with database.sessions() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        yield session
+        session.rollback()
+
+
+@pytest.mark.parametrize(
+    ("tampering", "seen"),
+    [
+        ("DELETE FROM final_bill", {"I13"}),
+        ("UPDATE final_bill SET settled_minor = settled_minor - 1", {"I13", "I21"}),
+        ("UPDATE final_bill SET billed_minor = billed_minor + 1", {"I21"}),
+        ("UPDATE final_bill SET patches = 2", {"I21"}),
+        ("DELETE FROM ledger.transfer WHERE reference LIKE 'bill:%'", {"I8", "I11", "I13"}),
+    ],
+)
+def test_violations_show_final_bills_that_contradict_their_money(
+    billed: Session, tampering: str, seen: set[str]
+) -> None:
+    assert violations(billed) == []
+
+    billed.execute(text(tampering))
+
+    assert {invariant.split()[0] for invariant, _ in violations(billed)} == seen

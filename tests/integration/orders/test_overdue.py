@@ -96,7 +96,9 @@ def test_every_view_is_the_same_before_and_after_the_sweep(
 
     assert recorded_status(database, overdue) == "expired"
     assert movements(database)[-1][::2] == ("release", "expire")
-    assert every_view(client, database, workspace_id, overdue) == before
+    after = every_view(client, database, workspace_id, overdue)
+    del after[f"/v1/orders/{overdue}"]["final_bill"]  # computed when the order ends
+    assert after == before
 
 
 @pytest.mark.parametrize(("enforcement", "available"), [("warn", "0.00"), ("block", "3.33")])

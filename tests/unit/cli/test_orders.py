@@ -109,6 +109,31 @@ def test_approve_sends_the_decision_and_the_note(
     assert json.loads(server.asked[0].content) == {"decision": decision, "note": "as agreed"}
 
 
+CANCEL = f"/v1/orders/{ORDER_ID}/cancel"
+PREVIEW = "1 of 4 patches came. The provider's bill for them is 1,000.00 USD, and 250.00 USD is settled."
+
+
+def test_cancel_states_the_amounts_before_it_asks(server: PlayedServer) -> None:
+    server.routes[f"GET {CANCEL}"] = (200, {"detail": PREVIEW})
+
+    done = loupe("cancel", ORDER_ID, typed="n\n")
+
+    assert done.exit_code == 1
+    assert f"{PREVIEW} Cancel?" in done.output
+    assert [request.method for request in server.asked] == ["GET"]
+
+
+def test_cancel_prints_the_final_bill(server: PlayedServer) -> None:
+    usd = {"currency": "USD"}
+    final = {"billed": {"amount": "1000.00"} | usd, "difference": {"amount": "750.00"} | usd}
+    server.routes[f"POST {CANCEL}"] = (200, ORDER | {"final_bill": final})
+
+    done = loupe("cancel", ORDER_ID, "--yes")
+
+    assert done.exit_code == 0
+    assert "1000.00 USD for what came, 750.00 USD of it at the end" in done.stdout
+
+
 def test_order_held_for_approval_prints_the_next_command_and_warnings(server: PlayedServer) -> None:
     warning = {"code": "threshold-reached", "detail": "50 % of the budget 'harvest' is in use."}
     server.routes["POST /v1/orders"] = (201, ORDER | {"status": "held", "warnings": [warning]})
