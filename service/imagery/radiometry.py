@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from service.errors import LoupeWarning
 from service.geotiff.raster import Gap, Raster
+from service.imagery.acquisition import find_acquired_on
 from service.imagery.band_names import read_name
 from service.imagery.bands import BandNumbers, choose_bands
 from service.imagery.encodings import Scaling, Three
@@ -32,6 +34,7 @@ class Imagery:
     bands: BandNumbers  # red, green, blue, counted from 1
     bands_from: str  # how the bands were found
     radiometry: str  # how values became 8 bit
+    acquired_on: date | None = None  # day that the file states
     warnings: tuple[LoupeWarning, ...] = ()  # doubts about the reading
     gaps: tuple[Gap, ...] = ()  # why the file's pixels are not valid; empty if all are
     collar: NDArray[np.bool_] | None = field(default=None, repr=False)  # (H, W); see `collar.mark_collar`
@@ -76,6 +79,7 @@ def to_imagery(
         bands=chosen,
         bands_from=bands_from,
         radiometry=scaling.words,
+        acquired_on=find_acquired_on(raster.items),
         warnings=(*data.warnings, *doubts, *(missing_bands(picked, rgb, data.valid) if is_scene else ())),
         gaps=data.gaps,
     )

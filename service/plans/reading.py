@@ -15,6 +15,7 @@ from service.bundles.predictor import Predictor
 from service.errors import ConflictError
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import read_geotiff
+from service.imagery.acquisition import sample_pixels
 from service.imagery.encodings import encoding_described
 from service.imagery.oddities import scattered_holes
 from service.imagery.overlap import lattice_offset
@@ -145,6 +146,8 @@ def _describe(imagery: Imagery, tiles: Tiles, options: PlanOptions, manifest: Ma
         "bands": list(imagery.bands),
         "bands_from": imagery.bands_from,
         "radiometry": imagery.radiometry,
+        "acquired_on": imagery.acquired_on and imagery.acquired_on.isoformat(),
+        "sample": sample_pixels(tiles.pixels).hex(),
         "warnings": [warning.to_json() for warning in (*imagery.warnings, *holes)],
         "grid": tiles.grid.to_json(),
         "tile_m": manifest.tile_m,

@@ -1,6 +1,6 @@
 """Plans as JSON documents."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -43,6 +43,11 @@ class PlanScene(BaseModel):
     bands: list[int] = Field(description="Numbers of the red, green and blue bands, counted from 1.")
     bands_from: str = Field(description="How the bands were found.")
     radiometry: str = Field(description="How pixel values became colours.")
+    acquired_on: date | None = Field(
+        None,
+        description="Day of acquisition that the file's metadata state, such as `ACQUISITION_DATE`. Scenes "
+        "of one ground from different days are different acquisitions: each has a baseline of its own.",
+    )
     planned_km2: float = Field(description="Area of all tiles, in square kilometres.")
     left_out_km2: float = Field(
         description="Area at the right and bottom edges that fills no tile, in square kilometres."
@@ -61,6 +66,7 @@ class PlanScene(BaseModel):
             columns=grid["columns"],
             rows=grid["rows"],
             crs=grid["crs"],
+            acquired_on=reading.get("acquired_on"),
             tiles_without_data=plan.tiles - plan.bill["eligible_tiles"],
             **{name: reading[name] for name in same},
         )

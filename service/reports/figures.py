@@ -10,6 +10,9 @@ from service.reports.ground import Ground
 
 Standing = Literal["held", "open", "completed", "ended"]
 
+Product = tuple[str, str, bool]
+"""Name of a price list, currency, and whether it is a shipped example."""
+
 STANDINGS: dict[str, Standing] = {
     "held": "held", "accepted": "open", "processing": "open", "completed": "completed",
     "user_cancelled": "ended", "rejected": "ended", "expired": "ended",
@@ -35,6 +38,7 @@ class OrderFigures:
     created_at: datetime
     status: str
     price_list: str  # name: the versions of a list are one product
+    example: bool  # whether the list is a shipped example, whose prices are no offers
     ground: Ground
     patches_bought: int
     delivered: int  # of `patches_bought`
@@ -48,6 +52,9 @@ class OrderFigures:
     settled: Money
     refunded: Money
     charged: Money
+    returned_patches: int  # delivered patches whose whole payment came back: refunded as unusable
+    returned: Money  # the payments of these
+    returned_for_good: Money  # without patches that another order of the same ground delivered
 
     @property
     def currency(self) -> str:
@@ -60,9 +67,14 @@ class OrderFigures:
         return STANDINGS[self.status]
 
     @property
-    def product(self) -> tuple[str, str]:
-        """Name of the price list, and currency: orders of one product share their ground."""
-        return self.price_list, self.currency
+    def product(self) -> Product:
+        """Identity of the product: its orders share their ground."""
+        return self.price_list, self.currency, self.example
+
+    @property
+    def is_returned(self) -> bool:
+        """Whether every patch that came was refunded as unusable."""
+        return 0 < self.delivered == self.returned_patches
 
     @property
     def net(self) -> Money:

@@ -24,6 +24,8 @@ PARTS = 10**9
 LEAST = PARTS // 100_000
 """Smallest share that counts: edges of 110 km, drawn with 64 segments, are exact to less than this."""
 SEGMENTS = 64
+MOST_CHANGED_BY_COMPRESSION = 4.0
+"""Mean difference in grey levels up to which two files may be copies; JPEG at quality 75 changes about 2."""
 Circle = tuple[float, float, float, float]
 """Centre and radius of a sphere around a scene, for an Earth of radius 1."""
 WEB_MERCATOR_TURN_M = 2 * np.pi * 6_378_137.0
@@ -31,17 +33,19 @@ WEB_MERCATOR_TURN_M = 2 * np.pi * 6_378_137.0
 
 @dataclass(frozen=True)
 class Ground:
-    """The tiles of a scene that have data. Grounds of the same tiles of the same grid are equal."""
+    """The tiles of a scene that have data, as they were acquired at one time."""
 
     grid: TileGrid
     planned: bytes  # one byte per tile: 1 if it has data, else 0
+    acquired_on: str | None = None  # day that the file states
+    sample: bytes = b""  # grey values at some pixels; empty for scenes read before they were kept
 
     def __hash__(self) -> int:
         return self._hash
 
     @cached_property
     def _hash(self) -> int:
-        return hash((self.grid, self.planned))
+        return hash((self.grid, self.planned, self.acquired_on, self.sample))
 
     @cached_property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -75,6 +79,27 @@ class Ground:
         return shapely.make_valid(shapely.transform(shapely.segmentize(self.tiles, longest), project))
 
 
+def is_same_acquisition(one: Ground, other: Ground) -> bool:
+    """Say whether two grounds may show the same acquisition, so that their baseline counts once.
+
+    Equal pixels on one grid are one acquisition. Otherwise the days that both files state decide; without
+    them, pixels of one grid that differ by more than a compression changes. What cannot be told apart is the
+    same.
+    """
+    comparable = one.grid == other.grid and bool(one.sample) and len(one.sample) == len(other.sample)
+    if comparable and one.sample == other.sample:
+        return True
+    if one.acquired_on and other.acquired_on:
+        return one.acquired_on == other.acquired_on
+    return not comparable or _difference(one.sample, other.sample) <= MOST_CHANGED_BY_COMPRESSION
+
+
+def _difference(one: bytes, other: bytes) -> float:
+    """Return the mean difference of two samples in grey levels."""
+    first, second = (np.frombuffer(sample, np.uint8).astype(np.int16) for sample in (one, other))
+    return float(np.abs(first - second).mean())
+
+
 class Coverage:
     """Grounds that were counted before."""
 
@@ -92,7 +117,12 @@ class Coverage:
         """Return the share of a ground's area, 0 to 1, that none of the added grounds covers."""
         if ground in self._known:
             return Fraction(0)
-        near = tuple(other for zone in self._zones.values() for other in zone.near(ground))
+        near = tuple(
+            other
+            for zone in self._zones.values()
+            for other in zone.near(ground)
+            if is_same_acquisition(ground, other)
+        )
         return Fraction(_uncovered_parts(ground, near), PARTS) if near else Fraction(1)
 
 

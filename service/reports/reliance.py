@@ -57,12 +57,15 @@ def reliance_of(order: OrderFigures, orders: Mapping[UUID, OrderFigures]) -> Rel
 def standing_with(order: OrderFigures, reliance: Reliance) -> Standing:
     """Return the standing in which an order counts for savings.
 
-    An order is not completed while patches that it reuses are awaited. One that buys nothing itself is held
+    An order is not completed while patches that it reuses are awaited, and ended once all its patches were
+    refunded as unusable. One that buys nothing itself is held
     while those patches await approval, and ended once all of them are lost.
     """
     if order.standing not in {"open", "completed"}:
         return order.standing
     if not order.patches_bought and not reliance.kept:
+        return "ended"
+    if order.standing == "completed" and order.is_returned:
         return "ended"
     if not order.patches_bought and "held" in reliance.awaits:
         return "held"

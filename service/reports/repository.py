@@ -1,6 +1,6 @@
 """Queries of orders with the figures and grounds of their plans, and their payments."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,7 @@ from service.pricing.repository import terms_of
 from service.pricing.tables import PriceList
 from service.reports.figures import OrderFigures, ReusedFrom
 from service.reports.ground import Ground
+from service.reports.returned import GroundOf, ReturnedPatch, not_replaced, read_returned
 from service.reports.savings import CountedOrder
 from service.web.paging import Cursor, PageRequest
 
@@ -50,7 +51,21 @@ def read_figures(session: Session, workspace_id: UUID) -> list[OrderFigures]:
     rows = session.execute(_figures(workspace_id)).mappings().all()
     grounds = _grounds(session, {row["scene_id"] for row in rows})
     terms = _terms(session, {row["price_list_id"] for row in rows})
-    return [_order_figures(row, grounds[row["scene_id"]], terms[row["price_list_id"]]) for row in rows]
+    returned = read_returned(session, workspace_id)
+    places = {
+        row["order_id"]: GroundOf(row["price_list"], row["currency"], grounds[row["scene_id"]])
+        for row in rows
+    }
+    return [
+        _order_figures(
+            row,
+            places[row["order_id"]].ground,
+            terms[row["price_list_id"]],
+            returned.get(row["order_id"], ()),
+            not_replaced(returned.get(row["order_id"], ()), returned, places),
+        )
+        for row in rows
+    ]
 
 
 def page_of_counted(
@@ -84,6 +99,7 @@ def _figures(workspace_id: UUID) -> Select[*tuple[Any, ...]]:
             STATUS_NOW.label("status"),
             Order.currency,
             PriceList.name.label("price_list"),
+            PriceList.example,
             Plan.price_list_id,
             Plan.scene_id,
             Plan.patches_bought,
@@ -109,15 +125,20 @@ def _figures(workspace_id: UUID) -> Select[*tuple[Any, ...]]:
 def _grounds(session: Session, scene_ids: set[UUID]) -> dict[UUID, Ground]:
     """Return the ground of each scene: all plans of a scene have the same tiles with data."""
     query = (
-        select(Plan.scene_id, Scene.reading["grid"], Plan.valid_share)
+        select(Plan.scene_id, Scene.reading, Plan.valid_share)
         .join(Scene, Scene.id == Plan.scene_id)
         .where(Plan.scene_id.in_(scene_ids))
         .ext(distinct_on(Plan.scene_id))
         .order_by(Plan.scene_id, Plan.created_at)
     )
     return {
-        scene_id: Ground(TileGrid.from_json(grid), _planned(valid_share))
-        for scene_id, grid, valid_share in session.execute(query)
+        scene_id: Ground(
+            TileGrid.from_json(reading["grid"]),
+            _planned(valid_share),
+            reading.get("acquired_on"),
+            bytes.fromhex(reading.get("sample", "")),
+        )
+        for scene_id, reading, valid_share in session.execute(query)
     }
 
 
@@ -130,7 +151,13 @@ def _terms(session: Session, price_list_ids: set[UUID]) -> dict[UUID, PriceTerms
     return {row.id: terms_of(row) for row in session.scalars(query)}
 
 
-def _order_figures(row: Mapping[Any, Any], ground: Ground, terms: PriceTerms) -> OrderFigures:
+def _order_figures(
+    row: Mapping[Any, Any],
+    ground: Ground,
+    terms: PriceTerms,
+    returned: Sequence[ReturnedPatch],
+    for_good_minor: int,
+) -> OrderFigures:
     amounts = {name: Money(row[f"{name}_minor"], row["currency"]) for name in AMOUNTS}
     list_cost = _listed(row["chosen_km2"], terms, amounts["cost"])
     listed = Money(row["list_saving_minor"], row["currency"]) + list_cost
@@ -141,6 +168,7 @@ def _order_figures(row: Mapping[Any, Any], ground: Ground, terms: PriceTerms) ->
         created_at=row["created_at"],
         status=row["status"],
         price_list=row["price_list"],
+        example=row["example"],
         ground=ground,
         patches_bought=row["patches_bought"],
         delivered=row["delivered"],
@@ -149,6 +177,9 @@ def _order_figures(row: Mapping[Any, Any], ground: Ground, terms: PriceTerms) ->
         reused=Money.parse(reuse["saved"]["amount"] if reuse else "0", row["currency"]),
         list_reused=_listed(row["without_km2"], terms, list_cost) - list_cost,
         reuses=_reuses(reuse),
+        returned_patches=len(returned),
+        returned=Money(sum(one.minor for one in returned), row["currency"]),
+        returned_for_good=Money(for_good_minor, row["currency"]),
         **amounts,
     )
 

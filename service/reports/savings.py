@@ -9,42 +9,13 @@ would have cost is a cost.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal
 from uuid import UUID
 
 from service.money import Money
-from service.reports.figures import OrderFigures, Standing
+from service.reports.definitions import Outside
+from service.reports.figures import OrderFigures, Product, Standing
 from service.reports.ground import Coverage
 from service.reports.reliance import CountedReuse, Reliance, count_reuse, reliance_of, standing_with
-
-SavingKind = Literal["realised", "ordered", "held", "billable", "list", "reused"]
-
-ONCE = "each ground counted once per price list"
-BASELINES: dict[SavingKind, str] = {
-    "realised": f"the provider's bill for every patch of the completed orders' scenes, {ONCE}",
-    "ordered": f"the provider's bill for every patch of the ordered scenes, {ONCE}",
-    "held": "the provider's bill for every patch of the scenes that await approval and are not yet ordered",
-    "billable": f"the provider's bill for every patch of the ordered scenes, {ONCE}",
-    "list": f"the area of every patch of the ordered scenes at the list price, minimums ignored, {ONCE}",
-    "reused": "the provider's bill for the same plans if no patch were owned or on order",
-}
-"""Baseline of each saving, as a noun phrase."""
-
-MEANINGS: dict[SavingKind, str] = {
-    "realised": "baseline minus everything paid on the completed orders' ground and on orders that were "
-    "cancelled, rejected or expired, refunds and later charges included, and minus what they saved by "
-    "reusing ground of other price lists",
-    "ordered": "baseline minus the planned cost of accepted, processing and completed orders, minus what "
-    "they save by reusing ground of other price lists, and minus what was paid on orders that were "
-    "cancelled, rejected or expired",
-    "held": "baseline minus the planned cost of the orders that await approval; part of no other figure",
-    "billable": "the ordered saving on the provider's bill, minimums included",
-    "list": "the ordered saving at list prices, minimums ignored",
-    "reused": "planned cost that ordered plans avoid because their ground was owned or on order when "
-    "they were made, without patches that never came, the largest of each ground counted once; not added to "
-    "the other figures",
-}
-"""Formula of each saving, as a noun phrase."""
 
 _NONE = Fraction(0)
 _NO_REUSE = CountedReuse(counted=_NONE, foreign=_NONE)
@@ -64,7 +35,8 @@ class CountedOrder:
     held_cost: Money
     realised_baseline: Money
     realised_cost: Money
-    is_realised: bool  # whether it adds to the realised saving
+    is_realised: bool  # whether it adds to the realised saving, or to that of example price lists
+    outside: Outside | None  # why its ground is not part of the realised saving
 
     @property
     def ordered_saving(self) -> Money:
@@ -84,6 +56,15 @@ class CountedOrder:
     @property
     def realised_saving(self) -> Money | None:
         """Part of the realised saving; None for an order that adds nothing to it yet."""
+        return None if self.order.example else self._saved
+
+    @property
+    def example_saving(self) -> Money | None:
+        """Part of the realised saving on example price lists; None for an order that adds nothing to it."""
+        return self._saved if self.order.example else None
+
+    @property
+    def _saved(self) -> Money | None:
         return self.realised_baseline - self.realised_cost if self.is_realised else None
 
 
@@ -107,7 +88,10 @@ class Savings:
     list_saving: Money
     held_saving: Money
     realised_saving: Money | None
+    example_saving: Money | None
     reused_saving: Money
+    returned_patches: int
+    returned: Money
     settled: Money
     settled_on_cancelled: Money
 
@@ -120,7 +104,7 @@ def count_orders(figures: Iterable[OrderFigures]) -> list[CountedOrder]:
     """
     orders = sorted(figures, key=lambda order: (order.created_at, order.order_id))
     by_id = {order.order_id: order for order in orders}
-    products: dict[tuple[str, str], list[_Weighed]] = {}
+    products: dict[Product, list[_Weighed]] = {}
     for order in orders:
         products.setdefault(order.product, []).append(_weigh(order, by_id))
     counted = [one for product in products.values() for one in _count_product(product)]
@@ -225,10 +209,28 @@ def _count(one: _Weighed, shares: _Shares) -> CountedOrder:
         list_cost=list_cost if one.is_ordered else ended,
         held_baseline=order.baseline.part(shares.held),
         held_cost=held_cost if one.standing == "held" else nothing,
-        realised_baseline=order.baseline.part(shares.done),
+        # What came back for unusable patches leaves both sides, so that a refund is no saving.
+        realised_baseline=(order.baseline - order.returned_for_good).part(shares.done),
         realised_cost=realised_cost,
         is_realised=(one.standing == "completed" and one.has_ground) or bool(realised_cost),
+        outside=_outside(one),
     )
+
+
+def _outside(one: _Weighed) -> Outside | None:
+    """Return why the ground of an order is not part of the realised saving."""
+    order = one.order
+    if order.example:
+        return "example-prices"
+    if order.is_returned:
+        return "returned"
+    if one.standing == "held":
+        return "awaits-approval"
+    if one.standing == "completed":
+        return None
+    if order.patches_bought and not order.delivered:
+        return "nothing-delivered"
+    return "not-complete" if one.standing == "open" else "ended-early"
 
 
 def _add_up(currency: str, counted: list[CountedOrder]) -> Savings:
@@ -237,6 +239,8 @@ def _add_up(currency: str, counted: list[CountedOrder]) -> Savings:
 
     standings = [one.order.standing for one in counted]
     realised = [one.realised_saving for one in counted if one.realised_saving is not None]
+    examples = [one.example_saving for one in counted if one.example_saving is not None]
+    real = [one for one in counted if not one.order.example]
     return Savings(
         currency=currency,
         orders=len(counted),
@@ -248,12 +252,15 @@ def _add_up(currency: str, counted: list[CountedOrder]) -> Savings:
         cost=total(one.cost for one in counted),
         held_baseline=total(one.held_baseline for one in counted),
         held_cost=total(one.held_cost for one in counted),
-        realised_baseline=total(one.realised_baseline for one in counted),
-        realised_cost=total(one.realised_cost for one in counted),
+        realised_baseline=total(one.realised_baseline for one in real),
+        realised_cost=total(one.realised_cost for one in real),
         ordered_saving=total(one.ordered_saving for one in counted),
         list_saving=total(one.list_saving for one in counted),
         held_saving=total(one.held_saving for one in counted),
         realised_saving=total(realised) if realised else None,
+        example_saving=total(examples) if examples else None,
+        returned_patches=sum(one.order.returned_patches for one in counted),
+        returned=total(one.order.returned for one in counted),
         reused_saving=total(one.reused_saving for one in counted),
         settled=total(one.order.net for one in counted),
         settled_on_cancelled=total(one.order.net for one in counted if one.order.standing == "ended"),

@@ -8,14 +8,8 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from service.money import Money
-from service.reports.savings import (
-    BASELINES,
-    MEANINGS,
-    CountedOrder,
-    SavingKind,
-    Savings,
-    savings_by_currency,
-)
+from service.reports.definitions import BASELINES, DEFINITION, MEANINGS, Outside, SavingKind
+from service.reports.savings import CountedOrder, Savings, savings_by_currency
 from service.web.money import MoneyOut
 from service.web.paging import Link
 from service.web.tabular import MEDIA_TYPES, Columns, Row
@@ -26,7 +20,8 @@ SAVINGS_COLUMNS: Columns = {
     "billable_saving": "money", "list_saving": "money", "reused_saving": "money", "planned_saving": "money",
     "scene_baseline": "money", "planned_cost": "money", "settled": "money", "baseline": "money",
     "cost": "money", "held_baseline": "money", "held_cost": "money", "realised_baseline": "money",
-    "realised_cost": "money",
+    "realised_cost": "money", "example_saving": "money", "returned_patches": "integer", "returned": "money",
+    "outside": "text",
 }  # fmt: skip
 """Amounts of the rows add up to the totals, except for `planned_saving`, `scene_baseline`, `planned_cost`."""
 
@@ -64,11 +59,15 @@ class ReportedSavings(BaseModel):
         description="Cost that plans avoided because ground was owned or on order. Not added to the "
         "other figures."
     )
+    example: ReportedSaving | None = Field(
+        description="Realised saving on example price lists, whose prices are no offers. Not part of the "
+        "other realised saving. Null without such orders."
+    )
 
     @classmethod
     def of(cls, savings: CountedOrder | Savings) -> "ReportedSavings":
         """Write the savings for JSON."""
-        realised = savings.realised_saving
+        realised, example = savings.realised_saving, savings.example_saving
         return cls(
             realised=None if realised is None else ReportedSaving.of_kind("realised", realised),
             ordered=ReportedSaving.of_kind("ordered", savings.ordered_saving),
@@ -76,6 +75,7 @@ class ReportedSavings(BaseModel):
             billable=ReportedSaving.of_kind("billable", savings.ordered_saving),
             list=ReportedSaving.of_kind("list", savings.list_saving),
             reused=ReportedSaving.of_kind("reused", savings.reused_saving),
+            example=None if example is None else ReportedSaving.of_kind("example", example),
         )
 
 
@@ -112,6 +112,11 @@ class CurrencySavings(CountedAmounts):
         description="Amount settled, minus refunds, plus later charges, with cancelled orders."
     )
     settled_on_cancelled: MoneyOut = Field(description="Part of `settled` that cancelled orders cost.")
+    returned_patches: int = Field(description="Number of patches refunded as unusable.")
+    returned: MoneyOut = Field(
+        description="Payments that came back for them. They are part of neither baseline nor cost of the "
+        "realised saving."
+    )
 
     @classmethod
     def of(cls, savings: Savings) -> "CurrencySavings":
@@ -126,6 +131,8 @@ class CurrencySavings(CountedAmounts):
             cancelled=savings.cancelled,
             settled=MoneyOut.of(savings.settled),
             settled_on_cancelled=MoneyOut.of(savings.settled_on_cancelled),
+            returned_patches=savings.returned_patches,
+            returned=MoneyOut.of(savings.returned),
             **cls.amounts_of(savings),
         )
 
@@ -133,6 +140,7 @@ class CurrencySavings(CountedAmounts):
 class SavingsReport(BaseModel):
     """Savings per currency; money is never converted."""
 
+    definition: str = Field(description="Definition of the realised saving, which leads.")
     currencies: list[CurrencySavings] = Field(description="Sums per currency, in alphabetical order.")
     links: list[Link] = Field(description="The report in other forms, its orders, and the ledger.")
 
@@ -141,6 +149,7 @@ class SavingsReport(BaseModel):
         """Add up orders for JSON."""
         path = "/v1/reports/savings"
         return cls(
+            definition=f"{DEFINITION}.",
             currencies=[CurrencySavings.of(savings) for savings in savings_by_currency(counted)],
             links=[
                 Link(rel="self", href=path),
@@ -169,6 +178,13 @@ class OrderSavings(CountedAmounts):
     planned_cost: MoneyOut = Field(description="Planned cost of the order.")
     settled: MoneyOut = Field(description="Sum of the order's settle entries in the ledger.")
     net: MoneyOut = Field(description="Amount settled, minus refunds, plus later charges.")
+    returned_patches: int = Field(description="Number of its patches refunded as unusable.")
+    returned: MoneyOut = Field(description="Payments that came back for them.")
+    outside: Outside | None = Field(
+        description="Reason why its ground is not part of the realised saving: `example-prices`, "
+        "`awaits-approval`, `nothing-delivered`, `not-complete`, `returned` (every patch was refunded as "
+        "unusable) or `ended-early`. Null for a complete order."
+    )
     links: list[Link] = Field(description="The order, its plan and its bill.")
 
     @classmethod
@@ -187,6 +203,9 @@ class OrderSavings(CountedAmounts):
             planned_cost=MoneyOut.of(order.cost),
             settled=MoneyOut.of(order.settled),
             net=MoneyOut.of(order.net),
+            returned_patches=order.returned_patches,
+            returned=MoneyOut.of(order.returned),
+            outside=counted.outside,
             links=[
                 Link(rel="self", href=f"/v1/reports/savings/orders/{order.order_id}"),
                 Link(rel="order", href=f"/v1/orders/{order.order_id}"),
@@ -204,9 +223,10 @@ def savings_row(counted: CountedOrder) -> Row:
         counted.realised_saving, counted.ordered_saving, counted.held_saving, counted.ordered_saving,
         counted.list_saving, counted.reused_saving, order.planned_saving, order.baseline, order.cost,
         order.net, counted.baseline, counted.cost, counted.held_baseline, counted.held_cost,
-        counted.realised_baseline, counted.realised_cost,
+        counted.realised_baseline, counted.realised_cost, counted.example_saving,
     )  # fmt: skip
     return (
         order.order_id, order.plan_id, order.created_at, order.status, order.patches_bought, order.currency,
         *(None if amount is None else Decimal(amount.amount) for amount in amounts),
+        order.returned_patches, Decimal(order.returned.amount), counted.outside,
     )  # fmt: skip

@@ -21,7 +21,7 @@ from service.web.licences import licence_note
 
 LABELS_SHOWN = 40
 PLAN_SAVINGS = ("list", "billable", "realised")
-REPORTED_SAVINGS = ("realised", "ordered", "list", "held", "reused")
+REPORTED_SAVINGS = ("realised", "example", "ordered", "list", "held", "reused")
 
 
 def plan_view(plan: Json) -> Group:
@@ -220,7 +220,15 @@ def savings_view(report: Json) -> RenderableType:
         kinds = ", ".join(f"{entry[kind]} {kind}" for kind in ("completed", "open", "held", "cancelled"))
         orders = f"{plural(entry['orders'], 'order')} ({kinds})"
         parts.append(Text(f"{entry['currency']}: {orders}, {money(entry['settled'])} spent", "bold"))
-        parts.append(indent(savings_table(entry["savings"], REPORTED_SAVINGS)))
+        savings = entry["savings"]
+        shown = [kind for kind in REPORTED_SAVINGS if kind != "example" or savings["example"]]
+        parts.append(indent(savings_table(savings, shown)))
+        if entry["returned_patches"]:
+            came_back = f"{plural(entry['returned_patches'], 'patch')} refunded as unusable"
+            parts.append(
+                indent(Text(f"{came_back}: {money(entry['returned'])}, on neither side of the saving"))
+            )
+    parts.append(Text(report["definition"], "dim"))
     return Group(*parts)
 
 

@@ -130,7 +130,7 @@ def test_one_mosaic_delivers_the_order_to_the_cent_and_the_tanks_are_counted(
 
     (report,) = client.get("/v1/reports/savings")["currencies"]
     assert report["settled"] == plan["cost"] == {"amount": str(server.settled_usd()), "currency": "USD"}
-    assert report["savings"]["realised"]["amount"] == plan["savings"]["billable"]["amount"]
+    assert report["savings"]["example"]["amount"] == plan["savings"]["billable"]["amount"]
 
 
 def test_curve_expects_more_objects_for_more_money(client: Client, bought: tuple[Json, Json]) -> None:
@@ -187,7 +187,7 @@ def test_second_round_is_planned_by_what_the_first_showed_and_its_ground_is_paid
     (report,) = client.get("/v1/reports/savings")["currencies"]
     paid = Decimal(plan["cost"]["amount"]) + Decimal(second["cost"]["amount"])
     assert Decimal(report["settled"]["amount"]) == server.settled_usd() == paid
-    assert Decimal(report["savings"]["realised"]["amount"]) == Decimal(plan["baseline"]["amount"]) - paid
+    assert Decimal(report["savings"]["example"]["amount"]) == Decimal(plan["baseline"]["amount"]) - paid
 
 
 def test_command_line_plans_a_second_round(

@@ -1,7 +1,7 @@
 """One order with the documents of the API that tell its savings."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import rasterio
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
@@ -20,6 +21,8 @@ STANDING = {
     "held": "held", "accepted": "open", "processing": "open", "completed": "completed",
     "user_cancelled": "cancelled", "rejected": "cancelled", "expired": "cancelled",
 }  # fmt: skip
+MOST_CHANGED = 4.0
+"""Mean difference in grey levels up to which two files of one ground are copies."""
 SLIVER = 1e-5
 """Share of a scene below which an overlap is an error of measurement."""
 TO_EQUAL_AREA = Transformer.from_crs("EPSG:4326", {"proj": "cea", "datum": "WGS84"}, always_xy=True)
@@ -34,6 +37,8 @@ class Bought:
     bill: Json
     patches: Sequence[Json]
     adjustments: Sequence[Json]
+    fetch: Callable[[str], bytes]
+    """Downloads a file of the API."""
     shares: dict[str, float] = field(default_factory=dict)
     """Share of its scene that counts for the ordered, held and realised saving, and for reuse."""
     standing: str = ""
@@ -61,9 +66,10 @@ class Bought:
         return reuse["orders"] if reuse and reuse["mode"] == "owned" else ()
 
     @property
-    def product(self) -> tuple[str, str]:
-        """Name of the price list, and currency."""
-        return self.plan["provenance"]["price_list"]["name"], self.plan["cost"]["currency"]
+    def product(self) -> tuple[str, str, bool]:
+        """Name of the price list, currency, and whether its prices are an example."""
+        prices = self.plan["provenance"]["price_list"]
+        return prices["name"], self.plan["cost"]["currency"], prices["example"]
 
     @property
     def placed(self) -> tuple[datetime, str]:
@@ -76,6 +82,32 @@ class Bought:
         paid += amount(self.order["final_bill"]["difference"]) if "final_bill" in self.order else 0
         signs = {"refund": -1, "charge": 1}
         return paid + sum(signs[one["kind"]] * amount(one["amount"]) for one in self.adjustments)
+
+    @cached_property
+    def returned(self) -> dict[tuple[int, int], Decimal]:
+        """The patches whose whole payment came back after their newest file, with what was paid for them."""
+        found = {}
+        refunds = [one for one in self.adjustments if one["kind"] == "refund"]
+        gross = self.paid + total(amount(one["amount"]) for one in refunds)
+        for one in self.order["patches"]["delivered"]:
+            its = [part for part in refunds if (part["tile"], part["patch"]) == (one["tile"], one["patch"])]
+            for parts, paid in ((its, amount(one["settled"])), (refunds, gross)):
+                back = total(amount(part["amount"]) for part in parts)
+                if back and back >= paid and max(map(time_of, parts)) >= moment(one["delivered_at"]):
+                    found[one["tile"], one["patch"]] = amount(one["settled"])
+        return found
+
+    @property
+    def is_returned(self) -> bool:
+        """Whether every patch that came was refunded as unusable."""
+        return len(self.order["patches"]["delivered"]) == len(self.returned) > 0
+
+    @cached_property
+    def picture(self) -> NDArray[np.float64]:
+        """The pixels of its scene."""
+        scene = self.fetch(f"/v1/plans/{self.order['plan']}/scene.tif")
+        with rasterio.MemoryFile(scene) as file, file.open() as raster:
+            return np.asarray(raster.read(), np.float64)
 
     @property
     def unit(self) -> Decimal:
@@ -117,6 +149,31 @@ class Bought:
         return self.part(whole, Fraction(self.reused) / Fraction(saved) * self.foreign / self.kept)
 
 
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def time_of(adjustment: Json) -> datetime:
+    return moment(adjustment["at"])
+
+
+def may_be_same(one: Bought, other: Bought) -> bool:
+    """Say whether the scenes of two orders may be one acquisition."""
+    if one.plan["scene"]["sha256"] == other.plan["scene"]["sha256"]:
+        return True
+    comparable = one.ground.equals(other.ground) and one.picture.shape == other.picture.shape
+    changed = float(np.abs(one.picture - other.picture).mean()) if comparable else 0.0
+    days = [each.plan["scene"]["acquired_on"] for each in (one, other)]
+    if all(days) and not (comparable and changed == 0):
+        return bool(days[0] == days[1])
+    return changed <= MOST_CHANGED
+
+
+def covered_before(one: Bought, others: Iterable[Bought]) -> BaseGeometry:
+    """Return the ground of those orders whose scenes may be the same acquisition as that of `one`."""
+    return shapely.union_all([other.ground for other in others if may_be_same(one, other)])
+
+
 def to_equal_area(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
     """Project longitudes and latitudes (N, 2)."""
     return np.stack(TO_EQUAL_AREA.transform(degrees[:, 0], degrees[:, 1]), axis=-1)
@@ -134,6 +191,8 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
     return sum(amounts, Decimal(0))
 
 
-def uncovered(one: Bought, covered: BaseGeometry) -> float:
+def uncovered(one: Bought, others: Iterable[Bought]) -> float:
+    """Return the share of an order's ground that the grounds of others leave uncovered."""
+    covered = covered_before(one, others)
     share = float(one.ground.difference(covered).area / one.ground.area)
     return 0.0 if share < SLIVER else 1.0 if share > 1 - SLIVER else share

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-import shapely
 from shapely.geometry.base import BaseGeometry
 
 from tests.evidence.bought import Bought, reused, uncovered
@@ -33,6 +32,8 @@ def standing_with(one: Bought, awaits: set[str]) -> str:
     """Return the standing of an order whose patches are awaited from orders of some standings."""
     if one.status not in {"open", "completed"}:
         return one.status
+    if one.status == "completed" and one.is_returned:
+        return "cancelled"
     if not one.order["counts"]["bought"]:
         if not one.kept:
             return "cancelled"
@@ -43,7 +44,7 @@ def standing_with(one: Bought, awaits: set[str]) -> str:
 
 def count_reuse(orders: Sequence[Bought]) -> None:
     """Note for the orders of one price list what the reuse of each adds: the largest of a ground counts."""
-    covered: BaseGeometry = shapely.Polygon()
+    covered: list[Bought] = []
     grounds: list[tuple[BaseGeometry, float, Fraction]] = []
     for one in orders:
         if one.standing not in {"open", "completed"} or not reused(one) or not one.kept:
@@ -56,5 +57,5 @@ def count_reuse(orders: Sequence[Bought]) -> None:
         one.shares["reuse"] = share
         worth = Fraction(reused(one)) * one.kept * Fraction(share)
         one.reused = one.part(Decimal(1), max(Fraction(0), worth - most))
-        covered = covered.union(one.ground)
+        covered.append(one)
         grounds[number] = (one.ground, share, max(worth, most))

@@ -8,28 +8,28 @@ from decimal import Decimal
 from typing import Annotated
 
 import httpx
-import shapely
 import typer
-from shapely.geometry.base import BaseGeometry
 
-from tests.evidence.bought import Bought, Json, amount, reused, total, uncovered
+from tests.evidence.bought import Bought, Json, amount, may_be_same, reused, total, uncovered
 from tests.evidence.relied import count_reuse, rely
 
 Reader = Callable[[str], Json]
 """Gets the document at a path of the API."""
-FIGURES = ("realised", "ordered", "held", "billable", "list", "reused")
+Fetcher = Callable[[str], bytes]
+"""Downloads the file at a path of the API."""
+FIGURES = ("realised", "ordered", "held", "billable", "list", "reused", "example")
 AMOUNTS = (
     "baseline", "cost", "held_baseline", "held_cost", "realised_baseline", "realised_cost", "settled",
-    "settled_on_cancelled",
+    "settled_on_cancelled", "returned",
 )  # fmt: skip
-COUNTS = ("orders", "completed", "open", "held", "cancelled")
+COUNTS = ("orders", "completed", "open", "held", "cancelled", "returned_patches")
 SLIVER_MONEY = Decimal("0.00002")
 """Share of a baseline by which two measurements of a partial overlap may differ."""
 
 
-def recompute_savings(read: Reader) -> dict[str, Json]:
+def recompute_savings(read: Reader, fetch: Fetcher) -> dict[str, Json]:
     """Return the figures, amounts and counts of each currency, computed from the API's documents."""
-    bought = sorted(read_orders(read), key=lambda one: one.placed)
+    bought = sorted(read_orders(read, fetch), key=lambda one: one.placed)
     by_id = {one.order["id"]: one for one in bought}
     for one in bought:
         rely(one, by_id)
@@ -43,7 +43,7 @@ def recompute_savings(read: Reader) -> dict[str, Json]:
     }
 
 
-def read_orders(read: Reader) -> Iterator[Bought]:
+def read_orders(read: Reader, fetch: Fetcher) -> Iterator[Bought]:
     adjustments = list(items(read, "/v1/ledger/adjustments?limit=100"))
     for summary in items(read, "/v1/orders?limit=100"):
         order = read(f"/v1/orders/{summary['id']}")
@@ -55,23 +55,44 @@ def read_orders(read: Reader) -> Iterator[Bought]:
             bill=read(f"/v1/plans/{order['plan']}/bill"),
             patches=[one for one in features if one["properties"]["status"] == "planned"],
             adjustments=[one for one in adjustments if one["order"] == order["id"]],
+            fetch=fetch,
         )
 
 
 def share_ground(orders: Sequence[Bought]) -> None:
     """Note for the orders of one price list which share of its scene each is the first to count."""
-    ordered: BaseGeometry = shapely.Polygon()
-    realised: BaseGeometry = shapely.Polygon()
+    ordered: list[Bought] = []
+    realised: list[Bought] = []
     for one in orders:
         if one.standing in {"open", "completed"} and one.has_ground:
-            one.shares["ordered"], ordered = uncovered(one, ordered), ordered.union(one.ground)
+            one.shares["ordered"] = uncovered(one, ordered)
+            ordered.append(one)
         if one.standing == "completed" and one.has_ground:
-            one.shares["realised"], realised = uncovered(one, realised), realised.union(one.ground)
-    held = ordered
+            one.shares["realised"] = uncovered(one, realised)
+            realised.append(one)
+    held = list(ordered)
     for one in orders:
         if one.standing == "held" and one.has_ground:
-            one.shares["held"], held = uncovered(one, held), held.union(one.ground)
+            one.shares["held"] = uncovered(one, held)
+            held.append(one)
         one.shares["paid"] = 1 if one.standing in {"completed", "cancelled"} else 1 - uncovered(one, realised)
+
+
+def returned_for_good(one: Bought, orders: Sequence[Bought]) -> Decimal:
+    """Return what was paid for patches that were refunded as unusable and that no other order delivered."""
+    alike = [
+        other
+        for other in orders
+        if other is not one and other.product == one.product and other.ground.equals(one.ground)
+        and may_be_same(one, other)
+    ]  # fmt: skip
+    came = {
+        (part["tile"], part["patch"])
+        for other in alike
+        for part in other.order["patches"]["delivered"]
+        if (part["tile"], part["patch"]) not in other.returned
+    }
+    return total(paid for place, paid in one.returned.items() if place not in came)
 
 
 def add_up(orders: Sequence[Bought]) -> Json:
@@ -80,7 +101,8 @@ def add_up(orders: Sequence[Bought]) -> Json:
     ended = [one for one in orders if one.standing == "cancelled"]
     held = [one for one in orders if one.standing == "held"]
     wasted = sum((one.paid for one in ended), Decimal(0))
-    completed = [one for one in orders if one.standing == "completed"]
+    real = [one for one in orders if not one.product[2]]
+    examples = [one for one in orders if one.product[2]]
     sums = {
         "baseline": counted(standing, "ordered"),
         "cost": wasted + total(amount(one.plan["cost"]) + one.of_others(reused(one)) for one in standing),
@@ -89,20 +111,20 @@ def add_up(orders: Sequence[Bought]) -> Json:
             amount(one.plan["cost"]) + one.part(reused(one), one.foreign if one.has_ground else 0)
             for one in held
         ),
-        "realised_baseline": counted(orders, "realised"),
-        "realised_cost": total(one.part(one.paid, one.shares["paid"]) for one in orders)
-        + total(one.of_others(reused(one)) for one in completed),
+        "realised_baseline": realised_baseline(real),
+        "realised_cost": realised_cost(real),
         "settled": sum((one.paid for one in orders), Decimal(0)),
-        "settled_on_cancelled": wasted,
+        "settled_on_cancelled": total(one.paid for one in orders if one.status == "cancelled"),
+        "returned": total(total(one.returned.values()) for one in orders),
     }
     listed = total(one.part(one.listed("everything"), one.shares.get("ordered", 0.0)) for one in standing)
     listed -= total(one.listed("chosen") for one in standing)
     listed -= total(one.of_others(one.listed("without_reuse") - one.listed("chosen")) for one in standing)
-    is_realised = any(one.has_ground for one in completed) or sums["realised_cost"] != 0
     ordered = sums["baseline"] - sums["cost"]
     return sums | {
         "savings": {
-            "realised": sums["realised_baseline"] - sums["realised_cost"] if is_realised else None,
+            "realised": realised_saving(real),
+            "example": realised_saving(examples),
             "ordered": ordered,
             "held": sums["held_baseline"] - sums["held_cost"],
             "billable": ordered,
@@ -110,9 +132,32 @@ def add_up(orders: Sequence[Bought]) -> Json:
             "reused": total(one.reused for one in standing),
         },
         "orders": len(orders),
-        **{name: sum(one.status == name for one in orders) for name in COUNTS[1:]},
+        **{name: sum(one.status == name for one in orders) for name in COUNTS[1:5]},
+        "returned_patches": sum(len(one.returned) for one in orders),
         "slack": sum((slack(one) for one in orders), Decimal(0)),
     }
+
+
+def realised_baseline(orders: Sequence[Bought]) -> Decimal:
+    return total(
+        one.part(
+            amount(one.plan["baseline"]) - returned_for_good(one, orders), one.shares.get("realised", 0.0)
+        )
+        for one in orders
+    )
+
+
+def realised_cost(orders: Sequence[Bought]) -> Decimal:
+    paid = total(one.part(one.paid, one.shares["paid"]) for one in orders)
+    return paid + total(one.of_others(reused(one)) for one in orders if one.standing == "completed")
+
+
+def realised_saving(orders: Sequence[Bought]) -> Decimal | None:
+    """Return the saving of completed orders and of what was paid in vain; None when there is neither."""
+    cost = realised_cost(orders)
+    if cost == 0 and not any(one.has_ground for one in orders if one.standing == "completed"):
+        return None
+    return realised_baseline(orders) - cost
 
 
 def counted(orders: Sequence[Bought], figure: str) -> Decimal:
@@ -167,8 +212,13 @@ def print_savings(
             found: Json = answer.json()
             return found
 
+        def fetch(path: str) -> bytes:
+            answer = client.get(path)
+            answer.raise_for_status()
+            return answer.content
+
         report = read("/v1/reports/savings")["currencies"]
-        own = recompute_savings(read)
+        own = recompute_savings(read, fetch)
     for currency, sums in own.items():
         typer.echo(f"{currency}: {sums['orders']} orders")
         for kind in FIGURES:

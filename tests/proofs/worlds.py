@@ -40,6 +40,7 @@ def make_world(database: Database) -> Books:
         _budget_without_accounts(session, books.workspace)
         _price_lists(session, books.workspace)
         order = _order_and_plans(session, books.workspace, budget)
+        other, buyer = _place_order(session, books.workspace, budget, seed=4)
     for kind, minor, reference in (
         (Movement.SETTLE, 300, f"delivery:{order.id}/0/0"),
         (Movement.SETTLE, 20, f"delivery:{order.id}/1/0"),
@@ -56,22 +57,17 @@ def make_world(database: Database) -> Books:
             )
         )
         _part_of_a_patch(session, order.id)
-    _cancelled_order(database, books, budget)
+    _cancel_in_part(database, books, other, buyer)
     return books
 
 
-def _cancelled_order(database: Database, books: Books, budget: UUID) -> None:
+def _cancel_in_part(database: Database, books: Books, order: Order, caller: Caller) -> None:
     """Cancel an order of which one patch came, so that it has a final bill."""
-    with database.sessions.begin() as session:
-        order, caller = _place_order(session, books.workspace, budget, seed=4)
-    call = Call(
-        kind=Movement.SETTLE,
-        budget=budget,
-        minor=100,
-        reference=f"delivery:{order.id}/0/0",
-        hold=order.hold_id,
+    reference = f"delivery:{order.id}/0/0"
+    paid = Call(
+        kind=Movement.SETTLE, budget=order.budget_id, minor=100, reference=reference, hold=order.hold_id
     )
-    assert perform(database, books, call).code == ACCEPTED
+    assert perform(database, books, paid).code == ACCEPTED
     with database.sessions.begin() as session:
         cancel_undelivered(session, caller, order.id)
 

@@ -1,5 +1,6 @@
 """Small valid settings, bundles and GeoTIFFs made by code, so that the repository keeps no binary file."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -128,9 +129,13 @@ def make_geotiff(
     north: float = 5_300_000.0,
     gsd_m: float = LR_GSD_M,
     crs: str = UTM_32N,
+    tags: Mapping[str, str] | None = None,
     **profile: Any,
 ) -> bytes:
-    """Make GeoTIFF bytes, by default 3 bands of 16 x 24 pixels of 10 m (2 x 3 tiles) in UTM zone 32 north."""
+    """Make GeoTIFF bytes, by default 3 bands of 16 x 24 pixels of 10 m (2 x 3 tiles) in UTM zone 32 north.
+
+    `tags` are items of its GDAL metadata.
+    """
     pixels = make_pixels() if pixels is None else pixels
     bands, height, width = pixels.shape
     place = {"transform": Affine(gsd_m, 0, west, 0, -gsd_m, north), "crs": crs}
@@ -138,4 +143,5 @@ def make_geotiff(
     with MemoryFile() as file:
         with file.open(driver="GTiff", **(shape | place | profile)) as raster:
             raster.write(pixels)
+            raster.update_tags(**(tags or {}))
         return bytes(file.read())

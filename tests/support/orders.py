@@ -134,7 +134,7 @@ def _price_list(workspace_id: UUID, currency: str, name: str) -> PriceList:
         provider="A provider", product="0.5 m archive", gsd_m=Decimal("0.5"), currency=currency,
         price_per_km2=Decimal(10), source="a test",
     )  # fmt: skip
-    return PriceList(workspace_id=workspace_id, name=name, version=1, example=True, **terms.columns())
+    return PriceList(workspace_id=workspace_id, name=name, version=1, example=False, **terms.columns())
 
 
 def _arrays(tiles: Tiles, bought: Collection[Place], no_data: Iterable[int]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from service.access.repository import create_key
 from service.access.tables import Workspace
 from service.database.engine import Database
-from tests.evidence.savings import Reader, differences, recompute_savings
+from tests.evidence.savings import Fetcher, Reader, differences, recompute_savings
 from tests.support.bundles import LR_GSD_M, make_geotiff
 from tests.support.ordering import (
     Json,
@@ -142,8 +142,8 @@ def reject(client: TestClient, database: Database, workspace_id: UUID, order: st
     assert answer.status_code == 200, answer.text
 
 
-def reader(client: TestClient) -> Reader:
-    """Return a function that gets documents of the API."""
+def readers(client: TestClient) -> tuple[Reader, Fetcher]:
+    """Return functions that get documents and files of the API."""
 
     def read(path: str) -> Json:
         answer = client.get(path)
@@ -151,7 +151,7 @@ def reader(client: TestClient) -> Reader:
         found: Json = answer.json()
         return found
 
-    return read
+    return read, lambda path: client.get(path).content
 
 
 def report_of(client: TestClient) -> list[Json]:
@@ -160,7 +160,7 @@ def report_of(client: TestClient) -> list[Json]:
 
 
 def test_script_finds_every_figure_of_the_report(workspace: TestClient) -> None:
-    own = recompute_savings(reader(workspace))
+    own = recompute_savings(*readers(workspace))
 
     assert differences(report_of(workspace), own) == []
     usd, clf = own["USD"], own["CLF"]
@@ -172,7 +172,7 @@ def test_script_finds_every_figure_of_the_report(workspace: TestClient) -> None:
 
 
 def test_script_finds_every_figure_of_orders_that_reuse_patches(reusing: TestClient) -> None:
-    own = recompute_savings(reader(reusing))
+    own = recompute_savings(*readers(reusing))
 
     assert differences(report_of(reusing), own) == []
     assert own["USD"]["savings"]["reused"] > 0
@@ -193,7 +193,7 @@ def test_orders_of_the_report_add_up_to_it(workspace: TestClient) -> None:
 
 
 def test_script_notices_a_changed_figure(workspace: TestClient) -> None:
-    own = recompute_savings(reader(workspace))
+    own = recompute_savings(*readers(workspace))
 
     for name in ("realised", "ordered", "held", "billable", "list", "reused"):
         forged = copy.deepcopy(report_of(workspace))

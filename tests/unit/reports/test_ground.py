@@ -1,5 +1,6 @@
 """The share of a scene's area that other scenes do not cover."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -31,6 +32,40 @@ def test_same_tiles_of_the_same_grid_are_covered_exactly() -> None:
     covered.add(make_scene())
 
     assert covered.uncovered(make_scene()) == Fraction(0)
+
+
+GREY = bytes([100] * 64)
+
+
+@pytest.mark.parametrize(
+    ("days", "samples", "new"),
+    [
+        (("2026-05-01", "2026-06-01"), (GREY, bytes([130] * 64)), 1),
+        (("2026-05-01", "2026-06-01"), (GREY, GREY), 0),  # equal pixels
+        (("2026-05-01", "2026-05-01"), (GREY, bytes([130] * 64)), 0),
+        ((None, "2026-05-01"), (GREY, bytes([130] * 64)), 1),
+        ((None, None), (GREY, bytes([104] * 64)), 0),  # another compression
+        ((None, None), (GREY, bytes([105] * 64)), 1),
+        ((None, None), (GREY, b""), 0),  # read before pixels were sampled
+    ],
+)
+def test_new_acquisition_of_the_same_ground_is_not_covered(
+    days: tuple[str | None, str | None], samples: tuple[bytes, bytes], new: int
+) -> None:
+    earlier, later = (
+        replace(make_scene(), acquired_on=day, sample=sample)
+        for day, sample in zip(days, samples, strict=True)
+    )
+
+    assert uncovered(later, earlier) == new
+
+
+def test_acquisitions_on_other_grids_are_told_apart_by_their_days_only() -> None:
+    shifted = replace(make_scene(500_160), sample=bytes([200] * 64))
+
+    assert uncovered(shifted, replace(make_scene(), sample=GREY)) == pytest.approx(0.5, abs=1e-6)
+    dated = replace(shifted, acquired_on="2026-06-01")
+    assert uncovered(dated, replace(make_scene(), acquired_on="2026-05-01")) == 1
 
 
 def test_scenes_that_only_touch_or_lie_apart_are_not_covered() -> None:

@@ -34,12 +34,15 @@ def make_order(number: int = 1, status: str = "accepted", **overrides: Any) -> O
     """Make the order placed at second `number`: 40 instead of 100, nothing paid."""
     currency = overrides.pop("currency", "USD")
     minor = {"baseline": 100_00, "cost": 40_00, "list_baseline": 100_00, "list_cost": 25_00}
-    minor |= {"reused": 0, "list_reused": 0, "settled": 0, "refunded": 0, "charged": 0}
+    minor |= dict.fromkeys(
+        ("reused", "list_reused", "settled", "refunded", "charged", "returned", "returned_for_good"), 0
+    )
     minor |= {name: overrides.pop(name) for name in tuple(overrides) if name in minor}
     values: dict[str, Any] = {
         "order_id": UUID(int=number), "plan_id": UUID(int=2),
         "created_at": datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=number),
         "status": status, "patches_bought": 4, "delivered": 0, "price_list": "acme", "ground": make_ground(),
+        "example": False, "returned_patches": 0,
     }  # fmt: skip
     values |= {name: Money(amount, currency) for name, amount in minor.items()}
     return OrderFigures(**(values | overrides))
@@ -105,6 +108,54 @@ def test_ended_orders_save_nothing_and_what_was_paid_on_them_stays_a_cost() -> N
         assert savings.cancelled == 1
 
 
+def test_patches_refunded_as_unusable_leave_both_sides() -> None:
+    kept = make_order(status="completed", delivered=4, settled=40_00)
+    returned = {"refunded": 10_00, "returned": 10_00, "returned_patches": 1}
+    for_good = make_order(status="completed", delivered=4, settled=40_00, **returned, returned_for_good=10_00)
+    replaced = make_order(status="completed", delivered=4, settled=40_00, **returned)
+
+    assert total(for_good).realised_saving == total(kept).realised_saving == cents(60_00)
+    assert total(for_good).realised_baseline == cents(90_00)
+    assert total(replaced).realised_saving == cents(70_00)  # another order pays for the patch
+    assert (total(for_good).returned_patches, total(for_good).returned) == (1, cents(10_00))
+
+
+def test_order_whose_patches_all_came_back_brings_no_ground() -> None:
+    useless = make_order(
+        status="completed", delivered=4, settled=40_00, refunded=40_00, returned=40_00,
+        returned_for_good=40_00, returned_patches=4,
+    )  # fmt: skip
+    again = make_order(2, "completed", delivered=4, settled=30_00)
+
+    assert (total(useless).realised_saving, total(useless).baseline) == (None, cents(0))
+    assert total(useless, again).realised_saving == cents(70_00)
+    assert [one.outside for one in count_orders([useless, again])] == ["returned", None]
+
+
+def test_example_prices_stay_out_of_the_realised_saving() -> None:
+    example = make_order(status="completed", delivered=4, settled=40_00, example=True)
+    real = make_order(2, "completed", delivered=4, settled=30_00)
+
+    savings = total(example, real)
+
+    assert (savings.realised_saving, savings.example_saving) == (cents(70_00), cents(60_00))
+    assert (savings.realised_baseline, savings.realised_cost) == (cents(100_00), cents(30_00))
+    assert total(example).realised_saving is None
+
+
+def test_orders_are_marked_with_why_their_ground_does_not_count() -> None:
+    orders = [
+        make_order(1, "held"), make_order(2), make_order(3, "processing", delivered=1),
+        make_order(4, "user_cancelled", delivered=1), make_order(5, "expired"),
+        make_order(6, "completed", delivered=4), make_order(7, "completed", example=True),
+    ]  # fmt: skip
+
+    assert [one.outside for one in count_orders(orders)] == [
+        "awaits-approval", "nothing-delivered", "not-complete", "ended-early", "nothing-delivered", None,
+        "example-prices",
+    ]  # fmt: skip
+
+
 def test_realised_saving_is_unknown_before_an_order_is_complete_or_paid_in_vain() -> None:
     assert total(make_order(status="processing", settled=10_00)).realised_saving is None
     assert total(make_order(status="user_cancelled")).realised_saving is None
@@ -141,7 +192,8 @@ def test_savings_lead_with_the_realised_one_and_name_their_baselines() -> None:
     document = CurrencySavings.of(total(make_order(status="completed", settled=40_00)))
     savings = document.model_dump()["savings"]
 
-    assert list(savings) == ["realised", "ordered", "held", "billable", "list", "reused"]
+    assert list(savings) == ["realised", "ordered", "held", "billable", "list", "reused", "example"]
+    assert savings.pop("example") is None
     assert all(one["baseline"] and one["meaning"] for one in savings.values())
 
 
@@ -228,6 +280,6 @@ def test_savings_row_leaves_the_unknown_empty_in_csv() -> None:
     assert line == (
         "00000000-0000-0000-0000-000000000001,00000000-0000-0000-0000-000000000002,"
         "2026-11-22T00:00:01+00:00,accepted,4,USD,,60.00,0.00,60.00,75.00,0.00,60.00,100.00,40.00,0.00,"
-        "100.00,40.00,0.00,0.00,0.00,0.00"
+        "100.00,40.00,0.00,0.00,0.00,0.00,,0,0.00,nothing-delivered"
     )
     assert OrderSavings.of(counted).savings.realised is None

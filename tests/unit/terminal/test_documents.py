@@ -185,17 +185,21 @@ def test_classification_view_shows_the_first_labels_and_counts_the_rest() -> Non
 def test_savings_view_names_each_baseline_per_currency() -> None:
     counts = {"orders": 3, "completed": 0, "open": 1, "held": 0, "cancelled": 2}
     ordered = {"ordered": usd("0.48", baseline="the bill for every patch")}
-    entry = {"currency": "USD", "settled": usd("0.00"), "savings": SAVINGS | ordered} | counts
+    savings = SAVINGS | ordered | {"example": None}
+    entry = {"currency": "USD", "settled": usd("0.00"), "savings": savings, "returned_patches": 2} | counts
+    report = {"currencies": [entry | {"returned": usd("0.10")}], "definition": "Realised saving = a formula."}
 
-    lines = shown(savings_view({"currencies": [entry]}))
+    lines = shown(savings_view(report))
 
     assert lines[0] == "USD: 3 orders (0 completed, 1 open, 0 held, 2 cancelled), 0.00 USD spent"
-    savings = [line.split() for line in lines if " saving " in line]
-    assert [line[:2] for line in savings] == [
+    table = [line.split() for line in lines if " saving " in line and "=" not in line and "side" not in line]
+    assert [line[:2] for line in table] == [
         ["realised", "saving"], ["ordered", "saving"], ["list", "saving"], ["held", "saving"],
         ["reused", "saving"],
     ]  # fmt: skip
-    assert savings[1] == ["ordered", "saving", "0.48", "USD", "the", "bill", "for", "every", "patch"]
+    assert table[1] == ["ordered", "saving", "0.48", "USD", "the", "bill", "for", "every", "patch"]
+    assert "  2 patches refunded as unusable: 0.10 USD, on neither side of the saving" in lines
+    assert lines[-1] == "Realised saving = a formula."
 
 
 def test_savings_view_without_orders_says_so() -> None:
