@@ -188,7 +188,7 @@ def a_refunded_patch_that_was_delivered_again(desk: Desk) -> Decimal:
     plan, order = desk.buy()
     tile, patch = plan.bought[0]
     desk.refund(order, desk.settled(order)[tile, patch], (tile, patch))
-    assert deliver(desk.client, order, tile, patch, make_patch(tile, patch, seed=8)).status_code == 200
+    assert deliver(desk.client, order, tile, patch, make_patch(tile, patch, seed=8)).is_success
     return desk.baseline(plan) - desk.paid()
 
 
