@@ -17,6 +17,7 @@ for module in (
     "service.pricing.tables",
     "service.plans.tables",
     "service.orders.tables",
+    "service.invoices.tables",
     "service.classification.tables",
 ):
     import_module(module)

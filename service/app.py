@@ -20,6 +20,7 @@ from service.database.engine import Database, open_database
 from service.deliveries.routes import router as deliveries
 from service.geotiff import gdal_lock
 from service.health import router as health
+from service.invoices.routes import router as invoices
 from service.ledger.routes import router as ledger
 from service.orders.expiry import expire_before_writing, expiring_orders
 from service.orders.ground import read_ground
@@ -90,7 +91,8 @@ def create_app(settings: Settings | None = None, held: Bundles | None = None) ->
         generate_unique_id_function=operation_id,
     )
     domains = (
-        pricing, plans, bundles, orders, deliveries, classification, rounds, reports, keys, dashboard,
+        pricing, plans, bundles, orders, deliveries, classification, rounds, invoices, reports, keys,
+        dashboard,
     )  # fmt: skip
     for router in (health, reference, *domains):
         app.include_router(router)

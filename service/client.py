@@ -147,6 +147,11 @@ class Client:
         headers = {"Content-Type": media_type}
         return cast(Json, self.send("POST", "/v1/price-lists/import", content=file, headers=headers).json())
 
+    def import_invoices(self, file: bytes, media_type: str) -> Json:
+        """Import all invoices and credit notes of a file, or none. Repeating it imports nothing twice."""
+        headers = {"Content-Type": media_type}
+        return cast(Json, self.send("POST", "/v1/invoices", content=file, headers=headers).json())
+
     def create_budget(self, name: str, amount: str, currency: str, terms: Json | None = None) -> Json:
         """Create a budget. The terms are those of POST /v1/budgets."""
         limit = {"amount": amount, "currency": currency}

@@ -6,6 +6,7 @@ from service.cli.budgets import budget_commands, savings
 from service.cli.bundles import bundle_commands
 from service.cli.connection import Commands
 from service.cli.delivering import deliver
+from service.cli.invoices import invoice_commands
 from service.cli.keys import keys
 from service.cli.ledger import ledger_commands
 from service.cli.operating import db_commands, order_commands, serve
@@ -30,6 +31,7 @@ for panel, commands in {
         name = "next" if command is next_round else None  # `next` is a builtin function
         app.command(name, rich_help_panel=panel)(command)
 app.add_typer(ledger_commands, name="ledger", rich_help_panel="Money")
+app.add_typer(invoice_commands, name="invoices", rich_help_panel="Money")
 app.add_typer(price_commands, name="prices", rich_help_panel="Money")
 app.add_typer(budget_commands, name="budget", rich_help_panel="Money")
 app.add_typer(bundle_commands, name="bundles", rich_help_panel="Operate")

@@ -112,6 +112,16 @@ FORMS: Mapping[tuple[str, int], Form] = {
         1,
         "order_id patches billed_minor settled_minor basis created_at",
     ),
+    ("invoice", 1): _form(
+        "public.invoice",
+        1,
+        "id workspace_id kind provider number issued_on currency tax_minor reason key_id created_at",
+    ),
+    ("invoice_line", 1): _form(
+        "public.invoice_line",
+        2,
+        "invoice_id position workspace_id reference description amount_minor",
+    ),
     ("classification", 1): _form(
         "public.classification",
         1,

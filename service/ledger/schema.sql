@@ -230,7 +230,7 @@ BEGIN
         'ledger.transfer', 'ledger.entry', 'ledger.movement', 'ledger.budget', 'ledger.budget_terms',
         'ledger.adjustment', 'ledger.evidence', 'public.price_list', 'public.plan', 'public.delivery',
         'public.delivered_file', 'public.delivered_part', 'public.order_status_change', 'public.classification',
-        'public.final_bill'
+        'public.final_bill', 'public.invoice', 'public.invoice_line'
     ] LOOP
         EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON %s
                         FOR EACH ROW EXECUTE FUNCTION ledger.refuse_change()', name);
@@ -572,6 +572,12 @@ CREATE TRIGGER evidence AFTER INSERT ON public.delivered_part FOR EACH ROW EXECU
 CREATE TRIGGER evidence AFTER INSERT ON public.final_bill FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'final_bill', '1', 'order_id', '1', 'order_id', 'patches', 'billed_minor', 'settled_minor', 'basis',
     'created_at');
+CREATE TRIGGER evidence AFTER INSERT ON public.invoice FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
+    'invoice', '1', 'workspace_id', '1', 'id', 'workspace_id', 'kind', 'provider', 'number', 'issued_on',
+    'currency', 'tax_minor', 'reason', 'key_id', 'created_at');
+CREATE TRIGGER evidence AFTER INSERT ON public.invoice_line FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
+    'invoice_line', '1', 'workspace_id', '2', 'invoice_id', 'position', 'workspace_id', 'reference',
+    'description', 'amount_minor');
 CREATE TRIGGER evidence AFTER INSERT ON public.classification FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'classification', '1', 'workspace_id', '1', 'id', 'workspace_id', 'order_id', 'complete', 'tiles',
     'provenance', 'objects', 'created_at');
@@ -908,6 +914,10 @@ SELECT 'classification', id::text FROM public.classification
 UNION ALL
 SELECT 'final_bill', order_id::text FROM public.final_bill
 UNION ALL
+SELECT 'invoice', id::text FROM public.invoice
+UNION ALL
+SELECT 'invoice_line', invoice_id || '/' || position FROM public.invoice_line
+UNION ALL
 SELECT 'budget', id::text FROM ledger.budget
 UNION ALL
 SELECT 'budget_terms', budget_id || '/' || version FROM ledger.budget_terms
@@ -1021,11 +1031,13 @@ TO loupe_app;
 
 GRANT SELECT ON
     workspace, api_key, idempotency, idempotency_claim, price_list, scene, plan, "order", delivery,
-    delivered_file, delivered_part, order_status_change, classification, final_bill
+    delivered_file, delivered_part, order_status_change, classification, final_bill, invoice,
+    invoice_line
 TO loupe_owner;
 GRANT SELECT, INSERT ON
     workspace, api_key, idempotency, idempotency_claim, price_list, scene, plan, "order", delivery,
-    delivered_file, delivered_part, order_status_change, classification, final_bill
+    delivered_file, delivered_part, order_status_change, classification, final_bill, invoice,
+    invoice_line
 TO loupe_app;
 GRANT UPDATE (revoked_at) ON api_key TO loupe_app;
 GRANT UPDATE (status, body) ON idempotency TO loupe_app;

@@ -8,6 +8,12 @@ DEFINITION = (
 )
 """Definition of the leading figure, without the share that invoices confirm."""
 
+
+def define_realised(confirmed_percent: float | None) -> str:
+    """Write the definition of the realised saving with the percentage of payments that invoices confirm."""
+    return f"{DEFINITION}; confirmed by invoices to {confirmed_percent or 0:g} %."
+
+
 Outside = Literal[
     "example-prices", "awaits-approval", "nothing-delivered", "not-complete", "returned", "ended-early"
 ]

@@ -55,6 +55,9 @@ class OrderFigures:
     returned_patches: int  # delivered patches whose whole payment came back: refunded as unusable
     returned: Money  # the payments of these
     returned_for_good: Money  # without patches that another order of the same ground delivered
+    confirmed: bool  # whether its invoices and credit notes equal what was paid and refunded
+    invoices: tuple[str, ...] = ()  # numbers
+    credit_notes: tuple[str, ...] = ()
 
     @property
     def currency(self) -> str:
@@ -80,6 +83,11 @@ class OrderFigures:
     def net(self) -> Money:
         """Final cost: settled, minus refunds, plus later charges."""
         return self.settled - self.refunded + self.charged
+
+    @property
+    def gross(self) -> Money:
+        """Payments and later charges, before refunds."""
+        return self.settled + self.charged
 
     @property
     def planned_saving(self) -> Money:

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
 from service.imagery.tile_grid import TileGrid
+from service.invoices.reconciling import Reconciled, by_order
+from service.invoices.repository import read_reconciled
 from service.money import Money
 from service.orders.tables import STATUS_NOW, Delivery, Order
 from service.plans.arrays import MIN_VALID_SHARE
@@ -52,6 +54,7 @@ def read_figures(session: Session, workspace_id: UUID) -> list[OrderFigures]:
     grounds = _grounds(session, {row["scene_id"] for row in rows})
     terms = _terms(session, {row["price_list_id"] for row in rows})
     returned = read_returned(session, workspace_id)
+    invoiced = by_order(read_reconciled(session, workspace_id))
     places = {
         row["order_id"]: GroundOf(row["price_list"], row["currency"], grounds[row["scene_id"]])
         for row in rows
@@ -63,6 +66,7 @@ def read_figures(session: Session, workspace_id: UUID) -> list[OrderFigures]:
             terms[row["price_list_id"]],
             returned.get(row["order_id"], ()),
             not_replaced(returned.get(row["order_id"], ()), returned, places),
+            invoiced.get(row["order_id"]),
         )
         for row in rows
     ]
@@ -157,6 +161,7 @@ def _order_figures(
     terms: PriceTerms,
     returned: Sequence[ReturnedPatch],
     for_good_minor: int,
+    invoiced: Reconciled | None,
 ) -> OrderFigures:
     amounts = {name: Money(row[f"{name}_minor"], row["currency"]) for name in AMOUNTS}
     list_cost = _listed(row["chosen_km2"], terms, amounts["cost"])
@@ -180,6 +185,9 @@ def _order_figures(
         returned_patches=len(returned),
         returned=Money(sum(one.minor for one in returned), row["currency"]),
         returned_for_good=Money(for_good_minor, row["currency"]),
+        confirmed=invoiced is not None and invoiced.state == "agrees",
+        invoices=invoiced.invoices if invoiced else (),
+        credit_notes=invoiced.credit_notes if invoiced else (),
         **amounts,
     )
 

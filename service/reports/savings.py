@@ -92,6 +92,14 @@ class Savings:
     reused_saving: Money
     returned_patches: int
     returned: Money
+    confirmed: Money  # payments and charges of orders whose invoices agree, without example prices
+    gross: Money  # payments and charges of all orders, without example prices
+
+    @property
+    def confirmed_percent(self) -> float | None:
+        """Percentage of the payments that invoices confirm, rounded down to 0.1; None without payments."""
+        return self.confirmed.minor * 1000 // self.gross.minor / 10 if self.gross else None
+
     settled: Money
     settled_on_cancelled: Money
 
@@ -261,6 +269,8 @@ def _add_up(currency: str, counted: list[CountedOrder]) -> Savings:
         example_saving=total(examples) if examples else None,
         returned_patches=sum(one.order.returned_patches for one in counted),
         returned=total(one.order.returned for one in counted),
+        confirmed=total(one.order.gross for one in real if one.order.confirmed),
+        gross=total(one.order.gross for one in real),
         reused_saving=total(one.reused_saving for one in counted),
         settled=total(one.order.net for one in counted),
         settled_on_cancelled=total(one.order.net for one in counted if one.order.standing == "ended"),

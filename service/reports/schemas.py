@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from service.money import Money
-from service.reports.definitions import BASELINES, DEFINITION, MEANINGS, Outside, SavingKind
+from service.reports.definitions import BASELINES, DEFINITION, MEANINGS, Outside, SavingKind, define_realised
 from service.reports.savings import CountedOrder, Savings, savings_by_currency
 from service.web.money import MoneyOut
 from service.web.paging import Link
@@ -21,7 +21,7 @@ SAVINGS_COLUMNS: Columns = {
     "scene_baseline": "money", "planned_cost": "money", "settled": "money", "baseline": "money",
     "cost": "money", "held_baseline": "money", "held_cost": "money", "realised_baseline": "money",
     "realised_cost": "money", "example_saving": "money", "returned_patches": "integer", "returned": "money",
-    "outside": "text",
+    "outside": "text", "confirmed": "text", "invoices": "text", "credit_notes": "text",
 }  # fmt: skip
 """Amounts of the rows add up to the totals, except for `planned_saving`, `scene_baseline`, `planned_cost`."""
 
@@ -117,6 +117,14 @@ class CurrencySavings(CountedAmounts):
         description="Payments that came back for them. They are part of neither baseline nor cost of the "
         "realised saving."
     )
+    confirmed: MoneyOut = Field(
+        description="Payments and later charges of the orders whose invoices and credit notes agree with the "
+        "ledger, without example prices."
+    )
+    confirmed_percent: float | None = Field(
+        description="The same as a percentage of all payments and later charges; null before the first."
+    )
+    definition: str = Field(description="Definition of the realised saving, with that percentage.")
 
     @classmethod
     def of(cls, savings: Savings) -> "CurrencySavings":
@@ -133,6 +141,9 @@ class CurrencySavings(CountedAmounts):
             settled_on_cancelled=MoneyOut.of(savings.settled_on_cancelled),
             returned_patches=savings.returned_patches,
             returned=MoneyOut.of(savings.returned),
+            confirmed=MoneyOut.of(savings.confirmed),
+            confirmed_percent=savings.confirmed_percent,
+            definition=define_realised(savings.confirmed_percent),
             **cls.amounts_of(savings),
         )
 
@@ -157,6 +168,7 @@ class SavingsReport(BaseModel):
                 Link(rel="alternate", href=f"{path}?format=parquet", type=MEDIA_TYPES["parquet"]),
                 Link(rel="orders", href=f"{path}/orders"),
                 Link(rel="ledger", href="/v1/ledger"),
+                Link(rel="differences", href="/v1/invoices/differences"),
             ],
         )
 
@@ -185,6 +197,9 @@ class OrderSavings(CountedAmounts):
         "`awaits-approval`, `nothing-delivered`, `not-complete`, `returned` (every patch was refunded as "
         "unusable) or `ended-early`. Null for a complete order."
     )
+    confirmed: bool = Field(description="Whether its invoices and credit notes agree with the ledger.")
+    invoices: list[str] = Field(description="Numbers of its invoices.")
+    credit_notes: list[str] = Field(description="Numbers of its credit notes.")
     links: list[Link] = Field(description="The order, its plan and its bill.")
 
     @classmethod
@@ -206,6 +221,9 @@ class OrderSavings(CountedAmounts):
             returned_patches=order.returned_patches,
             returned=MoneyOut.of(order.returned),
             outside=counted.outside,
+            confirmed=order.confirmed,
+            invoices=list(order.invoices),
+            credit_notes=list(order.credit_notes),
             links=[
                 Link(rel="self", href=f"/v1/reports/savings/orders/{order.order_id}"),
                 Link(rel="order", href=f"/v1/orders/{order.order_id}"),
@@ -229,4 +247,5 @@ def savings_row(counted: CountedOrder) -> Row:
         order.order_id, order.plan_id, order.created_at, order.status, order.patches_bought, order.currency,
         *(None if amount is None else Decimal(amount.amount) for amount in amounts),
         order.returned_patches, Decimal(order.returned.amount), counted.outside,
+        "yes" if order.confirmed else "no", ", ".join(order.invoices), ", ".join(order.credit_notes),
     )  # fmt: skip

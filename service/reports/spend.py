@@ -14,19 +14,22 @@ from pydantic import BaseModel, Field
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from service.invoices.reconciling import Reconciled, by_order
+from service.invoices.repository import read_reconciled
 from service.ledger.book import Movement
 from service.money import Money
 from service.web.tabular import Columns, Kind, Row
 
 _CHARGES = text(r"""
     SELECT t.*, m.to_kind = 'spent' AS is_cost, b.name AS budget, w.name AS workspace, p.provenance,
-        o.id AS order_id, o.plan_id, l.provider, l.product, l.name AS price_list, l.version
+        o.id AS order_id, o.plan_id, a.reason, l.provider, l.product, l.name AS price_list, l.version
     FROM ledger.transfer t
     JOIN ledger.movement m USING (kind)
     JOIN ledger.budget b ON b.id = t.budget_id
     JOIN public.workspace w ON w.id = t.workspace_id
     LEFT JOIN public."order" o ON o.workspace_id = t.workspace_id
         AND o.id = CAST(substring(t.reference FROM '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}') AS uuid)
+    LEFT JOIN ledger.adjustment a ON a.transfer_id = t.id
     LEFT JOIN public.plan p ON p.id = o.plan_id
     LEFT JOIN public.price_list l ON l.id = p.price_list_id
     WHERE t.workspace_id = :workspace AND t.seq < :before AND 'spent' IN (m.from_kind, m.to_kind)
@@ -56,10 +59,14 @@ class Charge(BaseModel):
     ProviderName: str | None = Field(description="Imagery provider.")
     ServiceName: str | None = Field(description="The provider's product.")
     SkuPriceId: str | None = Field(description="Name and version of the price list.")
+    InvoiceId: str | None = Field(
+        description="Numbers of the order's invoices; of a refund, of its credit notes. Null without any."
+    )
     ResourceId: str = Field(description="ORDER/TILE/PATCH, as `loupe trace` takes it.")
     Tags: dict[str, str] = Field(
         description="Order, plan, bundle and input of the charge, if they are known."
     )
+    x_Reason: str | None = Field(description="Reason of a refund or later charge.")
     x_LedgerSeq: int = Field(description="Number of the ledger entry.")
     x_LedgerHash: str = Field(description="Hash of the ledger entry.")
     x_LedgerReference: str = Field(description="Reference of the ledger entry.")
@@ -84,16 +91,18 @@ def list_charges(
     """Return up to `limit` charges before a seq, newest first, and the seq that the next page is before."""
     values = {"workspace": workspace_id, "before": before_seq, "limit": limit + 1}
     rows = session.execute(_CHARGES, values).mappings().all()
-    charges = [charge_of(row) for row in rows[:limit]]
+    invoiced = by_order(read_reconciled(session, workspace_id))
+    charges = [charge_of(row, invoiced.get(row["order_id"])) for row in rows[:limit]]
     return charges, charges[-1].x_LedgerSeq if len(rows) > limit else None
 
 
-def charge_of(row: Mapping[Any, Any]) -> Charge:
-    """Write a movement into or out of `spent`, with its order if that is known, as a charge."""
+def charge_of(row: Mapping[Any, Any], invoiced: Reconciled | None = None) -> Charge:
+    """Write a movement into or out of `spent`, with its order and invoices if they are known, as a charge."""
     moved = Money(row["amount"], row["currency"])
     cost = Decimal((moved if row["is_cost"] else -moved).amount)
     day = datetime.combine(row["at"].astimezone(UTC).date(), time(), UTC)
     resource = row["reference"].partition(":")[2].partition("#")[0]
+    documents = () if invoiced is None else (invoiced.invoices if row["is_cost"] else invoiced.credit_notes)
     return Charge(
         BilledCost=cost,
         EffectiveCost=cost,
@@ -110,8 +119,10 @@ def charge_of(row: Mapping[Any, Any]) -> Charge:
         ProviderName=row["provider"],
         ServiceName=row["product"],
         SkuPriceId=row["price_list"] and f"{row['price_list']} v{row['version']}",
+        InvoiceId=", ".join(documents) or None,
         ResourceId=resource,
         Tags=_tags(row),
+        x_Reason=row["reason"],
         x_LedgerSeq=row["seq"],
         x_LedgerHash=row["hash"].hex(),
         x_LedgerReference=row["reference"],

@@ -228,7 +228,7 @@ def savings_view(report: Json) -> RenderableType:
             parts.append(
                 indent(Text(f"{came_back}: {money(entry['returned'])}, on neither side of the saving"))
             )
-    parts.append(Text(report["definition"], "dim"))
+        parts.append(indent(Text(entry["definition"], "dim")))
     return Group(*parts)
 
 

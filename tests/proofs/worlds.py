@@ -15,6 +15,8 @@ from service.access.repository import Caller, create_key, create_workspace
 from service.access.tables import ApiKey, Workspace
 from service.classification.tables import Classification
 from service.database.engine import Database
+from service.invoices.repository import keep_invoice
+from service.invoices.schemas import InvoiceIn, InvoiceLineIn
 from service.ledger import writer
 from service.ledger.book import Movement
 from service.ledger.terms import BudgetTerms, Enforcement
@@ -57,6 +59,7 @@ def make_world(database: Database) -> Books:
             )
         )
         _part_of_a_patch(session, order.id)
+        _invoice(session, buyer, order.id)
     _cancel_in_part(database, books, other, buyer)
     return books
 
@@ -70,6 +73,13 @@ def _cancel_in_part(database: Database, books: Books, order: Order, caller: Call
     assert perform(database, books, paid).code == ACCEPTED
     with database.sessions.begin() as session:
         cancel_undelivered(session, caller, order.id)
+
+
+def _invoice(session: Session, buyer: Caller, order: UUID) -> None:
+    """Import an invoice of two lines."""
+    lines = [InvoiceLineIn(reference=str(order), amount=amount) for amount in ("3.00", "0.30")]
+    document = InvoiceIn(number="R-1", provider="Acme", date=date(2026, 11, 30), currency="USD", lines=lines)
+    keep_invoice(session, buyer, document)
 
 
 def _part_of_a_patch(session: Session, order: UUID) -> None:

@@ -37,6 +37,8 @@ FROZEN = {
     "2026-11-29-0330_evidence.sql": "c0119ef0f1ab0a82",
     "2026-11-29-0400_final_bills.py": "40a30675ce94787a",
     "2026-11-29-0400_final_bills.sql": "103eb965943f35c2",
+    "2026-11-29-0500_invoices.py": "1e8cefae637cf779",
+    "2026-11-29-0500_invoices.sql": "5a168d90feed28b4",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 

@@ -42,7 +42,7 @@ def make_order(number: int = 1, status: str = "accepted", **overrides: Any) -> O
         "order_id": UUID(int=number), "plan_id": UUID(int=2),
         "created_at": datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=number),
         "status": status, "patches_bought": 4, "delivered": 0, "price_list": "acme", "ground": make_ground(),
-        "example": False, "returned_patches": 0,
+        "example": False, "returned_patches": 0, "confirmed": False,
     }  # fmt: skip
     values |= {name: Money(amount, currency) for name, amount in minor.items()}
     return OrderFigures(**(values | overrides))
@@ -141,6 +141,18 @@ def test_example_prices_stay_out_of_the_realised_saving() -> None:
     assert (savings.realised_saving, savings.example_saving) == (cents(70_00), cents(60_00))
     assert (savings.realised_baseline, savings.realised_cost) == (cents(100_00), cents(30_00))
     assert total(example).realised_saving is None
+
+
+def test_invoices_confirm_a_share_of_the_payments() -> None:
+    confirmed = make_order(1, "completed", settled=40_00, refunded=5_00, confirmed=True)
+    other = make_order(2, "completed", settled=20_00, charged=0)
+    example = make_order(3, "completed", settled=90_00, example=True, confirmed=True)
+
+    savings = total(confirmed, other, example)
+
+    assert (savings.confirmed, savings.confirmed_percent) == (cents(40_00), 66.6)
+    assert CurrencySavings.of(savings).definition.endswith("; confirmed by invoices to 66.6 %.")
+    assert total(make_order()).confirmed_percent is None
 
 
 def test_orders_are_marked_with_why_their_ground_does_not_count() -> None:
@@ -280,6 +292,6 @@ def test_savings_row_leaves_the_unknown_empty_in_csv() -> None:
     assert line == (
         "00000000-0000-0000-0000-000000000001,00000000-0000-0000-0000-000000000002,"
         "2026-11-22T00:00:01+00:00,accepted,4,USD,,60.00,0.00,60.00,75.00,0.00,60.00,100.00,40.00,0.00,"
-        "100.00,40.00,0.00,0.00,0.00,0.00,,0,0.00,nothing-delivered"
+        "100.00,40.00,0.00,0.00,0.00,0.00,,0,0.00,nothing-delivered,no,,"
     )
     assert OrderSavings.of(counted).savings.realised is None

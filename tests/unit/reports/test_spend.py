@@ -16,7 +16,7 @@ LAST_MOMENT = datetime(2026, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 def make_row(**overrides: Any) -> dict[str, Any]:
     """Make a payment of 1.00 USD whose order and plan are unknown."""
     unknown = dict.fromkeys(
-        ("provenance", "order_id", "plan_id", "provider", "product", "price_list", "version")
+        ("provenance", "order_id", "plan_id", "provider", "product", "price_list", "version", "reason")
     )
     known = {
         "seq": 3, "kind": "settle", "is_cost": True, "amount": 100, "currency": "USD", "at": LAST_MOMENT,

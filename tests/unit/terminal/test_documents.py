@@ -187,7 +187,8 @@ def test_savings_view_names_each_baseline_per_currency() -> None:
     ordered = {"ordered": usd("0.48", baseline="the bill for every patch")}
     savings = SAVINGS | ordered | {"example": None}
     entry = {"currency": "USD", "settled": usd("0.00"), "savings": savings, "returned_patches": 2} | counts
-    report = {"currencies": [entry | {"returned": usd("0.10")}], "definition": "Realised saving = a formula."}
+    stated = {"returned": usd("0.10"), "definition": "Realised saving = a formula."}
+    report = {"currencies": [entry | stated]}
 
     lines = shown(savings_view(report))
 
@@ -199,7 +200,7 @@ def test_savings_view_names_each_baseline_per_currency() -> None:
     ]  # fmt: skip
     assert table[1] == ["ordered", "saving", "0.48", "USD", "the", "bill", "for", "every", "patch"]
     assert "  2 patches refunded as unusable: 0.10 USD, on neither side of the saving" in lines
-    assert lines[-1] == "Realised saving = a formula."
+    assert lines[-1] == "  Realised saving = a formula."
 
 
 def test_savings_view_without_orders_says_so() -> None:

@@ -1,0 +1,56 @@
+"""`loupe invoices`: import invoices and credit notes, and compare them with the ledger."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, console, open_client
+from service.cli.prices import MEDIA_TYPES
+from service.terminal.blocks import plural
+from service.terminal.invoices import differences_view, invoices_view
+
+invoice_commands = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    help="Import invoices and credit notes, and compare them with the ledger.",
+)
+
+
+@invoice_commands.command("import")
+def import_invoices(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="File of invoices, .csv or .json.", exists=True, dir_okay=False),
+    ],
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Import all invoices and credit notes of FILE, or none if one is invalid. Safe to repeat.
+
+    A CSV file has one row for each line, with the columns number, kind (invoice or credit-note), provider,
+    date, currency, tax, reason, reference, amount and description. The reference contains the order's id.
+    """
+    media_type = MEDIA_TYPES.get(file.suffix.lower())
+    if media_type is None:
+        raise UsageError(f"{file.name} is neither .csv nor .json.")
+    with open_client(url, api_key) as client:
+        done = client.import_invoices(file.read_bytes(), media_type)
+    console().print(invoices_view(done["items"]))
+    console().print(f"\n{plural(done['imported'], 'document')} imported, {done['unchanged']:,} known before.")
+    console().print("To compare them with the ledger: loupe invoices differences")
+
+
+@invoice_commands.command("list")
+def list_invoices(url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
+    """List the imported invoices and credit notes, newest first."""
+    with open_client(url, api_key) as client:
+        console().print(invoices_view(client.items("/v1/invoices")))
+
+
+@invoice_commands.command("differences")
+def list_differences(url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
+    """List what is paid and not invoiced, invoiced and not paid, or of another amount."""
+    with open_client(url, api_key) as client:
+        found = client.get("/v1/invoices/differences")["items"]
+    console().print(differences_view(found) if found else "Invoices and ledger agree.")
