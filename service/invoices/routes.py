@@ -13,10 +13,10 @@ from service.invoices.repository import find_invoice, keep_invoice, page_of_invo
 from service.invoices.schemas import (
     DIFFERENCE_COLUMNS,
     Difference,
-    InvoiceIn,
     InvoiceOut,
     InvoicesImported,
     difference_row,
+    invoice_schema,
 )
 from service.web.openapi import problems
 from service.web.paging import Page, PageDep, page_links
@@ -34,7 +34,7 @@ router = APIRouter(prefix="/v1/invoices", tags=["money"], responses=problems(401
         "requestBody": {
             "required": True,
             "content": {
-                "application/json": {"schema": InvoiceIn.model_json_schema()},
+                "application/json": {"schema": invoice_schema()},
                 "text/csv": {"schema": {"type": "string"}, "example": ",".join(COLUMNS)},
             },
         }

@@ -3,7 +3,7 @@
 from datetime import date as Day
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -51,6 +51,13 @@ class InvoiceIn(BaseModel):
     lines: Annotated[list[InvoiceLineIn], Field(min_length=1, max_length=10_000)] = Field(
         description="Lines of the document."
     )
+
+
+def invoice_schema() -> dict[str, Any]:
+    """Return the JSON schema of an imported document without references to others."""
+    schema = InvoiceIn.model_json_schema()
+    schema["properties"]["lines"]["items"] = schema.pop("$defs")["InvoiceLineIn"]
+    return schema
 
 
 class InvoiceLineOut(BaseModel):
@@ -171,5 +178,5 @@ def difference_row(one: Reconciled) -> Row:
     return (
         one.order_id, one.reference, one.state, one.invoiced.currency,
         *(None if amount is None else Decimal(amount.amount) for amount in amounts),
-        ", ".join(one.invoices), ", ".join(one.credit_notes), one.detail,
+        ", ".join(one.invoices) or None, ", ".join(one.credit_notes) or None, one.detail,
     )  # fmt: skip

@@ -59,15 +59,6 @@ def complete_order(session: Session, order: Order, key_id: str) -> None:
     end_order(session, order, OrderStatus.COMPLETED, "all_delivered", key_id)
 
 
-def check_not_complete(order: Order) -> None:
-    """Raise OrderCompletedError for an order that has nothing left to cancel."""
-    if order.status == OrderStatus.COMPLETED:
-        raise OrderCompletedError(
-            f"All {order.patches} patches of this order were delivered; nothing is left to cancel.",
-            order=str(order.id),
-        )
-
-
 def cancel_undelivered(
     session: Session, caller: Caller, order_id: UUID, bill: ArrivedBill | None = None
 ) -> Order:
@@ -79,7 +70,11 @@ def cancel_undelivered(
     order = find_order(session, caller.workspace_id, order_id, lock=True)
     if order.status in GIVEN_UP:
         return order
-    check_not_complete(order)
+    if order.status == OrderStatus.COMPLETED:
+        raise OrderCompletedError(
+            f"All {order.patches} patches of this order were delivered; nothing is left to cancel.",
+            order=str(order.id),
+        )
     settle_difference(session, order, bill)
     end_order(session, order, OrderStatus.USER_CANCELLED, "cancelled_by_user", caller.key_id)
     return order

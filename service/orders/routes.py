@@ -123,13 +123,12 @@ def cancel_order(
     "/{order_id}/cancel",
     name="preview_cancel",
     summary="Show what cancelling an order would cost",
-    responses=problems(404, 409, 422),
+    responses=problems(404, 422),
 )
 def show_cancel(order_id: OrderPath, caller: CallerDep, database: DatabaseDep) -> CancelPreview:
     """Show the provider's bill for what came, what was settled, and what cancelling would release.
 
-    Nothing is changed. The error 409 `order-completed` says that nothing is left to cancel, and
-    409 `order-ended` that the order was cancelled, rejected or expired before.
+    Nothing is changed. Of an order that ended before, nothing would be settled or released.
     """
     return preview_cancel(database, caller.workspace_id, order_id)
 

@@ -247,5 +247,6 @@ def savings_row(counted: CountedOrder) -> Row:
         order.order_id, order.plan_id, order.created_at, order.status, order.patches_bought, order.currency,
         *(None if amount is None else Decimal(amount.amount) for amount in amounts),
         order.returned_patches, Decimal(order.returned.amount), counted.outside,
-        "yes" if order.confirmed else "no", ", ".join(order.invoices), ", ".join(order.credit_notes),
+        "yes" if order.confirmed else "no", ", ".join(order.invoices) or None,
+        ", ".join(order.credit_notes) or None,
     )  # fmt: skip

@@ -61,7 +61,9 @@ class Scene:
 
     def delivered(self) -> tuple[UUID, UUID]:
         """Return workspace and id of the partly delivered order of `make_world`."""
-        query = text("""SELECT workspace_id, id FROM "order" WHERE status = 'accepted'""")
+        query = text(
+            """SELECT workspace_id, id FROM "order" WHERE status = 'accepted' AND hold_id IS NOT NULL"""
+        )
         workspace, order = self.session.execute(query).one()
         return workspace, order
 

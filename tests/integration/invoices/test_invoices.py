@@ -81,7 +81,7 @@ def test_csv_groups_rows_into_documents(client: TestClient, order: str) -> None:
     assert [line["description"] for line in first["lines"]] == ["first", "second"]
     assert (note["kind"], note["reason"]) == ("credit-note", "cloud")
     assert differences(client) == [(order, "amount-differs")]
-    assert [one["number"] for one in client.get("/v1/invoices").json()["items"]] == ["G-1", "R-1"]
+    assert {one["number"] for one in client.get("/v1/invoices").json()["items"]} == {"G-1", "R-1"}
     assert client.get(f"/v1/invoices/{note['id']}").json() == note
 
 

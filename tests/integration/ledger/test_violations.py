@@ -180,7 +180,7 @@ def billed(client: TestClient, database: Database) -> Iterator[Session]:
 @pytest.mark.parametrize(
     ("tampering", "seen"),
     [
-        ("DELETE FROM final_bill", {"I13"}),
+        ("DELETE FROM final_bill", {"I13", "I23"}),
         ("UPDATE final_bill SET settled_minor = settled_minor - 1", {"I13", "I21"}),
         ("UPDATE final_bill SET billed_minor = billed_minor + 1", {"I21"}),
         ("UPDATE final_bill SET patches = 2", {"I21"}),

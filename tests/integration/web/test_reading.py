@@ -31,12 +31,18 @@ def existing(client: TestClient, database: Database) -> Json:
     key = {"Idempotency-Key": str(uuid4())}
     client.post("/v1/ledger/adjustments", json=charge, headers=key).raise_for_status()
     labels = client.post(f"/v1/orders/{order}/classification", json={"allow_partial": True})
+    bill = {
+        "number": "R-1", "provider": "Acme", "date": "2026-11-30", "currency": "USD",
+        "lines": [{"reference": order, "amount": "1.00"}],
+    }  # fmt: skip
+    invoice = client.post("/v1/invoices", json=bill).json()["items"][0]
     let_time_pass(database, order)
     tile, patch = plan.bought[0]
     return {
         "order_id": order, "plan_id": plan.id, "budget_id": budget, "tile": tile, "patch": patch,
         "classification_id": labels.json()["id"], "transfer": 1, "kind": "csv", "name": "dashboard.css",
         "price_list_id": client.get("/v1/price-lists").json()["items"][0]["id"], "bundle": "tiny",
+        "invoice_id": invoice["id"],
     }  # fmt: skip
 
 
