@@ -145,13 +145,27 @@ def savings(
     orders: Annotated[
         bool, typer.Option("--orders", help="Print one line per order, with the id for `loupe trace`.")
     ] = False,
+    first: Annotated[
+        str | None, typer.Option("--from", help="First day of the orders, such as 2026-01-01.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day of the orders, included.")] = None,
+    budget: Annotated[str | None, typer.Option(help="Budget of the orders, by name or id.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Provider of the price lists.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Tag of the budget, as NAME=VALUE.")] = None,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Show the realised saving first, then the ordered, list, held and reused ones, with their baselines."""
+    """Show the realised saving first, then the ordered, list, held and reused ones, with their baselines.
+
+    Options choose the orders that the report is about. Each ground counts once among them.
+    """
     with open_client(url, api_key) as client:
+        chosen = {"from": first, "to": last, "provider": provider, "tag": tag}
+        chosen["budget"] = None if budget is None else str(find_budget(client, budget)["id"])
+        query = {name: value for name, value in chosen.items() if value is not None}
         if orders:
-            console().print(order_savings_view(client.items("/v1/reports/savings/orders")))
+            pages = client.pages("/v1/reports/savings/orders", limit=100, **query)
+            console().print(order_savings_view([one for page in pages for one in page["items"]]))
             return
-        report = client.get("/v1/reports/savings")
+        report = client.get("/v1/reports/savings", **query)
     console().print(savings_view(report))

@@ -28,6 +28,7 @@ from service.ledger.schemas import BudgetOut
 from service.plans.preview import render_preview
 from service.plans.repository import find_plan, page_of_plans
 from service.plans.schemas import PlanSummary
+from service.reports.filters import EVERYTHING
 from service.reports.routes import get_savings
 from service.settings import BlobsDep, SettingsDep
 from service.web.paging import Page, PageRequest, page_links
@@ -88,7 +89,7 @@ def asset(name: str, _version: Annotated[str | None, Query(alias="v", max_length
 @router.get("/savings.{kind}")
 def savings(visitor: VisitorDep, database: DatabaseDep, kind: Kind) -> Response:
     """Send the savings report."""
-    return get_savings(visitor, database, kind)
+    return get_savings(visitor, database, kind, EVERYTHING)
 
 
 @router.get("/ledger.{kind}")

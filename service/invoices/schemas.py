@@ -1,12 +1,11 @@
 """Invoices, credit notes and differences as JSON."""
 
-from datetime import date as Day
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.invoices.reconciling import LineState, Reconciled
 from service.invoices.tables import Invoice
@@ -15,7 +14,7 @@ from service.money import Money
 from service.web.money import CurrencyCode, MoneyOut
 from service.web.paging import Link
 from service.web.tabular import Columns, Row
-from service.web.values import AmountText, read_day
+from service.web.values import AmountText, Day
 
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=Printable)]
 Kind = Literal["invoice", "credit-note"]
@@ -42,7 +41,7 @@ class InvoiceIn(BaseModel):
     number: Text = Field(description="Number on the document, unique for each provider.")
     kind: Kind = Field("invoice", description="`invoice`, or `credit-note`, whose amounts come back.")
     provider: Text = Field(description="Name of the provider that issued it.")
-    date: Annotated[Day, BeforeValidator(read_day)] = Field(description="Day of issue.")
+    date: Day = Field(description="Day of issue.")
     currency: CurrencyCode = Field(description="Currency of all its amounts (ISO 4217).")
     tax: AmountText = Field("0", description="Tax on top of the lines. Orders are compared without tax.")
     reason: Annotated[str, Field(min_length=1, max_length=500, pattern=Printable)] | None = Field(

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import Select, column, func, select, table
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import ColumnElement, Date, Select, cast, column, func, select, table
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
@@ -23,6 +23,7 @@ from service.pricing.billing import PriceTerms, list_price
 from service.pricing.repository import terms_of
 from service.pricing.tables import PriceList
 from service.reports.figures import OrderFigures, ReusedFrom
+from service.reports.filters import EVERYTHING, ReportFilter
 from service.reports.ground import Ground
 from service.reports.returned import GroundOf, ReturnedPatch, not_replaced, read_returned
 from service.reports.savings import CountedOrder
@@ -35,6 +36,7 @@ MONEY = table(
     *map(column, ("order_id", "settled_minor", "refunded_minor", "charged_minor")),
     schema="ledger",
 )
+BUDGETS = table("budget_now", column("id"), column("tags", JSONB), schema="ledger")
 _DELIVERED = (
     select(func.count())
     .select_from(Delivery)
@@ -44,13 +46,15 @@ _DELIVERED = (
 )
 
 
-def read_figures(session: Session, workspace_id: UUID) -> list[OrderFigures]:
-    """Return every order of the workspace, oldest first, for `count_orders`.
+def read_figures(
+    session: Session, workspace_id: UUID, chosen: ReportFilter = EVERYTHING
+) -> list[OrderFigures]:
+    """Return the chosen orders of the workspace, oldest first, for `count_orders`.
 
     Of the plans' arrays only the valid shares are read, once per scene. Counting compares grounds, so it
     belongs after the session.
     """
-    rows = session.execute(_figures(workspace_id)).mappings().all()
+    rows = session.execute(_figures(workspace_id).where(*_limits(chosen))).mappings().all()
     grounds = _grounds(session, {row["scene_id"] for row in rows})
     terms = _terms(session, {row["price_list_id"] for row in rows})
     returned = read_returned(session, workspace_id)
@@ -124,6 +128,24 @@ def _figures(workspace_id: UUID) -> Select[*tuple[Any, ...]]:
         .join(MONEY, MONEY.c.order_id == Order.id)
         .where(Order.workspace_id == workspace_id)
     )
+
+
+def _limits(chosen: ReportFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions that choose orders by the day of placing, budget, provider and tag."""
+    placed = cast(func.timezone("UTC", Order.created_at), Date)
+    found = list[ColumnElement[bool]]()
+    if chosen.first is not None:
+        found.append(placed >= chosen.first)
+    if chosen.last is not None:
+        found.append(placed <= chosen.last)
+    if chosen.budget is not None:
+        found.append(Order.budget_id == chosen.budget)
+    if chosen.provider is not None:
+        found.append(PriceList.provider == chosen.provider)
+    if chosen.tag is not None:
+        tagged = BUDGETS.c.tags.op("@>")(cast(chosen.tag, JSONB))
+        found.append(Order.budget_id.in_(select(BUDGETS.c.id).where(tagged)))
+    return found
 
 
 def _grounds(session: Session, scene_ids: set[UUID]) -> dict[UUID, Ground]:

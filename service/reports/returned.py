@@ -73,7 +73,8 @@ def not_replaced(
 ) -> int:
     """Return what was paid for those patches that no other order of the same product and ground delivered.
 
-    `returned` has the patches of every order that were refunded as unusable themselves.
+    `returned` has the patches of every order that were refunded as unusable themselves. Orders that are not
+    in `grounds` are no part of the report.
     """
     useless = {(one.order_id, one.tile, one.patch) for group in returned.values() for one in group}
     return sum(

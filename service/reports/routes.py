@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from service.access.caller import CallerDep
 from service.database.engine import Database, DatabaseDep, SessionDep
 from service.ledger.routes import seq_of
+from service.reports.filters import EVERYTHING, FilterDep, ReportFilter
 from service.reports.repository import find_counted, page_of_counted, read_figures
 from service.reports.savings import CountedOrder, count_orders
 from service.reports.schemas import SAVINGS_COLUMNS, OrderSavings, SavingsReport, savings_row
@@ -26,14 +27,17 @@ router = APIRouter(prefix="/v1/reports", tags=["money"], responses=problems(401)
     summary="Show the savings",
     responses={**FILES, **problems(422)},
 )
-def get_savings(caller: CallerDep, database: DatabaseDep, form: FormDep) -> Response:
+def get_savings(caller: CallerDep, database: DatabaseDep, form: FormDep, chosen: FilterDep) -> Response:
     """Show the realised, ordered, held, billable and list saving per currency, each with its baseline.
 
     The price of a ground counts once per price list, however many orders buy it; cancelled, rejected and
     expired orders save nothing, and what was paid on them is a cost. A plan's own saving is not part of any
     sum. CSV and Parquet, chosen by the header `Accept` or by `?format=`, have one row per order.
+
+    `from`, `to`, `budget`, `provider` and `tag` choose the orders that the report is about, by the day of
+    placing. Each ground counts once among them.
     """
-    counted = _counted(database, caller.workspace_id)
+    counted = _counted(database, caller.workspace_id, chosen)
     if form != "json":
         return file_answer(form, "savings", SAVINGS_COLUMNS, map(savings_row, counted))
     return JSONResponse(SavingsReport.of(counted).model_dump(mode="json"))
@@ -45,10 +49,10 @@ def get_savings(caller: CallerDep, database: DatabaseDep, form: FormDep) -> Resp
     responses=problems(422),
 )
 def list_order_savings(
-    request: Request, caller: CallerDep, database: DatabaseDep, page: PageDep
+    request: Request, caller: CallerDep, database: DatabaseDep, page: PageDep, chosen: FilterDep
 ) -> Page[OrderSavings]:
     """List the orders that the report adds up, newest first, from frozen plans and settlements."""
-    shown, following = page_of_counted(_counted(database, caller.workspace_id), page)
+    shown, following = page_of_counted(_counted(database, caller.workspace_id, chosen), page)
     return Page(items=[OrderSavings.of(one) for one in shown], links=page_links(request, following))
 
 
@@ -64,9 +68,9 @@ def get_order_savings(
     return OrderSavings.of(find_counted(_counted(database, caller.workspace_id), order_id))
 
 
-def _counted(database: Database, workspace_id: UUID) -> list[CountedOrder]:
+def _counted(database: Database, workspace_id: UUID, chosen: ReportFilter = EVERYTHING) -> list[CountedOrder]:
     with database.sessions() as session:
-        figures = read_figures(session, workspace_id)
+        figures = read_figures(session, workspace_id, chosen)
     return count_orders(figures)  # compares grounds, so it holds no connection
 
 
@@ -81,6 +85,7 @@ def list_spend(
     caller: CallerDep,
     session: SessionDep,
     form: FormDep,
+    chosen: FilterDep,
     limit: Annotated[
         int | None,
         Query(ge=1, le=100, description="Rows of a page. Default: 10 in JSON, 10,000 in CSV and Parquet."),
@@ -91,13 +96,15 @@ def list_spend(
 ) -> Response:
     """List one row for each payment, refund and later charge, newest first.
 
-    The answer is JSON, CSV or Parquet, chosen by the header `Accept` or by `?format=`.
+    The answer is JSON, CSV or Parquet, chosen by the header `Accept` or by `?format=`. `from`, `to`,
+    `budget`, `provider` and `tag` choose the charges by their day, budget and price list.
     """
     charges, following = list_charges(
         session,
         caller.workspace_id,
         limit=limit or (10 if form == "json" else FILE_ROWS),
         before_seq=seq_of(cursor),
+        chosen=chosen,
     )
     links = page_links(request, None if following is None else encode_cursor("seq", str(following)))
     header = {"Link": ", ".join(f'<{link.href}>; rel="{link.rel}"' for link in links)}

@@ -4,6 +4,7 @@ A charge is a movement of the ledger into or out of the account `spent`. docs/le
 column, and lists the columns of FOCUS that are left out because their values are not known here.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -18,6 +19,7 @@ from service.invoices.reconciling import Reconciled, by_order
 from service.invoices.repository import read_reconciled
 from service.ledger.book import Movement
 from service.money import Money
+from service.reports.filters import EVERYTHING, ReportFilter
 from service.web.tabular import Columns, Kind, Row
 
 _CHARGES = text(r"""
@@ -33,6 +35,13 @@ _CHARGES = text(r"""
     LEFT JOIN public.plan p ON p.id = o.plan_id
     LEFT JOIN public.price_list l ON l.id = p.price_list_id
     WHERE t.workspace_id = :workspace AND t.seq < :before AND 'spent' IN (m.from_kind, m.to_kind)
+        AND (CAST(:first AS date) IS NULL OR CAST(t.at AT TIME ZONE 'UTC' AS date) >= :first)
+        AND (CAST(:last AS date) IS NULL OR CAST(t.at AT TIME ZONE 'UTC' AS date) <= :last)
+        AND (CAST(:budget AS uuid) IS NULL OR t.budget_id = :budget)
+        AND (CAST(:provider AS text) IS NULL OR l.provider = :provider)
+        AND (CAST(:tag AS jsonb) IS NULL OR EXISTS (
+            SELECT FROM ledger.budget_now n WHERE n.id = t.budget_id AND n.tags @> CAST(:tag AS jsonb)
+        ))
     ORDER BY t.seq DESC LIMIT :limit
 """)
 CATEGORIES: Mapping[str, str] = {Movement.SETTLE: "Purchase", Movement.REFUND: "Credit"}
@@ -86,10 +95,11 @@ SPEND_COLUMNS: Columns = {name: _KINDS.get(name, "text") for name in Charge.mode
 
 
 def list_charges(
-    session: Session, workspace_id: UUID, *, limit: int, before_seq: int
+    session: Session, workspace_id: UUID, *, limit: int, before_seq: int, chosen: ReportFilter = EVERYTHING
 ) -> tuple[list[Charge], int | None]:
     """Return up to `limit` charges before a seq, newest first, and the seq that the next page is before."""
-    values = {"workspace": workspace_id, "before": before_seq, "limit": limit + 1}
+    values = {"workspace": workspace_id, "before": before_seq, "limit": limit + 1, **chosen.values()}
+    values["tag"] = chosen.tag and json.dumps(chosen.tag)
     rows = session.execute(_CHARGES, values).mappings().all()
     invoiced = by_order(read_reconciled(session, workspace_id))
     charges = [charge_of(row, invoiced.get(row["order_id"])) for row in rows[:limit]]
