@@ -138,8 +138,8 @@ def travel(journey: Journey, client: TestClient) -> dict[str, Any]:
     journey.make("/v1/ledger/adjustments", **refund)
     prices = client.get("/v1/price-lists").json()["items"][0]
     line = {"reference": order["id"], "amount": "1.00"}
-    bill = {"number": "R-1", "provider": "Acme", "date": "2026-11-30", "currency": "USD", "lines": [line]}
-    ids["invoice_id"] = journey.make("/v1/invoices", **bill)["items"][0]["id"]
+    about: dict[str, Any] = {"number": "R-1", "provider": "Acme", "date": "2026-11-30", "currency": "USD"}
+    ids["invoice_id"] = journey.make("/v1/invoices", **about, lines=[line])["items"][0]["id"]
     others = {"price_list_id": prices["id"], "price_list": prices["id"], "transfer": 1, "bundle": "tiny"}
     return ids | others
 
