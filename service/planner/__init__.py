@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 from service.planner.by_area import decide_by_area, rank_patches
 from service.planner.by_shape import decide_by_shape, price_choices
-from service.planner.by_tiles import decide_by_tiles, price_scene
+from service.planner.by_tiles import decide_by_tiles
+from service.planner.candidates import price_scene
 from service.planner.decision import Decision
 from service.planner.objectives import Objective
 from service.pricing.billing import PriceTerms
+
+ALIKE_AREAS = 1e-4
+"""Largest relative difference of areas, as in scenes in metres, at which a ranking of patches decides."""
 
 Decide = Callable[[Objective], Decision]
 
@@ -20,8 +24,8 @@ Decide = Callable[[Objective], Decision]
 class Choose(Protocol):
     """A planner of a prepared scene."""
 
-    def __call__(self, objective: Objective, *, usual: NDArray[np.bool_]) -> Decision:
-        """Choose patches; `usual` (T, 16) would be bought if none were taken."""
+    def __call__(self, objective: Objective, *, usual: Decision | None = None) -> Decision:
+        """Choose patches; `usual` is the decision if none were taken."""
 
 
 def plan_purchases(
@@ -36,8 +40,9 @@ def plan_purchases(
     """Choose patches: utilities (T, 16) of 0 or more, eligible (T,), areas (T, 16) in square metres.
 
     `taken` (T, 16) marks patches that are not bought, because they are owned or on order already.
-    Where areas are equal and shapes do not matter, or there is only one tile, the choice is the best of all
-    2 ** (16 T) subsets by the real, rounded bill. Otherwise the decision's bound limits how much better
+    Where shapes do not matter and all areas are equal, the choice is the best of all 2 ** (16 T) subsets by
+    the real, rounded bill. So it is for one tile, except that areas which differ by ALIKE_AREAS or less are
+    ranked as if they were equal. Otherwise the decision's bound limits how much better
     another choice could be. Tiles are listed row by row, `columns` in a row; the order matters where shapes
     do. Raises ValueError for utilities that are negative or not finite.
     """
@@ -60,10 +65,10 @@ def decider(
     taken = none if taken is None else taken & eligible[:, None]
     as_usual = choose(none)
     if not taken.any():
-        return partial(as_usual, usual=none)
+        return as_usual
     with_taken = choose(taken)
     # What the objective would buy otherwise says which of the taken patches save money.
-    return lambda objective: with_taken(objective, usual=as_usual(objective, usual=none).selected)
+    return lambda objective: with_taken(objective, usual=as_usual(objective))
 
 
 def _chooser(
@@ -75,8 +80,13 @@ def _chooser(
     taken: NDArray[np.bool_],
 ) -> Choose:
     scene = (utilities, eligible, areas_m2)
-    if terms.by_area:
+    one = len(utilities) == 1
+    if terms.by_area and not (one and _unequal(areas_m2)):
         return partial(decide_by_area, rank_patches(*scene, terms, taken))
-    if len(utilities) > 1:
+    if not one:
         return partial(decide_by_tiles, price_scene(*scene, columns, terms, taken))
     return partial(decide_by_shape, price_choices(*scene, terms, taken))
+
+
+def _unequal(areas_m2: NDArray[np.float64]) -> bool:
+    return bool(areas_m2.max() > areas_m2.min() * (1 + ALIKE_AREAS))

@@ -68,14 +68,14 @@ def rank_patches(
     )
 
 
-def decide_by_area(ranking: PatchRanking, objective: Objective, *, usual: NDArray[np.bool_]) -> Decision:
-    """Choose how many of the ranked patches to buy; `usual` (T, 16) would be bought if none were taken."""
+def decide_by_area(ranking: PatchRanking, objective: Objective, *, usual: Decision | None = None) -> Decision:
+    """Choose how many of the ranked patches to buy; `usual` is the decision if none were taken."""
     limit = len(ranking.flat) if objective.most_patches is None else objective.most_patches
     wanted = min(_wanted(ranking, objective), limit)
     bought = min(_with_free(ranking, wanted), limit)
     terms, shape = ranking.terms, ranking.taken.shape
     selected, area = _mask(ranking.flat[:bought], shape), int(ranking.areas_cm2[bought])
-    spared = usual & ranking.taken
+    spared = ranking.taken & (False if usual is None else usual.selected)
     spared_cm2 = int(ranking.cells_cm2[spared].sum())
     cheapest = int(ranking.amounts[min(1, len(ranking.flat))])
     purchase = Purchase(
@@ -86,6 +86,7 @@ def decide_by_area(ranking: PatchRanking, objective: Objective, *, usual: NDArra
         bill=bill([area], terms),
         spared=int(np.count_nonzero(spared)),
         with_spared=bill([area + spared_cm2], terms),
+        usual=None if usual is None else usual.bill,
         everything=bill([int(ranking.cells_cm2.sum())], terms),
         eligible=len(ranking.flat),
         taken=int(np.count_nonzero(ranking.taken)),

@@ -43,6 +43,10 @@ class PricedChoices:
     amounts: NDArray[np.int64]  # (65536,) minor units
     around: Choices
     """(65536,): each choice, with the taken patches that its shapes enclose because that is cheaper."""
+    padded_amounts: NDArray[np.int64]
+    """(65536,) minor units, if shapes may enclose any patch that is not chosen."""
+    padded: Choices
+    """(65536,): each choice, with the patches that its shapes then enclose."""
 
 
 def price_choices(
@@ -54,8 +58,9 @@ def price_choices(
 ) -> PricedChoices:
     """Price every choice of one tile: utilities (1, 16), eligible (1,), areas and taken (1, 16)."""
     values = utilities[0].astype(np.float64)
-    orders, owned = order_choices(areas_m2, terms), int((1 << np.flatnonzero(taken[0])).sum())
+    orders, owned = order_choices(areas_m2, terms), _choice(taken)
     amounts, around = orders.around(owned)
+    padded_amounts, padded = orders.around(EVERYTHING)
     return PricedChoices(
         orders=orders,
         eligible=bool(eligible[0]),
@@ -65,17 +70,19 @@ def price_choices(
         worth=BITS @ values,
         amounts=amounts,
         around=around,
+        padded_amounts=padded_amounts,
+        padded=padded,
     )
 
 
-def decide_by_shape(priced: PricedChoices, objective: Objective, *, usual: NDArray[np.bool_]) -> Decision:
-    """Choose among all choices of the tile; `usual` (1, 16) would be bought if no patch were taken."""
+def decide_by_shape(
+    priced: PricedChoices, objective: Objective, *, usual: Decision | None = None
+) -> Decision:
+    """Choose among all choices of the tile; `usual` is the decision if no patch were taken."""
     wanted = _wanted(priced, objective)
     # Under a limit on patches, patches that are paid for anyway stay padding.
     bought = _with_free(priced, wanted) if objective.most_patches is None else wanted
-    spared = int((1 << np.flatnonzero(usual[0])).sum()) & priced.taken
-    purchase = _purchase(priced, wanted, bought, spared, objective)
-    return conclude(purchase, priced.orders.terms, objective)
+    return conclude(_purchase(priced, wanted, bought, usual, objective), priced.orders.terms, objective)
 
 
 def _wanted(priced: PricedChoices, objective: Objective) -> int:
@@ -95,7 +102,7 @@ def _wanted(priced: PricedChoices, objective: Objective) -> int:
         case MaxCost(limit=limit):
             return _best(allowed[amounts[allowed] <= limit.minor], worth, amounts)
         case MaxPatches(patches=patches):
-            return _best(allowed[BITS[allowed].sum(axis=1) <= patches], worth, amounts)
+            return _best(allowed[BITS[allowed].sum(axis=1) <= patches], worth, priced.padded_amounts)
         case _:
             assert_never(objective)
 
@@ -116,12 +123,16 @@ def _with_free(priced: PricedChoices, wanted: int) -> int:
     return int(best[np.argmax(BITS[best].sum(axis=1))])
 
 
-def _purchase(priced: PricedChoices, wanted: int, bought: int, spared: int, objective: Objective) -> Purchase:
+def _purchase(
+    priced: PricedChoices, wanted: int, bought: int, usual: Decision | None, objective: Objective
+) -> Purchase:
     orders, currency = priced.orders, priced.orders.terms.currency
+    enclosing = priced.around if objective.most_patches is None else priced.padded
+    spared = 0 if usual is None else _choice(usual.selected) & priced.taken
     everything = EVERYTHING if priced.eligible else 0
-    around, buyable = int(priced.around[bought]), int(priced.allowed[-1])
+    around, buyable = int(enclosing[bought]), int(priced.allowed[-1])
     useful = priced.allowed[1:] if buyable else CHOICES[1:]
-    reached = objective.value(float(priced.worth[bought]), Money(int(priced.amounts[bought]), currency))
+    reached = objective.value(float(priced.worth[bought]), Money(int(orders.amounts[around]), currency))
     return Purchase(
         selected=_patches(bought),
         filled=_patches(bought & ~wanted),
@@ -129,7 +140,8 @@ def _purchase(priced: PricedChoices, wanted: int, bought: int, spared: int, obje
         wanted=wanted.bit_count(),
         bill=orders.bill(around),
         spared=spared.bit_count(),
-        with_spared=orders.bill(int(priced.around[bought | spared])),
+        with_spared=orders.bill(int(enclosing[bought | spared])),
+        usual=None if usual is None else usual.bill,
         everything=orders.bill(everything),
         eligible=buyable.bit_count(),
         taken=(priced.taken & everything).bit_count(),
@@ -137,6 +149,10 @@ def _purchase(priced: PricedChoices, wanted: int, bought: int, spared: int, obje
         # Every choice was compared, so the bound is reached.
         bound=Bound(measure=objective.measure, reached=reached, bound=reached),
     )
+
+
+def _choice(patches: NDArray[np.bool_]) -> int:
+    return int((1 << np.flatnonzero(patches[0])).sum())
 
 
 def _patches(choice: int) -> NDArray[np.bool_]:

@@ -57,6 +57,8 @@ class Purchase:
     spared: int
     with_spared: Bill
     """The bill for the same patches and the spared ones: the taken ones that would be bought as well."""
+    usual: Bill | None
+    """The bill of the plan that would be made if no patch were taken; None if none is."""
     everything: Bill
     eligible: int  # patches that can be bought
     taken: int  # other patches of the eligible tiles
@@ -91,13 +93,17 @@ def conclude(purchase: Purchase, terms: PriceTerms, objective: Objective) -> Dec
 
 
 def _without_reuse(purchase: Purchase) -> Bill:
-    """Return the bill without reuse: that of the whole scene if it costs less, and never less than with."""
-    dearer = [
-        one
-        for one in (purchase.with_spared, purchase.everything)
-        if one.amount >= purchase.bill.amount and purchase.taken
-    ]
-    return min(dearer, key=lambda one: one.amount, default=purchase.bill)
+    """Return the bill without reuse: for the same and the spared patches, or the whole scene if that is less.
+
+    It is no less than the bill with reuse, and no more than that and the bill of the plan without reuse.
+    """
+    least = purchase.bill
+    if purchase.usual is None or purchase.with_spared.amount <= least.amount:
+        return least
+    together = min(purchase.with_spared, purchase.everything, key=lambda one: one.amount)
+    if together.amount <= least.amount + purchase.usual.amount:
+        return together
+    return max(least, purchase.usual, key=lambda one: one.amount)
 
 
 def _explain(purchase: Purchase, terms: PriceTerms, objective: Objective) -> str:
@@ -142,7 +148,7 @@ def _selection(purchase: Purchase, terms: PriceTerms, objective: Objective) -> s
     if free := purchase.bought - purchase.wanted:
         sentence += f"; {free} of them free, because {_why_free(purchase, terms)}"
     sentence += _beside_taken(purchase)
-    if not purchase.taken and purchase.everything.amount <= purchase.bill.amount:
+    if purchase.everything.amount <= purchase.bill.amount:
         sentence += f"; the whole scene would cost no more ({purchase.everything.amount})"
     return sentence + "."
 

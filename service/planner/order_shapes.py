@@ -13,7 +13,8 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from models.grid import GRID
-from service.planner.scene_orders import SceneOrders, ShapeLayout, arrange_shapes, scene_orders
+from service.planner.arranging import ARRANGEMENTS, NEWEST
+from service.planner.scene_orders import SceneOrders, ShapeLayout, scene_orders
 from service.planner.tile_orders import BITS, TileOrders, order_choices
 from service.pricing.areas import CM2_PER_M2
 from service.pricing.billing import PriceTerms
@@ -46,17 +47,20 @@ def compile_order(
     columns: int,
     terms: PriceTerms,
     arranged: NDArray[np.bool_] | None = None,
+    arrangement: int = NEWEST,
 ) -> tuple[Shape, ...]:
     """Compile the legal shapes of an order: chosen patches (T, 16), areas (T, 16), tiles row by row.
 
-    `arranged` (T, 16) holds the chosen patches and others that their shapes enclose as padding.
+    `arranged` (T, 16) holds the chosen patches and others that their shapes enclose as padding. The
+    `arrangement` of a stored plan is that of its bill.
     """
     arranged = selected if arranged is None else arranged
     if terms.by_area:
         return compile_shapes(selected, areas_m2, columns)
     if len(selected) == 1:
         return compile_tile_shapes(selected, areas_m2, terms, arranged)
-    return compile_scene_shapes(selected, areas_m2, columns, terms, arranged)
+    layout = ARRANGEMENTS[arrangement](scene_orders(areas_m2, columns, terms), arranged)
+    return compile_scene_shapes(selected, areas_m2, columns, terms, layout)
 
 
 def compile_shapes(
@@ -99,11 +103,10 @@ def compile_scene_shapes(
     areas_m2: NDArray[np.float64],
     columns: int,
     terms: PriceTerms,
-    arranged: NDArray[np.bool_],
+    layout: ShapeLayout,
 ) -> tuple[Shape, ...]:
     """Compile the legal shapes of several tiles, padding included: the layout that was billed."""
     orders = scene_orders(areas_m2, columns, terms)
-    layout = arrange_shapes(orders, arranged)
     chosen = lattice_of(selected, columns)
     starts = np.searchsorted(layout.owner, np.arange(len(layout.areas_cm2) + 1))
     return tuple(

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.grid import PATCHES
+from service.planner.arranging import ARRANGEMENTS, NEWEST
 from service.planner.objectives import Objective
-from service.planner.scene_orders import arrange_shapes, covered, scene_orders
+from service.planner.scene_orders import SceneOrders, ShapeLayout, covered, scene_orders
 from service.planner.tile_orders import BITS, order_choices
 from service.pricing.areas import whole_cm2
 from service.pricing.billing import PriceTerms, tariff_of
@@ -77,18 +78,23 @@ def margins(
     *,
     arranged: Mask | None = None,
     taken: Mask | None = None,
+    arrangement: int = NEWEST,
 ) -> Margins:
     """Price a plan with and without each patch: selected (T, 16), areas (T, 16), tiles row by row.
 
     The shapes enclose `arranged` (T, 16) at least, and any patch of `taken` (T, 16) where that is cheaper.
+    The `arrangement` of a stored plan is that of its bill.
     The margins are exact where prices depend on area and for one tile. For several tiles under prices of
     each shape, the other tiles' shapes stay as they are, and the patch's own tile is ordered separately.
     """
     if terms.by_area:
         return _by_area(selected, whole_cm2(areas_m2), terms)
     if len(selected) == 1:
-        return _by_shape(selected, areas_m2, terms, np.zeros_like(selected) if taken is None else taken)
-    return _by_tiles(selected, selected if arranged is None else arranged, areas_m2, columns, terms)
+        enclosed = np.zeros_like(selected) if arranged is None else arranged & ~selected
+        return _by_shape(selected, areas_m2, terms, enclosed if taken is None else enclosed | taken)
+    orders = scene_orders(areas_m2, columns, terms)
+    arranged = selected if arranged is None else arranged
+    return _by_tiles(selected, arranged, orders, ARRANGEMENTS[arrangement](orders, arranged))
 
 
 def _by_area(selected: Mask, areas_cm2: NDArray[np.int64], terms: PriceTerms) -> Margins:
@@ -99,9 +105,9 @@ def _by_area(selected: Mask, areas_cm2: NDArray[np.int64], terms: PriceTerms) ->
     return Margins(minor=minor, padding=np.zeros_like(selected))
 
 
-def _by_shape(selected: Mask, areas_m2: Floats, terms: PriceTerms, taken: Mask) -> Margins:
+def _by_shape(selected: Mask, areas_m2: Floats, terms: PriceTerms, padding: Mask) -> Margins:
     orders = order_choices(areas_m2, terms)
-    amounts, around = orders.around(int(_BIT[taken[0]].sum()))
+    amounts, around = orders.around(int(_BIT[padding[0]].sum()))
     choice = int(_BIT[selected[0]].sum())
     within = np.bitwise_or.reduce(np.array(orders.cover.shapes(int(around[choice])), dtype=np.int64))
     return Margins(
@@ -110,10 +116,8 @@ def _by_shape(selected: Mask, areas_m2: Floats, terms: PriceTerms, taken: Mask) 
     )
 
 
-def _by_tiles(selected: Mask, arranged: Mask, areas_m2: Floats, columns: int, terms: PriceTerms) -> Margins:
-    orders, tariff = scene_orders(areas_m2, columns, terms), tariff_of(terms)
-    layout = arrange_shapes(orders, arranged)
-    within = covered(orders, layout)
+def _by_tiles(selected: Mask, arranged: Mask, orders: SceneOrders, layout: ShapeLayout) -> Margins:
+    tariff, within = tariff_of(orders.terms), covered(orders, layout)
     weights, choices = orders.tile.cover.weights, arranged @ _BIT
     change = weights[choices[:, None] ^ _BIT] - weights[choices][:, None]
     total = tariff.weights(layout.areas_cm2).sum()

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from models.grid import PATCHES
 from service.money import Money
-from service.planner.scene_orders import arrange_shapes, scene_orders
+from service.planner.arranging import arrange_shapes
+from service.planner.scene_orders import scene_orders
 from service.planner.tile_orders import order_choices
 from service.pricing.areas import whole_cm2
 from service.pricing.billing import PriceTerms, bill

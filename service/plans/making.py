@@ -17,6 +17,7 @@ from service.bundles.counting import values_of
 from service.errors import LoupeWarning
 from service.imagery.products import coarsest_pixel_m
 from service.planner import plan_purchases
+from service.planner.arranging import NEWEST
 from service.planner.bounds import Bound
 from service.planner.decision import Decision
 from service.planner.objectives import GuaranteedLoss, objective_to_json
@@ -224,6 +225,7 @@ def _bill(values: TileValues, decision: Decision, inputs: PlanInputs) -> dict[st
         "bound": _bound_json(decision.bound),
         "ordered_pixel_m": inputs.ordered_m,
         "terms": terms.model_dump(mode="json"),  # so that the row's own values say what it costs
+        "arrangement": NEWEST,
     }
 
 

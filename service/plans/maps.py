@@ -90,8 +90,9 @@ def patch_features(plan: Plan, scene: Scene, tiles: range, terms: PriceTerms) ->
     grid, arrays = grid_of(scene), PlanArrays.of(plan)
     areas = grid.patch_areas_m2()
     margin = margins(
-        arrays.selected, areas, grid.columns, terms, arranged=arrays.arranged, taken=arrays.taken
-    )
+        arrays.selected, areas, grid.columns, terms, arranged=arrays.arranged, taken=arrays.taken,
+        arrangement=_arrangement(plan),
+    )  # fmt: skip
     reasons = patch_reasons(
         arrays.utilities, arrays.eligible, arrays.selected, arrays.filled, margin.padding,
         objective_from_json(plan.objective),
@@ -174,8 +175,14 @@ def shape_features(plan: Plan, scene: Scene, terms: PriceTerms) -> list[Feature]
     """Write the polygons to order: bought patches that share an edge form one, unless a rule splits them."""
     grid, arrays = grid_of(scene), PlanArrays.of(plan)
     areas = grid.patch_areas_m2()
-    shapes = compile_order(arrays.selected, areas, grid.columns, terms, arrays.arranged)
+    shapes = compile_order(arrays.selected, areas, grid.columns, terms, arrays.arranged, _arrangement(plan))
     return [_shape_feature(grid, number, shape) for number, shape in enumerate(shapes)]
+
+
+def _arrangement(plan: Plan) -> int:
+    """Return the number of the arrangement whose shapes were billed; the first where the plan names none."""
+    number: int = plan.bill.get("arrangement", 0)
+    return number
 
 
 def _shape_feature(grid: TileGrid, number: int, shape: Shape) -> Feature:

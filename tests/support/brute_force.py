@@ -1,6 +1,6 @@
 """Checks of a tile's plan against all of its 65,536 choices, for every rule of a price list."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from typing import assert_never
@@ -91,7 +91,7 @@ OBJECTIVES: tuple[Objective, ...] = (
 
 def check_plan(tile: str, price: str, objective: Objective, taken: int = 0) -> None:
     """Plan a tile, and compare the plan with every subset of its patches that are not `taken`."""
-    case = _Case(tile=TILES[tile], price=price, objective=objective, taken=taken)
+    case = _Case(tile=TILES[tile], price=price, objective=objective, taken=taken, enclosed=taken)
     amounts, worth = case.amounts(), worth_of(TILES[tile])
     match objective:
         case (
@@ -105,7 +105,8 @@ def check_plan(tile: str, price: str, objective: Objective, taken: int = 0) -> N
         case MaxCost(limit=limit):
             _check_best(case, worth, case.free() & (amounts <= limit.minor))
         case MaxPatches(patches=patches):
-            _check_best(case, worth, case.free() & (BITS.sum(axis=1) <= patches))
+            padded = replace(case, enclosed=int(MASKS[-1]))  # shapes may enclose patches beyond the limit
+            _check_best(padded, worth, case.free() & (BITS.sum(axis=1) <= patches))
         case _:
             assert_never(objective)
 
@@ -116,12 +117,15 @@ class _Case:
     price: str
     objective: Objective
     taken: int
+    enclosed: int
+    """Patches that the shapes of a choice may enclose."""
 
     def amounts(self) -> Ints:
-        """Return the least bill of every choice whose shapes may enclose taken patches."""
-        enclosed = MASKS[(MASKS & ~self.taken) == 0]
+        """Return the least bill of every choice whose shapes may enclose other patches."""
         amounts = amounts_of(self.price)
-        return np.asarray(np.min([amounts[MASKS | one] for one in enclosed], axis=0))
+        for patch in np.flatnonzero(BITS[self.enclosed]):
+            amounts = np.minimum(amounts, amounts[MASKS | 1 << patch])
+        return amounts
 
     def free(self) -> NDArray[np.bool_]:
         """Return the choices without taken patches."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from service.money import Money
 from service.planner import plan_purchases
 from service.planner.by_area import decide_by_area
-from service.planner.by_tiles import price_scene
+from service.planner.candidates import price_scene
 from service.planner.decision import Decision
 from service.planner.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
 from service.planner.order_shapes import compile_order, compile_shapes, lattice_of
@@ -69,9 +69,11 @@ def plan(scene: Scene, price: PriceTerms, objective: Objective) -> Decision:
     return plan_purchases(utilities, eligible, areas, price, objective, columns)
 
 
-def order(scene: Scene, price: PriceTerms, selected: NDArray[np.bool_]) -> Bill:
+def order(
+    scene: Scene, price: PriceTerms, selected: NDArray[np.bool_], arranged: NDArray[np.bool_] | None = None
+) -> Bill:
     """Bill the polygons that the provider receives."""
-    shapes = compile_order(selected, scene[2], scene[3], price)
+    shapes = compile_order(selected, scene[2], scene[3], price, arranged)
     return bill([int(whole_cm2(np.array(shape.area_m2))) for shape in shapes], price)
 
 
@@ -113,7 +115,7 @@ def test_plan_is_no_worse_than_nothing_everything_or_the_plan_by_area(
     everything = np.repeat(eligible[:, None], 16, axis=1)
     none = np.zeros_like(everything)
     priced = price_scene(utilities, eligible, areas, columns, price, none)
-    flat = decide_by_area(priced.plan_by_area, objective, usual=none).selected
+    flat = decide_by_area(priced.plan_by_area, objective).selected
     for rival in (np.zeros_like(everything), everything, flat):
         cost = order(scene, price, rival)
         if allowed(scene, rival, cost, objective):
@@ -131,7 +133,7 @@ def test_plan_keeps_its_limits_and_costs_what_its_shapes_cost(
     assert not decision.selected[~scene[1]].any()
     assert not (decision.filled & ~decision.selected).any()
     assert decision.wanted + np.count_nonzero(decision.filled) == np.count_nonzero(decision.selected)
-    assert order(scene, PRICES[name], decision.selected) == decision.bill
+    assert order(scene, PRICES[name], decision.selected, decision.arranged) == decision.bill
     assert decision.bound.gap >= 0
     assert (decision.selected == plan(scene, PRICES[name], objective).selected).all()
 

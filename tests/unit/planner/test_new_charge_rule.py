@@ -57,7 +57,7 @@ def test_new_charge_rule_is_planned_billed_and_bounded(
     utilities = np.random.default_rng(1).random((tiles, 16)).astype(np.float32)
     areas = np.full((tiles, 16), PATCH_M2)
     decision = plan_purchases(utilities, np.ones(tiles, dtype=np.bool_), areas, price, objective, columns)
-    shapes = compile_order(decision.selected, areas, columns, price)
+    shapes = compile_order(decision.selected, areas, columns, price, decision.arranged)
     billed = bill([int(whole_cm2(np.array(shape.area_m2))) for shape in shapes], price)
     assert decision.bill == billed
     assert all(line.billable_km2 % Decimal("0.5") == 0 for line in billed.lines)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from service.money import Money
 from service.planner import plan_purchases
 from service.planner.by_area import rank_patches
-from service.planner.by_tiles import price_scene
+from service.planner.candidates import price_scene
 from service.planner.decision import Decision
 from service.planner.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
 from service.planner.order_shapes import compile_order
@@ -57,7 +57,8 @@ def test_taken_patches_are_never_bought_and_the_figures_add_up(
     scene, taken = drawn
     decision = plan(scene, name, objective, taken)
     assert not (decision.selected & (taken | ~scene[1][:, None])).any()
-    assert (decision.arranged & ~decision.selected & ~taken).sum() == 0
+    if not isinstance(objective, MaxPatches):  # its shapes may enclose patches beyond the limit
+        assert (decision.arranged & ~decision.selected & ~taken).sum() == 0
     parts = (decision.bill.amount, decision.reuse_saving, decision.billable_saving)
     assert sum((one.minor for one in parts), 0) == decision.everything.amount.minor
     assert decision.reuse_saving.minor >= 0
