@@ -10,10 +10,19 @@ from service.money import Money
 from service.planner.arranging import arrange_quickly, arrange_shapes
 from service.planner.bounds import Relaxation, relax
 from service.planner.by_area import PatchRanking, rank_patches
+from service.planner.exchange import exchanged
 from service.planner.growth import free_neighbours
 from service.planner.objectives import Objective
 from service.planner.rankings import Mask, PrefixRanking, by_step, by_utility, by_window
-from service.planner.scene_orders import SceneOrders, ShapeLayout, covered, lattice_values, scene_orders
+from service.planner.scene_orders import (
+    SceneOrders,
+    ShapeLayout,
+    covered,
+    covered_patches,
+    lattice_values,
+    on_lattice,
+    scene_orders,
+)
 from service.pricing.areas import whole_cm2
 from service.pricing.billing import PriceTerms
 
@@ -124,8 +133,13 @@ def price_scene(
     )
 
 
-def with_paid(scene: PricedScene, asked: Mask, *, quickly: bool = False) -> PricedCandidate:
-    """Add the patches that cost nothing more: those in the ordered shapes and beside them, or all."""
+def with_paid(
+    scene: PricedScene, asked: Mask, *, quickly: bool = False, kept: Mask | None = None
+) -> PricedCandidate:
+    """Add the patches that cost nothing more: those in the ordered shapes and beside them, or all.
+
+    Patches that are not `kept` (T, 16) may be exchanged for more useful ones; without it, all may.
+    """
     one = scene.candidate(asked, quickly=quickly)
     if asked.any() and scene.everything.layout.amount <= one.layout.amount:
         return replace(scene.everything, asked=asked)
@@ -134,7 +148,8 @@ def with_paid(scene: PricedScene, asked: Mask, *, quickly: bool = False) -> Pric
         if wider.layout.amount > one.layout.amount:
             break
         one = wider
-    return replace(_grown(scene, one, quickly=quickly), asked=asked)
+    one = _grown(scene, one, quickly=quickly)
+    return replace(one if quickly else _exchanged(scene, one, kept), asked=asked)
 
 
 def _grown(scene: PricedScene, one: PricedCandidate, *, quickly: bool) -> PricedCandidate:
@@ -146,3 +161,14 @@ def _grown(scene: PricedScene, one: PricedCandidate, *, quickly: bool) -> Priced
             break
         one = wider
     return one
+
+
+def _exchanged(scene: PricedScene, one: PricedCandidate, kept: Mask | None) -> PricedCandidate:
+    """Exchange patches at the edges of shapes for more useful ones at no cost."""
+    orders = scene.orders
+    fixed = on_lattice(orders, scene.taken if kept is None else kept | scene.taken)
+    free = on_lattice(orders, scene.eligible & ~scene.taken)
+    cells = exchanged(orders, one.layout, scene.lattice, fixed, free)
+    other = scene.candidate(covered_patches(orders, cells) & scene.eligible)
+    better = other.layout.amount <= one.layout.amount and other.worth > one.worth
+    return other if better else one

@@ -4,7 +4,9 @@ A shape below a minimum area is billed for the minimum, so it may grow until it 
 the most useful neighbour, which need not lead to the best set.
 """
 
+from collections.abc import Iterator
 from heapq import heapify, heappop, heappush
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +38,41 @@ def free_neighbours(
     return grown[places].reshape(tiles, PATCHES)
 
 
+def neighbours_in_order(
+    orders: SceneOrders, layout: ShapeLayout, utilities: NDArray[np.float64], open_to: NDArray[np.bool_]
+) -> NDArray[np.intp]:
+    """Return the patches by which shapes may grow, as positions in a raveled mask (T, 16).
+
+    Each is the most useful among those of `open_to` (T, 16) that touch a shape or a patch before it. There
+    are none where shapes must keep rules.
+    """
+    if orders.terms.rules != ANY_SHAPE or layout.box is not None:
+        return np.zeros(0, dtype=np.intp)
+    places = cells_of(orders.columns, *np.divmod(np.arange(utilities.size), PATCHES))
+    position = np.zeros(orders.cells_cm2.shape, dtype=np.intp)
+    values, free = np.zeros(position.shape), np.zeros(position.shape, dtype=np.bool_)
+    position[places], values[places], free[places] = np.arange(utilities.size), utilities.flat, open_to.flat
+    cells: list[Cell] = list(zip(layout.rows.tolist(), layout.columns.tolist(), strict=True))
+    for cell in cells:
+        free[cell] = False
+    order = _best_first(cells, values, free)
+    return np.array([position[cell] for cell in order], dtype=np.intp)
+
+
+def _best_first(cells: list[Cell], values: NDArray[np.float64], free: NDArray[np.bool_]) -> Iterator[Cell]:
+    """Yield the free cells that cells reach, always the most useful one that touches those before it."""
+    reached = {near for cell in cells for near in _beside(cell, free)}
+    heap = [(-values[cell], cell) for cell in reached]
+    heapify(heap)
+    while heap:
+        _, cell = heappop(heap)
+        yield cell
+        for near in _beside(cell, free):
+            if near not in reached:
+                reached.add(near)
+                heappush(heap, (-values[near], near))
+
+
 def _room(orders: SceneOrders, areas_cm2: Ints) -> Ints:
     """Return how many cells each shape (S,) may gain without being billed more."""
     tariff, cell = tariff_of(orders.terms), int(orders.cells_cm2.max())
@@ -59,18 +96,8 @@ def _grow(
     for shape in np.flatnonzero(room).tolist():
         own = layout.owner == shape
         cells: list[Cell] = list(zip(layout.rows[own].tolist(), layout.columns[own].tolist(), strict=True))
-        reached = {near for cell in cells for near in _beside(cell, free)}
-        heap = [(-values[cell], cell) for cell in reached]
-        heapify(heap)
-        left = int(room[shape])
-        while heap and left:
-            _, cell = heappop(heap)
+        for cell in islice(_best_first(cells, values, free), int(room[shape])):
             free[cell], grown[cell] = False, True
-            left -= 1
-            for near in _beside(cell, free):
-                if near not in reached:
-                    reached.add(near)
-                    heappush(heap, (-values[near], near))
 
 
 def _beside(cell: Cell, free: NDArray[np.bool_]) -> list[Cell]:

@@ -22,7 +22,14 @@ from service.planner.objectives import (
     Policy,
     TargetAccuracy,
 )
-from service.planner.prefix_search import best_prefix, beyond, longest_prefix, with_rest_spent
+from service.planner.prefix_search import (
+    SMALL_LATTICE,
+    around,
+    best_prefix,
+    beyond,
+    longest_prefix,
+    with_rest_spent,
+)
 from service.planner.rankings import Mask, by_utility
 from service.planner.scene_orders import covered_patches
 from service.pricing.billing import tariff_of
@@ -47,10 +54,9 @@ def proposals(scene: PricedScene, objective: Objective, usual: Mask) -> Iterator
             | GuaranteedLoss(threshold=threshold)
         ):
             asked = (scene.utilities >= threshold) & scene.eligible
-            around = best_prefix(scene, beyond(scene, asked), objective, scene.most)
-            wider = [_by_area(scene, objective), around]
-            found = [*_best(scene, objective, [asked, *wider])]
-            found += [with_paid(scene, asked | one) for one in enclosing]
+            wider = best_prefix(scene, beyond(scene, asked), objective, scene.most)
+            found = [*_best(scene, objective, [asked, _by_area(scene, objective), wider], asked)]
+            found += [with_paid(scene, asked | one, kept=asked) for one in enclosing]
             yield from (replace(one, asked=asked) for one in found)
         case MaxPatches(patches=patches):
             yield from _of_number(scene, patches, enclosing)
@@ -69,12 +75,14 @@ def _by_area(scene: PricedScene, objective: Objective) -> Mask:
     return decide_by_area(scene.plan_by_area, objective).selected
 
 
-def _best(scene: PricedScene, objective: Objective, sets: Iterable[Mask]) -> list[PricedCandidate]:
+def _best(
+    scene: PricedScene, objective: Objective, sets: Iterable[Mask], kept: Mask | None = None
+) -> list[PricedCandidate]:
     """Price sets quickly, with what they pay for, and the best of them thoroughly."""
     different = {one.tobytes(): one for one in sets}
     quick = [with_paid(scene, one, quickly=True) for one in different.values()]
     quick.sort(key=lambda one: one.merit(objective), reverse=True)
-    return [with_paid(scene, one.asked) for one in quick[:THOROUGH]]
+    return [with_paid(scene, one.asked, kept=kept) for one in quick[:THOROUGH]]
 
 
 def _of_number(scene: PricedScene, patches: int, enclosing: list[Mask]) -> Iterator[PricedCandidate]:
@@ -94,11 +102,16 @@ def _within_limit(scene: PricedScene, objective: MaxCost) -> list[PricedCandidat
     sets += [longest_prefix(scene, one, limit) for one in scene.rankings]
     quick = _affordable([with_paid(scene, one, quickly=True) for one in sets], limit)
     sets = [one.asked for one in quick] + [with_rest_spent(scene, one, limit) for one in quick]
-    found = _affordable([*_best(scene, objective, sets), scene.everything, scene.candidate(nothing)], limit)
+    found = [*_best(scene, objective, sets), scene.everything, scene.candidate(nothing)]
+    if scene.lattice.size <= SMALL_LATTICE:
+        ranked = by_utility(scene.ranked, scene.eligible.shape)
+        found.append(with_paid(scene, longest_prefix(scene, ranked, limit, quickly=False)))
+    found = _affordable(found, limit)
     for _ in range(REPEATS):
         best = max(found, key=lambda one: one.merit(objective))
         loose = _loosened(scene, best, limit)
         more = [with_rest_spent(scene, best, loose), with_rest_spent(scene, best, limit)]
+        more.append(longest_prefix(scene, around(scene, best), loose))
         if loose > limit:
             more += [longest_prefix(scene, one, loose) for one in scene.rankings]
         found += _affordable(_best(scene, objective, more), limit)
@@ -131,6 +144,7 @@ def _under_weight(scene: PricedScene, objective: CostWeight) -> list[PricedCandi
             break
         searched.add(limit)
         found.append(with_paid(scene, _worth_their_cost(scene, best, objective)))
+        found.append(with_paid(scene, best_prefix(scene, around(scene, best), objective, scene.most)))
         found += _within_limit(scene, MaxCost(limit=limit))
     return found
 
