@@ -1,6 +1,6 @@
 """The objectives of a plan. Each class states everything specific to its objective. Pure.
 
-How a set of patches is found for an objective is a `match` in `by_area`, `by_shape` and `by_tiles`;
+How a set of patches is found for an objective is a `match` in `by_area`, `by_shape` and `proposals`;
 `docs/how-to/add-an-objective.md` lists every place.
 """
 
