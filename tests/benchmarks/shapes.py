@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python tests/benchmarks/shapes.py --tiles 10000
 
-Prints for a minimum of 5 km2 per shape the time of a plan under each objective, and for random patches the cost
-of shapes that were found tile by tile as a multiple of that of the shapes that are ordered.
+Prints for a minimum of 5 km2 per shape the time of a plan under each objective. For random patches it prints
+the cost of shapes that were found tile by tile as a multiple of that of the shapes that are ordered.
 """
 
 import argparse

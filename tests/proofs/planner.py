@@ -33,17 +33,17 @@ def test_cover_with_parts_is_no_lighter_than_the_cover_with_any_shapes(minimum: 
     assert (cover.weights <= cover_with_parts(weights).weights).all()
 
 
-@pytest.mark.parametrize("patches", [4, 6, 8, 9])
+@pytest.mark.parametrize("patches", [4, 6, 8])
 @pytest.mark.parametrize("price", CONNECTED)
 def test_connected_shapes_of_many_scenes_are_exact(price: str, patches: int) -> None:
-    for seed in range(40):
+    for seed in range(15):
         check_connected(CONNECTED[price], seed, patches)
 
 
-@pytest.mark.parametrize("patches", [4, 6, 8, 9])
+@pytest.mark.parametrize("patches", [4, 6, 8])
 @pytest.mark.parametrize("price", RECTANGLES)
 def test_rectangles_of_many_scenes_cost_at_most_a_tenth_more_than_the_exact_optimum(
     price: str, patches: int
 ) -> None:
-    for seed in range(40):
+    for seed in range(15):
         check_rectangles(RECTANGLES[price], seed, patches)
