@@ -23,6 +23,7 @@ from service.planner.objectives import (
     TargetAccuracy,
 )
 from service.planner.prefix_search import (
+    LARGE_LATTICE,
     SMALL_LATTICE,
     around,
     best_prefix,
@@ -37,7 +38,7 @@ from service.pricing.billing import tariff_of
 THOROUGH = 2
 """Number of the best sets, priced quickly, whose shapes are arranged thoroughly."""
 REPEATS = 3
-"""Limit of the steps by which a plan under a lambda is improved."""
+"""Limit of the steps by which a plan is improved; in large scenes there is one."""
 
 
 def proposals(scene: PricedScene, objective: Objective, usual: Mask) -> Iterator[PricedCandidate]:
@@ -98,8 +99,9 @@ def _within_limit(scene: PricedScene, objective: MaxCost) -> list[PricedCandidat
     """Propose the most useful sets that a limit pays for."""
     limit, nothing = objective.limit, np.zeros_like(scene.eligible)
     sets = [nothing, _by_area(scene, objective)]
-    sets += [best_prefix(scene, one, objective, limit) for one in scene.rankings]
     sets += [longest_prefix(scene, one, limit) for one in scene.rankings]
+    if not _large(scene):
+        sets += [best_prefix(scene, one, objective, limit) for one in scene.rankings]
     quick = _affordable([with_paid(scene, one, quickly=True) for one in sets], limit)
     sets = [one.asked for one in quick] + [with_rest_spent(scene, one, limit) for one in quick]
     found = [*_best(scene, objective, sets), scene.everything, scene.candidate(nothing)]
@@ -107,7 +109,7 @@ def _within_limit(scene: PricedScene, objective: MaxCost) -> list[PricedCandidat
         ranked = by_utility(scene.ranked, scene.eligible.shape)
         found.append(with_paid(scene, longest_prefix(scene, ranked, limit, quickly=False)))
     found = _affordable(found, limit)
-    for _ in range(REPEATS):
+    for _ in range(1 if _large(scene) else REPEATS):
         best = max(found, key=lambda one: one.merit(objective))
         loose = _loosened(scene, best, limit)
         more = [with_rest_spent(scene, best, loose), with_rest_spent(scene, best, limit)]
@@ -118,6 +120,10 @@ def _within_limit(scene: PricedScene, objective: MaxCost) -> list[PricedCandidat
         if max(found, key=lambda one: one.merit(objective)) is best:
             break
     return found
+
+
+def _large(scene: PricedScene) -> bool:
+    return scene.lattice.size > LARGE_LATTICE
 
 
 def _loosened(scene: PricedScene, one: PricedCandidate, limit: Money) -> Money:
@@ -137,7 +143,7 @@ def _under_weight(scene: PricedScene, objective: CostWeight) -> list[PricedCandi
     sets += [best_prefix(scene, one, objective, scene.most) for one in scene.rankings]
     found = [*_best(scene, objective, sets), scene.everything, scene.candidate(sets[0])]
     searched: set[Money] = set()
-    while len(searched) < REPEATS:
+    while len(searched) < (1 if _large(scene) else REPEATS):
         best = max(found, key=lambda one: one.merit(objective))
         limit = best.layout.amount
         if limit in searched:
