@@ -21,6 +21,7 @@ from service.deliveries.routes import router as deliveries
 from service.geotiff import gdal_lock
 from service.health import router as health
 from service.invoices.routes import router as invoices
+from service.ledger.publishing import publisher_of, publishing_heads
 from service.ledger.routes import router as ledger
 from service.orders.expiry import expire_before_writing, expiring_orders
 from service.orders.ground import read_ground
@@ -122,7 +123,10 @@ def lifespan_of(
         gdal_lock.assert_locked()
         state = await run_in_threadpool(open_state, settings, held)
         try:
-            async with expiring_orders(state["database"], settings.expiry_seconds):
+            async with (
+                expiring_orders(state["database"], settings.expiry_seconds),
+                publishing_heads(state["database"], publisher_of(settings), settings.heads_seconds),
+            ):
                 yield state
         finally:
             state["database"].engine.dispose()

@@ -64,6 +64,17 @@ class Settings(BaseSettings):
         description="Seconds between two searches for overdue orders, whose holds are released.",
     )
 
+    heads_folder: Path | None = Field(
+        None,
+        description="Folder into which signed heads of the ledger are published; unset: `heads` in home.",
+    )
+    heads_url: str | None = Field(
+        None, description="Address to which each published file of heads is also sent by POST."
+    )
+    heads_seconds: float = Field(
+        3600.0, gt=0, allow_inf_nan=False, description="Seconds between two publications of heads."
+    )
+
     @field_validator("api_key")
     @classmethod
     def _long_enough(cls, key: SecretStr | None) -> SecretStr | None:
@@ -90,6 +101,14 @@ class Settings(BaseSettings):
     def _named(cls, name: str | None) -> str | None:
         return name or None  # `LOUPE_DEFAULT_BUNDLE=` in a compose file means "unset"
 
+    @field_validator("heads_url")
+    @classmethod
+    def _is_address(cls, url: str | None) -> str | None:
+        if url and not url.startswith(("http://", "https://")):
+            sentence = "The address of a webhook begins with https:// or http://."
+            raise PydanticCustomError("heads_url_invalid", "{sentence}", {"sentence": sentence})
+        return url or None  # `LOUPE_HEADS_URL=` in a compose file means "unset"
+
     @field_validator("bundle")
     @classmethod
     def _not_removed(cls, folder: str | None) -> None:
@@ -109,6 +128,16 @@ class Settings(BaseSettings):
     def blobs(self) -> Path:
         """Folder of the uploaded files, each named by its SHA-256."""
         return self.state / "blobs"
+
+    @property
+    def published_heads(self) -> Path:
+        """Folder of the published heads."""
+        return self.state / "heads" if self.heads_folder is None else self.heads_folder.expanduser()
+
+    @property
+    def heads_key(self) -> Path:
+        """File of the key that signs published heads."""
+        return self.state / "heads.key"
 
 
 def get_settings(request: Request) -> Settings:

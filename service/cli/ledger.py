@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, console, open_client
-from service.cli.operating import opened_database
+from service.cli.operating import opened_database, read_settings
 from service.terminal.blocks import columns, money, plural
 from service.terminal.documents import ledger_view
 
@@ -89,28 +89,51 @@ def print_heads() -> None:
     typer.echo(json.dumps({"at": datetime.now(UTC).isoformat(), "heads": found}, indent=2))
 
 
+@ledger_commands.command("publish")
+def publish_now() -> None:
+    """Publish signed heads now, as the server does every LOUPE_HEADS_SECONDS."""
+    from service.ledger.publishing import publish_heads, publisher_of
+
+    publisher = publisher_of(read_settings())
+    with opened_database() as database:
+        path = publish_heads(database, publisher)
+    console().print("Nothing changed since the last publication." if path is None else f"Published {path}.")
+
+
 @ledger_commands.command("verify")
 def verify_ledger(
     noted: Annotated[
         Path | None,
         typer.Option(help="File written earlier by `loupe ledger heads`.", exists=True, dir_okay=False),
     ] = None,
+    files: Annotated[bool, typer.Option("--files", help="Also read and hash every stored file.")] = False,
 ) -> None:
-    """Recompute every hash, every invariant and the money of every plan.
+    """Recompute every hash, every invariant and the money of every plan, and look for published heads.
 
     Run it on the machine of the database. If a rule is broken, it lists the rows and exits with code 1.
     """
     from service.ledger.audit import audit_ledger, take_snapshot
+    from service.ledger.files_audit import audit_files
+    from service.ledger.findings import Finding
     from service.ledger.heads import heads
+    from service.ledger.publishing import published_files, publisher_of, read_published
     from service.plans.bills import audit_plans
 
+    settings = read_settings()
+    publisher = publisher_of(settings)
+    published = list(read_published(publisher))
+    findings = [one for one in published if isinstance(one, Finding)]
+    known = [*(one for one in published if not isinstance(one, Finding)), *_read_heads(noted)]
     verifying = console(stderr=True).status("Verifying")
     with opened_database() as database, database.sessions() as session, verifying:
         take_snapshot(session)
-        findings = [*audit_ledger(session, _read_heads(noted)), *audit_plans(session)]
+        findings += [*audit_ledger(session, known), *audit_plans(session)]
+        findings += audit_files(session, settings.blobs) if files else []
         chains = heads(session)
     transfers = sum(head.seq for head in chains)
-    scope = f"{plural(transfers, 'transfer')} in {plural(len(chains), 'chain')}"
+    rows = sum(head.evidence_seq for head in chains)
+    scope = f"{plural(transfers, 'transfer')} and {plural(rows, 'row')} in {plural(len(chains), 'chain')}"
+    scope += f", against {plural(len(published_files(publisher.folder)), 'published file')} of heads"
     if not findings:
         console().print(f"Verified {scope}: every rule holds.")
         return
