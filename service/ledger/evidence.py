@@ -3,7 +3,7 @@
 A document is a JSON array of the row's columns in the order of its form, written as PostgreSQL writes
 `jsonb`: ", " and ": " between members, the keys of an object by length and then by bytes, numbers without
 exponent. Times are in UTC, and of a column that holds bytes the hexadecimal SHA-256 is written.
-docs/ledger.md has an example.
+docs/ledger.md says which rows have evidence, and why.
 """
 
 import hashlib

@@ -14,9 +14,11 @@ _FILES = text("""
     UNION ALL
     SELECT reading ->> 'tiles_sha256', 'tiles of scene ' || id FROM scene WHERE reading ? 'tiles_sha256'
     UNION ALL
-    SELECT sha256, 'delivery ' || order_id || '/' || tile || '/' || patch || ' file ' || version FROM delivered_file
+    SELECT sha256, 'delivery ' || order_id || '/' || tile || '/' || patch || ' file ' || version
+    FROM delivered_file
     UNION ALL
-    SELECT sha256, 'delivery ' || order_id || '/' || tile || '/' || patch || ' part ' || number FROM delivered_part
+    SELECT sha256, 'delivery ' || order_id || '/' || tile || '/' || patch || ' part ' || number
+    FROM delivered_part
     ORDER BY 1, 2
 """).execution_options(yield_per=1_000)
 

@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 WEBHOOK_SECONDS = 10.0
 """Longest wait for an answer of the webhook."""
+_UNSENT = ".unsent"
+"""Suffix of an empty file beside a published one that the webhook has not taken yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,19 @@ def signing_key(path: Path) -> bytes:
 
 
 def publish_heads(database: Database, publisher: Publisher) -> Path | None:
-    """Write the heads into the next file and send it to the webhook; None if nothing changed since the last."""
+    """Write the heads into the next file; None if nothing changed since the last.
+
+    Files that the webhook has not taken yet are sent to it, oldest first. httpx.HTTPError if it takes none.
+    """
+    path = _publish_next(database, publisher)
+    if publisher.webhook is not None:
+        if path is not None:
+            path.with_suffix(_UNSENT).touch()
+        _send(publisher.folder, publisher.webhook)
+    return path
+
+
+def _publish_next(database: Database, publisher: Publisher) -> Path | None:
     with database.sessions() as session:
         found = [head.to_json() for head in heads(session)]
     files = published_files(publisher.folder)
@@ -77,15 +91,19 @@ def publish_heads(database: Database, publisher: Publisher) -> Path | None:
     }
     signed = json.dumps(content | {"signature": signature_of(content, publisher.key)}, indent=1).encode()
     path = publisher.folder / f"heads-{content['number']:08}.json"
-    if not _write_once(path, signed):
-        return None  # another process published at the same moment
-    if publisher.webhook is not None:
-        httpx.post(publisher.webhook, content=signed, timeout=WEBHOOK_SECONDS).raise_for_status()
-    return path
+    # If it exists by now, another process published at the same moment.
+    return path if _write_once(path, signed) else None
+
+
+def _send(folder: Path, webhook: str) -> None:
+    for mark in sorted(folder.glob(f"heads-*{_UNSENT}")):
+        file = mark.with_suffix(".json").read_bytes()
+        httpx.post(webhook, content=file, timeout=WEBHOOK_SECONDS).raise_for_status()
+        mark.unlink(missing_ok=True)
 
 
 def signature_of(content: dict[str, Any], key: bytes) -> str:
-    """Return the HMAC-SHA256 of a file's members other than the signature, with sorted keys, in hexadecimal."""
+    """Return the HMAC-SHA256 of a file's members but the signature, sorted by name, in hexadecimal."""
     signed = {name: value for name, value in content.items() if name != "signature"}
     text = json.dumps(signed, sort_keys=True, separators=(",", ":"))
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()

@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 from uuid import UUID
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
+from service.access.repository import create_workspace
 from service.app import create_app
 from service.database.engine import Database
 from service.ledger import writer
@@ -105,7 +108,7 @@ def webhook() -> Iterator[tuple[str, list[bytes]]]:
             self.send_response(204)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by its base class
             """Print nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Receiver)
@@ -128,6 +131,22 @@ def test_server_publishes_by_itself_and_to_its_webhook(
     (file,) = published_files(settings.published_heads)
     assert received == [file.read_bytes()]
     assert json.loads(file.read_text())["heads"][0]["workspace"] == str(workspace_id)
+
+
+def test_file_that_the_webhook_did_not_take_is_sent_again(
+    database: Database, published: Publisher, webhook: tuple[str, list[bytes]]
+) -> None:
+    address, received = webhook
+    with database.sessions.begin() as session:
+        writer.create_budget(session, create_workspace(session, "another").id, "three", cents(100))
+
+    with pytest.raises(httpx.HTTPError):
+        publish_heads(database, replace(published, webhook=f"{address.rpartition(':')[0]}:1/heads"))
+    assert publish_heads(database, replace(published, webhook=address)) is None
+
+    assert received == [published_files(published.folder)[-1].read_bytes()]
+    publish_heads(database, replace(published, webhook=address))
+    assert len(received) == 1
 
 
 @pytest.mark.usefixtures("plan")
