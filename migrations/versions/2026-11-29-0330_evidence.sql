@@ -248,7 +248,10 @@ BEGIN
 END
 $$;
 
-CREATE TRIGGER evidence AFTER INSERT ON public.scene FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
+-- Evidence of rows that move no money is written last, so that nobody waits for the workspace's chain while
+-- their answer is prepared.
+CREATE CONSTRAINT TRIGGER evidence AFTER INSERT ON public.scene
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'scene', '1', 'workspace_id', '1', 'id', 'workspace_id', 'sha256', 'size', 'reading', 'created_at');
 CREATE TRIGGER evidence AFTER INSERT ON public.api_key FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'api_key', '1', 'workspace_id', '1', 'id', 'workspace_id', 'name', '#digest', 'holder', 'created_at');
@@ -258,7 +261,8 @@ CREATE TRIGGER evidence AFTER INSERT ON public.price_list FOR EACH ROW EXECUTE F
     'minimum_applies_to', 'minimum_charge', 'areas_summed', 'minimum_width_m', 'convex', 'max_vertices',
     'holes', 'cloud_guarantee_percent', 'licence', 'delivery_bands', 'source', 'captured_at',
     'valid_from', 'valid_to', 'example', 'created_at');
-CREATE TRIGGER evidence AFTER INSERT ON public.plan FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
+CREATE CONSTRAINT TRIGGER evidence AFTER INSERT ON public.plan
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'plan', '1', 'workspace_id', '1', 'id', 'workspace_id', 'scene_id', 'price_list_id', 'supersedes',
     'follows', 'objective', 'provenance', 'tiles', 'task', '#utilities', '#expected', '#first_expected',
     '#readings', '#selected', '#filled', '#valid_share', '#ground', 'reuse', 'patches_bought', 'currency',
@@ -278,7 +282,8 @@ CREATE TRIGGER evidence AFTER INSERT ON public.delivered_file FOR EACH ROW EXECU
 CREATE TRIGGER evidence AFTER INSERT ON public.delivered_part FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'delivered_part', '1', 'order_id', '4', 'order_id', 'tile', 'patch', 'number', 'sha256', 'size',
     '#pixels', '#weights', '#lacking', 'checks', 'covered', 'remainder', 'key_id', 'created_at');
-CREATE TRIGGER evidence AFTER INSERT ON public.classification FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
+CREATE CONSTRAINT TRIGGER evidence AFTER INSERT ON public.classification
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'classification', '1', 'workspace_id', '1', 'id', 'workspace_id', 'order_id', 'complete', 'tiles',
     'provenance', 'objects', 'created_at');
 CREATE TRIGGER evidence AFTER INSERT ON ledger.budget FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(

@@ -90,11 +90,12 @@ class Bought:
         refunds = [one for one in self.adjustments if one["kind"] == "refund"]
         gross = self.paid + total(amount(one["amount"]) for one in refunds)
         for one in self.order["patches"]["delivered"]:
-            its = [part for part in refunds if (part["tile"], part["patch"]) == (one["tile"], one["patch"])]
+            place = one["tile"], one["patch"]
+            its = [part for part in refunds if (part.get("tile"), part.get("patch")) == place]
             for parts, paid in ((its, amount(one["settled"])), (refunds, gross)):
                 back = total(amount(part["amount"]) for part in parts)
                 if back and back >= paid and max(map(time_of, parts)) >= moment(one["delivered_at"]):
-                    found[one["tile"], one["patch"]] = amount(one["settled"])
+                    found[place] = amount(one["settled"])
         return found
 
     @property

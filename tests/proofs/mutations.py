@@ -8,8 +8,8 @@ from tests.proofs.catalog import Connection, Table, money_tables
 
 CONSTRAINTS = """
     SELECT conname, CASE contype WHEN 'c' THEN 'check' WHEN 'u' THEN 'unique key' WHEN 'p' THEN 'primary key'
-        WHEN 'f' THEN 'foreign key' WHEN 'n' THEN 'not null' WHEN 'x' THEN 'exclusion' ELSE 'trigger' END
-    FROM pg_constraint c WHERE conrelid = %s AND NOT (contype = 'n' AND EXISTS (
+        WHEN 'f' THEN 'foreign key' WHEN 'n' THEN 'not null' WHEN 'x' THEN 'exclusion' END
+    FROM pg_constraint c WHERE conrelid = %s AND contype <> 't' AND NOT (contype = 'n' AND EXISTS (
         SELECT FROM pg_constraint k
         WHERE k.conrelid = c.conrelid AND k.contype = 'p' AND k.conkey @> c.conkey
     )) AND NOT (contype = 'n' AND EXISTS (

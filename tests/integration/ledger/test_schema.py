@@ -34,7 +34,7 @@ FROZEN = {
     "2026-11-28-2100_plans_that_count.py": "3e21d8bd89ca1dcb",
     "2026-11-28-2330_next_rounds.py": "e56198580cf0e130",
     "2026-11-29-0330_evidence.py": "6d0e2d55e18b04c8",
-    "2026-11-29-0330_evidence.sql": "c0119ef0f1ab0a82",
+    "2026-11-29-0330_evidence.sql": "77d1269bff7aaeb5",
     "2026-11-29-0400_final_bills.py": "40a30675ce94787a",
     "2026-11-29-0400_final_bills.sql": "103eb965943f35c2",
     "2026-11-29-0500_invoices.py": "1e8cefae637cf779",

@@ -58,9 +58,10 @@ def test_every_route_refuses_query_parameters_that_are_given_twice(client: TestC
 
 
 def test_unknown_parameter_names_those_that_there_are(client: TestClient) -> None:
-    answer = client.get("/v1/reports/spend", params={"from": "2030-01-01"})
+    answer = client.get("/v1/reports/spend", params={"since": "2030-01-01"})
     assert answer.json()["detail"] == (
-        "/query/from: This address has no such query parameter. It has limit, cursor, format."
+        "/query/since: This address has no such query parameter. "
+        "It has limit, cursor, format, from, to, budget, provider, tag."
     )
     assert client.get("/healthz?deep=1").json()["detail"].endswith("query parameter. It has none.")
 
