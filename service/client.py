@@ -1,6 +1,6 @@
 """A thin client of the public HTTP API, used by the command line and the demo."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
@@ -161,9 +161,18 @@ class Client:
         """Change the limit or terms of a budget with a JSON merge patch."""
         return cast(Json, self.send("PATCH", f"/v1/budgets/{budget}", json=changes).json())
 
-    def create_order(self, plan: str, budget: str | None) -> Json:
+    def create_order(
+        self,
+        plan: str,
+        budget: str | None,
+        tags: Mapping[str, str] | None = None,
+        cost_center: str | None = None,
+    ) -> Json:
         """Order the patches of a plan, which holds their cost in a budget."""
-        return self.post("/v1/orders", {"plan": plan} | ({"budget": budget} if budget else {}))
+        labels = {"budget": budget, "tags": tags, "cost_center": cost_center}
+        return self.post(
+            "/v1/orders", {"plan": plan} | {name: value for name, value in labels.items() if value}
+        )
 
     def decide(self, order: str, decision: str, note: str | None) -> Json:
         """Approve or reject an order that waits for approval."""

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.access.repository import Caller
 from service.access.tables import ApiKey
+from service.web.values import Printable
 
 
 class KeyIn(BaseModel):
@@ -16,7 +17,7 @@ class KeyIn(BaseModel):
     name: str = Field(
         min_length=1,
         max_length=100,
-        pattern=r"^[^\x00-\x1f]+$",
+        pattern=Printable,
         description="Name that says who uses the key.",
         examples=["field office"],
     )

@@ -8,7 +8,8 @@ import typer
 from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, console, open_client
 from service.client import Client, Json
 from service.terminal.blocks import money
-from service.terminal.documents import budgets_view, order_savings_view, savings_view, terms_view
+from service.terminal.documents import order_savings_view, savings_view
+from service.terminal.ledger import budgets_view, terms_view
 
 budget_commands = typer.Typer(cls=Commands, no_args_is_help=True, help="Create, change and list budgets.")
 
@@ -56,7 +57,7 @@ def create_budget(  # noqa: PLR0913  (a command's parameters are its options)
     code = currency.upper()
     terms = _terms(
         period=period, starts_on=starts_on, ends_on=ends_on, enforcement=enforcement,
-        thresholds=threshold, tags=_tags(tag), approval_above=_amount(approval_above, code),
+        thresholds=threshold, tags=tags_of(tag), approval_above=_amount(approval_above, code),
     )  # fmt: skip
     with open_client(url, api_key) as client:
         made = client.create_budget(name, amount, code, terms)
@@ -93,7 +94,7 @@ def set_terms(  # noqa: PLR0913  (a command's parameters are its options)
         found = find_budget(client, name)
         changes = _terms(
             period=period, starts_on=starts_on, ends_on=ends_on, enforcement=enforcement,
-            thresholds=threshold, tags=_tags(tag),
+            thresholds=threshold, tags=tags_of(tag),
             approval_above=_amount(approval_above, found["limit"]["currency"]),
         )  # fmt: skip
         changed = client.change_budget(found["id"], changes) if changes else found
@@ -105,7 +106,7 @@ def _terms(**given: Any) -> Json:
     return {name: value for name, value in given.items() if value}
 
 
-def _tags(pairs: Sequence[str] | None) -> dict[str, str]:
+def tags_of(pairs: Sequence[str] | None) -> dict[str, str]:
     """Read NAME=VALUE pairs. UsageError when a name or a value is missing."""
     split = [pair.partition("=") for pair in pairs or ()]
     if not all(name and equals for name, equals, _ in split):

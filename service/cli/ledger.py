@@ -10,7 +10,7 @@ import typer
 from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, console, open_client
 from service.cli.operating import opened_database, read_settings
 from service.terminal.blocks import columns, money, plural
-from service.terminal.documents import ledger_view
+from service.terminal.ledger import ledger_view
 
 if TYPE_CHECKING:
     from service.ledger.heads import Head

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from service.cli.budgets import find_budget
+from service.cli.budgets import find_budget, tags_of
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -26,12 +26,19 @@ def order(
         str | None,
         typer.Option(help="Budget, by name or id. Default: the only budget in the currency of the plan."),
     ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Label the order. Repeat for several.")
+    ] = None,
+    cost_center: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Cost centre that the order is booked to.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
     """Order the patches of a plan. HOLDS their cost in a budget, after asking for confirmation."""
+    tags = tags_of(tag)
     with open_client(url, api_key) as client:
         budget_id = None if budget is None else find_budget(client, budget)["id"]
         if not yes:
@@ -39,7 +46,7 @@ def order(
             what = f"{plural(planned['patches']['bought'], 'patch')} for {money(planned['cost'])}"
             payer = f'budget "{budget}"' if budget else f"the only {planned['cost']['currency']} budget"
             typer.confirm(f"Order {what}? The amount will be held in {payer}.", abort=True, err=True)
-        placed = client.create_order(plan, budget_id)
+        placed = client.create_order(plan, budget_id, tags, cost_center)
     if as_json:
         typer.echo(json.dumps(placed, indent=2))
         return

@@ -9,12 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.invoices.reconciling import LineState, Reconciled
 from service.invoices.tables import Invoice
-from service.ledger.schemas import Printable
 from service.money import Money
 from service.web.money import CurrencyCode, MoneyOut
 from service.web.paging import Link
 from service.web.tabular import Columns, Row
-from service.web.values import AmountText, Day
+from service.web.values import AmountText, Day, Printable
 
 Text = Annotated[str, Field(min_length=1, max_length=200, pattern=Printable)]
 Kind = Literal["invoice", "credit-note"]

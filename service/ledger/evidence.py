@@ -86,6 +86,11 @@ FORMS: Mapping[tuple[str, int], Form] = {
         1,
         "id workspace_id plan_id budget_id currency amount_minor patches key_id created_at",
     ),
+    ("order", 2): _form(
+        "public.order",
+        1,
+        "id workspace_id plan_id budget_id currency amount_minor patches tags cost_center key_id created_at",
+    ),
     ("order_status_change", 1): _form(
         "public.order_status_change",
         2,

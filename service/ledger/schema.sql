@@ -560,8 +560,8 @@ DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence
     'cost_minor', 'baseline_minor', 'list_saving_minor', 'billable_saving_minor', 'bill', 'created_at',
     'expires_at');
 CREATE TRIGGER evidence AFTER INSERT ON public."order" FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
-    'order', '1', 'workspace_id', '1', 'id', 'workspace_id', 'plan_id', 'budget_id', 'currency',
-    'amount_minor', 'patches', 'key_id', 'created_at');
+    'order', '2', 'workspace_id', '1', 'id', 'workspace_id', 'plan_id', 'budget_id', 'currency',
+    'amount_minor', 'patches', 'tags', 'cost_center', 'key_id', 'created_at');
 CREATE TRIGGER evidence AFTER INSERT ON public.order_status_change FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'order_status_change', '1', 'order_id', '2', 'order_id', 'seq', 'status', 'reason_code', 'key_id',
     'note', 'at');
@@ -990,7 +990,11 @@ WHERE t.spent_before_minor <> CASE
     AND NOT EXISTS (
         SELECT FROM ledger.budget_terms c
         WHERE c.budget_id = t.budget_id AND c.reason = 'corrected' AND c.version > t.version
-    );
+    )
+UNION ALL
+SELECT 'I28 an order from before there were labels has none', o.id::text
+FROM public."order" o JOIN ledger.evidence e ON (e.kind, e.subject) = ('order', o.id::text)
+WHERE e.form = 1 AND (o.tags <> '{}' OR o.cost_center IS NOT NULL);
 
 -- What must never be: the view that every check reads.
 CREATE VIEW ledger.violations (invariant, subject) AS

@@ -8,15 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.ledger.book import Movement
 from service.ledger.repository import Adjustment, Budget
+from service.ledger.tags import MOST_TAGS, Tag
 from service.ledger.terms import BudgetTermsError, Enforcement, Period
 from service.money import Money
 from service.web.money import MoneyIn, MoneyOut
 from service.web.paging import Link
-from service.web.values import Day, WholeNumber, invalid
-
-Printable = r"^[^\x00-\x1f]+$"
-"""Pattern of a text in one line."""
-Tag = Annotated[str, Field(min_length=1, max_length=100, pattern=Printable)]
+from service.web.values import Day, Printable, WholeNumber, invalid
 
 
 class TermsIn(BaseModel):
@@ -39,7 +36,9 @@ class TermsIn(BaseModel):
         max_length=10,
         description="Percentages of the limit. The order that reaches one gets a warning.",
     )
-    tags: dict[Tag, Tag | None] | None = Field(None, max_length=50, description="Your own names and values.")
+    tags: dict[Tag, Tag | None] | None = Field(
+        None, max_length=MOST_TAGS, description="Your own names and values."
+    )
     approval_above: MoneyIn | None = Field(
         None, description="Orders that cost more wait until a second key approves them."
     )

@@ -1,5 +1,7 @@
 """Placement of an order: which budget pays, whether the plan can be ordered, and the hold on its cost."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -23,6 +25,17 @@ from service.web.paging import PageRequest
 
 MOST_BUDGETS = 1_000
 """Budgets among which the only one of a currency is looked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderLabels:
+    """The client's own names for an order: tags and a cost centre."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    cost_center: str | None = None
+
+
+UNLABELLED = OrderLabels()
 
 
 class NoBudgetError(ConflictError):
@@ -75,7 +88,12 @@ class QuoteExpiredError(ConflictError):
 
 
 def place_order(
-    session: Session, caller: Caller, plan_id: UUID, budget_id: UUID | None, days: int
+    session: Session,
+    caller: Caller,
+    plan_id: UUID,
+    budget_id: UUID | None,
+    days: int,
+    labels: OrderLabels = UNLABELLED,
 ) -> tuple[Order, list[LoupeWarning]]:
     """Order every bought patch of a plan, hold its cost on a budget, and return the warnings.
 
@@ -89,7 +107,7 @@ def place_order(
     _check_orderable(session, plan)
     warnings = check_ground(session, plan)
     paying = _choose_budget(session, caller.workspace_id, budget_id, plan.currency)
-    order = _new_order(plan, paying, caller, days)
+    order = _new_order(plan, paying, caller, days, labels)
     session.add(order)
     session.flush()
     if not plan.patches_bought:
@@ -162,7 +180,7 @@ def _only_budget(session: Session, workspace_id: UUID, currency: str) -> UUID:
     return fitting[0].id
 
 
-def _new_order(plan: Plan, budget_id: UUID, caller: Caller, days: int) -> Order:
+def _new_order(plan: Plan, budget_id: UUID, caller: Caller, days: int, labels: OrderLabels) -> Order:
     return Order(
         workspace_id=plan.workspace_id,
         plan_id=plan.id,
@@ -174,6 +192,8 @@ def _new_order(plan: Plan, budget_id: UUID, caller: Caller, days: int) -> Order:
         patches=plan.patches_bought,
         key_id=caller.key_id,
         expires_at=func.now() + timedelta(days=days),
+        tags=dict(labels.tags),
+        cost_center=labels.cost_center,
     )
 
 

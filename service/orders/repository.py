@@ -1,16 +1,19 @@
 """Queries of orders, each bound to the caller's workspace or to one order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, cast, column, func, select, table
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
 from service.orders.tables import GIVEN_UP, STATUS_NOW, Order, OrderStatus, OrderStatusChange
 from service.plans.tables import Plan
 from service.web.paging import Cursor, PageRequest, fetch_page
+
+_BUDGETS = table("budget_now", column("id"), column("workspace_id"), column("tags", JSONB), schema="ledger")
 
 
 def find_order(session: Session, workspace_id: UUID, order_id: UUID, *, lock: bool = False) -> Order:
@@ -36,11 +39,30 @@ def standing_order_of(session: Session, plan_id: UUID) -> Order | None:
 
 
 def page_of_orders(
-    session: Session, workspace_id: UUID, page: PageRequest
+    session: Session, workspace_id: UUID, page: PageRequest, chosen: Sequence[ColumnElement[bool]] = ()
 ) -> tuple[list[Order], Cursor | None]:
-    """Return one page of the workspace's orders, newest first."""
-    query = select(Order).where(Order.workspace_id == workspace_id)
+    """Return one page of the workspace's orders that meet the conditions, newest first."""
+    query = select(Order).where(Order.workspace_id == workspace_id, *chosen)
     return fetch_page(session, query, Order, page)
+
+
+def labelled(tag: Mapping[str, str] | None, cost_center: str | None) -> list[ColumnElement[bool]]:
+    """Return the conditions that choose orders by cost centre and tag, their own or else their budget's."""
+    found = list[ColumnElement[bool]]()
+    for name, value in (tag or {}).items():
+        wanted = cast({name: value}, JSONB)
+        budgets = select(_BUDGETS.c.id).where(_BUDGETS.c.tags.bool_op("@>")(wanted))
+        inherited = ~Order.tags.bool_op("?")(name) & Order.budget_id.in_(budgets)
+        found.append(Order.tags.bool_op("@>")(wanted) | inherited)
+    if cost_center is not None:
+        found.append(Order.cost_center == cost_center)
+    return found
+
+
+def tags_of_budgets(session: Session, workspace_id: UUID) -> dict[UUID, dict[str, str]]:
+    """Return the tags of the workspace's budgets as they are now."""
+    query = select(_BUDGETS.c.id, _BUDGETS.c.tags).where(_BUDGETS.c.workspace_id == workspace_id)
+    return dict(session.execute(query).all())
 
 
 def statuses_now(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, OrderStatus]:

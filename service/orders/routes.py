@@ -7,13 +7,14 @@ from service.access.caller import CallerDep
 from service.access.repository import Caller
 from service.bundles.registry import Bundles, BundlesDep
 from service.database.engine import DatabaseDep, SessionDep
+from service.ledger.tags import CostCenterQuery, TagDep
 from service.orders.approval import decide_approval
 from service.orders.cancelling import preview_cancel
 from service.orders.ending import cancel_undelivered
 from service.orders.expiry import expire_before_writing
 from service.orders.final_bill import find_arrived_bill
 from service.orders.placing import place_order
-from service.orders.repository import find_order, page_of_orders
+from service.orders.repository import find_order, labelled, page_of_orders
 from service.orders.schemas import (
     ApprovalIn,
     CancelPreview,
@@ -60,7 +61,9 @@ def create_order(
     bundle, without which deliveries cannot be read. A plan that only reuses ground makes an order without
     cost, which is `completed` at once and can be classified.
     """
-    request_print = fingerprint("POST /v1/orders", order.model_dump_json())
+    # Without labels as before there were any, so that a repeated request is known after an upgrade.
+    body = order.model_dump_json(exclude={"tags", "cost_center"} - order.model_fields_set)
+    request_print = fingerprint("POST /v1/orders", body)
     request = KeyedRequest(database, caller.workspace_id, key, request_print)
     return store_once(request, lambda session: _place(session, caller, order, bundles, settings.order_days))
 
@@ -69,17 +72,23 @@ def _place(session: Session, caller: Caller, order: OrderIn, bundles: Bundles, d
     plan, _ = find_plan(session, caller.workspace_id, order.plan)
     if plan.patches_bought:
         bundles.of_plan(plan.provenance)  # deliveries are cut by it: without it no money may be held
-    placed, warnings = place_order(session, caller, order.plan, order.budget, days)
+    placed, warnings = place_order(session, caller, order.plan, order.budget, days, order.labels)
     body = full(session, placed, warnings).model_dump(mode="json", exclude_none=True)
     return Answer(201, body, {"Location": f"/v1/orders/{placed.id}"})
 
 
 @router.get("", response_model_exclude_none=True, summary="List orders", responses=problems(422))
 def list_orders(
-    request: Request, caller: CallerDep, session: SessionDep, page: PageDep
+    request: Request,
+    caller: CallerDep,
+    session: SessionDep,
+    page: PageDep,
+    tag: TagDep,
+    cost_center: CostCenterQuery = None,
 ) -> Page[OrderSummary]:
     """List the orders of the workspace without their patches, newest first."""
-    orders, following = page_of_orders(session, caller.workspace_id, page)
+    chosen = labelled(tag, cost_center)
+    orders, following = page_of_orders(session, caller.workspace_id, page, chosen)
     return Page(items=summaries(session, orders), links=page_links(request, following))
 
 

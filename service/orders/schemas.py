@@ -7,7 +7,9 @@ from uuid import UUID
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.ledger.tags import MOST_TAGS, Tag
 from service.orders.final_bill import BillBasis
+from service.orders.placing import OrderLabels
 from service.orders.tables import OrderStatus
 from service.web.money import MoneyOut
 from service.web.paging import Link
@@ -26,6 +28,20 @@ class OrderIn(BaseModel):
         None,
         description="Id of the budget that pays. Default: the only budget in the plan's currency.",
     )
+    tags: dict[Tag, Tag] = Field(
+        {},
+        max_length=MOST_TAGS,
+        description="Your own names and values, beside those of the budget.",
+        examples=[{"project": "harbours"}],
+    )
+    cost_center: Tag | None = Field(
+        None, description="Cost centre that the order is booked to.", examples=["4711"]
+    )
+
+    @property
+    def labels(self) -> OrderLabels:
+        """Tags and cost centre."""
+        return OrderLabels(tags=self.tags, cost_center=self.cost_center)
 
 
 class ApprovalIn(BaseModel):
@@ -162,6 +178,11 @@ class OrderSummary(BaseModel):
     id: UUID = Field(description="Id of the order.")
     plan: UUID = Field(description="Id of the plan that it buys.")
     budget: UUID = Field(description="Id of the budget that pays.")
+    tags: dict[str, str] = Field(
+        description="The order's own names and values. Exports show the budget's tags beside them; the "
+        "order's win where both have a name."
+    )
+    cost_center: str | None = Field(None, description="Cost centre of the order. Omitted without one.")
     status: OrderStatus = Field(description="Status of the order now.")
     created_at: datetime = Field(description="Time at which the order was placed (UTC).")
     expires_at: datetime = Field(description="Time at which undelivered patches are cancelled (UTC).")

@@ -73,6 +73,8 @@ class Order(Base):
             postgresql_where=text("status IN ('held', 'accepted', 'processing')"),
         ),
         CheckConstraint("amount_minor >= 0", name="amount_not_negative"),
+        CheckConstraint("jsonb_typeof(tags) = 'object'", name="tags_object"),
+        CheckConstraint("length(cost_center) BETWEEN 1 AND 100", name="cost_center_length"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -89,6 +91,8 @@ class Order(Base):
     key_id: Mapped[str | None] = mapped_column(ForeignKey("api_key.id", ondelete="RESTRICT"))  # placed it
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, default=dict, server_default=text("'{}'"))
+    cost_center: Mapped[str | None]
 
     @property
     def planned(self) -> Money:

@@ -94,6 +94,8 @@ def _summary(order: Order, status: OrderStatus, delivered: int, money: OrderMone
         id=order.id,
         plan=order.plan_id,
         budget=order.budget_id,
+        tags=dict(order.tags),
+        cost_center=order.cost_center,
         status=status,
         created_at=order.created_at,
         expires_at=order.expires_at,

@@ -1,6 +1,7 @@
 """One order's part in the savings: its plan's frozen figures, its ground and its payments. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -58,6 +59,8 @@ class OrderFigures:
     confirmed: bool  # whether its invoices and credit notes equal what was paid and refunded
     invoices: tuple[str, ...] = ()  # numbers
     credit_notes: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)  # its own and its budget's
+    cost_center: str | None = None
 
     @property
     def currency(self) -> str:

@@ -7,14 +7,16 @@ from uuid import UUID
 
 import numpy as np
 from sqlalchemy import ColumnElement, Date, Select, cast, column, func, select, table
-from sqlalchemy.dialects.postgresql import JSONB, distinct_on
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
 from service.imagery.tile_grid import TileGrid
 from service.invoices.reconciling import Reconciled, by_order
 from service.invoices.repository import read_reconciled
+from service.ledger.tags import merged_tags
 from service.money import Money
+from service.orders.repository import labelled, tags_of_budgets
 from service.orders.tables import STATUS_NOW, Delivery, Order
 from service.plans.arrays import MIN_VALID_SHARE
 from service.plans.tables import Plan, Scene
@@ -36,7 +38,6 @@ MONEY = table(
     *map(column, ("order_id", "settled_minor", "refunded_minor", "charged_minor")),
     schema="ledger",
 )
-BUDGETS = table("budget_now", column("id"), column("tags", JSONB), schema="ledger")
 _DELIVERED = (
     select(func.count())
     .select_from(Delivery)
@@ -59,13 +60,14 @@ def read_figures(
     terms = _terms(session, {row["price_list_id"] for row in rows})
     returned = read_returned(session, workspace_id)
     invoiced = by_order(read_reconciled(session, workspace_id))
+    budgets = tags_of_budgets(session, workspace_id)
     places = {
         row["order_id"]: GroundOf(row["price_list"], row["currency"], grounds[row["scene_id"]])
         for row in rows
     }
     return [
         _order_figures(
-            row,
+            {**row, "tags": merged_tags(budgets[row["budget_id"]], row["tags"])},
             places[row["order_id"]].ground,
             terms[row["price_list_id"]],
             returned.get(row["order_id"], ()),
@@ -106,6 +108,9 @@ def _figures(workspace_id: UUID) -> Select[*tuple[Any, ...]]:
             Order.created_at,
             STATUS_NOW.label("status"),
             Order.currency,
+            Order.budget_id,
+            Order.tags,
+            Order.cost_center,
             PriceList.name.label("price_list"),
             PriceList.example,
             Plan.price_list_id,
@@ -131,7 +136,7 @@ def _figures(workspace_id: UUID) -> Select[*tuple[Any, ...]]:
 
 
 def _limits(chosen: ReportFilter) -> list[ColumnElement[bool]]:
-    """Return the conditions that choose orders by the day of placing, budget, provider and tag."""
+    """Return the conditions that choose orders by the day of placing, budget, provider and labels."""
     placed = cast(func.timezone("UTC", Order.created_at), Date)
     found = list[ColumnElement[bool]]()
     if chosen.first is not None:
@@ -142,10 +147,7 @@ def _limits(chosen: ReportFilter) -> list[ColumnElement[bool]]:
         found.append(Order.budget_id == chosen.budget)
     if chosen.provider is not None:
         found.append(PriceList.provider == chosen.provider)
-    if chosen.tag is not None:
-        tagged = BUDGETS.c.tags.op("@>")(cast(chosen.tag, JSONB))
-        found.append(Order.budget_id.in_(select(BUDGETS.c.id).where(tagged)))
-    return found
+    return found + labelled(chosen.tag, chosen.cost_center)
 
 
 def _grounds(session: Session, scene_ids: set[UUID]) -> dict[UUID, Ground]:
@@ -210,6 +212,8 @@ def _order_figures(
         confirmed=invoiced is not None and invoiced.state == "agrees",
         invoices=invoiced.invoices if invoiced else (),
         credit_notes=invoiced.credit_notes if invoiced else (),
+        tags=row["tags"],
+        cost_center=row["cost_center"],
         **amounts,
     )
 

@@ -21,7 +21,8 @@ SAVINGS_COLUMNS: Columns = {
     "scene_baseline": "money", "planned_cost": "money", "settled": "money", "baseline": "money",
     "cost": "money", "held_baseline": "money", "held_cost": "money", "realised_baseline": "money",
     "realised_cost": "money", "example_saving": "money", "returned_patches": "integer", "returned": "money",
-    "outside": "text", "confirmed": "text", "invoices": "text", "credit_notes": "text",
+    "outside": "text", "confirmed": "text", "invoices": "text", "credit_notes": "text", "tags": "tags",
+    "cost_center": "text",
 }  # fmt: skip
 """Amounts of the rows add up to the totals, except for `planned_saving`, `scene_baseline`, `planned_cost`."""
 
@@ -200,6 +201,10 @@ class OrderSavings(CountedAmounts):
     confirmed: bool = Field(description="Whether its invoices and credit notes agree with the ledger.")
     invoices: list[str] = Field(description="Numbers of its invoices.")
     credit_notes: list[str] = Field(description="Numbers of its credit notes.")
+    tags: dict[str, str] = Field(
+        description="Tags of the order and of its budget now; the order's win where both have a name."
+    )
+    cost_center: str | None = Field(description="Cost centre of the order. Null without one.")
     links: list[Link] = Field(description="The order, its plan and its bill.")
 
     @classmethod
@@ -224,6 +229,8 @@ class OrderSavings(CountedAmounts):
             confirmed=order.confirmed,
             invoices=list(order.invoices),
             credit_notes=list(order.credit_notes),
+            tags=dict(order.tags),
+            cost_center=order.cost_center,
             links=[
                 Link(rel="self", href=f"/v1/reports/savings/orders/{order.order_id}"),
                 Link(rel="order", href=f"/v1/orders/{order.order_id}"),
@@ -248,5 +255,5 @@ def savings_row(counted: CountedOrder) -> Row:
         *(None if amount is None else Decimal(amount.amount) for amount in amounts),
         order.returned_patches, Decimal(order.returned.amount), counted.outside,
         "yes" if order.confirmed else "no", ", ".join(order.invoices) or None,
-        ", ".join(order.credit_notes) or None,
+        ", ".join(order.credit_notes) or None, order.tags, order.cost_center,
     )  # fmt: skip

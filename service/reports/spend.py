@@ -18,16 +18,20 @@ from sqlalchemy.orm import Session
 from service.invoices.reconciling import Reconciled, by_order
 from service.invoices.repository import read_reconciled
 from service.ledger.book import Movement
+from service.ledger.tags import merged_tags
 from service.money import Money
 from service.reports.filters import EVERYTHING, ReportFilter
 from service.web.tabular import Columns, Kind, Row
 
 _CHARGES = text(r"""
+    WITH tagged AS MATERIALIZED (SELECT id, tags FROM ledger.budget_now WHERE workspace_id = :workspace)
     SELECT t.*, m.to_kind = 'spent' AS is_cost, b.name AS budget, w.name AS workspace, p.provenance,
-        o.id AS order_id, o.plan_id, a.reason, l.provider, l.product, l.name AS price_list, l.version
+        o.id AS order_id, o.plan_id, a.reason, l.provider, l.product, l.name AS price_list, l.version,
+        n.tags AS budget_tags, o.tags AS order_tags, o.cost_center
     FROM ledger.transfer t
     JOIN ledger.movement m USING (kind)
     JOIN ledger.budget b ON b.id = t.budget_id
+    JOIN tagged n ON n.id = t.budget_id
     JOIN public.workspace w ON w.id = t.workspace_id
     LEFT JOIN public."order" o ON o.workspace_id = t.workspace_id
         AND o.id = CAST(substring(t.reference FROM '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}') AS uuid)
@@ -39,9 +43,8 @@ _CHARGES = text(r"""
         AND (CAST(:last AS date) IS NULL OR CAST(t.at AT TIME ZONE 'UTC' AS date) <= :last)
         AND (CAST(:budget AS uuid) IS NULL OR t.budget_id = :budget)
         AND (CAST(:provider AS text) IS NULL OR l.provider = :provider)
-        AND (CAST(:tag AS jsonb) IS NULL OR EXISTS (
-            SELECT FROM ledger.budget_now n WHERE n.id = t.budget_id AND n.tags @> CAST(:tag AS jsonb)
-        ))
+        AND (CAST(:tag AS jsonb) IS NULL OR n.tags || coalesce(o.tags, '{}') @> CAST(:tag AS jsonb))
+        AND (CAST(:cost_center AS text) IS NULL OR o.cost_center = :cost_center)
     ORDER BY t.seq DESC LIMIT :limit
 """)
 CATEGORIES: Mapping[str, str] = {Movement.SETTLE: "Purchase", Movement.REFUND: "Credit"}
@@ -73,8 +76,10 @@ class Charge(BaseModel):
     )
     ResourceId: str = Field(description="ORDER/TILE/PATCH, as `loupe trace` takes it.")
     Tags: dict[str, str] = Field(
-        description="Order, plan, bundle and input of the charge, if they are known."
+        description="Tags of the budget now and of the order, whose tags win where both have a name. Added, "
+        "and above both: order, plan, bundle_sha256 and input_sha256 of the charge, if they are known."
     )
+    x_CostCenter: str | None = Field(description="Cost centre of the order. Null without one.")
     x_Reason: str | None = Field(description="Reason of a refund or later charge.")
     x_LedgerSeq: int = Field(description="Number of the ledger entry.")
     x_LedgerHash: str = Field(description="Hash of the ledger entry.")
@@ -132,6 +137,7 @@ def charge_of(row: Mapping[Any, Any], invoiced: Reconciled | None = None) -> Cha
         InvoiceId=", ".join(documents) or None,
         ResourceId=resource,
         Tags=_tags(row),
+        x_CostCenter=row["cost_center"],
         x_Reason=row["reason"],
         x_LedgerSeq=row["seq"],
         x_LedgerHash=row["hash"].hex(),
@@ -141,7 +147,7 @@ def charge_of(row: Mapping[Any, Any], invoiced: Reconciled | None = None) -> Cha
 
 
 def _tags(row: Mapping[Any, Any]) -> dict[str, str]:
-    """Return the ids and digests behind a charge that are known."""
+    """Return the tags of budget and order, and the ids and digests behind a charge that are known."""
     provenance: dict[str, Any] = row["provenance"] or {}
     known = {
         "order": row["order_id"],
@@ -149,4 +155,5 @@ def _tags(row: Mapping[Any, Any]) -> dict[str, str]:
         "bundle_sha256": provenance.get("bundle", {}).get("sha256"),
         "input_sha256": provenance.get("input_sha256"),
     }
-    return {name: str(value) for name, value in known.items() if value is not None}
+    ids = {name: str(value) for name, value in known.items() if value is not None}
+    return merged_tags(row["budget_tags"], row["order_tags"] or {}) | ids

@@ -1,4 +1,4 @@
-"""Terminal views of the documents of the HTTP API: plans, orders, labels, savings, budgets, ledger."""
+"""Terminal views of the documents of the HTTP API: plans, orders, labels, savings."""
 
 from collections.abc import Sequence
 
@@ -169,10 +169,18 @@ def order_view(order: Json) -> RenderableType:
         ("Status", f"{order['status'].replace('_', ' ')}: {came}"),
         ("Money", f"{settled} settled, {held} held, {released} released, of {money(amounts['total'])}"),
     ]
+    if labels := _labels(order):
+        rows.append(("Labels", labels))
     if final := order.get("final_bill"):
         bill = f"{money(final['billed'])} for what came, {money(final['difference'])} of it at the end"
         rows.append(("Bill", bill))
     return facts(rows + _warnings(order))
+
+
+def _labels(order: Json) -> str:
+    """Return the cost centre and the tags of an order; empty without any."""
+    center = [f"cost centre {order['cost_center']}"] if order.get("cost_center") else []
+    return ", ".join([*center, *(f"{name}={value}" for name, value in order.get("tags", {}).items())])
 
 
 def _warnings(document: Json) -> list[tuple[str, str]]:
@@ -245,53 +253,3 @@ def order_savings_view(orders: Sequence[Json]) -> RenderableType:
     ]
     amounts = ("Realised saving", "Ordered saving", "Baseline", "Paid")
     return columns(("Order", "Status", *amounts), rows, right=set(amounts))
-
-
-def budgets_view(budgets: Sequence[Json]) -> RenderableType:
-    """Return budgets with their limit, spent, held and available money."""
-    names = ("limit", "spent", "held", "available")
-    rows = [(item["name"], *(money(item[name]) for name in names), item["id"]) for item in budgets]
-    return columns(("Budget", "Limit", "Spent", "Held", "Available", "Id"), rows, set(map(str.title, names)))
-
-
-def terms_view(budget: Json) -> RenderableType:
-    """Return a budget's limit and current terms."""
-    days = _validity(budget.get("starts_on"), budget.get("ends_on"))
-    tags = ", ".join(f"{name}={value}" for name, value in budget["tags"].items())
-    above = budget.get("approval_above")
-    rows = [
-        ("Budget", f"{budget['name']}, terms version {budget['version']}"),
-        ("Limit", f"{money(budget['limit'])}, {_renewal(budget['period'])}"),
-        ("Beyond the limit", str(budget["enforcement"])),
-        ("Valid", days),
-        ("Warnings at", ", ".join(f"{percent} %" for percent in budget["thresholds"]) or "none"),
-        ("Approval", f"by a second key for orders above {money(above)}" if above else "not required"),
-        ("Tags", tags or "none"),
-    ]
-    return facts(rows)
-
-
-def _renewal(period: str) -> str:
-    return "never renewed" if period == "none" else f"renewed every {period}"
-
-
-def _validity(starts_on: str | None, ends_on: str | None) -> str:
-    parts = [f"from {starts_on}" if starts_on else "", f"until {ends_on}" if ends_on else ""]
-    return " ".join(filter(None, parts)) or "always"
-
-
-def ledger_view(entries: Sequence[Json]) -> RenderableType:
-    """Return ledger entries, newest first."""
-    rows = [
-        (
-            str(entry["seq"]),
-            entry["at"][:19].replace("T", " "),
-            entry["kind"],
-            money(entry["amount"]),
-            entry["budget"],
-            entry["reference"],
-        )
-        for entry in entries
-    ]
-    titles = ("Seq", "When (UTC)", "Movement", "Amount", "Budget", "Reference")
-    return columns(titles, rows, right={"Seq", "Amount"})

@@ -64,6 +64,8 @@ def read_whole_number(value: object) -> object:
     return value
 
 
+Printable = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$"
+"""Pattern of a text in one line, without control characters and marks that turn the reading direction."""
 Day = Annotated[date, BeforeValidator(read_day)]
 """A day, written YYYY-MM-DD."""
 AmountText = Annotated[

@@ -34,6 +34,8 @@ FORGERIES: dict[str, tuple[str, ...]] = {
                WHERE NOT EXISTS (SELECT FROM "order" o WHERE o.plan_id = p.id))
            WHERE id = (SELECT id FROM "order" WHERE hold_id IS NOT NULL LIMIT 1)""",
     ),
+    "an order's tags": ("""UPDATE "order" SET tags = tags || '{"team": "another"}'""",),
+    "an order's cost centre": ("""UPDATE "order" SET cost_center = 'another'""",),
     "an order's number of patches": ('UPDATE "order" SET patches = patches + 1',),
     "the key that ordered": (
         """UPDATE "order" SET key_id = (SELECT max(id) FROM api_key WHERE id <> key_id)""",

@@ -22,7 +22,7 @@ from service.ledger.book import Movement
 from service.ledger.terms import BudgetTerms, Enforcement
 from service.money import Money
 from service.orders.ending import cancel_undelivered
-from service.orders.placing import place_order
+from service.orders.placing import OrderLabels, place_order
 from service.orders.tables import DeliveredPart, Order
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
@@ -133,7 +133,8 @@ def _place_order(session: Session, workspace: UUID, budget: UUID, seed: int) -> 
         plan = make_plan(session, workspace, Path(blobs), seed=seed)
     key = id_of(create_key(session, session.get_one(Workspace, workspace), f"buyer {seed}"))
     caller = Caller(workspace, key, holder=key)
-    order, _ = place_order(session, caller, plan.id, budget, 30)
+    labels = OrderLabels(tags={"team": "north"}, cost_center="4711")
+    order, _ = place_order(session, caller, plan.id, budget, 30, labels)
     return order, caller
 
 

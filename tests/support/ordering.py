@@ -58,9 +58,9 @@ def plan_scene(client: TestClient, body: bytes | None = None, **query: Any) -> P
     return Planned(id=UUID(plan["id"]), bought=tuple(bought))
 
 
-def buy(client: TestClient, plan: Planned, patches: int | None = None) -> str:
+def buy(client: TestClient, plan: Planned, patches: int | None = None, **body: Any) -> str:
     """Order a plan, deliver its first `patches` patches, by default all, and return the order's id."""
-    order = str(place(client, plan).json()["id"])
+    order = str(place(client, plan, **body).json()["id"])
     for where in plan.bought[:patches]:
         assert deliver(client, order, *where).status_code == 201
     return order

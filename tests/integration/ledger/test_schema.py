@@ -39,6 +39,8 @@ FROZEN = {
     "2026-11-29-0400_final_bills.sql": "103eb965943f35c2",
     "2026-11-29-0500_invoices.py": "1e8cefae637cf779",
     "2026-11-29-0500_invoices.sql": "5a168d90feed28b4",
+    "2026-11-29-1200_order_labels.py": "4c8a9eb8cecc1561",
+    "2026-11-29-1200_order_labels.sql": "78bf8d544afd6f52",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 

@@ -71,6 +71,23 @@ def test_order_sends_the_budget_id_and_an_idempotency_key(server: PlayedServer) 
     assert len(request.headers["Idempotency-Key"]) > 30
 
 
+def test_order_sends_tags_and_cost_center(server: PlayedServer) -> None:
+    server.routes["POST /v1/orders"] = (201, ORDER)
+    labels = ("--tag", "team=north", "--tag", "run=7", "--cost-center", "4711")
+
+    assert loupe("order", PLAN_ID, "--yes", *labels).exit_code == 0
+    assert json.loads(server.asked[-1].content) == {
+        "plan": PLAN_ID, "tags": {"team": "north", "run": "7"}, "cost_center": "4711",
+    }  # fmt: skip
+
+
+def test_order_refuses_a_tag_without_a_value(server: PlayedServer) -> None:
+    done = loupe("order", PLAN_ID, "--yes", "--tag", "team")
+
+    assert (done.exit_code, server.asked) == (1, [])
+    assert "--tag NAME=VALUE" in done.stderr
+
+
 def test_order_retries_a_lost_answer_under_the_same_key(server: PlayedServer) -> None:
     def lost_once(request: httpx.Request) -> httpx.Response:
         if len(server.asked) == 1:

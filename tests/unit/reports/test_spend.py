@@ -16,12 +16,23 @@ LAST_MOMENT = datetime(2026, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 def make_row(**overrides: Any) -> dict[str, Any]:
     """Make a payment of 1.00 USD whose order and plan are unknown."""
     unknown = dict.fromkeys(
-        ("provenance", "order_id", "plan_id", "provider", "product", "price_list", "version", "reason")
+        (
+            "provenance",
+            "order_id",
+            "plan_id",
+            "provider",
+            "product",
+            "price_list",
+            "version",
+            "reason",
+            "order_tags",
+            "cost_center",
+        )
     )
     known = {
         "seq": 3, "kind": "settle", "is_cost": True, "amount": 100, "currency": "USD", "at": LAST_MOMENT,
         "reference": f"delivery:{ORDER}/0/13", "hash": b"\1" * 32, "workspace_id": UUID(int=1),
-        "workspace": "default", "budget_id": UUID(int=2), "budget": "harvest",
+        "workspace": "default", "budget_id": UUID(int=2), "budget": "harvest", "budget_tags": {},
     }  # fmt: skip
     return unknown | known | overrides
 

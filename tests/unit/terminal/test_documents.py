@@ -5,15 +5,14 @@ from typing import Any
 import pytest
 
 from service.terminal.documents import (
-    budgets_view,
     bundles_view,
     classification_view,
-    ledger_view,
     order_view,
     plan_view,
     price_lists_view,
     savings_view,
 )
+from service.terminal.ledger import budgets_view, ledger_view
 from tests.support.bundles import usd
 from tests.support.terminal import shown
 
@@ -130,6 +129,8 @@ def test_order_view_shows_status_and_money() -> None:
         "Status  user cancelled: 2 of 3 patches delivered",
         "Money   0.15 USD settled, 0.10 USD held, 0.00 USD released, of 0.25 USD",
     ]
+    labelled = order | {"tags": {"team": "north"}, "cost_center": "4711"}
+    assert "Labels  cost centre 4711, team=north" in shown(order_view(labelled))
 
 
 def make_labels(tiles: int = 1, **overrides: Any) -> dict[str, Any]:
