@@ -19,6 +19,7 @@ from service.dashboard.routes import router as dashboard
 from service.database.engine import Database, open_database
 from service.deliveries.routes import router as deliveries
 from service.geotiff import gdal_lock
+from service.geotiff.sandbox import sandbox_of
 from service.health import router as health
 from service.invoices.routes import router as invoices
 from service.ledger.publishing import publisher_of, publishing_heads
@@ -70,6 +71,7 @@ class State(TypedDict):
     read_prior: PriorReader
     replan: Replanner
     gdal_locked: bool
+    sandbox: dict[str, bool]
     turns: Semaphore
     large_turns: Semaphore
 
@@ -153,6 +155,7 @@ def open_state(settings: Settings, held: Bundles | None) -> State:
         read_prior=read_prior,
         replan=replan,
         gdal_locked=True,  # asserted before
+        sandbox=sandbox_of(settings),
         turns=Semaphore(COMPUTING_AT_ONCE),
         large_turns=Semaphore(LARGE_AT_ONCE),
     )

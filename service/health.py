@@ -14,6 +14,7 @@ from service.bundles.card import identify
 from service.bundles.registry import Bundles
 from service.database.engine import Database, is_migrated
 from service.database.roles import excess_privileges
+from service.geotiff.sandbox import missing_layers, sandbox_warnings
 from service.settings import Settings, SettingsDep
 from service.version import code_version
 from service.web.paging import Link
@@ -82,16 +83,23 @@ def readyz(request: Request) -> JSONResponse:
     database = cast(Database, request.state.database)
     reachable, migrated = _database(database)
     warnings = _role_warnings(database, settings) if reachable else []
+    sandbox = cast(dict[str, bool], request.state.sandbox)
     checks = {
         "database": reachable,
         "migrations": migrated,
         "role": not warnings or settings.role_check == "warn",
         "bundle": bool(request.state.bundles),
         "gdal": request.state.gdal_locked,
+        "sandbox": settings.sandbox == "prefer" or not missing_layers(sandbox),
         "disk": shutil.disk_usage(settings.state).free > FREE_BYTES_WANTED,
     }
     ready = all(checks.values())
-    body = {"status": "ready" if ready else "not ready", "checks": checks, "warnings": warnings}
+    body = {
+        "status": "ready" if ready else "not ready",
+        "checks": checks,
+        "sandbox": sandbox,
+        "warnings": [*warnings, *sandbox_warnings(sandbox)],
+    }
     return JSONResponse(body, 200 if ready else 503, headers={} if ready else {"Retry-After": "5"})
 
 

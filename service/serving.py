@@ -14,6 +14,7 @@ from service.database.embedded import stop_embedded
 from service.database.engine import check_ready, open_database
 from service.database.roles import check_role
 from service.errors import UnavailableError
+from service.geotiff.sandbox import sandbox_of
 from service.orders.expiry import expire_orders
 from service.pricing.repository import ensure_examples_everywhere
 from service.settings import Settings
@@ -40,6 +41,7 @@ def run(settings: Settings) -> int:
     try:
         # Before the first key is made: a server that cannot start would never print it.
         held = bundles_of(settings)
+        sandbox_of(settings)
         announce(listener, prepare(settings))
         config = uvicorn.Config(
             create_app(settings, held),

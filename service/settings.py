@@ -1,16 +1,25 @@
-"""Settings, read once from the environment (prefix `LOUPE_`) or `.env` and then passed along."""
+"""Settings, read once from the environment (prefix `LOUPE_`), `.env` or files of secrets and passed along."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
 from fastapi import Depends, Request
 from pydantic import Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 MIB = 1024 * 1024
 SHORTEST_KEY = 16
+SECRETS_FOLDER = "/run/secrets"
+"""Where Docker and Kubernetes put files of secrets; LOUPE_SECRETS names another folder."""
 RoleCheck = Literal["warn", "refuse", "off"]
+Sandbox = Literal["prefer", "require"]
 
 
 class Settings(BaseSettings):
@@ -50,6 +59,10 @@ class Settings(BaseSettings):
         512 * MIB, gt=0, description="Largest file that delivers many patches at once, in bytes."
     )
     body_limit: int = Field(MIB, gt=0, description="Largest body of any other request, in bytes.")
+    sandbox: Sandbox = Field(
+        "prefer",
+        description="Whether to serve although the kernel refuses a layer of the decoder's confinement.",
+    )
     decode_seconds: float = Field(20.0, gt=0, description="Longest decode of one file, in seconds.")
     delivery_decode_seconds: float = Field(
         120.0, gt=0, description="Longest decode of a file that delivers many patches, in seconds."
@@ -74,6 +87,21 @@ class Settings(BaseSettings):
     heads_seconds: float = Field(
         3600.0, gt=0, allow_inf_nan=False, description="Seconds between two publications of heads."
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read settings from files as well, such as `loupe_api_key`, if the folder of secrets is there."""
+        folder = Path(os.environ.get("LOUPE_SECRETS") or SECRETS_FOLDER)
+        if folder.is_dir():
+            file_secret_settings = SecretsSettingsSource(settings_cls, secrets_dir=folder)
+        return init_settings, env_settings, dotenv_settings, file_secret_settings
 
     @field_validator("api_key")
     @classmethod

@@ -67,9 +67,12 @@ def serve() -> None:
 
     Settings are environment variables that begin with LOUPE_; .env.example lists them.
     """
+    from service.privacy import keep_private
     from service.serving import run
 
-    raise typer.Exit(run(read_settings()))
+    settings = read_settings()
+    keep_private()
+    raise typer.Exit(run(settings))
 
 
 @order_commands.command("expire")

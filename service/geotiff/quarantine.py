@@ -56,10 +56,11 @@ class _Worker:
         self._process = _start()
         try:
             with self._clock(_START_SECONDS):
-                ready = _receive(_pipe(self._process.stdout)).get("ready")
+                greeting = _receive(_pipe(self._process.stdout))
         except _LostError:
-            ready = None
-        if not ready:
+            greeting = {}
+        self.layers = frozenset(greeting.get("layers", ()))
+        if not greeting.get("ready"):
             self.end()
             raise DecoderUnavailableError("The decoding process did not start. Try again later.")
 
@@ -141,6 +142,20 @@ class Quarantine:
 
         Raises 422 when the pixels are damaged or decoding overruns, 503 when no child is free in time.
         """
+        with self._child(seconds) as worker:
+            return worker.decode(body, shape, dtype, seconds)
+
+    def layers(self) -> frozenset[str]:
+        """Return the layers of confinement that a child reports, and start one if none has been started.
+
+        Raises 503 when no child starts.
+        """
+        with self._child(_START_SECONDS) as worker:
+            return worker.layers
+
+    @contextlib.contextmanager
+    def _child(self, seconds: float) -> Iterator[_Worker]:
+        """Wait for a child that nobody uses, and replace it if it has ended."""
         try:
             worker = self._places.get(timeout=seconds)
         except queue.Empty:
@@ -151,7 +166,7 @@ class Quarantine:
                     worker.end()
                 worker = None  # so that nothing is put back if the start fails
                 worker = _Worker()
-            return worker.decode(body, shape, dtype, seconds)
+            yield worker
         finally:
             self._places.put(worker)
 
@@ -231,6 +246,11 @@ _quarantine = Quarantine()
 def decode(body: bytes | bytearray, shape: ArrayShape, dtype: str, seconds: float) -> Decoded:
     """Decode a file in the process-wide quarantine; see `Quarantine.decode`."""
     return _quarantine.decode(body, shape, dtype, seconds)
+
+
+def sandbox_layers() -> frozenset[str]:
+    """Return the layers that confine the process-wide quarantine; see `Quarantine.layers`."""
+    return _quarantine.layers()
 
 
 def close_quarantine() -> None:

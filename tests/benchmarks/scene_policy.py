@@ -4,8 +4,8 @@
 
 Five networks per tile are those of the starter bundle: its policy in four views, and its LR stream. The
 policy of scenes has the same backbone, and random weights, which take the same time; it is measured in one
-view, in two and in all eight. Every round asks each of them in turn, in this process, for the same number of tiles.
-Prints medians of tiles per second of CPU time, and their ratios to the starter bundle.
+view, in two and in all eight. Every round asks each of them in turn, in this process, for the same number of
+tiles. Prints medians of tiles per second of CPU time, and their ratios to the starter bundle.
 """
 
 import argparse

@@ -9,6 +9,8 @@ from sqlalchemy import text
 from service.app import create_app
 from service.bundles.stored import read_bundle
 from service.database.engine import Database
+from service.errors import UnavailableError
+from service.geotiff.sandbox import LAYERS
 from service.settings import Settings
 from tests.support.bundles import make_settings
 from tests.support.operations import NOBODY, versioned_operations
@@ -21,9 +23,36 @@ def test_readyz_is_ready_when_every_part_is_there(client: TestClient) -> None:
 
     assert answer.json() == {
         "status": "ready",
-        "checks": dict.fromkeys(("database", "migrations", "role", "bundle", "gdal", "disk"), True),
+        "checks": dict.fromkeys(
+            ("database", "migrations", "role", "bundle", "gdal", "sandbox", "disk"), True
+        ),
+        "sandbox": dict.fromkeys(LAYERS, True),
         "warnings": [],
     }
+
+
+def test_lost_layer_of_the_sandbox_is_reported_and_stops_a_server_that_requires_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.geotiff.sandbox.sandbox_layers", lambda: frozenset(LAYERS) - {"seccomp"})
+    with TestClient(create_app(settings)) as client:
+        answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["sandbox"]["seccomp"] is False
+    assert any("not confined by seccomp" in warning for warning in answer.json()["warnings"])
+
+    strict = create_app(settings.model_copy(update={"sandbox": "require"}))
+    with pytest.raises(UnavailableError, match="lacks seccomp"), TestClient(strict):
+        pass
+
+
+def test_namespaces_are_not_required_because_many_containers_have_none(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.geotiff.sandbox.sandbox_layers", lambda: frozenset(LAYERS) - {"namespaces"})
+    with TestClient(create_app(settings.model_copy(update={"sandbox": "require"}))) as client:
+        answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["warnings"]) == (200, [])
 
 
 def test_healthz_shows_versions_device_and_bundle(client: TestClient, bundle_folder: Path) -> None:

@@ -45,6 +45,19 @@ def test_settings_read_an_empty_text_as_unset(tmp_path: Path, name: str) -> None
     assert getattr(make_settings(tmp_path, **{name: ""}), name) is None
 
 
+def test_settings_are_read_from_files_of_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "loupe_api_key").write_text("a-key-from-a-file-of-secrets\n")
+    (tmp_path / "loupe_port").write_text("8123")
+    monkeypatch.setenv("LOUPE_SECRETS", str(tmp_path))
+    monkeypatch.setenv("LOUPE_PORT", "8456")
+
+    settings = Settings(_env_file=None)
+
+    assert settings.api_key is not None
+    assert settings.api_key.get_secret_value() == "a-key-from-a-file-of-secrets"
+    assert settings.port == 8456  # the environment comes first
+
+
 def test_settings_hide_secrets(tmp_path: Path) -> None:
     settings = make_settings(
         tmp_path, api_key="an-operators-own-key", database_url="postgresql://loupe:hunter2@db/loupe"
