@@ -2,6 +2,7 @@
 
 import typer
 
+from service.cli.alternatives import alternatives
 from service.cli.budgets import budget_commands, savings
 from service.cli.bundles import bundle_commands
 from service.cli.connection import Commands
@@ -24,7 +25,18 @@ app = typer.Typer(
 )
 for panel, commands in {
     "Start": (serve,),
-    "From a scene to labels": (plan, replan, curve, order, approve, deliver, cancel, next_round, classify),
+    "From a scene to labels": (
+        plan,
+        replan,
+        curve,
+        alternatives,
+        order,
+        approve,
+        deliver,
+        cancel,
+        next_round,
+        classify,
+    ),
     "Money": (savings, trace),
 }.items():
     for command in commands:

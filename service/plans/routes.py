@@ -12,6 +12,9 @@ from service.access.caller import CallerDep
 from service.bundles.registry import BundlesDep
 from service.database.engine import DatabaseDep, SessionDep
 from service.plans import inputs, making, maps, repository
+from service.plans.alternatives import Alternatives
+from service.plans.alternatives_schemas import AlternativesOut
+from service.plans.arrays import PlanArrays
 from service.plans.bills import PlanBill, bill_of
 from service.plans.changes import ReplanOut
 from service.plans.curve import PlanCurve, curve_of
@@ -24,7 +27,7 @@ from service.plans.prior import PriorDep, ReplannerDep
 from service.plans.reading import judge_scene
 from service.plans.schemas import PlanOut, PlanSummary
 from service.plans.tables import Plan, Scene
-from service.pricing.repository import terms_of
+from service.pricing.repository import lists_in_force, terms_of
 from service.settings import BlobsDep, SettingsDep
 from service.web.idempotency import Answer, KeyedRequest, OptionalKeyDep, compute_once, fingerprint
 from service.web.openapi import problems
@@ -236,6 +239,34 @@ def get_curve(
     with database.sessions() as session:
         plan, scene, price_list = repository.find_priced_plan(session, caller.workspace_id, plan_id)
     return curve_of(plan, scene, terms_of(price_list), bundles.of_plan(plan.provenance))
+
+
+@router.get(
+    "/{plan_id}/alternatives",
+    summary="Compare the plan with other ways to spend its money, and with other price lists",
+    responses=problems(404, 422, 503),
+)
+def get_alternatives(
+    plan_id: PlanId, caller: CallerDep, database: DatabaseDep, bundles: BundlesDep, _turn: TurnDep
+) -> AlternativesOut:
+    """Return what buying nothing, central, random or all patches would cost and bring.
+
+    Beside it, the bills of the other price lists that are valid today for exactly the same patches. Nothing
+    is stored, and the plan stays as it is.
+    """
+    with database.sessions() as session:
+        plan, scene, price_list = repository.find_priced_plan(session, caller.workspace_id, plan_id)
+        lists = lists_in_force(session, caller.workspace_id)
+    found = Alternatives(
+        plan=plan,
+        scene=scene,
+        terms=terms_of(price_list),
+        bought=PlanArrays.of(plan).selected,
+        money=plan.cost,
+        predictor=bundles.of_plan(plan.provenance) if bundles.holds(plan.provenance) else None,
+    )
+    others = [one for one in lists if one.id != price_list.id]
+    return AlternativesOut.of(found, found.compare(others), price_list)
 
 
 @router.get(

@@ -1,12 +1,12 @@
 """Price lists in the database. Rows are added and never changed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Date, Select, cast, func, literal, select, text
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.orm import Session
 
 from service.access.tables import Workspace
@@ -112,6 +112,21 @@ def _check_valid(session: Session, row: PriceList) -> None:
             valid_from=row.valid_from and row.valid_from.isoformat(),
             valid_to=row.valid_to and row.valid_to.isoformat(),
         )
+
+
+def lists_in_force(session: Session, workspace_id: UUID, day: date | None = None) -> Sequence[PriceList]:
+    """Return the newest version of each name that was published and valid on a day, newest first.
+
+    The default is today, by the database's clock. Nothing is added, not even the examples.
+    """
+    today = _TODAY if day is None else literal(day)
+    query = _of(workspace_id).where(
+        cast(func.timezone("UTC", PriceList.created_at), Date) <= today,
+        func.coalesce(PriceList.valid_from <= today, True),
+        func.coalesce(PriceList.valid_to >= today, True),
+    )
+    query = query.ext(distinct_on(PriceList.name)).order_by(PriceList.name, PriceList.version.desc())
+    return sorted(session.scalars(query), key=lambda one: (one.created_at, one.name), reverse=True)
 
 
 def page_of_price_lists(

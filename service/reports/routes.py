@@ -7,8 +7,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from service.access.caller import CallerDep
+from service.bundles.registry import BundlesDep
 from service.database.engine import Database, DatabaseDep, SessionDep
 from service.ledger.routes import seq_of
+from service.reports.alternatives_schemas import OrderAlternatives
+from service.reports.counterfactuals import read_counterfactuals
 from service.reports.filters import EVERYTHING, FilterDep, ReportFilter
 from service.reports.repository import find_counted, page_of_counted, read_figures
 from service.reports.savings import CountedOrder, count_orders
@@ -17,6 +20,7 @@ from service.reports.spend import SPEND_COLUMNS, Charge, list_charges
 from service.web.openapi import problems
 from service.web.paging import Page, PageDep, encode_cursor, page_links
 from service.web.tabular import FILE_ROWS, FILES, FormDep, file_answer
+from service.web.turns import TurnDep
 
 router = APIRouter(prefix="/v1/reports", tags=["money"], responses=problems(401))
 
@@ -66,6 +70,30 @@ def get_order_savings(
 ) -> OrderSavings:
     """Show one order of the report."""
     return OrderSavings.of(find_counted(_counted(database, caller.workspace_id), order_id))
+
+
+@router.get(
+    "/savings/orders/{order_id}/alternatives",
+    summary="Compare an order with other ways to spend its money, and with other price lists",
+    responses=problems(404, 422, 503),
+)
+def get_order_alternatives(
+    order_id: Annotated[UUID, Path(description="Id of the order.")],
+    caller: CallerDep,
+    database: DatabaseDep,
+    bundles: BundlesDep,
+    _turn: TurnDep,
+) -> OrderAlternatives:
+    """Return the realised saving beside fairer counterfactuals than buying everything.
+
+    They are: buying nothing, the same money spent on central or random patches, and the bills of the price
+    lists that were valid on the day of the order for exactly the same patches. Nothing is stored, and no
+    saving changes.
+    """
+    counted = find_counted(_counted(database, caller.workspace_id), order_id)
+    with database.sessions() as session:
+        read = read_counterfactuals(session, caller.workspace_id, counted.order, bundles)
+    return OrderAlternatives.of_order(counted, read, read.found.compare(read.others))
 
 
 def _counted(database: Database, workspace_id: UUID, chosen: ReportFilter = EVERYTHING) -> list[CountedOrder]:

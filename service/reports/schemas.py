@@ -205,7 +205,7 @@ class OrderSavings(CountedAmounts):
         description="Tags of the order and of its budget now; the order's win where both have a name."
     )
     cost_center: str | None = Field(description="Cost centre of the order. Null without one.")
-    links: list[Link] = Field(description="The order, its plan and its bill.")
+    links: list[Link] = Field(description="The order, its plan, its bill and its alternatives.")
 
     @classmethod
     def of(cls, counted: CountedOrder) -> "OrderSavings":
@@ -236,6 +236,7 @@ class OrderSavings(CountedAmounts):
                 Link(rel="order", href=f"/v1/orders/{order.order_id}"),
                 Link(rel="plan", href=f"/v1/plans/{order.plan_id}"),
                 Link(rel="bill", href=f"/v1/plans/{order.plan_id}/bill"),
+                Link(rel="alternatives", href=f"/v1/reports/savings/orders/{order.order_id}/alternatives"),
             ],
             **cls.amounts_of(counted),
         )

@@ -19,6 +19,7 @@ from service.imagery.tiling import cut_tiles
 from service.planner import decider, plan_purchases
 from service.planner.order_shapes import compile_order
 from service.planner.patches import margins
+from service.plans.alternatives import Alternatives
 from service.plans.preview import draw_preview
 
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
@@ -27,7 +28,7 @@ FUNCTIONS: tuple[Callable[..., Any], ...] = (
 )  # fmt: skip
 METHODS: tuple[tuple[type, str], ...] = (
     (ClassifyPredictor, "utilities"), (ClassifyPredictor, "classify"), (CountPredictor, "read"),
-    (Quarantine, "decode"),
+    (Quarantine, "decode"), (Alternatives, "compare"),
 )  # fmt: skip
 
 

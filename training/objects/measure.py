@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from models.bundle import CountBundle
+from models.fixed_orders import FIXED_H
 from models.grid import PATCHES
 from models.manifest import CountManifest, CurvePoint, Guarantee, Task
 from training.data.object_scenes import ObjectScenes
-from training.methods.baselines import FIXED_H, fixed_masks
+from training.methods.baselines import fixed_masks
 from training.objects.counter import read_patches
 from training.objects.guarantee import Losses
 from training.objects.maps import maps_of, tiles_of

@@ -12,10 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.fixed_orders import FIXED_H
 from models.policy import PolicyNetwork
 from models.preprocess import Fill
 from models.two_stream import TwoStreamClassifier
-from training.methods.baselines import FIXED_H, in_fixed_order
+from training.methods.baselines import in_fixed_order
 from training.methods.classifiers import filled_view, train_classifier
 from training.methods.out_of_fold import answer_table, in_sample_ensemble
 from training.methods.patchdrop import mixed_streams, new_policy, served

@@ -6,9 +6,10 @@ from functools import cached_property
 
 from torch import nn
 
+from models.fixed_orders import FIXED_H, FIXED_V
 from models.two_stream import TwoStreamClassifier
 from training.methods.bagnet import BagNet, train_bagnet
-from training.methods.baselines import FIXED_H, FIXED_V, fixed_masks, stochastic_masks
+from training.methods.baselines import fixed_masks, stochastic_masks
 from training.methods.classifiers import train_distillation, train_hr_cnn, train_lr_cnn
 from training.methods.coupling import train_coupling
 from training.methods.fine_tune import Chooser, train_masked

@@ -9,8 +9,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from models.fixed_orders import FIXED_H, FIXED_V
 from models.grid import PATCHES
-from training.methods.baselines import FIXED_H, FIXED_V, survival_weights
+from training.methods.baselines import survival_weights
 from training.objects.tiles import ObjectTiles
 
 Preference = Callable[[ObjectTiles, int], Tensor]

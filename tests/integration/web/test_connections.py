@@ -21,6 +21,7 @@ from service.deliveries.routes import router as deliveries
 from service.geotiff.quarantine import Quarantine
 from service.orders.routes import router as orders
 from service.plans.routes import router as plans
+from service.reports.routes import router as reports
 from service.rounds.routes import router as rounds
 from service.settings import Settings
 from service.web import claims
@@ -45,6 +46,8 @@ COMPUTING: dict[Operation, set[str]] = {
     ("GET", "/v1/plans/{plan_id}/patches"): {"margins"},
     ("GET", "/v1/plans/{plan_id}/shapes"): {"compile_order"},
     ("GET", "/v1/plans/{plan_id}/curve"): {"decider"},
+    ("GET", "/v1/plans/{plan_id}/alternatives"): {"compare"},
+    ("GET", "/v1/reports/savings/orders/{order_id}/alternatives"): {"compare"},
     ("GET", "/v1/plans/{plan_id}/preview.png"): {"get", "decode", "draw_preview"},
     ("GET", "/dashboard/plans/{plan_id}/preview.png"): {"get", "decode", "draw_preview"},
     ("GET", "/v1/plans/{plan_id}/scene.tif"): {"get"},
@@ -229,7 +232,7 @@ def test_every_operation_that_computes_waits_its_turn() -> None:
 
     waiting = {
         (method, route.path)
-        for router in (plans, orders, deliveries, classification, rounds, dashboard)
+        for router in (plans, orders, deliveries, classification, rounds, reports, dashboard)
         for route in router.routes
         if isinstance(route, APIRoute) and any(one.call in TURNS for one in route.dependant.dependencies)
         for method in route.methods or ()

@@ -3,10 +3,9 @@
 import pytest
 import torch
 
+from models.fixed_orders import FIXED_H, FIXED_V
 from models.preprocess import mask_image
 from training.methods.baselines import (
-    FIXED_H,
-    FIXED_V,
     fixed_masks,
     in_fixed_order,
     stochastic_masks,

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from models.backbones import CifarResNet, build_backbone
+from models.fixed_orders import FIXED_H
 from models.policy import PolicyConfig, PolicyNetwork
 from models.two_stream import TwoStreamClassifier
 from tests.support.training import TinyRun, tiny_run
-from training.methods.baselines import FIXED_H
 from training.methods.out_of_fold import in_sample_ensemble
 from training.methods.patchdrop import mixed_streams
 from training.paper import ablation

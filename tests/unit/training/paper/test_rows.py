@@ -10,12 +10,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.fixed_orders import FIXED_V
 from models.policy import PolicyConfig, PolicyNetwork
 from models.preprocess import Fill
 from tests.support.training import TinyRun, tiny_run
 from training.data.images import Images
 from training.methods.bagnet import REPEATS, WARM_UP
-from training.methods.baselines import FIXED_V, fixed_masks
+from training.methods.baselines import fixed_masks
 from training.methods.fine_tune import Chooser
 from training.methods.out_of_fold import Classifier
 from training.methods.patchdrop import Trained
