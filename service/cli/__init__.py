@@ -11,7 +11,7 @@ from service.cli.invoices import invoice_commands
 from service.cli.keys import keys
 from service.cli.ledger import ledger_commands
 from service.cli.operating import db_commands, order_commands, serve
-from service.cli.orders import approve, cancel, classify, order
+from service.cli.orders import approve, cancel, classify, deadline, order
 from service.cli.plans import curve, next_round, plan, replan
 from service.cli.prices import price_commands
 from service.cli.tracing import trace
@@ -33,6 +33,7 @@ for panel, commands in {
         order,
         approve,
         deliver,
+        deadline,
         cancel,
         next_round,
         classify,

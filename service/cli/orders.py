@@ -97,6 +97,23 @@ def cancel(
         console().print(order_view(cancelled))
 
 
+def deadline(
+    order_id: OrderId,
+    last_day: Annotated[
+        str, typer.Argument(metavar="DAY", help="Last day (UTC) for its patches, such as 2026-12-31.")
+    ],
+    note: Annotated[str | None, typer.Option(help="Reason; kept in the history of the order.")] = None,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Put off the deadline of an order, so that it awaits its patches until the end of a later day."""
+    body = {"last_day": last_day} | ({"note": note} if note else {})
+    with open_client(url, api_key) as client:
+        order = client.post(f"/v1/orders/{order_id}/deadline", body)
+    console().print(order_view(order))
+    console().print(f"\nThe order awaits its patches until {order['expires_at'][:16].replace('T', ' ')} UTC.")
+
+
 def classify(
     order_id: OrderId,
     allow_partial: Annotated[

@@ -96,6 +96,11 @@ FORMS: Mapping[tuple[str, int], Form] = {
         2,
         "order_id seq status reason_code key_id note at",
     ),
+    ("order_status_change", 2): _form(
+        "public.order_status_change",
+        2,
+        "order_id seq status reason_code key_id note at expires_at",
+    ),
     ("delivery", 1): _form(
         "public.delivery",
         3,

@@ -563,8 +563,8 @@ CREATE TRIGGER evidence AFTER INSERT ON public."order" FOR EACH ROW EXECUTE FUNC
     'order', '2', 'workspace_id', '1', 'id', 'workspace_id', 'plan_id', 'budget_id', 'currency',
     'amount_minor', 'patches', 'tags', 'cost_center', 'key_id', 'created_at');
 CREATE TRIGGER evidence AFTER INSERT ON public.order_status_change FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
-    'order_status_change', '1', 'order_id', '2', 'order_id', 'seq', 'status', 'reason_code', 'key_id',
-    'note', 'at');
+    'order_status_change', '2', 'order_id', '2', 'order_id', 'seq', 'status', 'reason_code', 'key_id',
+    'note', 'at', 'expires_at');
 CREATE TRIGGER evidence AFTER INSERT ON public.delivery FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'delivery', '1', 'order_id', '3', 'order_id', 'tile', 'patch', 'settled_minor', 'created_at');
 CREATE TRIGGER evidence AFTER INSERT ON public.delivered_file FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
@@ -994,7 +994,20 @@ WHERE t.spent_before_minor <> CASE
 UNION ALL
 SELECT 'I28 an order from before there were labels has none', o.id::text
 FROM public."order" o JOIN ledger.evidence e ON (e.kind, e.subject) = ('order', o.id::text)
-WHERE e.form = 1 AND (o.tags <> '{}' OR o.cost_center IS NOT NULL);
+WHERE e.form = 1 AND (o.tags <> '{}' OR o.cost_center IS NOT NULL)
+UNION ALL
+SELECT 'I29 an order expires when its history says', o.id::text
+FROM public."order" o
+CROSS JOIN LATERAL (
+    SELECT expires_at FROM public.order_status_change c
+    WHERE c.order_id = o.id AND c.expires_at IS NOT NULL ORDER BY seq DESC LIMIT 1
+) AS last
+WHERE o.expires_at <> last.expires_at
+UNION ALL
+SELECT 'I29 a step from before deadlines were recorded has none', c.order_id || '/' || c.seq
+FROM public.order_status_change c
+JOIN ledger.evidence e ON (e.kind, e.subject) = ('order_status_change', c.order_id || '/' || c.seq)
+WHERE e.form = 1 AND c.expires_at IS NOT NULL;
 
 -- What must never be: the view that every check reads.
 CREATE VIEW ledger.violations (invariant, subject) AS
@@ -1051,7 +1064,7 @@ TO loupe_app;
 GRANT UPDATE (revoked_at) ON api_key TO loupe_app;
 GRANT UPDATE (status, body) ON idempotency TO loupe_app;
 GRANT UPDATE (claimed_until) ON idempotency_claim TO loupe_app;
-GRANT UPDATE (status, hold_id) ON "order" TO loupe_app;
+GRANT UPDATE (status, hold_id, expires_at) ON "order" TO loupe_app;
 -- A row that is to be locked must have a column that might change: placing an order locks its plan, although
 -- a plan never changes (its trigger says so), and ledger.adjust locks its order.
 GRANT UPDATE (id) ON plan TO loupe_app;

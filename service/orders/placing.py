@@ -115,10 +115,9 @@ def place_order(
         return order, warnings
     order.hold_id = reserve(session, caller.workspace_id, paying, order.planned, f"order:{order.id}")
     budget = get_budget(session, caller.workspace_id, paying)  # locked by the hold: nobody else moves it
-    if _needs_approval(budget, order.planned):
-        record_status(session, order, OrderStatus.HELD, "approval_required", key_id=caller.key_id)
-    else:
-        record_status(session, order, OrderStatus.ACCEPTED, "hold_taken", key_id=caller.key_id)
+    held = _needs_approval(budget, order.planned)
+    status, reason = (OrderStatus.HELD, "approval_required") if held else (OrderStatus.ACCEPTED, "hold_taken")
+    record_status(session, order, status, reason, key_id=caller.key_id, sets_deadline=True)
     return order, warnings + _warnings(budget, order.planned)
 
 

@@ -86,10 +86,12 @@ def record_status(
     key_id: str | None = None,
     note: str | None = None,
     at: datetime | None = None,
+    sets_deadline: bool = False,
 ) -> None:
     """Set the order's status and append it to the history; the caller holds the order's lock.
 
-    `key_id` names the key that caused it, None when the clock did; `at` defaults to now.
+    `key_id` names the key that caused it, None when the clock did; `at` defaults to now. A step that
+    `sets_deadline` records when the order expires from then on.
     """
     query = select(func.coalesce(func.max(OrderStatusChange.seq), 0))
     last = session.scalar(query.where(OrderStatusChange.order_id == order.id)) or 0
@@ -102,6 +104,7 @@ def record_status(
             reason_code=reason_code,
             key_id=key_id,
             note=note,
+            expires_at=order.expires_at if sets_deadline else None,
             **({} if at is None else {"at": at}),
         )
     )

@@ -10,6 +10,7 @@ from service.database.engine import DatabaseDep, SessionDep
 from service.ledger.tags import CostCenterQuery, TagDep
 from service.orders.approval import decide_approval
 from service.orders.cancelling import preview_cancel
+from service.orders.deadline import put_off_deadline
 from service.orders.ending import cancel_undelivered
 from service.orders.expiry import expire_before_writing
 from service.orders.final_bill import find_arrived_bill
@@ -18,6 +19,7 @@ from service.orders.repository import find_order, labelled, page_of_orders
 from service.orders.schemas import (
     ApprovalIn,
     CancelPreview,
+    DeadlineIn,
     OrderIn,
     OrderOut,
     OrderPath,
@@ -172,3 +174,23 @@ def approve_order(
     An approved order takes deliveries. A rejected order ends and releases its money.
     """
     return full(session, decide_approval(session, caller, order_id, wanted))
+
+
+# Overdue orders are not ended first, as before other writing requests: this one may be put off.
+@router.post(
+    "/{order_id}/deadline",
+    name="put_off_order",
+    response_model_exclude_none=True,
+    summary="Put off an order's deadline",
+    responses=problems(404, 409, 422),
+)
+def put_off_order(
+    order_id: OrderPath, wanted: DeadlineIn, caller: CallerDep, session: SessionDep
+) -> OrderOut:
+    """Let an order await its patches until the end of a later day.
+
+    An overdue order awaits its patches again, unless the entry that releases its hold was made (409
+    `order-ended`). The deadline cannot be brought forward: cancel the order instead. The same day again
+    changes nothing.
+    """
+    return full(session, put_off_deadline(session, caller, order_id, wanted))

@@ -13,8 +13,10 @@ from service.orders.placing import OrderLabels
 from service.orders.tables import OrderStatus
 from service.web.money import MoneyOut
 from service.web.paging import Link
+from service.web.values import Day, Printable
 from service.web.warnings import WarningOut
 
+Note = Annotated[str, Field(min_length=1, max_length=500, pattern=Printable)]
 OrderPath = Annotated[UUID, Path(description="Id of the order.")]
 
 
@@ -52,12 +54,19 @@ class ApprovalIn(BaseModel):
     decision: Literal["approve", "reject"] = Field(
         description="`approve` lets the order take deliveries, `reject` ends it and releases its money."
     )
-    note: str | None = Field(
-        None,
-        min_length=1,
-        max_length=500,
-        description="Reason for the decision, kept in the order's history.",
+    note: Note | None = Field(None, description="Reason for the decision, kept in the order's history.")
+
+
+class DeadlineIn(BaseModel):
+    """A later last day for the patches of an order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    last_day: Day = Field(
+        description="Last day (UTC) on which the order awaits its patches; after the present deadline.",
+        examples=["2026-12-31"],
     )
+    note: Note | None = Field(None, description="Reason, kept in the order's history.")
 
 
 class Amounts(BaseModel):
@@ -89,7 +98,10 @@ class StatusStep(BaseModel):
     by: str | None = Field(
         None, description="Id of the key that caused the step. Omitted when the order expired."
     )
-    note: str | None = Field(None, description="Note that was sent with an approval or a rejection.")
+    note: str | None = Field(None, description="Note that was sent with a decision or a new deadline.")
+    expires_at: datetime | None = Field(
+        None, description="Deadline (UTC) from this step on. Omitted where the step does not set it."
+    )
 
 
 Rings = list[list[tuple[float, float]]]

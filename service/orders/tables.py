@@ -130,6 +130,7 @@ class OrderStatusChange(Base):
     )  # None: the clock
     note: Mapped[str | None]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime | None]  # deadline from this step on; None where it stays
 
 
 class Delivery(Base):

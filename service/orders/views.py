@@ -80,6 +80,7 @@ def steps(session: Session, order: Order) -> list[StatusStep]:
             at=step.at,
             by=step.key_id,
             note=step.note,
+            expires_at=step.expires_at,
         )
         for step in history(session, order.id)
     ]
@@ -148,6 +149,7 @@ def _links(order: Order, status: OrderStatus) -> list[Link]:
         links.append(Link(rel="approval", href=f"{path}/approval", title="POST"))
     if status in OPEN:
         links.append(Link(rel="cancel", href=f"{path}/cancel", title="POST"))
+        links.append(Link(rel="deadline", href=f"{path}/deadline", title="POST"))
     return links
 
 

@@ -32,8 +32,11 @@ TABLES = text("""
     SELECT oid::regclass::text FROM pg_class
     WHERE relnamespace IN ('ledger'::regnamespace, 'public'::regnamespace) AND relkind = 'r' ORDER BY 1
 """)
-CHANGES = {("order", "status"), ("order", "hold_id"), ("idempotency", "status"), ("idempotency", "body"),
-           ("idempotency_claim", "claimed_until"), ("api_key", "revoked_at"), ("plan", "id")}  # fmt: skip
+CHANGES = {
+    ("order", "status"), ("order", "hold_id"), ("order", "expires_at"), ("api_key", "revoked_at"),
+    ("idempotency", "status"), ("idempotency", "body"), ("idempotency_claim", "claimed_until"),
+    ("plan", "id"),
+}  # fmt: skip
 
 
 @pytest.fixture

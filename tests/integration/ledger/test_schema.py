@@ -41,6 +41,8 @@ FROZEN = {
     "2026-11-29-0500_invoices.sql": "5a168d90feed28b4",
     "2026-11-29-1200_order_labels.py": "4c8a9eb8cecc1561",
     "2026-11-29-1200_order_labels.sql": "78bf8d544afd6f52",
+    "2026-11-29-1220_deadlines.py": "8b8ff6aaad54c8e5",
+    "2026-11-29-1220_deadlines.sql": "9311eca1244970a3",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 

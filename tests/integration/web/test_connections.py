@@ -78,6 +78,7 @@ NOT_CALLED: set[Operation] = {
     ("PATCH", "/v1/budgets/{budget_id}"),
     ("POST", "/v1/orders/{order_id}/cancel"),
     ("POST", "/v1/orders/{order_id}/approval"),
+    ("POST", "/v1/orders/{order_id}/deadline"),
     ("POST", "/v1/keys"),
     ("POST", "/v1/keys/{key_id}/rotate"),
     ("POST", "/v1/keys/{key_id}/revoke"),

@@ -126,6 +126,17 @@ def test_approve_sends_the_decision_and_the_note(
     assert json.loads(server.asked[0].content) == {"decision": decision, "note": "as agreed"}
 
 
+def test_deadline_sends_the_day_and_prints_the_moment(server: PlayedServer) -> None:
+    put_off = ORDER | {"expires_at": "2027-01-01T00:00:00Z"}
+    server.routes[f"POST /v1/orders/{ORDER_ID}/deadline"] = (200, put_off)
+
+    done = loupe("deadline", ORDER_ID, "2026-12-31", "--note", "late")
+
+    assert done.exit_code == 0
+    assert "The order awaits its patches until 2027-01-01 00:00 UTC." in done.stdout
+    assert json.loads(server.asked[0].content) == {"last_day": "2026-12-31", "note": "late"}
+
+
 CANCEL = f"/v1/orders/{ORDER_ID}/cancel"
 PREVIEW = "1 of 4 patches came. The provider's bill for them is 1,000.00 USD, and 250.00 USD is settled."
 
