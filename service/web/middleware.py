@@ -34,6 +34,7 @@ class EnvelopeMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        scope = as_get(scope)
         scope["loupe.request_id"] = request_id(Headers(scope=scope).get("x-request-id"))
         started = False
 
@@ -55,6 +56,11 @@ class EnvelopeMiddleware:
             if started:  # too late for another answer: the server closes the connection
                 raise
             await answer_unexpected(Request(scope), error)(scope, receive, send_safely)
+
+
+def as_get(scope: Scope) -> Scope:
+    """Return the scope, or for HEAD a copy that asks for GET: the server still knows to send no body."""
+    return {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
 
 
 def request_id(offered: str | None) -> str:
@@ -125,6 +131,8 @@ def refuse_headers(headers: Headers, limit: int) -> HTTPException | None:
     if headers.get("content-encoding", "identity").lower() != "identity":
         return HTTPException(415, "The body is compressed. Send it without Content-Encoding.")
     length = headers.get("content-length")
+    if length is not None and "transfer-encoding" in headers:
+        return HTTPException(400, "Send either Content-Length or Transfer-Encoding, not both.")
     if length is None:
         return None
     if not (length.isascii() and length.isdigit()):

@@ -70,18 +70,35 @@ class DocumentedApp(FastAPI):
             document: dict[str, Any] = _renamed(super().openapi())
             components = document.setdefault("components", {}).setdefault("schemas", {})
             components["Problem"] = Problem.model_json_schema()
-            _describe_successes(document)
+            _describe_answers(document)
+            for component in components.values():
+                _require_no_null(component)
             self.openapi_schema = document
         return self.openapi_schema
 
 
-def _describe_successes(document: dict[str, Any]) -> None:
-    """Replace the framework's phrase for an answer that a route does not describe."""
+def _describe_answers(document: dict[str, Any]) -> None:
+    """Describe the answers that no route describes: a plain success, and a request that cannot be read."""
     for operations in document["paths"].values():
         for operation in operations.values():
             for status, answer in operation["responses"].items():
                 if answer["description"] == "Successful Response":
                     answer["description"] = ANSWERS[int(status)]
+            headers = [given["name"] for given in operation.get("parameters", ()) if given["in"] == "header"]
+            if "requestBody" in operation or "Idempotency-Key" in headers:
+                operation["responses"].setdefault("400", problems(400)[400])
+
+
+def _require_no_null(component: dict[str, Any]) -> None:
+    """Require no member that may be null: documents leave out what is null."""
+    members = component.get("properties", {})
+    required = [
+        name
+        for name in component.get("required", ())
+        if {"type": "null"} not in members.get(name, {}).get("anyOf", ())
+    ]
+    if "required" in component:
+        component["required"] = required
 
 
 def _renamed(part: Any) -> Any:

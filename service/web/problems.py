@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problem documents, with one function for each family of errors."""
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -10,10 +11,13 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from service.errors import ConflictError, LoupeError, UnavailableError
 
 MEDIA_TYPE = "application/problem+json"
+UNREADABLE = "There was an error parsing the body"
+"""What the framework says of a body that it cannot read."""
 logger = logging.getLogger(__name__)
 
 CODES = {
@@ -73,8 +77,20 @@ def answer_http_exception(request: Request, error: Exception) -> ProblemResponse
     """Answer an error that the framework raises: unknown route, method not allowed, body too large."""
     known = cast(HTTPException, error)
     code = CODES.get(known.status_code, "http-error")
-    document = _document(known.status_code, code, _sentence(request, known))
-    return problem_response(request, document, dict(known.headers or {}))
+    headers = dict(known.headers or {})
+    if known.status_code == 405:  # the router names only the methods of the first route of this address
+        headers["Allow"] = ", ".join(allowed_methods(request)) or headers.get("Allow", "GET")
+    document = _document(known.status_code, code, _sentence(request, known, headers))
+    return problem_response(request, document, headers)
+
+
+def allowed_methods(request: Request) -> list[str]:
+    """Return every method of the operations at the request's address, in alphabetical order."""
+    asked, paths = request.url.path, cast(FastAPI, request.app).openapi()["paths"]
+    alike = [paths[path] for path in paths if compile_path(path)[0].match(asked)]
+    here = [paths[asked]] if asked in paths else alike
+    methods = {method.upper() for operations in here for method in operations}
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 def answer_database_error(request: Request, error: Exception) -> ProblemResponse:
@@ -120,14 +136,15 @@ def _document(status: int, code: str, detail: str) -> dict[str, Any]:
     return {"type": f"/problems/{code}", "title": title, "status": status, "detail": detail}
 
 
-def _sentence(request: Request, error: HTTPException) -> str:
-    """Return the error's own sentence, or one for the two errors that the router raises without one."""
+def _sentence(request: Request, error: HTTPException, headers: Mapping[str, str]) -> str:
+    """Return the error's own sentence, or a useful one for what the framework raises without one."""
     match error.status_code:
         case 404:
             return f"There is nothing at {request.url.path}. GET / lists where to start, /docs every address."
         case 405:
-            allowed = (error.headers or {}).get("Allow", "another method")
-            return f"{request.url.path} does not accept {request.method}. Use {allowed}."
+            return f"{request.url.path} does not accept {request.method}. Use {headers['Allow']}."
+        case 400 if error.detail == UNREADABLE:
+            return "The body cannot be read: it is not in UTF-8, or not what its Content-Type says."
         case _:
             return str(error.detail)
 

@@ -92,6 +92,32 @@ def test_errors_are_problem_documents(
     assert answer.json()["detail"].endswith(".")
 
 
+@pytest.mark.parametrize("path", sorted({path for _, path in versioned_operations()}))
+def test_refused_method_names_every_method_of_the_address(client: TestClient, path: str) -> None:
+    accepted = {method for method, other in versioned_operations() if other == path}
+
+    answer = client.request("TRACE", path)
+
+    assert answer.status_code == 405
+    assert answer.headers["allow"].split(", ") == sorted(
+        accepted | ({"HEAD"} if "GET" in accepted else set())
+    )
+
+
+def test_head_answers_like_get(client: TestClient) -> None:
+    for path in ("/", "/v1/budgets", "/v1/orders", "/dashboard"):
+        answers = {method: client.request(method, path) for method in ("GET", "HEAD")}
+        assert answers["HEAD"].status_code == answers["GET"].status_code
+        assert answers["HEAD"].headers["content-type"] == answers["GET"].headers["content-type"]
+
+
+def test_unreadable_body_is_named(client: TestClient) -> None:
+    answer = client.post("/v1/budgets", content=b"\xe8\x1d", headers={"Content-Type": "application/json"})
+
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith("The body cannot be read")
+
+
 def test_versioned_operations_are_found() -> None:
     assert ("POST", "/v1/budgets") in versioned_operations()
 

@@ -130,3 +130,26 @@ def test_every_answer_is_described_in_a_sentence(document: Json) -> None:
     }
 
     assert phrases == set()
+
+
+def test_no_member_that_may_be_null_is_required(document: Json) -> None:
+    required = {
+        f"{name}.{member}"
+        for name, schema in document["components"]["schemas"].items()
+        for member in schema.get("required", ())
+        if {"type": "null"} in schema["properties"][member].get("anyOf", ())
+    }
+
+    assert required == set()
+
+
+def test_every_operation_that_reads_a_body_or_a_key_documents_400(document: Json) -> None:
+    reading = [
+        (name, operation)
+        for name, operation in operations(document)
+        if "requestBody" in operation
+        or any(given["name"] == "Idempotency-Key" for given in operation.get("parameters", ()))
+    ]
+
+    assert len(reading) > 10
+    assert [name for name, operation in reading if "400" not in operation["responses"]] == []

@@ -144,7 +144,7 @@ def test_upload_that_is_broken_off_is_no_error(caplog: pytest.LogCaptureFixture)
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "headers": []}
+    scope = {"type": "http", "method": "PUT", "headers": []}
     asyncio.run(EnvelopeMiddleware(broken_off)(scope, receive, send))
 
     assert (sent, caplog.records) == ([], [])
