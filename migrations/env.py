@@ -19,6 +19,7 @@ for module in (
     "service.orders.tables",
     "service.invoices.tables",
     "service.classification.tables",
+    "service.truth.tables",
 ):
     import_module(module)
 

@@ -36,6 +36,8 @@ from service.rounds.prior import read_prior
 from service.rounds.replanning import replan
 from service.rounds.routes import router as rounds
 from service.settings import Settings
+from service.truth.imports import MOST_BYTES as TRUTH_BYTES
+from service.truth.routes import router as truth
 from service.version import code_version
 from service.web.middleware import BodyCapMiddleware, BodyLimit, EnvelopeMiddleware
 from service.web.openapi import DocumentedApp, operation_id
@@ -94,8 +96,8 @@ def create_app(settings: Settings | None = None, held: Bundles | None = None) ->
         generate_unique_id_function=operation_id,
     )
     domains = (
-        pricing, plans, bundles, orders, deliveries, classification, rounds, invoices, reports, keys,
-        dashboard,
+        pricing, plans, bundles, orders, deliveries, classification, rounds, truth, invoices, reports,
+        keys, dashboard,
     )  # fmt: skip
     for router in (health, reference, *domains):
         app.include_router(router)
@@ -107,11 +109,12 @@ def create_app(settings: Settings | None = None, held: Bundles | None = None) ->
 
 
 def body_limits(settings: Settings) -> list[BodyLimit]:
-    """Return the limits of the requests that carry imagery."""
+    """Return the limits of the requests that carry imagery or labels of many tiles."""
     return [
         BodyLimit.of("POST", "/v1/plans", settings.scene_body_limit),
         BodyLimit.of("PUT", r"/v1/orders/[^/]+/tiles/[^/]+/patches/[^/]+", settings.patch_body_limit),
         BodyLimit.of("PUT", r"/v1/orders/[^/]+/deliveries", settings.delivery_limit),
+        BodyLimit.of("PUT", r"/v1/orders/[^/]+/truth", TRUTH_BYTES),
     ]
 
 

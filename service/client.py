@@ -152,6 +152,11 @@ class Client:
         headers = {"Content-Type": media_type}
         return cast(Json, self.send("POST", "/v1/invoices", content=file, headers=headers).json())
 
+    def give_true_labels(self, order: str, file: bytes, media_type: str) -> Json:
+        """Give the true labels of a file for tiles of an order. Repeating it changes nothing."""
+        headers = {"Content-Type": media_type}
+        return cast(Json, self.send("PUT", f"/v1/orders/{order}/truth", content=file, headers=headers).json())
+
     def create_budget(self, name: str, amount: str, currency: str, terms: Json | None = None) -> Json:
         """Create a budget. The terms are those of POST /v1/budgets."""
         limit = {"amount": amount, "currency": currency}

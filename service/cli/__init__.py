@@ -9,6 +9,7 @@ from service.cli.connection import Commands
 from service.cli.delivering import deliver
 from service.cli.invoices import invoice_commands
 from service.cli.keys import keys
+from service.cli.labels import label_commands
 from service.cli.ledger import ledger_commands
 from service.cli.operating import db_commands, order_commands, serve
 from service.cli.orders import approve, cancel, classify, deadline, order
@@ -45,6 +46,7 @@ for panel, commands in {
         app.command(name, rich_help_panel=panel)(command)
 app.add_typer(ledger_commands, name="ledger", rich_help_panel="Money")
 app.add_typer(invoice_commands, name="invoices", rich_help_panel="Money")
+app.add_typer(label_commands, name="labels", rich_help_panel="From a scene to labels")
 app.add_typer(price_commands, name="prices", rich_help_panel="Money")
 app.add_typer(budget_commands, name="budget", rich_help_panel="Money")
 app.add_typer(bundle_commands, name="bundles", rich_help_panel="Operate")

@@ -137,6 +137,11 @@ FORMS: Mapping[tuple[str, int], Form] = {
         1,
         "id workspace_id order_id complete tiles provenance objects created_at",
     ),
+    ("true_labels", 1): _form(
+        "public.true_labels",
+        2,
+        "order_id version workspace_id labels key_id created_at",
+    ),
     ("budget", 1): _form(
         "ledger.budget",
         1,

@@ -230,7 +230,7 @@ BEGIN
         'ledger.transfer', 'ledger.entry', 'ledger.movement', 'ledger.budget', 'ledger.budget_terms',
         'ledger.adjustment', 'ledger.evidence', 'public.price_list', 'public.plan', 'public.delivery',
         'public.delivered_file', 'public.delivered_part', 'public.order_status_change', 'public.classification',
-        'public.final_bill', 'public.invoice', 'public.invoice_line'
+        'public.final_bill', 'public.invoice', 'public.invoice_line', 'public.true_labels'
     ] LOOP
         EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON %s
                         FOR EACH ROW EXECUTE FUNCTION ledger.refuse_change()', name);
@@ -586,6 +586,10 @@ CREATE CONSTRAINT TRIGGER evidence AFTER INSERT ON public.classification
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'classification', '1', 'workspace_id', '1', 'id', 'workspace_id', 'order_id', 'complete', 'tiles',
     'provenance', 'objects', 'created_at');
+CREATE CONSTRAINT TRIGGER evidence AFTER INSERT ON public.true_labels
+DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
+    'true_labels', '1', 'workspace_id', '2', 'order_id', 'version', 'workspace_id', 'labels', 'key_id',
+    'created_at');
 CREATE TRIGGER evidence AFTER INSERT ON ledger.budget FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'budget', '1', 'workspace_id', '1', 'id', 'workspace_id', 'name', 'currency', 'created_at');
 CREATE TRIGGER evidence AFTER INSERT ON ledger.budget_terms FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
@@ -917,6 +921,8 @@ SELECT 'delivered_part', order_id || '/' || tile || '/' || patch || '/' || numbe
 UNION ALL
 SELECT 'classification', id::text FROM public.classification
 UNION ALL
+SELECT 'true_labels', order_id || '/' || version FROM public.true_labels
+UNION ALL
 SELECT 'final_bill', order_id::text FROM public.final_bill
 UNION ALL
 SELECT 'invoice', id::text FROM public.invoice
@@ -1054,12 +1060,12 @@ TO loupe_app;
 GRANT SELECT ON
     workspace, api_key, idempotency, idempotency_claim, price_list, scene, plan, "order", delivery,
     delivered_file, delivered_part, order_status_change, classification, final_bill, invoice,
-    invoice_line
+    invoice_line, true_labels
 TO loupe_owner;
 GRANT SELECT, INSERT ON
     workspace, api_key, idempotency, idempotency_claim, price_list, scene, plan, "order", delivery,
     delivered_file, delivered_part, order_status_change, classification, final_bill, invoice,
-    invoice_line
+    invoice_line, true_labels
 TO loupe_app;
 GRANT UPDATE (revoked_at) ON api_key TO loupe_app;
 GRANT UPDATE (status, body) ON idempotency TO loupe_app;

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from service.money import Money
 from service.reports.ground import Ground
+from service.truth.scoring import LabelScore
 
 Standing = Literal["held", "open", "completed", "ended"]
 
@@ -61,6 +62,7 @@ class OrderFigures:
     credit_notes: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)  # its own and its budget's
     cost_center: str | None = None
+    score: LabelScore | None = None  # of its newest labels, where true ones are known
 
     @property
     def currency(self) -> str:

@@ -29,6 +29,7 @@ from service.reports.filters import EVERYTHING, ReportFilter
 from service.reports.ground import Ground
 from service.reports.returned import GroundOf, ReturnedPatch, not_replaced, read_returned
 from service.reports.savings import CountedOrder
+from service.truth.repository import read_scores
 from service.web.paging import Cursor, PageRequest
 
 AMOUNTS = ("baseline", "cost", "settled", "refunded", "charged")
@@ -61,13 +62,18 @@ def read_figures(
     returned = read_returned(session, workspace_id)
     invoiced = by_order(read_reconciled(session, workspace_id))
     budgets = tags_of_budgets(session, workspace_id)
+    scores = read_scores(session, workspace_id)
     places = {
         row["order_id"]: GroundOf(row["price_list"], row["currency"], grounds[row["scene_id"]])
         for row in rows
     }
     return [
         _order_figures(
-            {**row, "tags": merged_tags(budgets[row["budget_id"]], row["tags"])},
+            {
+                **row,
+                "tags": merged_tags(budgets[row["budget_id"]], row["tags"]),
+                "score": scores.get(row["order_id"]),
+            },
             places[row["order_id"]].ground,
             terms[row["price_list_id"]],
             returned.get(row["order_id"], ()),
@@ -214,6 +220,7 @@ def _order_figures(
         credit_notes=invoiced.credit_notes if invoiced else (),
         tags=row["tags"],
         cost_center=row["cost_center"],
+        score=row["score"],
         **amounts,
     )
 

@@ -9,6 +9,9 @@ from pydantic import BaseModel, Field
 
 from service.money import Money
 from service.reports.definitions import BASELINES, DEFINITION, MEANINGS, Outside, SavingKind, define_realised
+from service.reports.figures import OrderFigures
+from service.reports.proven import ProvenLabels, proven_by, proven_by_all
+from service.reports.proven_schemas import ProvenLabelsOut
 from service.reports.savings import CountedOrder, Savings, savings_by_currency
 from service.web.money import MoneyOut
 from service.web.paging import Link
@@ -22,7 +25,7 @@ SAVINGS_COLUMNS: Columns = {
     "cost": "money", "held_baseline": "money", "held_cost": "money", "realised_baseline": "money",
     "realised_cost": "money", "example_saving": "money", "returned_patches": "integer", "returned": "money",
     "outside": "text", "confirmed": "text", "invoices": "text", "credit_notes": "text", "tags": "tags",
-    "cost_center": "text",
+    "cost_center": "text", "known_tiles": "integer", "right_labels": "integer", "lr_right_labels": "integer",
 }  # fmt: skip
 """Amounts of the rows add up to the totals, except for `planned_saving`, `scene_baseline`, `planned_cost`."""
 
@@ -126,9 +129,13 @@ class CurrencySavings(CountedAmounts):
         description="The same as a percentage of all payments and later charges; null before the first."
     )
     definition: str = Field(description="Definition of the realised saving, with that percentage.")
+    proven_labels: ProvenLabelsOut | None = Field(
+        description="Labels that are right in tiles whose true label is known, over all orders without "
+        "example prices. Null while none is known."
+    )
 
     @classmethod
-    def of(cls, savings: Savings) -> "CurrencySavings":
+    def of(cls, savings: Savings, proven: ProvenLabels | None) -> "CurrencySavings":
         """Write one currency's sums for JSON."""
         return cls(
             currency=savings.currency,
@@ -145,6 +152,7 @@ class CurrencySavings(CountedAmounts):
             confirmed=MoneyOut.of(savings.confirmed),
             confirmed_percent=savings.confirmed_percent,
             definition=define_realised(savings.confirmed_percent),
+            proven_labels=ProvenLabelsOut.of_proven(proven),
             **cls.amounts_of(savings),
         )
 
@@ -162,7 +170,10 @@ class SavingsReport(BaseModel):
         path = "/v1/reports/savings"
         return cls(
             definition=f"{DEFINITION}.",
-            currencies=[CurrencySavings.of(savings) for savings in savings_by_currency(counted)],
+            currencies=[
+                CurrencySavings.of(savings, proven_by_all(_orders_in(savings.currency, counted)))
+                for savings in savings_by_currency(counted)
+            ],
             links=[
                 Link(rel="self", href=path),
                 Link(rel="alternate", href=f"{path}?format=csv", type="text/csv"),
@@ -172,6 +183,10 @@ class SavingsReport(BaseModel):
                 Link(rel="differences", href="/v1/invoices/differences"),
             ],
         )
+
+
+def _orders_in(currency: str, counted: Sequence[CountedOrder]) -> list[OrderFigures]:
+    return [one.order for one in counted if one.order.currency == currency]
 
 
 class OrderSavings(CountedAmounts):
@@ -205,6 +220,9 @@ class OrderSavings(CountedAmounts):
         description="Tags of the order and of its budget now; the order's win where both have a name."
     )
     cost_center: str | None = Field(description="Cost centre of the order. Null without one.")
+    proven_labels: ProvenLabelsOut | None = Field(
+        description="Labels that are right in tiles whose true label is known. Null while none is known."
+    )
     links: list[Link] = Field(description="The order, its plan, its bill and its alternatives.")
 
     @classmethod
@@ -231,6 +249,7 @@ class OrderSavings(CountedAmounts):
             credit_notes=list(order.credit_notes),
             tags=dict(order.tags),
             cost_center=order.cost_center,
+            proven_labels=ProvenLabelsOut.of_proven(proven_by(order)),
             links=[
                 Link(rel="self", href=f"/v1/reports/savings/orders/{order.order_id}"),
                 Link(rel="order", href=f"/v1/orders/{order.order_id}"),
@@ -256,5 +275,10 @@ def savings_row(counted: CountedOrder) -> Row:
         *(None if amount is None else Decimal(amount.amount) for amount in amounts),
         order.returned_patches, Decimal(order.returned.amount), counted.outside,
         "yes" if order.confirmed else "no", ", ".join(order.invoices) or None,
-        ", ".join(order.credit_notes) or None, order.tags, order.cost_center,
+        ", ".join(order.credit_notes) or None, order.tags, order.cost_center, *_proven_cells(order),
     )  # fmt: skip
+
+
+def _proven_cells(order: OrderFigures) -> tuple[int | None, int | None, int | None]:
+    score = order.score
+    return (None, None, None) if score is None else (score.tiles, score.right, score.lr_right)

@@ -17,6 +17,7 @@ from service.terminal.counts import (
     round_rows,
     total_lines,
 )
+from service.terminal.labels import score_text
 from service.web.licences import licence_note
 
 LABELS_SHOWN = 40
@@ -236,8 +237,16 @@ def savings_view(report: Json) -> RenderableType:
             parts.append(
                 indent(Text(f"{came_back}: {money(entry['returned'])}, on neither side of the saving"))
             )
+        if proven := entry.get("proven_labels"):
+            parts.append(indent(Text(_proven(proven))))
         parts.append(indent(Text(entry["definition"], "dim")))
     return Group(*parts)
+
+
+def _proven(proven: Json) -> str:
+    per_unit = proven["right_per_unit"]
+    rate = "" if per_unit is None else f", {per_unit:,.3g} for each {proven['paid']['currency']} paid"
+    return f"Labels proven right: {score_text(proven)}{rate}; {proven['lr_right']:,} from low resolution only"
 
 
 def order_savings_view(orders: Sequence[Json]) -> RenderableType:

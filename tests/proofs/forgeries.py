@@ -81,6 +81,12 @@ FORGERIES: dict[str, tuple[str, ...]] = {
     "a deleted chain head": ("DELETE FROM ledger.chain",),
     "the holder of a key": ("UPDATE api_key SET holder = 'somebody'",),
     "a label": ("UPDATE classification SET tiles = '[]'::jsonb, complete = NOT complete",),
+    "a true label": (
+        """UPDATE true_labels SET labels = '[{"tile": 0, "true_label": "another"}]'""",
+    ),
+    "the key that gave true labels": (
+        "UPDATE true_labels SET key_id = (SELECT max(id) FROM api_key WHERE id <> key_id)",
+    ),
     "deleted evidence": ("DELETE FROM ledger.evidence WHERE seq = (SELECT max(seq) FROM ledger.evidence)",),
     "a digest of evidence": ("UPDATE ledger.evidence SET digest = hash WHERE seq = 3",),
     "a transfer without its evidence": ("UPDATE ledger.transfer SET evidence = NULL",),

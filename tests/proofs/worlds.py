@@ -26,6 +26,7 @@ from service.orders.placing import OrderLabels, place_order
 from service.orders.tables import DeliveredPart, Order
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
+from service.truth.repository import keep_true_labels
 from tests.proofs.books import Books, open_books, open_budget, perform
 from tests.proofs.model import ACCEPTED, Call
 from tests.support.money import cents
@@ -59,6 +60,7 @@ def make_world(database: Database) -> Books:
             )
         )
         _part_of_a_patch(session, order.id)
+        keep_true_labels(session, buyer, order, {0: "airplane"})
         _invoice(session, buyer, order.id)
     _cancel_in_part(database, books, other, buyer)
     return books

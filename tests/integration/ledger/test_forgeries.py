@@ -49,6 +49,8 @@ def books(client: TestClient, database: Database, workspace_id: UUID) -> Iterato
     assert answer.status_code == 201, answer.text
     labels = client.post(f"/v1/orders/{order}/classification", json={"allow_partial": True})
     assert labels.status_code in {200, 201}, labels.text
+    known = {"tiles": [{"tile": 0, "true_label": labels.json()["tiles"][0]["label"]}]}
+    assert client.put(f"/v1/orders/{order}/truth", json=known).status_code == 200
     with database.sessions() as session:
         noted = heads(session)
         assert rules(session, noted) == set()

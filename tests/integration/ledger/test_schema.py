@@ -43,6 +43,8 @@ FROZEN = {
     "2026-11-29-1200_order_labels.sql": "78bf8d544afd6f52",
     "2026-11-29-1220_deadlines.py": "8b8ff6aaad54c8e5",
     "2026-11-29-1220_deadlines.sql": "9311eca1244970a3",
+    "2026-11-29-1330_true_labels.py": "95ac74598cbf31b3",
+    "2026-11-29-1330_true_labels.sql": "d583d11cf1729f6a",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 

@@ -138,6 +138,8 @@ def travel(journey: Journey, client: TestClient) -> dict[str, Any]:
     journey.call("PUT", place, ids, content=make_patch(tile, patch), headers=TIFF)
     journey.call("PUT", "/v1/orders/{order_id}/deliveries", ids, content=again, headers=TIFF)
     ids["classification_id"] = journey.make("/v1/orders/{order_id}/classification", ids)["id"]
+    known = {"tiles": [{"tile": tile, "true_label": None}]}
+    journey.call("PUT", "/v1/orders/{order_id}/truth", ids, json=known)
     refund = {"kind": "refund", "order": order["id"], "amount": usd("0.01"), "reason": "cloud"}
     journey.make("/v1/ledger/adjustments", **refund)
     prices = client.get("/v1/price-lists").json()["items"][0]

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +14,10 @@ from service.imagery.tile_grid import TileGrid
 from service.money import Money
 from service.reports.figures import OrderFigures, ReusedFrom
 from service.reports.ground import Ground
+from service.reports.proven import proven_by, proven_by_all
 from service.reports.savings import Savings, count_orders, savings_by_currency
 from service.reports.schemas import SAVINGS_COLUMNS, CurrencySavings, OrderSavings, savings_row
+from service.truth.scoring import LabelScore
 from service.web.tabular import to_csv
 from tests.support.money import cents
 
@@ -151,7 +154,7 @@ def test_invoices_confirm_a_share_of_the_payments() -> None:
     savings = total(confirmed, other, example)
 
     assert (savings.confirmed, savings.confirmed_percent) == (cents(40_00), 66.6)
-    assert CurrencySavings.of(savings).definition.endswith("; confirmed by invoices to 66.6 %.")
+    assert CurrencySavings.of(savings, None).definition.endswith("; confirmed by invoices to 66.6 %.")
     assert total(make_order()).confirmed_percent is None
 
 
@@ -201,7 +204,7 @@ def test_savings_never_add_two_currencies() -> None:
 
 
 def test_savings_lead_with_the_realised_one_and_name_their_baselines() -> None:
-    document = CurrencySavings.of(total(make_order(status="completed", settled=40_00)))
+    document = CurrencySavings.of(total(make_order(status="completed", settled=40_00)), None)
     savings = document.model_dump()["savings"]
 
     assert list(savings) == ["realised", "ordered", "held", "billable", "list", "reused", "example"]
@@ -295,3 +298,22 @@ def test_savings_row_leaves_the_unknown_empty_in_csv() -> None:
         "100.00,40.00,0.00,0.00,0.00,0.00,,0,0.00,nothing-delivered,no,,,{},"
     )
     assert OrderSavings.of(counted).savings.realised is None
+
+
+def test_proven_labels_add_up_where_truth_is_known_and_prices_are_offers() -> None:
+    known = LabelScore(tiles=10, right=9, lr_right=4)
+    orders = [
+        make_order(status="completed", settled=40_00, score=known),
+        make_order(status="completed", settled=5_00, score=LabelScore(tiles=2, right=1, lr_right=1)),
+        make_order(status="completed", settled=100_00),
+        make_order(status="completed", settled=70_00, score=known, example=True),
+    ]
+    proven = proven_by_all(orders)
+    assert proven is not None
+    assert (proven.score, proven.paid) == (LabelScore(tiles=12, right=10, lr_right=5), Money(45_00, "USD"))
+    assert proven.right_per_unit == pytest.approx(10 / 45)
+    assert proven_by(orders[2]) is None
+    free = proven_by(make_order(status="completed", settled=0, score=known))
+    assert free is not None
+    assert free.right_per_unit is None
+    assert proven_by_all(orders[2:]) is None
