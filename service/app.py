@@ -22,6 +22,7 @@ from service.geotiff import gdal_lock
 from service.geotiff.sandbox import sandbox_of
 from service.health import router as health
 from service.invoices.routes import router as invoices
+from service.ledger.proposal_routes import router as proposals
 from service.ledger.publishing import publisher_of, publishing_heads
 from service.ledger.routes import router as ledger
 from service.orders.expiry import expire_before_writing, expiring_orders
@@ -101,7 +102,8 @@ def create_app(settings: Settings | None = None, held: Bundles | None = None) ->
     )  # fmt: skip
     for router in (health, reference, *domains):
         app.include_router(router)
-    app.include_router(ledger, dependencies=[Depends(expire_before_writing)])
+    for router in (ledger, proposals):
+        app.include_router(router, dependencies=[Depends(expire_before_writing)])
     install_problem_handlers(app)
     app.add_middleware(BodyCapMiddleware, limits=body_limits(settings), default=settings.body_limit)
     app.add_middleware(EnvelopeMiddleware)

@@ -1,6 +1,7 @@
 """A thin client of the public HTTP API, used by the command line and the demo."""
 
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
@@ -179,10 +180,15 @@ class Client:
             "/v1/orders", {"plan": plan} | {name: value for name, value in labels.items() if value}
         )
 
-    def decide(self, order: str, decision: str, note: str | None) -> Json:
-        """Approve or reject an order that waits for approval."""
+    def decide(self, waiting: str, decision: str, note: str | None) -> Json:
+        """Approve or reject an order or proposal that waits for approval; only a proposal has a `kind`."""
         body = {"decision": decision} | ({"note": note} if note else {})
-        return self.post(f"/v1/orders/{order}/approval", body)
+        try:
+            return self.post(f"/v1/orders/{waiting}/approval", body)
+        except ProblemError as problem:
+            if problem.status != HTTPStatus.NOT_FOUND:
+                raise
+            return self.post(f"/v1/proposals/{waiting}/approval", body)
 
     def deliver(self, order: str, tile: int, patch: int, geotiff: bytes, **query: Query) -> Json:
         """Upload one bought patch and return its receipt; it is the same when the bytes are sent again."""

@@ -10,6 +10,7 @@ from service.client import Client, Json
 from service.terminal.blocks import money
 from service.terminal.documents import order_savings_view, savings_view
 from service.terminal.ledger import budgets_view, terms_view
+from service.terminal.proposals import proposals_view, waiting_lines
 
 budget_commands = typer.Typer(cls=Commands, no_args_is_help=True, help="Create, change and list budgets.")
 
@@ -34,7 +35,12 @@ Tag = Annotated[
     list[str] | None, typer.Option(metavar="NAME=VALUE", help="Label the budget. Repeat for several.")
 ]
 ApprovalAbove = Annotated[
-    str | None, typer.Option(metavar="AMOUNT", help="Orders above this amount need approval by a second key.")
+    str | None,
+    typer.Option(
+        metavar="AMOUNT",
+        help="What one holder orders and charges above this amount within 24 hours needs a second key, as do "
+        "changes of the budget that give more freedom.",
+    ),
 ]
 
 
@@ -66,11 +72,17 @@ def create_budget(  # noqa: PLR0913  (a command's parameters are its options)
 
 @budget_commands.command("limit")
 def set_limit(name: Name, amount: Amount, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
-    """Change the limit of a budget. It cannot go below what is held and spent."""
+    """Change the limit of a budget. It cannot go below what is held and spent.
+
+    A higher limit of a budget with --approval-above waits for a second key.
+    """
     with open_client(url, api_key) as client:
         found = find_budget(client, name)
         limit = _amount(amount, found["limit"]["currency"])
         changed = client.change_budget(found["id"], {"limit": limit})
+    if changed["version"] == found["version"]:
+        _print_waiting(changed)
+        return
     console().print(
         f"The limit is now {money(changed['limit'])}; {money(changed['available'])} is available."
     )
@@ -89,7 +101,10 @@ def set_terms(  # noqa: PLR0913  (a command's parameters are its options)
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Change the given terms of a budget and print all its terms. Earlier versions are kept."""
+    """Change the given terms of a budget and print all its terms. Earlier versions are kept.
+
+    Of a budget with --approval-above, a change that gives more freedom waits for a second key.
+    """
     with open_client(url, api_key) as client:
         found = find_budget(client, name)
         changes = _terms(
@@ -99,6 +114,28 @@ def set_terms(  # noqa: PLR0913  (a command's parameters are its options)
         )  # fmt: skip
         changed = client.change_budget(found["id"], changes) if changes else found
     console().print(terms_view(changed))
+    _print_waiting(changed)
+
+
+@budget_commands.command("proposals")
+def list_proposals(
+    decided: Annotated[bool, typer.Option("--decided", help="List the decided ones instead.")] = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """List charges and changes of budgets that wait for a second key. `loupe approve ID` decides."""
+    with open_client(url, api_key) as client:
+        pages = client.pages("/v1/proposals", limit=100, waiting=not decided)
+        found = [one for page in pages for one in page["items"]]
+    if found:
+        console().print(proposals_view(found))
+    else:
+        console().print("No proposal is decided yet." if decided else "No proposal waits.")
+
+
+def _print_waiting(budget: Json) -> None:
+    for line in waiting_lines(budget.get("waiting", [])):
+        console().print(line)
 
 
 def _terms(**given: Any) -> Json:

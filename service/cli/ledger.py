@@ -11,6 +11,7 @@ from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageErro
 from service.cli.operating import opened_database, read_settings
 from service.terminal.blocks import columns, money, plural
 from service.terminal.ledger import ledger_view
+from service.terminal.proposals import waiting_lines
 
 if TYPE_CHECKING:
     from service.ledger.heads import Head
@@ -65,13 +66,19 @@ def adjust(
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Record a refund or a later charge of an order. MOVES money, as a new ledger entry."""
+    """Record a refund or a later charge of an order. MOVES money, as a new ledger entry.
+
+    A charge that needs a second key waits for it and moves nothing yet.
+    """
     place = {name: value for name, value in (("tile", tile), ("patch", patch)) if value is not None}
     with open_client(url, api_key) as client:
         currency = client.get(f"/v1/orders/{order_id}")["amounts"]["total"]["currency"]
         money_moved = {"amount": amount, "currency": currency}
         body = {"kind": kind, "order": order_id, "amount": money_moved, "reason": reason} | place
         made = client.post("/v1/ledger/adjustments", body)
+    if "status" in made:
+        console().print(waiting_lines([made])[0])
+        return
     console().print(f"Recorded a {made['kind']} of {money(made['amount'])}. Reference: {made['reference']}")
 
 

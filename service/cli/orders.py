@@ -15,7 +15,9 @@ from service.cli.connection import (
 )
 from service.terminal.blocks import money, plural
 from service.terminal.documents import classification_view, order_view
+from service.terminal.proposals import proposals_view
 
+Waiting = Annotated[str, typer.Argument(metavar="ID", help="Id of the order or proposal that waits.")]
 OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer of the server as JSON.")]
 
@@ -58,20 +60,21 @@ def order(
 
 
 def approve(
-    order_id: OrderId,
+    waiting: Waiting,
     reject: Annotated[
-        bool, typer.Option("--reject", help="Reject the order and RELEASE its held money.")
+        bool, typer.Option("--reject", help="Reject it. An order RELEASES its held money.")
     ] = False,
-    note: Annotated[
-        str | None, typer.Option(help="Reason for the decision; kept in the history of the order.")
-    ] = None,
+    note: Annotated[str | None, typer.Option(help="Reason for the decision; kept with it.")] = None,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """Approve or reject an order that needs a second key. The key that ordered cannot decide."""
+    """Approve or reject an order, a charge or a change of a budget that needs a second key.
+
+    The holder of the key that ordered, charged or changed cannot approve. An approved charge MOVES money.
+    """
     with open_client(url, api_key) as client:
-        decided = client.decide(order_id, "reject" if reject else "approve", note)
-    console().print(order_view(decided))
+        decided = client.decide(waiting, "reject" if reject else "approve", note)
+    console().print(proposals_view([decided]) if "kind" in decided else order_view(decided))
 
 
 def cancel(

@@ -23,7 +23,7 @@ from service.dashboard.session import (
 )
 from service.database.engine import Database, DatabaseDep, SessionDep
 from service.ledger.repository import list_budgets
-from service.ledger.routes import list_ledger
+from service.ledger.routes import described, list_ledger
 from service.ledger.schemas import BudgetOut
 from service.plans.preview import render_preview
 from service.plans.repository import find_plan, page_of_plans
@@ -110,7 +110,7 @@ def budgets(request: Request, visitor: VisitorDep, session: SessionDep, kind: Ki
     rows, _ = list_budgets(session, visitor.workspace_id, PageRequest(EXPORTED, None))
     if kind == "csv":
         return budgets_csv(rows)
-    page = Page[BudgetOut](items=[BudgetOut.of(budget) for budget in rows], links=page_links(request, None))
+    page = Page[BudgetOut](items=described(session, rows), links=page_links(request, None))
     return JSONResponse(page.model_dump(mode="json", exclude_none=True))
 
 

@@ -8,6 +8,7 @@ from service.access.repository import Caller
 from service.deliveries.uploads import AskedPrice
 from service.errors import ConflictError
 from service.ledger.book import allocate
+from service.ledger.proposals import needs_approval
 from service.ledger.repository import get_budget, money_of_orders
 from service.ledger.writer import reserve, settle
 from service.money import Money
@@ -92,8 +93,15 @@ def _exceeds_hold(
 
 
 def _hold_more(session: Session, caller: Caller, order: Order, missing: Money, reference: str) -> None:
-    """Enlarge the hold. A total above the budget's `approval_above` needs another key than the order's."""
+    """Enlarge the hold. Beyond the budget's `approval_above` it needs another key than the order's.
+
+    Both the order's total and what its holder has ordered and charged within 24 hours are compared.
+    """
     order.hold_id = reserve(session, caller.workspace_id, order.budget_id, missing, reference, order.hold_id)
     above = get_budget(session, caller.workspace_id, order.budget_id).terms.approval_above
-    if above is not None and money_of_orders(session, [order.id])[order.id].total > above:
+    session.flush()  # the hold of an order that cost nothing so far
+    if above is not None and (
+        money_of_orders(session, [order.id])[order.id].total > above
+        or needs_approval(session, order.budget_id, order.key_id)
+    ):
         check_other_key(session, order, caller)

@@ -153,10 +153,31 @@ FORMS: Mapping[tuple[str, int], Form] = {
         "budget_id version reason limit_minor period starts_on ends_on enforcement thresholds "
         "tags approval_above_minor period_starts_on spent_before_minor key_id at",
     ),
+    ("budget_terms", 2): _form(
+        "ledger.budget_terms",
+        2,
+        "budget_id version reason limit_minor period starts_on ends_on enforcement thresholds "
+        "tags approval_above_minor period_starts_on spent_before_minor key_id at proposal_id",
+    ),
     ("adjustment", 1): _form(
         "ledger.adjustment",
         2,
         "order_id number transfer_id kind tile patch amount reason key_id at",
+    ),
+    ("adjustment", 2): _form(
+        "ledger.adjustment",
+        2,
+        "order_id number transfer_id kind tile patch amount reason key_id at proposal_id",
+    ),
+    ("proposal", 1): _form(
+        "ledger.proposal",
+        1,
+        "id budget_id order_id amount reason terms key_id at",
+    ),
+    ("decision", 1): _form(
+        "ledger.decision",
+        1,
+        "proposal_id approved note key_id at",
     ),
 }
 """Every form by kind and number. A new column is covered by a new form, and old rows keep theirs.

@@ -48,6 +48,28 @@ class RefundExceedsPaymentError(ConflictError):
     title = "The refund is more than what was paid"
 
 
+class SelfApprovalError(LoupeError):
+    """A decision with a key of the holder who ordered or proposed."""
+
+    status: ClassVar[int] = 403
+    code = "self-approval"
+    title = "Another key has to decide"
+
+
+class ProposalDecidedError(ConflictError):
+    """A second decision on a proposal."""
+
+    code = "proposal-decided"
+    title = "The proposal is decided"
+
+
+class ProposalContradictsError(ConflictError):
+    """An approval of terms that contradict those in force now."""
+
+    code = "proposal-contradicts"
+    title = "The proposal contradicts the terms in force"
+
+
 class SumTooLargeError(ConflictError):
     """A movement after which a balance would leave the range of amounts."""
 
@@ -71,8 +93,15 @@ def refusals(
         if "transfer_reserved_once" in str(error.orig) or "transfer_settled_once" in str(error.orig):
             detail = f"The ledger already has the entry {reference}."
             raise ConflictError(detail, reference=reference) from error
-        if "account_range" in str(error.orig) and amount is not None:
+        if "account_range" in str(error.orig):
             raise _too_large(amount) from error
+        if "decision_pkey" in str(error.orig):
+            raise ProposalDecidedError("Somebody has decided on this proposal before.") from error
+        if "terms_validity" in str(error.orig):
+            raise ProposalContradictsError(
+                "The budget would end before it starts, because its days were changed since. Reject the "
+                "proposal and send the change again."
+            ) from error
         raise
     except DBAPIError as error:
         raise _domain_error(error, amount, budget_id) from error
@@ -87,16 +116,34 @@ def _domain_error(error: DBAPIError, amount: Money | None, budget_id: UUID | Non
             return _not_found(refusal.diag.message_primary, detail)
         case "LP410":
             return _not_valid(detail, budget_id)
+        case "LP414" if amount is not None:
+            return _charged_too_much(Money(int(detail), amount.currency), amount)
+        case "LP413":
+            return SelfApprovalError(
+                f"Key {detail} proposed this, and your key has the same holder. Ask the holder of another "
+                "key of the workspace to approve it, or reject it to withdraw it.",
+                key=detail,
+            )
         case "LP402" | "LP409" | "LP411" | "LP412" as state if amount is not None:
             return _shortage(state, Money(int(detail), amount.currency), amount)
         case _:
             return error
 
 
-def _too_large(amount: Money) -> SumTooLargeError:
+def _too_large(amount: Money | None) -> SumTooLargeError:
+    if amount is None:
+        return SumTooLargeError("The sums of the budget would be too large. Use another budget.")
     largest = Money(LARGEST_MINOR - 1, amount.currency)
     return SumTooLargeError(
         f"With {amount} more, the sums of the budget would be above {largest}. Use another budget.",
+        amount=amount.amount, currency=amount.currency, largest=largest.amount,
+    )  # fmt: skip
+
+
+def _charged_too_much(charged: Money, amount: Money) -> SumTooLargeError:
+    largest = Money(LARGEST_MINOR - 1, amount.currency)
+    return SumTooLargeError(
+        f"{charged} was charged to this order; with {amount} more, its charges would be above {largest}.",
         amount=amount.amount, currency=amount.currency, largest=largest.amount,
     )  # fmt: skip
 

@@ -196,6 +196,7 @@ class Adjustment:
     amount: Money
     reason: str
     key_id: str | None
+    proposal_id: UUID | None  # the proposal that another holder approved
     at: datetime
     seq: int  # place of its transfer in the ledger
     reference: str
@@ -203,7 +204,7 @@ class Adjustment:
 
 _ADJUSTMENTS = """
     SELECT a.order_id, a.number, a.kind, a.tile, a.patch, a.amount AS amount_minor, t.currency, a.reason,
-        a.key_id, a.at, t.seq, t.reference
+        a.key_id, a.proposal_id, a.at, t.seq, t.reference
     FROM ledger.adjustment a JOIN ledger.transfer t ON t.id = a.transfer_id
     WHERE t.workspace_id = :workspace AND t.seq < :before
         AND (CAST(:order AS uuid) IS NULL OR a.order_id = :order)

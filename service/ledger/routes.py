@@ -1,5 +1,6 @@
 """Budgets, the ledger and its adjustments over HTTP."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from service.errors import InvalidInputError, LoupeError
 from service.ledger import repository, writer
 from service.ledger.book import Movement
 from service.ledger.lines import COLUMNS, LedgerLineOut, row_of
+from service.ledger.proposal_schemas import ProposalOut
+from service.ledger.proposals import newest_proposal, waiting_proposals
 from service.ledger.schemas import AdjustmentIn, AdjustmentOut, BudgetChange, BudgetIn, BudgetOut, UsageOut
 from service.ledger.terms import FRESH, changed_terms
 from service.web.idempotency import (
@@ -58,7 +61,7 @@ def _open_budget(session: Session, caller: Caller, budget: BudgetIn) -> Answer:
     terms = changed_terms(FRESH, budget.changes(limit.currency))
     budget_id = writer.create_budget(session, caller.workspace_id, budget.name, limit, terms, caller.key_id)
     opened = repository.get_budget(session, caller.workspace_id, budget_id)
-    body = BudgetOut.of(opened).model_dump(mode="json", exclude_none=True)
+    body = BudgetOut.of(opened, []).model_dump(mode="json", exclude_none=True)
     return Answer(201, body, {"Location": f"/v1/budgets/{budget_id}", "ETag": _etag(opened)})
 
 
@@ -66,7 +69,7 @@ def _open_budget(session: Session, caller: Caller, budget: BudgetIn) -> Answer:
 def list_budgets(request: Request, caller: CallerDep, session: SessionDep, page: PageDep) -> Page[BudgetOut]:
     """List the budgets of the workspace with their limits, terms and available money."""
     budgets, following = repository.list_budgets(session, caller.workspace_id, page)
-    return Page(items=[BudgetOut.of(budget) for budget in budgets], links=page_links(request, following))
+    return Page(items=described(session, budgets), links=page_links(request, following))
 
 
 @router.get(
@@ -81,14 +84,15 @@ def get_budget(
     """Return a budget. Send its ETag as `If-Match` to change the budget that you have read."""
     budget = repository.get_budget(session, caller.workspace_id, budget_id)
     response.headers["ETag"] = _etag(budget)
-    return BudgetOut.of(budget)
+    return described(session, [budget])[0]
 
 
 @router.patch(
     "/budgets/{budget_id}",
     response_model_exclude_none=True,
     summary="Change a budget's limit or terms",
-    responses=problems(404, 409, 412),
+    responses=problems(404, 409, 412)
+    | {202: {"model": BudgetOut, "description": "The change waits for the key of another holder."}},
 )
 def change_budget(
     budget_id: BudgetPath,
@@ -103,7 +107,10 @@ def change_budget(
 ) -> BudgetOut:
     """Change limit and terms with a JSON merge patch (RFC 7396).
 
-    Earlier terms stay on record, with the key that changed them.
+    Earlier terms stay on record, with the key that changed them. A budget with `approval_above` answers 202
+    to a change that gives more freedom: a higher limit, a higher or no `approval_above`, a weaker
+    enforcement, another period or more days of validity. The whole change is then listed in `waiting`, and
+    another holder approves it with `POST /v1/proposals/{id}/approval`.
     """
     writer.lock_budget(session, caller.workspace_id, budget_id)
     budget = repository.get_budget(session, caller.workspace_id, budget_id)
@@ -118,13 +125,23 @@ def change_budget(
     writer.change_budget(session, caller.workspace_id, budget_id, limit, terms, caller.key_id)
     changed = repository.get_budget(session, caller.workspace_id, budget_id)
     response.headers["ETag"] = _etag(changed)
-    return BudgetOut.of(changed)
+    if changed.version == budget.version:
+        response.status_code = 202
+    return described(session, [changed])[0]
 
 
 @router.get("/budgets/{budget_id}/usage", summary="Show a budget's use", responses=problems(404))
 def get_usage(budget_id: BudgetPath, caller: CallerDep, session: SessionDep) -> UsageOut:
     """Return how much of a budget's limit is held, spent and available in this period."""
     return UsageOut.of(repository.get_budget(session, caller.workspace_id, budget_id))
+
+
+def described(session: Session, budgets: Sequence[repository.Budget]) -> list[BudgetOut]:
+    """Write budgets of one workspace for JSON, with their proposals that wait."""
+    if not budgets:
+        return []
+    waiting = waiting_proposals(session, budgets[0].workspace_id, [budget.id for budget in budgets])
+    return [BudgetOut.of(budget, waiting[budget.id]) for budget in budgets]
 
 
 def _etag(budget: repository.Budget) -> str:
@@ -175,7 +192,8 @@ def list_ledger(
     response_model=AdjustmentOut,
     summary="Post a refund or a later charge",
     openapi_extra={"x-billable": True},
-    responses=problems(400, 402, 404, 409),
+    responses=problems(400, 402, 404, 409)
+    | {202: {"model": ProposalOut, "description": "The charge waits for the key of another holder."}},
 )
 def post_adjustment(
     adjustment: AdjustmentIn, caller: CallerDep, database: DatabaseDep, key: RequiredKeyDep
@@ -184,6 +202,8 @@ def post_adjustment(
 
     The request needs an Idempotency-Key. All refunds of an order or a patch together never exceed what was
     paid for it (409 `refund-exceeds-payment`); a charge needs available money (402 `budget-exceeded`).
+    A charge that needs the key of another holder moves no money yet: the answer is 202 with a proposal, which
+    another holder approves with `POST /v1/proposals/{id}/approval`.
     """
     request_print = fingerprint("POST /v1/ledger/adjustments", adjustment.model_dump_json())
     request = KeyedRequest(database, caller.workspace_id, key, request_print)
@@ -191,7 +211,7 @@ def post_adjustment(
 
 
 def _adjust(session: Session, caller: Caller, wanted: AdjustmentIn) -> Answer:
-    writer.adjust(
+    number = writer.adjust(
         session,
         caller.workspace_id,
         wanted.order,
@@ -201,6 +221,11 @@ def _adjust(session: Session, caller: Caller, wanted: AdjustmentIn) -> Answer:
         place=wanted.place,
         key_id=caller.key_id,
     )
+    if number is None:
+        budget_id = repository.find_order_money(session, caller.workspace_id, wanted.order).budget_id
+        proposed = ProposalOut.of(newest_proposal(session, caller.workspace_id, budget_id))
+        body = proposed.model_dump(mode="json", exclude_none=True)
+        return Answer(202, body, {"Location": f"/v1/proposals/{proposed.id}"})
     (newest,), _ = repository.list_adjustments(
         session, caller.workspace_id, limit=1, before_seq=repository.NEWEST, order_id=wanted.order
     )

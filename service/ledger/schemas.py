@@ -1,5 +1,6 @@
 """Budgets and adjustments as JSON."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -7,6 +8,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.ledger.book import Movement
+from service.ledger.proposal_schemas import ProposalOut
+from service.ledger.proposals import Proposal
 from service.ledger.repository import Adjustment, Budget
 from service.ledger.tags import MOST_TAGS, Tag
 from service.ledger.terms import BudgetTermsError, Enforcement, Period
@@ -40,7 +43,10 @@ class TermsIn(BaseModel):
         None, max_length=MOST_TAGS, description="Your own names and values."
     )
     approval_above: MoneyIn | None = Field(
-        None, description="Orders that cost more wait until a second key approves them."
+        None,
+        description="Orders and charges wait until another holder approves them when they and what their "
+        "holder has ordered and charged alone within 24 hours cost more. Changes that give more freedom wait "
+        "as well.",
     )
 
     def changes(self, currency: str) -> dict[str, Any]:
@@ -105,7 +111,7 @@ class TermsOut(BaseModel):
     thresholds: list[int] = Field(description="Percentages of the limit, ascending.")
     tags: dict[str, str] = Field(description="Your own names and values.")
     approval_above: MoneyOut | None = Field(
-        description="Orders that cost more wait until a second key approves them; omitted: no approval."
+        description="Amount that a holder can order and charge alone within 24 hours; omitted: no approval."
     )
 
 
@@ -119,12 +125,15 @@ class BudgetOut(TermsOut):
         description="Most money that orders may hold and spend, per period if there is one."
     )
     available: MoneyOut = Field(description="Money that new orders can hold.")
+    waiting: list[ProposalOut] = Field(
+        description="Charges and changes of terms that wait for the key of another holder, newest first."
+    )
     created_at: datetime = Field(description="Time at which the budget was opened.")
     links: list[Link] = Field(description="Links to the budget, its usage and its ledger.")
 
     @classmethod
-    def of(cls, budget: Budget) -> "BudgetOut":
-        """Write a budget for JSON."""
+    def of(cls, budget: Budget, waiting: Iterable[Proposal]) -> "BudgetOut":
+        """Write a budget for JSON, with its proposals that wait."""
         path = f"/v1/budgets/{budget.id}"
         terms, above = budget.terms, budget.terms.approval_above
         return cls(
@@ -140,6 +149,7 @@ class BudgetOut(TermsOut):
             thresholds=list(terms.thresholds),
             tags=dict(terms.tags),
             approval_above=None if above is None else MoneyOut.of(above),
+            waiting=[ProposalOut.of(one) for one in waiting],
             created_at=budget.created_at,
             links=[
                 Link(rel="self", href=path),
@@ -239,6 +249,9 @@ class AdjustmentOut(BaseModel):
     amount: MoneyOut = Field(description="Amount.")
     reason: str = Field(description="Reason that was sent.")
     by: str | None = Field(description="Id of the key that posted the adjustment.")
+    proposal: UUID | None = Field(
+        description="Id of the proposal that another holder approved; omitted if none had to."
+    )
     at: datetime = Field(description="Time of the adjustment.")
     seq: int = Field(description="Place of its entry in the workspace's ledger.")
     reference: str = Field(description="Reference of its entry in the ledger.")
@@ -256,6 +269,7 @@ class AdjustmentOut(BaseModel):
             amount=MoneyOut.of(adjustment.amount),
             reason=adjustment.reason,
             by=adjustment.key_id,
+            proposal=adjustment.proposal_id,
             at=adjustment.at,
             seq=adjustment.seq,
             reference=adjustment.reference,

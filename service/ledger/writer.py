@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from service.errors import ConflictError, InvalidInputError
 from service.ledger.book import Movement
+from service.ledger.proposals import find_proposal
 from service.ledger.refusals import refusals
 from service.ledger.repository import find_order_money
 from service.ledger.terms import BudgetTerms
@@ -65,6 +66,8 @@ def change_budget(
 ) -> None:
     """Give a budget another limit and other terms; a changed limit makes a ledger entry.
 
+    Terms that give more freedom to a budget with `approval_above` are stored as a proposal instead: the
+    budget keeps its version.
     Errors: LimitBelowUseError, NotFoundError; ValueError in another currency than the budget's.
     """
     call = """
@@ -128,9 +131,10 @@ def adjust(
     *,
     place: tuple[int, int] | None = None,
     key_id: str | None = None,
-) -> int:
+) -> int | None:
     """Post a refund or a later charge of an order, or a refund of one tile's patch; return its number.
 
+    A charge that needs the key of another holder is stored as a proposal instead: None.
     Errors: NotFoundError, InvalidInputError for zero and for another currency, RefundExceedsPaymentError,
     BudgetExceededError (402).
     """
@@ -149,7 +153,24 @@ def adjust(
     }  # fmt: skip
     call = "SELECT ledger.adjust(:workspace, :order, :kind, :tile, :patch, :minor, :reason, :key)"
     with refusals(session, amount, budget_id=order.budget_id):
-        return cast(int, session.execute(text(call), values).scalar_one())
+        return cast(int | None, session.execute(text(call), values).scalar_one())
+
+
+def decide(
+    session: Session, workspace_id: UUID, proposal_id: UUID, *, approve: bool, note: str | None, key_id: str
+) -> None:
+    """Approve a proposal, which takes effect, or reject it.
+
+    Errors: NotFoundError, SelfApprovalError, ProposalDecidedError, ProposalContradictsError, and those of
+    `adjust` and `change_budget`.
+    """
+    proposal = find_proposal(session, workspace_id, proposal_id)
+    amount = proposal.amount or (proposal.changes or {}).get("limit")
+    values = {
+        "workspace": workspace_id, "proposal": proposal_id, "approve": approve, "note": note, "key": key_id,
+    }  # fmt: skip
+    with refusals(session, amount, budget_id=proposal.budget_id):
+        session.execute(text("SELECT ledger.decide(:workspace, :proposal, :approve, :note, :key)"), values)
 
 
 def _use_hold(session: Session, kind: str, hold_id: UUID | None, amount: Money, reference: str) -> None:

@@ -1,25 +1,17 @@
-"""Approval: an order above its budget's `approval_above` is held until another key decides on it."""
+"""Approval: a held order waits until the key of another holder decides on it."""
 
-from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from service.access.repository import Caller, holder_of
-from service.errors import ConflictError, LoupeError
+from service.errors import ConflictError
+from service.ledger.proposal_schemas import ApprovalIn
+from service.ledger.refusals import SelfApprovalError
 from service.orders.ending import end_order
 from service.orders.expiry import check_in_time
 from service.orders.repository import find_order, record_status
-from service.orders.schemas import ApprovalIn
 from service.orders.tables import Order, OrderStatus
-
-
-class SelfApprovalError(LoupeError):
-    """A decision with a key of the holder who placed the order."""
-
-    status: ClassVar[int] = 403
-    code = "self-approval"
-    title = "Another key has to decide"
 
 
 class ApprovalRequiredError(ConflictError):
@@ -50,7 +42,7 @@ def decide_approval(session: Session, caller: Caller, order_id: UUID, wanted: Ap
             order_status=order.status,
         )
     check_other_key(session, order, caller)
-    if wanted.decision == "approve":
+    if wanted.approves:
         record_status(
             session, order, OrderStatus.ACCEPTED, "approved", key_id=caller.key_id, note=wanted.note
         )

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.access.repository import Caller
 from service.errors import ConflictError, InvalidInputError, LoupeWarning
+from service.ledger.proposals import needs_approval
 from service.ledger.repository import Budget, get_budget, list_budgets
 from service.ledger.terms import Enforcement, crossed
 from service.ledger.writer import reserve
@@ -97,7 +98,8 @@ def place_order(
 ) -> tuple[Order, list[LoupeWarning]]:
     """Order every bought patch of a plan, hold its cost on a budget, and return the warnings.
 
-    An order above the budget's `approval_above` waits for another key. The order expires after `days`.
+    An order waits for another key if it brings what its holder ordered and charged within 24 hours without
+    approval above the budget's `approval_above`. The order expires after `days`.
     An order of a plan that only reuses ground costs nothing and is complete at once.
     Errors: not-found, nothing-to-buy, product-too-coarse, quote-expired, plan-superseded,
     plan-already-ordered, ground-already-bought, reused-ground-lost, no-budget, budget-ambiguous,
@@ -115,7 +117,8 @@ def place_order(
         return order, warnings
     order.hold_id = reserve(session, caller.workspace_id, paying, order.planned, f"order:{order.id}")
     budget = get_budget(session, caller.workspace_id, paying)  # locked by the hold: nobody else moves it
-    held = _needs_approval(budget, order.planned)
+    session.flush()  # with its hold, the order counts among what its holder has ordered
+    held = budget.terms.approval_above is not None and needs_approval(session, paying, caller.key_id)
     status, reason = (OrderStatus.HELD, "approval_required") if held else (OrderStatus.ACCEPTED, "hold_taken")
     record_status(session, order, status, reason, key_id=caller.key_id, sets_deadline=True)
     return order, warnings + _warnings(budget, order.planned)
@@ -194,11 +197,6 @@ def _new_order(plan: Plan, budget_id: UUID, caller: Caller, days: int, labels: O
         tags=dict(labels.tags),
         cost_center=labels.cost_center,
     )
-
-
-def _needs_approval(budget: Budget, cost: Money) -> bool:
-    above = budget.terms.approval_above
-    return above is not None and cost > above
 
 
 def _warnings(budget: Budget, cost: Money) -> list[LoupeWarning]:

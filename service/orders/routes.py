@@ -7,6 +7,7 @@ from service.access.caller import CallerDep
 from service.access.repository import Caller
 from service.bundles.registry import Bundles, BundlesDep
 from service.database.engine import DatabaseDep, SessionDep
+from service.ledger.proposal_schemas import ApprovalIn
 from service.ledger.tags import CostCenterQuery, TagDep
 from service.orders.approval import decide_approval
 from service.orders.cancelling import preview_cancel
@@ -17,7 +18,6 @@ from service.orders.final_bill import find_arrived_bill
 from service.orders.placing import place_order
 from service.orders.repository import find_order, labelled, page_of_orders
 from service.orders.schemas import (
-    ApprovalIn,
     CancelPreview,
     DeadlineIn,
     OrderIn,
@@ -56,7 +56,9 @@ def create_order(
     """Order every patch that a plan buys and hold its cost on a budget.
 
     The request needs an Idempotency-Key. The error 402 `budget-exceeded` names the available and the
-    required amount. An order above its budget's `approval_above` is `held` until another key decides on it.
+    required amount. An order is `held` until another key decides on it if it costs more
+    than its budget's `approval_above`, together with what its holder has ordered and charged in that budget
+    within 24 hours without the approval of another.
     The error 409 `ground-already-bought` names the orders that own or await patches of the plan, unless the
     plan was made with `reuse=none`; 409 `reused-ground-lost` says that patches which the plan reuses are
     neither owned nor on order any more, and 409 `bundle-changed` that the server no longer holds the plan's

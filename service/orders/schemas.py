@@ -13,10 +13,9 @@ from service.orders.placing import OrderLabels
 from service.orders.tables import OrderStatus
 from service.web.money import MoneyOut
 from service.web.paging import Link
-from service.web.values import Day, Printable
+from service.web.values import Day, Note
 from service.web.warnings import WarningOut
 
-Note = Annotated[str, Field(min_length=1, max_length=500, pattern=Printable)]
 OrderPath = Annotated[UUID, Path(description="Id of the order.")]
 
 
@@ -44,17 +43,6 @@ class OrderIn(BaseModel):
     def labels(self) -> OrderLabels:
         """Tags and cost centre."""
         return OrderLabels(tags=self.tags, cost_center=self.cost_center)
-
-
-class ApprovalIn(BaseModel):
-    """A decision on an order above its budget's `approval_above`."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    decision: Literal["approve", "reject"] = Field(
-        description="`approve` lets the order take deliveries, `reject` ends it and releases its money."
-    )
-    note: Note | None = Field(None, description="Reason for the decision, kept in the order's history.")
 
 
 class DeadlineIn(BaseModel):

@@ -61,6 +61,7 @@ class Order(Base):
     __tablename__ = "order"
     __table_args__ = (
         Index("ix_order_workspace_created", "workspace_id", "created_at", "id"),
+        Index("ix_order_hold", "hold_id"),
         Index(
             "uq_order_plan_open",
             "plan_id",

@@ -10,6 +10,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+Printable = r"^[^\x00-\x1f]+$"
+"""Pattern of a text in one line."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 
@@ -66,6 +68,8 @@ def read_whole_number(value: object) -> object:
 
 Printable = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$"
 """Pattern of a text in one line, without control characters and marks that turn the reading direction."""
+Note = Annotated[str, Field(min_length=1, max_length=500, pattern=Printable)]
+"""A reason in one line."""
 Day = Annotated[date, BeforeValidator(read_day)]
 """A day, written YYYY-MM-DD."""
 AmountText = Annotated[

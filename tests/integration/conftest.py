@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 from sqlalchemy import select
 
+from service.access.repository import create_key
 from service.access.tables import Workspace
 from service.app import create_app
 from service.bundles.classifying import ClassifyPredictor
@@ -130,3 +131,11 @@ def budget(client: TestClient) -> str:
 def order(client: TestClient, plan: Planned, budget: str) -> str:  # noqa: ARG001  (it pays)
     """Order the plan; nothing is delivered yet."""
     return str(place(client, plan).json()["id"])
+
+
+@pytest.fixture
+def colleague(database: Database, workspace_id: UUID) -> dict[str, str]:
+    """Return headers with another key of the same workspace."""
+    with database.sessions.begin() as session:
+        key = create_key(session, session.get_one(Workspace, workspace_id), "colleague")
+    return {"Authorization": f"Bearer {key}"}

@@ -6,7 +6,9 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from service.access.repository import create_workspace
+from service.access.keys import id_of
+from service.access.repository import create_key, create_workspace
+from service.access.tables import Workspace
 from service.ledger import writer
 from service.ledger.book import Account
 from service.ledger.terms import BudgetTerms
@@ -47,6 +49,10 @@ class Scene:
         )
         workspace, order = self.session.execute(query).one()
         return workspace, order
+
+    def key(self, workspace: UUID) -> str:
+        """Return the id of a key of a workspace for a new holder."""
+        return id_of(create_key(self.session, self.session.get_one(Workspace, workspace), "a holder"))
 
     def adjust(self, workspace: UUID, order: UUID, kind: str) -> object:
         """Adjust an order by 0.01 with the SQL function."""

@@ -69,6 +69,16 @@ FORGERIES: dict[str, tuple[str, ...]] = {
         "UPDATE ledger.budget_terms SET approval_above_minor = 1000000 WHERE version = 1",
     ),
     "the key that changed terms": ("UPDATE ledger.budget_terms SET key_id = 'nobody'",),
+    "what was proposed": (
+        """UPDATE ledger.proposal SET terms = terms || '{"limit_minor": 100000}' WHERE id NOT IN (
+               SELECT proposal_id FROM ledger.decision)""",
+    ),
+    "the key that approved a limit": (
+        "UPDATE ledger.decision SET key_id = (SELECT min(key_id) FROM ledger.proposal)",
+    ),
+    "a proposal that never was": (
+        "DELETE FROM ledger.proposal WHERE id NOT IN (SELECT proposal_id FROM ledger.decision)",
+    ),
     "the reason of a refund": ("UPDATE ledger.adjustment SET reason = 'agreed with the provider'",),
     "the key that refunded": ("UPDATE ledger.adjustment SET key_id = 'nobody'",),
     "a budget's currency": ("UPDATE ledger.budget SET currency = 'EUR'",),

@@ -23,7 +23,7 @@ from tests.proofs.worlds import make_world
 from tests.support.databases import connected
 
 REDUNDANT: Mapping[str, str] = {
-    "change_budget: INTO STRICT": "lock_budget has just read the same row, strictly",
+    "put_in_force: INTO STRICT": "lock_budget has just read the same row, strictly",
     "reserve: INTO STRICT": "lock_budget has just read the same row, strictly",
     "keep_evidence": "it names no table without its schema",
     "level: PERFORM post(CASE WHEN missing > 0 THEN p_up ELSE p_down END, p_budget, abs(missing), NULL,"

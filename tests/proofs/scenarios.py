@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -17,12 +18,14 @@ from service.errors import NotFoundError
 from service.ledger import writer
 from service.ledger.book import Account, Movement
 from service.ledger.evidence import FORMS
+from service.ledger.proposals import newest_proposal
 from service.ledger.refusals import (
     BudgetExceededError,
     BudgetNotValidError,
     HoldExceededError,
     LimitBelowUseError,
     RefundExceedsPaymentError,
+    SumTooLargeError,
 )
 from service.ledger.repository import violations
 from service.ledger.terms import BudgetTerms, Enforcement, Period
@@ -175,6 +178,58 @@ def adjusts_no_order_of_another_workspace(scene: Scene) -> None:
             scene.adjust(claimed, wanted, "charge")
 
 
+def charges_up_to_the_amount_of_one_holder(scene: Scene) -> None:
+    """Check the budget of `make_world`, of which a holder spends 5.00 alone."""
+    workspace, order = scene.delivered()
+    charge = {"workspace": workspace, "order": order, "kind": "charge", "tile": None, "patch": None}
+    key, other = scene.key(workspace), scene.key(workspace)
+    for asking, minor, posted in ((key, 150, True), (key, 351, False), (other, 501, False)):
+        number = scene.call("adjust", **charge, amount=minor, reason="x", key=asking)
+        assert (number is not None) is posted
+    with scene.session.begin_nested() as undone:
+        assert scene.call("adjust", **charge, amount=350, reason="x", key=key) is not None
+        undone.rollback()
+    assert scene.adjust(workspace, order, "refund") is not None
+    assert violations(scene.session) == []
+
+
+def charges_an_order_no_more_than_an_amount_can_be(scene: Scene) -> None:
+    """Check the order of `make_world`, to which 0.50 was charged, in a budget without a limit."""
+    workspace, order = scene.delivered()
+    query = text('SELECT budget_id FROM public."order" WHERE id = :id')
+    budget = scene.session.execute(query, {"id": order}).scalar_one()
+    free = '{"enforcement": "off", "approval_above_minor": null}'
+    scene.call("put_in_force", budget=budget, terms=free, key=None, proposal=None)
+    half = 5 * 10**17
+    for kind, minor in (("charge", half), ("refund", half), ("charge", half - 51)):
+        writer.adjust(scene.session, workspace, order, Movement(kind), cents(minor), "x")
+    with pytest.raises(SumTooLargeError, match=r"with 0\.01 USD more, its charges would be above"):
+        writer.adjust(scene.session, workspace, order, Movement.CHARGE, cents(1), "x")
+
+
+def loosens_terms_with_another_holder(scene: Scene) -> None:
+    strict = BudgetTerms(approval_above=cents(100))
+    budget, key = scene.open(strict), scene.key(scene.workspace)
+    for terms, limit, versions in (
+        (replace(strict, thresholds=(50,)), LIMIT, 2),
+        (BudgetTerms(), LIMIT, 2),
+        (strict, LIMIT + 1, 2),
+    ):
+        writer.change_budget(scene.session, scene.workspace, budget, cents(limit), terms, key)
+        assert scene.versions(budget) == versions
+    proposal = newest_proposal(scene.session, scene.workspace, budget).id
+    values = {"proposal": proposal, "approved": True, "note": None}
+    elsewhere = create_workspace(scene.session, str(uuid4())).id
+    for workspace, wanted in ((elsewhere, proposal), (scene.workspace, uuid4())):
+        with pytest.raises(DBAPIError, match="no-proposal"), scene.session.begin_nested():
+            scene.call("decide", workspace=workspace, **values | {"proposal": wanted}, key=key)
+    with pytest.raises(DBAPIError, match="self-approval"), scene.session.begin_nested():
+        scene.call("decide", workspace=scene.workspace, **values, key=key)
+    scene.call("decide", workspace=scene.workspace, **values, key=scene.key(scene.workspace))
+    assert scene.versions(budget) == 3
+    assert violations(scene.session) == []
+
+
 def counts_what_was_spent_before_a_day(scene: Scene) -> None:
     writer.settle(scene.session, scene.hold, cents(30), "delivery:1")
     other = scene.open(BudgetTerms())
@@ -227,6 +282,19 @@ def finds_its_tables_from_wherever_it_is_called(scene: Scene) -> None:
     writer.release(scene.session, hold, cents(50), "order:2")
     assert scene.call("refundable", order=order, tile=None, patch=None) == 280
     scene.adjust(workspace, order, "charge")
+    key, other = scene.key(workspace), scene.key(workspace)
+    budget = scene.session.execute(
+        text('SELECT budget_id FROM public."order" WHERE id = :id'), {"id": order}
+    ).scalar_one()
+    assert scene.call("needs_approval", budget=budget, key=key, amount=501) is True
+    scene.call("put_in_force", budget=budget, terms='{"thresholds": [70]}', key=key, proposal=None)
+    writer.adjust(scene.session, workspace, order, Movement.CHARGE, cents(501), "x", key_id=key)
+    proposal = newest_proposal(scene.session, workspace, budget).id
+    writer.decide(scene.session, workspace, proposal, approve=False, note=None, key_id=other)
+    scene.call(
+        "add_adjustment", order=order, budget=budget, kind="charge", tile=None, patch=None, amount=1,
+        reason="x", key=key, proposal=None,
+    )  # fmt: skip
     assert scene.has(650, 150, 0)
     assert without_evidence(scene.session) == []
     writer.settle(scene.session, hold, cents(50), "delivery:2")
@@ -246,7 +314,9 @@ SCENARIOS: tuple[Callable[[Scene], None], ...] = (
     opens_a_second_budget, opens_a_budget_of_nothing, refuses_a_limit_below_what_is_used,
     pays_from_its_first_day_to_its_last, lets_through_no_more_than_is_missing, begins_a_period_once,
     reads_no_budget_without_terms, locks_no_budget_of_another_workspace, gives_back_no_more_than_was_paid,
-    adjusts_no_order_of_another_workspace, counts_what_was_spent_before_a_day, keeps_evidence_of_every_row,
+    adjusts_no_order_of_another_workspace, charges_up_to_the_amount_of_one_holder,
+    charges_an_order_no_more_than_an_amount_can_be, loosens_terms_with_another_holder,
+    counts_what_was_spent_before_a_day, keeps_evidence_of_every_row,
     finds_its_tables_from_wherever_it_is_called, leaves_no_violation,
 )  # fmt: skip
 

@@ -19,6 +19,8 @@ from service.invoices.repository import keep_invoice
 from service.invoices.schemas import InvoiceIn, InvoiceLineIn
 from service.ledger import writer
 from service.ledger.book import Movement
+from service.ledger.proposals import newest_proposal
+from service.ledger.repository import get_budget
 from service.ledger.terms import BudgetTerms, Enforcement
 from service.money import Money
 from service.orders.ending import cancel_undelivered
@@ -62,6 +64,7 @@ def make_world(database: Database) -> Books:
         _part_of_a_patch(session, order.id)
         keep_true_labels(session, buyer, order, {0: "airplane"})
         _invoice(session, buyer, order.id)
+        _proposals(session, buyer, budget, other.id)
     _cancel_in_part(database, books, other, buyer)
     return books
 
@@ -82,6 +85,26 @@ def _invoice(session: Session, buyer: Caller, order: UUID) -> None:
     lines = [InvoiceLineIn(reference=str(order), amount=amount) for amount in ("3.00", "0.30")]
     document = InvoiceIn(number="R-1", provider="Acme", date=date(2026, 11, 30), currency="USD", lines=lines)
     keep_invoice(session, buyer, document)
+
+
+def _proposals(session: Session, buyer: Caller, budget: UUID, order: UUID) -> None:
+    """Propose charges and limits; approve one of each, reject one and let the others wait."""
+    workspace = session.get_one(Workspace, buyer.workspace_id)
+    approver = id_of(create_key(session, workspace, "approver"))
+    now = get_budget(session, workspace.id, budget)
+    for decision in (True, False, None):
+        for kind in ("charge", "terms"):
+            if kind == "charge":
+                writer.adjust(
+                    session, workspace.id, order, Movement.CHARGE, cents(501), "late", key_id=buyer.key_id
+                )
+            else:
+                raised = now.limit + cents(1)
+                writer.change_budget(session, workspace.id, budget, raised, now.terms, buyer.key_id)
+            if decision is not None:
+                proposal = newest_proposal(session, workspace.id, budget).id
+                writer.decide(session, workspace.id, proposal, approve=decision, note="seen", key_id=approver)
+        now = get_budget(session, workspace.id, budget)
 
 
 def _part_of_a_patch(session: Session, order: UUID) -> None:
@@ -144,7 +167,7 @@ def _every_other_movement(session: Session, workspace: UUID, budget: UUID, order
     """Refund, charge, defund, extend and retract."""
     for kind, place in ((Movement.REFUND, None), (Movement.REFUND, (0, 0)), (Movement.CHARGE, None)):
         writer.adjust(session, workspace, order, kind, cents(50), "a correction", place=place)
-    terms = BudgetTerms(starts_on=date(2026, 1, 1), ends_on=date(2099, 12, 31), approval_above=cents(5_000))
+    terms = BudgetTerms(starts_on=date(2026, 1, 1), ends_on=date(2099, 12, 31), approval_above=cents(500))
     writer.change_budget(session, workspace, budget, cents(9_000), terms)
     warns = BudgetTerms(enforcement=Enforcement.WARN, thresholds=(50, 90))
     lenient = writer.create_budget(session, workspace, "lenient", cents(100), warns)

@@ -21,7 +21,7 @@ ORDER = {
     "counts": {"bought": 3, "delivered": 0, "awaited": 3},
 }
 PLAN = {"id": PLAN_ID, "patches": {"bought": 3, "total": 16}, "cost": usd("0.25")}
-BUDGET = {"id": BUDGET_ID, "name": "harvest", "limit": usd("5.00"), "available": usd("5.00")}
+BUDGET = {"id": BUDGET_ID, "version": 1, "name": "harvest", "limit": usd("5.00"), "available": usd("5.00")}
 
 Answer = tuple[int, Any] | Callable[[httpx.Request], httpx.Response]
 

@@ -80,6 +80,20 @@ def place(client: TestClient, plan: Planned, key: str | None = None, **body: Any
     return client.post("/v1/orders", json={"plan": str(plan.id)} | body, headers=headers)
 
 
+def charge(
+    client: TestClient, order: str, amount: str, headers: Json | None = None, key: str | None = None
+) -> Any:
+    """Post a later charge of an order in USD."""
+    body = {
+        "kind": "charge",
+        "order": order,
+        "amount": {"amount": amount, "currency": "USD"},
+        "reason": "invoice 17",
+    }
+    sent = {"Idempotency-Key": key or str(uuid4())} | (headers or {})
+    return client.post("/v1/ledger/adjustments", json=body, headers=sent)
+
+
 def deliver(
     client: TestClient, order: str, tile: int, patch: int, body: bytes | None = None, **query: Any
 ) -> Any:

@@ -118,7 +118,7 @@ def test_tables_of_record_are_append_only(database: Database) -> None:
     """Fail for a new table until it is on one of these lists."""
     guarded = {
         "ledger.transfer", "ledger.entry", "ledger.movement", "ledger.budget", "ledger.budget_terms",
-        "ledger.adjustment", "ledger.evidence",
+        "ledger.adjustment", "ledger.proposal", "ledger.decision", "ledger.evidence",
         "price_list", "plan", "delivery", "delivered_file", "delivered_part", "order_status_change",
         "classification", "final_bill", "invoice", "invoice_line", "true_labels",
     }  # fmt: skip

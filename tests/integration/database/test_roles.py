@@ -145,8 +145,9 @@ def test_serving_role_can_call_only_the_entrances(served: Database) -> None:
     with served.sessions() as session:
         found = set(session.execute(query).scalars())
 
-    entrances = {"open_budget", "change_budget", "lock_budget", "reserve", "use_hold", "adjust"}
-    assert found == entrances | {"transfer_hash"}
+    entrances = {"open_budget", "change_budget", "lock_budget", "reserve", "use_hold", "adjust", "decide"}
+    reading = {"transfer_hash", "loosens", "needs_approval"}
+    assert found == entrances | reading
 
 
 def test_ledger_belongs_to_a_role_without_login(database: Database) -> None:

@@ -40,6 +40,15 @@ def books(client: TestClient, database: Database, workspace_id: UUID) -> Iterato
     assert deliver(client, order, *plan.bought[0]).status_code == 201
     assert client.post(f"/v1/orders/{order}/cancel").status_code == 200
     assert change_budget(client, budget, thresholds=[50]).status_code == 200
+    for limit in ("150.00", "200.00"):
+        raised = change_budget(client, budget, limit={"amount": limit, "currency": "USD"})
+    proposal = raised.json()["waiting"][0]["id"]
+    approval = client.post(
+        f"/v1/proposals/{proposal}/approval",
+        json={"decision": "approve"},
+        headers={"Authorization": f"Bearer {other}"},
+    )
+    assert approval.status_code == 200, approval.text
     place(client, plan_scene(client, max_patches=1, reuse="none"))
     plan_scene(client, max_patches=2, reuse="none")
     refund = {

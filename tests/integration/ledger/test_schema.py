@@ -45,6 +45,8 @@ FROZEN = {
     "2026-11-29-1220_deadlines.sql": "9311eca1244970a3",
     "2026-11-29-1330_true_labels.py": "95ac74598cbf31b3",
     "2026-11-29-1330_true_labels.sql": "d583d11cf1729f6a",
+    "2026-11-29-1340_proposals.py": "b021252cbb775b6e",
+    "2026-11-29-1340_proposals.sql": "f8638fae0ed8494d",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 

@@ -14,9 +14,10 @@ from service.ledger import writer
 from service.ledger.repository import violations
 from service.money import Money
 from service.settings import Settings
+from tests.support.bundles import usd
 from tests.support.money import cents
-from tests.support.ordering import buy, open_budget, plan_scene, publish_prices
-from tests.support.orders import make_plan
+from tests.support.ordering import buy, change_budget, open_budget, plan_scene, publish_prices
+from tests.support.orders import Planned, make_plan
 
 
 @pytest.fixture
@@ -195,3 +196,44 @@ def test_violations_show_final_bills_that_contradict_their_money(
     billed.execute(text(tampering))
 
     assert {invariant.split()[0] for invariant, _ in violations(billed)} == seen
+
+
+@pytest.fixture
+def approved(
+    client: TestClient, plan: Planned, colleague: dict[str, str], database: Database
+) -> Iterator[Session]:
+    """Make an order, a charge and a higher limit, the last two approved, in a session without triggers."""
+    budget = open_budget(client, approval_above=usd("12.00"))
+    body = {"kind": "charge", "order": buy(client, plan), "amount": usd("20.00"), "reason": "late"}
+    charge = client.post("/v1/ledger/adjustments", json=body, headers={"Idempotency-Key": "a charge"}).json()
+    raised = change_budget(client, budget, limit=usd("900.00")).json()["waiting"][0]
+    for proposal in (charge, raised):
+        path = f"/v1/proposals/{proposal['id']}/approval"
+        assert client.post(path, json={"decision": "approve"}, headers=colleague).status_code == 200
+    with database.sessions() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        yield session
+        session.rollback()
+
+
+@pytest.mark.parametrize(
+    ("tampering", "seen"),
+    [
+        ("UPDATE ledger.budget_terms SET approval_above_minor = 500", {"I30"}),
+        ("UPDATE ledger.adjustment SET proposal_id = NULL", {"I30", "I32"}),
+        ("UPDATE ledger.budget_terms SET proposal_id = NULL", {"I31", "I32"}),
+        ("DELETE FROM ledger.decision", {"I23", "I32"}),
+        ("UPDATE ledger.decision SET key_id = (SELECT min(key_id) FROM ledger.proposal)", {"I32"}),
+        ("UPDATE ledger.decision SET approved = false", {"I32"}),
+        ("UPDATE ledger.proposal SET amount = amount + 1", {"I32"}),
+        ("UPDATE ledger.proposal SET reason = 'x' WHERE terms IS NULL", {"I32"}),
+        ("""UPDATE ledger.proposal SET terms = '{"limit_minor": 7}' WHERE terms IS NOT NULL""", {"I32"}),
+        ("DELETE FROM ledger.proposal", {"I23", "I32"}),
+    ],
+)
+def test_violations_show_what_nobody_else_approved(approved: Session, tampering: str, seen: set[str]) -> None:
+    assert violations(approved) == []
+
+    approved.execute(text(tampering))
+
+    assert {invariant.split()[0] for invariant, _ in violations(approved)} == seen

@@ -1,14 +1,12 @@
 """Approval: an order above `approval_above` waits for another key, which decides once."""
 
 from typing import Any
-from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from service.access.repository import create_key, create_workspace
-from service.access.tables import Workspace
 from service.database.engine import Database
 from tests.support.ordering import Json, code, deliver, open_budget, place, race, status, usage
 from tests.support.orders import BOUGHT, Planned
@@ -17,14 +15,6 @@ from tests.support.orders import BOUGHT, Planned
 @pytest.fixture
 def budget(client: TestClient) -> str:
     return open_budget(client, approval_above={"amount": "9.99", "currency": "USD"})
-
-
-@pytest.fixture
-def colleague(database: Database, workspace_id: UUID) -> Json:
-    """Return headers with another key of the same workspace."""
-    with database.sessions.begin() as session:
-        key = create_key(session, session.get_one(Workspace, workspace_id), "colleague")
-    return {"Authorization": f"Bearer {key}"}
 
 
 def decide(

@@ -30,7 +30,7 @@ from tests.support.bundles import make_geotiff, usd
 from tests.support.connections import checked_out
 from tests.support.counting import write_count_bundle
 from tests.support.databases import KEY
-from tests.support.ordering import TIFF, open_budget, publish_prices
+from tests.support.ordering import TIFF, change_budget, open_budget, publish_prices
 from tests.support.orders import make_patch
 from tests.support.rounds import LOOK, ordered, planned
 from tests.support.waiting import eventually
@@ -79,6 +79,7 @@ NOT_CALLED: set[Operation] = {
     ("POST", "/v1/orders/{order_id}/cancel"),
     ("POST", "/v1/orders/{order_id}/approval"),
     ("POST", "/v1/orders/{order_id}/deadline"),
+    ("POST", "/v1/proposals/{proposal_id}/approval"),
     ("POST", "/v1/keys"),
     ("POST", "/v1/keys/{key_id}/rotate"),
     ("POST", "/v1/keys/{key_id}/revoke"),
@@ -142,6 +143,8 @@ def travel(journey: Journey, client: TestClient) -> dict[str, Any]:
     journey.call("PUT", "/v1/orders/{order_id}/truth", ids, json=known)
     refund = {"kind": "refund", "order": order["id"], "amount": usd("0.01"), "reason": "cloud"}
     journey.make("/v1/ledger/adjustments", **refund)
+    strict = open_budget(client, name="strict", approval_above=usd("1.00"))
+    ids["proposal_id"] = change_budget(client, strict, approval_above=None).json()["waiting"][0]["id"]
     prices = client.get("/v1/price-lists").json()["items"][0]
     line = {"reference": order["id"], "amount": "1.00"}
     about: dict[str, Any] = {"number": "R-1", "provider": "Acme", "date": "2026-11-30", "currency": "USD"}

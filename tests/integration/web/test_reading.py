@@ -14,7 +14,7 @@ from service.dashboard.routes import router as dashboard
 from service.database.engine import Database
 from service.settings import Settings
 from tests.support.databases import KEY, administer
-from tests.support.ordering import buy, let_time_pass, open_budget, plan_scene, publish_prices
+from tests.support.ordering import buy, change_budget, let_time_pass, open_budget, plan_scene, publish_prices
 
 Json = dict[str, Any]
 
@@ -30,6 +30,8 @@ def existing(client: TestClient, database: Database) -> Json:
     charge = {"kind": "charge", "order": order, "reason": "late fee", "amount": amount}
     key = {"Idempotency-Key": str(uuid4())}
     client.post("/v1/ledger/adjustments", json=charge, headers=key).raise_for_status()
+    strict = open_budget(client, name="strict", approval_above=amount)
+    proposal = change_budget(client, strict, approval_above=None).json()["waiting"][0]
     labels = client.post(f"/v1/orders/{order}/classification", json={"allow_partial": True})
     bill = {
         "number": "R-1", "provider": "Acme", "date": "2026-11-30", "currency": "USD",
@@ -42,7 +44,7 @@ def existing(client: TestClient, database: Database) -> Json:
         "order_id": order, "plan_id": plan.id, "budget_id": budget, "tile": tile, "patch": patch,
         "classification_id": labels.json()["id"], "transfer": 1, "kind": "csv", "name": "dashboard.css",
         "price_list_id": client.get("/v1/price-lists").json()["items"][0]["id"], "bundle": "tiny",
-        "invoice_id": invoice["id"],
+        "invoice_id": invoice["id"], "proposal_id": proposal["id"],
     }  # fmt: skip
 
 

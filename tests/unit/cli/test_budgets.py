@@ -3,6 +3,7 @@
 import json
 
 import httpx
+import pytest
 
 from tests.support.bundles import usd
 from tests.support.command_line import BUDGET, BUDGET_ID, ORDER, ORDER_ID, PlayedServer, loupe
@@ -42,13 +43,51 @@ def test_budget_create_refuses_a_tag_without_a_value() -> None:
 
 def test_budget_limit_sends_only_the_limit(server: PlayedServer) -> None:
     server.lists("/v1/budgets", BUDGET)
-    changed = BUDGET | {"limit": usd("7.00"), "available": usd("6.00")}
+    changed = BUDGET | {"version": 2, "limit": usd("7.00"), "available": usd("6.00")}
     server.routes[f"PATCH /v1/budgets/{BUDGET_ID}"] = (200, changed)
 
     done = loupe("budget", "limit", "harvest", "7.00")
 
     assert json.loads(server.asked[-1].content) == {"limit": usd("7.00")}
     assert done.stdout == "The limit is now 7.00 USD; 6.00 USD is available.\n"
+
+
+PROPOSAL = {
+    "id": ORDER_ID, "kind": "charge", "status": "waiting", "by": "abcdefgh", "at": "2026-11-29T12:00:00Z",
+    "order": ORDER_ID, "amount": usd("9.00"), "reason": "invoice 17",
+}  # fmt: skip
+
+
+def test_budget_limit_says_that_it_waits_for_a_second_key(server: PlayedServer) -> None:
+    server.lists("/v1/budgets", BUDGET)
+    change = {"id": ORDER_ID, "kind": "terms", "changes": {"limit": usd("7.00")}}
+    server.routes[f"PATCH /v1/budgets/{BUDGET_ID}"] = (202, BUDGET | {"waiting": [change]})
+
+    done = loupe("budget", "limit", "harvest", "7.00")
+
+    assert "The limit is now" not in done.stdout
+    assert f"Waits for approval by a second key: limit 7.00 USD. To approve it: loupe approve {ORDER_ID}" in (
+        " ".join(done.stdout.split())
+    )
+
+
+def test_ledger_adjust_says_that_a_charge_waits(server: PlayedServer) -> None:
+    server.routes[f"GET /v1/orders/{ORDER_ID}"] = (200, ORDER)
+    server.routes["POST /v1/ledger/adjustments"] = (202, PROPOSAL)
+
+    done = loupe("ledger", "adjust", ORDER_ID, "charge", "9.00", "--reason", "invoice 17")
+
+    assert f"loupe approve {ORDER_ID}" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(("words", "sent"), [((), "true"), (("--decided",), "false")])
+def test_budget_proposals_lists_what_waits(server: PlayedServer, words: tuple[str, ...], sent: str) -> None:
+    server.lists("/v1/proposals", PROPOSAL)
+
+    done = loupe("budget", "proposals", *words)
+
+    assert server.asked[0].url.params["waiting"] == sent
+    assert "charge 9.00 USD" in " ".join(done.stdout.split())
 
 
 def test_budget_terms_sends_the_given_terms_and_prints_all(server: PlayedServer) -> None:

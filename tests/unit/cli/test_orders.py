@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.bundles import usd
 from tests.support.command_line import BUDGET, BUDGET_ID, ORDER, ORDER_ID, PLAN, PLAN_ID, PlayedServer, loupe
 
 
@@ -137,6 +138,23 @@ def test_deadline_sends_the_day_and_prints_the_moment(server: PlayedServer) -> N
     assert json.loads(server.asked[0].content) == {"last_day": "2026-12-31", "note": "late"}
 
 
+def test_approve_decides_on_a_proposal(server: PlayedServer) -> None:
+    proposal = {
+        "id": ORDER_ID, "kind": "terms", "status": "approved", "by": "abcdefgh", "at": "2026-11-29T12:00:00Z",
+        "changes": {"limit": usd("9.00"), "approval_above": None, "tags": {"team": "north"}},
+    }  # fmt: skip
+    missing = {"type": "/problems/not-found", "title": "Not found", "detail": "There is no order."}
+    server.routes[f"POST /v1/orders/{ORDER_ID}/approval"] = (404, missing)
+    server.routes[f"POST /v1/proposals/{ORDER_ID}/approval"] = (200, proposal)
+
+    done = loupe("approve", ORDER_ID)
+
+    assert done.exit_code == 0, done.output
+    words = " ".join(done.stdout.split())
+    for shown in ("limit 9.00 USD", "approval_above none", "tags team=north", "approved"):
+        assert shown in words
+
+
 CANCEL = f"/v1/orders/{ORDER_ID}/cancel"
 PREVIEW = "1 of 4 patches came. The provider's bill for them is 1,000.00 USD, and 250.00 USD is settled."
 
@@ -152,8 +170,7 @@ def test_cancel_states_the_amounts_before_it_asks(server: PlayedServer) -> None:
 
 
 def test_cancel_prints_the_final_bill(server: PlayedServer) -> None:
-    usd = {"currency": "USD"}
-    final = {"billed": {"amount": "1000.00"} | usd, "difference": {"amount": "750.00"} | usd}
+    final = {"billed": usd("1000.00"), "difference": usd("750.00")}
     server.routes[f"POST {CANCEL}"] = (200, ORDER | {"final_bill": final})
 
     done = loupe("cancel", ORDER_ID, "--yes")

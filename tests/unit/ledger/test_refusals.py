@@ -25,12 +25,17 @@ SENTENCES = {
     ("no-budget", "b"): "There is no budget b.",
     ("no-hold", "h"): "There is no hold h.",
     ("no-order", "o"): "There is no order o.",
+    ("no-proposal", "p"): "There is no proposal p.",
     ("no-delivery", "3/15"): "This order has no delivery of patch 15 of tile 3.",
     ("hold-exceeded", "100"): "The hold has 1.00 USD left; 5.00 USD was requested.",
     ("budget-not-valid", "2026-01-01/2026-03-31"): "The budget is only valid from 2026-01-01 to 2026-03-31.",
     ("budget-not-valid", "2026-01-01/.."): "The budget is only valid from 2026-01-01 on.",
     ("budget-not-valid", "../2026-03-31"): "The budget is only valid until 2026-03-31.",
     ("limit-below-use", "900"): "9.00 USD of the budget is held or spent, so its limit cannot be 5.00 USD.",
+    ("self-approval", "abcdefgh"): "Key abcdefgh proposed this, and your key has the same holder. Ask the "
+    "holder of another key of the workspace to approve it, or reject it to withdraw it.",
+    ("sum-too-large", "300"): "3.00 USD was charged to this order; with 5.00 USD more, its charges would be "
+    "above 9999999999999999.99 USD.",
     ("refund-exceeds-payment", "300"): "Only 3.00 USD can still be refunded; 5.00 USD was requested.",
 }
 FOR_DEVELOPERS = {"append-only", "unknown-use"}
