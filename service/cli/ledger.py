@@ -124,7 +124,7 @@ def verify_ledger(
     from service.ledger.findings import Finding
     from service.ledger.heads import heads
     from service.ledger.publishing import published_files, publisher_of, read_published
-    from service.plans.bills import audit_plans
+    from service.plans.audit import audit_plans
 
     settings = read_settings()
     publisher = publisher_of(settings)

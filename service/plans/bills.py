@@ -1,14 +1,11 @@
 """The money of a plan: savings, the areas and terms behind them, and the same arithmetic again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from service.ledger.findings import Finding
 from service.money import Money
 from service.plans.tables import Plan
 from service.pricing.areas import to_cm2
@@ -16,10 +13,6 @@ from service.pricing.billing import bill, list_price
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
 from service.web.money import MoneyOut
-
-PAGE = 100
-"""Plans read from the database at a time."""
-
 
 LIST_BASELINE = "the area of every patch of the scene at the list price, minimums ignored"
 BILL_BASELINE = "the provider's bill for every patch of the scene, from the same price list"
@@ -128,17 +121,3 @@ def recompute(billed: Mapping[str, Any]) -> PlanFigures:
 
 def _areas(billed: Mapping[str, Any]) -> list[int]:
     return [to_cm2(Decimal(line["area_km2"])) for line in billed["lines"]]
-
-
-def audit_plans(session: Session) -> Iterator[Finding]:
-    """Yield the plans whose figures do not follow from their areas, or whose terms are not their list's."""
-    query = select(Plan, PriceList).join(PriceList, PriceList.id == Plan.price_list_id).order_by(Plan.id)
-    for plan, price_list in session.execute(query.execution_options(yield_per=PAGE)):
-        published = PriceListTerms.model_validate(price_list, from_attributes=True).model_dump(mode="json")
-        # A plan made before terms were kept in its row is priced by its list's.
-        frozen = plan.bill.get("terms", published)
-        if figures_of(plan) != recompute(plan.bill | {"terms": frozen}):
-            yield Finding(rule="P1 a plan's money recomputes from its row", subject=str(plan.id))
-        # Terms that price lists have only had since are at their defaults in the plan.
-        if PriceListTerms.model_validate(frozen).model_dump(mode="json") != published:
-            yield Finding(rule="P2 a plan's terms are its price list's", subject=str(plan.id))

@@ -27,6 +27,11 @@ FORGERIES: dict[str, tuple[str, ...]] = {
     "the grid of a scene": (
         "UPDATE scene SET reading = jsonb_set(reading, '{grid,transform,0}', '20.5'::jsonb, true)",
     ),
+    "the grid of a scene, with the areas of its plans": (
+        "UPDATE scene SET reading = jsonb_set(reading, '{grid,transform,0}', '20.5'::jsonb, true)",
+        """UPDATE plan SET bill = jsonb_set(
+               bill, '{everything,lines}', '[{"area_km2": "0.0789", "billable_km2": "0.0789"}]', true)""",
+    ),
     "the file of a scene": ("UPDATE scene SET sha256 = repeat('0', 64)",),
     "an order's amount": ('UPDATE "order" SET amount_minor = amount_minor + 1',),
     "an order's plan": (

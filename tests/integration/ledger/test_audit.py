@@ -13,7 +13,7 @@ from service.ledger.audit import audit_ledger, take_snapshot
 from service.ledger.findings import Finding
 from service.ledger.heads import Head, heads
 from service.ledger.repository import violations
-from service.plans.bills import audit_plans
+from service.plans.audit import audit_plans
 from service.plans.tables import Plan
 from tests.proofs.tampering import REHASH
 from tests.support.bundles import make_geotiff

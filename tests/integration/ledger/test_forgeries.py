@@ -13,7 +13,7 @@ from service.access.tables import Workspace
 from service.database.engine import Database
 from service.ledger.audit import audit_ledger
 from service.ledger.heads import Head, heads
-from service.plans.bills import audit_plans
+from service.plans.audit import audit_plans
 from tests.proofs.forgeries import FORGERIES, HEALED, RECHAIN
 from tests.support.ordering import change_budget, deliver, open_budget, place, plan_scene, publish_prices
 

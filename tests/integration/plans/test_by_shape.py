@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from service.bundles.classifying import ClassifyPredictor
 from service.database.engine import Database
-from service.plans.bills import audit_plans
+from service.plans.audit import audit_plans
 from service.pricing.areas import whole_cm2
 from service.pricing.billing import bill
 from service.pricing.repository import terms_of

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from service.access.repository import create_key, create_workspace
 from service.database.engine import Database
 from service.ledger.findings import Finding
-from service.plans.bills import audit_plans
+from service.plans.audit import audit_plans
 from tests.support.bundles import make_geotiff, make_pixels
 from tests.support.ordering import (
     buy,

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from service.access.repository import create_key, create_workspace
 from service.app import create_app
 from service.database.engine import Database
-from service.plans.bills import audit_plans
+from service.plans.audit import audit_plans
 from service.settings import Settings
 from tests.support.bundles import make_geotiff
 from tests.support.databases import KEY

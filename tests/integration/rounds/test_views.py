@@ -16,7 +16,7 @@ from models.manifest import CurvePoint, ValueCurve
 from service.access.repository import create_key, create_workspace
 from service.app import create_app
 from service.database.engine import Database
-from service.plans.bills import audit_plans
+from service.plans.audit import audit_plans
 from service.plans.preview import OWNED, WANTED
 from service.settings import Settings
 from tests.support.bundles import make_geotiff
