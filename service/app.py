@@ -104,6 +104,8 @@ def create_app(settings: Settings | None = None, held: Bundles | None = None) ->
         app.include_router(router)
     for router in (ledger, proposals):
         app.include_router(router, dependencies=[Depends(expire_before_writing)])
+    routers = (health, reference, *domains, ledger, proposals)
+    app.state.operations = [route for router in routers for route in router.routes]
     install_problem_handlers(app)
     app.add_middleware(BodyCapMiddleware, limits=body_limits(settings), default=settings.body_limit)
     app.add_middleware(EnvelopeMiddleware)

@@ -8,10 +8,10 @@ from typing import Any, cast
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
-from starlette.routing import compile_path
 
 from service.errors import ConflictError, LoupeError, UnavailableError
 
@@ -86,10 +86,10 @@ def answer_http_exception(request: Request, error: Exception) -> ProblemResponse
 
 def allowed_methods(request: Request) -> list[str]:
     """Return every method of the operations at the request's address, in alphabetical order."""
-    asked, paths = request.url.path, cast(FastAPI, request.app).openapi()["paths"]
-    alike = [paths[path] for path in paths if compile_path(path)[0].match(asked)]
-    here = [paths[asked]] if asked in paths else alike
-    methods = {method.upper() for operations in here for method in operations}
+    asked, routes = request.url.path, cast(list[APIRoute], getattr(request.app.state, "operations", []))
+    alike = [route for route in routes if route.path_regex.match(asked)]
+    here = [route for route in alike if route.path == asked] or alike
+    methods = {method for route in here for method in route.methods or ()}
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 

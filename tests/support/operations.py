@@ -1,6 +1,7 @@
 """The operations of the HTTP API, as its OpenAPI document lists them."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 from service.app import create_app
@@ -11,6 +12,7 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 PLACES = {"{tile}": "0", "{patch}": "0"}
 
 
+@cache
 def versioned_operations() -> list[tuple[str, str]]:
     """Return every method and path under /v1, with NOBODY's id filled in."""
     paths = create_app(make_settings(Path("/nowhere"))).openapi()["paths"]
