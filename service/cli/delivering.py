@@ -48,6 +48,9 @@ Price = Annotated[
 AcceptPrice = Annotated[
     bool, typer.Option("--accept-price", help="HOLD more money if --price exceeds what the order holds.")
 ]
+AcceptLate = Annotated[
+    bool, typer.Option("--late", help="HOLD the cost again if the order has expired, and take the patches.")
+]
 AcceptUnlike = Annotated[
     bool, typer.Option("--accept-unlike", help="Take patches that do not look like the scene.")
 ]
@@ -90,6 +93,7 @@ def deliver(  # noqa: PLR0913  (a command's parameters are its options)
     price: Price = None,
     accept_price: AcceptPrice = False,
     accept_unlike: AcceptUnlike = False,
+    late: AcceptLate = False,
     bands: Bands = None,
     radiometry: Radiometry = None,
     as_json: AsJson = False,
@@ -106,6 +110,7 @@ def deliver(  # noqa: PLR0913  (a command's parameters are its options)
         raise UsageError("--price applies to one patch. Give --tile and --patch, or --folder DIR.")
     options: dict[str, str | None] = {"bands": bands, "radiometry": radiometry, "price": price}
     options["accept_price"] = "true" if accept_price else None
+    options["accept_late"] = "true" if late else None
     options["accept_unlike"] = "true" if accept_unlike else None
     with open_client(url, api_key) as client:
         sent = _send_all(client, order_id, outgoing, options)

@@ -17,15 +17,24 @@ from service.deliveries.archives import ArchiveEntry, DeliveredArchive, is_zip
 from service.deliveries.collecting import Collected, FileReport, FileUse, Wanted, collect
 from service.deliveries.decoding import Target
 from service.deliveries.judging import Figures, judge_together
+from service.deliveries.late import hold_new, quote_new
 from service.deliveries.mosaics import NoPatchCoveredError
 from service.deliveries.one_patch import Intake
 from service.deliveries.seams import Joined, is_current, join_parts_of, store_parts
-from service.deliveries.settling import CheckedPatch, Receipt, advance, check_takes_deliveries, store_file
+from service.deliveries.settling import (
+    CheckedPatch,
+    Receipt,
+    advance,
+    check_takes_deliveries,
+    lock_order,
+    store_file,
+)
 from service.deliveries.uploads import FileUpload
 from service.errors import ConflictError, LoupeError
 from service.geotiff.preflight import Limits
 from service.orders.checklist import Checklist, Place
 from service.orders.delivered import FileVersion, file_versions, likeness_figures
+from service.orders.late import LateCharge
 from service.orders.repository import find_order, plan_of
 from service.orders.tables import Order
 from service.plans.arrays import PlanArrays
@@ -112,7 +121,7 @@ def _read_order(session: Session, caller: Caller, upload: FileUpload) -> OpenOrd
             "nothing to deliver."
         )
     try:
-        check_takes_deliveries(session, order)
+        check_takes_deliveries(session, order, accept_late=upload.accept_late)
     except ConflictError:
         places = [place for place in places if place in files]
         if not places:
@@ -196,8 +205,9 @@ def _settle(
         if not (ready or joined.new):
             receipts = []
         else:
+            quoted = quote_new(intake.database, caller, upload, (at for at in ready if at not in order.files))
             with intake.database.sessions.begin() as session:
-                receipts = _store_all(session, caller, upload, order.checklist, ready, joined)
+                receipts = _store_all(session, caller, upload, order.checklist, ready, joined, quoted)
     joined.add_to(collected)
     if not (receipts or joined.new or collected.already or collected.partly):
         raise _nothing(collected)
@@ -220,21 +230,23 @@ def _store_all(
     checklist: Checklist,
     ready: Mapping[Place, CheckedPatch],
     joined: Joined,
+    quoted: LateCharge | None,
 ) -> list[Receipt] | None:
     """Store and pay for all patches, in plan order, under the order's lock; None if parts came meanwhile.
 
     What was checked before the decoding is checked again, so that racing uploads are paid once.
     """
-    order = find_order(session, caller.workspace_id, upload.order_id, lock=True)
+    order = lock_order(session, caller, upload.order_id, accept_late=upload.accept_late)
     if (joined.ready or joined.new) and not is_current(session, order, joined):
         return None
-    store_parts(session, caller, order, checklist, joined.new)
+    store_parts(session, caller, order, checklist, joined.new, accept_late=upload.accept_late)
     files = file_versions(session, order.id)
+    late = hold_new(session, caller, order, upload, (at for at in ready if at not in files), quoted)
     receipts = [
-        store_file(session, caller, order, checklist, patch, files.get(place, []))
+        store_file(session, caller, order, checklist, patch, files.get(place, []), late=late)
         for place, patch in sorted(ready.items(), key=lambda one: one[0])
     ]
-    advance(session, order, caller.key_id)
+    advance(session, caller, order, late)
     return receipts
 
 

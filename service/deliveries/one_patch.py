@@ -17,12 +17,14 @@ from service.bundles.registry import Bundles
 from service.database.engine import Database
 from service.deliveries.decoding import Target, cut_patch, decode_file
 from service.deliveries.judging import Figures, judge_together
+from service.deliveries.late import hold_new, quote_new
 from service.deliveries.settling import (
     CheckedPatch,
     Receipt,
     advance,
     check_awaited,
     check_same_price,
+    lock_order,
     same_file,
     store_file,
 )
@@ -30,6 +32,7 @@ from service.deliveries.uploads import DeliveryUpload
 from service.geotiff.preflight import Limits
 from service.orders.checklist import Checklist, Place
 from service.orders.delivered import FileVersion, file_versions, find_delivery, likeness_figures
+from service.orders.late import LateCharge
 from service.orders.repository import find_order, plan_of
 from service.orders.tables import Order
 from service.plans.arrays import PlanArrays
@@ -77,8 +80,9 @@ def receive_delivery(intake: Intake, caller: Caller, upload: DeliveryUpload) -> 
         return place.before
     decoded = decode_patch(upload, place, intake)
     put(intake.blobs, upload.body)  # on disk before the row that names it
+    quoted = quote_new(intake.database, caller, upload, [upload.place])
     with intake.database.sessions.begin() as session:
-        return _store(session, caller, upload, place.checklist, decoded)
+        return _store(session, caller, upload, place.checklist, decoded, quoted)
 
 
 def decode_patch(upload: DeliveryUpload, place: AwaitedPlace, intake: Intake) -> CheckedPatch:
@@ -125,16 +129,18 @@ def _store(
     upload: DeliveryUpload,
     checklist: Checklist,
     patch: CheckedPatch,
+    quoted: LateCharge | None,
 ) -> Receipt:
     """Store and pay for a decoded file under the order's lock.
 
     Everything that was checked before the decoding is checked again, so that racing uploads are paid once.
     """
-    order = find_order(session, caller.workspace_id, upload.order_id, lock=True)
+    order = lock_order(session, caller, upload.order_id, accept_late=upload.accept_late)
     _check_place(session, order, checklist, upload)
     files = _earlier_files(session, order, upload)
-    stored = store_file(session, caller, order, checklist, patch, files, upload.price)
-    advance(session, order, caller.key_id)
+    late = hold_new(session, caller, order, upload, [] if files else [upload.place], quoted)
+    stored = store_file(session, caller, order, checklist, patch, files, upload.price, late)
+    advance(session, caller, order, late)
     return stored
 
 
@@ -146,6 +152,6 @@ def _check_place(session: Session, order: Order, checklist: Checklist, upload: D
     """Refuse a patch that is neither awaited nor delivered, and another price than a delivered one's."""
     delivery = find_delivery(session, order.id, upload.place)
     if delivery is None:
-        check_awaited(session, order, checklist, upload.place)
+        check_awaited(session, order, checklist, upload.place, accept_late=upload.accept_late)
     elif upload.price is not None:
         check_same_price(order, delivery, upload.price)

@@ -114,12 +114,18 @@ def is_current(session: Session, order: Order, joined: Joined) -> bool:
 
 
 def store_parts(
-    session: Session, caller: Caller, order: Order, checklist: Checklist, new: Sequence[NewPart]
+    session: Session,
+    caller: Caller,
+    order: Order,
+    checklist: Checklist,
+    new: Sequence[NewPart],
+    *,
+    accept_late: bool,
 ) -> None:
     """Keep parts under the order's lock. Errors: those of `check_awaited`."""
     for one in new:
         if find_delivery(session, order.id, one.place) is None:
-            check_awaited(session, order, checklist, one.place)
+            check_awaited(session, order, checklist, one.place, accept_late=accept_late)
         session.add(
             DeliveredPart(
                 order_id=order.id,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,15 @@ from service.orders.checklist import Checklist, Place
 from service.orders.delivered import FileVersion, delivered_counts, find_delivery, find_file
 from service.orders.ending import complete_order
 from service.orders.expiry import check_in_time
-from service.orders.repository import record_status
+from service.orders.late import LateCharge, check_not_ordered_again, lock_late, settle_late
+from service.orders.repository import find_order, record_status
 from service.orders.tables import GIVEN_UP, DeliveredFile, Delivery, Order, OrderStatus
+
+LATE_REMEDY = (
+    "Send the patches with accept_late=true (`loupe deliver --late`) to hold their cost again, or order its "
+    "plan again."
+)
+"""What to do about an expired order."""
 
 
 class OrderCancelledError(ConflictError):
@@ -78,12 +86,21 @@ class Receipt:
     outcome: Outcome
 
 
-def check_awaited(session: Session, order: Order, checklist: Checklist, place: Place) -> None:
+def lock_order(session: Session, caller: Caller, order_id: UUID, *, accept_late: bool) -> Order:
+    """Return an order, locked for a delivery; its plan as well, if it may have expired."""
+    if accept_late:
+        return lock_late(session, caller, order_id)
+    return find_order(session, caller.workspace_id, order_id, lock=True)
+
+
+def check_awaited(
+    session: Session, order: Order, checklist: Checklist, place: Place, *, accept_late: bool = False
+) -> None:
     """Refuse a patch that an order does not await. The patch has not been delivered.
 
-    Errors: order-expired, order-cancelled, approval-required, patch-not-ordered.
+    Errors: those of `check_takes_deliveries`, patch-not-ordered.
     """
-    check_takes_deliveries(session, order)
+    check_takes_deliveries(session, order, accept_late=accept_late)
     if not checklist.is_bought(*place):
         raise PatchNotOrderedError(
             f"The plan of this order does not buy patch {place[1]} of tile {place[0]}. "
@@ -94,9 +111,15 @@ def check_awaited(session: Session, order: Order, checklist: Checklist, place: P
         )
 
 
-def check_takes_deliveries(session: Session, order: Order) -> None:
-    """Refuse an order that awaits nothing. Errors: order-expired, order-cancelled, approval-required."""
-    check_in_time(session, order)
+def check_takes_deliveries(session: Session, order: Order, *, accept_late: bool = False) -> None:
+    """Refuse an order that awaits nothing; with `accept_late`, an expired one is no such order.
+
+    Errors: order-expired, plan-ordered-again, order-cancelled, approval-required.
+    """
+    if accept_late and order.status == OrderStatus.EXPIRED:
+        check_not_ordered_again(session, order)
+        return
+    check_in_time(session, order, LATE_REMEDY)
     if order.status in GIVEN_UP:
         word = order.status.removeprefix("user_")
         raise OrderCancelledError(
@@ -131,18 +154,19 @@ def store_file(
     patch: CheckedPatch,
     files: Sequence[FileVersion],
     price: AskedPrice | None = None,
+    late: LateCharge | None = None,
 ) -> Receipt:
     """Store a file of a patch beside its earlier `files`, and pay for the patch if it is the first.
 
-    The caller holds the order's lock and calls `advance` afterwards. Errors: those of `check_awaited`,
-    `check_same_price` and `price_patch`.
+    The caller holds the order's lock and calls `advance` afterwards. `late` has the cost of a patch of an
+    expired order. Errors: those of `check_awaited`, `check_same_price` and `price_patch`.
     """
     if before := same_file(session, order, patch.place, patch.sha256, files):
         return before
     delivery = find_delivery(session, order.id, patch.place)
     first = delivery is None
     if delivery is None:
-        delivery = _new_delivery(session, caller, order, checklist, patch.place, price)
+        delivery = _new_delivery(session, caller, order, checklist, patch.place, price, late)
     file = _new_file(caller, order, patch, version=len(files) + 1)
     session.add(file)
     session.flush()
@@ -164,9 +188,10 @@ def _new_delivery(
     checklist: Checklist,
     place: Place,
     price: AskedPrice | None,
+    late: LateCharge | None,
 ) -> Delivery:
-    check_awaited(session, order, checklist, place)
-    cost = price_patch(session, caller, order, checklist, place, price)
+    check_awaited(session, order, checklist, place, accept_late=late is not None)
+    cost = late.costs[place] if late else price_patch(session, caller, order, checklist, place, price)
     delivery = Delivery(order_id=order.id, tile=place[0], patch=place[1], settled_minor=cost.minor)
     session.add(delivery)
     session.flush()
@@ -188,15 +213,18 @@ def _new_file(caller: Caller, order: Order, patch: CheckedPatch, version: int) -
     )
 
 
-def advance(session: Session, order: Order, key_id: str) -> None:
+def advance(session: Session, caller: Caller, order: Order, late: LateCharge | None) -> None:
     """Set the status that the deliveries so far imply; the caller holds the order's lock."""
+    if late is not None:
+        settle_late(session, caller, order, late)
+        return
     delivered = delivered_counts(session, [order.id]).get(order.id, 0)
     if order.status not in {OrderStatus.ACCEPTED, OrderStatus.PROCESSING}:
         return
     if delivered == order.patches:
-        complete_order(session, order, key_id)
+        complete_order(session, order, caller.key_id)
     elif delivered and order.status == OrderStatus.ACCEPTED:
-        record_status(session, order, OrderStatus.PROCESSING, "partial_delivery", key_id=key_id)
+        record_status(session, order, OrderStatus.PROCESSING, "partial_delivery", key_id=caller.key_id)
 
 
 def check_same_price(order: Order, delivery: Delivery, price: AskedPrice) -> None:

@@ -85,6 +85,7 @@ class DeliveryUpload:
     body: bytes
     read_as: ReadAs
     price: AskedPrice | None = None
+    accept_late: bool = False
 
     @property
     def place(self) -> Place:
@@ -124,13 +125,7 @@ def get_read_as(
 ReadAsDep = Annotated[ReadAs, Depends(get_read_as)]
 
 
-async def get_upload(
-    request: Request,
-    order_id: OrderPath,
-    tile: TilePath,
-    patch: PatchPath,
-    _caller: CallerDep,  # checked before the body is read: an unknown caller cannot send one
-    read_as: ReadAsDep,
+def get_price(
     price: Annotated[
         AmountText | None,
         Query(
@@ -140,6 +135,29 @@ async def get_upload(
     accept_price: Annotated[
         YesOrNo, Query(description="Hold more money on the budget if the price exceeds the order's hold.")
     ] = False,
+) -> AskedPrice | None:
+    """Return the price that is asked for one patch."""
+    return None if price is None else AskedPrice(amount=price, accepted=accept_price)
+
+
+AcceptLate = Annotated[
+    YesOrNo,
+    Query(
+        description="Take patches of an order that has expired: their cost is held on its budget again and "
+        "the bill for everything that came is settled. Without effect on other orders."
+    ),
+]
+
+
+async def get_upload(
+    request: Request,
+    order_id: OrderPath,
+    tile: TilePath,
+    patch: PatchPath,
+    _caller: CallerDep,  # checked before the body is read: an unknown caller cannot send one
+    read_as: ReadAsDep,
+    price: Annotated[AskedPrice | None, Depends(get_price)],
+    accept_late: AcceptLate = False,
 ) -> DeliveryUpload:
     """Read the uploaded file, which the body cap bounds; PatchMediaTypeError (415) for another body."""
     _check_media_type(request, PATCH_MEDIA_TYPES)
@@ -149,7 +167,8 @@ async def get_upload(
         patch=patch,
         body=await request.body(),
         read_as=read_as,
-        price=None if price is None else AskedPrice(amount=price, accepted=accept_price),
+        price=price,
+        accept_late=accept_late,
     )
 
 
@@ -163,6 +182,7 @@ class FileUpload:
     order_id: UUID
     file: SpooledFile
     read_as: ReadAs
+    accept_late: bool = False
 
 
 async def get_file_upload(
@@ -171,6 +191,7 @@ async def get_file_upload(
     _caller: CallerDep,  # checked before the body is read
     read_as: ReadAsDep,
     blobs: BlobsDep,
+    accept_late: AcceptLate = False,
     price: Annotated[
         str | None,
         Query(
@@ -199,7 +220,7 @@ async def get_file_upload(
                 waiting.clear()
         await run_in_threadpool(spool.write, waiting)
         file = await run_in_threadpool(spool.close)
-        yield FileUpload(order_id=order_id, file=file, read_as=read_as)
+        yield FileUpload(order_id=order_id, file=file, read_as=read_as, accept_late=accept_late)
 
 
 FileUploadDep = Annotated[FileUpload, Depends(get_file_upload, scope="function")]

@@ -122,6 +122,11 @@ FORMS: Mapping[tuple[str, int], Form] = {
         1,
         "order_id patches billed_minor settled_minor basis created_at",
     ),
+    ("late_bill", 1): _form(
+        "public.late_bill",
+        2,
+        "order_id number patches billed_minor settled_minor basis key_id created_at",
+    ),
     ("invoice", 1): _form(
         "public.invoice",
         1,

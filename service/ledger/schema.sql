@@ -271,8 +271,8 @@ BEGIN
         'ledger.transfer', 'ledger.entry', 'ledger.movement', 'ledger.budget', 'ledger.budget_terms',
         'ledger.adjustment', 'ledger.proposal', 'ledger.decision', 'ledger.evidence', 'public.price_list',
         'public.plan', 'public.delivery', 'public.delivered_file', 'public.delivered_part',
-        'public.order_status_change', 'public.classification', 'public.final_bill', 'public.invoice',
-        'public.invoice_line', 'public.true_labels'
+        'public.order_status_change', 'public.classification', 'public.final_bill', 'public.late_bill',
+        'public.invoice', 'public.invoice_line', 'public.true_labels'
     ] LOOP
         EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON %s
                         FOR EACH ROW EXECUTE FUNCTION ledger.refuse_change()', name);
@@ -318,17 +318,20 @@ CROSS JOIN LATERAL (
 ) AS a;
 
 -- What each holder has ordered and charged in a budget within 24 hours without the approval of another. Money
--- that an order gave back does not count; refunds count nothing, so that none makes room for a charge.
+-- that an order gave back since does not count; refunds count nothing, so that none makes room for a charge.
 CREATE VIEW ledger.unapproved (budget_id, holder, minor) AS
 SELECT budget_id, holder, sum(minor)
 FROM (
-    SELECT t.budget_id, k.holder, greatest(0, sum(t.amount) - h.released) AS minor
+    SELECT t.budget_id, k.holder, greatest(0, sum(t.amount) - (
+        SELECT coalesce(sum(r.amount), 0) FROM ledger.transfer r
+        WHERE r.hold_id = h.id AND r.kind = 'release' AND r.seq > min(t.seq)
+    )) AS minor
     FROM ledger.transfer t
     JOIN ledger.hold h ON h.id = t.hold_id
     JOIN public."order" o ON o.hold_id = h.id
     JOIN public.api_key k ON k.id = o.key_id
     WHERE t.kind = 'reserve' AND t.at > clock_timestamp() - interval '24 hours' AND o.status <> 'held'
-        AND NOT (t.reference = 'order:' || o.id AND EXISTS (
+        AND NOT (t.reference ~ '^(order|late):' AND EXISTS (
             SELECT FROM public.order_status_change c WHERE c.order_id = o.id AND c.reason_code = 'approved'
         ))
     GROUP BY t.budget_id, h.id, k.holder
@@ -761,6 +764,9 @@ CREATE TRIGGER evidence AFTER INSERT ON public.delivered_part FOR EACH ROW EXECU
 CREATE TRIGGER evidence AFTER INSERT ON public.final_bill FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'final_bill', '1', 'order_id', '1', 'order_id', 'patches', 'billed_minor', 'settled_minor', 'basis',
     'created_at');
+CREATE TRIGGER evidence AFTER INSERT ON public.late_bill FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
+    'late_bill', '1', 'order_id', '2', 'order_id', 'number', 'patches', 'billed_minor', 'settled_minor',
+    'basis', 'key_id', 'created_at');
 CREATE TRIGGER evidence AFTER INSERT ON public.invoice FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'invoice', '1', 'workspace_id', '1', 'id', 'workspace_id', 'kind', 'provider', 'number', 'issued_on',
     'currency', 'tax_minor', 'reason', 'key_id', 'created_at');
@@ -1035,7 +1041,9 @@ SELECT 'I13 a payment has its delivery or final bill, of the same amount', t.ref
 FROM ledger.transfer t
 LEFT JOIN public.delivery d ON t.reference = 'delivery:' || d.order_id || '/' || d.tile || '/' || d.patch
 LEFT JOIN public.final_bill f ON t.reference = 'bill:' || f.order_id
-WHERE t.kind = 'settle' AND coalesce(d.settled_minor, f.settled_minor) IS DISTINCT FROM t.amount
+LEFT JOIN public.late_bill l ON t.reference = 'bill:' || l.order_id || '#' || l.number
+WHERE t.kind = 'settle'
+    AND coalesce(d.settled_minor, f.settled_minor, l.settled_minor) IS DISTINCT FROM t.amount
 UNION ALL
 SELECT 'I13 a delivery that costs something is paid', d.order_id || '/' || d.tile || '/' || d.patch
 FROM public.delivery d LEFT JOIN ledger.transfer t
@@ -1046,6 +1054,11 @@ SELECT 'I13 the difference to a final bill is paid', f.order_id::text
 FROM public.final_bill f LEFT JOIN ledger.transfer t
     ON t.kind = 'settle' AND t.reference = 'bill:' || f.order_id
 WHERE f.settled_minor > 0 AND t.id IS NULL
+UNION ALL
+SELECT 'I13 the difference to a late bill is paid', l.order_id || '#' || l.number
+FROM public.late_bill l LEFT JOIN ledger.transfer t
+    ON t.kind = 'settle' AND t.reference = 'bill:' || l.order_id || '#' || l.number
+WHERE l.settled_minor > 0 AND t.id IS NULL
 UNION ALL
 SELECT 'I14 a transfer joins the accounts that its kind names', t.id::text
 FROM ledger.transfer t
@@ -1085,14 +1098,33 @@ SELECT 'I20 no more came back than was paid', d.order_id || '/' || d.tile || '/'
 FROM public.delivery d JOIN ledger.adjustment a USING (order_id, tile, patch)
 GROUP BY d.order_id, d.tile, d.patch, d.settled_minor HAVING sum(a.amount) > d.settled_minor
 UNION ALL
-SELECT 'I21 a final bill is of an order that ended, and its difference is what was not settled', f.order_id::text
-FROM public.final_bill f JOIN public."order" o ON o.id = f.order_id
+SELECT 'I21 the newest bill of an order that ended is for what came, and its difference was not settled before',
+    b.order_id::text
+FROM (
+    SELECT DISTINCT ON (order_id) order_id, number, patches, billed_minor, settled_minor,
+        sum(settled_minor) OVER (PARTITION BY order_id) - settled_minor AS before_minor
+    FROM (
+        SELECT order_id, 0 AS number, patches, billed_minor, settled_minor FROM public.final_bill
+        UNION ALL
+        SELECT order_id, number, patches, billed_minor, settled_minor FROM public.late_bill
+    ) AS bills
+    ORDER BY order_id, number DESC
+) AS b
+JOIN public."order" o ON o.id = b.order_id
 CROSS JOIN LATERAL (
     SELECT count(*) AS patches, coalesce(sum(settled_minor), 0)::bigint AS minor
-    FROM public.delivery d WHERE d.order_id = f.order_id
+    FROM public.delivery d WHERE d.order_id = b.order_id
 ) AS came
-WHERE o.status NOT IN ('user_cancelled', 'expired') OR came.patches <> f.patches
-    OR f.settled_minor <> greatest(0, f.billed_minor - came.minor);
+WHERE came.patches <> b.patches
+    OR b.settled_minor <> greatest(0, b.billed_minor - came.minor - b.before_minor)
+    OR o.status NOT IN ('expired', CASE b.number WHEN 0 THEN 'user_cancelled' ELSE 'completed' END)
+UNION ALL
+SELECT 'I21 late bills have no gap and are of an order that expired', l.order_id::text
+FROM public.late_bill l
+GROUP BY l.order_id
+HAVING count(*) <> max(l.number) OR NOT EXISTS (
+    SELECT FROM public.order_status_change c WHERE c.order_id = l.order_id AND c.status = 'expired'
+);
 
 -- The rows of which there is evidence.
 CREATE VIEW ledger.evidenced (kind, subject) AS
@@ -1119,6 +1151,8 @@ UNION ALL
 SELECT 'true_labels', order_id || '/' || version FROM public.true_labels
 UNION ALL
 SELECT 'final_bill', order_id::text FROM public.final_bill
+UNION ALL
+SELECT 'late_bill', order_id || '/' || number FROM public.late_bill
 UNION ALL
 SELECT 'invoice', id::text FROM public.invoice
 UNION ALL
@@ -1313,13 +1347,13 @@ TO loupe_app;
 
 GRANT SELECT ON
     workspace, api_key, idempotency, idempotency_claim, price_list, scene, plan, "order", delivery,
-    delivered_file, delivered_part, order_status_change, classification, final_bill, invoice,
-    invoice_line, true_labels
+    delivered_file, delivered_part, order_status_change, classification, final_bill, late_bill,
+    invoice, invoice_line, true_labels
 TO loupe_owner;
 GRANT SELECT, INSERT ON
     workspace, api_key, idempotency, idempotency_claim, price_list, scene, plan, "order", delivery,
-    delivered_file, delivered_part, order_status_change, classification, final_bill, invoice,
-    invoice_line, true_labels
+    delivered_file, delivered_part, order_status_change, classification, final_bill, late_bill,
+    invoice, invoice_line, true_labels
 TO loupe_app;
 GRANT UPDATE (revoked_at) ON api_key TO loupe_app;
 GRANT UPDATE (status, body) ON idempotency TO loupe_app;

@@ -7,11 +7,16 @@ from sqlalchemy.orm import Session
 from service.access.repository import Caller, holder_of
 from service.errors import ConflictError
 from service.ledger.proposal_schemas import ApprovalIn
+from service.ledger.proposals import needs_approval
 from service.ledger.refusals import SelfApprovalError
+from service.ledger.repository import get_budget, money_of_orders
 from service.orders.ending import end_order
 from service.orders.expiry import check_in_time
-from service.orders.repository import find_order, record_status
+from service.orders.repository import find_order, history, record_status
 from service.orders.tables import Order, OrderStatus
+
+APPROVED = "approved"
+"""Reason of the step that approves an order."""
 
 
 class ApprovalRequiredError(ConflictError):
@@ -43,9 +48,7 @@ def decide_approval(session: Session, caller: Caller, order_id: UUID, wanted: Ap
         )
     check_other_key(session, order, caller)
     if wanted.approves:
-        record_status(
-            session, order, OrderStatus.ACCEPTED, "approved", key_id=caller.key_id, note=wanted.note
-        )
+        record_status(session, order, OrderStatus.ACCEPTED, APPROVED, key_id=caller.key_id, note=wanted.note)
     else:
         end_order(session, order, OrderStatus.REJECTED, "approval_refused", caller.key_id, wanted.note)
     return order
@@ -58,6 +61,24 @@ def check_approved(order: Order) -> None:
             f"The order waits for approval by another key: POST /v1/orders/{order.id}/approval.",
             order=str(order.id),
         )
+
+
+def check_late_hold(session: Session, caller: Caller, order: Order) -> None:
+    """Refuse a late delivery that needs the key of another holder than the one who ordered.
+
+    With it the order costs more than `approval_above`, and more than what another holder approved; or its
+    holder has held and charged more within 24 hours. Errors: self-approval.
+    """
+    above = get_budget(session, caller.workspace_id, order.budget_id).terms.approval_above
+    money = money_of_orders(session, [order.id])[order.id]
+    cost = money.held + money.settled
+    approved = any(step.reason_code == APPROVED for step in history(session, order.id))
+    session.flush()  # the hold of an order that cost nothing so far
+    if above is not None and (
+        (cost > above and not (approved and cost <= order.planned))
+        or needs_approval(session, order.budget_id, order.key_id)
+    ):
+        check_other_key(session, order, caller)
 
 
 def check_other_key(session: Session, order: Order, caller: Caller) -> None:

@@ -39,13 +39,12 @@ class OrderExpiredError(ConflictError):
     title = "The order has expired"
 
 
-def check_in_time(session: Session, order: Order) -> None:
-    """Raise OrderExpiredError once the order's time is up; the caller holds its lock."""
+def check_in_time(session: Session, order: Order, remedy: str = "Order its plan again.") -> None:
+    """Raise OrderExpiredError with a remedy once the order's time is up; the caller holds its lock."""
     late = session.scalar(select(_OVERDUE).where(Order.id == order.id))
     if late or order.status == OrderStatus.EXPIRED:
         raise OrderExpiredError(
-            f"The order awaited its patches until {order.expires_at:%Y-%m-%d %H:%M} UTC. "
-            "Order its plan again.",
+            f"The order awaited its patches until {order.expires_at:%Y-%m-%d %H:%M} UTC. {remedy}",
             order=str(order.id),
             expires_at=order.expires_at.isoformat(),
         )

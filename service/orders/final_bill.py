@@ -5,6 +5,7 @@ of four is billed like all four. An order that ends before all its patches came 
 difference between the provider's bill for what came and what was settled.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -21,10 +22,10 @@ from service.imagery.tile_grid import TileGrid
 from service.ledger.book import allocate
 from service.ledger.writer import settle
 from service.money import Money
-from service.orders.checklist import Checklist
+from service.orders.checklist import Checklist, Place
 from service.orders.delivered import delivered_counts
 from service.orders.repository import find_order, plan_of
-from service.orders.tables import Delivery, FinalBill, Order
+from service.orders.tables import Delivery, FinalBill, LateBill, Order
 from service.planner.order_shapes import Shape, compile_order
 from service.plans.arrays import PlanArrays
 from service.plans.reading import grid_of
@@ -70,17 +71,19 @@ class ArrivedBill:
         return max(Money(0, self.billed.currency), self.billed - self.settled)
 
 
-def read_arrived(session: Session, order: Order) -> Arrived | None:
-    """Return what was delivered of an order; None when nothing was."""
+def read_arrived(session: Session, order: Order, late: Collection[Place] = ()) -> Arrived | None:
+    """Return what was delivered of an order, and what comes `late` with it; None when nothing was."""
     query = select(Delivery.tile, Delivery.patch, Delivery.settled_minor).where(Delivery.order_id == order.id)
     rows = session.execute(query).all()
-    if not rows:
+    if not (rows or late):
         return None
     plan = plan_of(session, order)
     arrays = PlanArrays.of(plan)
-    tiles, patches, minor = np.array(rows, dtype=np.int64).T
+    tiles, patches, minor = np.array(rows, dtype=np.int64).reshape(-1, 3).T
     delivered = np.zeros_like(arrays.selected)
     delivered[tiles, patches] = True
+    for place in late:
+        delivered[place] = True
     ranks = Checklist(selected=arrays.selected).ranks()[tiles, patches]
     shares = [allocate(order.planned, order.patches, int(rank)).minor for rank in ranks]
     return Arrived(
@@ -138,6 +141,13 @@ def settle_difference(session: Session, order: Order, found: ArrivedBill | None)
     )
     session.flush()  # first the bill: the evidence of its payment covers it
     settle(session, order.hold_id, found.difference, f"bill:{order.id}")
+
+
+def bills_of(session: Session, order: Order) -> list[FinalBill | LateBill]:
+    """Return the bills of an order that ended early, oldest first: of its end, and after late deliveries."""
+    final = session.get(FinalBill, order.id)
+    query = select(LateBill).where(LateBill.order_id == order.id).order_by(LateBill.number)
+    return [*([] if final is None else [final]), *session.scalars(query)]
 
 
 BASES: tuple[BillBasis, BillBasis] = ("terms", "prices")

@@ -150,7 +150,7 @@ class BilledPatches(BaseModel):
     billed: MoneyOut = Field(description="Provider's bill for the delivered patches.")
     difference: MoneyOut = Field(
         description="Amount of that bill beyond what the deliveries settled; it is settled when the order "
-        "ends (reference `bill:ORDER`)."
+        "ends (reference `bill:ORDER`), and after patches that came late (`bill:ORDER#1`)."
     )
     basis: BillBasis = Field(
         description="`terms`: billed by the terms of the plan's price list. `prices`: the sum of the "
@@ -209,7 +209,8 @@ class OrderOut(OrderSummary):
     patches: OrderPatches = Field(description="Awaited and delivered patches.")
     final_bill: BilledPatches | None = Field(
         None,
-        description="Bill for what came of an order that was cancelled or expired after a delivery.",
+        description="Bill for what came of an order that was cancelled or expired after a delivery; once "
+        "more after each late delivery.",
     )
     warnings: list[WarningOut] | None = Field(
         None,

@@ -168,6 +168,27 @@ class FinalBill(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class LateBill(Base):
+    """The provider's bill once more, after patches of an expired order came late. The newest one applies."""
+
+    __tablename__ = "late_bill"
+    __table_args__ = (
+        CheckConstraint("number >= 1", name="number_from_1"),
+        CheckConstraint("patches > 0", name="patches_positive"),
+        CheckConstraint("settled_minor BETWEEN 0 AND billed_minor", name="settled_within_bill"),
+        CheckConstraint("basis IN ('terms', 'prices')", name="basis"),
+    )
+
+    order_id: Mapped[UUID] = mapped_column(ForeignKey("order.id", ondelete="RESTRICT"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)  # 1, 2, ...
+    patches: Mapped[int]  # delivered ones, those of before included
+    billed_minor: Mapped[int] = mapped_column(BigInteger)
+    settled_minor: Mapped[int] = mapped_column(BigInteger)  # beyond deliveries and earlier bills
+    basis: Mapped[str]  # as of the final bill
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_key.id", ondelete="RESTRICT"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class DeliveredFile(Base):
     """One file that was delivered for a patch, whose bytes lie in the blob store. The newest one is used.
 

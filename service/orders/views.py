@@ -12,7 +12,7 @@ from service.imagery.geojson import Geometry
 from service.ledger.repository import OrderMoney, money_of_orders
 from service.orders.checklist import Checklist, Place
 from service.orders.delivered import Delivered, delivered_counts, delivered_patches
-from service.orders.final_bill import BillBasis
+from service.orders.final_bill import BillBasis, bills_of
 from service.orders.parts import PartlyDelivered, partly_delivered
 from service.orders.repository import history, plan_of, statuses_now
 from service.orders.schemas import (
@@ -28,7 +28,7 @@ from service.orders.schemas import (
     PatchCounts,
     StatusStep,
 )
-from service.orders.tables import NOT_DELIVERED_IN_TIME, OPEN, FinalBill, Order, OrderStatus
+from service.orders.tables import NOT_DELIVERED_IN_TIME, OPEN, Order, OrderStatus
 from service.plans.arrays import PlanArrays
 from service.plans.maps import outlines
 from service.plans.reading import grid_of
@@ -111,14 +111,14 @@ def _summary(order: Order, status: OrderStatus, delivered: int, money: OrderMone
 
 
 def _final_bill(session: Session, order: Order) -> BilledPatches | None:
-    row = session.get(FinalBill, order.id)
-    if row is None:
+    bills = bills_of(session, order)
+    if not bills:
         return None
     return BilledPatches(
-        patches=row.patches,
-        billed=MoneyOut.of(order.money(row.billed_minor)),
-        difference=MoneyOut.of(order.money(row.settled_minor)),
-        basis=cast(BillBasis, row.basis),
+        patches=bills[-1].patches,
+        billed=MoneyOut.of(order.money(bills[-1].billed_minor)),
+        difference=MoneyOut.of(order.money(sum(one.settled_minor for one in bills))),
+        basis=cast(BillBasis, bills[-1].basis),
     )
 
 

@@ -1,6 +1,6 @@
 """A small database with valid rows of every kind: two workspaces, plans, orders, payments, every movement."""
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -24,8 +24,11 @@ from service.ledger.repository import get_budget
 from service.ledger.terms import BudgetTerms, Enforcement
 from service.money import Money
 from service.orders.ending import cancel_undelivered
+from service.orders.expiry import expire_order
+from service.orders.late import hold_late, lock_late, settle_late
 from service.orders.placing import OrderLabels, place_order
-from service.orders.tables import DeliveredPart, Order
+from service.orders.repository import record_status
+from service.orders.tables import DeliveredPart, Delivery, Order, OrderStatus
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
 from service.truth.repository import keep_true_labels
@@ -46,6 +49,7 @@ def make_world(database: Database) -> Books:
         _price_lists(session, books.workspace)
         order = _order_and_plans(session, books.workspace, budget)
         other, buyer = _place_order(session, books.workspace, budget, seed=4)
+        overdue, other_buyer = _place_order(session, books.workspace, budget, seed=5)
     for kind, minor, reference in (
         (Movement.SETTLE, 300, f"delivery:{order.id}/0/0"),
         (Movement.SETTLE, 20, f"delivery:{order.id}/1/0"),
@@ -66,7 +70,24 @@ def make_world(database: Database) -> Books:
         _invoice(session, buyer, order.id)
         _proposals(session, buyer, budget, other.id)
     _cancel_in_part(database, books, other, buyer)
+    _deliver_late(database, overdue, other_buyer)
     return books
+
+
+def _deliver_late(database: Database, placed: Order, buyer: Caller) -> None:
+    """Let an order expire and take one of its patches late, so that it has a late bill."""
+    with database.sessions.begin() as session:
+        order = lock_late(session, buyer, placed.id)
+        order.expires_at = datetime.now(UTC) - timedelta(seconds=1)
+        record_status(session, order, OrderStatus.ACCEPTED, "deadline_put_off", sets_deadline=True)
+    assert expire_order(database, order.id)
+    with database.sessions.begin() as session:
+        order = lock_late(session, buyer, order.id)
+        charge = hold_late(session, buyer, order, [(0, 0)], "1.00", None)
+        session.add(Delivery(order_id=order.id, tile=0, patch=0, settled_minor=charge.total.minor))
+        session.flush()
+        writer.settle(session, order.hold_id, charge.total, f"delivery:{order.id}/0/0")
+        settle_late(session, buyer, order, charge)
 
 
 def _cancel_in_part(database: Database, books: Books, order: Order, caller: Caller) -> None:

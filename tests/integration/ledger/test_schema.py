@@ -47,6 +47,8 @@ FROZEN = {
     "2026-11-29-1330_true_labels.sql": "d583d11cf1729f6a",
     "2026-11-29-1340_proposals.py": "b021252cbb775b6e",
     "2026-11-29-1340_proposals.sql": "f8638fae0ed8494d",
+    "2026-11-29-1400_late_bills.py": "945b069899a3e3f3",
+    "2026-11-29-1400_late_bills.sql": "afc761a4564b6ba6",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 

@@ -22,7 +22,7 @@ def truth_values(document: Json) -> set[tuple[str, str, str]]:
 def test_query_refuses_other_words_than_true_and_false(client: TestClient) -> None:
     assert isinstance(client.app, FastAPI)
     found = truth_values(client.app.openapi())
-    assert {name for _, _, name in found} == {"accept_price", "accept_unlike", "allow_last"}
+    assert {name for _, _, name in found} == {"accept_late", "accept_price", "accept_unlike", "allow_last"}
 
     for method, path, name in found:
         place = path.format(order_id="0" * 32, tile=0, patch=0, key_id="abcdefgh")

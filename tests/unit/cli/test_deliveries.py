@@ -75,6 +75,14 @@ def test_deliver_sends_the_price_with_the_patch(server: PlayedServer, tmp_path: 
     assert dict(server.asked[0].url.params) == {"price": "1.50", "accept_price": "true"}
 
 
+def test_deliver_accepts_late_patches_on_request(server: PlayedServer, files: list[str]) -> None:
+    path = f"/v1/orders/{ORDER_ID}"
+    server.routes |= {f"PUT {path}/deliveries": (201, ANSWER), f"GET {path}": (200, ORDER)}
+
+    assert loupe("deliver", ORDER_ID, files[0], "--late").exit_code == 0
+    assert dict(server.asked[0].url.params) == {"accept_late": "true"}
+
+
 COUNTS = {"settled": 2, "superseded": 0, "already_delivered": 0, "not_covered": 0, "refused": 0, "left": 0}
 ANSWER = {"counts": COUNTS, "settled": usd("0.16"), "patches": [], "files": [{"size": 6, "use": "used"}]}
 
