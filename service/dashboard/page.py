@@ -27,13 +27,13 @@ from service.plans.schemas import PlanSummary
 from service.pricing.tables import PriceList
 from service.reports.repository import read_figures
 from service.reports.savings import count_orders
-from service.reports.schemas import SavingsReport
+from service.reports.schemas import OrderSavings, SavingsReport
 from service.web.licences import licence_note
 from service.web.money import MoneyOut
 from service.web.paging import PageRequest
 
-PLANS, BUDGETS, ENTRIES = 6, 20, 12
-"""Number of plans, budgets and ledger entries on the page; its links lead to all of them."""
+PLANS, BUDGETS, ENTRIES, ORDERS = 6, 20, 12, 12
+"""Number of plans, budgets, ledger entries and orders on the page; its links lead to all of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +113,9 @@ def read_page(database: Database, workspace_id: UUID) -> dict[str, Any]:
         }
         figures = read_figures(session, workspace_id)
     # Counting compares grounds, so it holds no connection.
-    return values | {"savings": SavingsReport.of(count_orders(figures))}
+    counted = count_orders(figures)
+    newest = [OrderSavings.of(one) for one in counted[: -ORDERS - 1 : -1]]
+    return values | {"savings": SavingsReport.of(counted), "orders": newest}
 
 
 def budget_bar(budget: Budget) -> BudgetBar:

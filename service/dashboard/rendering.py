@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from fastapi import Response
 from fastapi.responses import HTMLResponse
@@ -139,6 +140,11 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def short(identifier: UUID) -> str:
+    """Format an id by its first eight digits, for a link whose title has all of them."""
+    return str(identifier)[:8]
+
+
 @cache
 def _bytes_of(name: str) -> bytes:
     return (HERE / "assets" / name).read_bytes()
@@ -153,7 +159,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = (amount, percent, share_of, count_of, when, iso)
+    filters = (amount, percent, share_of, count_of, when, iso, short)
     environment.filters.update({function.__name__: function for function in filters})
     environment.globals["asset"] = asset_url
     return environment

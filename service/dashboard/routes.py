@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from service.bundles.registry import Bundles
+from service.dashboard.order_page import read_order_page
 from service.dashboard.page import bundle_accuracy, read_page
 from service.dashboard.rendering import budgets_csv, plans_csv, read_asset, render
 from service.dashboard.session import (
@@ -53,6 +54,14 @@ def dashboard(request: Request, visitor: OptionalVisitorDep, database: DatabaseD
     return render(
         "dashboard.html", quality=quality, bundles=len(bundles), **read_page(database, visitor.workspace_id)
     )
+
+
+@router.get("/orders/{order_id}")
+def order(visitor: OptionalVisitorDep, database: DatabaseDep, order_id: UUID) -> Response:
+    """Show the saving of one order, with its bill, payments and invoice lines."""
+    if visitor is None:
+        return RedirectResponse(f"{PATH}/login", 303)
+    return render("order.html", **read_order_page(database, visitor.workspace_id, order_id))
 
 
 @router.get("/login")

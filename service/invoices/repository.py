@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from service.access.repository import Caller
 from service.errors import ConflictError, InvalidInputError, NotFoundError
-from service.invoices.reconciling import BookedOrder, InvoicedLine, Reconciled, reconcile
+from service.invoices.reconciling import BookedOrder, InvoicedLine, Reconciled, order_named_by, reconcile
 from service.invoices.schemas import InvoiceIn
 from service.invoices.tables import Invoice, InvoiceLine
 from service.money import Money
@@ -97,6 +97,18 @@ def find_invoice(session: Session, workspace_id: UUID, invoice_id: UUID) -> Invo
     if row is None:
         raise NotFoundError(f"There is no invoice {invoice_id}.", invoice=str(invoice_id))
     return row
+
+
+def lines_naming(session: Session, workspace_id: UUID, order_id: UUID) -> list[tuple[Invoice, InvoiceLine]]:
+    """Return the lines whose reference names an order, with their documents, oldest document first."""
+    query = (
+        select(Invoice, InvoiceLine)
+        .join(InvoiceLine, InvoiceLine.invoice_id == Invoice.id)
+        .where(Invoice.workspace_id == workspace_id, InvoiceLine.reference.icontains(str(order_id)))
+        .order_by(Invoice.issued_on, Invoice.number, InvoiceLine.position)
+    )
+    rows = session.execute(query).all()
+    return [(invoice, line) for invoice, line in rows if order_named_by(line.reference) == order_id]
 
 
 def page_of_invoices(

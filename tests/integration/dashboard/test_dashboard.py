@@ -18,7 +18,14 @@ from service.database.engine import Database
 from service.settings import Settings
 from tests.support.bundles import make_geotiff, make_pixels
 from tests.support.databases import KEY
-from tests.support.ordering import buy, open_budget, plan_scene, publish_prices, waiting_connections
+from tests.support.ordering import (
+    buy,
+    buy_everything,
+    open_budget,
+    plan_scene,
+    publish_prices,
+    waiting_connections,
+)
 from tests.support.orders import make_patch
 
 EXPORTS = ("savings", "ledger", "budgets", "plans")
@@ -290,3 +297,33 @@ def test_visitor_sees_only_its_own_workspace(
     assert str(plan.id) not in page
     assert browser.get(f"/dashboard/plans/{plan.id}/preview.png").status_code == 404
     assert browser.get("/dashboard/budgets.json").json()["items"] == []
+
+
+def test_page_of_an_order_says_why_nothing_is_saved_yet_and_is_not_for_others(
+    browser: TestClient, client: TestClient, database: Database
+) -> None:
+    publish_prices(client)
+    open_budget(client)
+    order = buy(client, plan_scene(client), patches=1)
+    path = f"/dashboard/orders/{order}"
+    assert browser.get(path).headers["location"] == "/dashboard/login"
+    sign_in(browser)
+    page = html.unescape(browser.get(path).text)
+    assert "Not known yet: not every patch was delivered." in page
+    assert "is paid and on no invoice. Ask the provider for its invoice." in page
+    assert "loupe invoices import FILE" in page
+    assert f'href="{path}"' in browser.get("/dashboard").text
+    with database.sessions.begin() as session:
+        stranger = create_key(session, create_workspace(session, "stranger"), "theirs")
+    sign_in(browser, stranger)
+    assert browser.get(path).status_code == 404
+
+
+def test_page_of_an_order_that_moved_no_money(browser: TestClient, client: TestClient) -> None:
+    publish_prices(client)
+    open_budget(client, "900.00")
+    buy_everything(client)
+    order = buy(client, plan_scene(client))  # buys nothing: all of it is owned
+    sign_in(browser)
+    page = html.unescape(browser.get(f"/dashboard/orders/{order}").text)
+    assert "The order moved no money." in page

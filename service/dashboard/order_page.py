@@ -1,0 +1,122 @@
+"""The values of an order's page: its saving, the bill, the payments and the invoice lines behind it."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from service.access.tables import Workspace
+from service.database.engine import Database
+from service.invoices.reconciling import Reconciled, by_order
+from service.invoices.repository import lines_naming, read_reconciled
+from service.invoices.tables import Invoice, InvoiceLine
+from service.ledger.lines import LedgerLineOut
+from service.ledger.repository import NEWEST, LedgerLine, find_line, list_adjustments, list_lines
+from service.money import Money
+from service.orders.repository import find_order
+from service.orders.tables import Order
+from service.plans.bills import bill_of
+from service.plans.repository import find_priced_plan
+from service.pricing.tables import PriceList
+from service.reports.definitions import Outside
+from service.reports.repository import find_counted, read_figures
+from service.reports.savings import count_orders
+from service.reports.schemas import OrderSavings
+from service.web.money import MoneyOut
+
+ENTRIES = 200
+"""Most entries of the hold, and most refunds and charges, on the page."""
+OUTSIDE: dict[Outside | None, str] = {
+    None: "Every patch was delivered and paid.",
+    "example-prices": "Not part of the realised saving: the prices are examples, and no offers.",
+    "awaits-approval": "Not known yet: the order awaits approval.",
+    "nothing-delivered": "Not known yet: nothing was delivered.",
+    "not-complete": "Not known yet: not every patch was delivered.",
+    "returned": "Every patch was refunded as unusable, so no ground counts.",
+    "ended-early": "The order ended early: what was paid is a cost, and its ground saves nothing.",
+}
+"""Why the ground of an order counts or not, as a sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvoicedLineRow:
+    """A line of an invoice or credit note that names the order."""
+
+    kind: str
+    number: str
+    provider: str
+    issued_on: date
+    position: int
+    reference: str
+    amount: MoneyOut
+
+    @classmethod
+    def of(cls, invoice: Invoice, line: InvoiceLine) -> "InvoicedLineRow":
+        """Write one line of a document."""
+        return cls(
+            kind=invoice.kind,
+            number=invoice.number,
+            provider=invoice.provider,
+            issued_on=invoice.issued_on,
+            position=line.position,
+            reference=line.reference,
+            amount=MoneyOut.of(Money(line.amount_minor, invoice.currency)),
+        )
+
+
+def read_order_page(database: Database, workspace_id: UUID, order_id: UUID) -> dict[str, Any]:
+    """Return the values of the template `order.html`; NotFoundError outside the workspace."""
+    with database.sessions() as session:
+        order = find_order(session, workspace_id, order_id)
+        plan, _, price_list = find_priced_plan(session, workspace_id, order.plan_id)
+        entries, more = _entries(session, order)
+        values = {
+            "workspace": session.get_one(Workspace, workspace_id).name,
+            "bill": bill_of(plan, price_list),
+            "price_list": _described(price_list),
+            "entries": [LedgerLineOut.of(line) for line in entries],
+            "more": more,
+            "lines": [InvoicedLineRow.of(*row) for row in lines_naming(session, workspace_id, order_id)],
+        }
+        compared = by_order(read_reconciled(session, workspace_id)).get(order_id)
+        figures = read_figures(session, workspace_id)
+    saving = OrderSavings.of(find_counted(count_orders(figures), order_id))
+    return values | _invoiced(compared) | {"saving": saving, "outside": OUTSIDE[saving.outside]}
+
+
+def _entries(session: Session, order: Order) -> tuple[list[LedgerLine], bool]:
+    """Return an order's hold, payments, refunds and charges, newest first, and whether there are more."""
+    workspace_id = order.workspace_id
+    found, following = (
+        ([], None)
+        if order.hold_id is None
+        else list_lines(session, workspace_id, limit=ENTRIES, hold_id=order.hold_id)
+    )
+    adjusted, later = list_adjustments(
+        session, workspace_id, limit=ENTRIES, before_seq=NEWEST, order_id=order.id
+    )
+    lines = [*found, *(find_line(session, workspace_id, one.seq) for one in adjusted)]
+    lines.sort(key=lambda line: -line.transfer.seq)
+    return lines, following is not None or later is not None
+
+
+def _invoiced(compared: Reconciled | None) -> dict[str, Any]:
+    """Return what invoices and credit notes sum to, and how they differ from the ledger."""
+    if compared is None:
+        return {
+            "invoiced": None,
+            "credited": None,
+            "difference": "Nothing was paid, and nothing is invoiced.",
+        }
+    return {
+        "invoiced": MoneyOut.of(compared.invoiced),
+        "credited": MoneyOut.of(compared.credited) if compared.credited else None,
+        "difference": compared.detail,
+    }
+
+
+def _described(price_list: PriceList) -> str:
+    example = " (an example, not an offer)" if price_list.example else ""
+    return f"{price_list.provider}: {price_list.name}, version {price_list.version}{example}"
