@@ -16,6 +16,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session, sessionmaker
 
+from service.database.durability import make_durable
 from service.database.embedded import embedded_url
 from service.database.roles import SERVER, cannot_migrate, let_serve, serve_as
 from service.errors import UnavailableError
@@ -41,7 +42,7 @@ def database_url(settings: Settings) -> str:
 
 
 def connect(url: str) -> Database:
-    """Build the engine; every session has the time-outs of `docs/ledger.md`."""
+    """Build the engine; every session has the time-outs of `docs/ledger.md` and ends durably."""
     engine = create_engine(
         url,
         pool_pre_ping=True,
@@ -51,6 +52,7 @@ def connect(url: str) -> Database:
             " -c idle_in_transaction_session_timeout=300000 -c timezone=UTC"
         },
     )
+    make_durable(engine)
     return Database(engine, sessionmaker(engine, expire_on_commit=False))
 
 

@@ -6,7 +6,6 @@ from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.orm import Session
 
 from service.errors import ConflictError, LoupeError, NotFoundError
 from service.money import LARGEST_MINOR, Money
@@ -79,16 +78,15 @@ class SumTooLargeError(ConflictError):
 
 @contextmanager
 def refusals(
-    session: Session, amount: Money | None = None, *, budget_id: UUID | None = None, reference: str = ""
+    amount: Money | None = None, *, budget_id: UUID | None = None, reference: str = ""
 ) -> Iterator[None]:
     """Raise the domain's error for a code that an SQL function of the ledger raises.
 
-    `amount` is the requested amount; its currency is that of the budget.
+    `amount` is the requested amount; its currency is that of the budget. A refusal ends the transaction. A
+    caller that goes on after one sets a savepoint, which is not done here: the workspace's chain is locked.
     """
     try:
-        # After a refusal the savepoint leaves the session usable.
-        with session.begin_nested():
-            yield
+        yield
     except IntegrityError as error:
         if "transfer_reserved_once" in str(error.orig) or "transfer_settled_once" in str(error.orig):
             detail = f"The ledger already has the entry {reference}."

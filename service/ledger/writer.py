@@ -49,7 +49,7 @@ def create_budget(
 
 def lock_budget(session: Session, workspace_id: UUID, budget_id: UUID) -> None:
     """Keep others from changing a budget until the request ends. NotFoundError outside the workspace."""
-    with refusals(session, budget_id=budget_id):
+    with refusals(budget_id=budget_id):
         session.execute(
             text("SELECT ledger.lock_budget(:workspace, :budget)"),
             {"workspace": workspace_id, "budget": budget_id},
@@ -78,7 +78,7 @@ def change_budget(
         "workspace": workspace_id, "budget": budget_id, "minor": limit.minor, "terms": _as_json(terms),
         "key": key_id,
     }  # fmt: skip
-    with refusals(session, limit, budget_id=budget_id):
+    with refusals(limit, budget_id=budget_id):
         _check_currency(limit, session.execute(text(call), values).scalar_one())
 
 
@@ -105,7 +105,7 @@ def reserve(
         "workspace": workspace_id, "budget": budget_id, "minor": amount.minor, "reference": reference,
         "hold": hold_id,
     }  # fmt: skip
-    with refusals(session, amount, budget_id=budget_id, reference=reference):
+    with refusals(amount, budget_id=budget_id, reference=reference):
         held, currency = session.execute(text(call), values).one()
         _check_currency(amount, currency)
     return cast(UUID | None, held)
@@ -152,7 +152,7 @@ def adjust(
         "minor": amount.minor, "reason": reason, "key": key_id,
     }  # fmt: skip
     call = "SELECT ledger.adjust(:workspace, :order, :kind, :tile, :patch, :minor, :reason, :key)"
-    with refusals(session, amount, budget_id=order.budget_id):
+    with refusals(amount, budget_id=order.budget_id):
         return cast(int | None, session.execute(text(call), values).scalar_one())
 
 
@@ -169,7 +169,7 @@ def decide(
     values = {
         "workspace": workspace_id, "proposal": proposal_id, "approve": approve, "note": note, "key": key_id,
     }  # fmt: skip
-    with refusals(session, amount, budget_id=proposal.budget_id):
+    with refusals(amount, budget_id=proposal.budget_id):
         session.execute(text("SELECT ledger.decide(:workspace, :proposal, :approve, :note, :key)"), values)
 
 
@@ -185,7 +185,7 @@ def _use_hold(session: Session, kind: str, hold_id: UUID | None, amount: Money, 
         FROM ledger.use_hold(:kind, :hold, :minor, :reference)
     """
     values = {"kind": kind, "hold": hold_id, "minor": amount.minor, "reference": reference}
-    with refusals(session, amount, reference=reference):
+    with refusals(amount, reference=reference):
         _check_currency(amount, session.execute(text(call), values).scalar_one())
 
 

@@ -14,7 +14,7 @@ from service.ledger.repository import money_of_orders
 from service.ledger.writer import release
 from service.orders.final_bill import ArrivedBill, settle_difference
 from service.orders.repository import find_order, record_status
-from service.orders.tables import GIVEN_UP, Order, OrderStatus
+from service.orders.tables import GIVEN_UP, Order, OrderStatus, OrderStatusChange
 
 RELEASES = {
     OrderStatus.COMPLETED: "complete",
@@ -40,15 +40,16 @@ def end_order(
     key_id: str | None = None,
     note: str | None = None,
     at: datetime | None = None,
-) -> None:
-    """Release the rest of the order's hold and record its last status; the caller holds its lock.
+) -> OrderStatusChange:
+    """Release the rest of the order's hold, record its last status and return it; the caller holds its lock.
 
     An order that ends before all its patches came has settled their bill with `settle_difference`.
     """
     left = money_of_orders(session, [order.id])[order.id].held
     # First the status: the evidence of the release covers the history.
-    record_status(session, order, status, reason_code, key_id=key_id, note=note, at=at)
+    step = record_status(session, order, status, reason_code, key_id=key_id, note=note, at=at)
     release(session, order.hold_id, left, f"{RELEASES[status]}:{order.id}")
+    return step
 
 
 def complete_order(session: Session, order: Order, key_id: str) -> None:

@@ -1,9 +1,9 @@
 """Placement of an order: which budget pays, whether the plan can be ordered, and the hold on its cost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from uuid import UUID
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -18,7 +18,7 @@ from service.money import Money
 from service.orders.duplicates import check_ground, check_product
 from service.orders.ending import end_order
 from service.orders.repository import record_status, standing_order_of
-from service.orders.tables import Order, OrderStatus
+from service.orders.tables import Order, OrderStatus, OrderStatusChange
 from service.plans.arrays import PlanArrays
 from service.plans.repository import lock_plan, superseding
 from service.plans.tables import Plan
@@ -88,6 +88,15 @@ class QuoteExpiredError(ConflictError):
     title = "The plan's prices have expired"
 
 
+@dataclass(frozen=True, kw_only=True)
+class PlacedOrder:
+    """A new order with the first step of its history."""
+
+    order: Order
+    step: OrderStatusChange
+    warnings: Sequence[LoupeWarning]
+
+
 def place_order(
     session: Session,
     caller: Caller,
@@ -95,8 +104,9 @@ def place_order(
     budget_id: UUID | None,
     days: int,
     labels: OrderLabels = UNLABELLED,
-) -> tuple[Order, list[LoupeWarning]]:
-    """Order every bought patch of a plan, hold its cost on a budget, and return the warnings.
+    order_id: UUID | None = None,
+) -> PlacedOrder:
+    """Order every bought patch of a plan and hold its cost on a budget.
 
     An order waits for another key if it brings what its holder ordered and charged within 24 hours without
     approval above the budget's `approval_above`. The order expires after `days`.
@@ -109,19 +119,20 @@ def place_order(
     _check_orderable(session, plan)
     warnings = check_ground(session, plan)
     paying = _choose_budget(session, caller.workspace_id, budget_id, plan.currency)
-    order = _new_order(plan, paying, caller, days, labels)
+    until = session.scalars(select(func.now() + timedelta(days=days))).one()
+    order = _new_order(plan, paying, caller, until, labels, order_id or uuid4())
     session.add(order)
     session.flush()
     if not plan.patches_bought:
-        end_order(session, order, OrderStatus.COMPLETED, "nothing_to_deliver", caller.key_id)
-        return order, warnings
+        step = end_order(session, order, OrderStatus.COMPLETED, "nothing_to_deliver", caller.key_id)
+        return PlacedOrder(order=order, step=step, warnings=warnings)
     order.hold_id = reserve(session, caller.workspace_id, paying, order.planned, f"order:{order.id}")
-    budget = get_budget(session, caller.workspace_id, paying)  # locked by the hold: nobody else moves it
-    session.flush()  # with its hold, the order counts among what its holder has ordered
-    held = budget.terms.approval_above is not None and needs_approval(session, paying, caller.key_id)
+    with session.no_autoflush:  # hold and status are written together
+        budget = get_budget(session, caller.workspace_id, paying)  # locked: nobody else moves its money
+    held = budget.terms.approval_above is not None and _needs_approval(session, paying, caller)
     status, reason = (OrderStatus.HELD, "approval_required") if held else (OrderStatus.ACCEPTED, "hold_taken")
-    record_status(session, order, status, reason, key_id=caller.key_id, sets_deadline=True)
-    return order, warnings + _warnings(budget, order.planned)
+    step = record_status(session, order, status, reason, key_id=caller.key_id, sets_deadline=True)
+    return PlacedOrder(order=order, step=step, warnings=warnings + _warnings(budget, order.planned))
 
 
 def _check_orderable(session: Session, plan: Plan) -> None:
@@ -182,8 +193,11 @@ def _only_budget(session: Session, workspace_id: UUID, currency: str) -> UUID:
     return fitting[0].id
 
 
-def _new_order(plan: Plan, budget_id: UUID, caller: Caller, days: int, labels: OrderLabels) -> Order:
+def _new_order(
+    plan: Plan, budget_id: UUID, caller: Caller, expires_at: datetime, labels: OrderLabels, order_id: UUID
+) -> Order:
     return Order(
+        id=order_id,
         workspace_id=plan.workspace_id,
         plan_id=plan.id,
         budget_id=budget_id,
@@ -193,10 +207,15 @@ def _new_order(plan: Plan, budget_id: UUID, caller: Caller, days: int, labels: O
         amount_minor=plan.cost_minor,
         patches=plan.patches_bought,
         key_id=caller.key_id,
-        expires_at=func.now() + timedelta(days=days),
+        expires_at=expires_at,
         tags=dict(labels.tags),
         cost_center=labels.cost_center,
     )
+
+
+def _needs_approval(session: Session, budget_id: UUID, caller: Caller) -> bool:
+    session.flush()  # with its hold, the order counts among what its holder has ordered
+    return needs_approval(session, budget_id, caller.key_id)
 
 
 def _warnings(budget: Budget, cost: Money) -> list[LoupeWarning]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, cast, column, func, select, table
+from sqlalchemy import ColumnElement, cast, column, func, insert, select, table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
@@ -87,25 +87,23 @@ def record_status(
     note: str | None = None,
     at: datetime | None = None,
     sets_deadline: bool = False,
-) -> None:
-    """Set the order's status and append it to the history; the caller holds the order's lock.
+) -> OrderStatusChange:
+    """Set the order's status and return the new step of its history; the caller holds the order's lock.
 
     `key_id` names the key that caused it, None when the clock did; `at` defaults to now. A step that
     `sets_deadline` records when the order expires from then on.
     """
-    query = select(func.coalesce(func.max(OrderStatusChange.seq), 0))
-    last = session.scalar(query.where(OrderStatusChange.order_id == order.id)) or 0
     order.status = status
-    session.add(
-        OrderStatusChange(
-            order_id=order.id,
-            seq=last + 1,
-            status=status,
-            reason_code=reason_code,
-            key_id=key_id,
-            note=note,
-            expires_at=order.expires_at if sets_deadline else None,
-            **({} if at is None else {"at": at}),
-        )
-    )
     session.flush()
+    last = select(func.coalesce(func.max(OrderStatusChange.seq), 0))
+    step = insert(OrderStatusChange).values(
+        order_id=order.id,
+        seq=last.where(OrderStatusChange.order_id == order.id).scalar_subquery() + 1,
+        status=status,
+        reason_code=reason_code,
+        key_id=key_id,
+        note=note,
+        expires_at=order.expires_at if sets_deadline else None,
+        **({} if at is None else {"at": at}),
+    )
+    return session.scalars(step.returning(OrderStatusChange)).one()

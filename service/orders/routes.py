@@ -1,12 +1,14 @@
 """Orders over HTTP."""
 
+from uuid import UUID, uuid4
+
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.orm import Session
 
 from service.access.caller import CallerDep
 from service.access.repository import Caller
 from service.bundles.registry import Bundles, BundlesDep
-from service.database.engine import DatabaseDep, SessionDep
+from service.database.engine import Database, DatabaseDep, SessionDep
 from service.ledger.proposal_schemas import ApprovalIn
 from service.ledger.tags import CostCenterQuery, TagDep
 from service.orders.approval import decide_approval
@@ -26,7 +28,7 @@ from service.orders.schemas import (
     OrderSummary,
     StatusStep,
 )
-from service.orders.views import full, steps, summaries
+from service.orders.views import awaited_patches, full, new_order, steps, summaries
 from service.plans.repository import find_plan
 from service.settings import SettingsDep
 from service.web.idempotency import Answer, KeyedRequest, RequiredKeyDep, fingerprint, store_once
@@ -76,9 +78,17 @@ def _place(session: Session, caller: Caller, order: OrderIn, bundles: Bundles, d
     plan, _ = find_plan(session, caller.workspace_id, order.plan)
     if plan.patches_bought:
         bundles.of_plan(plan.provenance)  # deliveries are cut by it: without it no money may be held
-    placed, warnings = place_order(session, caller, order.plan, order.budget, days, order.labels)
-    body = full(session, placed, warnings).model_dump(mode="json", exclude_none=True)
-    return Answer(201, body, {"Location": f"/v1/orders/{placed.id}"})
+    order_id = uuid4()
+    awaited = awaited_patches(session, order_id, plan)  # before the order locks the workspace's chain
+    placed = place_order(session, caller, order.plan, order.budget, days, order.labels, order_id)
+    body = new_order(placed, awaited).model_dump(mode="json", exclude_none=True)
+    return Answer(201, body, {"Location": f"/v1/orders/{order_id}"})
+
+
+def _show(database: Database, workspace_id: UUID, order_id: UUID) -> OrderOut:
+    """Write an order as it is after a request has changed it and given up its locks."""
+    with database.sessions() as session:
+        return full(session, find_order(session, workspace_id, order_id))
 
 
 @router.get("", response_model_exclude_none=True, summary="List orders", responses=problems(422))
@@ -119,9 +129,7 @@ def get_order(order_id: OrderPath, caller: CallerDep, session: SessionDep) -> Or
     summary="Cancel an order",
     responses=problems(404, 409, 422),
 )
-def cancel_order(
-    order_id: OrderPath, caller: CallerDep, database: DatabaseDep, session: SessionDep
-) -> OrderOut:
+def cancel_order(order_id: OrderPath, caller: CallerDep, database: DatabaseDep) -> OrderOut:
     """Cancel the undelivered patches of an order and release their money.
 
     Delivered patches stay paid. If the provider's bill for them is higher than what was settled, as under a
@@ -129,7 +137,9 @@ def cancel_order(
     order that was cancelled, rejected or expired before stays as it is.
     """
     bill = find_arrived_bill(database, caller.workspace_id, order_id)  # computed without a connection
-    return full(session, cancel_undelivered(session, caller, order_id, bill))
+    with database.sessions.begin() as session:
+        cancel_undelivered(session, caller, order_id, bill)
+    return _show(database, caller.workspace_id, order_id)
 
 
 @router.get(
@@ -169,13 +179,15 @@ def list_statuses(
     responses=problems(403, 404, 409, 422),
 )
 def approve_order(
-    order_id: OrderPath, wanted: ApprovalIn, caller: CallerDep, session: SessionDep
+    order_id: OrderPath, wanted: ApprovalIn, caller: CallerDep, database: DatabaseDep
 ) -> OrderOut:
     """Decide once on a held order, with the key of another holder than the one who placed it.
 
     An approved order takes deliveries. A rejected order ends and releases its money.
     """
-    return full(session, decide_approval(session, caller, order_id, wanted))
+    with database.sessions.begin() as session:
+        decide_approval(session, caller, order_id, wanted)
+    return _show(database, caller.workspace_id, order_id)
 
 
 # Overdue orders are not ended first, as before other writing requests: this one may be put off.
@@ -187,7 +199,7 @@ def approve_order(
     responses=problems(404, 409, 422),
 )
 def put_off_order(
-    order_id: OrderPath, wanted: DeadlineIn, caller: CallerDep, session: SessionDep
+    order_id: OrderPath, wanted: DeadlineIn, caller: CallerDep, database: DatabaseDep
 ) -> OrderOut:
     """Let an order await its patches until the end of a later day.
 
@@ -195,4 +207,6 @@ def put_off_order(
     `order-ended`). The deadline cannot be brought forward: cancel the order instead. The same day again
     changes nothing.
     """
-    return full(session, put_off_deadline(session, caller, order_id, wanted))
+    with database.sessions.begin() as session:
+        put_off_deadline(session, caller, order_id, wanted)
+    return _show(database, caller.workspace_id, order_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import cast
+from uuid import UUID
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -14,6 +15,7 @@ from service.orders.checklist import Checklist, Place
 from service.orders.delivered import Delivered, delivered_counts, delivered_patches
 from service.orders.final_bill import BillBasis, bills_of
 from service.orders.parts import PartlyDelivered, partly_delivered
+from service.orders.placing import PlacedOrder
 from service.orders.repository import history, plan_of, statuses_now
 from service.orders.schemas import (
     Amounts,
@@ -28,11 +30,11 @@ from service.orders.schemas import (
     PatchCounts,
     StatusStep,
 )
-from service.orders.tables import NOT_DELIVERED_IN_TIME, OPEN, Order, OrderStatus
+from service.orders.tables import NOT_DELIVERED_IN_TIME, OPEN, Order, OrderStatus, OrderStatusChange
 from service.plans.arrays import PlanArrays
 from service.plans.maps import outlines
 from service.plans.reading import grid_of
-from service.plans.tables import Scene
+from service.plans.tables import Plan, Scene
 from service.web.money import MoneyOut
 from service.web.paging import Link
 from service.web.warnings import WarningOut
@@ -51,13 +53,14 @@ def summaries(session: Session, orders: Sequence[Order]) -> list[OrderSummary]:
     ]
 
 
-def full(session: Session, order: Order, warnings: Sequence[LoupeWarning] = ()) -> OrderOut:
+def full(session: Session, order: Order) -> OrderOut:
     """Write one order with its history and patches."""
     status = statuses_now(session, [order.id])[order.id]
     delivered = delivered_patches(session, order)
     money = money_of_orders(session, [order.id])[order.id]
+    plan = plan_of(session, order)
     patches = OrderPatches(
-        awaited=_awaited(session, order, delivered) if status in OPEN else [],
+        awaited=awaited_patches(session, order.id, plan, delivered) if status in OPEN else [],
         delivered=[_delivered(one) for one in delivered[:MOST_PATCHES]],
         partly=[_partly(one) for one in partly_delivered(session, order.id, MOST_PATCHES)],
     )
@@ -67,27 +70,51 @@ def full(session: Session, order: Order, warnings: Sequence[LoupeWarning] = ()) 
         statuses=steps(session, order),
         patches=patches,
         final_bill=_final_bill(session, order),
-        warnings=[WarningOut(**one.to_json()) for one in warnings] or None,
+    )
+
+
+def new_order(placed: PlacedOrder, awaited: list[AwaitedPatch]) -> OrderOut:
+    """Write an order that was just placed, without a query: the workspace's chain is locked."""
+    order, nothing = placed.order, placed.order.money(0)
+    status = OrderStatus(order.status)
+    money = OrderMoney(
+        budget_id=order.budget_id,
+        total=order.planned,
+        settled=nothing,
+        released=nothing,
+        refunded=nothing,
+        charged=nothing,
+    )
+    return OrderOut(
+        **dict(_summary(order, status, 0, money)),
+        statuses=[_step(placed.step)],
+        patches=OrderPatches(awaited=awaited if status in OPEN else [], delivered=[], partly=[]),
+        warnings=_written(placed.warnings),
     )
 
 
 def steps(session: Session, order: Order) -> list[StatusStep]:
     """Write an order's history, oldest first; an overdue order's ends with the step that expires it."""
-    recorded = [
-        StatusStep(
-            status=OrderStatus(step.status),
-            reason_code=step.reason_code,
-            at=step.at,
-            by=step.key_id,
-            note=step.note,
-            expires_at=step.expires_at,
-        )
-        for step in history(session, order.id)
-    ]
+    recorded = [_step(step) for step in history(session, order.id)]
     status = statuses_now(session, [order.id])[order.id]
     if status == OrderStatus.EXPIRED and recorded[-1].status != status:
         recorded.append(StatusStep(status=status, reason_code=NOT_DELIVERED_IN_TIME, at=order.expires_at))
     return recorded
+
+
+def _step(step: OrderStatusChange) -> StatusStep:
+    return StatusStep(
+        status=OrderStatus(step.status),
+        reason_code=step.reason_code,
+        at=step.at,
+        by=step.key_id,
+        note=step.note,
+        expires_at=step.expires_at,
+    )
+
+
+def _written(warnings: Sequence[LoupeWarning]) -> list[WarningOut] | None:
+    return [WarningOut(**one.to_json()) for one in warnings] or None
 
 
 def _summary(order: Order, status: OrderStatus, delivered: int, money: OrderMoney) -> OrderSummary:
@@ -153,17 +180,19 @@ def _links(order: Order, status: OrderStatus) -> list[Link]:
     return links
 
 
-def _awaited(session: Session, order: Order, delivered: Sequence[Delivered]) -> list[AwaitedPatch]:
-    plan = plan_of(session, order)
+def awaited_patches(
+    session: Session, order_id: UUID, plan: Plan, delivered: Sequence[Delivered] = ()
+) -> list[AwaitedPatch]:
+    """Write the patches that an order of `plan` awaits; the order need not exist yet."""
     checklist = Checklist(selected=PlanArrays.of(plan).selected)
     waiting = checklist.awaited((one.tile, one.patch) for one in delivered)
     shown = waiting[:MOST_PATCHES]
     tiles, patches = np.array(shown, dtype=np.intp).reshape(-1, 2).T
     places = outlines(grid_of(session.get_one(Scene, plan.scene_id)), tiles, patches)
-    return [_awaited_patch(order, *found) for found in zip(shown, places, strict=True)]
+    return [_awaited_patch(order_id, *found) for found in zip(shown, places, strict=True)]
 
 
-def _awaited_patch(order: Order, place: Place, outline: Geometry) -> AwaitedPatch:
+def _awaited_patch(order_id: UUID, place: Place, outline: Geometry) -> AwaitedPatch:
     tile, patch = place
     row, col = row_col(patch)
     return AwaitedPatch(
@@ -172,7 +201,7 @@ def _awaited_patch(order: Order, place: Place, outline: Geometry) -> AwaitedPatc
         row=row,
         col=col,
         footprint=Footprint.model_validate(outline),
-        upload=f"/v1/orders/{order.id}/tiles/{tile}/patches/{patch}",
+        upload=f"/v1/orders/{order_id}/tiles/{tile}/patches/{patch}",
     )
 
 

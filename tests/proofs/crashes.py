@@ -12,7 +12,7 @@ from threading import Event
 from uuid import UUID
 
 import psutil
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 
 from service.database.embedded import embedded_url, stop_embedded
@@ -53,8 +53,11 @@ class Toll:
 
 
 def prove_crashes_lose_nothing(laboratory: Laboratory, rounds: int = ROUNDS) -> Proof:
-    """Load a server, kill all its processes at a seeded moment, start it again and count; repeat."""
-    chance, toll = random.Random(laboratory.seed), Toll()
+    """Load a server, kill all its processes at a seeded moment, start it again and count; repeat.
+
+    The last round is a control: its clients acknowledge commits that are not on disk, and must lose some.
+    """
+    chance, toll, control = random.Random(laboratory.seed), Toll(), Toll()
     with TemporaryDirectory(prefix="loupe-crashes-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
         try:
@@ -62,6 +65,8 @@ def prove_crashes_lose_nothing(laboratory: Laboratory, rounds: int = ROUNDS) -> 
             for number in range(rounds):
                 laboratory.tell(f"round {number + 1} of {rounds}")
                 one_round(home, number, chance.randint(FEWEST, MOST), toll)
+            laboratory.tell("control")
+            one_round(home, rounds, MOST, control, prepare=forget_to_flush)
         finally:
             stop_embedded(home)
     return Proof(
@@ -72,12 +77,14 @@ def prove_crashes_lose_nothing(laboratory: Laboratory, rounds: int = ROUNDS) -> 
             "expected after sending them again": toll.expected,
             "found after sending them again": toll.found, "violations": len(toll.broken),
             "seconds until back": ", ".join(f"{seconds:.1f}" for seconds in toll.seconds_down),
+            "acknowledged before they were on disk (control)": control.acknowledged,
+            "lost of these": control.lost,
         },
-        against=verdicts(toll),
+        against=verdicts(toll, control),
     )  # fmt: skip
 
 
-def verdicts(toll: Toll) -> tuple[str, ...]:
+def verdicts(toll: Toll, control: Toll) -> tuple[str, ...]:
     """Return the figures that contradict the claim."""
     against = list(toll.broken)
     if toll.lost:
@@ -86,13 +93,31 @@ def verdicts(toll: Toll) -> tuple[str, ...]:
         against.append(f"{toll.found} transfers where {toll.expected} calls were made")
     if not toll.in_doubt:
         against.append("no call was in doubt: the kills did not come under load, so nothing is shown")
+    if not control.lost:
+        against.append("the control lost nothing: a loss would not be noticed")
     return tuple(against)
 
 
-def one_round(home: Path, number: int, after: int, toll: Toll) -> None:
+def forget_to_flush(database: Database) -> None:
+    """Give a database a defect: its commits are acknowledged before they are on disk."""
+
+    @event.listens_for(database.engine, "connect")
+    def forget(connection: object, _record: object) -> None:
+        vars(connection)["flush"] = lambda: None
+
+
+def keep(_database: Database) -> None:
+    """Leave a database as it is."""
+
+
+def one_round(
+    home: Path, number: int, after: int, toll: Toll, prepare: Callable[[Database], None] = keep
+) -> None:
     """Kill the server once, after `after` acknowledged calls, and add to the toll."""
     url = embedded_url(home)
     with connected(url, CONNECTIONS) as clients:
+        for client in clients:
+            prepare(client)
         books = open_books(clients[0], f"round {number}")
         with clients[0].sessions.begin() as session:
             budget = open_budget(session, books.workspace, "crashes", 10**9)

@@ -37,7 +37,10 @@ from tests.support.money import cents
 
 
 def refuses_what_a_budget_has_not(scene: Scene) -> None:
-    with pytest.raises(BudgetExceededError, match=r"has 6\.00 USD available; 6\.01 USD is needed"):
+    with (
+        pytest.raises(BudgetExceededError, match=r"has 6\.00 USD available; 6\.01 USD is needed"),
+        scene.session.begin_nested(),
+    ):
         writer.reserve(scene.session, scene.workspace, scene.budget, cents(601), "order:2")
     assert scene.has(600, 400, 0)
 
@@ -50,7 +53,10 @@ def holds_all_that_a_budget_has(scene: Scene) -> None:
 def refuses_what_a_hold_has_not(scene: Scene) -> None:
     writer.settle(scene.session, scene.hold, cents(300), "delivery:1")
     for use in (writer.settle, writer.release):
-        with pytest.raises(HoldExceededError, match=r"has 1\.00 USD left; 1\.01 USD was requested"):
+        with (
+            pytest.raises(HoldExceededError, match=r"has 1\.00 USD left; 1\.01 USD was requested"),
+            scene.session.begin_nested(),
+        ):
             use(scene.session, scene.hold, cents(101), "delivery:2")
     assert scene.has(600, 100, 300)
 
@@ -64,14 +70,14 @@ def uses_all_that_a_hold_has(scene: Scene) -> None:
 def knows_no_budget_of_another_workspace(scene: Scene) -> None:
     elsewhere = create_workspace(scene.session, str(uuid4())).id
     for workspace, budget in ((elsewhere, scene.budget), (scene.workspace, uuid4())):
-        with pytest.raises(NotFoundError):
+        with pytest.raises(NotFoundError), scene.session.begin_nested():
             writer.reserve(scene.session, workspace, budget, cents(1), "order:2")
 
 
 def knows_no_hold_that_was_never_made(scene: Scene) -> None:
     with pytest.raises(DBAPIError, match="no-hold"), scene.session.begin_nested():
         scene.call("use_hold", kind="settle", hold=uuid4(), amount=1, reference="delivery:1")
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NotFoundError), scene.session.begin_nested():
         writer.settle(scene.session, uuid4(), cents(1), "delivery:1")
 
 
@@ -101,7 +107,10 @@ def opens_a_budget_of_nothing(scene: Scene) -> None:
 
 
 def refuses_a_limit_below_what_is_used(scene: Scene) -> None:
-    with pytest.raises(LimitBelowUseError, match=r"4\.00 USD of the budget is held"):
+    with (
+        pytest.raises(LimitBelowUseError, match=r"4\.00 USD of the budget is held"),
+        scene.session.begin_nested(),
+    ):
         writer.change_budget(scene.session, scene.workspace, scene.budget, cents(399), BudgetTerms())
     writer.change_budget(scene.session, scene.workspace, scene.budget, cents(400), BudgetTerms())
     assert scene.has(0, 400, 0)
@@ -112,7 +121,8 @@ def pays_from_its_first_day_to_its_last(scene: Scene) -> None:
     day = timedelta(days=1)
     for first, last, pays in ((today, today, True), (today + day, None, False), (None, today - day, False)):
         budget = scene.open(BudgetTerms(starts_on=first, ends_on=last))
-        with nullcontext() if pays else pytest.raises(BudgetNotValidError):
+        refusal = nullcontext() if pays else pytest.raises(BudgetNotValidError)
+        with refusal, scene.session.begin_nested():
             writer.reserve(scene.session, scene.workspace, budget, cents(1), f"order:{budget}")
 
 

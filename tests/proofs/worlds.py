@@ -180,7 +180,7 @@ def _place_order(session: Session, workspace: UUID, budget: UUID, seed: int) -> 
     key = id_of(create_key(session, session.get_one(Workspace, workspace), f"buyer {seed}"))
     caller = Caller(workspace, key, holder=key)
     labels = OrderLabels(tags={"team": "north"}, cost_center="4711")
-    order, _ = place_order(session, caller, plan.id, budget, 30, labels)
+    order = place_order(session, caller, plan.id, budget, 30, labels).order
     return order, caller
 
 

@@ -161,7 +161,7 @@ def test_writer_refuses_another_currency_and_moves_nothing(books: Books) -> None
         ),
     ]
     for move in moves:
-        with books.database.sessions.begin() as session, pytest.raises(ValueError, match="never converted"):
+        with pytest.raises(ValueError, match="never converted"), books.database.sessions.begin() as session:
             move(session)
 
     assert (books.balances(), books.transfers()) == before

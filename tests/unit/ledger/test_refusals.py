@@ -1,7 +1,6 @@
 """Every code that the SQL functions raise has a sentence, written in Python."""
 
 import re
-from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,7 +8,6 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
 import service.ledger
 from service.errors import LoupeError
@@ -46,8 +44,7 @@ def raise_refusal(state: str, code: str, detail: str) -> None:
     """Fail as SQLAlchemy does when a function raises `code`."""
     refusal = Exception(code)
     vars(refusal).update(sqlstate=state, diag=SimpleNamespace(message_primary=code, message_detail=detail))
-    session = SimpleNamespace(begin_nested=nullcontext)
-    with refusals(cast(Session, session), cents(500), budget_id=BUDGET):
+    with refusals(cents(500), budget_id=BUDGET):
         raise DBAPIError("SELECT", None, refusal)
 
 

@@ -1,0 +1,68 @@
+"""Commits that give up their locks before the disk has them, and answers that wait until it has.
+
+A commit waits milliseconds for the disk. If it kept its locks meanwhile, the calls of one workspace, whose
+chain is locked, would wait for the disk one after the other. So a transaction commits without waiting, and
+its connection then makes the write-ahead log durable, together with all others that wait at that moment.
+
+The log is lost from its end only. Whoever sees a commit and then makes the log durable has made that commit
+durable as well, so transactions that read or are refused do the same. Decision record 31 gives the reasons.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from psycopg import Connection
+from psycopg.pq import TransactionStatus
+from sqlalchemy import Engine, event
+
+# Where standby servers have to confirm commits, a commit waits for them as the operator has set it.
+_SHARE = b"""
+    SELECT set_config('synchronous_commit', 'off', true)
+    WHERE current_setting('synchronous_standby_names') = '';
+"""
+_UNWRITTEN = b"; SELECT pg_current_wal_insert_lsn() > pg_current_wal_flush_lsn()"
+_FLUSH = b"SELECT pg_logical_emit_message(true, 'loupe', '')"
+"""A transaction of its own, because only a commit with a record in the log waits for the disk."""
+
+
+class DurableConnection(Connection[Any]):
+    """A connection whose transactions return when all that they wrote or saw is on disk."""
+
+    def commit(self) -> None:
+        """Commit, and wait until the commit and everything before it is durable."""
+        if self.info.transaction_status == TransactionStatus.INTRANS:
+            self._end(_SHARE + b"COMMIT")
+        else:
+            super().commit()
+
+    def rollback(self) -> None:
+        """Roll back, and wait until everything that the transaction saw is durable."""
+        if self.info.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
+            self._end(b"ROLLBACK")
+        else:
+            super().rollback()
+
+    def _end(self, statements: bytes) -> None:
+        ended = self.execute(statements + _UNWRITTEN, prepare=False)  # one message to the server
+        while ended.nextset():
+            pass
+        if ended.fetchone() == (True,):
+            self.flush()
+
+    def flush(self) -> None:
+        """Wait until the log is durable up to this moment."""
+        self.autocommit = True
+        try:
+            self.execute(_FLUSH)
+        finally:
+            self.autocommit = False
+
+
+def make_durable(engine: Engine) -> None:
+    """Let every connection of an engine be a DurableConnection."""
+
+    @event.listens_for(engine, "do_connect")
+    def connect(
+        _dialect: object, _record: object, arguments: Sequence[Any], options: dict[str, Any]
+    ) -> DurableConnection:
+        return DurableConnection.connect(*arguments, **options)
