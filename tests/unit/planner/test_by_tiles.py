@@ -16,6 +16,7 @@ from service.planner import plan_purchases
 from service.planner.by_area import decide_by_area
 from service.planner.candidates import price_scene
 from service.planner.decision import Decision
+from service.planner.objective_rules import ThresholdRules
 from service.planner.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
 from service.planner.order_shapes import compile_order, compile_shapes, lattice_of
 from service.planner.tile_orders import BITS, legal_shapes
@@ -23,6 +24,7 @@ from service.pricing.areas import to_cm2, whole_cm2
 from service.pricing.billing import PriceTerms, bill
 from service.pricing.charge_rules import Bill
 from service.pricing.shape_rules import ANY_SHAPE, ShapeRules
+from tests.support.objectives import objectives
 from tests.support.prices import PATCH_M2, scene_price, terms
 
 PRICES: dict[str, PriceTerms] = {
@@ -42,12 +44,7 @@ PRICES: dict[str, PriceTerms] = {
     "wider than the scene": terms(rules=ShapeRules(minimum_width_m=Decimal(9000), convex=True)),
 }
 
-OBJECTIVES = st.one_of(
-    st.sampled_from([0.0, 0.3, 0.5, 0.9]).map(lambda one: Policy(threshold=one)),
-    st.floats(0, 1).map(lambda one: CostWeight(per_unit=one)),
-    st.integers(0, 30_000).map(lambda one: MaxCost(limit=Money(one, "USD"))),
-    st.integers(0, 70).map(lambda one: MaxPatches(patches=one)),
-)
+OBJECTIVES = objectives(dollars=300, patches=70)
 SAMPLE = settings(max_examples=settings().max_examples // 5, deadline=None)
 """20 examples in `make test`; 400 in `make prove-planner`, whose profile has 2,000."""
 Scene = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64], int]
@@ -81,7 +78,7 @@ def value(scene: Scene, selected: NDArray[np.bool_], cost: Bill, objective: Obje
     """Return how good a purchase is by its objective; higher is better."""
     worth, paid = float(scene[0][selected].astype(np.float64).sum()), float(cost.amount.minor) / 100
     match objective:
-        case Policy():
+        case ThresholdRules():
             return -paid
         case CostWeight(per_unit=weight):
             return worth - weight * paid
@@ -92,7 +89,7 @@ def value(scene: Scene, selected: NDArray[np.bool_], cost: Bill, objective: Obje
 def allowed(scene: Scene, selected: NDArray[np.bool_], cost: Bill, objective: Objective) -> bool:
     utilities, eligible, _, _ = scene
     match objective:
-        case Policy(threshold=threshold):
+        case ThresholdRules(threshold=threshold):
             # As the planner compares: the float32 nearest to 0.9 is below 0.9.
             wanted = (utilities.astype(np.float64) >= threshold) & eligible[:, None]
             return bool((selected >= wanted).all())

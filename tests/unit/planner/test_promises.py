@@ -10,9 +10,18 @@ from numpy.typing import NDArray
 
 from service.money import Money
 from service.planner import plan_purchases
-from service.planner.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
+from service.planner.objectives import (
+    CostWeight,
+    GuaranteedLoss,
+    MaxCost,
+    MaxPatches,
+    Objective,
+    Policy,
+    TargetAccuracy,
+)
 from service.pricing.areas import whole_cm2
 from service.pricing.billing import PriceTerms, order_price
+from tests.support.objectives import THRESHOLDS
 from tests.support.prices import PATCH_M2, terms
 
 
@@ -42,8 +51,8 @@ PAIRS = st.one_of(  # a tighter objective first
         lambda m: (MaxCost(limit=Money(min(m), "USD")), MaxCost(limit=Money(max(m), "USD")))
     ),
     st.tuples(COUNTS, COUNTS).map(lambda n: (MaxPatches(patches=min(n)), MaxPatches(patches=max(n)))),
-    st.tuples(st.floats(0, 1), st.floats(0, 1)).map(
-        lambda t: (Policy(threshold=max(t)), Policy(threshold=min(t)))
+    st.tuples(st.sampled_from(THRESHOLDS), st.floats(0, 1), st.floats(0, 1)).map(
+        lambda t: (t[0](max(t[1:])), t[0](min(t[1:])))
     ),
 )
 Scene = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]
@@ -130,7 +139,9 @@ def test_plan_does_not_depend_on_the_unit_of_utilities(
 def in_smaller_unit(objective: Objective, factor: int) -> Objective:
     if isinstance(objective, CostWeight):
         return CostWeight(per_unit=objective.per_unit * factor)
-    return Policy(threshold=objective.threshold * factor) if isinstance(objective, Policy) else objective
+    if isinstance(objective, Policy | TargetAccuracy | GuaranteedLoss):
+        return replace(objective, threshold=objective.threshold * factor)
+    return objective
 
 
 @given(scene=scenes(), price=PRICES)
@@ -139,3 +150,13 @@ def test_plan_purchases_is_deterministic(scene: Scene, price: PriceTerms) -> Non
     again = plan_purchases(*scene, price, CostWeight(per_unit=0.1))
     assert (first.selected == again.selected).all()
     assert first.reason == again.reason
+
+
+@given(scene=scenes(), price=PRICES, threshold=st.floats(0, 1))
+def test_objectives_with_the_same_threshold_buy_the_same(
+    scene: Scene, price: PriceTerms, threshold: float
+) -> None:
+    plans = [plan_purchases(*scene, price, make(threshold)) for make in THRESHOLDS]
+    for plan in plans[1:]:
+        assert np.array_equal(plan.selected, plans[0].selected)
+        assert plan.bill == plans[0].bill
