@@ -13,7 +13,8 @@ from service.invoices.reconciling import Reconciled, by_order
 from service.invoices.repository import lines_naming, read_reconciled
 from service.invoices.tables import Invoice, InvoiceLine
 from service.ledger.lines import LedgerLineOut
-from service.ledger.repository import NEWEST, LedgerLine, find_line, list_adjustments, list_lines
+from service.ledger.repository import NEWEST, list_adjustments
+from service.ledger.transfers import LedgerLine, find_line, list_lines
 from service.money import Money
 from service.orders.repository import find_order
 from service.orders.tables import Order

@@ -16,7 +16,8 @@ from service.classification.repository import counted_objects
 from service.classification.schemas import CountedObjects
 from service.database.engine import Database
 from service.ledger.lines import LedgerLineOut
-from service.ledger.repository import Budget, list_budgets, list_lines
+from service.ledger.repository import Budget, list_budgets
+from service.ledger.transfers import list_lines
 from service.money import Money
 from service.orders.delivered import delivered_counts, warned_counts
 from service.orders.tables import STATUS_NOW, Order

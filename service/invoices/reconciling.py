@@ -21,6 +21,7 @@ class BookedOrder:
     order_id: UUID
     paid: Money  # payments and later charges
     refunded: Money
+    reasons: tuple[str, ...] = ()  # of its refunds and later charges, oldest first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class Reconciled:
     credited: Money
     invoices: tuple[str, ...]
     credit_notes: tuple[str, ...]
+    reasons: tuple[str, ...] = ()  # of refunds and later charges
 
     @property
     def detail(self) -> str:
@@ -115,6 +117,7 @@ def _compare(order: BookedOrder, lines: Sequence[InvoicedLine]) -> Reconciled:
         credited=credited,
         invoices=_numbers(lines, is_credit=False),
         credit_notes=_numbers(lines, is_credit=True),
+        reasons=order.reasons,
     )
 
 

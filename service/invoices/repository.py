@@ -119,7 +119,10 @@ def page_of_invoices(
 
 
 _BOOKED = text("""
-    SELECT m.order_id, m.currency, m.settled_minor + m.charged_minor AS paid, m.refunded_minor AS refunded
+    SELECT m.order_id, m.currency, m.settled_minor + m.charged_minor AS paid, m.refunded_minor AS refunded,
+        ARRAY(
+            SELECT a.reason FROM ledger.adjustment a WHERE a.order_id = m.order_id ORDER BY a.number
+        ) AS reasons
     FROM ledger.order_money m JOIN public."order" o ON o.id = m.order_id
     WHERE m.workspace_id = :workspace ORDER BY o.created_at, o.id
 """)
@@ -128,8 +131,15 @@ _BOOKED = text("""
 def read_reconciled(session: Session, workspace_id: UUID) -> list[Reconciled]:
     """Compare every order of a workspace with its invoices, oldest order first."""
     booked = [
-        BookedOrder(order_id=order_id, paid=Money(paid, currency), refunded=Money(refunded, currency))
-        for order_id, currency, paid, refunded in session.execute(_BOOKED, {"workspace": workspace_id})
+        BookedOrder(
+            order_id=order_id,
+            paid=Money(paid, currency),
+            refunded=Money(refunded, currency),
+            reasons=tuple(dict.fromkeys(reasons)),
+        )
+        for order_id, currency, paid, refunded, reasons in session.execute(
+            _BOOKED, {"workspace": workspace_id}
+        )
     ]
     query = (
         select(

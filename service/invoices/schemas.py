@@ -140,6 +140,7 @@ class Difference(BaseModel):
     credited: MoneyOut = Field(description="Sum of the credit notes' lines.")
     invoices: list[str] = Field(description="Numbers of the invoices.")
     credit_notes: list[str] = Field(description="Numbers of the credit notes.")
+    reasons: list[str] = Field(description="Reasons of the order's refunds and later charges.")
     detail: str = Field(description="The difference in a sentence, and what to do.")
 
     @classmethod
@@ -159,6 +160,7 @@ class Difference(BaseModel):
             credited=MoneyOut.of(one.credited),
             invoices=list(one.invoices),
             credit_notes=list(one.credit_notes),
+            reasons=list(one.reasons),
             detail=one.detail,
         )
 
@@ -166,7 +168,7 @@ class Difference(BaseModel):
 DIFFERENCE_COLUMNS: Columns = {
     "order": "text", "reference": "text", "state": "text", "currency": "text", "paid": "money",
     "invoiced": "money", "refunded": "money", "credited": "money", "invoices": "text",
-    "credit_notes": "text", "detail": "text",
+    "credit_notes": "text", "reasons": "text", "detail": "text",
 }  # fmt: skip
 
 
@@ -176,5 +178,6 @@ def difference_row(one: Reconciled) -> Row:
     return (
         one.order_id, one.reference, one.state, one.invoiced.currency,
         *(None if amount is None else Decimal(amount.amount) for amount in amounts),
-        ", ".join(one.invoices) or None, ", ".join(one.credit_notes) or None, one.detail,
+        ", ".join(one.invoices) or None, ", ".join(one.credit_notes) or None,
+        "; ".join(one.reasons) or None, one.detail,
     )  # fmt: skip

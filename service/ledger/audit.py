@@ -14,7 +14,8 @@ from service.ledger.book import first_break
 from service.ledger.evidence_audit import audit_evidence
 from service.ledger.findings import Finding
 from service.ledger.heads import Head, audit_heads
-from service.ledger.repository import chain, violations
+from service.ledger.repository import violations
+from service.ledger.transfers import chain
 
 
 def take_snapshot(session: Session) -> None:

@@ -7,13 +7,16 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from service.ledger.book import ROUTES, Account, Movement
-from service.ledger.repository import LedgerLine
+from service.ledger.transfers import LedgerLine
 from service.web.money import MoneyOut
 from service.web.tabular import Columns, Row
 
 
 class LedgerLineOut(BaseModel):
-    """One movement of money. Its hash covers all its fields except the names, and the hash before it."""
+    """One movement of money. Its hash covers the hash before it and all fields of the movement itself.
+
+    Names, reason and documents are not among these.
+    """
 
     seq: int = Field(description="Place in the workspace's ledger: 1, 2, 3 ... without gaps.")
     at: datetime = Field(description="Time of the movement.")
@@ -29,6 +32,11 @@ class LedgerLineOut(BaseModel):
     hold_id: UUID | None = Field(description="Id of the hold, for `reserve`, `settle` and `release`.")
     reference: str = Field(
         description="Cause of the movement.", examples=["delivery:1b4e28ba-2fa1-11d2-883f-0016d3cca427/3/15"]
+    )
+    reason: str | None = Field(description="Reason of a refund or later charge; null for other movements.")
+    documents: str | None = Field(
+        description="Numbers of the invoices of the paid order; of a refund, of its credit notes. Null "
+        "without any, and for movements that pay nothing."
     )
     id: UUID = Field(description="Id of the movement.")
     evidence: str | None = Field(
@@ -58,6 +66,8 @@ class LedgerLineOut(BaseModel):
             budget=line.budget,
             hold_id=transfer.hold_id,
             reference=transfer.reference,
+            reason=line.reason,
+            documents=line.documents,
             id=transfer.id,
             evidence=None if transfer.evidence is None else transfer.evidence.hex(),
             previous_hash=transfer.previous_hash.hex(),
@@ -68,7 +78,8 @@ class LedgerLineOut(BaseModel):
 COLUMNS: Columns = {
     "seq": "integer", "at": "time", "kind": "text", "from": "text", "to": "text", "amount": "money",
     "currency": "text", "budget_id": "text", "budget": "text", "hold_id": "text", "reference": "text",
-    "id": "text", "evidence": "text", "previous_hash": "text", "hash": "text",
+    "reason": "text", "documents": "text", "id": "text", "evidence": "text",
+    "previous_hash": "text", "hash": "text",
 }  # fmt: skip
 
 
@@ -79,6 +90,7 @@ def row_of(line: LedgerLine) -> Row:
     money = transfer.amount
     return (
         transfer.seq, transfer.at, transfer.kind.value, source.value, target.value, Decimal(money.amount),
-        money.currency, transfer.budget_id, line.budget, transfer.hold_id, transfer.reference, transfer.id,
+        money.currency, transfer.budget_id, line.budget, transfer.hold_id, transfer.reference,
+        line.reason, line.documents, transfer.id,
         transfer.evidence and transfer.evidence.hex(), transfer.previous_hash.hex(), transfer.hash.hex(),
     )  # fmt: skip

@@ -1,6 +1,6 @@
-"""Reads of the ledger: budgets with their balances, transfers in order, and broken invariants."""
+"""Reads of the ledger: budgets with their balances, the money of orders, and broken invariants."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
-from service.ledger.book import Movement, Transfer
+from service.ledger.book import Movement
 from service.ledger.terms import BudgetTerms, Enforcement, Period, crossed
 from service.money import Money
 from service.web.paging import Cursor, PageRequest
@@ -55,14 +55,6 @@ class Budget:
     def used_percent(self) -> float:
         """Percentage of the limit that is held or spent, to 2 decimals; 0 for a limit of zero."""
         return round(100 * self.used.minor / self.limit.minor, 2) if self.limit else 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class LedgerLine:
-    """A transfer and the name of its budget."""
-
-    transfer: Transfer
-    budget: str
 
 
 # Holds of overdue orders count as released before the entry that releases them is made. The available money
@@ -110,7 +102,7 @@ def list_budgets(
 
 
 def _budget(row: Row[Any]) -> Budget:
-    fields = _in_money(row)
+    fields = in_money(row)
     terms = BudgetTerms(
         period=Period(fields.pop("period")),
         starts_on=fields.pop("starts_on"),
@@ -123,7 +115,7 @@ def _budget(row: Row[Any]) -> Budget:
     return Budget(terms=terms, **fields)
 
 
-def _in_money(row: Row[Any]) -> dict[str, Any]:
+def in_money(row: Row[Any]) -> dict[str, Any]:
     """Return a row's values with each column `NAME_minor` as Money NAME in the row's currency."""
     values = dict(row._mapping)
     currency = values.pop("currency")
@@ -172,7 +164,7 @@ def money_of_orders(
 ) -> dict[UUID, OrderMoney]:
     """Return the money of each order by its id; orders outside `workspace_id`, if given, are left out."""
     values = {"orders": list(order_ids), "workspace": workspace_id}
-    found = [_in_money(row) for row in session.execute(text(_ORDER_MONEY), values)]
+    found = [in_money(row) for row in session.execute(text(_ORDER_MONEY), values)]
     return {row.pop("order_id"): OrderMoney(**row) for row in found}
 
 
@@ -217,78 +209,16 @@ def list_adjustments(
 ) -> tuple[list[Adjustment], int | None]:
     """Return up to `limit` adjustments, newest first, before a seq; and the next page's `before_seq`."""
     values = {"workspace": workspace_id, "before": before_seq, "order": order_id, "limit": limit + 1}
-    rows = [_in_money(row) for row in session.execute(text(_ADJUSTMENTS), values)]
+    rows = [in_money(row) for row in session.execute(text(_ADJUSTMENTS), values)]
     found = [Adjustment(**row | {"kind": Movement(row["kind"])}) for row in rows[:limit]]
     return found, found[-1].seq if len(rows) > limit else None
 
 
-_WORKSPACE = """
-    SELECT t.id, t.workspace_id, t.seq, t.kind, t.budget_id, t.from_account, t.to_account, t.currency,
-        t.amount AS amount_minor, t.hold_id, t.at, t.reference, t.previous_hash, t.hash, t.evidence,
-        b.name
-    FROM ledger.transfer t JOIN ledger.budget b ON b.id = t.budget_id
-    WHERE t.workspace_id = :workspace
-"""
-_TRANSFERS = f"""{_WORKSPACE} AND t.seq < :before
-        AND (CAST(:budget AS uuid) IS NULL OR t.budget_id = :budget)
-        AND (CAST(:hold AS uuid) IS NULL OR t.hold_id = :hold)
-    ORDER BY t.seq DESC LIMIT :limit
-"""
 NEWEST = 2**63 - 1
 """A seq above every other."""
-
-
-def list_lines(
-    session: Session,
-    workspace_id: UUID,
-    *,
-    limit: int,
-    before_seq: int = NEWEST,
-    budget_id: UUID | None = None,
-    hold_id: UUID | None = None,
-) -> tuple[list[LedgerLine], int | None]:
-    """Return up to `limit` transfers, newest first, before a seq; and the next page's `before_seq`."""
-    values = _values(workspace_id, before=before_seq, budget=budget_id, hold=hold_id, limit=limit + 1)
-    rows = session.execute(text(_TRANSFERS), values).all()
-    lines = [_line(row) for row in rows[:limit]]
-    return lines, lines[-1].transfer.seq if len(rows) > limit else None
-
-
-def find_line(session: Session, workspace_id: UUID, transfer: int | UUID) -> LedgerLine:
-    """Return the transfer of this seq or id; NotFoundError when it is not in this workspace."""
-    column = "seq" if isinstance(transfer, int) else "id"
-    query = text(f"{_WORKSPACE} AND t.{column} = :transfer")
-    row = session.execute(query, {"workspace": workspace_id, "transfer": transfer}).first()
-    if row is None:
-        raise NotFoundError(f"There is no transfer {transfer} in the ledger.", transfer=str(transfer))
-    return _line(row)
-
-
-def chain(session: Session, workspace_id: UUID) -> Generator[Transfer]:
-    """Yield every transfer of a workspace by seq, 1,000 at a time in memory; `book.first_break` checks them.
-
-    The generator holds a database cursor: close it when not all transfers are read.
-    """
-    values = _values(workspace_id)
-    query = text(_TRANSFERS.replace("DESC", "ASC")).execution_options(yield_per=1_000)
-    with session.execute(query, values) as rows:
-        for row in rows:
-            yield _line(row).transfer
 
 
 def violations(session: Session) -> list[tuple[str, str]]:
     """Return every broken invariant and its subject; empty when the ledger is sound."""
     rows = session.execute(text("SELECT invariant, subject FROM ledger.violations")).all()
     return [(row.invariant, row.subject) for row in rows]
-
-
-def _values(workspace_id: UUID, **given: object) -> dict[str, object]:
-    """Return the parameters of _TRANSFERS; by default they match every transfer of the workspace."""
-    everything = {"before": NEWEST, "budget": None, "hold": None, "limit": NEWEST}
-    return {"workspace": workspace_id} | everything | given
-
-
-def _line(row: Row[Any]) -> LedgerLine:
-    fields = _in_money(row)
-    budget = fields.pop("name")
-    return LedgerLine(transfer=Transfer(**fields | {"kind": Movement(fields["kind"])}), budget=budget)

@@ -12,7 +12,7 @@ from service.access.caller import CallerDep
 from service.access.repository import Caller
 from service.database.engine import DatabaseDep, SessionDep
 from service.errors import InvalidInputError, LoupeError
-from service.ledger import repository, writer
+from service.ledger import repository, transfers, writer
 from service.ledger.book import Movement
 from service.ledger.lines import COLUMNS, LedgerLineOut, row_of
 from service.ledger.proposal_schemas import ProposalOut
@@ -170,7 +170,7 @@ def list_ledger(
     cursor: CursorQuery = None,
 ) -> Response:
     """List every movement of money in the workspace as JSON, CSV or Parquet."""
-    lines, following = repository.list_lines(
+    lines, following = transfers.list_lines(
         session,
         caller.workspace_id,
         limit=limit or (10 if form == "json" else FILE_ROWS),
@@ -261,7 +261,7 @@ def get_transfer(
     session: SessionDep,
 ) -> LedgerLineOut:
     """Return one movement of money."""
-    return LedgerLineOut.of(repository.find_line(session, caller.workspace_id, transfer))
+    return LedgerLineOut.of(transfers.find_line(session, caller.workspace_id, transfer))
 
 
 def seq_of(cursor: str | None) -> int:

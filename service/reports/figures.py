@@ -60,6 +60,7 @@ class OrderFigures:
     confirmed: bool  # whether its invoices and credit notes equal what was paid and refunded
     invoices: tuple[str, ...] = ()  # numbers
     credit_notes: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()  # of its refunds and later charges
     tags: Mapping[str, str] = field(default_factory=dict)  # its own and its budget's
     cost_center: str | None = None
     score: LabelScore | None = None  # of its newest labels, where true ones are known

@@ -218,6 +218,7 @@ def _order_figures(
         confirmed=invoiced is not None and invoiced.state == "agrees",
         invoices=invoiced.invoices if invoiced else (),
         credit_notes=invoiced.credit_notes if invoiced else (),
+        reasons=invoiced.reasons if invoiced else (),
         tags=row["tags"],
         cost_center=row["cost_center"],
         score=row["score"],

@@ -25,7 +25,8 @@ SAVINGS_COLUMNS: Columns = {
     "cost": "money", "held_baseline": "money", "held_cost": "money", "realised_baseline": "money",
     "realised_cost": "money", "example_saving": "money", "returned_patches": "integer", "returned": "money",
     "outside": "text", "confirmed": "text", "invoices": "text", "credit_notes": "text", "tags": "tags",
-    "cost_center": "text", "known_tiles": "integer", "right_labels": "integer", "lr_right_labels": "integer",
+    "cost_center": "text", "reasons": "text", "known_tiles": "integer", "right_labels": "integer",
+    "lr_right_labels": "integer",
 }  # fmt: skip
 """Amounts of the rows add up to the totals, except for `planned_saving`, `scene_baseline`, `planned_cost`."""
 
@@ -216,6 +217,7 @@ class OrderSavings(CountedAmounts):
     confirmed: bool = Field(description="Whether its invoices and credit notes agree with the ledger.")
     invoices: list[str] = Field(description="Numbers of its invoices.")
     credit_notes: list[str] = Field(description="Numbers of its credit notes.")
+    reasons: list[str] = Field(description="Reasons of its refunds and later charges.")
     tags: dict[str, str] = Field(
         description="Tags of the order and of its budget now; the order's win where both have a name."
     )
@@ -247,6 +249,7 @@ class OrderSavings(CountedAmounts):
             confirmed=order.confirmed,
             invoices=list(order.invoices),
             credit_notes=list(order.credit_notes),
+            reasons=list(order.reasons),
             tags=dict(order.tags),
             cost_center=order.cost_center,
             proven_labels=ProvenLabelsOut.of_proven(proven_by(order)),
@@ -275,7 +278,8 @@ def savings_row(counted: CountedOrder) -> Row:
         *(None if amount is None else Decimal(amount.amount) for amount in amounts),
         order.returned_patches, Decimal(order.returned.amount), counted.outside,
         "yes" if order.confirmed else "no", ", ".join(order.invoices) or None,
-        ", ".join(order.credit_notes) or None, order.tags, order.cost_center, *_proven_cells(order),
+        ", ".join(order.credit_notes) or None, order.tags, order.cost_center,
+        "; ".join(order.reasons) or None, *_proven_cells(order),
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from service.database.engine import Database
 from service.ledger.audit import audit_ledger
 from service.ledger.book import ROUTES, Account, Movement, Transfer
-from service.ledger.repository import chain
+from service.ledger.transfers import chain
 from tests.proofs.books import Books, balances, open_books, open_budget, perform
 from tests.proofs.model import ACCEPTED, Answer, Call, Model
 from tests.proofs.proof import Laboratory, Proof

@@ -7,10 +7,11 @@ from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
+from pyarrow import parquet
 
 from service.access.repository import create_key, create_workspace
 from service.database.engine import Database
-from tests.support.ordering import Json, buy, code, movements, open_budget, plan_scene, publish_prices
+from tests.support.ordering import Json, buy, code, movements, open_budget, place, plan_scene, publish_prices
 
 HEADER = "number,kind,provider,date,currency,tax,reason,reference,amount,description"
 
@@ -101,9 +102,53 @@ def test_credit_note_and_its_refund_agree_and_are_exported(client: TestClient, o
     assert differences(client) == []
     (row,) = csv.DictReader(io.StringIO(client.get("/v1/reports/savings?format=csv").text))
     assert (row["confirmed"], row["invoices"], row["credit_notes"]) == ("yes", "R-1", "G-1")
+    assert row["reasons"] == "cloud"
     newest, *charges = csv.DictReader(io.StringIO(client.get("/v1/reports/spend?format=csv").text))
     assert (newest["InvoiceId"], newest["x_Reason"]) == ("G-1", "cloud")
     assert {(charge["InvoiceId"], charge["x_Reason"]) for charge in charges} == {("R-1", "")}
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "parquet"])
+def test_ledger_carries_reasons_and_documents(client: TestClient, order: str, form: str) -> None:
+    for kind, reason in (("refund", "=cloud"), ("charge", "late fee")):
+        amount = {"amount": "0.50", "currency": "USD"}
+        body = {"kind": kind, "order": order, "amount": amount, "reason": reason}
+        key = {"Idempotency-Key": str(uuid4())}
+        assert client.post("/v1/ledger/adjustments", json=body, headers=key).status_code == 201
+    place(client, plan_scene(client, max_patches=5))  # an order without a document
+    for document in (
+        invoice(f"our {order.upper()}/0", "1.00", "R-2", date="2026-11-30"),
+        invoice(order, "1.00", "R-10", date="2026-11-29"),
+        invoice(order, "0.50", "G-1", kind="credit-note", reason="cloud"),
+        invoice("PO 4711", "7.00", "R-3"),
+    ):
+        assert client.post("/v1/invoices", json=document).status_code == 201
+
+    rows = ledger_rows(client, form)
+
+    found = {(row["kind"], row["reason"], row["documents"]) for row in rows}
+    quoted = "'=cloud" if form == "csv" else "=cloud"  # a spreadsheet would compute it
+    assert found == {
+        ("fund", None, None), ("reserve", None, None), ("settle", None, "R-10, R-2"),
+        ("refund", quoted, "G-1"), ("charge", "late fee", "R-10, R-2"),
+    }  # fmt: skip
+    newest = client.get("/v1/ledger").json()["items"][0]
+    assert client.get(f"/v1/ledger/{newest['seq']}").json() == newest
+    listed = client.get("/v1/invoices/differences").json()["items"]
+    assert [one["reasons"] for one in listed if one["order"] == order] == [["=cloud", "late fee"]]
+
+
+def ledger_rows(client: TestClient, form: str) -> list[Json]:
+    """Return the rows of the ledger in one of its forms; unknown values are None."""
+    answer = client.get("/v1/ledger", params={"format": form, "limit": 100})
+    assert answer.status_code == 200, answer.text
+    if form == "json":
+        rows: list[Json] = answer.json()["items"]
+    elif form == "csv":
+        rows = list(csv.DictReader(io.StringIO(answer.text)))
+    else:
+        rows = parquet.read_table(io.BytesIO(answer.content)).to_pylist()
+    return [{name: row[name] or None for name in ("kind", "reason", "documents")} for row in rows]
 
 
 def test_invoice_of_an_order_without_payment_and_of_no_order_are_differences(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from service.access.repository import create_workspace
 from service.database.engine import Database
 from service.errors import ConflictError, NotFoundError
-from service.ledger import repository, writer
+from service.ledger import repository, transfers, writer
 from service.ledger.book import ROUTES, first_break
 from service.ledger.refusals import BudgetExceededError, HoldExceededError
 from service.ledger.terms import BudgetTerms
@@ -51,7 +51,7 @@ class Books:
 
     def transfers(self) -> int:
         with self.database.sessions() as session:
-            return len(list(repository.chain(session, self.workspace_id)))
+            return len(list(transfers.chain(session, self.workspace_id)))
 
 
 def record_delivery(session: Session, order: UUID, patch: int, minor: int) -> None:
@@ -210,7 +210,7 @@ def test_first_break_accepts_the_chain_that_sql_wrote(books: Books) -> None:
     books.settle(hold, 1)
 
     with books.database.sessions() as session:
-        chain = list(repository.chain(session, books.workspace_id))
+        chain = list(transfers.chain(session, books.workspace_id))
 
     assert [transfer.seq for transfer in chain] == [1, 2, 3]
     assert first_break(chain) is None

@@ -295,7 +295,7 @@ def test_savings_row_leaves_the_unknown_empty_in_csv() -> None:
     assert line == (
         "00000000-0000-0000-0000-000000000001,00000000-0000-0000-0000-000000000002,"
         "2026-11-22T00:00:01+00:00,accepted,4,USD,,60.00,0.00,60.00,75.00,0.00,60.00,100.00,40.00,0.00,"
-        "100.00,40.00,0.00,0.00,0.00,0.00,,0,0.00,nothing-delivered,no,,,{},,,,"
+        "100.00,40.00,0.00,0.00,0.00,0.00,,0,0.00,nothing-delivered,no,,,{},,,,,"
     )
     assert OrderSavings.of(counted).savings.realised is None
 

@@ -1,0 +1,105 @@
+"""Reads of transfers: whole chains, and lines with the reasons and documents behind them."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from service.errors import NotFoundError
+from service.ledger.book import Movement, Transfer
+from service.ledger.repository import NEWEST, in_money
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerLine:
+    """A transfer with the name of its budget, and the reason and documents of what was paid or came back."""
+
+    transfer: Transfer
+    budget: str
+    reason: str | None = None  # of a refund or later charge
+    documents: str | None = None  # numbers of the order's invoices, or of a refund's credit notes
+
+
+_FIELDS = """
+    SELECT t.id, t.workspace_id, t.seq, t.kind, t.budget_id, t.from_account, t.to_account, t.currency,
+        t.amount AS amount_minor, t.hold_id, t.at, t.reference, t.previous_hash, t.hash, t.evidence, b.name"""
+_FROM = """
+    FROM ledger.transfer t JOIN ledger.budget b ON b.id = t.budget_id"""
+_CHAIN = f"{_FIELDS}{_FROM} WHERE t.workspace_id = :workspace ORDER BY t.seq"
+# The id in a line's reference names the order, as service/invoices/reconciling.py reads it.
+_DOCUMENTS = """
+    WITH named AS MATERIALIZED (
+        SELECT lower(substring(
+                l.reference FROM '(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
+            )) AS order_id, i.kind, i.number, min(i.issued_on) AS issued_on
+        FROM public.invoice i JOIN public.invoice_line l ON l.invoice_id = i.id
+        WHERE i.workspace_id = :workspace GROUP BY 1, i.kind, i.number
+    ), documents AS (
+        SELECT order_id, kind, string_agg(number, ', ' ORDER BY issued_on, number) AS numbers
+        FROM named GROUP BY order_id, kind
+    )"""
+_BEHIND = """
+    LEFT JOIN ledger.adjustment a ON a.transfer_id = t.id
+    LEFT JOIN documents d ON t.kind IN ('settle', 'charge', 'refund')
+        AND d.kind = CASE t.kind WHEN 'refund' THEN 'credit-note' ELSE 'invoice' END
+        AND d.order_id = substring(t.reference FROM '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')"""
+_LINES = (
+    f"{_DOCUMENTS}{_FIELDS}, a.reason, d.numbers AS documents {_FROM}{_BEHIND}"
+    " WHERE t.workspace_id = :workspace"
+)
+_PAGE = f"""{_LINES} AND t.seq < :before
+        AND (CAST(:budget AS uuid) IS NULL OR t.budget_id = :budget)
+        AND (CAST(:hold AS uuid) IS NULL OR t.hold_id = :hold)
+    ORDER BY t.seq DESC LIMIT :limit
+"""
+
+
+def list_lines(
+    session: Session,
+    workspace_id: UUID,
+    *,
+    limit: int,
+    before_seq: int = NEWEST,
+    budget_id: UUID | None = None,
+    hold_id: UUID | None = None,
+) -> tuple[list[LedgerLine], int | None]:
+    """Return up to `limit` transfers, newest first, before a seq; and the next page's `before_seq`."""
+    values = {
+        "workspace": workspace_id, "before": before_seq, "budget": budget_id, "hold": hold_id,
+        "limit": limit + 1,
+    }  # fmt: skip
+    rows = session.execute(text(_PAGE), values).all()
+    lines = [_line(row) for row in rows[:limit]]
+    return lines, lines[-1].transfer.seq if len(rows) > limit else None
+
+
+def find_line(session: Session, workspace_id: UUID, transfer: int | UUID) -> LedgerLine:
+    """Return the transfer of this seq or id; NotFoundError when it is not in this workspace."""
+    column = "seq" if isinstance(transfer, int) else "id"
+    query = text(f"{_LINES} AND t.{column} = :transfer")
+    row = session.execute(query, {"workspace": workspace_id, "transfer": transfer}).first()
+    if row is None:
+        raise NotFoundError(f"There is no transfer {transfer} in the ledger.", transfer=str(transfer))
+    return _line(row)
+
+
+def chain(session: Session, workspace_id: UUID) -> Generator[Transfer]:
+    """Yield every transfer of a workspace by seq, 1,000 at a time in memory; `book.first_break` checks them.
+
+    The generator holds a database cursor: close it when not all transfers are read.
+    """
+    query = text(_CHAIN).execution_options(yield_per=1_000)
+    with session.execute(query, {"workspace": workspace_id}) as rows:
+        for row in rows:
+            yield _line(row).transfer
+
+
+def _line(row: Row[Any]) -> LedgerLine:
+    fields = in_money(row)
+    behind = {name: fields.pop(name, None) for name in ("reason", "documents")}
+    budget = fields.pop("name")
+    transfer = Transfer(**fields | {"kind": Movement(fields["kind"])})
+    return LedgerLine(transfer=transfer, budget=budget, **behind)
