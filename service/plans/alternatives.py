@@ -18,7 +18,7 @@ from service.planner.blind_choices import BlindBuyer, BlindChoice, central_first
 from service.planner.selection_price import pricer
 from service.plans.arrays import PlanArrays
 from service.plans.curve import ExpectedHere
-from service.plans.products import too_coarse
+from service.plans.products import prices_fit, too_coarse
 from service.plans.reading import grid_of
 from service.plans.tables import Plan, Scene
 from service.pricing.billing import PriceTerms
@@ -170,6 +170,8 @@ class Alternatives:
         ordered_m = self.plan.bill.get("ordered_pixel_m")
         if ordered_m is not None and too_coarse(price_list, ordered_m) is not None:
             return f"Its pixels of {price_list.gsd_m:.3g} m are too coarse: a delivery would be refused."
+        if not prices_fit(price_list, self._areas_m2):
+            return "Its prices are so high that an amount could not be written."
         return None if self._is_arranged(terms_of(price_list)) else TOO_LARGE
 
     def _is_arranged(self, terms: PriceTerms) -> bool:

@@ -27,7 +27,7 @@ from service.plans.ground import Ints, MatchedGround, match_ground
 from service.plans.inputs import PlanInputs
 from service.plans.objects import describe_objects
 from service.plans.prior import Prior
-from service.plans.products import too_coarse
+from service.plans.products import check_prices, too_coarse
 from service.plans.reading import JudgedScene, grid_of
 from service.plans.reuse import bought_again, describe_orders, describe_reuse
 from service.plans.tables import Plan, Scene
@@ -125,6 +125,7 @@ def _decide(
     """Return a plan's row; it may be ordered for `quote_days`, but no longer than its price list applies."""
     grid, price_list, coarsest_m = grid_of(scene), inputs.price_list, coarsest_pixel_m(inputs.ordered_m)
     areas = grid.patch_areas_m2()
+    check_prices(price_list, areas)
     eligible = np.repeat(values.eligible[:, None], PATCHES, axis=1)
     matched = match_ground(grid, eligible, inputs.bought, coarsest_m)
     taken = matched.taken & (inputs.reuse == "owned")

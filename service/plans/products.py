@@ -1,12 +1,45 @@
-"""Whether a price list's product is fine enough for the patches of a plan."""
+"""Whether a price list fits a scene: its product is fine enough, and its amounts stay in range."""
 
-from service.errors import LoupeWarning
+import numpy as np
+from numpy.typing import NDArray
+
+from service.errors import InvalidInputError, LoupeWarning
 from service.imagery.placement import MAX_COARSENESS
 from service.imagery.products import coarsest_pixel_m
+from service.money import LARGEST_MINOR, Money
+from service.pricing.areas import whole_cm2
+from service.pricing.billing import in_range
+from service.pricing.repository import terms_of
 from service.pricing.tables import PriceList
 
 TOO_COARSE = "product-too-coarse"
 """Code of the warning of a plan whose deliveries would all be refused, and of the refusal of its order."""
+
+
+class PriceTooLargeError(InvalidInputError):
+    """A price list under which an order of the scene could cost more than an amount can be."""
+
+    code = "price-too-large"
+    title = "The scene is too dear for an amount"
+
+
+def prices_fit(price_list: PriceList, areas_m2: NDArray[np.float64]) -> bool:
+    """Say whether every order of these patches (T, 16) stays in the range of amounts."""
+    return in_range(whole_cm2(areas_m2).ravel(), terms_of(price_list))
+
+
+def check_prices(price_list: PriceList, areas_m2: NDArray[np.float64]) -> None:
+    """Raise PriceTooLargeError unless `prices_fit`."""
+    if prices_fit(price_list, areas_m2):
+        return
+    largest = Money(LARGEST_MINOR - 1, price_list.currency)
+    raise PriceTooLargeError(
+        f"With the price list {price_list.name}, {areas_m2.size:,} patches could cost more than {largest}. "
+        "Plan a smaller part of the scene, or use lower prices and minimums.",
+        price_list=price_list.name,
+        patches=areas_m2.size,
+        largest=largest.amount,
+    )
 
 
 def too_coarse(price_list: PriceList, ordered_m: float) -> LoupeWarning | None:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 CM2_PER_M2 = 10**4
 CM2_PER_KM2 = 10**10
+LARGEST_CM2 = 2**62
+"""The limit of a sum of billed areas, of which two fit 64 bits."""
 
 
 def whole_cm2(areas_m2: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -13,8 +13,8 @@ from math import lcm
 import numpy as np
 from numpy.typing import NDArray
 
-from service.money import Money
-from service.pricing.areas import to_km2
+from service.money import LARGEST_MINOR, Money, minor_per_major
+from service.pricing.areas import LARGEST_CM2, to_cm2, to_km2
 from service.pricing.charge_rules import (
     AreaPrice,
     Bill,
@@ -185,6 +185,18 @@ def order_price(area_cm2: int, terms: PriceTerms) -> Money:
 
 def _price(area_cm2: int, tariff: Tariff) -> Money:
     return Money(int(tariff.amounts(np.array([area_cm2], dtype=np.int64))[0]), tariff.currency)
+
+
+def in_range(areas_cm2: NDArray[np.int64], terms: PriceTerms) -> bool:
+    """Say whether any order of patches (N,) stays in the range of amounts, however its shapes are drawn.
+
+    The upper bound takes each patch as a shape and an invoice of its own, at the highest price of an area.
+    """
+    count = len(areas_cm2)
+    rate = max((tier.price_per_km2 for tier in terms.tiers), default=Decimal(0))
+    billed_cm2 = int(areas_cm2.sum()) + count * to_cm2(terms.minimum_km2)
+    major = rate * to_km2(billed_cm2) + count * (terms.flat + terms.minimum_charge)
+    return billed_cm2 < LARGEST_CM2 and major * minor_per_major(terms.currency) < LARGEST_MINOR
 
 
 def bill(shapes_cm2: Sequence[int], terms: PriceTerms) -> Bill:

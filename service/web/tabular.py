@@ -60,14 +60,14 @@ def to_csv(columns: Columns, rows: Iterable[Row]) -> str:
 
 
 def to_parquet(columns: Columns, rows: Iterable[Row]) -> bytes:
-    """Write an Apache Parquet file; money is decimal(23, 4), times are UTC microseconds."""
+    """Write an Apache Parquet file; money is decimal(38, 4), times are UTC microseconds."""
     import pyarrow as pa  # noqa: PLC0415  (takes a third of a second: only imported for a Parquet file)
     from pyarrow import parquet  # noqa: PLC0415  (as above)
 
     types = {
         "text": pa.string(),
         "integer": pa.int64(),
-        "money": pa.decimal128(23, 4),
+        "money": pa.decimal128(38, 4),
         "time": pa.timestamp("us", "UTC"),
         "tags": pa.map_(pa.string(), pa.string()),
     }

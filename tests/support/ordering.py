@@ -127,6 +127,13 @@ def let_time_pass(database: Database, order: str) -> None:
         session.execute(text(f"UPDATE {history}"), {"id": order})
 
 
+def begin_periods_earlier(database: Database) -> None:
+    """Make every budget's newest terms older than any period; a superuser's trick, for no test can wait."""
+    with database.sessions.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))
+        session.execute(text("UPDATE ledger.budget_terms SET period_starts_on = '2000-01-01'"))
+
+
 def recorded_status(database: Database, order: str) -> str:
     """Return the status that is written in the order's row."""
     with database.sessions() as session:

@@ -10,17 +10,20 @@ from sqlalchemy import text
 from service.database.engine import Database
 from service.settings import Settings
 from tests.proofs.forgeries import RECHAIN
-from tests.support.ordering import change_budget, deliver, movements, open_budget, place, race, status, usage
+from tests.support.ordering import (
+    begin_periods_earlier,
+    change_budget,
+    deliver,
+    movements,
+    open_budget,
+    place,
+    race,
+    status,
+    usage,
+)
 from tests.support.orders import BOUGHT, Planned, make_plan
 
 TODAY = datetime.now(UTC).date()
-
-
-def begin_periods_earlier(database: Database) -> None:
-    """Make every budget's newest terms older than any period; a superuser's trick, for no test can wait."""
-    with database.sessions.begin() as session:
-        session.execute(text("SET LOCAL session_replication_role = replica"))
-        session.execute(text("UPDATE ledger.budget_terms SET period_starts_on = '2000-01-01'"))
 
 
 @pytest.mark.parametrize("period", ["month", "quarter", "year"])

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.currencies import decimals_of
-from service.money import Money
+from service.money import LARGEST_MINOR, Money
 from service.pricing.areas import CM2_PER_KM2, whole_cm2
-from service.pricing.billing import PriceTerms, bill, list_price, order_price, tariff_of
+from service.pricing.billing import PriceTerms, bill, in_range, list_price, order_price, tariff_of
 from service.pricing.charge_rules import Scope, Tier
 from service.pricing.shape_rules import ANY_SHAPE, ShapeRules
 from tests.support.prices import scene_price, terms
@@ -169,6 +169,22 @@ def test_order_price_agrees_with_its_definition_in_fractions(area: int, terms: P
 def test_amounts_of_many_areas_equal_the_price_of_each(areas: list[int], terms: PriceTerms) -> None:
     amounts = tariff_of(terms).amounts(np.array(areas, dtype=np.int64))
     assert amounts.tolist() == [order_price(area, terms).minor for area in areas]
+
+
+@given(st.lists(AREAS, min_size=1, max_size=20), TERMS, st.sampled_from([1, 10**9, 10**15]))
+def test_orders_in_range_cost_less_than_the_largest_amount(
+    areas: list[int], terms: PriceTerms, dearer: int
+) -> None:
+    dear = replace(
+        terms,
+        flat=terms.flat * dearer,
+        minimum_charge=terms.minimum_charge * dearer,
+        tiers=tuple(replace(tier, price_per_km2=tier.price_per_km2 * dearer) for tier in terms.tiers),
+    )
+    if in_range(np.array(areas, dtype=np.int64), dear):
+        assert bill(areas, dear).amount.minor < LARGEST_MINOR
+    else:
+        assert dearer > 1
 
 
 def test_amounts_are_exact_beyond_64_bits() -> None:

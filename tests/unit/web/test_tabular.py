@@ -31,7 +31,7 @@ def test_parquet_keeps_types_and_exact_money() -> None:
     table = parquet.read_table(io.BytesIO(to_parquet(COLUMNS, ROWS)))
 
     assert table.column_names == list(COLUMNS)
-    types = ["string", "string", "int64", "decimal128(23, 4)", "timestamp[us, tz=UTC]"]
+    types = ["string", "string", "int64", "decimal128(38, 4)", "timestamp[us, tz=UTC]"]
     assert [str(one) for one in table.schema.types[:-1]] == types
     first, empty = table.to_pylist()
     assert list(first.values()) == [str(KEY), "=1+1", 1, Decimal("-0.1"), AT, [("plan", "p")]]
