@@ -1,5 +1,8 @@
 """Currencies: the decimals of ISO 4217, and sentences for codes that cannot be used."""
 
+from itertools import product
+from string import ascii_uppercase
+
 import pytest
 
 from service.currencies import CurrencyUnknownError, check_currency, decimals_of
@@ -36,3 +39,21 @@ def test_currency_that_cannot_be_used_is_refused_with_a_sentence(code: str, sent
         check_currency(code)
 
     assert sentence in caught.value.detail
+
+
+def test_currencies_are_those_of_the_maintained_list() -> None:
+    """Compare with the list that the package iso4217 takes from the maintenance agency."""
+    listed = pytest.importorskip("iso4217").Currency
+    for currency in listed:
+        code = currency.code.upper()
+        if currency.exponent is None:
+            with pytest.raises(CurrencyUnknownError, match="has no minor unit"):
+                check_currency(code)
+        else:
+            assert decimals_of(check_currency(code)) == currency.exponent, code
+    unlisted = {"".join(letters) for letters in product(ascii_uppercase, repeat=3)} - {
+        currency.code.upper() for currency in listed
+    }
+    for code in unlisted:
+        with pytest.raises(CurrencyUnknownError):
+            check_currency(code)
