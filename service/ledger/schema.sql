@@ -318,7 +318,8 @@ CROSS JOIN LATERAL (
 ) AS a;
 
 -- What each holder has ordered and charged in a budget within 24 hours without the approval of another. Money
--- that an order gave back since does not count; refunds count nothing, so that none makes room for a charge.
+-- that an order gave back since does not count; refunds count nothing, so that none makes room for a charge. The
+-- day ends with the transaction's start, for which the index can be used.
 CREATE VIEW ledger.unapproved (budget_id, holder, minor) AS
 SELECT budget_id, holder, sum(minor)
 FROM (
@@ -330,7 +331,7 @@ FROM (
     JOIN ledger.hold h ON h.id = t.hold_id
     JOIN public."order" o ON o.hold_id = h.id
     JOIN public.api_key k ON k.id = o.key_id
-    WHERE t.kind = 'reserve' AND t.at > clock_timestamp() - interval '24 hours' AND o.status <> 'held'
+    WHERE t.kind = 'reserve' AND t.at > now() - interval '24 hours' AND o.status <> 'held'
         AND NOT (t.reference ~ '^(order|late):' AND EXISTS (
             SELECT FROM public.order_status_change c WHERE c.order_id = o.id AND c.reason_code = 'approved'
         ))
@@ -340,7 +341,7 @@ FROM (
     FROM ledger.transfer t
     JOIN ledger.adjustment a ON a.transfer_id = t.id
     JOIN public.api_key k ON k.id = a.key_id
-    WHERE t.kind = 'charge' AND t.at > clock_timestamp() - interval '24 hours' AND a.proposal_id IS NULL
+    WHERE t.kind = 'charge' AND t.at > now() - interval '24 hours' AND a.proposal_id IS NULL
 ) AS lately
 GROUP BY budget_id, holder;
 

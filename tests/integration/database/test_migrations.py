@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from service.database.engine import Database, alembic_config, is_migrated, upgrade
 from service.errors import UnavailableError
+from service.ledger.evidence_audit import audit_evidence
 from service.ledger.repository import list_budgets, violations
 from service.ledger.terms import BudgetTerms
 from service.web.paging import PageRequest
@@ -83,6 +84,55 @@ def test_upgrade_keeps_books_of_revision_0003_sound(database_url: str, database:
     assert (budget.terms, budget.version) == (BudgetTerms(), 1)
     assert (budget.limit, budget.available, budget.held) == (cents(10_000), cents(6_000), cents(4_000))
     assert days
+
+
+BOOKS_OF_0021 = """
+    ALTER TABLE "order" DROP CONSTRAINT fk_order_plan_id_plan;
+    INSERT INTO workspace (id, name) VALUES (gen_random_uuid(), 'old');
+    INSERT INTO api_key (id, workspace_id, name, digest, holder)
+    SELECT 'abcdefgh', id, 'only', 'x', 'abcdefgh' FROM workspace;
+    SELECT ledger.open_budget(id, 'old', 'USD', 10000, '{"approval_above_minor": 500}', 'abcdefgh')
+    FROM workspace;
+    INSERT INTO "order" (
+        id, workspace_id, plan_id, budget_id, status, currency, amount_minor, patches, key_id, expires_at,
+        tags
+    )
+    SELECT gen_random_uuid(), workspace_id, gen_random_uuid(), id, 'accepted', 'USD', 0, 3, 'abcdefgh', now(),
+        '{}'
+    FROM ledger.budget;
+    INSERT INTO order_status_change (order_id, seq, status, reason_code)
+    SELECT id, 1, 'accepted', 'hold_taken' FROM "order";
+    SELECT ledger.adjust(workspace_id, id, 'charge', NULL, NULL, 4000, 'late', 'abcdefgh') FROM "order";
+    SELECT ledger.change_budget(workspace_id, id, 20000, '{"approval_above_minor": null}', 'abcdefgh')
+    FROM ledger.budget;
+    SELECT ledger.change_budget(workspace_id, id, 20000, '{"approval_above_minor": 500}', 'abcdefgh')
+    FROM ledger.budget
+"""
+
+
+def test_upgrade_exempts_charges_and_terms_from_before_proposals(
+    database_url: str, database: Database
+) -> None:
+    """Migrate a charge and looser terms that one key made alone; what it makes now is proposed."""
+    with database.sessions.begin() as session:
+        for statement in ("DROP SCHEMA public CASCADE", "DROP SCHEMA ledger CASCADE", "CREATE SCHEMA public"):
+            session.execute(text(statement))
+    command.upgrade(alembic_config(database_url), "0021")
+    with database.sessions.begin() as session:
+        for statement in BOOKS_OF_0021.split(";"):
+            session.execute(text(statement))
+
+    upgrade(database_url)
+
+    with database.sessions.begin() as session:
+        found = [violations(session), list(audit_evidence(session))]
+        session.execute(
+            text("""SELECT ledger.adjust(workspace_id, id, 'charge', NULL, NULL, 501, 'late', 'abcdefgh')
+                FROM "order" """)
+        )
+        waiting = session.scalar(text("SELECT count(*) FROM ledger.proposal"))
+    assert found == [[], []]
+    assert waiting == 1
 
 
 @pytest.mark.parametrize("currency", ["CLF", "UYI", "UYW"])

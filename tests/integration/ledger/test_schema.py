@@ -49,6 +49,8 @@ FROZEN = {
     "2026-11-29-1340_proposals.sql": "f8638fae0ed8494d",
     "2026-11-29-1400_late_bills.py": "945b069899a3e3f3",
     "2026-11-29-1400_late_bills.sql": "afc761a4564b6ba6",
+    "2026-11-29-1420_unapproved_window.py": "b66bfcc73f4d8768",
+    "2026-11-29-1420_unapproved_window.sql": "987df03b947116f8",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 
