@@ -18,6 +18,7 @@ from tests.support.ordering import (
     buy_everything,
     code,
     deliver,
+    let_time_pass,
     open_budget,
     place,
     plan_scene,
@@ -176,8 +177,7 @@ def test_cancelled_order_keeps_what_was_delivered_and_frees_the_rest(client: Tes
 
 def test_overdue_order_awaits_nothing(client: TestClient, database: Database) -> None:
     order = place(client, plan_scene(client)).json()["id"]
-    with database.sessions.begin() as session:
-        session.execute(text('UPDATE "order" SET expires_at = now() WHERE id = :id'), {"id": order})
+    let_time_pass(database, order)
     assert plan(client, price_list="acme")["reuse"]["on_order"] == 0
 
 
