@@ -121,7 +121,9 @@ class ClassificationOut(BaseModel):
         "`delivered_files` lists the files that were used, with their versions (at most 4,096), and "
         "`deliveries_sha256` is one digest over all of them."
     )
-    links: list[Link] = Field(description="The classification itself, its order and its plan.")
+    links: list[Link] = Field(
+        description="The classification itself, its order with its true labels, and its plan."
+    )
 
     @classmethod
     def of(cls, made: Classification, outdated_since: datetime | None = None) -> "ClassificationOut":
@@ -142,6 +144,7 @@ class ClassificationOut(BaseModel):
             links=[
                 Link(rel="self", href=f"/v1/classifications/{made.id}"),
                 Link(rel="order", href=f"/v1/orders/{made.order_id}"),
+                Link(rel="truth", href=f"/v1/orders/{made.order_id}/truth"),
                 Link(rel="plan", href=f"/v1/plans/{plan}"),
             ],
         )

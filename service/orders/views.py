@@ -169,6 +169,8 @@ def _links(order: Order, status: OrderStatus) -> list[Link]:
         Link(rel="plan", href=f"/v1/plans/{order.plan_id}"),
         Link(rel="budget", href=f"/v1/budgets/{order.budget_id}"),
         Link(rel="classification", href=f"{path}/classification", title="POST"),
+        Link(rel="truth", href=f"{path}/truth"),
+        Link(rel="saving", href=f"/v1/reports/savings/orders/{order.id}"),
     ]
     if order.hold_id is not None:
         links.append(Link(rel="ledger", href=f"/v1/ledger?hold={order.hold_id}"))

@@ -182,6 +182,17 @@ def test_savings_report_proven_labels_and_their_price(
     assert (cells["known_tiles"], cells["right_labels"]) == ("6", "6")
 
 
+def test_order_and_classification_link_to_the_true_labels_and_the_saving(
+    client: TestClient, order: str
+) -> None:
+    made = client.post(f"/v1/orders/{order}/classification").json()
+    placed = client.get(f"/v1/orders/{order}").json()
+    for document in (made, placed):
+        links = {link["rel"]: link["href"] for link in document["links"]}
+        assert client.get(links["truth"]).json()["order"] == order
+    assert client.get(links["saving"]).json()["order"] == order
+
+
 def test_true_labels_of_another_workspace_are_not_found(
     client: TestClient, order: str, database: Database
 ) -> None:
