@@ -22,6 +22,7 @@ from service.geotiff import gdal_lock
 from service.geotiff.sandbox import sandbox_of
 from service.health import router as health
 from service.invoices.routes import router as invoices
+from service.ledger.close_routes import router as closes
 from service.ledger.proposal_routes import router as proposals
 from service.ledger.publishing import publisher_of, publishing_heads
 from service.ledger.routes import router as ledger
@@ -102,9 +103,9 @@ def create_app(settings: Settings | None = None, held: Bundles | None = None) ->
     )  # fmt: skip
     for router in (health, reference, *domains):
         app.include_router(router)
-    for router in (ledger, proposals):
+    for router in (closes, ledger, proposals):
         app.include_router(router, dependencies=[Depends(expire_before_writing)])
-    routers = (health, reference, *domains, ledger, proposals)
+    routers = (health, reference, *domains, closes, ledger, proposals)
     app.state.operations = [route for router in routers for route in router.routes]
     install_problem_handlers(app)
     app.add_middleware(BodyCapMiddleware, limits=body_limits(settings), default=settings.body_limit)

@@ -10,7 +10,7 @@ import typer
 from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, console, open_client
 from service.cli.operating import opened_database, read_settings
 from service.terminal.blocks import columns, money, plural
-from service.terminal.ledger import ledger_view
+from service.terminal.ledger import closes_view, ledger_view
 from service.terminal.proposals import waiting_lines
 
 if TYPE_CHECKING:
@@ -80,6 +80,34 @@ def adjust(
         console().print(waiting_lines([made])[0])
         return
     console().print(f"Recorded a {made['kind']} of {money(made['amount'])}. Reference: {made['reference']}")
+
+
+@ledger_commands.command("close")
+def close_month(
+    month: Annotated[str, typer.Argument(metavar="MONTH", help="Month that is over, such as 2026-10.")],
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Close a month: no entry is made in it any more. Prints the balances of each budget."""
+    with open_client(url, api_key) as client:
+        closed = client.post("/v1/ledger/closes", {"month": month})
+    console().print(closes_view([closed]))
+
+
+@ledger_commands.command("closes")
+def list_closes(
+    csv: Annotated[bool, typer.Option("--csv", help="Print all closed months as CSV.")] = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """List the closed months with their balances, newest first."""
+    with open_client(url, api_key) as client:
+        if csv:
+            for line in client.csv_lines("/v1/ledger/closes"):
+                typer.echo(line)
+            return
+        found = client.items("/v1/ledger/closes")
+    console().print(closes_view(found) if found else "No month is closed: loupe ledger close MONTH")
 
 
 @ledger_commands.command("heads")

@@ -184,6 +184,16 @@ FORMS: Mapping[tuple[str, int], Form] = {
         1,
         "proposal_id approved note key_id at",
     ),
+    ("closed_month", 1): _form(
+        "ledger.closed_month",
+        2,
+        "workspace_id month seq key_id at",
+    ),
+    ("month_balance", 1): _form(
+        "ledger.month_balance",
+        3,
+        "workspace_id month account_id opening closing",
+    ),
 }
 """Every form by kind and number. A new column is covered by a new form, and old rows keep theirs.
 

@@ -38,6 +38,10 @@ class LedgerLineOut(BaseModel):
         description="Numbers of the invoices of the paid order; of a refund, of its credit notes. Null "
         "without any, and for movements that pay nothing."
     )
+    closed_month: str | None = Field(
+        description="Closed month of the payment that a refund or later charge changes, such as `2026-10`; "
+        "null while that month is open."
+    )
     id: UUID = Field(description="Id of the movement.")
     evidence: str | None = Field(
         description="Hash of the newest evidence when the movement was made, in hexadecimal. It covers the "
@@ -68,6 +72,7 @@ class LedgerLineOut(BaseModel):
             reference=transfer.reference,
             reason=line.reason,
             documents=line.documents,
+            closed_month=line.closed_month and f"{line.closed_month:%Y-%m}",
             id=transfer.id,
             evidence=None if transfer.evidence is None else transfer.evidence.hex(),
             previous_hash=transfer.previous_hash.hex(),
@@ -78,7 +83,7 @@ class LedgerLineOut(BaseModel):
 COLUMNS: Columns = {
     "seq": "integer", "at": "time", "kind": "text", "from": "text", "to": "text", "amount": "money",
     "currency": "text", "budget_id": "text", "budget": "text", "hold_id": "text", "reference": "text",
-    "reason": "text", "documents": "text", "id": "text", "evidence": "text",
+    "reason": "text", "documents": "text", "closed_month": "text", "id": "text", "evidence": "text",
     "previous_hash": "text", "hash": "text",
 }  # fmt: skip
 
@@ -91,6 +96,6 @@ def row_of(line: LedgerLine) -> Row:
     return (
         transfer.seq, transfer.at, transfer.kind.value, source.value, target.value, Decimal(money.amount),
         money.currency, transfer.budget_id, line.budget, transfer.hold_id, transfer.reference,
-        line.reason, line.documents, transfer.id,
+        line.reason, line.documents, line.closed_month and f"{line.closed_month:%Y-%m}", transfer.id,
         transfer.evidence and transfer.evidence.hex(), transfer.previous_hash.hex(), transfer.hash.hex(),
     )  # fmt: skip

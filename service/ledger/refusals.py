@@ -69,6 +69,27 @@ class ProposalContradictsError(ConflictError):
     title = "The proposal contradicts the terms in force"
 
 
+class MonthNotOverError(ConflictError):
+    """A close of a month that has not ended."""
+
+    code = "month-not-over"
+    title = "The month is not over"
+
+
+class MonthNotNextError(ConflictError):
+    """A close of a month while another one is due."""
+
+    code = "month-not-next"
+    title = "Another month is due"
+
+
+class MonthClosedError(ConflictError):
+    """An entry while the database's clock shows a month that is closed."""
+
+    code = "month-closed"
+    title = "The month is closed"
+
+
 class SumTooLargeError(ConflictError):
     """A movement after which a balance would leave the range of amounts."""
 
@@ -124,8 +145,8 @@ def _domain_error(error: DBAPIError, amount: Money | None, budget_id: UUID | Non
             )
         case "LP402" | "LP409" | "LP411" | "LP412" as state if amount is not None:
             return _shortage(state, Money(int(detail), amount.currency), amount)
-        case _:
-            return error
+        case state:
+            return _of_month(state, detail[:7]) or error
 
 
 def _too_large(amount: Money | None) -> SumTooLargeError:
@@ -186,3 +207,18 @@ def _shortage(state: str, there_is: Money, wanted: Money) -> LoupeError:
         f"{there_is} of the budget is held or spent, so its limit cannot be {wanted}.",
         in_use=there_is.amount, limit=wanted.amount, currency=wanted.currency,
     )  # fmt: skip
+
+
+def _of_month(state: str | None, month: str) -> LoupeError | None:
+    """Return the error about a month, `2026-10` or empty if none is due; None for another state."""
+    if state == "LP415":
+        return MonthNotOverError(f"{month} is not over (UTC). Close it in the next month.", month=month)
+    if state == "LP416":
+        due = f"Close {month} first." if month else "The ledger has no entry, so no month is due."
+        return MonthNotNextError(f"Months are closed one after the other. {due}", due=month)
+    if state == "LP417":
+        return MonthClosedError(
+            f"{month} is closed, and the database's clock shows a time in it or before. Set the clock right.",
+            month=month,
+        )
+    return None

@@ -226,6 +226,30 @@ CREATE TABLE ledger.decision (
     CONSTRAINT decision_note_length CHECK (length(note) BETWEEN 1 AND 500)
 );
 
+-- Months (of UTC) in which no entry is made any more. `seq` is the newest transfer when the month was closed.
+CREATE TABLE ledger.closed_month (
+    workspace_id uuid NOT NULL REFERENCES ledger.chain ON DELETE RESTRICT,
+    month date NOT NULL,
+    seq bigint NOT NULL,
+    key_id text NOT NULL REFERENCES public.api_key ON DELETE RESTRICT,
+    at timestamptz NOT NULL,
+    CONSTRAINT month_is_its_first_day CHECK (extract(day FROM month) = 1),
+    CONSTRAINT month_seq_positive CHECK (seq > 0),
+    PRIMARY KEY (workspace_id, month)
+);
+
+-- Balances of the accounts that moved before the end of a closed month: when it began and when it ended.
+CREATE TABLE ledger.month_balance (
+    workspace_id uuid NOT NULL,
+    month date NOT NULL,
+    account_id bigint NOT NULL REFERENCES ledger.account ON DELETE RESTRICT,
+    opening bigint NOT NULL,
+    closing bigint NOT NULL,
+    CONSTRAINT month_balance_of_its_month FOREIGN KEY (workspace_id, month)
+        REFERENCES ledger.closed_month (workspace_id, month) ON DELETE RESTRICT,
+    PRIMARY KEY (workspace_id, month, account_id)
+);
+
 -- Evidence: the digest of every row that a figure depends on, chained as it was written, per workspace.
 -- `docs/ledger.md` says how a digest is computed; service/ledger/evidence.py computes it again in Python.
 CREATE TABLE ledger.evidence (
@@ -269,7 +293,8 @@ DECLARE
 BEGIN
     FOREACH name IN ARRAY ARRAY[
         'ledger.transfer', 'ledger.entry', 'ledger.movement', 'ledger.budget', 'ledger.budget_terms',
-        'ledger.adjustment', 'ledger.proposal', 'ledger.decision', 'ledger.evidence', 'public.price_list',
+        'ledger.adjustment', 'ledger.proposal', 'ledger.decision', 'ledger.evidence', 'ledger.closed_month',
+        'ledger.month_balance', 'public.price_list',
         'public.plan', 'public.delivery', 'public.delivered_file', 'public.delivered_part',
         'public.order_status_change', 'public.classification', 'public.final_bill', 'public.late_bill',
         'public.invoice', 'public.invoice_line', 'public.true_labels'
@@ -403,6 +428,9 @@ $$;
 --   LP411 limit-below-use           more is held and spent        DETAIL held + spent
 --   LP412 refund-exceeds-payment    less was paid                 DETAIL what can come back
 --   LP413 self-approval             the same holder proposed it   DETAIL the key that proposed
+--   LP415 month-not-over            it has not ended              DETAIL the month
+--   LP416 month-not-next            another one is due            DETAIL that one
+--   LP417 month-closed              the clock shows a closed one  DETAIL the newest closed one
 --   LP414 sum-too-large             the order's charges have no room  DETAIL what was charged
 
 -- Keep the hold's counters: a reserve opens it or makes it larger, a settle or a release uses it up.
@@ -453,6 +481,7 @@ DECLARE
     source account;
     target account;
     t transfer;
+    closed date;
 BEGIN
     SELECT * INTO STRICT move FROM movement WHERE kind = p_kind;
     SELECT c.* INTO head FROM chain c JOIN budget b USING (workspace_id) WHERE b.id = p_budget FOR UPDATE OF c;
@@ -475,6 +504,10 @@ BEGIN
     t.amount := p_amount;
     t.hold_id := p_hold;
     t.at := clock_timestamp();
+    SELECT max(month) INTO closed FROM closed_month WHERE workspace_id = t.workspace_id;
+    IF t.at < (closed + interval '1 month') AT TIME ZONE 'UTC' THEN  -- the clock was set back
+        RAISE EXCEPTION 'month-closed' USING ERRCODE = 'LP417', DETAIL = closed;
+    END IF;
     t.reference := p_reference;
     t.previous_hash := head.hash;
     t.evidence := (
@@ -795,6 +828,10 @@ CREATE TRIGGER evidence AFTER INSERT ON ledger.proposal FOR EACH ROW EXECUTE FUN
     'proposal', '1', 'budget_id', '1', 'id', 'budget_id', 'order_id', 'amount', 'reason', 'terms', 'key_id', 'at');
 CREATE TRIGGER evidence AFTER INSERT ON ledger.decision FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'decision', '1', 'proposal_id', '1', 'proposal_id', 'approved', 'note', 'key_id', 'at');
+CREATE TRIGGER evidence AFTER INSERT ON ledger.closed_month FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
+    'closed_month', '1', 'workspace_id', '2', 'workspace_id', 'month', 'seq', 'key_id', 'at');
+CREATE TRIGGER evidence AFTER INSERT ON ledger.month_balance FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
+    'month_balance', '1', 'workspace_id', '3', 'workspace_id', 'month', 'account_id', 'opening', 'closing');
 
 
 -- ---------------------------------------------------------------- 6 entrances
@@ -968,6 +1005,41 @@ BEGIN
     ELSE
         PERFORM put_in_force(asked.budget_id, asked.terms, asked.key_id, asked.id);
     END IF;
+END
+$$;
+
+-- Close a month of a workspace: no entry is made in it any more, and its balances are stated. Returns false if it
+-- was closed before. Months are closed one after the other, from that of the first entry, once they are over.
+CREATE FUNCTION ledger.close_month(p_workspace uuid, p_month date, p_key text)
+RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
+DECLARE
+    begins timestamptz := p_month::timestamp AT TIME ZONE 'UTC';
+    ends timestamptz := (p_month + interval '1 month') AT TIME ZONE 'UTC';
+    due date;
+BEGIN
+    -- An entry takes its time under this lock: whatever is dated in the month is seen here, or refused later.
+    PERFORM FROM chain WHERE workspace_id = p_workspace FOR UPDATE;
+    IF EXISTS (SELECT FROM closed_month WHERE (workspace_id = p_workspace) AND (month = p_month)) THEN
+        RETURN false;
+    END IF;
+    IF clock_timestamp() < ends THEN
+        RAISE EXCEPTION 'month-not-over' USING ERRCODE = 'LP415', DETAIL = p_month;
+    END IF;
+    due := coalesce(
+        (SELECT max(month) + interval '1 month' FROM closed_month WHERE workspace_id = p_workspace),
+        (SELECT date_trunc('month', min(at) AT TIME ZONE 'UTC') FROM transfer WHERE workspace_id = p_workspace));
+    IF p_month IS DISTINCT FROM due THEN
+        RAISE EXCEPTION 'month-not-next' USING ERRCODE = 'LP416', DETAIL = coalesce(due::text, '');
+    END IF;
+    INSERT INTO closed_month
+    SELECT p_workspace, p_month, seq, p_key, clock_timestamp() FROM chain WHERE workspace_id = p_workspace;
+    INSERT INTO month_balance
+    SELECT p_workspace, p_month, e.account_id,
+        coalesce(sum(e.amount) FILTER (WHERE t.at < begins), 0), sum(e.amount)
+    FROM transfer t JOIN entry e ON e.transfer_id = t.id
+    WHERE (t.workspace_id = p_workspace) AND (t.at < ends)
+    GROUP BY e.account_id;
+    RETURN true;
 END
 $$;
 
@@ -1167,7 +1239,11 @@ SELECT 'adjustment', order_id || '/' || number FROM ledger.adjustment
 UNION ALL
 SELECT 'proposal', id::text FROM ledger.proposal
 UNION ALL
-SELECT 'decision', proposal_id::text FROM ledger.decision;
+SELECT 'decision', proposal_id::text FROM ledger.decision
+UNION ALL
+SELECT 'closed_month', workspace_id || '/' || month FROM ledger.closed_month
+UNION ALL
+SELECT 'month_balance', workspace_id || '/' || month || '/' || account_id FROM ledger.month_balance;
 
 -- What must never be, of evidence and of what belongs together.
 CREATE VIEW ledger.violations_of_evidence (invariant, subject) AS
@@ -1301,6 +1377,34 @@ FROM (SELECT * FROM ledger.approved WHERE terms IS NOT NULL) AS p
 FULL JOIN (SELECT * FROM ledger.budget_terms WHERE proposal_id IS NOT NULL) AS t ON t.proposal_id = p.id
 WHERE (p.budget_id, p.key_id) IS DISTINCT FROM (t.budget_id, t.key_id) OR NOT to_jsonb(t) @> p.terms;
 
+-- What must never be, of closed months.
+CREATE VIEW ledger.violations_of_months (invariant, subject) AS
+SELECT 'I33 balances of a closed month are the sums of its entries',
+    workspace_id || ' ' || month || ' ' || account_id
+FROM (
+    SELECT c.workspace_id, c.month, e.account_id, sum(e.amount) AS closing,
+        coalesce(sum(e.amount) FILTER (WHERE t.at < c.month::timestamp AT TIME ZONE 'UTC'), 0) AS opening
+    FROM ledger.closed_month c
+    JOIN ledger.transfer t ON t.workspace_id = c.workspace_id
+        AND t.at < (c.month + interval '1 month') AT TIME ZONE 'UTC'
+    JOIN ledger.entry e ON e.transfer_id = t.id
+    GROUP BY c.workspace_id, c.month, e.account_id
+) AS found
+FULL JOIN ledger.month_balance b USING (workspace_id, month, account_id)
+WHERE (b.opening, b.closing) IS DISTINCT FROM (coalesce(found.opening, 0), coalesce(found.closing, 0))
+UNION ALL
+SELECT 'I34 months are closed one after the other, once they are over', workspace_id || ' ' || month
+FROM (
+    SELECT workspace_id, month, at, lag(month) OVER (PARTITION BY workspace_id ORDER BY month) AS previous
+    FROM ledger.closed_month
+) AS c
+WHERE at < (month + interval '1 month') AT TIME ZONE 'UTC' OR month <> previous + interval '1 month'
+UNION ALL
+SELECT 'I35 no entry is made in a closed month', t.workspace_id || ' ' || t.seq
+FROM ledger.closed_month c
+JOIN ledger.transfer t ON t.workspace_id = c.workspace_id AND t.seq > c.seq
+    AND t.at < (c.month + interval '1 month') AT TIME ZONE 'UTC';
+
 -- What must never be: the view that every check reads.
 CREATE VIEW ledger.violations (invariant, subject) AS
 SELECT invariant, subject FROM ledger.violations_of_transfers
@@ -1309,7 +1413,9 @@ SELECT invariant, subject FROM ledger.violations_of_orders
 UNION ALL
 SELECT invariant, subject FROM ledger.violations_of_evidence
 UNION ALL
-SELECT invariant, subject FROM ledger.violations_of_approvals;
+SELECT invariant, subject FROM ledger.violations_of_approvals
+UNION ALL
+SELECT invariant, subject FROM ledger.violations_of_months;
 
 
 -- ---------------------------------------------------------------- 8 owner and grants
@@ -1342,7 +1448,7 @@ GRANT USAGE ON SCHEMA public TO loupe_owner;
 GRANT SELECT ON ALL TABLES IN SCHEMA ledger TO loupe_app;
 GRANT EXECUTE ON FUNCTION
     ledger.open_budget, ledger.lock_budget, ledger.change_budget, ledger.reserve, ledger.use_hold, ledger.adjust,
-    ledger.decide, ledger.needs_approval,
+    ledger.decide, ledger.needs_approval, ledger.close_month,
     ledger.transfer_hash, ledger.loosens  -- the view ledger.violations calls them
 TO loupe_app;
 

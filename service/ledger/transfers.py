@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ class LedgerLine:
     budget: str
     reason: str | None = None  # of a refund or later charge
     documents: str | None = None  # numbers of the order's invoices, or of a refund's credit notes
+    closed_month: date | None = None  # of an adjustment: the closed month of the payment that it changes
 
 
 _FIELDS = """
@@ -45,9 +47,18 @@ _BEHIND = """
     LEFT JOIN ledger.adjustment a ON a.transfer_id = t.id
     LEFT JOIN documents d ON t.kind IN ('settle', 'charge', 'refund')
         AND d.kind = CASE t.kind WHEN 'refund' THEN 'credit-note' ELSE 'invoice' END
-        AND d.order_id = substring(t.reference FROM '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')"""
+        AND d.order_id = substring(t.reference FROM '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
+    LEFT JOIN LATERAL (
+        SELECT max(c.month) AS month
+        FROM public."order" o
+        JOIN ledger.transfer paid ON paid.hold_id = o.hold_id AND paid.kind = 'settle'
+        JOIN ledger.closed_month c ON c.workspace_id = paid.workspace_id AND c.at <= a.at
+            AND c.month = date_trunc('month', paid.at AT TIME ZONE 'UTC')::date
+        WHERE o.id = a.order_id AND (a.tile IS NULL
+            OR paid.reference = 'delivery:' || a.order_id || '/' || a.tile || '/' || a.patch)
+    ) AS closed ON a.order_id IS NOT NULL"""
 _LINES = (
-    f"{_DOCUMENTS}{_FIELDS}, a.reason, d.numbers AS documents {_FROM}{_BEHIND}"
+    f"{_DOCUMENTS}{_FIELDS}, a.reason, d.numbers AS documents, closed.month AS closed_month {_FROM}{_BEHIND}"
     " WHERE t.workspace_id = :workspace"
 )
 _PAGE = f"""{_LINES} AND t.seq < :before
@@ -99,7 +110,7 @@ def chain(session: Session, workspace_id: UUID) -> Generator[Transfer]:
 
 def _line(row: Row[Any]) -> LedgerLine:
     fields = in_money(row)
-    behind = {name: fields.pop(name, None) for name in ("reason", "documents")}
+    behind = {name: fields.pop(name, None) for name in ("reason", "documents", "closed_month")}
     budget = fields.pop("name")
     transfer = Transfer(**fields | {"kind": Movement(fields["kind"])})
     return LedgerLine(transfer=transfer, budget=budget, **behind)

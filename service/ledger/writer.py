@@ -7,6 +7,7 @@ enlarged hold, `delivery:<order_id>/<tile>/<patch>` for a payment.
 
 import json
 from dataclasses import asdict
+from datetime import date
 from typing import Any, cast
 from uuid import UUID
 
@@ -171,6 +172,17 @@ def decide(
     }  # fmt: skip
     with refusals(amount, budget_id=proposal.budget_id):
         session.execute(text("SELECT ledger.decide(:workspace, :proposal, :approve, :note, :key)"), values)
+
+
+def close_month(session: Session, workspace_id: UUID, month: date, key_id: str) -> bool:
+    """Close a month, named by its first day, and state its balances; return False if it was closed before.
+
+    Errors: MonthNotOverError, MonthNotNextError.
+    """
+    call = text("SELECT ledger.close_month(:workspace, :month, :key)")
+    with refusals():
+        values = {"workspace": workspace_id, "month": month, "key": key_id}
+        return bool(session.execute(call, values).scalar_one())
 
 
 def _use_hold(session: Session, kind: str, hold_id: UUID | None, amount: Money, reference: str) -> None:

@@ -56,3 +56,20 @@ def ledger_view(entries: Sequence[Json]) -> RenderableType:
     ]
     titles = ("Seq", "When (UTC)", "Movement", "Amount", "Budget", "Reference")
     return columns(titles, rows, right={"Seq", "Amount"})
+
+
+def closes_view(closed: Sequence[Json]) -> RenderableType:
+    """Return closed months with the opening and closing balances of their budgets."""
+    rows = [
+        (
+            month["month"],
+            one["name"],
+            moment,
+            *(money(one[moment][name]) for name in ("granted", "available", "held", "spent")),
+        )
+        for month in closed
+        for one in month["budgets"]
+        for moment in ("opening", "closing")
+    ]
+    amounts = ("Granted", "Available", "Held", "Spent")
+    return columns(("Month", "Budget", "Balance", *amounts), rows, right=set(amounts))

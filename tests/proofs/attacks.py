@@ -25,14 +25,15 @@ HOSTILE: dict[str, tuple[Any, ...]] = {
     "text": ("", "nonsense", "usd", "EUR", "x" * 300),
     "character varying": ("", "nonsense", "usd", "x" * 300),
     "uuid": ("00000000-0000-0000-0000-000000000000",),
-    "date": ("1900-01-01",),
-    "jsonb": ([],),
+    "date": ("1900-01-01", "1900-01-02"),
+    "jsonb": ([], {}),
     "integer[]": ([-1], [999]),
 }
 FRESH = {
     "uuid": "gen_random_uuid()",
     "bytea": "sha256(uuid_send(gen_random_uuid()))",
     "bigint": "(SELECT max({column}) + 1000 FROM {table})",
+    "date": "(SELECT max({column}) + interval '1 month' FROM {table})",
     "integer": "(SELECT max({column}) + 1000 FROM {table})",
     "text": "md5(random()::text)",
     "character varying": "md5(random()::text)",
@@ -40,7 +41,10 @@ FRESH = {
 """Expression for a value that no row has, by type."""
 PARTNER = "(SELECT {there} FROM {other} WHERE {there} NOT IN (SELECT {column} FROM {table}) LIMIT 1)"
 """Expression for a row that no other row refers to yet."""
-NEEDS_A_PARTNER = {("ledger.account", "budget_id")}  # all four kinds of a budget's accounts exist
+NEEDS_A_PARTNER = {
+    ("ledger.account", "budget_id"),  # all four kinds of a budget's accounts exist
+    ("ledger.month_balance", "account_id"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from service.access.keys import id_of
+from service.access.repository import create_key
+from service.access.tables import Workspace
 from service.database.engine import Database
 from service.ledger import writer
 from service.ledger.book import Movement
@@ -62,9 +65,22 @@ def rows_with_evidence(_session: Session, books: Books) -> Turn:
     return lambda own, number: own.execute(insert, {"workspace": books.workspace, "number": str(number)})
 
 
+def closings_of_a_month(session: Session, books: Books) -> Turn:
+    """Close the same month: one connection closes it, the others find it closed."""
+    writer.create_budget(session, books.workspace, "race", cents(10))
+    key = id_of(create_key(session, session.get_one(Workspace, books.workspace), "closing"))
+    session.execute(text("SET LOCAL session_replication_role = replica"))
+    session.execute(text("UPDATE ledger.transfer SET at = at - interval '1 month'"))
+    month = session.execute(
+        text("SELECT date_trunc('month', min(at))::date FROM ledger.transfer")
+    ).scalar_one()
+    session.execute(text("SET LOCAL session_replication_role = origin"))
+    return lambda own, _: writer.close_month(own, books.workspace, month, key)
+
+
 RACES: tuple[Callable[[Session, Books], Turn], ...] = (
     reserves_beyond_a_limit, posts_of_the_one_writer, openings_of_budgets, deliveries_beside_charges,
-    rows_with_evidence,
+    rows_with_evidence, closings_of_a_month,
 )  # fmt: skip
 
 

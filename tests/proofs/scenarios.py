@@ -33,6 +33,11 @@ from tests.proofs.attacks import reason, statements
 from tests.proofs.books import balances, open_budget
 from tests.proofs.budget_scene import LIMIT, Scene, set_scene
 from tests.proofs.catalog import money_tables
+from tests.proofs.month_scenarios import (
+    closes_months_of_each_workspace,
+    closes_months_one_after_the_other,
+    posts_nothing_in_a_closed_month,
+)
 from tests.support.money import cents
 
 
@@ -326,7 +331,8 @@ SCENARIOS: tuple[Callable[[Scene], None], ...] = (
     reads_no_budget_without_terms, locks_no_budget_of_another_workspace, gives_back_no_more_than_was_paid,
     adjusts_no_order_of_another_workspace, charges_up_to_the_amount_of_one_holder,
     charges_an_order_no_more_than_an_amount_can_be, loosens_terms_with_another_holder,
-    counts_what_was_spent_before_a_day, keeps_evidence_of_every_row,
+    counts_what_was_spent_before_a_day, closes_months_one_after_the_other, closes_months_of_each_workspace,
+    posts_nothing_in_a_closed_month, keeps_evidence_of_every_row,
     finds_its_tables_from_wherever_it_is_called, leaves_no_violation,
 )  # fmt: skip
 

@@ -71,7 +71,20 @@ def make_world(database: Database) -> Books:
         _proposals(session, buyer, budget, other.id)
     _cancel_in_part(database, books, other, buyer)
     _deliver_late(database, overdue, other_buyer)
+    with database.sessions.begin() as session:
+        _closed_month(session, buyer)
     return books
+
+
+def _closed_month(session: Session, caller: Caller) -> None:
+    """Insert a close of last month, before which no account moved."""
+    values = {"workspace": caller.workspace_id, "key": caller.key_id}
+    month = "(date_trunc('month', ledger.today()) - interval '1 month')::date"
+    for table, rest in (("closed_month", "1, :key, now()"), ("month_balance", "min(a.id), 0, 0")):
+        source = " FROM ledger.account a WHERE workspace_id = :workspace" if "a.id" in rest else ""
+        session.execute(
+            text(f"INSERT INTO ledger.{table} SELECT :workspace, {month}, {rest}{source}"), values
+        )
 
 
 def _deliver_late(database: Database, placed: Order, buyer: Caller) -> None:

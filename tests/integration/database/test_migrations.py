@@ -169,6 +169,7 @@ def test_tables_of_record_are_append_only(database: Database) -> None:
     guarded = {
         "ledger.transfer", "ledger.entry", "ledger.movement", "ledger.budget", "ledger.budget_terms",
         "ledger.adjustment", "ledger.proposal", "ledger.decision", "ledger.evidence",
+        "ledger.closed_month", "ledger.month_balance",
         "price_list", "plan", "delivery", "delivered_file", "delivered_part", "order_status_change",
         "classification", "final_bill", "late_bill", "invoice", "invoice_line", "true_labels",
     }  # fmt: skip

@@ -145,7 +145,16 @@ def test_serving_role_can_call_only_the_entrances(served: Database) -> None:
     with served.sessions() as session:
         found = set(session.execute(query).scalars())
 
-    entrances = {"open_budget", "change_budget", "lock_budget", "reserve", "use_hold", "adjust", "decide"}
+    entrances = {
+        "open_budget",
+        "change_budget",
+        "lock_budget",
+        "reserve",
+        "use_hold",
+        "adjust",
+        "decide",
+        "close_month",
+    }
     reading = {"transfer_hash", "loosens", "needs_approval"}
     assert found == entrances | reading
 

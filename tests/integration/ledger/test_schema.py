@@ -51,6 +51,8 @@ FROZEN = {
     "2026-11-29-1400_late_bills.sql": "afc761a4564b6ba6",
     "2026-11-29-1420_unapproved_window.py": "b66bfcc73f4d8768",
     "2026-11-29-1420_unapproved_window.sql": "987df03b947116f8",
+    "2026-11-29-1430_closed_months.py": "119640dfa8ff5220",
+    "2026-11-29-1430_closed_months.sql": "246dd798dd49ca4b",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 

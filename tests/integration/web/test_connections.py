@@ -79,6 +79,7 @@ NOT_CALLED: set[Operation] = {
     ("POST", "/v1/orders/{order_id}/cancel"),
     ("POST", "/v1/orders/{order_id}/approval"),
     ("POST", "/v1/orders/{order_id}/deadline"),
+    ("POST", "/v1/ledger/closes"),
     ("POST", "/v1/proposals/{proposal_id}/approval"),
     ("POST", "/v1/keys"),
     ("POST", "/v1/keys/{key_id}/rotate"),

@@ -34,6 +34,16 @@ SENTENCES = {
     "holder of another key of the workspace to approve it, or reject it to withdraw it.",
     ("sum-too-large", "300"): "3.00 USD was charged to this order; with 5.00 USD more, its charges would be "
     "above 9999999999999999.99 USD.",
+    ("month-not-over", "2026-10-01"): "2026-10 is not over (UTC). Close it in the next month.",
+    ("month-not-next", "2026-10-01"): "Months are closed one after the other. Close 2026-10 first.",
+    (
+        "month-not-next",
+        "",
+    ): "Months are closed one after the other. The ledger has no entry, so no month is due.",
+    (
+        "month-closed",
+        "2026-10-01",
+    ): "2026-10 is closed, and the database's clock shows a time in it or before. Set the clock right.",
     ("refund-exceeds-payment", "300"): "Only 3.00 USD can still be refunded; 5.00 USD was requested.",
 }
 FOR_DEVELOPERS = {"append-only", "unknown-use"}
