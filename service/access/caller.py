@@ -6,6 +6,7 @@ from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from service.access.repository import Caller, authenticate
+from service.database.durability import end_at_once
 from service.database.engine import DatabaseDep
 from service.errors import UnauthenticatedError
 
@@ -25,7 +26,9 @@ def get_caller(
     if credentials is None:
         raise UnauthenticatedError
     with database.sessions() as session:
-        return authenticate(session, credentials.credentials)
+        caller = authenticate(session, credentials.credentials)
+        end_at_once(session)
+        return caller
 
 
 CallerDep = Annotated[Caller, Depends(get_caller)]

@@ -9,11 +9,12 @@ durable as well, so transactions that read or are refused do the same. Decision 
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from psycopg import Connection
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, event
+from sqlalchemy.orm import Session
 
 # Where standby servers have to confirm commits, a commit waits for them as the operator has set it.
 _SHARE = b"""
@@ -42,6 +43,10 @@ class DurableConnection(Connection[Any]):
         else:
             super().rollback()
 
+    def rollback_at_once(self) -> None:
+        """Roll back without waiting for the disk."""
+        super().rollback()
+
     def _end(self, statements: bytes) -> None:
         ended = self.execute(statements + _UNWRITTEN, prepare=False)  # one message to the server
         while ended.nextset():
@@ -56,6 +61,14 @@ class DurableConnection(Connection[Any]):
             self.execute(_FLUSH)
         finally:
             self.autocommit = False
+
+
+def end_at_once(session: Session) -> None:
+    """End a transaction that only read, without waiting for the disk.
+
+    No answer may rest on it alone: the request's next transaction waits for what this one saw as well.
+    """
+    cast(DurableConnection, session.connection().connection.driver_connection).rollback_at_once()
 
 
 def make_durable(engine: Engine) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from service.access.caller import CallerDep
+from service.database.durability import end_at_once
 from service.database.engine import Database, DatabaseDep
 from service.errors import ConflictError, LoupeError
 from service.orders.ending import end_order
@@ -83,6 +84,7 @@ def expire_orders(
         query = query.where(Order.workspace_id == workspace_id)
     with database.sessions() as session:
         overdue = session.scalars(query).all()
+        end_at_once(session)
     return sum(_expire_or_log(database, order_id, wait=wait) for order_id in overdue)
 
 

@@ -22,7 +22,7 @@ from service.ledger.book import Movement
 from tests.proofs.books import Books, open_books, open_budget, perform
 from tests.proofs.model import ACCEPTED, Call
 from tests.proofs.proof import Laboratory, Proof
-from tests.support.databases import connected
+from tests.support.databases import administer, connected
 
 CONNECTIONS, ROUNDS = 16, 3
 FEWEST, MOST = 50, 400
@@ -66,6 +66,9 @@ def prove_crashes_lose_nothing(laboratory: Laboratory, rounds: int = ROUNDS) -> 
                 laboratory.tell(f"round {number + 1} of {rounds}")
                 one_round(home, number, chance.randint(FEWEST, MOST), toll)
             laboratory.tell("control")
+            administer(
+                embedded_url(home), "ALTER SYSTEM SET wal_writer_delay = '10s'", "SELECT pg_reload_conf()"
+            )  # otherwise PostgreSQL writes within 0.2 s what nobody waits for
             one_round(home, rounds, MOST, control, prepare=forget_to_flush)
         finally:
             stop_embedded(home)

@@ -6,14 +6,17 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from fastapi.security import HTTPAuthorizationCredentials
 from fastapi.testclient import TestClient
 from psycopg.errors import AdminShutdown
 from sqlalchemy import make_url, text
 
+from service.access.caller import get_caller
 from service.database.durability import DurableConnection
 from service.database.engine import Database, connect
 from service.ledger import writer
-from tests.support.databases import administer
+from service.orders.expiry import expire_orders
+from tests.support.databases import KEY, administer
 from tests.support.money import cents
 from tests.support.waiting import eventually
 
@@ -29,9 +32,21 @@ def other(database_url: str) -> Iterator[Other]:
         yield connection
 
 
+@pytest.fixture
+def patient_server(server: str) -> Iterator[None]:
+    """Keep the server from writing by itself, as it does five times a second, what nobody waits for."""
+    administer(server, "ALTER SYSTEM SET wal_writer_delay = '10s'", "SELECT pg_reload_conf()")
+    yield
+    administer(server, "ALTER SYSTEM RESET wal_writer_delay", "SELECT pg_reload_conf()")
+
+
 def is_flushed(other: Other, place: str) -> bool:
     """Say whether the log is on disk up to a place."""
     return other.execute("SELECT pg_current_wal_flush_lsn() >= %s::pg_lsn", [place]).fetchone() == (True,)
+
+
+def key() -> dict[str, str]:
+    return {"Idempotency-Key": str(uuid4())}
 
 
 def budgets(other: Other) -> int:
@@ -108,6 +123,23 @@ def test_commit_gives_up_its_locks_before_it_waits(
     assert free == [True]
 
 
+@pytest.mark.usefixtures("patient_server")
+def test_looks_before_a_request_do_not_wait(
+    database: Database, other: Other, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The transaction that answers waits for what they saw as well."""
+    waits = list[int]()
+    reads(database)  # an engine looks around when it first connects
+    with monkeypatch.context() as patch:
+        patch.setattr(DurableConnection, "flush", lambda _connection: waits.append(1))
+        commit_unflushed(other)
+        get_caller(database, HTTPAuthorizationCredentials(scheme="Bearer", credentials=KEY))
+        expire_orders(database)
+        assert waits == []
+        reads(database)
+    assert len(waits) == 1
+
+
 def test_commit_waits_itself_where_standby_servers_confirm(
     database_url: str, workspace_id: UUID, server: str, other: Other, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,7 +165,7 @@ def test_request_whose_commit_did_not_reach_the_disk_is_not_answered(
     client: TestClient, other: Other, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = {"name": "lost answer", "limit": {"amount": "1.00", "currency": "USD"}}
-    headers = {"Idempotency-Key": str(uuid4())}
+    headers = key()
 
     flush = DurableConnection.flush
 
