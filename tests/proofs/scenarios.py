@@ -4,7 +4,6 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -17,7 +16,6 @@ from service.access.repository import create_workspace
 from service.errors import NotFoundError
 from service.ledger import writer
 from service.ledger.book import Account, Movement
-from service.ledger.evidence import FORMS
 from service.ledger.proposals import newest_proposal
 from service.ledger.refusals import (
     BudgetExceededError,
@@ -29,10 +27,13 @@ from service.ledger.refusals import (
 )
 from service.ledger.repository import violations
 from service.ledger.terms import BudgetTerms, Enforcement, Period
-from tests.proofs.attacks import reason, statements
+from tests.proofs.attacks import reason
 from tests.proofs.books import balances, open_budget
 from tests.proofs.budget_scene import LIMIT, Scene, set_scene
-from tests.proofs.catalog import money_tables
+from tests.proofs.evidence_scenarios import (
+    finds_its_tables_from_wherever_it_is_called,
+    keeps_evidence_of_every_row,
+)
 from tests.proofs.month_scenarios import (
     closes_months_of_each_workspace,
     closes_months_one_after_the_other,
@@ -252,69 +253,6 @@ def counts_what_was_spent_before_a_day(scene: Scene) -> None:
     tomorrow = today + timedelta(days=1)
     for budget, day, spent in ((scene.budget, tomorrow, 30), (scene.budget, today, 0), (other, tomorrow, 0)):
         assert scene.call("spent_before", budget=budget, day=day) == spent
-
-
-def keeps_evidence_of_every_row(scene: Scene) -> None:
-    """Insert another valid row into every table of which evidence is kept."""
-    connection: Any = scene.session.connection().connection.driver_connection
-    tables = {table.name.replace('"', ""): table for table in money_tables(connection)}
-    for form in FORMS.values():
-        inserts = statements(connection, tables[form.table])
-        query, values = next(rest for name, *rest in inserts if name.endswith("a valid row"))
-        connection.execute(query, values)
-    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as a commit would do
-    assert without_evidence(scene.session) == []
-
-
-def without_evidence(session: Session) -> list[str]:
-    """Return the rows whose evidence is missing."""
-    return [subject for invariant, subject in violations(session) if invariant.startswith("I23 ")]
-
-
-def finds_its_tables_from_wherever_it_is_called(scene: Scene) -> None:
-    """Call every function in a session that has temporary tables of the same names."""
-    shadows = """SELECT format('CREATE TEMPORARY TABLE %1$I (LIKE ledger.%1$I)', relname) FROM pg_class
-        WHERE relnamespace = 'ledger'::regnamespace AND relkind IN ('r', 'v')"""
-    for statement in scene.session.execute(text(shadows)).scalars().all():
-        scene.session.execute(text(statement))
-    workspace, order = scene.delivered()
-    scene.call("count_hold", kind="settle", budget=scene.budget, hold=scene.hold, amount=1)
-    scene.call("count_hold", kind="release", budget=scene.budget, hold=scene.hold, amount=399)
-    scene.call("move_balance", budget=scene.budget, kind="reserved", change=-400)
-    scene.call("move_balance", budget=scene.budget, kind="available", change=400)
-    scene.call("post", kind="defund", budget=scene.budget, amount=100, hold=None, reference="x")
-    scene.call("level", budget=scene.budget, up="fund", down="defund", reference="x")
-    scene.call("lock_budget", workspace=scene.workspace, budget=scene.budget)
-    scene.call("let_through", budget=scene.budget, amount=1, reference="x")
-    assert scene.call("add_terms", budget=scene.budget, reason="changed", terms="{}", key=None) == 2
-    scene.call(
-        "open_budget", workspace=scene.workspace, name="2", currency="USD", limit=1, terms="{}", key=None
-    )
-    scene.call(
-        "change_budget", workspace=scene.workspace, budget=scene.budget, limit=800, terms="{}", key=None
-    )
-    hold = writer.reserve(scene.session, scene.workspace, scene.budget, cents(200), "order:2")
-    writer.release(scene.session, hold, cents(50), "order:2")
-    assert scene.call("refundable", order=order, tile=None, patch=None) == 280
-    scene.adjust(workspace, order, "charge")
-    key, other = scene.key(workspace), scene.key(workspace)
-    budget = scene.session.execute(
-        text('SELECT budget_id FROM public."order" WHERE id = :id'), {"id": order}
-    ).scalar_one()
-    assert scene.call("needs_approval", budget=budget, key=key, amount=501) is True
-    scene.call("put_in_force", budget=budget, terms='{"thresholds": [70]}', key=key, proposal=None)
-    writer.adjust(scene.session, workspace, order, Movement.CHARGE, cents(501), "x", key_id=key)
-    proposal = newest_proposal(scene.session, workspace, budget).id
-    writer.decide(scene.session, workspace, proposal, approve=False, note=None, key_id=other)
-    scene.call(
-        "add_adjustment", order=order, budget=budget, kind="charge", tile=None, patch=None, amount=1,
-        reason="x", key=key, proposal=None,
-    )  # fmt: skip
-    assert scene.has(650, 150, 0)
-    assert without_evidence(scene.session) == []
-    writer.settle(scene.session, hold, cents(50), "delivery:2")
-    tomorrow = scene.session.execute(text("SELECT ledger.today() + 1")).scalar_one()
-    assert scene.call("spent_before", budget=scene.budget, day=tomorrow) == 50
 
 
 def leaves_no_violation(scene: Scene) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 from uuid import UUID
 
 from service.reports.figures import OrderFigures, ReusedFrom
+from tests.support.figures import make_ground, make_order, total
 from tests.support.money import cents
-from tests.unit.reports.test_savings import make_ground, make_order, total
 
 EVERYTHING = ReusedFrom(order_id=UUID(int=1), owned=0, on_order=4)
 

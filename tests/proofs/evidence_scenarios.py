@@ -1,0 +1,92 @@
+"""Promises about every table and every function at once, each checked as in `scenarios`."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from service.ledger import writer
+from service.ledger.book import Movement
+from service.ledger.evidence import FORMS
+from service.ledger.proposals import newest_proposal
+from service.ledger.repository import violations
+from tests.proofs.attacks import statements
+from tests.proofs.budget_scene import Scene
+from tests.proofs.catalog import money_tables
+from tests.support.money import cents
+
+
+def keeps_evidence_of_every_row(scene: Scene) -> None:
+    """Insert another valid row into every table of which evidence is kept."""
+    connection: Any = scene.session.connection().connection.driver_connection
+    tables = {table.name.replace('"', ""): table for table in money_tables(connection)}
+    for form in FORMS.values():
+        inserts = statements(connection, tables[form.table])
+        query, values = next(rest for name, *rest in inserts if name.endswith("a valid row"))
+        connection.execute(query, values)
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as a commit would do
+    assert without_evidence(scene.session) == []
+
+
+def without_evidence(session: Session) -> list[str]:
+    """Return the rows whose evidence is missing."""
+    return [subject for invariant, subject in violations(session) if invariant.startswith("I23 ")]
+
+
+def finds_its_tables_from_wherever_it_is_called(scene: Scene) -> None:
+    """Call every function in a session that has temporary tables of the same names."""
+    shadows = """SELECT format('CREATE TEMPORARY TABLE %1$I (LIKE ledger.%1$I)', relname) FROM pg_class
+        WHERE relnamespace = 'ledger'::regnamespace AND relkind IN ('r', 'v')"""
+    for statement in scene.session.execute(text(shadows)).scalars().all():
+        scene.session.execute(text(statement))
+    workspace, order = scene.delivered()
+    hold = moves_money_and_changes_terms(scene, workspace, order)
+    asks_for_a_second_key(scene, workspace, order)
+    assert scene.has(650, 150, 0)
+    assert without_evidence(scene.session) == []
+    writer.settle(scene.session, hold, cents(50), "delivery:2")
+    tomorrow = scene.session.execute(text("SELECT ledger.today() + 1")).scalar_one()
+    assert scene.call("spent_before", budget=scene.budget, day=tomorrow) == 50
+
+
+def moves_money_and_changes_terms(scene: Scene, workspace: UUID, order: UUID) -> UUID:
+    """Call the functions of holds, balances and terms; return a hold of 1.50."""
+    scene.call("count_hold", kind="settle", budget=scene.budget, hold=scene.hold, amount=1)
+    scene.call("count_hold", kind="release", budget=scene.budget, hold=scene.hold, amount=399)
+    scene.call("move_balance", budget=scene.budget, kind="reserved", change=-400)
+    scene.call("move_balance", budget=scene.budget, kind="available", change=400)
+    scene.call("post", kind="defund", budget=scene.budget, amount=100, hold=None, reference="x")
+    scene.call("level", budget=scene.budget, up="fund", down="defund", reference="x")
+    scene.call("lock_budget", workspace=scene.workspace, budget=scene.budget)
+    scene.call("let_through", budget=scene.budget, amount=1, reference="x")
+    assert scene.call("add_terms", budget=scene.budget, reason="changed", terms="{}", key=None) == 2
+    scene.call(
+        "open_budget", workspace=scene.workspace, name="2", currency="USD", limit=1, terms="{}", key=None
+    )
+    scene.call(
+        "change_budget", workspace=scene.workspace, budget=scene.budget, limit=800, terms="{}", key=None
+    )
+    hold = writer.reserve(scene.session, scene.workspace, scene.budget, cents(200), "order:2")
+    assert hold is not None
+    writer.release(scene.session, hold, cents(50), "order:2")
+    assert scene.call("refundable", order=order, tile=None, patch=None) == 280
+    scene.adjust(workspace, order, "charge")
+    return hold
+
+
+def asks_for_a_second_key(scene: Scene, workspace: UUID, order: UUID) -> None:
+    """Call the functions that decide who may charge."""
+    key, other = scene.key(workspace), scene.key(workspace)
+    budget = scene.session.execute(
+        text('SELECT budget_id FROM public."order" WHERE id = :id'), {"id": order}
+    ).scalar_one()
+    assert scene.call("needs_approval", budget=budget, key=key, amount=501) is True
+    scene.call("put_in_force", budget=budget, terms='{"thresholds": [70]}', key=key, proposal=None)
+    writer.adjust(scene.session, workspace, order, Movement.CHARGE, cents(501), "x", key_id=key)
+    proposal = newest_proposal(scene.session, workspace, budget).id
+    writer.decide(scene.session, workspace, proposal, approve=False, note=None, key_id=other)
+    scene.call(
+        "add_adjustment", order=order, budget=budget, kind="charge", tile=None, patch=None, amount=1,
+        reason="x", key=key, proposal=None,
+    )  # fmt: skip

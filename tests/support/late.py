@@ -1,0 +1,35 @@
+"""Orders that expired, and patches that come late."""
+
+from decimal import Decimal
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+from service.database.engine import Database
+from service.orders.expiry import expire_orders
+from tests.support.ordering import (
+    Json,
+    deliver,
+    let_time_pass,
+)
+
+
+def expire(database: Database, order: str) -> str:
+    let_time_pass(database, order)
+    assert expire_orders(database) == 1
+    return order
+
+
+def late(client: TestClient, order: str, place: tuple[int, int], **query: Any) -> Any:
+    return deliver(client, order, *place, accept_late=True, **query)
+
+
+def show(client: TestClient, order: str) -> Json:
+    shown: Json = client.get(f"/v1/orders/{order}").json()
+    return shown
+
+
+def paid(shown: Json) -> Decimal:
+    """Return what the documents of an order say that was paid, by deliveries and bills."""
+    parts = [one["settled"] for one in shown["patches"]["delivered"]] + [shown["final_bill"]["difference"]]
+    return sum((Decimal(one["amount"]) for one in parts), Decimal(0))
