@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from service.errors import InvalidInputError
 from service.invoices.schemas import InvoiceIn
+from service.web.bodies import TextBodyDep
 
 MOST_DOCUMENTS = 1_000
 OF_DOCUMENT = ("number", "kind", "provider", "date", "currency", "tax", "reason")
@@ -27,15 +28,10 @@ class InvoicesUnreadableError(InvalidInputError):
     title = "Invoices not readable"
 
 
-async def read_invoices(request: Request) -> list[InvoiceIn]:
+def read_invoices(body: TextBodyDep) -> list[InvoiceIn]:
     """Read the body: `text/csv`, else JSON. Raises InvoicesUnreadableError, RequestValidationError."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    try:
-        text = (await request.body()).decode("utf-8-sig")  # spreadsheets write a byte order mark first
-    except UnicodeDecodeError as error:
-        raise InvoicesUnreadableError("The file is not UTF-8. Save it as 'CSV UTF-8'.") from error
-    documents = documents_of_csv(text) if media_type == "text/csv" else documents_of_json(text)
-    return check_documents(documents)
+    text = body.text(InvoicesUnreadableError)
+    return check_documents(documents_of_csv(text) if body.is_csv else documents_of_json(text))
 
 
 InvoicesDep = Annotated[list[InvoiceIn], Depends(read_invoices)]

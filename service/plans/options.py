@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
 from starlette.datastructures import UploadFile
@@ -22,6 +23,10 @@ PARTS = ("scene", "params")
 """Fields of such a form."""
 MOST_PARTS = 8
 """Most files, and most texts, of a form that are read to name what is wrong with it."""
+
+MOST_PARAMS = 64 * 1024
+"""Most bytes of the options in a form."""
+TOO_LONG = f"The options have more than {MOST_PARAMS:,} bytes. Send the scene as the file 'scene'."
 
 
 class MediaTypeError(LoupeError):
@@ -138,10 +143,14 @@ async def read_scene_upload(request: Request) -> SceneUpload:
         faults = form_faults(form, PARTS)
         scene, params = form.get("scene"), form.get("params")
         if isinstance(params, UploadFile):  # `-F params=@options.json`
-            params = (await params.read()).decode(errors="replace")
+            given = await params.read(MOST_PARAMS + 1)
+            if len(given) > MOST_PARAMS:
+                faults.append(fault(("body", "params"), "too-long", TOO_LONG))
+            params = given[:MOST_PARAMS].decode(errors="replace")
         if not isinstance(scene, UploadFile):
             faults.append(fault(("body", "scene"), "missing", "The form needs a file 'scene'."))
-        faults += [given_twice(("body", "params", name)) for name in repeated_members(params or "")]
+        repeated = await run_in_threadpool(repeated_members, params or "")
+        faults += [given_twice(("body", "params", name)) for name in repeated]
         if faults or not isinstance(scene, UploadFile):
             raise RequestValidationError(faults)
         return SceneUpload(body=await scene.read(), params=params)

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from service.errors import InvalidInputError
 from service.pricing.schemas import PriceListIn
+from service.web.bodies import TextBodyDep
 from service.web.parameters import repeated_members
 
 MOST_ROWS = 1_000
@@ -29,14 +30,10 @@ class ImportUnreadableError(InvalidInputError):
     title = "File of price lists not readable"
 
 
-async def read_import(request: Request) -> list[PriceListIn]:
+def read_import(body: TextBodyDep) -> list[PriceListIn]:
     """Read the body: `text/csv`, else JSON. Raises ImportUnreadableError, RequestValidationError."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    try:
-        text = (await request.body()).decode("utf-8-sig")  # spreadsheets write a byte order mark first
-    except UnicodeDecodeError as error:
-        raise ImportUnreadableError("The file is not UTF-8. Save it as 'CSV UTF-8'.") from error
-    return check_rows(read_csv(text) if media_type == "text/csv" else read_json(text))
+    text = body.text(ImportUnreadableError)
+    return check_rows(read_csv(text) if body.is_csv else read_json(text))
 
 
 ImportDep = Annotated[list[PriceListIn], Depends(read_import)]

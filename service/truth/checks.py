@@ -14,10 +14,17 @@ NAMED = 20
 
 
 class TruthTileError(InvalidInputError):
-    """True labels for tiles that the order does not label, or twice for one tile."""
+    """True labels for tiles that the order does not label."""
 
     code = "truth-tile"
     title = "No such tile to label"
+
+
+class TileRepeatedError(InvalidInputError):
+    """True labels that name a tile twice."""
+
+    code = "truth-tile-repeated"
+    title = "A tile is given more than once"
 
 
 class LabelUnknownError(InvalidInputError):
@@ -30,10 +37,15 @@ class LabelUnknownError(InvalidInputError):
 def check_truth(
     given: Sequence[TrueLabelIn], eligible: NDArray[np.bool_], classes: Sequence[str]
 ) -> dict[int, str | None]:
-    """Return the true labels by tile. Errors: truth-tile, label-unknown; `eligible` (T,) are the tiles."""
+    """Return the true labels by tile. `eligible` (T,) are those that get labels.
+
+    Errors: truth-tile-repeated, truth-tile, label-unknown.
+    """
     twice = [tile for tile, count in Counter(one.tile for one in given).items() if count > 1]
     if twice:
-        raise TruthTileError(f"Tile {twice[0]} is given more than once. Give it once.", tiles=twice[:NAMED])
+        raise TileRepeatedError(
+            f"Tile {twice[0]} is given more than once. Give it once.", tiles=twice[:NAMED]
+        )
     beyond = [one.tile for one in given if one.tile >= len(eligible)]
     if beyond:
         raise TruthTileError(

@@ -3,18 +3,24 @@
 import csv
 import io
 import json
+import re
+from collections.abc import Iterable
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from service.errors import InvalidInputError
-from service.truth.schemas import TRUTH_COLUMNS, TruthIn
-from service.web.parameters import repeated_members
+from service.truth.schemas import MOST_TILES, TRUTH_COLUMNS, TruthIn
+from service.web.bodies import TextBodyDep
+from service.web.parameters import twice
 
-MOST_BYTES = 16 * 2**20
-"""Largest body that is read."""
+MOST_BYTES = 12 * 2**20
+"""Largest body that is read: MOST_TILES rows of an exported file have about 11 MB."""
+MOST_FAULTS = 100
+"""Most faults that an answer lists."""
+NUMBER = re.compile(r"0*([0-9]{1,18})")
 READ = ("tile", "true_label")
 """The columns of a CSV that are read; the other columns of the exported file may stand beside them."""
 
@@ -26,20 +32,16 @@ class TruthUnreadableError(InvalidInputError):
     title = "True labels not readable"
 
 
-async def read_truth(request: Request) -> TruthIn:
+def read_truth(body: TextBodyDep) -> TruthIn:
     """Read the body: `text/csv`, else JSON. Raises TruthUnreadableError, RequestValidationError."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    try:
-        text = (await request.body()).decode("utf-8-sig")  # spreadsheets write a byte order mark first
-    except UnicodeDecodeError as error:
-        raise TruthUnreadableError("The file is not UTF-8. Save it as 'CSV UTF-8'.") from error
-    document = truth_of_csv(text) if media_type == "text/csv" else truth_of_json(text)
+    text = body.text(TruthUnreadableError)
+    document = truth_of_csv(text) if body.is_csv else truth_of_json(text)
     try:
         return TruthIn.model_validate(document)
     except ValidationError as error:
         faults = [
             {"loc": ("body", *one["loc"]), "type": one["type"], "msg": one["msg"], "input": None}
-            for one in error.errors()
+            for one in error.errors(include_url=False, include_context=False)[:MOST_FAULTS]
         ]
         raise RequestValidationError(faults) from error
 
@@ -48,23 +50,53 @@ TruthDep = Annotated[TruthIn, Depends(read_truth)]
 
 
 def truth_of_json(text: str) -> Any:
-    """Return the document of a JSON text."""
-    if repeated := repeated_members(text):
-        raise TruthUnreadableError(f"The body gives {repeated[0]} more than once. Give it once.")
+    """Return the document of a JSON text. Reading ends at the first object beyond the limit."""
+    objects = 0
+
+    def read(members: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal objects
+        objects += 1
+        if objects > MOST_TILES + 1:  # the document is an object as well
+            raise _too_many()
+        if repeated := twice([name for name, _ in members]):
+            raise TruthUnreadableError(f"The body gives {repeated[0]} more than once. Give it once.")
+        return dict(members)
+
     try:
-        return json.loads(text)
+        document = json.loads(text, object_pairs_hook=read)
     except (ValueError, RecursionError) as error:
         raise TruthUnreadableError(f"The body is not JSON: {error}.") from error
+    tiles = document.get("tiles") if isinstance(document, dict) else None
+    if isinstance(tiles, list) and len(tiles) > MOST_TILES:  # of numbers, say; each would be a fault
+        raise _too_many()
+    return document
 
 
 def truth_of_csv(text: str) -> dict[str, Any]:
-    """Return the rows of a CSV as a document; an empty cell takes a true label back."""
+    """Return the rows of a CSV as a document; an empty cell takes a true label back.
+
+    Reading ends at the first row beyond the limit.
+    """
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        table = [(number, line) for number, line in enumerate(lines, start=1) if any(map(str.strip, line))]
+        return {"tiles": _tiles(lines)}
     except csv.Error as error:
         raise TruthUnreadableError(f"The file is not CSV: line {lines.line_num}: {error}.") from error
-    header = [name.strip() for name in table[0][1]] if table else []
+
+
+def _tiles(lines: Iterable[list[str]]) -> list[dict[str, Any]]:
+    filled = ((number, line) for number, line in enumerate(lines, start=1) if any(map(str.strip, line)))
+    header = _header(next(filled, (1, []))[1])
+    tiles = list[dict[str, Any]]()
+    for number, line in filled:
+        if len(tiles) == MOST_TILES:
+            raise _too_many()
+        tiles.append(_row(number, header, line))
+    return tiles
+
+
+def _header(line: list[str]) -> list[str]:
+    header = [name.strip() for name in line]
     unknown = [name for name in header if name not in TRUTH_COLUMNS]
     if unknown or len(set(header)) < len(header) or not set(READ) <= set(header):
         raise TruthUnreadableError(
@@ -72,7 +104,13 @@ def truth_of_csv(text: str) -> dict[str, Any]:
             f"{', '.join(header) or 'none'}.",
             columns=list(READ),
         )
-    return {"tiles": [_row(number, header, line) for number, line in table[1:]]}
+    return header
+
+
+def _too_many() -> TruthUnreadableError:
+    return TruthUnreadableError(
+        f"The body names more than {MOST_TILES:,} tiles. Send them in several requests.", most=MOST_TILES
+    )
 
 
 def _row(number: int, header: list[str], line: list[str]) -> dict[str, Any]:
@@ -81,9 +119,10 @@ def _row(number: int, header: list[str], line: list[str]) -> dict[str, Any]:
             f"Row {number} has {len(line)} cells, and the first row has {len(header)}.", row=number
         )
     cells = {name: cell.strip() for name, cell in zip(header, line, strict=True)}
-    if not (cells["tile"].isascii() and cells["tile"].isdigit()):
+    tile = NUMBER.fullmatch(cells["tile"])
+    if tile is None:
         raise TruthUnreadableError(
             f"Row {number}: {cells['tile'][:40]!r} is no number of a tile. Tiles are counted from 0.",
             row=number,
         )
-    return {"tile": int(cells["tile"][:18]), "true_label": cells["true_label"] or None}
+    return {"tile": int(tile[1]), "true_label": cells["true_label"] or None}

@@ -6,10 +6,11 @@ two values and ignore the first.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, get_args, get_origin
 
 from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Form, ParamTypes
@@ -20,6 +21,9 @@ Fault = dict[str, Any]
 
 SINGLE_HEADERS = ("authorization", "content-type", "idempotency-key", "if-match")
 """Headers of which only one is read."""
+
+LONG_BODY = 16 * 1024
+"""Bytes from which on a JSON body is looked through in a thread."""
 
 
 async def check_parameters(request: Request) -> None:
@@ -37,7 +41,7 @@ async def check_parameters(request: Request) -> None:
     if route.body_field is not None and isinstance(route.body_field.field_info, Form):
         faults += form_faults(await request.form())
     elif route.body_field is not None and _is_json(request):
-        faults += [given_twice(("body", name)) for name in repeated_members(await request.body())]
+        faults += [given_twice(("body", name)) for name in await _repeated_in_body(request)]
     if faults:
         raise RequestValidationError(faults)
 
@@ -60,7 +64,7 @@ def form_faults(form: FormData, known: Sequence[str] = ()) -> list[Fault]:
         fault(("body", name), "field-unknown", f"The form has no such field. It has {_listed(known)}.")
         for name in strange
     ]
-    return unknown + [given_twice(("body", name)) for name in _twice(names)]
+    return unknown + [given_twice(("body", name)) for name in twice(names)]
 
 
 def repeated_members(text: str | bytes) -> list[str]:
@@ -68,7 +72,7 @@ def repeated_members(text: str | bytes) -> list[str]:
     found: list[str] = []
 
     def note(pairs: list[tuple[str, Any]]) -> None:
-        found.extend(_twice([name for name, _ in pairs]))
+        found.extend(twice([name for name, _ in pairs]))
 
     try:
         json.loads(text, object_pairs_hook=note)
@@ -87,10 +91,25 @@ def given_twice(location: tuple[str | int, ...]) -> Fault:
     return fault(location, "given-twice", "This is given more than once. Give it once.")
 
 
+def twice(names: Sequence[str]) -> list[str]:
+    """Return the names that occur more than once, each once."""
+    if len(set(names)) == len(names):  # as in most objects of a body, of which there may be many
+        return []
+    return [name for name, times in Counter(names).items() if times > 1]
+
+
 def _is_json(request: Request) -> bool:
     """Return whether the body is declared as JSON."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     return kind == "application/json" or kind.endswith("+json")
+
+
+async def _repeated_in_body(request: Request) -> list[str]:
+    """Look through the body in a thread: a long one takes long enough to keep other requests waiting."""
+    body = await request.body()
+    if len(body) < LONG_BODY:
+        return repeated_members(body)
+    return await run_in_threadpool(repeated_members, body)
 
 
 def _query_faults(request: Request, known: dict[str, bool]) -> list[Fault]:
@@ -101,12 +120,7 @@ def _query_faults(request: Request, known: dict[str, bool]) -> list[Fault]:
         for name in dict.fromkeys(given)
         if name not in known
     ]
-    return unknown + [given_twice(("query", name)) for name in _twice(given) if not known.get(name)]
-
-
-def _twice(names: Iterable[str]) -> list[str]:
-    """Return the names that occur more than once, each once."""
-    return [name for name, times in Counter(names).items() if times > 1]
+    return unknown + [given_twice(("query", name)) for name in twice(given) if not known.get(name)]
 
 
 def _is_list(annotation: Any) -> bool:

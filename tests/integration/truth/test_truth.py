@@ -11,10 +11,12 @@ from service.access.repository import create_key, create_workspace
 from service.access.tables import Workspace
 from service.database.engine import Database
 from service.ledger.audit import audit_ledger
+from service.truth.schemas import MOST_TILES
 from service.truth.tables import TrueLabels
 from tests.support.ordering import Json, buy, open_budget, plan_scene, publish_prices
 
 CSV = {"Content-Type": "text/csv"}
+JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
@@ -124,10 +126,13 @@ def test_true_labels_come_as_csv_and_go_as_csv(client: TestClient, order: str, l
         ("", "truth-unreadable", "must name the columns tile and true_label"),
         ("tile,label\n0,x\n", "truth-unreadable", "It has tile, label"),
         ("tile,true_label\n0\n", "truth-unreadable", "Row 2 has 1 cells"),
+        ("tile,true_label\n0000000000000000000005,x\n", "label-unknown", "'x' is no class"),
+        (f"tile,true_label\n{5 + 10**18},x\n", "truth-unreadable", "is no number of a tile"),
         ("tile,true_label\n-1,x\n", "truth-unreadable", "Row 2: '-1' is no number of a tile"),
         ('tile,true_label\n0,"x\n', "truth-unreadable", "The file is not CSV"),
         ("tile,true_label\n", "invalid", ""),
         ("tile,true_label\n0,x\n", "label-unknown", "'x' is no class"),
+        ("tile,true_label\n0,\n00,\n", "truth-tile-repeated", "Tile 0 is given more than once"),
         ("tile,true_label\n99,x\n", "truth-tile", "the plan has the tiles 0 to 5"),
     ],
 )
@@ -155,6 +160,35 @@ def test_unusable_json_is_refused(client: TestClient, order: str, body: bytes) -
     answer = client.put(f"/v1/orders/{order}/truth", content=body, headers=headers)
     assert answer.status_code == 422, answer.text
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_zeros_before_the_number_of_a_tile_do_not_change_it(client: TestClient, order: str) -> None:
+    body = f"tile,true_label\n{'0' * 5000}5,{classes(client)[0]}\n"
+    answer = client.put(f"/v1/orders/{order}/truth", content=body, headers=CSV)
+    assert [one["tile"] for one in answer.json()["tiles"]] == [5]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/csv", "tile,true_label\n" + "0,x\n" * (MOST_TILES + 1)),
+        ("text/csv", "tile,true_label\n" + "0,x\n" * (MOST_TILES + 1) + '0,"'),
+        ("application/json", '{"tiles": [' + "{}," * MOST_TILES + "{}]}"),
+        ("application/json", '{"tiles": [' + "{}," * (MOST_TILES + 2)),
+        ("application/json", '{"tiles": [' + "1," * MOST_TILES + "1]}"),
+    ],
+    ids=["rows", "rows-before-a-fault", "objects", "objects-before-a-fault", "numbers"],
+)
+def test_reading_true_labels_ends_at_the_limit(client: TestClient, kind: str, body: str) -> None:
+    answer = client.put(f"/v1/orders/{UUID(int=0)}/truth", content=body, headers={"Content-Type": kind})
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "The body names more than 100,000 tiles. Send them in several requests."
+
+
+def test_answer_lists_only_the_first_faults(client: TestClient) -> None:
+    body = '{"tiles": [' + "1," * 999 + "1]}"
+    answer = client.put(f"/v1/orders/{UUID(int=0)}/truth", content=body, headers=JSON)
+    assert (answer.status_code, len(answer.json()["errors"])) == (422, 100)
 
 
 def test_true_labels_wait_for_a_classification(client: TestClient, order: str) -> None:
