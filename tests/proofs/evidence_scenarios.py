@@ -14,6 +14,7 @@ from service.ledger.repository import violations
 from tests.proofs.attacks import statements
 from tests.proofs.budget_scene import Scene
 from tests.proofs.catalog import money_tables
+from tests.proofs.month_scenarios import date_back, months
 from tests.support.money import cents
 
 
@@ -48,6 +49,9 @@ def finds_its_tables_from_wherever_it_is_called(scene: Scene) -> None:
     writer.settle(scene.session, hold, cents(50), "delivery:2")
     tomorrow = scene.session.execute(text("SELECT ledger.today() + 1")).scalar_one()
     assert scene.call("spent_before", budget=scene.budget, day=tomorrow) == 50
+    date_back(scene)
+    month_before_last, _, _ = months(scene.session)
+    assert writer.close_month(scene.session, scene.workspace, month_before_last, scene.key(scene.workspace))
 
 
 def moves_money_and_changes_terms(scene: Scene, workspace: UUID, order: UUID) -> UUID:
