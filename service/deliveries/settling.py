@@ -16,11 +16,11 @@ from service.deliveries.payments import pay_delivery, price_patch
 from service.deliveries.uploads import AskedPrice
 from service.errors import ConflictError
 from service.money import Money
-from service.orders.approval import check_approved
+from service.orders.approval import check_approved, check_was_accepted, was_accepted
 from service.orders.checklist import Checklist, Place
 from service.orders.delivered import FileVersion, delivered_counts, find_delivery, find_file
 from service.orders.ending import complete_order
-from service.orders.expiry import check_in_time
+from service.orders.expiry import ORDER_AGAIN, check_in_time
 from service.orders.late import LateCharge, check_not_ordered_again, lock_late, settle_late
 from service.orders.repository import find_order, record_status
 from service.orders.tables import GIVEN_UP, DeliveredFile, Delivery, Order, OrderStatus
@@ -117,9 +117,10 @@ def check_takes_deliveries(session: Session, order: Order, *, accept_late: bool 
     Errors: order-expired, plan-ordered-again, order-cancelled, approval-required.
     """
     if accept_late and order.status == OrderStatus.EXPIRED:
+        check_was_accepted(session, order)
         check_not_ordered_again(session, order)
         return
-    check_in_time(session, order, LATE_REMEDY)
+    check_in_time(session, order, LATE_REMEDY if was_accepted(session, order) else ORDER_AGAIN)
     if order.status in GIVEN_UP:
         word = order.status.removeprefix("user_")
         raise OrderCancelledError(

@@ -214,7 +214,11 @@ def _of_month(state: str | None, month: str) -> LoupeError | None:
     if state == "LP415":
         return MonthNotOverError(f"{month} is not over (UTC). Close it in the next month.", month=month)
     if state == "LP416":
-        due = f"Close {month} first." if month else "The ledger has no entry, so no month is due."
+        due = (
+            f"The next one to close is {month}, once it is over (UTC)."
+            if month
+            else "The ledger has no entry, so no month is due."
+        )
         return MonthNotNextError(f"Months are closed one after the other. {due}", due=month)
     if state == "LP417":
         return MonthClosedError(

@@ -63,21 +63,34 @@ def check_approved(order: Order) -> None:
         )
 
 
+def was_accepted(session: Session, order: Order) -> bool:
+    """Say whether an order was accepted: when it was placed, or by another key."""
+    return any(step.status == OrderStatus.ACCEPTED for step in history(session, order.id))
+
+
+def check_was_accepted(session: Session, order: Order) -> None:
+    """Raise ApprovalRequiredError if an order expired before another key approved it."""
+    if not was_accepted(session, order):
+        raise ApprovalRequiredError(
+            "The order expired before another key approved it, so it takes no patches. Order its plan again.",
+            order=str(order.id),
+        )
+
+
 def check_late_hold(session: Session, caller: Caller, order: Order) -> None:
     """Refuse a late delivery that needs the key of another holder than the one who ordered.
 
-    With it the order costs more than `approval_above`, and more than what another holder approved; or its
-    holder has held and charged more within 24 hours. Errors: self-approval.
+    With it the order costs more than another holder approved, and more than `approval_above`; or what it
+    exceeds the approval by brings its holder's sum within 24 hours above. Errors: self-approval.
     """
     above = get_budget(session, caller.workspace_id, order.budget_id).terms.approval_above
     money = money_of_orders(session, [order.id])[order.id]
     cost = money.held + money.settled
     approved = any(step.reason_code == APPROVED for step in history(session, order.id))
+    if above is None or (approved and cost <= order.planned):
+        return
     session.flush()  # the hold of an order that cost nothing so far
-    if above is not None and (
-        (cost > above and not (approved and cost <= order.planned))
-        or needs_approval(session, order.budget_id, order.key_id)
-    ):
+    if cost > above or needs_approval(session, order.budget_id, order.key_id):
         check_other_key(session, order, caller)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.access.repository import Caller
 from service.errors import ConflictError, InvalidInputError
+from service.orders.approval import was_accepted
 from service.orders.repository import find_order, record_status
 from service.orders.schemas import DeadlineIn
 from service.orders.tables import OPEN, Order, OrderStatus
@@ -45,7 +46,7 @@ def put_off_deadline(session: Session, caller: Caller, order_id: UUID, wanted: D
     """
     order = find_order(session, caller.workspace_id, order_id, lock=True)
     if order.status not in OPEN:
-        raise _ended(order)
+        raise _ended(session, order)
     now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
     expires_at = end_of(wanted.last_day, now)
     if expires_at == order.expires_at:
@@ -75,10 +76,15 @@ def end_of(day: date, now: datetime) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), UTC)
 
 
-def _ended(order: Order) -> OrderEndedError:
+def _ended(session: Session, order: Order) -> OrderEndedError:
     word = order.status.removeprefix("user_")
+    remedy = "Order its plan again if you still need them."
+    if order.status == OrderStatus.COMPLETED:
+        remedy = "Everything that it bought was delivered, so it needs no later deadline."
+    elif order.status == OrderStatus.EXPIRED and was_accepted(session, order):
+        remedy = f"If they come late, send them with accept_late=true (`loupe deliver --late`). {remedy}"
     return OrderEndedError(
-        f"The order is {word}, so it awaits no patches. Order its plan again if you still need them.",
+        f"The order is {word}, so it awaits no patches. {remedy}",
         order=str(order.id),
         order_status=order.status,
     )

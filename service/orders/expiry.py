@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 SWEPT_AT_ONCE = 500
 """Orders that one sweep ends; at about 10 ms each, a server that stops waits for it a few seconds."""
+ORDER_AGAIN = "Order its plan again."
+"""What to do about an overdue order."""
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _OVERDUE = overdue_at(func.clock_timestamp())
 
@@ -40,7 +42,7 @@ class OrderExpiredError(ConflictError):
     title = "The order has expired"
 
 
-def check_in_time(session: Session, order: Order, remedy: str = "Order its plan again.") -> None:
+def check_in_time(session: Session, order: Order, remedy: str = ORDER_AGAIN) -> None:
     """Raise OrderExpiredError with a remedy once the order's time is up; the caller holds its lock."""
     late = session.scalar(select(_OVERDUE).where(Order.id == order.id))
     if late or order.status == OrderStatus.EXPIRED:

@@ -36,6 +36,13 @@ class PlanOrderedAgainError(ConflictError):
     title = "The plan was ordered again"
 
 
+class LatePriceNeededError(ConflictError):
+    """Late patches of a refunded order, of which the price list does not tell what they cost."""
+
+    code = "late-price-needed"
+    title = "The price of the late patches is needed"
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LateArrival:
     """Patches that come late, with all that their cost depends on."""
@@ -46,6 +53,9 @@ class LateArrival:
     """The late patches in plan order, with their shares of the plan's cost."""
     paid: Money
     """Paid before for what had come: by deliveries and by bills."""
+    order_id: UUID
+    returned: Money
+    """The part of `paid` that was refunded, minus later charges."""
     billed: Money
     """Newest bill before, zero without one."""
     price: Money | None
@@ -71,7 +81,7 @@ def charge_late(late: LateArrival) -> LateCharge:
     """Compute what late patches settle.
 
     A patch settles its share, at most what the bill for everything that came leaves unpaid. Prices that were
-    sent with files are added to the bill.
+    sent with files are added to the bill. Errors: late-price-needed.
     """
     if late.arrived.has_own_prices:
         costs = {place: share if late.price is None else late.price for place, share in late.shares.items()}
@@ -82,6 +92,7 @@ def charge_late(late: LateArrival) -> LateCharge:
         for place, share in late.shares.items():
             costs[place] = min(share, rest)
             rest -= costs[place]
+        _check_not_paid_by_refunded_money(late, max(Money(0, billed.currency), billed - late.paid))
     bill = ArrivedBill(
         patches=int(late.arrived.delivered.sum()),
         billed=billed,
@@ -89,6 +100,22 @@ def charge_late(late: LateArrival) -> LateCharge:
         basis="prices" if late.arrived.has_own_prices else "terms",
     )
     return LateCharge(paid=late.paid, costs=costs, bill=bill)
+
+
+def _check_not_paid_by_refunded_money(late: LateArrival, cost: Money) -> None:
+    """Raise LatePriceNeededError if late patches cost less because of money that came back since.
+
+    Under a minimum, what was paid may cover them. Once it was refunded, only the provider knows the bill.
+    """
+    if late.returned and cost < sum(late.shares.values(), start=Money(0, cost.currency)):
+        raise LatePriceNeededError(
+            f"{late.returned} of what this order paid was refunded, so its price list does not tell what "
+            "late patches cost. Send each with the provider's price, 0 if it is free: PUT /v1/orders/"
+            f"{late.order_id}/tiles/{{tile}}/patches/{{patch}}?accept_late=true&price=12.34 (`loupe deliver "
+            "--late --price 12.34`).",
+            refunded=late.returned.amount,
+            currency=cost.currency,
+        )
 
 
 def quote_late(
@@ -130,7 +157,7 @@ def hold_late(
     """Hold the cost of late patches on the order's budget again; the caller holds the order's lock.
 
     `quoted` was computed before the lock. Whatever else came or was paid since, it is computed again.
-    Errors: budget-exceeded, budget-not-valid, self-approval.
+    Errors: late-price-needed, budget-exceeded, budget-not-valid, self-approval.
     """
     late = _read_late(session, order, places, price)
     if quoted is None or set(quoted.costs) != set(places) or quoted.paid != late.paid:
@@ -176,10 +203,13 @@ def _read_late(session: Session, order: Order, places: Collection[Place], price:
     ranks = Checklist(selected=PlanArrays.of(plan_of(session, order)).selected).ranks()
     bills = bills_of(session, order)
     priced = price is not None or bool(bills and bills[-1].basis == "prices")
+    money = money_of_orders(session, [order.id])[order.id]
     return LateArrival(
         arrived=replace(arrived, has_own_prices=priced),
         shares={one: allocate(order.planned, order.patches, int(ranks[one])) for one in sorted(places)},
-        paid=money_of_orders(session, [order.id])[order.id].settled,
+        paid=money.settled,
+        order_id=order.id,
+        returned=max(order.money(0), money.settled - money.net),
         billed=order.money(bills[-1].billed_minor if bills else 0),
         price=None if price is None else Money.parse(price, order.currency),
     )

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Any
+from uuid import uuid4
 
 from fastapi.testclient import TestClient
 
@@ -22,6 +23,14 @@ def expire(database: Database, order: str) -> str:
 
 def late(client: TestClient, order: str, place: tuple[int, int], **query: Any) -> Any:
     return deliver(client, order, *place, accept_late=True, **query)
+
+
+def adjust(client: TestClient, order: str, kind: str, amount: str) -> Any:
+    """Record a refund or a later charge in USD."""
+    body = {
+        "kind": kind, "order": order, "amount": {"amount": amount, "currency": "USD"}, "reason": "R-7",
+    }  # fmt: skip
+    return client.post("/v1/ledger/adjustments", json=body, headers={"Idempotency-Key": str(uuid4())})
 
 
 def show(client: TestClient, order: str) -> Json:

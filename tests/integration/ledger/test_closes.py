@@ -147,7 +147,7 @@ def test_months_are_closed_when_they_are_due(client: TestClient, order: str) -> 
     assert code(close(client, "9999-12")) == (409, "month-not-over")
     answer = close(client, name(before))
     assert code(answer) == (409, "month-not-next")
-    assert f"Close {name(LAST)} first." in answer.json()["detail"]
+    assert f"The next one to close is {name(LAST)}, once it is over" in answer.json()["detail"]
     assert client.get("/v1/ledger/closes").json()["items"] == []
     assert close(client, name(LAST)).status_code == 201
     assert code(close(client, name(THIS))) == (409, "month-not-over")

@@ -53,6 +53,8 @@ FROZEN = {
     "2026-11-29-1420_unapproved_window.sql": "987df03b947116f8",
     "2026-11-29-1430_closed_months.py": "119640dfa8ff5220",
     "2026-11-29-1430_closed_months.sql": "246dd798dd49ca4b",
+    "2026-11-29-1500_late_approvals.py": "56180b011a809526",
+    "2026-11-29-1500_late_approvals.sql": "e054023cc0f3c489",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 

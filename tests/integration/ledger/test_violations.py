@@ -140,7 +140,8 @@ def bought(
         ("""UPDATE "order" SET status = 'expired'""", {"I17", "I18"}),
         ("""INSERT INTO order_status_change SELECT id, 9, 'completed', 'x', now() FROM "order";
             UPDATE "order" SET status = 'completed'""", {"I17", "I23"}),
-        ("DELETE FROM order_status_change", {"I18", "I23"}),
+        ("DELETE FROM order_status_change", {"I18", "I23", "I36"}),
+        ("UPDATE order_status_change SET status = 'held' WHERE status = 'accepted'", {"I36"}),
         ("UPDATE ledger.adjustment SET amount = 99", {"I19"}),
         ("UPDATE ledger.adjustment SET kind = 'charge', tile = NULL, patch = NULL", {"I19"}),
         ("UPDATE ledger.adjustment SET amount = 334", {"I19", "I20"}),

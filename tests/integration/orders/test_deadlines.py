@@ -85,7 +85,9 @@ def test_order_that_expired_stays_so(client: TestClient, order: str, database: D
     assert expire_orders(database) == 1
     before = client.get(f"/v1/orders/{order}").json(), movements(database)
 
-    assert code(put_off(client, order, in_days(90))) == (409, "order-ended")
+    answer = put_off(client, order, in_days(90))
+    assert code(answer) == (409, "order-ended")
+    assert "accept_late=true" in answer.json()["detail"]
     assert (client.get(f"/v1/orders/{order}").json(), movements(database)) == before
 
 
@@ -93,6 +95,17 @@ def test_deadline_of_an_order_that_ended_is_refused(client: TestClient, order: s
     assert client.post(f"/v1/orders/{order}/cancel").status_code == 200
 
     assert code(put_off(client, order, in_days(90))) == (409, "order-ended")
+
+
+def test_completed_order_is_not_to_be_ordered_again(client: TestClient, order: str) -> None:
+    for place_ in BOUGHT:
+        assert deliver(client, order, *place_).status_code == 201
+
+    answer = put_off(client, order, in_days(90))
+
+    assert code(answer) == (409, "order-ended")
+    assert "Everything that it bought was delivered" in answer.json()["detail"]
+    assert "again" not in answer.json()["detail"]
 
 
 def test_deadline_is_never_brought_forward(client: TestClient, order: str, database: Database) -> None:

@@ -196,6 +196,29 @@ def test_script_finds_every_figure_of_orders_that_reuse_patches(reusing: TestCli
     assert own["USD"]["savings"]["reused"] > 0
 
 
+def test_script_counts_no_refunded_money_as_payment_of_late_patches(
+    client: TestClient, database: Database
+) -> None:
+    """A minimum of 1000.00 is paid and refunded, and two more patches come late at 600.00 and nothing."""
+    publish_prices(client, price_per_km2="10", minimum_km2="100")
+    plan = plan_scene(client, reuse="none")
+    Shop(client)
+    order = str(place(client, plan).json()["id"])
+    assert deliver(client, order, *plan.bought[0]).status_code == 201
+    let_time_pass(database, order)
+    assert expire_orders(database) == 1
+    adjust(client, order, "refund", "1000.00")
+
+    for where, price in zip(plan.bought[1:], ("600.00", "0"), strict=True):
+        assert deliver(client, order, *where, accept_late=True).status_code == 409
+        assert deliver(client, order, *where, accept_late=True, price=price).status_code == 201
+
+    own = recompute_savings(*readers(client))
+    assert differences(report_of(client), own) == []
+    assert (own["USD"]["completed"], own["USD"]["settled"]) == (1, 600)
+    assert own["USD"]["savings"]["realised"] == own["USD"]["realised_baseline"] - 600
+
+
 def test_orders_of_the_report_add_up_to_it(workspace: TestClient) -> None:
     pages = workspace.get("/v1/reports/savings/orders?limit=100").json()["items"]
 

@@ -35,7 +35,8 @@ SENTENCES = {
     ("sum-too-large", "300"): "3.00 USD was charged to this order; with 5.00 USD more, its charges would be "
     "above 9999999999999999.99 USD.",
     ("month-not-over", "2026-10-01"): "2026-10 is not over (UTC). Close it in the next month.",
-    ("month-not-next", "2026-10-01"): "Months are closed one after the other. Close 2026-10 first.",
+    ("month-not-next", "2026-10-01"): "Months are closed one after the other. "
+    "The next one to close is 2026-10, once it is over (UTC).",
     (
         "month-not-next",
         "",

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from service.database.engine import Database
 from service.ledger.audit import audit_ledger
-from tests.support.late import expire, late, paid, show
+from tests.support.late import adjust, expire, late, paid, show
 from tests.support.mosaics import mosaic
 from tests.support.ordering import (
     buy,
@@ -84,6 +84,53 @@ def test_late_patches_under_a_minimum_cost_nothing_more(client: TestClient, data
     shown = show(client, order)
     assert (shown["status"], paid(shown), movements(database)) == ("completed", Decimal(1000), before)
     assert shown["final_bill"]["patches"] == 3
+
+
+@pytest.fixture
+def refunded(client: TestClient, database: Database) -> tuple[str, Planned]:
+    """Return an expired order that paid a minimum of 1000.00, which was refunded since, and its plan."""
+    publish_prices(client, price_per_km2="10", minimum_km2="100")
+    open_budget(client, "5000.00")
+    plan = plan_scene(client)
+    order = expire(database, buy(client, plan, patches=1))
+    assert adjust(client, order, "refund", "1000.00").status_code == 201
+    return order, plan
+
+
+def test_refunded_minimum_does_not_pay_late_patches(
+    client: TestClient, refunded: tuple[str, Planned], database: Database
+) -> None:
+    order, plan = refunded
+    before = show(client, order), movements(database)
+
+    for answer in (late(client, order, plan.bought[1]), send_file(client, order, mosaic(), accept_late=True)):
+        assert code(answer) == (409, "late-price-needed")
+        assert "1000.00 USD of what this order paid was refunded" in answer.json()["detail"]
+    assert (show(client, order), movements(database)) == before
+
+    assert late(client, order, plan.bought[1], price="1000.00").status_code == 201
+    assert show(client, order)["amounts"]["net"]["amount"] == "1000.00"
+    assert late(client, order, plan.bought[2], price="0").status_code == 201
+    shown = show(client, order)
+    assert (shown["status"], shown["amounts"]["net"]["amount"]) == ("completed", "1000.00")
+
+
+def test_minimum_that_was_charged_again_pays_late_patches(
+    client: TestClient, refunded: tuple[str, Planned]
+) -> None:
+    order, plan = refunded
+    assert adjust(client, order, "charge", "1000.00").status_code == 201
+
+    assert late(client, order, plan.bought[1]).json()["settled"]["amount"] == "0.00"
+
+
+def test_refund_does_not_change_what_a_late_patch_costs_without_a_minimum(
+    client: TestClient, expired: str, plan: Planned
+) -> None:
+    paid_before = show(client, expired)["amounts"]["settled"]["amount"]
+    assert adjust(client, expired, "refund", paid_before).status_code == 201
+
+    assert Decimal(late(client, expired, plan.bought[1]).json()["settled"]["amount"]) > 3
 
 
 def test_first_patch_that_comes_late_pays_the_minimum(client: TestClient, database: Database) -> None:
