@@ -1,10 +1,12 @@
 """What late patches settle: the rest of the bill for everything that came, never more."""
 
+from uuid import UUID
+
 import pytest
 
 from service.money import Money
 from service.orders.checklist import Place
-from service.orders.late import LateArrival, LateCharge, charge_late
+from service.orders.late import LateArrival, LateCharge, LatePriceNeededError, charge_late
 from service.pricing.billing import PriceTerms
 from tests.support.prices import terms
 from tests.unit.orders.test_final_bill import FAR, FIRST, SECOND, arrived
@@ -20,6 +22,7 @@ def charge(
     *,
     price: int | None = None,
     own: bool = False,
+    returned: int = 0,
 ) -> LateCharge:
     """Charge patches of about 0.31 km2 whose shares are 300.00 each."""
     return charge_late(
@@ -27,6 +30,8 @@ def charge(
             arrived=arrived(prices, *before, *late, own=own),
             shares={place: Money(SHARE, "USD") for place in late},
             paid=Money(paid, "USD"),
+            order_id=UUID(int=7),
+            returned=Money(returned, "USD"),
             billed=Money(paid, "USD"),
             price=None if price is None else Money(price, "USD"),
         )
@@ -66,6 +71,19 @@ def test_more_than_the_bill_was_paid_and_nothing_is_added() -> None:
     found = charge(terms(minimum="100"), (FIRST,), (SECOND,), 1_200_00)
 
     assert (found.total, found.bill.difference) == (Money(0, "USD"), Money(0, "USD"))
+
+
+def test_late_patch_that_refunded_money_would_pay_needs_its_price() -> None:
+    minimum = terms(minimum="100")
+
+    with pytest.raises(LatePriceNeededError, match=r"0\.01 USD of what this order paid was refunded"):
+        charge(minimum, (FIRST,), (SECOND,), 700_01, returned=1)
+
+    # The bill leaves exactly the share unpaid, or the provider's price is known.
+    assert charge(minimum, (FIRST,), (SECOND,), 700_00, returned=700_00).total == Money(SHARE, "USD")
+    assert charge(minimum, (FIRST,), (SECOND,), 1_000_00, returned=1, price=0, own=True).total == Money(
+        0, "USD"
+    )
 
 
 def test_price_is_added_to_what_was_billed() -> None:

@@ -82,7 +82,7 @@ def approve(client: TestClient, order: str, headers: Json) -> str:
 def test_price_above_what_was_approved_counts(
     client: TestClient, plan: Planned, database: Database, other: Json, approved: str, in_time: bool
 ) -> None:
-    options = {"accept_price": True} if in_time else {"accept_late": True}
+    options: Json = {"accept_price": True} if in_time else {"accept_late": True}
     if not in_time:
         expire(database, approved)
     before = show(client, approved), movements(database)
@@ -135,7 +135,7 @@ def test_order_that_nobody_approved_takes_no_late_patch(
             assert code(answer) == (409, "approval-required")
             assert "Order its plan again" in answer.json()["detail"]
         answer = send_file(client, order, mosaic(), accept_late=True)
-        assert code(answer)[0] == 409
+        assert code(answer) == (409, "approval-required")
         refused = deliver(client, order, *plan.bought[0])
         assert code(refused) == (409, "order-expired")
         assert "accept_late" not in refused.json()["detail"]
@@ -156,7 +156,7 @@ def test_books_show_a_price_that_its_holder_delivered_alone(
     if not in_time:
         expire(database, order)
     client.headers.update(other)
-    options = {"accept_price": True} if in_time else {"accept_late": True}
+    options: Json = {"accept_price": True} if in_time else {"accept_late": True}
     assert deliver(client, order, *plan.bought[0], price="31.00", **options).status_code == 201
 
     with database.sessions() as session:
