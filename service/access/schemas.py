@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.access.repository import Caller
 from service.access.tables import ApiKey
-from service.web.values import Printable
+from service.web.values import Line
 
 
 class KeyIn(BaseModel):
@@ -14,10 +14,9 @@ class KeyIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(
+    name: Line = Field(
         min_length=1,
         max_length=100,
-        pattern=Printable,
         description="Name that says who uses the key.",
         examples=["field office"],
     )

@@ -13,9 +13,9 @@ from service.money import Money
 from service.web.money import CurrencyCode, MoneyOut
 from service.web.paging import Link
 from service.web.tabular import Columns, Row
-from service.web.values import AmountText, Day, Printable
+from service.web.values import AmountText, Day, Line, Note
 
-Text = Annotated[str, Field(min_length=1, max_length=200, pattern=Printable)]
+Text = Annotated[Line, Field(min_length=1, max_length=200)]
 Kind = Literal["invoice", "credit-note"]
 
 
@@ -43,9 +43,7 @@ class InvoiceIn(BaseModel):
     date: Day = Field(description="Day of issue.")
     currency: CurrencyCode = Field(description="Currency of all its amounts (ISO 4217).")
     tax: AmountText = Field("0", description="Tax on top of the lines. Orders are compared without tax.")
-    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=Printable)] | None = Field(
-        None, description="Reason of a credit note."
-    )
+    reason: Note | None = Field(None, description="Reason of a credit note.")
     lines: Annotated[list[InvoiceLineIn], Field(min_length=1, max_length=10_000)] = Field(
         description="Lines of the document."
     )

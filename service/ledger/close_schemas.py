@@ -1,16 +1,28 @@
 """Closed months as JSON, and as rows of a file."""
 
+import re
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from service.ledger.closes import Balances, ClosedMonth, MonthOfBudget
 from service.web.money import MoneyOut
 from service.web.paging import Link
 from service.web.tabular import Columns, Row
+from service.web.values import invalid
+
+MONTH = re.compile(r"[1-9][0-9]{3}-(0[1-9]|1[0-2])")
+
+
+def read_month(month: str) -> str:
+    """Return a month of the calendar."""
+    if not MONTH.fullmatch(month):
+        raise invalid("month-invalid", 'A month is a text like "2026-10" (year-month).')
+    return month
 
 
 class CloseIn(BaseModel):
@@ -18,8 +30,8 @@ class CloseIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    month: str = Field(
-        pattern=r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])$", description="Month (UTC).", examples=["2026-10"]
+    month: Annotated[str, AfterValidator(read_month)] = Field(
+        description="Month (UTC).", examples=["2026-10"], json_schema_extra={"pattern": f"^{MONTH.pattern}$"}
     )
 
     @property

@@ -11,12 +11,12 @@ from service.ledger.book import Movement
 from service.ledger.proposal_schemas import ProposalOut
 from service.ledger.proposals import Proposal
 from service.ledger.repository import Adjustment, Budget
-from service.ledger.tags import MOST_TAGS, Tag
+from service.ledger.tags import MOST_TAGS, Tag, TagName
 from service.ledger.terms import BudgetTermsError, Enforcement, Period
 from service.money import Money
 from service.web.money import MoneyIn, MoneyOut
 from service.web.paging import Link
-from service.web.values import Day, Printable, WholeNumber, invalid
+from service.web.values import Day, Line, Note, WholeNumber, invalid
 
 
 class TermsIn(BaseModel):
@@ -39,7 +39,7 @@ class TermsIn(BaseModel):
         max_length=10,
         description="Percentages of the limit. The order that reaches one gets a warning.",
     )
-    tags: dict[Tag, Tag | None] | None = Field(
+    tags: dict[TagName, Tag | None] | None = Field(
         None, max_length=MOST_TAGS, description="Your own names and values."
     )
     approval_above: MoneyIn | None = Field(
@@ -60,10 +60,9 @@ class TermsIn(BaseModel):
 class BudgetIn(TermsIn):
     """A budget to open: its name, its limit and its terms."""
 
-    name: str = Field(
+    name: Line = Field(
         min_length=1,
         max_length=100,
-        pattern=Printable,
         description="Name, unique in the workspace.",
         examples=["Harvest 2026"],
     )
@@ -216,12 +215,8 @@ class AdjustmentIn(BaseModel):
     )
     patch: WholeNumber | None = Field(None, ge=0, le=15, description="With `tile`: the delivery to refund.")
     amount: MoneyIn = Field(description="Amount above zero in the order's currency.")
-    reason: str = Field(
-        min_length=1,
-        max_length=500,
-        pattern=Printable,
-        description="Reason, kept with the ledger entry.",
-        examples=["credit note 4711: cloud"],
+    reason: Note = Field(
+        description="Reason, kept with the ledger entry.", examples=["credit note 4711: cloud"]
     )
 
     @model_validator(mode="after")

@@ -4,14 +4,26 @@ from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends, Query
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from service.errors import InvalidInputError
-from service.web.values import Printable
+from service.web.values import Line, SearchText, invalid
 
 MOST_TAGS = 50
-Tag = Annotated[str, Field(min_length=1, max_length=100, pattern=Printable)]
-"""Name or value of a tag."""
+
+
+def read_tag_name(name: str) -> str:
+    """Return the name of a tag; refuse one that `tag=NAME=VALUE` could not choose."""
+    if "=" in name:
+        raise invalid(
+            "tag-name-invalid", 'The name of a tag has no "=", because tags are chosen as NAME=VALUE.'
+        )
+    return name
+
+
+Tag = Annotated[Line, Field(min_length=1, max_length=100)]
+"""Value of a tag, or a cost centre."""
+TagName = Annotated[Tag, AfterValidator(read_tag_name)]
 
 
 def merged_tags(budget: Mapping[str, str], order: Mapping[str, str]) -> dict[str, str]:
@@ -21,10 +33,9 @@ def merged_tags(budget: Mapping[str, str], order: Mapping[str, str]) -> dict[str
 
 def read_tag(
     tag: Annotated[
-        str | None,
+        SearchText | None,
         Query(
             max_length=201,
-            pattern=Printable,
             description="Tag of the order, or else of its budget, as NAME=VALUE.",
             examples=["team=north"],
         ),
@@ -40,6 +51,4 @@ def read_tag(
 
 
 TagDep = Annotated[dict[str, str] | None, Depends(read_tag)]
-CostCenterQuery = Annotated[
-    str | None, Query(max_length=100, pattern=Printable, description="Cost centre of the order.")
-]
+CostCenterQuery = Annotated[SearchText | None, Query(max_length=100, description="Cost centre of the order.")]

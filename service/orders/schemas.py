@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.ledger.tags import MOST_TAGS, Tag
+from service.ledger.tags import MOST_TAGS, Tag, TagName
 from service.orders.final_bill import BillBasis
 from service.orders.placing import OrderLabels
 from service.orders.tables import OrderStatus
@@ -29,7 +29,7 @@ class OrderIn(BaseModel):
         None,
         description="Id of the budget that pays. Default: the only budget in the plan's currency.",
     )
-    tags: dict[Tag, Tag] = Field(
+    tags: dict[TagName, Tag] = Field(
         {},
         max_length=MOST_TAGS,
         description="Your own names and values, beside those of the budget.",

@@ -1,5 +1,6 @@
 """Price lists as JSON. Decimals are strings, so that no float rounds a price."""
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -24,10 +25,12 @@ from service.pricing.shape_rules import ShapeRules
 from service.pricing.tables import PriceList
 from service.web.money import CurrencyCode
 from service.web.paging import Link
-from service.web.values import Day, WholeNumber, YesOrNo, invalid, read_decimal
+from service.web.values import Day, WholeNumber, YesOrNo, invalid, read_decimal, read_line
 
 RESERVED = "example-"
 """The prefix of names that are reserved for the shipped examples."""
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 NOTICE = (
     "This price list is an example from public sources, not an offer. "
@@ -195,13 +198,19 @@ class PriceListIn(PriceListTerms):
 
     currency: CurrencyCode = Field(description="ISO 4217 code of the currency of every price in the list.")
     name: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$",
+        json_schema_extra={"pattern": f"^{NAME.pattern}$"},
         description="Name that plans refer to. Publishing the same name again makes a new version.",
     )
 
     @field_validator("name")
     @classmethod
     def _is_free(cls, name: str) -> str:
+        if not NAME.fullmatch(name):
+            raise invalid(
+                "name-invalid",
+                'A name has 1 to 64 of the characters a-z, 0-9, ".", "_" and "-". It begins with a letter or '
+                "a digit.",
+            )
         if name.startswith(RESERVED):
             raise invalid(
                 "name-invalid", f"Names that begin with {RESERVED!r} are reserved for the shipped examples."
@@ -213,6 +222,11 @@ class PriceListIn(PriceListTerms):
         raise invalid(
             "name-invalid", "A name must not be a UUID, because plans also refer to price lists by id."
         )
+
+    @field_validator("provider", "product", "licence", "source")
+    @classmethod
+    def _is_one_line(cls, text: str | None) -> str | None:
+        return None if text is None else read_line(text)
 
     @field_validator("tiers")
     @classmethod

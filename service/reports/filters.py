@@ -9,7 +9,7 @@ from fastapi import Depends, Query
 
 from service.errors import InvalidInputError
 from service.ledger.tags import CostCenterQuery, TagDep
-from service.web.values import Day, Printable
+from service.web.values import Day, SearchText
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +45,9 @@ def read_filter(
     last: Annotated[Day | None, Query(alias="to", description="Last day (UTC), included.")] = None,
     budget: Annotated[UUID | None, Query(description="Id of a budget.")] = None,
     provider: Annotated[
-        str | None,
+        SearchText | None,
         Query(
             max_length=200,
-            pattern=Printable,
             description="Provider of the price list, as it is written there.",
         ),
     ] = None,

@@ -7,11 +7,16 @@ import re
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-Printable = r"^[^\x00-\x1f]+$"
-"""Pattern of a text in one line."""
+UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+"""Control characters, other ends of lines, and marks that turn the reading direction."""
+UNSEEN = r"\u00ad\u200b-\u200f\u2060\ufeff"
+"""Characters without a width: two texts that differ only in them look alike."""
+LINE_PATTERN = rf"^(?!\s)[^{UNPRINTABLE}{UNSEEN}]*[^\s{UNPRINTABLE}{UNSEEN}]$"
+_UNPRINTABLE = re.compile(f"[{UNPRINTABLE}]")
+_UNSEEN = re.compile(f"[{UNSEEN}]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 
@@ -19,6 +24,34 @@ _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 def invalid(code: str, sentence: str) -> PydanticCustomError:
     """Return the error with which a validator refuses a value; `sentence` is shown as it is."""
     return PydanticCustomError(code, "{sentence}", {"sentence": sentence})
+
+
+def refuse_unprintable(text: str) -> str:
+    """Return a text; refuse line breaks, control characters and marks that turn the reading direction."""
+    if found := _UNPRINTABLE.search(text):
+        raise invalid(
+            "text-invalid",
+            f"This text has the character {_code(found[0])}. Write it in one line, without control codes.",
+        )
+    return text
+
+
+def read_line(text: str) -> str:
+    """Return a text in one line; refuse what makes it look like another text."""
+    refuse_unprintable(text)
+    if found := _UNSEEN.search(text):
+        raise invalid(
+            "text-invalid", f"This text has the character {_code(found[0])}, which nobody sees. Remove it."
+        )
+    if not text.strip():
+        raise invalid("text-invalid", "This text is blank. Write something, or leave it out.")
+    if text != text.strip():
+        raise invalid("text-invalid", "This text begins or ends with a blank. Remove it.")
+    return text
+
+
+def _code(character: str) -> str:
+    return f"U+{ord(character):04X}"
 
 
 def read_day(value: object) -> object:
@@ -66,9 +99,11 @@ def read_whole_number(value: object) -> object:
     return value
 
 
-Printable = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+$"
-"""Pattern of a text in one line, without control characters and marks that turn the reading direction."""
-Note = Annotated[str, Field(min_length=1, max_length=500, pattern=Printable)]
+SearchText = Annotated[str, AfterValidator(refuse_unprintable)]
+"""A text that chooses stored ones, which may be older than the rules of Line."""
+Line = Annotated[str, AfterValidator(read_line), Field(json_schema_extra={"pattern": LINE_PATTERN})]
+"""A text in one line that looks as it is."""
+Note = Annotated[Line, Field(min_length=1, max_length=500)]
 """A reason in one line."""
 Day = Annotated[date, BeforeValidator(read_day)]
 """A day, written YYYY-MM-DD."""

@@ -3,6 +3,7 @@
 import csv
 import io
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
@@ -141,3 +142,21 @@ def test_audit_finds_changed_labels(
 
         assert rule in {one.rule.split()[0] for one in audit_ledger(session)}
         session.rollback()
+
+
+def test_name_of_a_tag_that_no_query_could_choose_is_refused(client: TestClient) -> None:
+    budget = open_budget(client)
+    body = {"plan": str(UUID(int=1)), "tags": {"a=b": "c"}}
+    ordered = client.post("/v1/orders", json=body, headers={"Idempotency-Key": "tags-with-equals"})
+    for answer in (ordered, client.patch(f"/v1/budgets/{budget}", json={"tags": {"a=b": "c"}})):
+        (fault,) = answer.json()["errors"]
+        assert (answer.status_code, fault["code"]) == (422, "tag-name-invalid")
+        assert fault["detail"].startswith('The name of a tag has no "="')
+
+
+def test_labels_that_look_like_others_are_refused(client: TestClient) -> None:
+    body = {"plan": str(UUID(int=1)), "tags": {"team ": "north", "run": " "}, "cost_center": "47\u200b11"}
+    answer = client.post("/v1/orders", json=body, headers={"Idempotency-Key": "unseen-characters"})
+    assert (answer.status_code, {one["code"] for one in answer.json()["errors"]}) == (422, {"text-invalid"})
+    assert len(answer.json()["errors"]) == 3
+    assert listed(client, "cost_center=%204711") == set()  # stored ones, if there are any, can be chosen

@@ -1,5 +1,6 @@
 """Values in requests: nothing is converted silently."""
 
+import re
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -7,7 +8,16 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from service.web.money import CurrencyCode, MoneyIn
-from service.web.values import AmountText, Day, PlainNumber, WholeNumber, YesOrNo
+from service.web.values import (
+    LINE_PATTERN,
+    AmountText,
+    Day,
+    Line,
+    PlainNumber,
+    SearchText,
+    WholeNumber,
+    YesOrNo,
+)
 
 
 def refusal(kind: Any, value: object) -> str:
@@ -77,3 +87,33 @@ def test_currency_refuses_a_code_with_a_sentence(code: str) -> None:
 def test_money_keeps_the_decimals_of_its_currency() -> None:
     assert str(MoneyIn(amount="10.1234", currency="CLF").money()) == "10.1234 CLF"
     assert str(MoneyIn(amount="10", currency="UYI").money()) == "10 UYI"
+
+
+UNSEEN = ["\u00ad", "\u200b", "\u200d", "\u200f", "\u2060", "\ufeff"]
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        *(
+            (f"nor{one}th", "This text has the character U+")
+            for one in [*UNSEEN, "\n", "\0", "\x7f", "\u202e"]
+        ),
+        *((blank, "This text is blank.") for blank in (" ", "\u00a0", "\u3000 ")),
+        *((text, "This text begins or ends with a blank.") for text in (" north", "north ", "\u00a0north")),
+    ],
+)
+def test_line_refuses_what_looks_like_another_text(value: str, sentence: str) -> None:
+    assert refusal(Line, value).startswith(sentence)
+    assert not re.search(LINE_PATTERN, value)
+
+
+@pytest.mark.parametrize("value", ["n", "north", "north east", "Kostenstelle 4711/ä", "北"])
+def test_line_is_read_as_it_is(value: str) -> None:
+    assert TypeAdapter(Line).validate_python(value) == value
+    assert re.search(LINE_PATTERN, value)
+
+
+def test_text_that_chooses_may_be_one_that_is_no_longer_taken() -> None:
+    assert TypeAdapter(SearchText).validate_python(" nor\u200bth ") == " nor\u200bth "
+    assert refusal(SearchText, "\0").startswith("This text has the character U+0000.")
