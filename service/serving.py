@@ -8,7 +8,7 @@ from types import FrameType
 
 import uvicorn
 
-from service.access.repository import ensure_first_key
+from service.access.repository import ensure_first_key, former_operator_keys
 from service.app import bundles_of, create_app
 from service.database.embedded import stop_embedded
 from service.database.engine import check_ready, open_database
@@ -19,6 +19,12 @@ from service.orders.expiry import expire_orders
 from service.pricing.repository import ensure_examples_everywhere
 from service.settings import Settings
 
+logger = logging.getLogger(__name__)
+
+FORMER_KEYS = (
+    "LOUPE_API_KEY has another value than before. Former keys stay valid, and each has a holder of its own, "
+    "who may approve what the present key orders: %s. Revoke them, such as with `loupe keys revoke %s`."
+)
 DRAIN_SECONDS = 20
 """Most seconds that requests may take to end after the signal to stop."""
 
@@ -76,7 +82,10 @@ def prepare(settings: Settings) -> str | None:
         with database.sessions.begin() as session:
             key = ensure_first_key(session, chosen)
             ensure_examples_everywhere(session)
-            return key
+            former = former_operator_keys(session, chosen) if chosen else ()
+        if former:
+            logger.warning(FORMER_KEYS, ", ".join(former), former[0])
+        return key
     finally:
         database.engine.dispose()
 

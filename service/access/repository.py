@@ -13,6 +13,8 @@ from service.access.tables import ApiKey, Workspace
 from service.errors import ConflictError, NotFoundError, UnauthenticatedError
 
 FIRST_WORKSPACE = "default"
+OPERATOR = "operator"
+"""Name of a key that was made from LOUPE_API_KEY."""
 
 
 class LastKeyError(ConflictError):
@@ -134,11 +136,23 @@ def ensure_first_key(session: Session, operator_key: str | None) -> str | None:
     if operator_key is not None:
         key_id = id_of(operator_key)
         if session.get(ApiKey, key_id) is None:
-            _store(session, workspace.id, "operator", operator_key, holder=key_id)
+            _store(session, workspace.id, OPERATOR, operator_key, holder=key_id)
         return None
     if session.scalar(select(ApiKey.id).limit(1)) is not None:
         return None
     return create_key(session, workspace, "first")
+
+
+def former_operator_keys(session: Session, operator_key: str) -> Sequence[str]:
+    """Return the ids of keys in use that look like earlier keys of the operator: same name, own holder."""
+    query = select(ApiKey.id).where(
+        ApiKey.workspace_id == first_workspace(session).id,
+        ApiKey.name == OPERATOR,
+        ApiKey.holder == ApiKey.id,
+        ApiKey.id != id_of(operator_key),
+        ApiKey.revoked_at.is_(None),
+    )
+    return session.scalars(query.order_by(ApiKey.created_at, ApiKey.id)).all()
 
 
 def _store(session: Session, workspace_id: UUID, name: str, key: str, *, holder: str) -> ApiKey:

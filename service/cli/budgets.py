@@ -80,7 +80,7 @@ def set_limit(name: Name, amount: Amount, url: Url = DEFAULT_URL, api_key: ApiKe
         found = find_budget(client, name)
         limit = _amount(amount, found["limit"]["currency"])
         changed = client.change_budget(found["id"], {"limit": limit})
-    if changed["version"] == found["version"]:
+    if changed["version"] == found["version"] and changed["waiting"]:
         _print_waiting(changed)
         return
     console().print(
@@ -98,6 +98,11 @@ def set_terms(  # noqa: PLR0913  (a command's parameters are its options)
     threshold: Threshold = None,
     tag: Tag = None,
     approval_above: ApprovalAbove = None,
+    no_first_day: Annotated[bool, typer.Option("--no-starts-on", help="Take the first day away.")] = False,
+    no_last_day: Annotated[bool, typer.Option("--no-ends-on", help="Take the last day away.")] = False,
+    no_approval: Annotated[
+        bool, typer.Option("--no-approval", help="Let no order or charge wait for a second key.")
+    ] = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -105,9 +110,14 @@ def set_terms(  # noqa: PLR0913  (a command's parameters are its options)
 
     Of a budget with --approval-above, a change that gives more freedom waits for a second key.
     """
+    removed = _removed(
+        starts_on=(starts_on, no_first_day),
+        ends_on=(ends_on, no_last_day),
+        approval_above=(approval_above, no_approval),
+    )
     with open_client(url, api_key) as client:
         found = find_budget(client, name)
-        changes = _terms(
+        changes = removed | _terms(
             period=period, starts_on=starts_on, ends_on=ends_on, enforcement=enforcement,
             thresholds=threshold, tags=tags_of(tag),
             approval_above=_amount(approval_above, found["limit"]["currency"]),
@@ -141,6 +151,14 @@ def _print_waiting(budget: Json) -> None:
 def _terms(**given: Any) -> Json:
     """Return the options that were given on the command line."""
     return {name: value for name, value in given.items() if value}
+
+
+def _removed(**given: tuple[str | None, bool]) -> Json:
+    """Return the terms to take away. UsageError for one that is given a value as well."""
+    for name, (value, removes) in given.items():
+        if value is not None and removes:
+            raise UsageError(f"Give --{name.replace('_', '-')} or take it away, not both.")
+    return {name: None for name, (_, removes) in given.items() if removes}
 
 
 def tags_of(pairs: Sequence[str] | None) -> dict[str, str]:
@@ -179,7 +197,7 @@ def find_budget(client: Client, name: str) -> Json:
     raise UsageError(f'There is no budget "{name}". `loupe budget list` shows the budgets.')
 
 
-def savings(
+def savings(  # noqa: PLR0913  (a command's parameters are its options)
     orders: Annotated[
         bool, typer.Option("--orders", help="Print one line per order, with the id for `loupe trace`.")
     ] = False,
@@ -189,7 +207,10 @@ def savings(
     last: Annotated[str | None, typer.Option("--to", help="Last day of the orders, included.")] = None,
     budget: Annotated[str | None, typer.Option(help="Budget of the orders, by name or id.")] = None,
     provider: Annotated[str | None, typer.Option(help="Provider of the price lists.")] = None,
-    tag: Annotated[str | None, typer.Option(help="Tag of the budget, as NAME=VALUE.")] = None,
+    tag: Annotated[
+        str | None, typer.Option(help="Tag of the order, or else of its budget, as NAME=VALUE.")
+    ] = None,
+    cost_center: Annotated[str | None, typer.Option(help="Cost centre of the orders.")] = None,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -198,7 +219,7 @@ def savings(
     Options choose the orders that the report is about. Each ground counts once among them.
     """
     with open_client(url, api_key) as client:
-        chosen = {"from": first, "to": last, "provider": provider, "tag": tag}
+        chosen = {"from": first, "to": last, "provider": provider, "tag": tag, "cost_center": cost_center}
         chosen["budget"] = None if budget is None else str(find_budget(client, budget)["id"])
         query = {name: value for name, value in chosen.items() if value is not None}
         if orders:

@@ -1,6 +1,7 @@
 """`loupe order`, `loupe approve` and `loupe classify`: from a plan to labels."""
 
 import json
+from http import HTTPStatus
 from typing import Annotated
 
 import typer
@@ -10,9 +11,11 @@ from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
     Url,
+    UsageError,
     console,
     open_client,
 )
+from service.client import ProblemError
 from service.terminal.blocks import money, plural
 from service.terminal.documents import classification_view, order_view
 from service.terminal.proposals import proposals_view
@@ -73,7 +76,12 @@ def approve(
     The holder of the key that ordered, charged or changed cannot approve. An approved charge MOVES money.
     """
     with open_client(url, api_key) as client:
-        decided = client.decide(waiting, "reject" if reject else "approve", note)
+        try:
+            decided = client.decide(waiting, "reject" if reject else "approve", note)
+        except ProblemError as problem:
+            if problem.status != HTTPStatus.NOT_FOUND:
+                raise
+            raise UsageError(f"There is no order or proposal {waiting}.") from problem
     console().print(proposals_view([decided]) if "kind" in decided else order_view(decided))
 
 

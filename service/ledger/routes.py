@@ -107,7 +107,8 @@ def change_budget(
 ) -> BudgetOut:
     """Change limit and terms with a JSON merge patch (RFC 7396).
 
-    Earlier terms stay on record, with the key that changed them. A budget with `approval_above` answers 202
+    Earlier terms stay on record, with the key that changed them; a request that changes nothing makes no new
+    version. A budget with `approval_above` answers 202
     to a change that gives more freedom: a higher limit, a higher or no `approval_above`, a weaker
     enforcement, another period or more days of validity. The whole change is then listed in `waiting`, and
     another holder approves it with `POST /v1/proposals/{id}/approval`.
@@ -122,6 +123,9 @@ def change_budget(
         )
     limit = change.new_limit(budget.limit)
     terms = changed_terms(budget.terms, change.changes(budget.currency))
+    if (limit, terms) == (budget.limit, budget.terms):  # nothing to keep on record
+        response.headers["ETag"] = _etag(budget)
+        return described(session, [budget])[0]
     writer.change_budget(session, caller.workspace_id, budget_id, limit, terms, caller.key_id)
     changed = repository.get_budget(session, caller.workspace_id, budget_id)
     response.headers["ETag"] = _etag(changed)

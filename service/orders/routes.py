@@ -67,8 +67,9 @@ def create_order(
     bundle, without which deliveries cannot be read. A plan that only reuses ground makes an order without
     cost, which is `completed` at once and can be classified.
     """
-    # Without labels as before there were any, so that a repeated request is known after an upgrade.
-    body = order.model_dump_json(exclude={"tags", "cost_center"} - order.model_fields_set)
+    # Labels that are empty or left out are the same request, also as before there were any labels.
+    empty = {name for name in ("tags", "cost_center") if not getattr(order, name)}
+    body = order.model_dump_json(exclude=empty)
     request_print = fingerprint("POST /v1/orders", body)
     request = KeyedRequest(database, caller.workspace_id, key, request_print)
     return store_once(request, lambda session: _place(session, caller, order, bundles, settings.order_days))

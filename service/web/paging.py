@@ -19,13 +19,17 @@ Item = TypeVar("Item", bound=BaseModel)
 Row = TypeVar("Row")
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class Link(BaseModel):
     """A typed link."""
 
     rel: str = Field(description="Relation of the target to this document (RFC 8288).", examples=["self"])
     href: str = Field(description="Address of the target, relative to this server's root.")
-    type: str | None = Field(None, description="Media type of the target.")
-    title: str | None = Field(None, description="Name of the target.")
+    type: str | None = Field(None, description="Media type of the target.", exclude_if=_is_none)
+    title: str | None = Field(None, description="Name of the target.", exclude_if=_is_none)
 
 
 class Page(BaseModel, Generic[Item]):

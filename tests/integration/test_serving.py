@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from service.access.keys import id_of
 from service.errors import UnavailableError
 from service.serving import listen, prepare, run
 from tests.support.bundles import make_settings
@@ -71,3 +72,12 @@ async def nodelay_of_accepted_connection() -> int:
         writer.close()
         await writer.wait_closed()
     return option
+
+
+def test_prepare_warns_of_the_operators_former_key(
+    database_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for value in ("an-operators-own-key", "an-operators-second-key"):
+        prepare(make_settings(tmp_path, database_url=database_url, api_key=value))
+
+    assert f"{id_of('an-operators-own-key')}. Revoke them, such as with `loupe keys revoke" in caplog.text

@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
-from service.access.keys import digest, new_key
+from service.access.keys import digest, id_of, new_key
 from service.access.repository import (
     Caller,
     authenticate,
@@ -16,6 +16,8 @@ from service.access.repository import (
     create_key,
     create_workspace,
     ensure_first_key,
+    former_operator_keys,
+    issue_key,
 )
 from service.access.tables import ApiKey, Workspace
 from service.database.engine import Database
@@ -152,3 +154,14 @@ class TestTheFirstKey:
 
             with pytest.raises(UnauthenticatedError):
                 authenticate(session, "an-operators-own-key")
+
+    def test_former_operators_keys_in_use_are_named(self, session: Session) -> None:
+        with session.begin():
+            for value in ("an-operators-own-key", "an-operators-second-key"):
+                ensure_first_key(session, value)
+            row = session.get_one(ApiKey, id_of("an-operators-own-key"))
+            issue_key(session, Caller(row.workspace_id, row.id, row.holder), "operator")
+
+            assert former_operator_keys(session, "an-operators-second-key") == [row.id]
+            close_key(session, row.workspace_id, row.id)
+            assert former_operator_keys(session, "an-operators-second-key") == []

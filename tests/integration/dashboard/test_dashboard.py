@@ -223,7 +223,8 @@ def test_page_of_an_order_says_why_nothing_is_saved_yet_and_is_not_for_others(
 ) -> None:
     publish_prices(client)
     open_budget(client)
-    order = buy(client, plan_scene(client), patches=1)
+    labels: dict[str, Any] = {"tags": {"team": "<north>", "run": "7"}, "cost_center": "4711"}
+    order = buy(client, plan_scene(client), patches=1, **labels)
     path = f"/dashboard/orders/{order}"
     assert browser.get(path).headers["location"] == "/dashboard/login"
     sign_in(browser)
@@ -231,6 +232,8 @@ def test_page_of_an_order_says_why_nothing_is_saved_yet_and_is_not_for_others(
     assert "Not known yet: not every patch was delivered." in page
     assert "is paid and on no invoice. Ask the provider for its invoice." in page
     assert "loupe invoices import FILE" in page
+    assert "Tags: run = 7, team = <north>." in page
+    assert "Cost centre: 4711." in page
     assert f'href="{path}"' in browser.get("/dashboard").text
     with database.sessions.begin() as session:
         stranger = create_key(session, create_workspace(session, "stranger"), "theirs")

@@ -159,6 +159,15 @@ def test_change_budget_refuses_invalid_terms(client: TestClient, database: Datab
     assert len(movements(database)) == 1
 
 
+def test_change_of_nothing_makes_no_version(client: TestClient) -> None:
+    budget = open_budget(client, tags={"team": "north"}, approval_above=usd("5.00"))
+    opened = client.get(f"/v1/budgets/{budget}").json()
+    for same in ({}, {"limit": opened["limit"]}, {"tags": {"team": "north"}, "approval_above": usd("5")}):
+        answer = client.patch(f"/v1/budgets/{budget}", json=same)
+        assert (answer.status_code, answer.headers["etag"]) == (200, '"1"')
+        assert answer.json() == opened
+
+
 def test_change_budget_refuses_an_old_etag(client: TestClient) -> None:
     budget = open_budget(client)
     etag = client.get(f"/v1/budgets/{budget}").headers["etag"]

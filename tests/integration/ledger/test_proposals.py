@@ -158,7 +158,7 @@ class TestTerms:
             {"thresholds": [50], "tags": {"team": "north"}},
             {"ends_on": "2098-12-31"},
             {"starts_on": "2026-01-02"},
-            {"enforcement": "block", "limit": usd("100.00"), "period": "none"},
+            {"enforcement": "block", "limit": usd("100.00"), "period": "none", "thresholds": [50]},
         ],
         ids=str,
     )

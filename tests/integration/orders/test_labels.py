@@ -122,6 +122,14 @@ def test_labels_are_part_of_a_repeated_request(client: TestClient, plan: Any) ->
     assert code(other) == (422, "idempotency-key-reused")
 
 
+@pytest.mark.usefixtures("budget")
+def test_labels_that_are_empty_or_left_out_are_the_same_request(client: TestClient, plan: Any) -> None:
+    first = place(client, plan, key="the same key")
+    empties: list[dict[str, Any]] = [{"tags": {}}, {"cost_center": None}, {"tags": {}, "cost_center": None}]
+    for empty in empties:
+        assert place(client, plan, key="the same key", **empty).json() == first.json()
+
+
 @pytest.mark.parametrize(
     ("forgery", "rule"),
     [

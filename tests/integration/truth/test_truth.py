@@ -68,6 +68,11 @@ def test_true_labels_are_scored_beside_low_resolution(
     assert answer.status_code == 200, answer.text
     found = answer.json()
     assert found == truth(client, order)
+    assert [set(link) for link in found["links"]] == [
+        {"rel", "href"},
+        {"rel", "href", "type"},
+        {"rel", "href"},
+    ]
     score = found["score"]
     assert (score["tiles"], score["right"], score["share"]) == (3, 1, pytest.approx(1 / 3, abs=1e-6))
     assert score["interval"] == pytest.approx([0.0615, 0.7923], abs=1e-4)

@@ -128,3 +128,32 @@ def test_ledger_adjust_uses_the_currency_of_the_order(server: PlayedServer) -> N
     assert json.loads(server.asked[-1].content) == {
         "kind": "refund", "order": ORDER_ID, "reason": "credit note 4711", "amount": usd("0.10"),
     }  # fmt: skip
+
+
+def test_budget_terms_takes_terms_away(server: PlayedServer) -> None:
+    server.lists("/v1/budgets", BUDGET)
+    terms = {"version": 2, "period": "none", "enforcement": "block", "thresholds": [], "tags": {}}
+    server.routes[f"PATCH /v1/budgets/{BUDGET_ID}"] = (200, BUDGET | terms)
+
+    done = loupe("budget", "terms", "harvest", "--no-approval", "--no-starts-on", "--no-ends-on")
+
+    assert done.exit_code == 0, done.output
+    assert json.loads(server.asked[-1].content) == {
+        "starts_on": None, "ends_on": None, "approval_above": None,
+    }  # fmt: skip
+
+
+def test_budget_terms_refuses_to_set_a_term_and_take_it_away(server: PlayedServer) -> None:
+    done = loupe("budget", "terms", "harvest", "--no-approval", "--approval-above", "5.00")
+
+    assert done.exit_code != 0
+    assert "Give --approval-above or take it away, not both." in done.output
+    assert server.asked == []
+
+
+def test_savings_chooses_by_cost_center(server: PlayedServer) -> None:
+    server.routes["GET /v1/reports/savings/orders"] = (200, {"items": [], "links": []})
+
+    loupe("savings", "--orders", "--cost-center", "4711")
+
+    assert server.asked[0].url.params["cost_center"] == "4711"

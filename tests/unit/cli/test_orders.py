@@ -187,3 +187,14 @@ def test_order_held_for_approval_prints_the_next_command_and_warnings(server: Pl
 
     assert f"loupe approve {ORDER_ID}" in done.stdout
     assert "Warning  50 % of the budget 'harvest' is in use." in done.stdout
+
+
+def test_approve_says_that_nothing_has_the_id(server: PlayedServer) -> None:
+    for kind in ("orders", "proposals"):
+        missing = {"type": "/problems/not-found", "title": "Not found", "detail": "There is no such thing."}
+        server.routes[f"POST /v1/{kind}/{ORDER_ID}/approval"] = (404, missing)
+
+    done = loupe("approve", ORDER_ID)
+
+    assert done.exit_code != 0
+    assert f"There is no order or proposal {ORDER_ID}." in done.output
