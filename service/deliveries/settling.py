@@ -120,7 +120,7 @@ def check_takes_deliveries(session: Session, order: Order, *, accept_late: bool 
         check_was_accepted(session, order)
         check_not_ordered_again(session, order)
         return
-    check_in_time(session, order, LATE_REMEDY if was_accepted(session, order) else ORDER_AGAIN)
+    check_in_time(session, order, lambda: LATE_REMEDY if was_accepted(session, order) else ORDER_AGAIN)
     if order.status in GIVEN_UP:
         word = order.status.removeprefix("user_")
         raise OrderCancelledError(

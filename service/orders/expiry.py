@@ -7,7 +7,7 @@ request that moves money of the workspace, whichever comes first.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -42,12 +42,12 @@ class OrderExpiredError(ConflictError):
     title = "The order has expired"
 
 
-def check_in_time(session: Session, order: Order, remedy: str = ORDER_AGAIN) -> None:
+def check_in_time(session: Session, order: Order, remedy: Callable[[], str] = lambda: ORDER_AGAIN) -> None:
     """Raise OrderExpiredError with a remedy once the order's time is up; the caller holds its lock."""
     late = session.scalar(select(_OVERDUE).where(Order.id == order.id))
     if late or order.status == OrderStatus.EXPIRED:
         raise OrderExpiredError(
-            f"The order awaited its patches until {order.expires_at:%Y-%m-%d %H:%M} UTC. {remedy}",
+            f"The order awaited its patches until {order.expires_at:%Y-%m-%d %H:%M} UTC. {remedy()}",
             order=str(order.id),
             expires_at=order.expires_at.isoformat(),
         )

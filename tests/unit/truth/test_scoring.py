@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from service.truth.checks import LabelUnknownError, TruthTileError, check_truth
+from service.truth.checks import LabelUnknownError, TileRepeatedError, TruthTileError, check_truth
 from service.truth.repository import newest_of
 from service.truth.schemas import TrueLabelIn
 from service.truth.scoring import LabelScore, TrueLabel, score_by_class, total_score
@@ -58,7 +58,7 @@ def test_newest_true_label_of_a_tile_counts() -> None:
 @pytest.mark.parametrize(
     ("tiles", "error", "sentence"),
     [
-        ([(0, "forest"), (0, "river")], TruthTileError, "Tile 0 is given more than once"),
+        ([(0, "forest"), (0, "river")], TileRepeatedError, "Tile 0 is given more than once"),
         ([(3, "forest")], TruthTileError, "There is no tile 3: the plan has the tiles 0 to 2"),
         ([(1, "forest")], TruthTileError, "Tile 1 has too little valid data"),
         ([(0, "woods")], LabelUnknownError, "'woods' is no class of the plan's bundle"),
