@@ -1,4 +1,4 @@
-"""What other processes of the same user may not see of the server: its memory and its secrets."""
+"""Keep the server's memory and secrets from other processes of the same user."""
 
 import ctypes
 import os

@@ -17,7 +17,7 @@ from pydantic_settings import (
 MIB = 1024 * 1024
 SHORTEST_KEY = 16
 SECRETS_FOLDER = "/run/secrets"
-"""Where Docker and Kubernetes put files of secrets; LOUPE_SECRETS names another folder."""
+"""The folder in which Docker puts files of secrets; LOUPE_SECRETS names another one."""
 RoleCheck = Literal["warn", "refuse", "off"]
 Sandbox = Literal["prefer", "require"]
 

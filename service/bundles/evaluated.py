@@ -1,4 +1,4 @@
-"""What a bundle's evaluation measured for each way to choose patches, by the number that was bought."""
+"""Results of a bundle's evaluation, for each way to choose patches and each number of patches."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ NEAR = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class MeasuredRow:
-    """One number of patches, and what buying so many was measured to give on the evaluation's images."""
+    """A number of patches per tile, and the accuracy that the evaluation measured with it."""
 
     patches_per_tile: float
     accuracy: float

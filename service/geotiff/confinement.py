@@ -1,4 +1,4 @@
-"""What the decoding process gives up before it sees the first file; only that process may import it.
+"""The layers that confine the decoding process before it sees the first file. Only it may import this.
 
 Every layer is tried. `confine` returns those that hold, because kernels and containers differ in what they
 allow an ordinary process. The layers overlap on purpose: what one misses, another refuses.

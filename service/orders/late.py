@@ -64,7 +64,7 @@ class LateArrival:
 
 @dataclass(frozen=True, kw_only=True)
 class LateCharge:
-    """What late patches settle, each and as the difference to the bill for everything that came."""
+    """The amounts that late patches settle, and the difference to the bill for everything that came."""
 
     paid: Money
     """Paid before: another amount under the lock means that the charge is out of date."""

@@ -2,12 +2,12 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -97,14 +97,13 @@ def report(layers):
 @pytest.fixture
 def home() -> Iterator[Path]:
     """Make a folder with a stored file, as a server does, that every user may use."""
-    folder = Path(f"/tmp/loupe-sandbox-{os.getpid()}")  # noqa: S108 - an ordinary user reaches no tmp_path
-    shutil.rmtree(folder, ignore_errors=True)
-    (folder / "blobs").mkdir(parents=True)
-    (folder / "blobs" / "file").write_bytes(b"imagery")
-    for path in (folder, folder / "blobs"):
-        path.chmod(0o777)
-    yield folder
-    shutil.rmtree(folder)
+    with TemporaryDirectory(prefix="loupe-sandbox-") as name:  # an ordinary user reaches no tmp_path
+        folder = Path(name)
+        (folder / "blobs").mkdir()
+        (folder / "blobs" / "file").write_bytes(b"imagery")
+        for path in (folder, folder / "blobs"):
+            path.chmod(0o777)
+        yield folder
 
 
 @pytest.fixture
