@@ -20,6 +20,7 @@ for module in (
     "service.invoices.tables",
     "service.classification.tables",
     "service.truth.tables",
+    "service.dashboard.tables",
 ):
     import_module(module)
 
@@ -41,6 +42,8 @@ def run() -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('loupe.migrations'))"))
             # A migration that waits for a table makes everybody behind it wait too.
             connection.execute(text("SET LOCAL lock_timeout = '5s'"))
+            # Row-level security holds for the owner of the tables too.
+            connection.execute(text("SET LOCAL loupe.workspace = '*'"))
             context.run_migrations()
     engine.dispose()
 

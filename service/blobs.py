@@ -1,4 +1,7 @@
-"""Blobs in a folder, each named by the SHA-256 of its bytes.
+"""Blobs in a folder for each workspace, each named by the SHA-256 of its bytes.
+
+Workspaces share no file: neither an answer nor its time tells what another one has stored. Earlier versions
+kept all files in one folder, where they are still read.
 
 Small files are put at once. A large one is spooled to a temporary file beside the blobs, and kept or dropped
 once it is known to be worth it: it is never in memory as a whole.
@@ -14,11 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from uuid import UUID
 
-from service.errors import UnavailableError
+from service.errors import LoupeError, UnavailableError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SPOOL = "incoming"
+_WORKSPACES = "workspaces"
 _STALE_SECONDS = 86_400.0
 
 
@@ -29,41 +34,61 @@ class StorageFailedError(UnavailableError):
     title = "The file cannot be stored"
 
 
-class BlobMissingError(UnavailableError):
+class StoredFileError(LoupeError):
+    """A stored file is lost: asking again does not help, so this is not a 503."""
+
+    status = 500
+    code = "stored-file-lost"
+    title = "A stored file is lost"
+
+
+class BlobMissingError(StoredFileError):
     """A stored file no longer exists."""
 
     code = "blob-missing"
     title = "A stored file is missing"
 
 
-class BlobDamagedError(UnavailableError):
+class BlobDamagedError(StoredFileError):
     """A stored file no longer has the digest that it was stored under."""
 
     code = "blob-damaged"
     title = "A stored file is damaged"
 
 
-def put(root: Path, body: bytes) -> str:
-    """Store `body` under `root` and return its SHA-256 in hex; storing it twice changes nothing.
+def folder_of(root: Path, workspace_id: UUID) -> Path:
+    """Return the folder of a workspace's blobs."""
+    return root / _WORKSPACES / str(workspace_id)
+
+
+def put(folder: Path, body: bytes) -> str:
+    """Store `body` in `folder` and return its SHA-256 in hex; storing it twice only makes the blob new.
 
     After this returns, the blob survives a power cut: the file is synced before the rename and its folder
     after it. A crash leaves either the whole blob or none. Raises `StorageFailedError` when the disk is
     full or refuses the write.
     """
     sha256 = hashlib.sha256(body).hexdigest()
-    path = _path(root, sha256)
-    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
+    path = path_of(folder, sha256)
+    if _touch(path) and hashlib.sha256(path.read_bytes()).hexdigest() == sha256:
         return sha256  # a damaged copy is replaced below
-    try:
-        _write(path, body)
-        _sync_folder(root)
-    except OSError as error:
-        raise StorageFailedError(f"The file cannot be stored: {error.strerror}.") from error
+    write_whole(path, body)
     return sha256
 
 
+def write_whole(path: Path, body: bytes) -> None:
+    """Write a file that survives a power cut and that nobody sees half written.
+
+    Raises `StorageFailedError` when the disk is full or refuses the write.
+    """
+    try:
+        _make_folder(path.parent)
+        _write(path, body)
+    except OSError as error:
+        raise StorageFailedError(f"The file cannot be stored: {error.strerror}.") from error
+
+
 def _write(path: Path, body: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
         try:
             file.write(body)
@@ -132,18 +157,17 @@ def spooling(root: Path) -> Iterator[Spool]:
         Path(name).unlink(missing_ok=True)
 
 
-def keep(root: Path, spooled: SpooledFile) -> None:
+def keep(folder: Path, spooled: SpooledFile) -> None:
     """Move a spooled file, which was synced, among the blobs; its open descriptors stay valid.
 
     Keeping it twice changes nothing. After this returns, the blob survives a power cut.
     """
-    path = _path(root, spooled.sha256)
+    path = path_of(folder, spooled.sha256)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         if spooled.path.exists():
             spooled.path.replace(path)
         _sync_folder(path.parent)
-        _sync_folder(root)
     except OSError as error:
         raise StorageFailedError(f"The file cannot be stored: {error.strerror}.") from error
 
@@ -151,33 +175,73 @@ def keep(root: Path, spooled: SpooledFile) -> None:
 def clear_spool(root: Path) -> None:
     """Remove spooled files that a killed server left behind more than a day ago."""
     for path in (root / _SPOOL).glob("*"):
-        if path.stat().st_mtime < time.time() - _STALE_SECONDS:
+        if is_older(path, time.time() - _STALE_SECONDS):
             path.unlink(missing_ok=True)
 
 
-def get(root: Path, sha256: str) -> bytes:
+def is_older(path: Path, moment: float) -> bool:
+    """Return whether a file was written before a moment; False if another process has removed it."""
+    try:
+        return path.stat().st_mtime < moment
+    except FileNotFoundError:
+        return False
+
+
+def files_in(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder of blobs, also those that a killed process left in part."""
+    for part in folder.glob("[0-9a-f][0-9a-f]"):
+        yield from part.iterdir()
+
+
+def remove(path: Path) -> int:
+    """Remove a file and return its size in bytes; 0 if another process was first."""
+    try:
+        size = path.stat().st_size
+        path.unlink()
+    except FileNotFoundError:
+        return 0
+    return size
+
+
+def is_stored(folder: Path, sha256: str) -> bool:
+    """Return whether there is a blob, without reading it."""
+    return _stored(folder, sha256).is_file()
+
+
+def get(folder: Path, sha256: str) -> bytes:
     """Return the blob stored under `sha256` after verifying its digest.
 
     Raises `BlobMissingError` when there is none and `BlobDamagedError` when its bytes have changed.
     """
+    return read_checked(_stored(folder, sha256), sha256)
+
+
+def read_checked(path: Path, sha256: str) -> bytes:
+    """Return a file's bytes after verifying their digest; errors as `get`."""
     try:
-        body = _path(root, sha256).read_bytes()
+        body = path.read_bytes()
     except FileNotFoundError as error:
         raise _missing(sha256) from error
     _check_digest(hashlib.sha256(body).hexdigest(), sha256)
     return body
 
 
-def verified_path(root: Path, sha256: str) -> Path:
-    """Return the path of a blob of any size after verifying its digest; errors as `get`."""
-    path = _path(root, sha256)
+def open_checked(folder: Path, sha256: str) -> BinaryIO:
+    """Open a blob of any size after verifying its digest; errors as `get`. Whoever opens it closes it.
+
+    It can be read to its end although it is deleted meanwhile, which a path could not.
+    """
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        file = _stored(folder, sha256).open("rb")
     except FileNotFoundError as error:
         raise _missing(sha256) from error
-    _check_digest(found, sha256)
-    return path
+    try:
+        _check_digest(hashlib.file_digest(file, "sha256").hexdigest(), sha256)
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def _missing(sha256: str) -> BlobMissingError:
@@ -195,10 +259,36 @@ def _check_digest(found: str, sha256: str) -> None:
         )
 
 
-def _path(root: Path, sha256: str) -> Path:
+def path_of(folder: Path, sha256: str) -> Path:
+    """Return the path of a blob in a folder, also if it is not there. BlobMissingError for no digest."""
     if not _SHA256.fullmatch(sha256):
         raise BlobMissingError("The name of a stored file must be a SHA-256 digest in lower-case hex.")
-    return root / sha256[:2] / sha256
+    return folder / sha256[:2] / sha256
+
+
+def _stored(folder: Path, sha256: str) -> Path:
+    """Return the path under which a blob is read: its own, or that in the folder of earlier versions."""
+    path = path_of(folder, sha256)
+    if folder.parent.name != _WORKSPACES or path.exists():
+        return path
+    return path_of(folder.parent.parent, sha256)
+
+
+def _touch(path: Path) -> bool:
+    """Make a file new, so that no sweep removes it while it gets its row; return whether it is there."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each of which survives a power cut."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """A thin client of the public HTTP API, used by the command line and the demo."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -10,18 +11,26 @@ from uuid import uuid4
 import httpx
 
 Json = dict[str, Any]
-Query = str | float | None
+Seen = Callable[[Json], None]
+"""Called with a job each time it is read."""
+Query = str | float | list[str] | None
 TIFF = {"Content-Type": "image/tiff"}
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # Planning or classifying a large scene on a CPU takes minutes; connecting never does.
 TIMEOUT = httpx.Timeout(600, connect=5)
+FIRST_PAUSE_S = 0.1
+"""Seconds between the first two looks at a job; they double up to what the server asks for."""
 
 
 class ClientError(Exception):
     """A refused or failed request; `str()` gives the reason in one or two lines."""
 
 
-class NoServerError(ClientError):
+class NoAnswerError(ClientError):
+    """A request without a whole answer: the same can succeed later."""
+
+
+class NoServerError(NoAnswerError):
     """No server answers at the URL."""
 
     def __init__(self, url: str) -> None:
@@ -89,18 +98,22 @@ class Client:
             raise NoServerError(self.url) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__
-            raise ClientError(f"The server at {self.url} did not answer correctly: {reason}") from error
+            raise NoAnswerError(f"The server at {self.url} did not answer correctly: {reason}") from error
         if answer.is_error:
             raise ProblemError(answer.status_code, _problem(answer))
         return answer
 
     def get(self, path: str, **query: Any) -> Json:
-        """Get a JSON document."""
+        """Get a JSON document, with the query parameters that are not None."""
+        given = {name: value for name, value in query.items() if value is not None}
         # Even an empty `params` would make httpx drop the query of `path`.
-        return cast(Json, self.send("GET", path, params=query or None).json())
+        return cast(Json, self.send("GET", path, params=given or None).json())
 
-    def post(self, path: str, body: Json | None = None) -> Json:
-        """Post a JSON document under a new Idempotency-Key, and retry once if the answer is lost."""
+    def post(self, path: str, body: Json | None = None, seen: Seen | None = None) -> Json:
+        """Post a JSON document under a new Idempotency-Key, and retry once if the answer is lost.
+
+        If the answer is a job, wait for its result; `seen` is called with the job each time it is read.
+        """
         headers = {"Idempotency-Key": f'"{uuid4()}"'}
         try:
             answer = self.send("POST", path, json=body or {}, headers=headers)
@@ -108,7 +121,7 @@ class Client:
             raise
         except ClientError:  # the answer was lost after sending; the key makes a retry safe
             answer = self.send("POST", path, json=body or {}, headers=headers)
-        return cast(Json, answer.json())
+        return self._outcome(answer, seen)
 
     def pages(self, path: str, **query: Any) -> Iterator[Json]:
         """Yield every page of a list by following its `next` links."""
@@ -139,9 +152,48 @@ class Client:
         given = {name: value for name, value in query.items() if value is not None}
         return self.send(method, path, content=geotiff, headers=TIFF, params=given or None)
 
-    def plan_scene(self, scene: bytes, **query: Query) -> Json:
-        """Plan a low-resolution GeoTIFF. The query parameters are those of POST /v1/plans."""
-        return cast(Json, self.upload("POST", "/v1/plans", scene, **query).json())
+    def plan_scene(self, scene: bytes, seen: Seen | None = None, **query: Query) -> Json:
+        """Plan a low-resolution GeoTIFF, and wait for the job that a large one becomes.
+
+        The query parameters are those of POST /v1/plans; `seen` is called with the job each time it is read.
+        """
+        answer = self.upload("POST", "/v1/plans", scene, **query)
+        return self._outcome(answer, seen)
+
+    def plan_later(self, scene: bytes, **query: Query) -> Json:
+        """Let a low-resolution GeoTIFF be planned, and return the job at once."""
+        given = {name: value for name, value in query.items() if value is not None}
+        headers = TIFF | {"Prefer": "respond-async"}
+        answer = self.send("POST", "/v1/plans", content=scene, headers=headers, params=given or None)
+        return cast(Json, answer.json())
+
+    def follow(self, job: str, seen: Seen | None = None) -> Json:
+        """Read a job until it has ended, and return it; `seen` is called with it each time it is read."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            answer = self.send("GET", f"/v1/jobs/{job}")
+            if seen is not None:
+                seen(answer.json())
+            if "retry-after" not in answer.headers:
+                return cast(Json, answer.json())
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, float(answer.headers["retry-after"]))
+
+    def _outcome(self, answer: httpx.Response, seen: Seen | None) -> Json:
+        """Return the document of an answer, or the result of the job that it names."""
+        place, _, job = answer.headers.get("location", "").rpartition("/")
+        if answer.status_code != HTTPStatus.ACCEPTED or place != "/v1/jobs":
+            return cast(Json, answer.json())
+        return self.result_of(self.follow(job, seen))
+
+    def result_of(self, job: Json) -> Json:
+        """Return what an ended job has made. ProblemError if it failed, ClientError if it was cancelled."""
+        if job["status"] == "failed":
+            raise ProblemError(job["problem"]["status"], job["problem"])
+        result = _link(job, "result")
+        if result is None:
+            raise ClientError(f"The job {job['id']} was cancelled, and nothing was stored.")
+        return self.get(result)
 
     def import_price_lists(self, file: bytes, media_type: str) -> Json:
         """Publish all price lists of a file, or none. Repeating it publishes nothing twice."""
@@ -173,9 +225,10 @@ class Client:
         budget: str | None,
         tags: Mapping[str, str] | None = None,
         cost_center: str | None = None,
+        **names: str | None,
     ) -> Json:
-        """Order the patches of a plan, which holds their cost in a budget."""
-        labels = {"budget": budget, "tags": tags, "cost_center": cost_center}
+        """Order the patches of a plan, which holds their cost in a budget; `names`: name and external id."""
+        labels = {"budget": budget, "tags": tags, "cost_center": cost_center, **names}
         return self.post(
             "/v1/orders", {"plan": plan} | {name: value for name, value in labels.items() if value}
         )
@@ -209,14 +262,14 @@ class Client:
             )
         return cast(Json, answer.json())
 
-    def next_round(self, order: str, **options: Query) -> Json:
+    def next_round(self, order: str, seen: Seen | None = None, **options: Query) -> Json:
         """Plan what else is worth buying after patches of an order were delivered."""
         given = {name: value for name, value in options.items() if value is not None}
-        return self.post(f"/v1/orders/{order}/next-round", given)
+        return self.post(f"/v1/orders/{order}/next-round", given, seen)
 
-    def classify(self, order: str, *, allow_partial: bool = False) -> Json:
+    def classify(self, order: str, seen: Seen | None = None, *, allow_partial: bool = False) -> Json:
         """Classify every tile of an order."""
-        return self.post(f"/v1/orders/{order}/classification", {"allow_partial": allow_partial})
+        return self.post(f"/v1/orders/{order}/classification", {"allow_partial": allow_partial}, seen)
 
 
 def _parts(file: BinaryIO, sent: Callable[[int], None] | None) -> Iterator[bytes]:

@@ -28,6 +28,8 @@ _RETIRED = {
     "STD": "STN", "VEF": "VES", "ZWL": "ZWG",
 }  # fmt: skip
 _USUAL_DECIMALS = 2
+USABLE = tuple(sorted(_DECIMALS))
+"""Codes of the currencies in which amounts can be sent."""
 
 
 class CurrencyUnknownError(InvalidInputError):

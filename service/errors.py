@@ -36,6 +36,10 @@ class LoupeError(Exception):
             **self.extra,
         }
 
+    def answer_headers(self) -> Mapping[str, str]:
+        """Return the headers of an answer that states this error."""
+        return self.headers
+
     def without_frames(self) -> Self:
         """Drop the traceback and the causes, whose frames hold the pixels of the refused file."""
         self.__traceback__ = self.__context__ = self.__cause__ = None
@@ -85,6 +89,14 @@ class ConflictError(LoupeError):
     status = 409
     code = "conflict"
     title = "The request conflicts with stored data"
+
+
+class MediaTypeError(LoupeError):
+    """A body of a media type that the operation does not take."""
+
+    status = 415
+    code = "unsupported-media-type"
+    title = "The body has another media type"
 
 
 class InvalidInputError(LoupeError):

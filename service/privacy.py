@@ -4,7 +4,13 @@ import ctypes
 import os
 import sys
 
-SECRETS = ("LOUPE_API_KEY", "LOUPE_DATABASE_URL", "LOUPE_SERVER_PASSWORD", "PGPASSWORD")
+SECRETS = (
+    "LOUPE_API_KEY",
+    "LOUPE_DATABASE_URL",
+    "LOUPE_OIDC_CLIENT_SECRET",
+    "LOUPE_SERVER_PASSWORD",
+    "PGPASSWORD",
+)
 """Variables of the environment that are forgotten once the settings are read."""
 
 _SET_DUMPABLE = 4  # prctl(2)

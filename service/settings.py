@@ -1,6 +1,9 @@
 """Settings, read once from the environment (prefix `LOUPE_`), `.env` or files of secrets and passed along."""
 
+import math
 import os
+import re
+import string
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -9,20 +12,26 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
 )
 
-MIB = 1024 * 1024
-SHORTEST_KEY = 16
+from service.capacity import MIB, Capacity
+from service.signing_in import SigningIn
+
+KEY_BITS = 128
+"""Fewest bits of an operator's key, by the count of `key_bits`."""
 SECRETS_FOLDER = "/run/secrets"
 """The folder in which Docker puts files of secrets; LOUPE_SECRETS names another one."""
+FEW_CHARACTERS = 8
+"""A random key of 128 bits has at least as many different characters."""
 RoleCheck = Literal["warn", "refuse", "off"]
 Sandbox = Literal["prefer", "require"]
 
 
-class Settings(BaseSettings):
+class Settings(Capacity, SigningIn):
     """Everything that an operator can set; `.env.example` explains each setting."""
 
     model_config = SettingsConfigDict(env_prefix="LOUPE_", env_file=".env", extra="ignore", frozen=True)
@@ -32,6 +41,12 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address that the server binds to.")
     port: int = Field(8000, ge=0, le=65535, description="Port of the server; 0 picks a free one.")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Port of the metrics for Prometheus; unset: none are shown."
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address of that port. The metrics need no key: keep it private."
+    )
     api_key: SecretStr | None = Field(
         None, description="First API key, chosen by the operator; unset: one is made."
     )
@@ -52,7 +67,25 @@ class Settings(BaseSettings):
         description="Bundle of plans that name none, as name, name@version, sha256 or folder. Unset: the one "
         "that the file `default` in the folder of the bundles names.",
     )
+    trusted_hosts: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset(),
+        description="Names by which clients reach the server, separated by commas; unset: any name.",
+    )
+    trusted_proxies: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset(),
+        description="Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are "
+        "believed, separated by commas; unset: none.",
+    )
+    bundle_sha256: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset(),
+        description="The sha256 of each bundle that may be served, separated by commas; unset: any bundle.",
+    )
     bundle: str | None = Field(None, description="Removed; LOUPE_BUNDLES takes its place.", exclude=True)
+    log: str | None = Field(
+        None,
+        description="Log of requests and of the server, one JSON object a line: `-` for standard output, or "
+        "a file. Unset: requests are not logged, and the server logs text to standard error.",
+    )
     scene_body_limit: int = Field(32 * MIB, gt=0, description="Largest scene upload, in bytes.")
     patch_body_limit: int = Field(64 * MIB, gt=0, description="Largest delivered patch, in bytes.")
     delivery_limit: int = Field(
@@ -63,9 +96,23 @@ class Settings(BaseSettings):
         "prefer",
         description="Whether to serve although the kernel refuses a layer of the decoder's confinement.",
     )
-    decode_seconds: float = Field(20.0, gt=0, description="Longest decode of one file, in seconds.")
+    decode_seconds: float = Field(20.0, gt=0, description="CPU time for decoding one file, in seconds.")
     delivery_decode_seconds: float = Field(
-        120.0, gt=0, description="Longest decode of a file that delivers many patches, in seconds."
+        120.0, gt=0, description="CPU time for decoding a file that delivers many patches, in seconds."
+    )
+
+    request_tiles: int = Field(
+        10_000,
+        ge=1,
+        description="Most tiles with data of a scene that a request waits for; a larger one becomes a job.",
+    )
+    worker: bool = Field(True, description="Whether the server runs jobs too, beside `loupe worker`.")
+    worker_jobs: int = Field(1, ge=1, le=64, description="Jobs that a worker runs at the same time.")
+    worker_silent_seconds: float = Field(
+        30.0,
+        ge=1,
+        allow_inf_nan=False,
+        description="Seconds without a heartbeat after which a worker counts as dead and loses its jobs.",
     )
 
     quote_days: int = Field(30, ge=1, le=366, description="Days for which a plan can be ordered.")
@@ -75,6 +122,16 @@ class Settings(BaseSettings):
         gt=0,
         allow_inf_nan=False,
         description="Seconds between two searches for overdue orders, whose holds are released.",
+    )
+
+    sweep_seconds: float = Field(
+        3600.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds between two searches for pixels beyond their days and for files without a row.",
+    )
+    orphan_hours: float = Field(
+        24.0, gt=0, allow_inf_nan=False, description="Hours after which a file that no row names is removed."
     )
 
     heads_folder: Path | None = Field(
@@ -109,10 +166,21 @@ class Settings(BaseSettings):
         if key is None or not key.get_secret_value():
             return None  # `LOUPE_API_KEY=` in a compose file means "none"
         text = key.get_secret_value()
-        if len(text) < SHORTEST_KEY or not text.isascii() or any(letter.isspace() for letter in text):
-            sentence = f"An API key has at least {SHORTEST_KEY} ASCII characters and no blanks."
-            raise PydanticCustomError("api_key_invalid", "{sentence}", {"sentence": sentence})
-        return key
+        sentence = "An API key has ASCII characters only, and no blanks."
+        if text.isascii() and text.isprintable() and " " not in text:
+            bits = key_bits(text)
+            if bits >= KEY_BITS:
+                return key
+            sentence = (
+                f"It has at most {bits:.0f} bits of randomness, and a key needs {KEY_BITS}. "
+                "Use 32 or more random characters, such as from `openssl rand -hex 32`."
+            )
+        raise PydanticCustomError("api_key_invalid", "{sentence}", {"sentence": sentence})
+
+    @field_validator("metrics_port", mode="before")
+    @classmethod
+    def _port(cls, port: object) -> object:
+        return None if port == "" else port  # `LOUPE_METRICS_PORT=` in a compose file means "unset"
 
     @field_validator("database_url")
     @classmethod
@@ -124,10 +192,25 @@ class Settings(BaseSettings):
             raise PydanticCustomError("database_url_invalid", "{sentence}", {"sentence": sentence})
         return url
 
-    @field_validator("default_bundle")
+    @field_validator("default_bundle", "log")
     @classmethod
     def _named(cls, name: str | None) -> str | None:
         return name or None  # `LOUPE_DEFAULT_BUNDLE=` in a compose file means "unset"
+
+    @field_validator("bundle_sha256", mode="before")
+    @classmethod
+    def _are_digests(cls, given: str | frozenset[str]) -> frozenset[str]:
+        parts = given.replace(",", " ").split() if isinstance(given, str) else given
+        if any(re.fullmatch(r"[0-9a-f]{64}", part) is None for part in parts):
+            sentence = "Each sha256 is 64 digits and letters a to f, as `GET /v1/bundles` shows them."
+            raise PydanticCustomError("bundle_sha256_invalid", "{sentence}", {"sentence": sentence})
+        return frozenset(parts)
+
+    @field_validator("trusted_hosts", "trusted_proxies", mode="before")
+    @classmethod
+    def _are_names(cls, given: str | frozenset[str]) -> frozenset[str]:
+        parts = given.replace(",", " ").split() if isinstance(given, str) else given
+        return frozenset(part.lower() for part in parts)
 
     @field_validator("heads_url")
     @classmethod
@@ -180,3 +263,20 @@ def get_blobs(request: Request) -> Path:
 
 SettingsDep = Annotated[Settings, Depends(get_settings)]
 BlobsDep = Annotated[Path, Depends(get_blobs)]
+
+
+def key_bits(text: str) -> float:
+    """Return an upper bound of the bits of randomness in an ASCII text, from its length and its characters.
+
+    It counts each character as drawn from all digits, hexadecimal digits, letters and digits, or printable
+    characters, whichever is the smallest of these sets; a text of few different characters counts by those.
+    """
+    alphabets = (
+        string.digits,
+        "0123456789abcdef",
+        string.ascii_lowercase + string.digits,
+        string.ascii_letters + string.digits,
+    )
+    size = next((len(one) for one in alphabets if set(text) <= set(one)), len(string.printable.strip()))
+    different = len(set(text))
+    return len(text) * math.log2(size if different >= FEW_CHARACTERS else max(different, 1))

@@ -11,9 +11,14 @@ os.environ.pop("COLUMNS", None)
 os.environ.pop("LINES", None)
 
 import pytest
+from hypothesis import settings
 
 import service.geotiff  # noqa: F401  (first, for it locks GDAL and factories import rasterio)
 from tests.support.bundles import write_bundle
+
+# The time that an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

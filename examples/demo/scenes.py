@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LR_FILE, HR_FILE, TRUTH_FILE = "lr.tif", "hr.tif", "truth.csv"
-TRUTH_COLUMNS = ("tile", "class", "photograph")
+TRUTH_COLUMNS = ("tile", "true_label", "photograph")
 
 SAMPLE = Path(__file__).parent / "sample"
 """Folder of the scene that is in the repository."""
@@ -49,7 +49,7 @@ def demo_scenes() -> list[DemoScene]:
 
 
 def read_truth(path: Path) -> tuple[str, ...]:
-    """Read a CSV whose columns `tile` and `class` list every tile, from 0."""
+    """Read a CSV whose columns `tile` and `true_label` list every tile, from 0."""
     with path.open(newline="") as file:
-        classes = {int(row["tile"]): row["class"] for row in csv.DictReader(file)}
+        classes = {int(row["tile"]): row["true_label"] for row in csv.DictReader(file)}
     return tuple(classes[tile] for tile in range(len(classes)))

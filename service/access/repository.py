@@ -3,61 +3,92 @@
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from service.access.events import Event, EventKind, record, record_key
 from service.access.keys import digest, id_of, new_key
+from service.access.refusals import (
+    ExpiryPassedError,
+    KeyExpiredError,
+    KeyRefusedError,
+    check_authority,
+)
+from service.access.roles import RIGHTS, Right, Role, check_right
 from service.access.tables import ApiKey, Workspace
-from service.errors import ConflictError, NotFoundError, UnauthenticatedError
+from service.errors import ConflictError, NotFoundError
 
 FIRST_WORKSPACE = "default"
-OPERATOR = "operator"
-"""Name of a key that was made from LOUPE_API_KEY."""
-
-
-class LastKeyError(ConflictError):
-    """The workspace has no other key, so nobody could call any more."""
-
-    code = "last-key"
-    title = "This is the last key of the workspace"
-
-
-class KeyRevokedError(ConflictError):
-    """The key was revoked; it is not replaced."""
-
-    code = "key-revoked"
-    title = "The key is revoked"
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The workspace and the key of a request, and the key's holder."""
+    """The workspace and the key of a request, with the key's holder, role and end."""
 
     workspace_id: UUID
     key_id: str
     holder: str
+    role: Role
+    expires_at: datetime | None = None
+
+    def may(self, right: Right) -> bool:
+        """Return whether the role has a right."""
+        return right in RIGHTS[self.role]
 
 
 def authenticate(session: Session, key: str) -> Caller:
-    """Return the caller that `key` belongs to; UnauthenticatedError, always the same, for any other key.
+    """Return the caller that `key` belongs to.
 
-    The digest of an unknown id is compared too, so that the answer takes as long.
+    KeyRefusedError, always the same, for any other key; KeyExpiredError for one whose time is up. The digest
+    of an unknown id is compared too, so that the answer takes as long.
     """
     given = digest(key)
-    row = session.get(ApiKey, id_of(key))
-    kept = row.digest if row is not None else bytes(len(given))
-    if not hmac.compare_digest(given, kept) or row is None or row.revoked_at is not None:
-        raise UnauthenticatedError
-    return Caller(row.workspace_id, row.id, row.holder)
+    row, now = _key_and_time(session, id_of(key))
+    same = hmac.compare_digest(given, row.digest if row is not None else bytes(len(given)))
+    if row is None or now is None:
+        raise KeyRefusedError("unknown")
+    if not same or is_before(row.revoked_at, now):
+        raise KeyRefusedError("revoked" if same else "wrong", row.id, row.workspace_id)
+    if row.expires_at is not None and row.expires_at <= now:
+        raise KeyExpiredError(row.id, row.workspace_id, row.expires_at)
+    return caller_of_row(row)
+
+
+def caller_of_key(session: Session, key_id: str) -> Caller | None:
+    """Return the caller of a key whose holder was recognised before; None if it is no longer in use."""
+    row, now = _key_and_time(session, key_id)
+    if row is None or now is None or is_before(row.revoked_at, now) or is_before(row.expires_at, now):
+        return None
+    return caller_of_row(row)
+
+
+def _key_and_time(session: Session, key_id: str) -> tuple[ApiKey, datetime] | tuple[None, None]:
+    query = select(ApiKey, func.clock_timestamp()).where(ApiKey.id == key_id)
+    found = session.execute(query).one_or_none()
+    return (None, None) if found is None else (found[0], found[1])
+
+
+def caller_of_row(row: ApiKey) -> Caller:
+    """Return who acts with a key."""
+    return Caller(row.workspace_id, row.id, row.holder, Role(row.role), row.expires_at)
+
+
+def is_before(moment: datetime | None, now: datetime) -> bool:
+    """Return whether a moment, if there is one, has come."""
+    return moment is not None and moment <= now
 
 
 def create_workspace(session: Session, name: str) -> Workspace:
-    """Add a workspace; names are unique."""
+    """Add a workspace. ConflictError when another one has the name."""
+    if session.scalar(select(Workspace.id).where(Workspace.name == name)) is not None:
+        raise ConflictError(f"There is a workspace {name} already. Choose another name.", name=name)
     workspace = Workspace(name=name)
     session.add(workspace)
     session.flush()
+    record(session, Event(EventKind.WORKSPACE_CREATED, workspace.id, subject=name))
     return workspace
 
 
@@ -67,51 +98,54 @@ def first_workspace(session: Session) -> Workspace:
     return found or create_workspace(session, FIRST_WORKSPACE)
 
 
-def create_key(session: Session, workspace: Workspace, name: str) -> str:
-    """Make a key of `workspace` for a new holder and return it: this is the only time it can be read."""
+def find_workspace(session: Session, name: str) -> Workspace:
+    """Return the workspace of this name; NotFoundError without one."""
+    found = session.scalar(select(Workspace).where(Workspace.name == name))
+    if found is None:
+        raise NotFoundError(f"There is no workspace {name}. `loupe workspaces list` lists them.")
+    return found
+
+
+def workspaces(session: Session) -> Sequence[tuple[Workspace, int]]:
+    """Return every workspace by name, with the number of its keys in use."""
+    used = select(func.count()).where(ApiKey.workspace_id == Workspace.id, in_use()).scalar_subquery()
+    return [(row, count) for row, count in session.execute(select(Workspace, used).order_by(Workspace.name))]
+
+
+def create_key(
+    session: Session,
+    workspace: Workspace,
+    name: str,
+    role: Role = Role.ADMIN,
+    expires_at: datetime | None = None,
+) -> str:
+    """Make a key of `workspace` for a new holder and return it: this is the only time it can be read.
+
+    Errors: expiry-passed.
+    """
+    check_future(session, expires_at)
     key = new_key()
-    _store(session, workspace.id, name, key, holder=id_of(key))
+    row = store_key(session, workspace.id, name, key, holder=id_of(key), role=role, expires_at=expires_at)
+    record_key(session, EventKind.KEY_CREATED, row)
     return key
 
 
-def issue_key(session: Session, caller: Caller, name: str) -> tuple[str, ApiKey]:
-    """Make a further key for the caller; returns the key, readable only now, and its row."""
-    key = new_key()
-    return key, _store(session, caller.workspace_id, name, key, holder=caller.holder)
+def issue_key(
+    session: Session, caller: Caller, name: str, role: Role, expires_at: datetime | None
+) -> tuple[str, ApiKey]:
+    """Make a further key for the caller's holder; returns the key, readable only now, and its row.
 
-
-def replace_key(session: Session, workspace_id: UUID, key_id: str, holder: str | None) -> tuple[str, ApiKey]:
-    """Replace a key by a new one of the same name and revoke it; returns the new key and its row.
-
-    The new key is `holder`'s, or without one the old key's holder's.
-    Errors: not-found, key-revoked.
+    Errors: role-needed, key-authority, expiry-passed.
     """
-    old = _lock_key(session, workspace_id, key_id)
-    if old.revoked_at is not None:
-        raise KeyRevokedError("Only a key that is in use can be rotated; create a new key.", key=key_id)
+    check_right(caller.role, Right.ADMINISTER)
+    check_future(session, expires_at)
+    check_authority(caller.role, caller.expires_at, role, expires_at)
     key = new_key()
-    row = _store(session, workspace_id, old.name, key, holder=holder or old.holder)
-    _revoke(session, old)
+    row = store_key(
+        session, caller.workspace_id, name, key, holder=caller.holder, role=role, expires_at=expires_at
+    )
+    record_key(session, EventKind.KEY_CREATED, row, caller.key_id)
     return key, row
-
-
-def close_key(session: Session, workspace_id: UUID, key_id: str, *, allow_last: bool = False) -> ApiKey:
-    """Close a key for good, from the next request on; closing it again changes nothing.
-
-    Errors: not-found; last-key when no other key of the workspace is in use, unless `allow_last`.
-    """
-    row = _lock_key(session, workspace_id, key_id)
-    if row.revoked_at is not None:
-        return row
-    query = select(func.count()).where(ApiKey.workspace_id == workspace_id, ApiKey.revoked_at.is_(None))
-    if not allow_last and session.scalar(query) == 1:
-        raise LastKeyError(
-            "Without this key nobody can use the workspace. Rotate the key, create another one first, or "
-            "confirm with allow_last=true (`loupe keys revoke ID --last`).",
-            key=key_id,
-        )
-    _revoke(session, row)
-    return row
 
 
 def keys_of(session: Session, workspace_id: UUID) -> Sequence[ApiKey]:
@@ -125,54 +159,42 @@ def holder_of(session: Session, key_id: str) -> str:
     return session.get_one(ApiKey, key_id).holder
 
 
-def ensure_first_key(session: Session, operator_key: str | None) -> str | None:
-    """Store the operator's key if it is given; otherwise make a key if there is none.
-
-    Returns a key that was made, to be printed once, else None.
-    """
-    # Two processes starting together must not both find no key.
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtext('loupe.first_key'))"))
-    workspace = first_workspace(session)
-    if operator_key is not None:
-        key_id = id_of(operator_key)
-        if session.get(ApiKey, key_id) is None:
-            _store(session, workspace.id, OPERATOR, operator_key, holder=key_id)
-        return None
-    if session.scalar(select(ApiKey.id).limit(1)) is not None:
-        return None
-    return create_key(session, workspace, "first")
-
-
-def former_operator_keys(session: Session, operator_key: str) -> Sequence[str]:
-    """Return the ids of keys in use that look like earlier keys of the operator: same name, own holder."""
-    query = select(ApiKey.id).where(
-        ApiKey.workspace_id == first_workspace(session).id,
-        ApiKey.name == OPERATOR,
-        ApiKey.holder == ApiKey.id,
-        ApiKey.id != id_of(operator_key),
-        ApiKey.revoked_at.is_(None),
+def store_key(
+    session: Session,
+    workspace_id: UUID,
+    name: str,
+    key: str,
+    *,
+    holder: str,
+    role: Role,
+    expires_at: datetime | None = None,
+    operator: bool = False,
+) -> ApiKey:
+    """Store the digest of a key."""
+    row = ApiKey(
+        id=id_of(key),
+        workspace_id=workspace_id,
+        name=name,
+        digest=digest(key),
+        holder=holder,
+        role=role,
+        expires_at=expires_at,
+        operator=operator,
     )
-    return session.scalars(query.order_by(ApiKey.created_at, ApiKey.id)).all()
-
-
-def _store(session: Session, workspace_id: UUID, name: str, key: str, *, holder: str) -> ApiKey:
-    row = ApiKey(id=id_of(key), workspace_id=workspace_id, name=name, digest=digest(key), holder=holder)
     session.add(row)
     session.flush()
     return row
 
 
-def _lock_key(session: Session, workspace_id: UUID, key_id: str) -> ApiKey:
-    """Return a key of the workspace, with all its keys locked: two requests cannot revoke the last two."""
-    query = select(ApiKey).where(ApiKey.workspace_id == workspace_id).order_by(ApiKey.id)
-    rows = session.scalars(query.with_for_update().execution_options(populate_existing=True)).all()
-    for row in rows:
-        if row.id == key_id:
-            return row
-    raise NotFoundError(f"There is no key {key_id}.", key=key_id)
+def in_use() -> ColumnElement[bool]:
+    """Return the condition of keys that open something and that nobody has replaced."""
+    return and_(ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
 
 
-def _revoke(session: Session, row: ApiKey) -> None:
-    row.revoked_at = func.now()  # the database's clock
-    session.flush()
-    session.refresh(row, ["revoked_at"])
+def check_future(session: Session, expires_at: datetime | None) -> None:
+    """Raise ExpiryPassedError for a time of expiry that has come."""
+    now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    if is_before(expires_at, now):
+        raise ExpiryPassedError(
+            f"It is {now:%Y-%m-%d %H:%M} UTC. Send a later time, or none for a key that does not expire."
+        )

@@ -9,6 +9,7 @@ from models.bundle import ClassifyBundle, ClassifyManifest
 from models.grid import PATCHES
 from models.two_stream import calibrate
 from service.bundles.predictor import BundlePredictor, Floats, Judgement, Pixels, check_pixels
+from service.progress import advance
 
 
 class ClassifyPredictor(BundlePredictor[ClassifyBundle]):
@@ -30,7 +31,7 @@ class ClassifyPredictor(BundlePredictor[ClassifyBundle]):
         def one_batch(part: slice) -> Tensor:
             return bundle.utilities(self._input(lr[part]))
 
-        return self._in_batches(len(lr), PATCHES, one_batch)
+        return self._in_batches(len(lr), PATCHES, one_batch, advance)
 
     def classify(self, lr: Pixels, hr: Pixels, selected: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         """Return calibrated probabilities (T, N) from both streams, and (T, N) from the LR stream only.

@@ -22,8 +22,11 @@ from service.bundles.predictor import (
     Judgement,
     Pixels,
     check_pixels,
+    noticing_full_memory,
 )
 from service.errors import UnavailableError
+from service.progress import advance
+from service.stopping import checkpoint
 
 WINDOW = 8
 """Most tiles along a side of the ground that one pass of the policy answers for; it bounds the memory."""
@@ -122,16 +125,18 @@ class CountPredictor(BundlePredictor[CountBundle]):
         maps = np.empty((2, rows * GRID, columns * GRID), np.float32)
         for down in windows(rows):
             for across in windows(columns):
+                checkpoint()
                 seen = scene[:, down.seen(side), across.seen(side)]
                 inner = (slice(None), down.inner, across.inner)
                 maps[:, down.answered, across.answered] = self._one_window(seen)[inner]
+                advance(down.first * columns + across.last * (down.last - down.first), rows * columns)
         return maps[0], maps[1]
 
     def _one_window(self, seen: Pixels) -> Floats:
         """Return mean and variance (2, R, C) of the patches of a part of a scene, uint8 (3, H, W)."""
         bundle = self._networks.get()
         try:
-            with self._turn, torch.inference_mode():
+            with self._turn, torch.inference_mode(), noticing_full_memory():
                 counts = bundle.expect(self._input(seen[None]))
                 return torch.stack([counts.mean[0], counts.variance[0]]).float().cpu().numpy()
         except torch.OutOfMemoryError as error:
@@ -153,6 +158,7 @@ def values_of(
     parts = []
     for start in range(0, len(expected.mean), at_once):
         part = slice(start, start + at_once)
+        checkpoint()
         counts, beside = counts_of(unread, part), () if seen is None else seen.tensors(part)
         parts.append(patch_values(counts, task, bins, *beside).float().numpy())
     values = np.concatenate(parts) if parts else np.zeros_like(expected.mean)
@@ -189,7 +195,7 @@ def map_of_patches(tiles: NDArray[Number], columns: int) -> NDArray[Number]:
     return grid.transpose(0, 3, 1, 2).reshape(rows, columns * GRID)
 
 
-class Window(NamedTuple):
+class AxisWindow(NamedTuple):
     """One axis of a window: tiles first..last-1 are answered for, and those from..until-1 are seen."""
 
     first: int
@@ -212,12 +218,12 @@ class Window(NamedTuple):
         return slice((self.first - self.start) * GRID, (self.last - self.start) * GRID)
 
 
-def windows(tiles: int) -> Iterator[Window]:
+def windows(tiles: int) -> Iterator[AxisWindow]:
     """Divide an axis of some tiles into windows of nearly equal length, each with its context."""
     number = -(-tiles // WINDOW)
     for index in range(number):
         first, last = index * tiles // number, (index + 1) * tiles // number
-        yield Window(first, last, max(0, first - CONTEXT), min(tiles, last + CONTEXT))
+        yield AxisWindow(first, last, max(0, first - CONTEXT), min(tiles, last + CONTEXT))
 
 
 def _mean_colour(pixels: Pixels) -> NDArray[np.uint8]:

@@ -5,13 +5,14 @@ A running server reads the folder at its start, so the changes reach it by a res
 
 import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 
 from models.bundle import MANIFEST
-from service.bundles.registry import hold_bundles, predictor_of
+from service.bundles.registry import check_pinned, hold_bundles, predictor_of
 from service.bundles.stored import (
     DEFAULT_FILE,
     StoredBundle,
@@ -125,12 +126,15 @@ def choose_default(folder: Path, wanted: str) -> None:
     _write_default(folder, wanted)
 
 
-def default_label(folder: Path, default: str | None) -> str:
+def default_label(folder: Path, default: str | None, pinned: Collection[str] = ()) -> str:
     """Return name@version of the bundle that a server would start with as its default.
 
-    `default` overrides the choice in the folder. UnavailableError when none can be told.
+    `default` overrides the choice in the folder. UnavailableError when none can be told, or when a bundle
+    is not among those `pinned`.
     """
-    bundles = hold_bundles(read_bundles(folder), default or read_default(folder), CPU)
+    stored = read_bundles(folder)
+    check_pinned(stored, pinned)
+    bundles = hold_bundles(stored, default or read_default(folder), CPU)
     return label_of(bundles.default.manifest)
 
 

@@ -2,8 +2,11 @@
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Generic, Literal, TypeVar
 
 import numpy as np
@@ -15,12 +18,16 @@ from models.bundle import Bundle
 from models.manifest import Manifest, Task
 from models.preprocess import normalise
 from service.errors import UnavailableError
+from service.metrics import BATCH_SECONDS, BATCH_SIZE
+from service.stopping import checkpoint
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Device = Literal["auto", "cpu", "cuda"]
 BATCHES = {"cpu": 64, "cuda": 512}
 """Tiles in one pass, by device. Larger batches gain nothing on a CPU and cost memory."""
+_FULL = ("can't allocate memory", "could not create a ")
+"""Words of PyTorch's CPU allocator, and of oneDNN, which does not say why it failed."""
 Built = TypeVar("Built")
 Networks = TypeVar("Networks", bound=Bundle)
 
@@ -52,7 +59,7 @@ class Predictor(ABC):
         self.device = device
         self.batch = BATCHES[device.type]
         # One batch at a time: two would compete for the same cores, or overrun the same GPU memory.
-        self._turn = threading.Lock()
+        self._turn = FairLock()
 
     @abstractmethod
     def prepare(self) -> None:
@@ -70,14 +77,26 @@ class Predictor(ABC):
         ready = normalise(moved, self.manifest.mean, self.manifest.std)
         return ready.contiguous(memory_format=torch.channels_last)
 
-    def _in_batches(self, items: int, width: int, one_batch: Callable[[slice], Tensor]) -> Floats:
-        """Fill (items, width) batch by batch; halve the batch when the GPU runs out of memory."""
+    def _in_batches(
+        self,
+        items: int,
+        width: int,
+        one_batch: Callable[[slice], Tensor],
+        after: Callable[[int, int], None] | None = None,
+    ) -> Floats:
+        """Fill (items, width) batch by batch; halve the batch when the device runs out of memory.
+
+        `after` is called after each batch with the items done and all items. Raises the reason when the
+        computation is stopped between two batches.
+        """
         answer = np.empty((items, width), np.float32)
         start, size = 0, self.batch
         while start < items:
             part = slice(start, min(start + size, items))
+            checkpoint()
             try:
-                with self._turn, torch.inference_mode():
+                with self._turn, torch.inference_mode(), noticing_full_memory():
+                    began = perf_counter()
                     answer[part] = one_batch(part).float().cpu().numpy()
             except torch.OutOfMemoryError as error:
                 if size == 1:
@@ -87,8 +106,55 @@ class Predictor(ABC):
                 torch.cuda.empty_cache()
                 size //= 2
             else:
+                BATCH_SECONDS.labels(self.manifest.name).observe(perf_counter() - began)
+                BATCH_SIZE.labels(self.manifest.name).observe(part.stop - part.start)
                 start = part.stop
+                if after is not None:
+                    after(start, items)
         return answer
+
+
+@contextmanager
+def noticing_full_memory() -> Iterator[None]:
+    """Raise torch.OutOfMemoryError when a CPU has no memory, as PyTorch does for a GPU."""
+    try:
+        yield
+    except MemoryError as error:
+        raise torch.OutOfMemoryError(str(error)) from error
+    except RuntimeError as error:
+        # The CPU's allocator and oneDNN have no error type of their own.
+        if any(words in str(error) for words in _FULL):
+            raise torch.OutOfMemoryError(str(error)) from error
+        raise
+
+
+class FairLock:
+    """A lock that threads get in the order in which they ask for it.
+
+    A scene of many batches asks again at once after each; with a plain lock it could get it every time.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: deque[threading.Lock] = deque()
+        self._held = False
+
+    def __enter__(self) -> None:
+        with self._guard:
+            if not self._held:
+                self._held = True
+                return
+            mine = threading.Lock()
+            mine.acquire()
+            self._waiting.append(mine)
+        mine.acquire()  # released by the holder before
+
+    def __exit__(self, *_error: object) -> None:
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._held = False
 
 
 class BuiltOnce(Generic[Built]):

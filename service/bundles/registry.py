@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -141,19 +141,38 @@ def _parts(text: str) -> list[tuple[int, str]]:
     return [(int(digits or -1), word) for digits, word in re.findall(r"(\d+)|([^\d.]+)", text)]
 
 
-def open_bundles(folder: Path, default: str | None, device: Device = "auto", threads: int = 0) -> Bundles:
+def open_bundles(
+    folder: Path,
+    default: str | None,
+    device: Device = "auto",
+    threads: int = 0,
+    pinned: Collection[str] = (),
+) -> Bundles:
     """Check every bundle below `folder` and build the networks of the default one; others wait for first use.
 
     `default` overrides the folder's own choice. `threads` limits torch's CPU threads in this process; 0 means
-    every core, at most MOST_THREADS. UnavailableError when a bundle cannot be used, when no default can be
-    told, or when `device` is cuda and there is none.
+    every core, at most MOST_THREADS. `pinned`, unless empty, are the sha256 of bundles that may be served.
+    UnavailableError when a bundle cannot be used or is not pinned, when no default can be told, or when
+    `device` is cuda and there is none.
     """
     torch.set_num_threads(threads or min(os.cpu_count() or 1, MOST_THREADS))
     chosen = choose_device(device)
-    bundles = hold_bundles(read_bundles(folder), default or read_default(folder), chosen)
+    stored = read_bundles(folder)
+    check_pinned(stored, pinned)
+    bundles = hold_bundles(stored, default or read_default(folder), chosen)
     if bundles:
         bundles.default.prepare()
     return bundles
+
+
+def check_pinned(stored: Iterable[StoredBundle], pinned: Collection[str]) -> None:
+    """Raise UnavailableError if a bundle's sha256 is not among those `pinned`, unless none is."""
+    for one in stored:
+        if pinned and one.sha256 not in pinned:
+            raise UnavailableError(
+                f"LOUPE_BUNDLE_SHA256 does not list the bundle {one.label} in {one.folder}, whose sha256 is "
+                f"{one.sha256}. Remove the bundle, or list its sha256 if you trust it."
+            )
 
 
 def hold_bundles(stored: Iterable[StoredBundle], default: str | None, device: torch.device) -> Bundles:

@@ -23,12 +23,20 @@ from service.classification.tables import Classification
 from service.database.engine import Database
 from service.errors import ConflictError
 from service.orders.checklist import Checklist
-from service.orders.delivered import PatchPixels, delivered_patches, delivered_pixels, newest_file_at
+from service.orders.delivered import (
+    PatchPixels,
+    check_delivered_pixels,
+    delivered_patches,
+    delivered_pixels,
+    newest_file_at,
+)
 from service.orders.repository import find_order, plan_of
 from service.orders.tables import Order
 from service.plans.arrays import PlanArrays
+from service.plans.pixels import check_scene_pixels, reading_scene
 from service.plans.reading import cut_again, read_again
 from service.plans.tables import Plan, Scene
+from service.progress import advance
 from service.settings import Settings
 from service.version import code_version
 
@@ -48,7 +56,7 @@ class DeliveryIncompleteError(ConflictError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LabelJob:
+class OrderToLabel:
     """An order to label, with its plan and scene as they were read."""
 
     order: Order
@@ -77,29 +85,32 @@ class LabelledScene:
     """The objects in all tiles; None for a bundle that counts nothing."""
 
 
-def label_order(database: Database, job: LabelJob, blobs: Path, settings: Settings) -> Classification:
+def label_order(database: Database, asked: OrderToLabel, blobs: Path, settings: Settings) -> Classification:
     """Label every planned tile of an order's scene from its deliveries; return a row that is not stored.
 
     Tiles without a delivered patch are labelled from low resolution only. No session is open while the scene
     is decoded or a network runs; each batch of deliveries is read in a session of its own.
     Errors: scene-read-differently, and those of reading the stored scene.
     """
-    labelled = _label(database, job, blobs, settings)
+    labelled = _label(database, asked, blobs, settings)
     return Classification(
-        workspace_id=job.order.workspace_id,
-        order_id=job.order.id,
-        complete=len(labelled.used) == job.order.patches
-        and len(labelled.reused) == int(job.arrays.taken.sum()),
+        workspace_id=asked.order.workspace_id,
+        order_id=asked.order.id,
+        complete=len(labelled.used) == asked.order.patches
+        and len(labelled.reused) == int(asked.arrays.taken.sum()),
         tiles=labelled.tiles,
         objects=labelled.objects,
-        provenance=_provenance(job, labelled),
+        provenance=_provenance(asked, labelled),
     )
 
 
-def read_job(
+def read_order(
     session: Session, workspace_id: UUID, order_id: UUID, bundles: Bundles, *, allow_partial: bool
-) -> LabelJob:
-    """Read an order with its plan and scene. Errors: not-found, bundle-changed, delivery-incomplete."""
+) -> OrderToLabel:
+    """Read an order with its plan and scene.
+
+    Errors: not-found, bundle-changed, delivery-incomplete, pixels-deleted.
+    """
     order = find_order(session, workspace_id, order_id)
     plan = plan_of(session, order)
     predictor = bundles.of_plan(plan.provenance)
@@ -108,7 +119,10 @@ def read_job(
         _check_complete(session, order, arrays)
     scene = session.get_one(Scene, plan.scene_id)
     reused = find_reused(session, plan, scene, arrays)
-    return LabelJob(
+    check_scene_pixels(scene)
+    for one in (order, *(session.get_one(Order, one) for one in reused.order_ids)):
+        check_delivered_pixels(session, one)
+    return OrderToLabel(
         order=order,
         plan=plan,
         scene=scene,
@@ -132,16 +146,17 @@ def _check_complete(session: Session, order: Order, arrays: PlanArrays) -> None:
         )
 
 
-def _label(database: Database, job: LabelJob, blobs: Path, settings: Settings) -> LabelledScene:
+def _label(database: Database, asked: OrderToLabel, blobs: Path, settings: Settings) -> LabelledScene:
     """Label the eligible tiles batch by batch, in tile order."""
-    labeller = _labeller(job, blobs, settings)
-    eligible = np.flatnonzero(job.arrays.eligible)
+    with reading_scene(database, asked.scene):
+        labeller = _labeller(asked, blobs, settings)
+    eligible = np.flatnonzero(asked.arrays.eligible)
     tiles: list[dict[str, Any]] = []
     used: list[dict[str, Any]] = []
     reused: list[dict[str, Any]] = []
     for start in range(0, len(eligible), BATCH):
         batch = eligible[start : start + BATCH]
-        came, taken = _pixels_of(database, job, batch, job.predictor.manifest.hr_size)
+        came, taken = _pixels_of(database, asked, batch, asked.predictor.manifest.hr_size)
         tiles.extend(labeller.label(batch, [one[:3] for one in came] + [one[:3] for one in taken]))
         reused.extend(one.to_json() for one in taken)
         used.extend(
@@ -149,51 +164,52 @@ def _label(database: Database, job: LabelJob, blobs: Path, settings: Settings) -
             | ({"joined_from": list(one.files)} if one.files else {})
             for one in came
         )
+        advance(min(start + BATCH, len(eligible)), len(eligible))
     return LabelledScene(tiles=tiles, used=used, reused=reused, objects=labeller.total())
 
 
-def _labeller(job: LabelJob, blobs: Path, settings: Settings) -> ClassLabeller | CountLabeller:
+def _labeller(asked: OrderToLabel, blobs: Path, settings: Settings) -> ClassLabeller | CountLabeller:
     """Return the labeller of the bundle's kind. One that classifies also needs the scene's pixels."""
-    predictor, arrays = job.predictor, job.arrays
+    predictor, arrays = asked.predictor, asked.arrays
     if isinstance(predictor, CountPredictor) and arrays.counts is not None:
         return CountLabeller(predictor=predictor, arrays=arrays, counts=arrays.counts)
     if isinstance(predictor, ClassifyPredictor):
-        imagery = read_again(job.scene, blobs, settings)
-        pixels = cut_again(imagery, job.scene, predictor.manifest).pixels
+        imagery = read_again(asked.scene, blobs, settings)
+        pixels = cut_again(imagery, asked.scene, predictor.manifest).pixels
         return ClassLabeller(predictor=predictor, arrays=arrays, pixels=pixels)
     raise TypeError(f"no labeller uses {type(predictor).__name__}")
 
 
 def _pixels_of(
-    database: Database, job: LabelJob, batch: NDArray[np.intp], hr_size: int
+    database: Database, asked: OrderToLabel, batch: NDArray[np.intp], hr_size: int
 ) -> tuple[list[PatchPixels], list[ReusedPatch]]:
     """Read the deliveries of some tiles, and those of other orders that are reused there.
 
-    They are read as they were when the job was read, whatever came since.
+    They are read as they were when the order was read, whatever came since.
     """
-    if job.until is None:
+    if asked.until is None:
         return [], []
     first, last = int(batch[0]), int(batch[-1])
     with database.sessions() as session:
-        came = delivered_pixels(session, job.order.id, first, last, job.until)
-        stored = job.reused.read(session, first, last, job.until)
-    return came, job.reused.resample(stored, hr_size)
+        came = delivered_pixels(session, asked.order.id, first, last, asked.until)
+        stored = asked.reused.read(session, first, last, asked.until)
+    return came, asked.reused.resample(stored, hr_size)
 
 
-def _provenance(job: LabelJob, labelled: LabelledScene) -> dict[str, Any]:
+def _provenance(asked: OrderToLabel, labelled: LabelledScene) -> dict[str, Any]:
     """Return the plan's provenance with the files that were used, and one digest over all of them."""
     used, reused = labelled.used, labelled.reused
     lines = [f"{one['tile']}/{one['patch']} {one['sha256']}" for one in used]
-    return job.plan.provenance | {
+    return asked.plan.provenance | {
         "code_version": code_version(),
-        "order": str(job.order.id),
-        "plan": str(job.plan.id),
+        "order": str(asked.order.id),
+        "plan": str(asked.plan.id),
         "deliveries": len(used),
         "deliveries_sha256": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
-        "delivered_until": None if job.until is None else job.until.isoformat(),
+        "delivered_until": None if asked.until is None else asked.until.isoformat(),
         "delivered_files": used[:FILES_NAMED],
         "reused": len(reused),
         "reused_sha256": hashlib.sha256(json.dumps(reused, sort_keys=True).encode()).hexdigest(),
-        "reused_orders": [str(order) for order in job.reused.order_ids],
+        "reused_orders": [str(order) for order in asked.reused.order_ids],
         "reused_patches": reused[:FILES_NAMED],
     }

@@ -8,15 +8,17 @@ from sqlalchemy.orm import Session
 
 from service.access.caller import CallerDep
 from service.bundles.registry import BundlesDep
-from service.classification.labelling import label_order, read_job
 from service.classification.repository import find_classification, keep_classification, outdated_since
 from service.classification.schemas import ClassificationIn, ClassificationOut
 from service.classification.tables import Classification
+from service.classification.work import Classifying
 from service.database.engine import DatabaseDep, SessionDep
+from service.jobs.answering import ACCEPTED, answer_now_or_later
 from service.orders.schemas import OrderPath
 from service.settings import BlobsDep, SettingsDep
 from service.web.idempotency import Answer, KeyedRequest, OptionalKeyDep, compute_once, fingerprint
 from service.web.openapi import problems
+from service.web.preferences import AsyncDep
 from service.web.turns import TurnDep
 
 router = APIRouter(prefix="/v1", tags=["classification"], responses=problems(401))
@@ -28,9 +30,9 @@ router = APIRouter(prefix="/v1", tags=["classification"], responses=problems(401
     status_code=201,
     response_model=ClassificationOut,
     summary="Classify an order's scene",
-    responses=problems(404, 409, 422, 503),
+    responses={**ACCEPTED, **problems(404, 409, 410, 422, 429, 503)},
 )
-def classify_order(
+def classify_order(  # noqa: PLR0913  (a route's parameters are its dependencies)
     order_id: OrderPath,
     caller: CallerDep,
     database: DatabaseDep,
@@ -38,24 +40,31 @@ def classify_order(
     blobs: BlobsDep,
     settings: SettingsDep,
     _turn: TurnDep,
+    later: AsyncDep,
     wanted: Annotated[ClassificationIn, Body(default_factory=ClassificationIn)],
     key: OptionalKeyDep = None,
 ) -> Response:
     """Label every planned tile of an order's scene from its delivered patches.
 
     Each label stands beside the label from low resolution only. While patches are missing, the answer is
-    409 `delivery-incomplete`, which names them, unless `allow_partial` is set.
+    409 `delivery-incomplete`, which names them, unless `allow_partial` is set. With `Prefer: respond-async`,
+    and for a scene of more tiles than the server classifies within a request, it is 202 with a job.
     """
+    classifying = Classifying(database=database, bundles=bundles, settings=settings, blobs=blobs)
+    request_print = fingerprint(f"POST /v1/orders/{order_id}/classification", wanted.model_dump_json())
+    request = KeyedRequest(database, caller.workspace_id, key, request_print)
 
     def compute() -> Classification:
-        with database.sessions() as session:
-            job = read_job(
-                session, caller.workspace_id, order_id, bundles, allow_partial=wanted.allow_partial
-            )
-        return label_order(database, job, blobs, settings)
+        return classifying.classify(caller.workspace_id, order_id, wanted, settings.request_tiles)
 
-    request_print = fingerprint(f"POST /v1/orders/{order_id}/classification", wanted.model_dump_json())
-    return compute_once(KeyedRequest(database, caller.workspace_id, key, request_print), compute, _store)
+    return answer_now_or_later(
+        request,
+        caller,
+        blobs,
+        now=lambda: compute_once(request, compute, _store),
+        to_job=lambda: classifying.to_job(caller, order_id, wanted),
+        later=later,
+    )
 
 
 def _store(session: Session, made: Classification) -> Answer:

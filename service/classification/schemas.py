@@ -10,7 +10,7 @@ from service.classification.labels import summarise
 from service.classification.tables import Classification
 from service.plans.objects import ObjectCount
 from service.web.paging import Link
-from service.web.values import YesOrNo
+from service.web.values import BodyYesOrNo
 
 
 class ClassificationIn(BaseModel):
@@ -18,7 +18,7 @@ class ClassificationIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    allow_partial: YesOrNo = Field(
+    allow_partial: BodyYesOrNo = Field(
         False,
         description="Use the patches that were delivered so far. Otherwise the answer is 409 "
         "`delivery-incomplete` while patches are missing.",

@@ -1,12 +1,12 @@
-"""`loupe alternatives`: compare a plan or an order with other ways to spend its money."""
+"""`loupe alternatives` and `loupe curve`: other ways to spend the money of a plan, and more or less of it."""
 
-import json
 from typing import Annotated
 
 import typer
 
-from service.cli.connection import DEFAULT_URL, ApiKey, Url, console, open_client
+from service.cli.connection import DEFAULT_URL, ApiKey, AsJson, Url, console, open_client, print_json
 from service.terminal.alternatives import alternatives_view
+from service.terminal.counts import curve_view
 
 
 def alternatives(
@@ -16,7 +16,7 @@ def alternatives(
     order: Annotated[
         bool, typer.Option("--order", help="Compare what an order bought, by what was paid for it.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the alternatives as JSON.")] = False,
+    as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -25,6 +25,21 @@ def alternatives(
     with open_client(url, api_key) as client, console(stderr=True).status("Pricing the alternatives"):
         found = client.get(f"{path}/{document_id}/alternatives")
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
     console().print(alternatives_view(found))
+
+
+def curve(
+    plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan.")],
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Show the cost of buying more or less of a planned scene, and what that is expected to bring."""
+    with open_client(url, api_key) as client:
+        planned, points = (client.get(f"/v1/plans/{plan_id}{view}") for view in ("", "/curve"))
+    if as_json:
+        print_json(points)
+        return
+    console().print(curve_view(points, planned))

@@ -5,10 +5,19 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, console, open_client
+from service.cli.connection import (
+    DEFAULT_URL,
+    ApiKey,
+    AsJson,
+    Commands,
+    Url,
+    UsageError,
+    console,
+    open_client,
+    print_json,
+)
 from service.client import Client, Json
 from service.terminal.blocks import money
-from service.terminal.documents import order_savings_view, savings_view
 from service.terminal.ledger import budgets_view, terms_view
 from service.terminal.proposals import proposals_view, waiting_lines
 
@@ -56,6 +65,7 @@ def create_budget(  # noqa: PLR0913  (a command's parameters are its options)
     threshold: Threshold = None,
     tag: Tag = None,
     approval_above: ApprovalAbove = None,
+    as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -67,11 +77,16 @@ def create_budget(  # noqa: PLR0913  (a command's parameters are its options)
     )  # fmt: skip
     with open_client(url, api_key) as client:
         made = client.create_budget(name, amount, code, terms)
+    if as_json:
+        print_json(made)
+        return
     console().print(f'Created budget "{made["name"]}" of {money(made["limit"])}. Id: {made["id"]}')
 
 
 @budget_commands.command("limit")
-def set_limit(name: Name, amount: Amount, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
+def set_limit(
+    name: Name, amount: Amount, as_json: AsJson = False, url: Url = DEFAULT_URL, api_key: ApiKey = None
+) -> None:
     """Change the limit of a budget. It cannot go below what is held and spent.
 
     A higher limit of a budget with --approval-above waits for a second key.
@@ -80,6 +95,9 @@ def set_limit(name: Name, amount: Amount, url: Url = DEFAULT_URL, api_key: ApiKe
         found = find_budget(client, name)
         limit = _amount(amount, found["limit"]["currency"])
         changed = client.change_budget(found["id"], {"limit": limit})
+    if as_json:
+        print_json(changed)
+        return
     if changed["version"] == found["version"] and changed["waiting"]:
         _print_waiting(changed)
         return
@@ -96,13 +114,19 @@ def set_terms(  # noqa: PLR0913  (a command's parameters are its options)
     ends_on: EndsOn = None,
     enforcement: Enforcement = None,
     threshold: Threshold = None,
-    tag: Tag = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="Label the budget; NAME= takes the label away. Repeat for several."
+        ),
+    ] = None,
     approval_above: ApprovalAbove = None,
     no_first_day: Annotated[bool, typer.Option("--no-starts-on", help="Take the first day away.")] = False,
     no_last_day: Annotated[bool, typer.Option("--no-ends-on", help="Take the last day away.")] = False,
     no_approval: Annotated[
         bool, typer.Option("--no-approval", help="Let no order or charge wait for a second key.")
     ] = False,
+    as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -119,10 +143,13 @@ def set_terms(  # noqa: PLR0913  (a command's parameters are its options)
         found = find_budget(client, name)
         changes = removed | _terms(
             period=period, starts_on=starts_on, ends_on=ends_on, enforcement=enforcement,
-            thresholds=threshold, tags=tags_of(tag),
+            thresholds=threshold, tags={name: value or None for name, value in tags_of(tag).items()},
             approval_above=_amount(approval_above, found["limit"]["currency"]),
         )  # fmt: skip
         changed = client.change_budget(found["id"], changes) if changes else found
+    if as_json:
+        print_json(changed)
+        return
     console().print(terms_view(changed))
     _print_waiting(changed)
 
@@ -130,6 +157,7 @@ def set_terms(  # noqa: PLR0913  (a command's parameters are its options)
 @budget_commands.command("proposals")
 def list_proposals(
     decided: Annotated[bool, typer.Option("--decided", help="List the decided ones instead.")] = False,
+    as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -137,15 +165,37 @@ def list_proposals(
     with open_client(url, api_key) as client:
         pages = client.pages("/v1/proposals", limit=100, waiting=not decided)
         found = [one for page in pages for one in page["items"]]
+    if as_json:
+        print_json(found)
+        return
     if found:
         console().print(proposals_view(found))
     else:
         console().print("No proposal is decided yet." if decided else "No proposal waits.")
 
 
+@budget_commands.command("withdraw")
+def withdraw(
+    proposal: Annotated[str, typer.Argument(help="Id of a proposal of your own.")],
+    as_json: AsJson = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Take back a charge or a change of a budget that you proposed and that waits for a second key."""
+    with open_client(url, api_key) as client:
+        withdrawn = client.post(f"/v1/proposals/{proposal}/withdrawal")
+    if as_json:
+        print_json(withdrawn)
+    else:
+        console().print(proposals_view([withdrawn]))
+
+
 def _print_waiting(budget: Json) -> None:
-    for line in waiting_lines(budget.get("waiting", [])):
+    shown = budget.get("waiting", [])
+    for line in waiting_lines(shown):
         console().print(line)
+    if more := budget.get("waiting_number", 0) - len(shown):
+        console().print(f"{more} more wait: loupe budget proposals")
 
 
 def _terms(**given: Any) -> Json:
@@ -174,10 +224,13 @@ def _amount(amount: str | None, currency: str) -> Json | None:
 
 
 @budget_commands.command("list")
-def list_budgets(url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
+def list_budgets(as_json: AsJson = False, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
     """List the budgets with their limit and what is spent, held by open orders, and available."""
     with open_client(url, api_key) as client:
         found = [item | client.get(f"/v1/budgets/{item['id']}/usage") for item in client.items("/v1/budgets")]
+    if as_json:
+        print_json(found)
+        return
     if not found:
         console().print("There is no budget yet. Create one with `loupe budget create NAME AMOUNT CURRENCY`.")
         return
@@ -195,36 +248,3 @@ def find_budget(client: Client, name: str) -> Json:
             f'{len(found)} budgets are called "{name}". Give the id instead: `loupe budget list` shows it.'
         )
     raise UsageError(f'There is no budget "{name}". `loupe budget list` shows the budgets.')
-
-
-def savings(  # noqa: PLR0913  (a command's parameters are its options)
-    orders: Annotated[
-        bool, typer.Option("--orders", help="Print one line per order, with the id for `loupe trace`.")
-    ] = False,
-    first: Annotated[
-        str | None, typer.Option("--from", help="First day of the orders, such as 2026-01-01.")
-    ] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last day of the orders, included.")] = None,
-    budget: Annotated[str | None, typer.Option(help="Budget of the orders, by name or id.")] = None,
-    provider: Annotated[str | None, typer.Option(help="Provider of the price lists.")] = None,
-    tag: Annotated[
-        str | None, typer.Option(help="Tag of the order, or else of its budget, as NAME=VALUE.")
-    ] = None,
-    cost_center: Annotated[str | None, typer.Option(help="Cost centre of the orders.")] = None,
-    url: Url = DEFAULT_URL,
-    api_key: ApiKey = None,
-) -> None:
-    """Show the realised saving first, then the ordered, list, held and reused ones, with their baselines.
-
-    Options choose the orders that the report is about. Each ground counts once among them.
-    """
-    with open_client(url, api_key) as client:
-        chosen = {"from": first, "to": last, "provider": provider, "tag": tag, "cost_center": cost_center}
-        chosen["budget"] = None if budget is None else str(find_budget(client, budget)["id"])
-        query = {name: value for name, value in chosen.items() if value is not None}
-        if orders:
-            pages = client.pages("/v1/reports/savings/orders", limit=100, **query)
-            console().print(order_savings_view([one for page in pages for one in page["items"]]))
-            return
-        report = client.get("/v1/reports/savings", **query)
-    console().print(savings_view(report))

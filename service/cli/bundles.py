@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, console, open_client
+from service.cli.connection import (
+    DEFAULT_URL,
+    ApiKey,
+    AsJson,
+    Commands,
+    Url,
+    UsageError,
+    console,
+    open_client,
+    print_json,
+)
 from service.cli.operating import opened_database, read_settings
 from service.terminal.blocks import plural
 from service.terminal.documents import bundles_view
@@ -19,10 +29,13 @@ bundle_commands = typer.Typer(
 
 
 @bundle_commands.command("list")
-def list_held_bundles(url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
+def list_held_bundles(as_json: AsJson = False, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
     """List the bundles that the server holds, the default one first."""
     with open_client(url, api_key) as client:
         found = client.items("/v1/bundles")
+    if as_json:
+        print_json(found)
+        return
     console().print(bundles_view(found))
 
 
@@ -103,7 +116,7 @@ def _print_next_start() -> None:
 
     settings = read_settings()
     try:
-        label = default_label(settings.bundles, settings.default_bundle)
+        label = default_label(settings.bundles, settings.default_bundle, settings.bundle_sha256)
     except UnavailableError as error:
         console().print(f"The server cannot plan after a restart. {error.detail}")
     else:

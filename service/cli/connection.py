@@ -1,19 +1,36 @@
 """Options, consoles and error handling that all commands share."""
 
+import json
 import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from enum import IntEnum
+from http import HTTPStatus
 from typing import Annotated, Any
 
 import typer
+from dotenv import dotenv_values
 from rich.console import Console
 from typer.core import TyperGroup
 
-from service.client import Client, ClientError
+from service.client import Client, ClientError, NoAnswerError, ProblemError
 from service.errors import LoupeError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+KEY_REFUSED = (
+    "The server does not accept the API key\n"
+    "It is unknown or was revoked. Set LOUPE_API_KEY or --api-key to another one; `loupe keys create NAME` "
+    "on the server's machine makes it."
+)
+FROM_FILE = ("LOUPE_URL", "LOUPE_API_KEY")
+"""Settings of the commands that `.env` of the current folder gives when the environment does not."""
+BUSY = (
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
 WIDE = 120
 """Width in columns of output that goes to a file or a pipe."""
 
@@ -30,6 +47,7 @@ ApiKey = Annotated[
         show_envvar=True,
     ),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 Bands = Annotated[
     str | None,
     typer.Option(help='Numbers of the red, green and blue band, counted from 1: "4,3,2" for Sentinel-2.'),
@@ -44,6 +62,19 @@ Radiometry = Annotated[
 ]
 
 
+class ExitCode(IntEnum):
+    """Exit codes for scripts; 2 is an option or argument that the command does not know."""
+
+    FAILED = 1
+    """The command could not be carried out as given, or a check failed."""
+    REFUSED = 3
+    """The server refused the request: sending the same again does not help."""
+    KEY_REFUSED = 4
+    """The API key is missing or not accepted, or its role does not allow this."""
+    UNAVAILABLE = 5
+    """No server answers, or it is busy: the same command can succeed later."""
+
+
 class UsageError(Exception):
     """A command that cannot be carried out as given; the message says why."""
 
@@ -55,33 +86,42 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
+def print_json(document: object) -> None:
+    """Print a document as it came, indented by two."""
+    typer.echo(json.dumps(document, indent=2))
+
+
 def open_client(url: str, api_key: str | None) -> Client:
-    """Return a client of the server at `url`. UsageError without a key."""
+    """Return a client of the server at `url`. NoKeyError without a key."""
     if not api_key:
-        raise UsageError(
+        raise NoKeyError(
             "No API key. Set LOUPE_API_KEY or pass --api-key.\n"
             "`loupe serve` prints the first key once; `loupe keys create NAME` makes another one."
         )
     return Client(url, api_key)
 
 
+class NoKeyError(UsageError):
+    """A command that needs an API key and has none."""
+
+
 class Commands(TyperGroup):
     """A command group that reports failures in one or two lines instead of a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command. When it fails, print the reason on stderr and exit with code 1."""
+        """Run the command. When it fails, print the reason on stderr and exit with an `ExitCode`."""
+        if ctx.parent is None:
+            read_env_file()
         try:
             return super().invoke(ctx)
-        except (ClientError, UsageError) as error:
-            reason = str(error)
-        except LoupeError as error:
-            reason = f"{error.title}\n{error.detail}"
+        except (ClientError, UsageError, LoupeError) as error:
+            code, reason = exit_code(error), sentences(error)
         except OSError as error:
             if error.filename is None:
                 raise
-            reason = f"{error.filename}: {error.strerror}"
+            code, reason = ExitCode.FAILED, f"{error.filename}: {error.strerror}"
         console(stderr=True).print(f"Error: {reason}", style="red")
-        raise typer.Exit(1)
+        raise typer.Exit(code)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return a command's name, the command and its arguments. UsageError for an option given twice."""
@@ -90,6 +130,38 @@ class Commands(TyperGroup):
             # The parser would use the last one and ignore the others.
             raise UsageError(f"{twice[0]} is given more than once. Give it once.")
         return name, command, rest
+
+
+def read_env_file() -> None:
+    """Let `.env` of the current folder name the server and the key, unless the environment does."""
+    given = dotenv_values(".env", interpolate=False)
+    for name in FROM_FILE:
+        if value := given.get(name):
+            os.environ.setdefault(name, value)
+
+
+def exit_code(error: Exception) -> ExitCode:
+    """Return the exit code of a failed command."""
+    if isinstance(error, NoKeyError):
+        return ExitCode.KEY_REFUSED
+    if isinstance(error, ProblemError | LoupeError):
+        return _code_of_status(error.status)
+    return ExitCode.UNAVAILABLE if isinstance(error, NoAnswerError) else ExitCode.FAILED
+
+
+def _code_of_status(status: int) -> ExitCode:
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return ExitCode.KEY_REFUSED
+    if status in BUSY:
+        return ExitCode.UNAVAILABLE
+    return ExitCode.FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else ExitCode.REFUSED
+
+
+def sentences(error: Exception) -> str:
+    """Return the reason of a failure for people: a title, and below it what to do."""
+    if isinstance(error, ProblemError) and error.code == "unauthenticated":
+        return KEY_REFUSED
+    return f"{error.title}\n{error.detail}" if isinstance(error, LoupeError) else str(error)
 
 
 def repeated_options(params: Sequence[Any], args: Sequence[str]) -> list[str]:

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
+    AsJson,
     Bands,
     Radiometry,
     Url,
@@ -20,7 +21,7 @@ from service.cli.connection import (
     console,
     open_client,
 )
-from service.cli.orders import AsJson, OrderId
+from service.cli.orders import OrderId
 from service.client import Client, ClientError, Json, ProblemError
 from service.terminal.blocks import plural
 from service.terminal.deliveries import delivery_details, delivery_table

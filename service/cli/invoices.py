@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, console, open_client
+from service.cli.connection import (
+    DEFAULT_URL,
+    ApiKey,
+    AsJson,
+    Commands,
+    Url,
+    UsageError,
+    console,
+    open_client,
+    print_json,
+)
 from service.cli.prices import MEDIA_TYPES
 from service.terminal.blocks import plural
 from service.terminal.invoices import differences_view, invoices_view
@@ -23,6 +33,7 @@ def import_invoices(
         Path,
         typer.Argument(metavar="FILE", help="File of invoices, .csv or .json.", exists=True, dir_okay=False),
     ],
+    as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -36,21 +47,31 @@ def import_invoices(
         raise UsageError(f"{file.name} is neither .csv nor .json.")
     with open_client(url, api_key) as client:
         done = client.import_invoices(file.read_bytes(), media_type)
+    if as_json:
+        print_json(done)
+        return
     console().print(invoices_view(done["items"]))
     console().print(f"\n{plural(done['imported'], 'document')} imported, {done['unchanged']:,} known before.")
     console().print("To compare them with the ledger: loupe invoices differences")
 
 
 @invoice_commands.command("list")
-def list_invoices(url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
+def list_invoices(as_json: AsJson = False, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
     """List the imported invoices and credit notes, newest first."""
     with open_client(url, api_key) as client:
-        console().print(invoices_view(client.items("/v1/invoices")))
+        found = client.items("/v1/invoices")
+    if as_json:
+        print_json(found)
+        return
+    console().print(invoices_view(found))
 
 
 @invoice_commands.command("differences")
-def list_differences(url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
+def list_differences(as_json: AsJson = False, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
     """List what is paid and not invoiced, invoiced and not paid, or of another amount."""
     with open_client(url, api_key) as client:
         found = client.get("/v1/invoices/differences")["items"]
+    if as_json:
+        print_json(found)
+        return
     console().print(differences_view(found) if found else "Invoices and ledger agree.")

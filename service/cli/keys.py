@@ -1,61 +1,113 @@
-"""`loupe keys`: run on the server's machine, directly on its database."""
+"""`loupe keys` and `loupe workspaces`, on the server's database, and `loupe me`, over HTTP."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from service.cli.connection import Commands, console
+from service.cli.connection import (
+    DEFAULT_URL,
+    ApiKey,
+    AsJson,
+    Commands,
+    Url,
+    console,
+    open_client,
+    print_json,
+)
 from service.cli.operating import opened_database
+from service.terminal.keys import key_view, moment
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+    from service.access.schemas import KeyIn
 
 # The server's code takes seconds to import (torch, GDAL): only the commands that need it pay for it.
 # ruff: noqa: PLC0415
 
 keys = typer.Typer(cls=Commands, no_args_is_help=True, help="Manage API keys (on the server's machine).")
+workspaces = typer.Typer(
+    cls=Commands, no_args_is_help=True, help="Create and list workspaces (on the server's machine)."
+)
 KeyId = Annotated[
     str, typer.Argument(metavar="ID", help="The eight letters after loupe_, as `loupe keys list` shows them.")
 ]
+InWorkspace = Annotated[str, typer.Option("--workspace", metavar="NAME", help="Workspace of the key.")]
+ROLES = "What the key may do: viewer, planner, buyer, approver, finance or admin."
+Expires = Annotated[
+    str | None,
+    typer.Option(
+        "--expires",
+        metavar="WHEN",
+        help="Day (UTC) or time from which the key opens nothing: 2030-01-01 or 2030-01-01T08:00:00Z.",
+    ),
+]
+DEFAULT = "default"
 
 
 @keys.command("list")
-def print_keys() -> None:
-    """List the API keys, without their secrets."""
+def print_keys(workspace: InWorkspace = DEFAULT) -> None:
+    """List the API keys of a workspace, without their secrets."""
     from service.access import repository
 
-    table = Table("ID", "Name", "Holder", "Created", "Revoked", box=None)
-    with _opened() as session:
-        for row in repository.keys_of(session, repository.first_workspace(session).id):
-            revoked = f"{row.revoked_at:%Y-%m-%d %H:%M}" if row.revoked_at else "no"
-            table.add_row(row.id, row.name, row.holder, f"{row.created_at:%Y-%m-%d %H:%M}", revoked)
+    table = Table("ID", "Name", "Role", "Holder", "Created", "Last used", "Expires", "Revoked", box=None)
+    with opened() as session:
+        for row in repository.keys_of(session, repository.find_workspace(session, workspace).id):
+            times = (row.created_at, row.last_used_at, row.expires_at, row.revoked_at)
+            table.add_row(row.id, row.name, row.role, row.holder, *(moment(one) for one in times))
     console().print(table)
 
 
 @keys.command("create")
 def print_new_key(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name that says who uses the key.")],
+    role: Annotated[str, typer.Option("--role", help=ROLES)] = "viewer",
+    expires: Expires = None,
+    workspace: InWorkspace = DEFAULT,
 ) -> None:
     """Make an API key for a new holder and print it, once: only its digest is kept."""
     from service.access import repository
 
-    _check_name(name)
-    with _opened() as session:
-        key = repository.create_key(session, repository.first_workspace(session), name)
+    wanted = _read(name, role, expires)
+    with opened() as session:
+        found = repository.find_workspace(session, workspace)
+        key = repository.create_key(session, found, wanted.name, wanted.role, wanted.expires_at)
     typer.echo(key)
 
 
 @keys.command("rotate")
-def print_replacement(key_id: KeyId) -> None:
-    """Replace a key: print a new one with the same name, once, and revoke the old one."""
-    from service.access import repository
+def print_replacement(
+    key_id: KeyId,
+    overlap: Annotated[
+        float, typer.Option(min=0, max=720, help="Hours for which the old key stays valid.")
+    ] = 0,
+    role: Annotated[str | None, typer.Option("--role", help=ROLES)] = None,
+    expires: Expires = None,
+    last: Annotated[
+        bool, typer.Option("--last", help="Change the role even if the key is the last admin key.")
+    ] = False,
+    workspace: InWorkspace = DEFAULT,
+) -> None:
+    """Replace a key: print a new one with the same name, once, and revoke the old one.
 
-    with _opened() as session:
-        workspace = repository.first_workspace(session)
-        key, _ = repository.replace_key(session, workspace.id, key_id, holder=None)
+    Role and expiry stay as they are unless they are given.
+    """
+    from service.access import ending, repository
+
+    wanted = _read("rotated", role or "viewer", expires)
+    rotation = ending.Rotation(
+        role=wanted.role if role else None,
+        expires_at=wanted.expires_at,
+        overlap=timedelta(hours=overlap),
+        allow_last=last,
+    )
+    with opened() as session:
+        found = repository.find_workspace(session, workspace)
+        key, _ = ending.replace_key(session, found.id, key_id, None, rotation)
     typer.echo(key)
 
 
@@ -63,34 +115,77 @@ def print_replacement(key_id: KeyId) -> None:
 def revoke_for_good(
     key_id: KeyId,
     last: Annotated[
-        bool, typer.Option("--last", help="Revoke the key even if it is the last one in use.")
+        bool, typer.Option("--last", help="Revoke the key even if it is the last admin key in use.")
     ] = False,
+    workspace: InWorkspace = DEFAULT,
 ) -> None:
     """Close a key for good. Requests and dashboard sessions with it are refused from now on."""
-    from service.access import repository
+    from service.access import ending, repository
 
-    with _opened() as session:
-        workspace = repository.first_workspace(session)
-        repository.close_key(session, workspace.id, key_id, allow_last=last)
+    with opened() as session:
+        found = repository.find_workspace(session, workspace)
+        ending.close_key(session, found.id, key_id, None, allow_last=last)
     console().print(f"The key {key_id} is revoked.")
 
 
-def _check_name(name: str) -> None:
-    """Raise typer.BadParameter for a name that `POST /v1/keys` would refuse."""
+@workspaces.command("list")
+def print_workspaces() -> None:
+    """List the workspaces with the number of their keys in use."""
+    from service.access import repository
+
+    table = Table("Name", "ID", "Created", "Keys in use", box=None)
+    with opened() as session:
+        for row, in_use in repository.workspaces(session):
+            table.add_row(row.name, str(row.id), moment(row.created_at), str(in_use))
+    console().print(table)
+
+
+@workspaces.command("create")
+def print_new_workspace(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the workspace.")],
+) -> None:
+    """Make a workspace with the example price lists, and print its first admin key, once."""
+    from service.access import repository
+    from service.pricing.repository import ensure_examples_everywhere
+
+    _read(name, "admin", None)
+    with opened() as session:
+        key = repository.create_key(session, repository.create_workspace(session, name), "first")
+        ensure_examples_everywhere(session)
+    typer.echo(key)
+
+
+def me(as_json: AsJson = False, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
+    """Show the workspace, role and expiry of your API key."""
+    with open_client(url, api_key) as client:
+        mine = client.get("/v1/me")
+    if as_json:
+        print_json(mine)
+        return
+    console().print(key_view(mine))
+
+
+def _read(name: str, role: str, expires: str | None) -> "KeyIn":
+    """Read what `POST /v1/keys` would read; typer.BadParameter for what it would refuse."""
     from pydantic import ValidationError
 
     from service.access.schemas import KeyIn
 
+    hints = {"name": "NAME", "role": "--role", "expires_at": "--expires"}
+    when = f"{expires}T00:00:00Z" if expires is not None and "T" not in expires else expires
     try:
-        KeyIn(name=name)
+        return KeyIn.model_validate({"name": name, "role": role, "expires_at": when})
     except ValidationError as error:
-        raise typer.BadParameter(
-            "A name has 1 to 100 characters and no control characters.", param_hint="NAME"
-        ) from error
+        (fault, *_) = error.errors()
+        field = str(fault["loc"][0])
+        said = (
+            "A name has 1 to 100 characters and no control characters." if field == "name" else fault["msg"]
+        )
+        raise typer.BadParameter(said, param_hint=hints[field]) from error
 
 
 @contextmanager
-def _opened() -> "Iterator[Session]":
+def opened() -> "Iterator[Session]":
     """Open one transaction on the server's database."""
     with opened_database() as database, database.sessions.begin() as session:
         yield session

@@ -1,12 +1,21 @@
 """`loupe labels`: true labels of an order's tiles, and how many labels they prove right."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, console, open_client
+from service.cli.connection import (
+    DEFAULT_URL,
+    ApiKey,
+    AsJson,
+    Commands,
+    Url,
+    UsageError,
+    console,
+    open_client,
+    print_json,
+)
 from service.cli.prices import MEDIA_TYPES
 from service.terminal.labels import truth_view
 
@@ -17,7 +26,6 @@ label_commands = typer.Typer(
 )
 
 OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the true labels as JSON.")]
 
 
 @label_commands.command("give")
@@ -42,7 +50,7 @@ def give_labels(
     with open_client(url, api_key) as client:
         found = client.give_true_labels(order_id, file.read_bytes(), media_type)
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
     console().print(truth_view(found))
 
@@ -55,6 +63,6 @@ def show_labels(
     with open_client(url, api_key) as client:
         found = client.get(f"/v1/orders/{order_id}/truth")
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
     console().print(truth_view(found))

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, console, open_client
+from service.cli.connection import (
+    DEFAULT_URL,
+    ApiKey,
+    AsJson,
+    Commands,
+    Url,
+    UsageError,
+    console,
+    open_client,
+    print_json,
+)
 from service.cli.operating import opened_database, read_settings
 from service.terminal.blocks import columns, money, plural
 from service.terminal.ledger import closes_view, ledger_view
@@ -26,6 +36,7 @@ def show_ledger(
     context: typer.Context,
     csv: Annotated[bool, typer.Option("--csv", help="Print all entries as CSV.")] = False,
     limit: Annotated[int, typer.Option(help="Number of entries to show, newest first.", min=1, max=100)] = 20,
+    as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -38,6 +49,9 @@ def show_ledger(
                 typer.echo(line)
             return
         page = client.get("/v1/ledger", limit=limit)
+    if as_json:
+        print_json(page["items"])
+        return
     if not page["items"]:
         console().print("The ledger is empty. Its first entry is made when you create a budget.")
         return
@@ -47,7 +61,7 @@ def show_ledger(
 
 
 @ledger_commands.command("adjust")
-def adjust(
+def adjust(  # noqa: PLR0913  (a command's parameters are its options)
     order_id: Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order.")],
     kind: Annotated[
         str,
@@ -63,6 +77,7 @@ def adjust(
     patch: Annotated[
         int | None, typer.Option(help="Patch of the refunded delivery: 4 x column + row.", min=0, max=15)
     ] = None,
+    as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -76,6 +91,9 @@ def adjust(
         money_moved = {"amount": amount, "currency": currency}
         body = {"kind": kind, "order": order_id, "amount": money_moved, "reason": reason} | place
         made = client.post("/v1/ledger/adjustments", body)
+    if as_json:
+        print_json(made)
+        return
     if "status" in made:
         console().print(waiting_lines([made])[0])
         return
@@ -85,18 +103,23 @@ def adjust(
 @ledger_commands.command("close")
 def close_month(
     month: Annotated[str, typer.Argument(metavar="MONTH", help="Month that is over, such as 2026-10.")],
+    as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
     """Close a month: no entry is made in it any more. Prints the balances of each budget."""
     with open_client(url, api_key) as client:
         closed = client.post("/v1/ledger/closes", {"month": month})
+    if as_json:
+        print_json(closed)
+        return
     console().print(closes_view([closed]))
 
 
 @ledger_commands.command("closes")
 def list_closes(
     csv: Annotated[bool, typer.Option("--csv", help="Print all closed months as CSV.")] = False,
+    as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -107,6 +130,9 @@ def list_closes(
                 typer.echo(line)
             return
         found = client.items("/v1/ledger/closes")
+    if as_json:
+        print_json(found)
+        return
     console().print(closes_view(found) if found else "No month is closed: loupe ledger close MONTH")
 
 

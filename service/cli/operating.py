@@ -1,4 +1,4 @@
-"""`loupe serve`, `loupe orders` and `loupe db`: commands for the machine of the server."""
+"""`loupe serve`, `loupe worker`, `loupe orders` and `loupe db`: commands for the machine of the server."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 # The server code takes seconds to import (torch, GDAL), so each command imports only what it needs.
 # ruff: noqa: PLC0415
 
-order_commands = typer.Typer(
-    cls=Commands, no_args_is_help=True, help="Expire overdue orders (on the machine of the server)."
-)
 db_commands = typer.Typer(cls=Commands, no_args_is_help=True, help="Upgrade the database and grant roles.")
 
 
@@ -38,13 +35,23 @@ def read_settings() -> "Settings":
 
 @contextmanager
 def opened_database() -> "Iterator[Database]":
-    """Open the database of the server for one command. UnavailableError unless it answers and is upgraded."""
+    """Open the database of the server for one command.
+
+    UnavailableError unless it answers and is upgraded; UsageError when it refuses what the command asks.
+    """
+    from sqlalchemy.exc import DBAPIError
+
     from service.database.engine import check_ready, open_database
 
     database = open_database(read_settings())
     try:
         check_ready(database)
-        yield database
+        yield database.of_all()
+    except DBAPIError as error:
+        raise UsageError(
+            "The database went away, or refused what the command asked; its log says which. Check that it "
+            "runs, and that LOUPE_DATABASE_URL names the role of the server."
+        ) from error
     finally:
         database.engine.dispose()
 
@@ -75,9 +82,24 @@ def serve() -> None:
     raise typer.Exit(run(settings))
 
 
-@order_commands.command("expire")
+def worker() -> None:
+    """Run jobs in a process of its own, until Ctrl-C or SIGTERM. `loupe serve` runs some beside its requests.
+
+    It needs the settings of the server, and its folder LOUPE_HOME: uploads and stored files are there.
+    """
+    from service.privacy import keep_private
+    from service.working import run
+
+    settings = read_settings()
+    keep_private()
+    raise typer.Exit(run(settings))
+
+
 def expire_overdue_orders() -> None:
-    """Expire every overdue order and RELEASE its held money. A running server does this by itself."""
+    """Expire every overdue order and RELEASE its held money. A running server does this by itself.
+
+    Run it on the machine of the server.
+    """
     from service.orders.expiry import expire_orders
 
     with opened_database() as database:

@@ -1,6 +1,5 @@
 """`loupe order`, `loupe approve` and `loupe classify`: from a plan to labels."""
 
-import json
 from http import HTTPStatus
 from typing import Annotated
 
@@ -10,11 +9,14 @@ from service.cli.budgets import find_budget, tags_of
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
+    AsJson,
     Url,
     UsageError,
     console,
     open_client,
+    print_json,
 )
+from service.cli.jobs import following
 from service.client import ProblemError
 from service.terminal.blocks import money, plural
 from service.terminal.documents import classification_view, order_view
@@ -22,10 +24,9 @@ from service.terminal.proposals import proposals_view
 
 Waiting = Annotated[str, typer.Argument(metavar="ID", help="Id of the order or proposal that waits.")]
 OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the answer of the server as JSON.")]
 
 
-def order(
+def order(  # noqa: PLR0913  (a command's parameters are its options)
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan.")],
     budget: Annotated[
         str | None,
@@ -36,6 +37,12 @@ def order(
     ] = None,
     cost_center: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Cost centre that the order is booked to.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Name for people. Default: the plan's.")
+    ] = None,
+    external_id: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Id in a system of yours. Default: the plan's.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
@@ -51,9 +58,9 @@ def order(
             what = f"{plural(planned['patches']['bought'], 'patch')} for {money(planned['cost'])}"
             payer = f'budget "{budget}"' if budget else f"the only {planned['cost']['currency']} budget"
             typer.confirm(f"Order {what}? The amount will be held in {payer}.", abort=True, err=True)
-        placed = client.create_order(plan, budget_id, tags, cost_center)
+        placed = client.create_order(plan, budget_id, tags, cost_center, name=name, external_id=external_id)
     if as_json:
-        typer.echo(json.dumps(placed, indent=2))
+        print_json(placed)
         return
     console().print(order_view(placed))
     if placed["status"] == "held":
@@ -68,6 +75,7 @@ def approve(
         bool, typer.Option("--reject", help="Reject it. An order RELEASES its held money.")
     ] = False,
     note: Annotated[str | None, typer.Option(help="Reason for the decision; kept with it.")] = None,
+    as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -82,6 +90,9 @@ def approve(
             if problem.status != HTTPStatus.NOT_FOUND:
                 raise
             raise UsageError(f"There is no order or proposal {waiting}.") from problem
+    if as_json:
+        print_json(decided)
+        return
     console().print(proposals_view([decided]) if "kind" in decided else order_view(decided))
 
 
@@ -103,7 +114,7 @@ def cancel(
             )
         cancelled = client.post(f"/v1/orders/{order_id}/cancel")
     if as_json:
-        typer.echo(json.dumps(cancelled, indent=2))
+        print_json(cancelled)
     else:
         console().print(order_view(cancelled))
 
@@ -114,6 +125,7 @@ def deadline(
         str, typer.Argument(metavar="DAY", help="Last day (UTC) for its patches, such as 2026-12-31.")
     ],
     note: Annotated[str | None, typer.Option(help="Reason; kept in the history of the order.")] = None,
+    as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -121,6 +133,9 @@ def deadline(
     body = {"last_day": last_day} | ({"note": note} if note else {})
     with open_client(url, api_key) as client:
         order = client.post(f"/v1/orders/{order_id}/deadline", body)
+    if as_json:
+        print_json(order)
+        return
     console().print(order_view(order))
     console().print(f"\nThe order awaits its patches until {order['expires_at'][:16].replace('T', ' ')} UTC.")
 
@@ -135,9 +150,9 @@ def classify(
     api_key: ApiKey = None,
 ) -> None:
     """Classify every tile of an order, beside the label from low resolution only."""
-    with open_client(url, api_key) as client:
-        labelled = client.classify(order_id, allow_partial=allow_partial)
+    with open_client(url, api_key) as client, following("Classifying") as seen:
+        labelled = client.classify(order_id, seen, allow_partial=allow_partial)
     if as_json:
-        typer.echo(json.dumps(labelled, indent=2))
+        print_json(labelled)
         return
     console().print(classification_view(labelled))

@@ -1,4 +1,4 @@
-"""`loupe plan`, `loupe replan` and `loupe curve`: choose the patches of a scene to buy, and price them."""
+"""`loupe plan`, `loupe replan` and `loupe next`: choose the patches of a scene to buy, and price them."""
 
 import json
 from enum import StrEnum
@@ -7,10 +7,21 @@ from typing import Annotated
 
 import typer
 
-from service.cli.connection import DEFAULT_URL, ApiKey, Bands, Radiometry, Url, console, open_client
+from service.cli.connection import (
+    DEFAULT_URL,
+    ApiKey,
+    AsJson,
+    Bands,
+    Radiometry,
+    Url,
+    console,
+    open_client,
+    print_json,
+)
+from service.cli.jobs import following
+from service.cli.naming import ExternalId, Name, PlanTag
 from service.client import Client, Json, Query
 from service.terminal.blocks import money, plural
-from service.terminal.counts import curve_view
 from service.terminal.documents import plan_view
 
 
@@ -97,8 +108,19 @@ Picture = Annotated[
     Path | None, typer.Option(help="Write the scene with the bought patches outlined to this PNG file.")
 ]
 SceneFile = Annotated[
-    Path,
-    typer.Argument(metavar="FILE", help="Scene as low-resolution GeoTIFF.", exists=True, dir_okay=False),
+    typer.FileBinaryRead,
+    typer.Argument(
+        metavar="FILE", help="Scene as low-resolution GeoTIFF; - reads it from standard input.", lazy=False
+    ),
+]
+
+
+BundleOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Bundle to plan with: its name, NAME@VERSION or sha256. Default: the server's default; "
+        "`loupe bundles list` shows all."
+    ),
 ]
 
 
@@ -114,17 +136,18 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
     bands: Bands = None,
     radiometry: Radiometry = None,
     reuse: Reuse = None,
-    bundle: Annotated[
-        str | None,
-        typer.Option(
-            help="Bundle to plan with: its name, NAME@VERSION or sha256. Default: the server's default; "
-            "`loupe bundles list` shows all."
-        ),
-    ] = None,
+    bundle: BundleOption = None,
     task: TaskOption = None,
+    name: Name = None,
+    external_id: ExternalId = None,
+    tag: PlanTag = None,
     geojson: GeoJson = None,
     png: Picture = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    later: Annotated[
+        bool,
+        typer.Option("--later", help="Return at once; the plan is made as a job. See `loupe jobs show`."),
+    ] = False,
+    as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -142,17 +165,29 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
         "reuse": None if reuse is None else reuse.value,
         "bundle": bundle,
         "task": None if task is None else task.value,
+        "name": name,
+        "external_id": external_id,
+        "tag": tag or None,
     }
+    scene, shown = file.read(), "standard input" if file.name == "<stdin>" else Path(file.name).name
     with open_client(url, api_key) as client:
-        with console(stderr=True).status(f"Planning {file.name}"):
-            planned = client.plan_scene(file.read_bytes(), **options)
+        if later:
+            _show_queued(client.plan_later(scene, **options), as_json=as_json)
+            return
+        with following(f"Planning {shown}") as seen:
+            planned = client.plan_scene(scene, seen, **options)
         _write_files(client, planned, geojson, png)
+    _show_planned(planned, as_json=as_json)
+
+
+def _show_planned(planned: Json, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(planned, indent=2))
+        print_json(planned)
         return
     out = console()
     out.print(plan_view(planned))
-    out.print(f"\nTo order this plan: loupe order {planned['id']}")
+    if planned["patches"]["bought"]:
+        out.print(f"\nTo order this plan: loupe order {planned['id']}")
 
 
 def replan(  # noqa: PLR0913  (a command's parameters are its options)
@@ -169,6 +204,7 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
     guarantee: GuaranteedShare = None,
     reuse: Reuse = None,
     task: TaskOption = None,
+    as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -185,8 +221,11 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
         "task": None if task is None else task.value,
     }
     given = {name: value for name, value in wanted.items() if value is not None}
-    with open_client(url, api_key) as client:
-        planned = client.post(f"/v1/plans/{plan_id}/replan", given)
+    with open_client(url, api_key) as client, following("Planning again") as seen:
+        planned = client.post(f"/v1/plans/{plan_id}/replan", given, seen)
+    if as_json:
+        print_json(planned)
+        return
     changes = planned["changes"]
     out = console()
     out.print(plan_view(planned))
@@ -195,7 +234,8 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
         f"{changes['dropped']} dropped, {changes['kept']} kept; "
         f"the cost went from {money(changes['cost_before'])} to {money(changes['cost_now'])}."
     )
-    out.print(f"To order the new plan: loupe order {planned['id']}")
+    if planned["patches"]["bought"]:
+        out.print(f"To order the new plan: loupe order {planned['id']}")
 
 
 def next_round(  # noqa: PLR0913  (a command's parameters are its options)
@@ -218,14 +258,16 @@ def next_round(  # noqa: PLR0913  (a command's parameters are its options)
             "whether the round is worth it. Default: what the order before was ready to pay for one."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+    as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
     """Plan what else is worth buying after patches of an order were delivered. Spends nothing."""
-    with open_client(url, api_key) as client, console(stderr=True).status("Reading the delivered patches"):
+    weighed: dict[str, Query] = {"lambda": cost_weight}
+    with open_client(url, api_key) as client, following("Reading the delivered patches") as seen:
         planned = client.next_round(
             order_id,
+            seen,
             price_list=price_list,
             objective=None if objective is None else objective.value,
             max_cost=max_cost,
@@ -234,30 +276,18 @@ def next_round(  # noqa: PLR0913  (a command's parameters are its options)
             guarantee=guarantee,
             task=None if task is None else task.value,
             worth_each=worth_each,
-            **{"lambda": cost_weight},
+            **weighed,
         )
-    if as_json:
-        typer.echo(json.dumps(planned, indent=2))
-        return
-    out = console()
-    out.print(plan_view(planned))
-    if planned["patches"]["bought"]:
-        out.print(f"\nTo order this plan: loupe order {planned['id']}")
+    _show_planned(planned, as_json=as_json)
 
 
-def curve(
-    plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the curve as JSON.")] = False,
-    url: Url = DEFAULT_URL,
-    api_key: ApiKey = None,
-) -> None:
-    """Show the cost of buying more or less of a planned scene, and what that is expected to bring."""
-    with open_client(url, api_key) as client:
-        planned, points = (client.get(f"/v1/plans/{plan_id}{view}") for view in ("", "/curve"))
+def _show_queued(job: Json, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(points, indent=2))
+        print_json(job)
         return
-    console().print(curve_view(points, planned))
+    console().print(
+        f"The plan is made as job {job['id']}.\nTo follow it: loupe jobs show {job['id']} --follow"
+    )
 
 
 def _write_files(client: Client, planned: Json, geojson: Path | None, png: Path | None) -> None:

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from service.cli.connection import DEFAULT_URL, ApiKey, Commands, Url, UsageError, console, open_client
+from service.cli.connection import (
+    DEFAULT_URL,
+    ApiKey,
+    AsJson,
+    Commands,
+    Url,
+    UsageError,
+    console,
+    open_client,
+    print_json,
+)
 from service.terminal.documents import price_lists_view
 
 price_commands = typer.Typer(cls=Commands, no_args_is_help=True, help="Import and list price lists.")
@@ -21,6 +31,7 @@ def import_price_lists(
             metavar="FILE", help="File of price lists, .csv or .json.", exists=True, dir_okay=False
         ),
     ],
+    as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -37,13 +48,19 @@ def import_price_lists(
         )
     with open_client(url, api_key) as client:
         made = client.import_price_lists(file.read_bytes(), media_type)
+    if as_json:
+        print_json(made)
+        return
     console().print(price_lists_view(made["items"]))
     console().print(f"{made['published']} published, {made['unchanged']} unchanged.")
 
 
 @price_commands.command("list")
-def list_price_lists(url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
+def list_price_lists(as_json: AsJson = False, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
     """List every version of every price list, including the shipped examples."""
     with open_client(url, api_key) as client:
         found = client.items("/v1/price-lists")
+    if as_json:
+        print_json(found)
+        return
     console().print(price_lists_view(found))

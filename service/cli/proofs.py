@@ -33,6 +33,13 @@ class Subject(NamedTuple):
     transfer: Json | None = None
 
 
+class Deleted(NamedTuple):
+    """The deletion of a file's pixels: its time, and the key; None for the workspace's retention."""
+
+    at: str
+    by: str | None
+
+
 def follow(client: Client, what: str) -> Json:
     """Collect every document from the report to the scene and, under `proofs`, the checks between them.
 
@@ -46,21 +53,23 @@ def follow(client: Client, what: str) -> Json:
         return {"ledger": lines, "proofs": [hash_proof(line) for line in lines]}
     report = client.get(f"/v1/reports/savings/orders/{subject.order}")
     order = client.get(f"/v1/orders/{subject.order}")
-    every_line = _order_lines(client, order)
+    every_line = _order_lines(client, subject.order)
     lines = [line for line in every_line if _concerns(line, subject)]
     if subject.transfer is not None and subject.transfer not in lines:
-        lines.append(subject.transfer)  # refunds and later charges belong to no hold
+        lines.append(subject.transfer)
+    invoices = _invoice_lines(client, subject.order)
     deliveries = [one for one in order["patches"]["delivered"] if _concerns_delivery(one, subject)]
     found = [report_proof(report, every_line), *map(hash_proof, lines)]
     payments = {line["reference"]: line for line in lines}
     for one in deliveries:
         reference, path = _delivery_names(subject.order, one)
-        found += delivery_proofs(one, client.download(path), payments.get(reference))
+        found += delivery_proofs(one, _file(client, path), payments.get(reference))
     planned = _follow_plan(client, order["plan"])
-    found += planned.pop("proofs")
+    found += [*invoice_proofs(report, every_line, invoices), *planned.pop("proofs")]
     return {
         "report": report,
         "ledger": lines,
+        "invoices": invoices,
         "order": {name: order[name] for name in ("id", "status", "amounts", "counts", "statuses")},
         "deliveries": deliveries,
         **planned,
@@ -73,19 +82,32 @@ def _follow_plan(client: Client, plan_id: str) -> Json:
     plan, bill = client.get(path), client.get(f"{path}/bill")
     provenance = plan["provenance"]
     price_list = client.get(f"/v1/price-lists/{provenance['price_list']['id']}")
-    scene = client.download(f"{path}/scene.tif")
+    scene = _file(client, f"{path}/scene.tif")
     return {
         "plan": {name: value for name, value in plan.items() if name != "tiles"},
         "bill": bill,
         "price_list": price_list,
         "bundle": provenance["bundle"],
-        "input": {"sha256": provenance["input_sha256"], "size": len(scene)},
+        "input": {
+            "sha256": provenance["input_sha256"],
+            "size": len(scene) if isinstance(scene, bytes) else None,
+        },
         "proofs": [
             *plan_proofs(bill, price_list),
             *bundle_proofs(provenance["bundle"], client.items("/v1/bundles")),
             input_proof(provenance["input_sha256"], scene),
         ],
     }
+
+
+def _file(client: Client, path: str) -> bytes | Deleted:
+    """Download a file; or return when and by whom its pixels were deleted."""
+    try:
+        return client.download(path)
+    except ProblemError as error:
+        if error.code != "pixels-deleted":
+            raise
+        return Deleted(error.problem["deleted_at"], error.problem["deleted_by"])
 
 
 def _find_subject(client: Client, what: str) -> Subject:
@@ -116,11 +138,22 @@ def _find_transfer(client: Client, name: str) -> Subject:
     return Subject(about[1] if about else None, line["reference"], line)
 
 
-def _order_lines(client: Client, order: Json) -> list[Json]:
-    """Return every transfer of the order's hold, oldest first; an order that costs nothing has none."""
-    paths = [link["href"] for link in order["links"] if link["rel"] == "ledger"]
-    found = [line for path in paths for page in client.pages(path) for line in page["items"]]
+def _order_lines(client: Client, order: str) -> list[Json]:
+    """Return every transfer of the order, oldest first; an order that costs nothing has none."""
+    found = [line for page in client.pages("/v1/ledger", order=order, limit=100) for line in page["items"]]
     return sorted(found, key=lambda line: int(line["seq"]))
+
+
+def _invoice_lines(client: Client, order: str) -> list[Json]:
+    """Return the lines of invoices and credit notes that name the order, each with its document."""
+    pages = client.pages("/v1/invoices", order=order, limit=100)
+    return [
+        {name: one[name] for name in ("kind", "number", "provider", "date")} | line
+        for page in pages
+        for one in page["items"]
+        for line in one["lines"]
+        if order in line["reference"].lower()
+    ]
 
 
 def _concerns(line: Json, subject: Subject) -> bool:
@@ -138,19 +171,45 @@ def _delivery_names(order: str, delivery: Json) -> tuple[str, str]:
     return f"delivery:{order}/{tile}/{patch}", f"/v1/orders/{order}/tiles/{tile}/patches/{patch}"
 
 
-def proof(step: str, rule: str, *, holds: bool) -> Json:
-    """Return one rule that a step of the trace must keep, and whether it does."""
+def proof(step: str, rule: str, *, holds: bool | None) -> Json:
+    """Return one rule that a step of the trace must keep, and whether it does; None if pixels are deleted."""
     return {"step": step, "rule": rule, "holds": holds}
 
 
 def report_proof(report: Json, lines: Sequence[Json]) -> Json:
-    """Check that the amount settled in the report is the sum of the order's payments in the ledger."""
-    settled = _money(report["settled"])
-    payments = [_money(line["amount"]) for line in lines if line["kind"] == Movement.SETTLE]
-    ours = [payment for payment in payments if payment.currency == settled.currency]
-    paid = sum(ours, Money(0, settled.currency))
+    """Check that the report's settled amount, and its net of refunds and charges, are sums of the ledger."""
+    settled, net = _money(report["settled"]), _money(report["net"])
+    if any(line["amount"]["currency"] != settled.currency for line in lines):
+        return proof("report", f"the ledger's entries for this order are in {settled.currency}", holds=False)
+    paid = _sum_of(lines, Movement.SETTLE, settled.currency)
+    charged, back = (_sum_of(lines, kind, paid.currency) for kind in (Movement.CHARGE, Movement.REFUND))
     rule = f"the ledger's payments for this order sum to {paid}"
-    return proof("report", rule, holds=paid == settled and ours == payments)
+    if charged or back:
+        rule += f", and with {charged} charged later and {back} refunded to {paid + charged - back}"
+    return proof("report", rule, holds=(paid, paid + charged - back) == (settled, net))
+
+
+def invoice_proofs(report: Json, lines: Sequence[Json], invoices: Sequence[Json]) -> Iterator[Json]:
+    """Check that the report takes an order for confirmed if and only if its invoices and the ledger agree."""
+    if not invoices:
+        return
+    currency = report["settled"]["currency"]
+    kept = [line for line in invoices if line["amount"]["currency"] == currency]
+    billed, credited = (
+        sum((_money(line["amount"]) for line in kept if line["kind"] == kind), Money(0, currency))
+        for kind in ("invoice", "credit-note")
+    )
+    paid = _sum_of(lines, Movement.SETTLE, currency) + _sum_of(lines, Movement.CHARGE, currency)
+    back = _sum_of(lines, Movement.REFUND, currency)
+    agree = (billed, credited) == (paid, back) and len(kept) == len(invoices)
+    rule = f"{billed} is invoiced of {paid} paid, and {credited} credited of {back} refunded: " + (
+        "invoices and ledger agree" if agree else "`loupe invoices differences` says what to do"
+    )
+    yield proof("invoice", rule, holds=agree == report["confirmed"])
+
+
+def _sum_of(lines: Sequence[Json], kind: Movement, currency: str) -> Money:
+    return sum((_money(line["amount"]) for line in lines if line["kind"] == kind), Money(0, currency))
 
 
 def hash_proof(line: Json) -> Json:
@@ -179,12 +238,10 @@ def transfer_of(line: Json) -> Transfer:
     )
 
 
-def delivery_proofs(delivery: Json, file: bytes, payment: Json | None) -> Iterator[Json]:
+def delivery_proofs(delivery: Json, file: bytes | Deleted, payment: Json | None) -> Iterator[Json]:
     """Check a delivered file's digest, and that the ledger paid its price; a free one has no payment."""
     place = f"tile {delivery['tile']} patch {delivery['patch']}"
-    yield proof(
-        "delivery", f"the stored file of {place} has this SHA-256", holds=_is(file, delivery["sha256"])
-    )
+    yield file_proof("delivery", f"stored file of {place}", delivery["sha256"], file)
     settled = _money(delivery["settled"])
     paid = Money(0, settled.currency) if payment is None else _money(payment["amount"])
     yield proof("delivery", f"the ledger paid for {place}", holds=paid == settled)
@@ -209,9 +266,20 @@ def bundle_proofs(bundle: Json, served: Sequence[Json]) -> Iterator[Json]:
             yield proof("bundle", rule, holds=one["sha256"] == bundle["sha256"])
 
 
-def input_proof(sha256: str, file: bytes) -> Json:
+def input_proof(sha256: str, file: bytes | Deleted) -> Json:
     """Check that the stored scene has the digest that the plan recorded."""
-    return proof("input", "the stored scene has this SHA-256", holds=_is(file, sha256))
+    return file_proof("input", "stored scene", sha256, file)
+
+
+def file_proof(step: str, name: str, sha256: str, file: bytes | Deleted) -> Json:
+    """Check that a file has its digest, or say when its pixels were deleted."""
+    if isinstance(file, bytes):
+        return proof(step, f"the {name} has this SHA-256", holds=_is(file, sha256))
+    by = "the workspace's retention" if file.by is None else f"the key {file.by}"
+    when = file.at[:16].replace("T", " ")
+    return proof(
+        step, f"the {name} had this SHA-256; its pixels were deleted on {when} UTC by {by}", holds=None
+    )
 
 
 def _is(file: bytes, sha256: str) -> bool:

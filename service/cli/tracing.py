@@ -1,7 +1,6 @@
 """`loupe trace`: follow one payment from the savings report down to the scene it was decided on."""
 
-import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 import typer
@@ -9,7 +8,16 @@ from rich.console import RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
-from service.cli.connection import DEFAULT_URL, ApiKey, Url, UsageError, console, open_client
+from service.cli.connection import (
+    DEFAULT_URL,
+    ApiKey,
+    AsJson,
+    Url,
+    UsageError,
+    console,
+    open_client,
+    print_json,
+)
 from service.client import Json
 from service.terminal.blocks import columns, format_area, money, plural
 
@@ -24,7 +32,7 @@ def trace(
             help="An order id, a delivery as ORDER/TILE/PATCH, or the seq or id of a transfer in the ledger.",
         ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print every document and check as JSON.")] = False,
+    as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
@@ -37,24 +45,26 @@ def trace(
     with open_client(url, api_key) as client, console(stderr=True).status("Tracing"):
         followed = follow(client, what)
     if as_json:
-        typer.echo(json.dumps(followed, indent=2))
+        print_json(followed)
     else:
         console().print(trace_view(followed))
-    broken = [proof["rule"] for proof in followed["proofs"] if not proof["holds"]]
+    broken = [proof["rule"] for proof in followed["proofs"] if proof["holds"] is False]
     if broken:
         raise UsageError("\n".join([f"{plural(len(broken), 'check')} failed:", *broken]))
 
 
 def trace_view(trace: Json) -> Tree:
-    """Return a tree with one branch per step: its document, then its checks as "holds" or "BROKEN"."""
+    """Return a tree with one branch per step: its document, how many checks hold, and which are BROKEN.
+
+    A check of a file whose pixels were deleted has nothing to look at, and is named as "deleted".
+    """
     tree = Tree(Text(_title(trace), "bold"), guide_style="dim")
     for step, shown in _steps(trace):
         branch = tree.add(Text(step, "bold"))
         for one in shown:
             branch.add(one)
-        for proof in trace["proofs"]:
-            if proof["step"] == step:
-                branch.add(_verdict(proof))
+        for one in _verdicts([proof for proof in trace["proofs"] if proof["step"] == step]):
+            branch.add(one)
     return tree
 
 
@@ -70,9 +80,19 @@ def _title(trace: Json) -> str:
     return f"Order {trace['order']['id']}"
 
 
-def _verdict(proof: Json) -> Text:
-    word, style = ("holds", "green") if proof["holds"] else ("BROKEN", "bold red")
-    return Text.assemble((word, style), f": {proof['rule']}")
+def _verdicts(proofs: Sequence[Json]) -> Iterable[Text]:
+    """Say how many checks of a step hold, and name the others; a single check is named either way."""
+    broken = [proof for proof in proofs if proof["holds"] is False]
+    deleted = [proof for proof in proofs if proof["holds"] is None]
+    held = len(proofs) - len(broken) - len(deleted)
+    if len(proofs) == 1 and held:
+        yield Text.assemble(("holds", "green"), f": {proofs[0]['rule']}")
+    elif held:
+        yield Text.assemble((f"{held:,} of {len(proofs) - len(deleted):,} checks hold", "green"))
+    for proof in deleted:
+        yield Text.assemble(("deleted", "yellow"), f": {proof['rule']}")
+    for proof in broken:
+        yield Text.assemble(("BROKEN", "bold red"), f": {proof['rule']}")
 
 
 def _steps(trace: Json) -> Iterable[tuple[str, list[RenderableType]]]:
@@ -81,12 +101,18 @@ def _steps(trace: Json) -> Iterable[tuple[str, list[RenderableType]]]:
         return
     yield "report", [_report(trace["report"]), *_savings(trace["report"])]
     yield "ledger", [_ledger(trace)]
+    yield "invoice", [_invoices(trace["invoices"])]
     yield "order", [_order(trace["order"])]
     yield "delivery", [_deliveries(trace)] if trace["deliveries"] else [Text("nothing delivered yet")]
     yield "plan", [_plan(trace["plan"], trace["bill"])]
     yield "price list", [_price_list(trace["price_list"])]
     yield "bundle", [_bundle(trace["bundle"])]
-    yield "input", [Text(f"{trace['input']['size']:,} bytes, SHA-256 {trace['input']['sha256']}")]
+    yield "input", [_input(trace["input"])]
+
+
+def _input(scene: Json) -> Text:
+    size = "pixels deleted" if scene["size"] is None else f"{scene['size']:,} bytes"
+    return Text(f"{size}, SHA-256 {scene['sha256']}")
 
 
 def _report(report: Json) -> Text:
@@ -122,6 +148,20 @@ def _ledger(trace: Json) -> RenderableType:
         if rows
         else Text("no transfer: the order was free of charge")
     )
+
+
+def _invoices(lines: Sequence[Json]) -> RenderableType:
+    rows = [
+        (
+            f"{one['kind'].replace('-', ' ')} {one['number']}",
+            one["date"],
+            money(one["amount"]),
+            one["reference"],
+        )
+        for one in lines
+    ]
+    titles = ("Document", "Date", "Amount", "Reference")
+    return columns(titles, rows, right={"Amount"}) if rows else Text("no invoice names this order")
 
 
 def _order(order: Json) -> Text:

@@ -7,17 +7,23 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from service.access.tables import Workspace
+from service.access.repository import holder_of
+from service.bundles.registry import Bundles
+from service.dashboard.labels import read_labels
+from service.dashboard.order_patches import patch_window
+from service.dashboard.order_rows import WorkspaceNames, time_now
 from service.database.engine import Database
 from service.invoices.reconciling import Reconciled, by_order
 from service.invoices.repository import lines_naming, read_reconciled
 from service.invoices.tables import Invoice, InvoiceLine
+from service.ledger.filters import LineFilter
 from service.ledger.lines import LedgerLineOut
 from service.ledger.repository import NEWEST, list_adjustments
 from service.ledger.transfers import LedgerLine, find_line, list_lines
 from service.money import Money
 from service.orders.repository import find_order
 from service.orders.tables import Order
+from service.orders.views import full
 from service.plans.bills import bill_of
 from service.plans.repository import find_priced_plan
 from service.pricing.tables import PriceList
@@ -45,6 +51,7 @@ OUTSIDE: dict[Outside | None, str] = {
 class InvoicedLineRow:
     """A line of an invoice or credit note that names the order."""
 
+    invoice: UUID
     kind: str
     number: str
     provider: str
@@ -57,6 +64,7 @@ class InvoicedLineRow:
     def of(cls, invoice: Invoice, line: InvoiceLine) -> "InvoicedLineRow":
         """Write one line of a document."""
         return cls(
+            invoice=invoice.id,
             kind=invoice.kind,
             number=invoice.number,
             provider=invoice.provider,
@@ -67,14 +75,32 @@ class InvoicedLineRow:
         )
 
 
-def read_order_page(database: Database, workspace_id: UUID, order_id: UUID) -> dict[str, Any]:
-    """Return the values of the template `order.html`; NotFoundError outside the workspace."""
+def read_order_page(
+    bundles: Bundles,
+    database: Database,
+    workspace_id: UUID,
+    order_id: UUID,
+    patches_from: int = 0,
+    tiles_from: int = 0,
+) -> dict[str, Any]:
+    """Return the values of the template `order.html`; NotFoundError outside the workspace.
+
+    `patches_from` and `tiles_from` are the first rows of the windows of patches and of labelled tiles.
+    """
     with database.sessions() as session:
         order = find_order(session, workspace_id, order_id)
         plan, _, price_list = find_priced_plan(session, workspace_id, order.plan_id)
         entries, more = _entries(session, order)
+        written = full(session, order)
+        names = WorkspaceNames.of(session, workspace_id)
         values = {
-            "workspace": session.get_one(Workspace, workspace_id).name,
+            "order": written,
+            "names": names,
+            "owner": None if order.key_id is None else holder_of(session, order.key_id),
+            "patches": patch_window(session, written, patches_from),
+            "labels": read_labels(session, bundles, order, tiles_from),
+            "counts_objects": plan.expected is not None,
+            "now": time_now(session),
             "bill": bill_of(plan, price_list),
             "price_list": _described(price_list),
             "entries": [LedgerLineOut.of(line) for line in entries],
@@ -93,7 +119,7 @@ def _entries(session: Session, order: Order) -> tuple[list[LedgerLine], bool]:
     found, following = (
         ([], None)
         if order.hold_id is None
-        else list_lines(session, workspace_id, limit=ENTRIES, hold_id=order.hold_id)
+        else list_lines(session, workspace_id, LineFilter(hold_id=order.hold_id), limit=ENTRIES)
     )
     adjusted, later = list_adjustments(
         session, workspace_id, limit=ENTRIES, before_seq=NEWEST, order_id=order.id

@@ -8,10 +8,12 @@ The log is lost from its end only. Whoever sees a commit and then makes the log 
 durable as well, so transactions that read or are refused do the same. Decision record 31 gives the reasons.
 """
 
+import time
 from collections.abc import Sequence
 from typing import Any, cast
 
-from psycopg import Connection
+from psycopg import Connection, OperationalError
+from psycopg.abc import RV, PQGen
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
@@ -26,8 +28,26 @@ _FLUSH = b"SELECT pg_logical_emit_message(true, 'loupe', '')"
 """A transaction of its own, because only a commit with a record in the log waits for the disk."""
 
 
+PATIENCE_S = 40.0
+"""Most seconds to wait for any answer. The server itself ends a statement after 30."""
+
+
 class DurableConnection(Connection[Any]):
-    """A connection whose transactions return when all that they wrote or saw is on disk."""
+    """A connection whose transactions return when all that they wrote or saw is on disk.
+
+    No call on it waits for ever: when the server hangs, the call fails and the connection is closed.
+    """
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Wait for an answer of the server; OperationalError after PATIENCE_S."""
+        deadline = time.monotonic() + PATIENCE_S
+        try:
+            return super().wait(gen, interval, PATIENCE_S if timeout is None else timeout)
+        except OperationalError as error:
+            if timeout is None and time.monotonic() >= deadline and error.sqlstate is None:
+                self.pgconn.finish()
+                raise OperationalError(f"The database has not answered for {PATIENCE_S:g} s.") from error
+            raise
 
     def commit(self) -> None:
         """Commit, and wait until the commit and everything before it is durable."""

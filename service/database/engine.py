@@ -1,9 +1,10 @@
 """The database: embedded PostgreSQL or the operator's, its engine, and sessions for requests."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
+from uuid import UUID
 
 from alembic import command
 from alembic.config import Config
@@ -12,9 +13,9 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from fastapi import Depends, Request
 from psycopg.errors import InsufficientPrivilege
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, SessionTransaction, sessionmaker
 
 from service.database.durability import make_durable
 from service.database.embedded import embedded_url
@@ -25,12 +26,55 @@ from service.settings import Settings
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
+ALL = "*"
+"""The setting loupe.workspace of work that serves no workspace alone."""
+
+
 @dataclass(frozen=True)
 class Database:
-    """An engine and the factory of its sessions."""
+    """An engine and the factory of its sessions.
+
+    The server's role sees rows of the workspace for which a session works, and fails in a session that works
+    for none (decision record 40).
+    """
 
     engine: Engine
     sessions: sessionmaker[Session]
+
+    def of(self, workspace: UUID) -> "Database":
+        """Return the same database with sessions that work for one workspace."""
+        return self._working_for(lambda: str(workspace))
+
+    def of_all(self) -> "Database":
+        """Return the same database with sessions that see all workspaces: never for a caller's request."""
+        return self._working_for(lambda: ALL)
+
+    def of_caller(self, request: Request) -> "Database":
+        """Return the same database with sessions for the workspace of the request's caller.
+
+        It may be called before the caller is known, as long as no session is used.
+        """
+        return self._working_for(lambda: getattr(request.state, "workspace_id", None))
+
+    def _working_for(self, workspace: Callable[[], object]) -> "Database":
+        return Database(self.engine, _sessions(self.engine, info={"workspace": workspace}))
+
+
+class WorkspaceSession(Session):
+    """A session whose transactions name the workspace for which they work."""
+
+
+@event.listens_for(WorkspaceSession, "after_begin")
+def _name_workspace(session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
+    workspace = session.info["workspace"]() if "workspace" in session.info else None
+    if workspace is not None:  # otherwise nothing is seen
+        # SET takes no parameters; unlike SELECT set_config() it leaves the isolation level open to change.
+        named = ALL if workspace == ALL else UUID(str(workspace))
+        connection.exec_driver_sql(f"SET LOCAL loupe.workspace = '{named}'")
+
+
+def _sessions(engine: Engine, info: dict[str, Any] | None = None) -> sessionmaker[Session]:
+    return sessionmaker(engine, class_=WorkspaceSession, expire_on_commit=False, info=info)
 
 
 def database_url(settings: Settings) -> str:
@@ -42,18 +86,22 @@ def database_url(settings: Settings) -> str:
 
 
 def connect(url: str) -> Database:
-    """Build the engine; every session has the time-outs of `docs/ledger.md` and ends durably."""
+    """Build the engine; every session has the time-outs of `docs/ledger.md` and ends durably.
+
+    Its sessions name no workspace: `Database.of` and its kin make those that the server's role needs.
+    """
     engine = create_engine(
         url,
         pool_pre_ping=True,
         pool_timeout=3,
         connect_args={
+            "connect_timeout": 5,
             "options": "-c lock_timeout=2000 -c statement_timeout=30000"
-            " -c idle_in_transaction_session_timeout=300000 -c timezone=UTC"
+            " -c idle_in_transaction_session_timeout=300000 -c timezone=UTC",
         },
     )
     make_durable(engine)
-    return Database(engine, sessionmaker(engine, expire_on_commit=False))
+    return Database(engine, _sessions(engine))
 
 
 def open_database(settings: Settings) -> Database:
@@ -125,8 +173,8 @@ def is_alive(database: Database) -> bool:
 
 
 def get_database(request: Request) -> Database:
-    """Return the running app's database, for a route that opens short sessions of its own."""
-    return cast(Database, request.state.database)
+    """Return the running app's database as the caller's workspace sees it, for short sessions of a route."""
+    return cast(Database, request.state.database).of_caller(request)
 
 
 DatabaseDep = Annotated[Database, Depends(get_database)]

@@ -65,7 +65,8 @@ class DeliveredArchive:
         self._file = _BoundedFile(path)
         try:
             self._zip = zipfile.ZipFile(self._file)
-            self._entries = [one for one in self._zip.infolist() if not one.is_dir()]
+            # Not is_dir(): it fails for an entry without a name, which `_check` refuses.
+            self._entries = [one for one in self._zip.infolist() if not one.filename.endswith("/")]
             _check(self._entries, largest)
         except _DAMAGED as error:
             self._file.close()

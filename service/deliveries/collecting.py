@@ -88,10 +88,10 @@ def collect(
     spooled: SpooledFile,
     read_as: ReadAs,
     limits: Limits,
-    blobs: Path,
+    folder: Path,
     name: str | None = None,
 ) -> None:
-    """Try one GeoTIFF: add its patches to `collected`, and keep the file if any of them is new.
+    """Try one GeoTIFF: add its patches to `collected`, and keep the file in `folder` if any of them is new.
 
     Errors of the file are reported, those of the service (5xx) are raised.
     """
@@ -116,7 +116,7 @@ def collect(
         collected.reports.append(report)
         return
     if new or parts:
-        keep(blobs, spooled)  # on disk before the rows that name it
+        keep(folder, spooled)  # on disk before the rows that name it
     use = FileUse.USED if new or known or parts else FileUse.REFUSED
     collected.reports.append(
         FileReport(name=name, size=spooled.size, sha256=spooled.sha256, use=use, checks=file.checks)

@@ -4,21 +4,23 @@ Files are decoded while no connection is held and no order is locked. All their 
 one transaction under the order's lock, so that a crash stores all of them or none.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from service.access.repository import Caller
-from service.blobs import SpooledFile, spooling
+from service.blobs import SpooledFile, folder_of, spooling
 from service.deliveries.archives import ArchiveEntry, DeliveredArchive, is_zip
 from service.deliveries.collecting import Collected, FileReport, FileUse, Wanted, collect
 from service.deliveries.decoding import Target
 from service.deliveries.judging import Figures, judge_together
 from service.deliveries.late import hold_new, quote_new
 from service.deliveries.mosaics import NoPatchCoveredError
+from service.deliveries.nothing import nothing_delivered
 from service.deliveries.one_patch import Intake
 from service.deliveries.seams import Joined, is_current, join_parts_of, store_parts
 from service.deliveries.settling import (
@@ -30,27 +32,18 @@ from service.deliveries.settling import (
     store_file,
 )
 from service.deliveries.uploads import FileUpload
-from service.errors import ConflictError, LoupeError
+from service.errors import ConflictError
 from service.geotiff.preflight import Limits
 from service.orders.checklist import Checklist, Place
-from service.orders.delivered import FileVersion, file_versions, likeness_figures
+from service.orders.delivered import FileVersion, file_versions, known_files, likeness_figures
 from service.orders.late import LateCharge
 from service.orders.repository import find_order, plan_of
 from service.orders.tables import Order
 from service.plans.arrays import PlanArrays
+from service.plans.pixels import check_stored, reading_scene
 from service.plans.reading import grid_of, lr_pixels
 from service.plans.tables import Plan, Scene
 from service.pricing.tables import PriceList
-
-NAMED = 100
-"""Refused patches and files that an error lists."""
-
-
-class NothingDeliveredError(ConflictError):
-    """An upload whose files cover patches, none of which was accepted."""
-
-    code = "nothing-delivered"
-    title = "Nothing was delivered"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +57,8 @@ class OpenOrder:
     """Provenance of the plan, which names its bundle."""
     delivery_bands: str | None
     files: dict[Place, list[FileVersion]]
+    known: Set[str]
+    """SHA-256 of every file that was delivered before."""
     places: list[Place]
     """Patches that can be delivered or delivered again, in plan order."""
     earlier: Mapping[Place, Figures]
@@ -88,14 +83,16 @@ def receive_files(intake: Intake, caller: Caller, upload: FileUpload) -> FilesRe
     """Store the patches that a file or archive shows, and pay for those that were awaited.
 
     Errors: not-found, order-cancelled, order-expired, approval-required, bundle-changed,
-    no-patch-covered, nothing-delivered, those of reading a GeoTIFF or an archive.
+    no-patch-covered, nothing-delivered, storage-used-up, those of reading a GeoTIFF or an archive.
     """
     with intake.database.sessions() as session:
         order = _read_order(session, caller, upload)
     wanted = _wanted(intake, order)
-    collected = _collect_all(intake, upload, wanted)
+    collected = _collect_all(
+        intake, upload, wanted, order.known, folder_of(intake.blobs, caller.workspace_id)
+    )
     if not (collected.ready or collected.already or collected.parts):
-        raise _nothing(collected)
+        raise nothing_delivered(collected)
     receipts, kept = _settle(intake, caller, upload, order, wanted.target, collected)
     shown = {*collected.ready, *collected.already, *collected.refused, *collected.partly, *collected.left}
     awaited = [place for place in order.places if place not in order.files]
@@ -133,6 +130,7 @@ def _read_order(session: Session, caller: Caller, upload: FileUpload) -> OpenOrd
         provenance=plan.provenance,
         delivery_bands=session.get_one(PriceList, plan.price_list_id).delivery_bands,
         files=files,
+        known=known_files(session, order.id),
         places=places,
         earlier=likeness_figures(session, order.id),
     )
@@ -140,7 +138,8 @@ def _read_order(session: Session, caller: Caller, upload: FileUpload) -> OpenOrd
 
 def _wanted(intake: Intake, order: OpenOrder) -> Wanted:
     manifest = intake.bundles.of_plan(order.provenance).manifest
-    scene = lr_pixels(order.scene, manifest, intake.blobs, intake.settings)
+    with reading_scene(intake.database, order.scene):
+        scene = lr_pixels(order.scene, manifest, intake.blobs, intake.settings)
     return Wanted(
         places=order.places,
         files=order.files,
@@ -149,14 +148,20 @@ def _wanted(intake: Intake, order: OpenOrder) -> Wanted:
     )
 
 
-def _collect_all(intake: Intake, upload: FileUpload, wanted: Wanted) -> Collected:
-    """Try the file, or every GeoTIFF of the archive in turn."""
+def _collect_all(
+    intake: Intake, upload: FileUpload, wanted: Wanted, known: Set[str], folder: Path
+) -> Collected:
+    """Try the file, or every GeoTIFF of the archive in turn, and keep those that are used in `folder`.
+
+    Error: storage-used-up for new ones without room.
+    """
     settings, collected = intake.settings, Collected()
     limits = Limits(body_bytes=settings.delivery_limit, decode_seconds=settings.delivery_decode_seconds)
     with upload.file.path.open("rb") as file:
         head = file.read(4)
     if not is_zip(head):
-        collect(collected, wanted, upload.file, upload.read_as, limits, intake.blobs)
+        upload.check_room(upload.file, known)
+        collect(collected, wanted, upload.file, upload.read_as, limits, folder)
         return collected
     with DeliveredArchive(upload.file.path, settings.delivery_limit) as archive:
         for entry in archive.entries():
@@ -166,7 +171,8 @@ def _collect_all(intake: Intake, upload: FileUpload, wanted: Wanted) -> Collecte
                 )
                 continue
             with _unpacked(intake, archive, entry) as spooled:
-                collect(collected, wanted, spooled, upload.read_as, limits, intake.blobs, name=entry.name)
+                upload.check_room(spooled, known)
+                collect(collected, wanted, spooled, upload.read_as, limits, folder, name=entry.name)
     return collected
 
 
@@ -195,7 +201,7 @@ def _settle(
     while receipts is None:
         joined = join_parts_of(
             intake.database,
-            intake.blobs,
+            folder_of(intake.blobs, caller.workspace_id),
             order.order.id,
             target,
             collected,
@@ -206,11 +212,13 @@ def _settle(
             receipts = []
         else:
             quoted = quote_new(intake.database, caller, upload, (at for at in ready if at not in order.files))
+            named = {one.sha256 for one in ready.values()} | {one.part.sha256 for one in joined.new}
             with intake.database.sessions.begin() as session:
+                check_stored(session, intake.blobs, caller.workspace_id, named)
                 receipts = _store_all(session, caller, upload, order.checklist, ready, joined, quoted)
     joined.add_to(collected)
     if not (receipts or joined.new or collected.already or collected.partly):
-        raise _nothing(collected)
+        raise nothing_delivered(collected)
     return receipts, len(joined.new)
 
 
@@ -248,50 +256,3 @@ def _store_all(
     ]
     advance(session, caller, order, late)
     return receipts
-
-
-def _nothing(collected: Collected) -> LoupeError:
-    """Return the error of an upload that delivered nothing: the only cause, or a summary of several."""
-    tried = [one for one in collected.reports if one.use is not FileUse.IGNORED]
-    causes = [one.problem for one in tried if one.problem is not None]
-    if len(tried) == 1 and causes:
-        return causes[0]
-    figures = _figures(collected)
-    if not tried:
-        return NothingDeliveredError(
-            f"None of the {len(collected.reports)} files of the archive is a colour GeoTIFF.", **figures
-        )
-    if collected.refused:
-        place, first = next(iter(sorted(collected.refused.items(), key=lambda one: one[0])))
-        return NothingDeliveredError(
-            f"None of the {len(collected.refused)} covered patches was accepted. Patch {place[1]} of tile "
-            f"{place[0]}: {first.detail}",
-            **figures,
-        )
-    if collected.parts:
-        return NothingDeliveredError(
-            f"The upload shows only parts of {len(collected.parts)} patches that a single file delivered "
-            "before. Nothing changed. Send a file that shows them whole to supersede it.",
-            **figures,
-        )
-    first_cause = f" The first: {causes[0].detail}" if causes else ""
-    return NothingDeliveredError(
-        f"None of the {len(tried)} GeoTIFFs delivered a patch.{first_cause}", **figures
-    )
-
-
-def _figures(collected: Collected) -> dict[str, Any]:
-    return {
-        "refused": [
-            {"tile": place[0], "patch": place[1], "problem": dict(error.problem())}
-            for place, error in sorted(collected.refused.items(), key=lambda one: one[0])[:NAMED]
-        ],
-        "files": [
-            {
-                "name": one.name,
-                "use": one.use,
-                "detail": one.ignored or (one.problem.detail if one.problem else "No patch was accepted."),
-            }
-            for one in collected.reports[:NAMED]
-        ],
-    }

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service.access.repository import Caller
-from service.blobs import put
+from service.blobs import folder_of, put
 from service.bundles.registry import Bundles
 from service.database.engine import Database
 from service.deliveries.decoding import Target, cut_patch, decode_file
@@ -36,6 +36,7 @@ from service.orders.late import LateCharge
 from service.orders.repository import find_order, plan_of
 from service.orders.tables import Order
 from service.plans.arrays import PlanArrays
+from service.plans.pixels import check_stored, reading_scene
 from service.plans.reading import grid_of, lr_pixels
 from service.plans.tables import Scene
 from service.pricing.tables import PriceList
@@ -71,17 +72,20 @@ def receive_delivery(intake: Intake, caller: Caller, upload: DeliveryUpload) -> 
     """Store an upload and pay for its patch, each once however often it is sent.
 
     Another file for a delivered patch supersedes the earlier ones and costs nothing. Errors: not-found,
-    order-cancelled, order-expired, approval-required, patch-not-ordered, patch-already-delivered, every
-    refusal of a file, and those of `price_patch`.
+    order-cancelled, order-expired, approval-required, patch-not-ordered, patch-already-delivered,
+    storage-used-up, every refusal of a file, and those of `price_patch`.
     """
     with intake.database.sessions() as session:
         place = _read_place(session, caller, upload)
     if place.before is not None:
         return place.before
+    if upload.lack is not None:
+        raise upload.lack
     decoded = decode_patch(upload, place, intake)
-    put(intake.blobs, upload.body)  # on disk before the row that names it
+    put(folder_of(intake.blobs, caller.workspace_id), upload.body)  # on disk before the row that names it
     quoted = quote_new(intake.database, caller, upload, [upload.place])
     with intake.database.sessions.begin() as session:
+        check_stored(session, intake.blobs, caller.workspace_id, [decoded.sha256])
         return _store(session, caller, upload, place.checklist, decoded, quoted)
 
 
@@ -94,7 +98,8 @@ def decode_patch(upload: DeliveryUpload, place: AwaitedPlace, intake: Intake) ->
     limits = Limits(body_bytes=settings.patch_body_limit, decode_seconds=settings.decode_seconds)
     file = decode_file(upload.body, upload.read_as, place.delivery_bands, limits)
     manifest = intake.bundles.of_plan(place.provenance).manifest
-    scene = lr_pixels(place.scene, manifest, intake.blobs, settings)
+    with reading_scene(intake.database, place.scene):
+        scene = lr_pixels(place.scene, manifest, intake.blobs, settings)
     radiometry = place.scene.reading.get("radiometry", "")
     target = Target.of(grid_of(place.scene), manifest, scene, radiometry)
     cut = cut_patch(file, target, upload.place, accept_unlike=upload.read_as.accept_unlike)

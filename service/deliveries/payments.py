@@ -12,7 +12,7 @@ from service.ledger.proposals import needs_approval
 from service.ledger.repository import get_budget, money_of_orders
 from service.ledger.writer import reserve, settle
 from service.money import Money
-from service.orders.approval import check_other_key
+from service.orders.approval import check_accepted_price, check_approver
 from service.orders.checklist import Checklist, Place
 from service.orders.delivered import delivered_patches
 from service.orders.tables import Delivery, Order
@@ -36,7 +36,7 @@ def price_patch(
     """Return what a patch costs, with the order's hold enlarged for an accepted price.
 
     The caller holds the order's lock. Errors: price-exceeds-hold; for an accepted price also
-    budget-exceeded, budget-not-valid and self-approval.
+    budget-exceeded, budget-not-valid, self-approval and role-needed.
     """
     share = allocate(order.planned, order.patches, checklist.rank(*place))
     asked = share if price is None else Money.parse(price.amount, order.currency)
@@ -93,9 +93,10 @@ def _exceeds_hold(
 
 
 def _hold_more(session: Session, caller: Caller, order: Order, missing: Money, reference: str) -> None:
-    """Enlarge the hold. Beyond the budget's `approval_above` it needs another key than the order's.
+    """Enlarge the hold. Beyond the budget's `approval_above` it needs a key that may approve the order.
 
-    Both the order's total and what its holder has ordered and charged within 24 hours are compared.
+    Both the order's total and what its holder has ordered and charged within 24 hours are compared, and what
+    the caller has accepted for orders of others.
     """
     order.hold_id = reserve(session, caller.workspace_id, order.budget_id, missing, reference, order.hold_id)
     above = get_budget(session, caller.workspace_id, order.budget_id).terms.approval_above
@@ -104,4 +105,5 @@ def _hold_more(session: Session, caller: Caller, order: Order, missing: Money, r
         money_of_orders(session, [order.id])[order.id].total > above
         or needs_approval(session, order.budget_id, order.key_id)
     ):
-        check_other_key(session, order, caller)
+        check_approver(session, caller, order)
+    check_accepted_price(session, caller, order, reference)

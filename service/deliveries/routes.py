@@ -3,23 +3,25 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse
 
 from service.access.caller import CallerDep
-from service.blobs import verified_path
+from service.blobs import folder_of, open_checked
 from service.bundles.registry import BundlesDep
 from service.database.engine import DatabaseDep
 from service.deliveries.many_patches import receive_files
 from service.deliveries.one_patch import Intake, receive_delivery
 from service.deliveries.schemas import DeliveryOut
-from service.deliveries.settling import Outcome
+from service.deliveries.settling import Effect
 from service.deliveries.uploads import ANY_FILE_BODY, FILE_BODY, FileUploadDep, PatchPath, TilePath, UploadDep
 from service.deliveries.views import FilesDeliveryOut, files_delivery, receipt
-from service.orders.delivered import file_sha256
+from service.orders.delivered import check_delivered_pixels, file_sha256
 from service.orders.expiry import expire_before_writing
 from service.orders.repository import find_order
 from service.orders.schemas import OrderPath
+from service.plans.pixels import reading_files
 from service.settings import BlobsDep, SettingsDep
+from service.web.open_files import OpenFileResponse
 from service.web.openapi import problems
 from service.web.turns import LargeTurnDep, TurnDep
 
@@ -40,7 +42,7 @@ router = APIRouter(prefix="/v1/orders", tags=["orders"], responses=problems(401)
             "model": FilesDeliveryOut,
             "description": "The same bytes were delivered before; nothing changed.",
         },
-        **problems(402, 403, 404, 409, 413, 415, 422, 503),
+        **problems(402, 403, 404, 409, 410, 413, 415, 422, 503, 507),
     },
     openapi_extra=ANY_FILE_BODY | {"x-billable": True},
 )
@@ -65,7 +67,7 @@ def deliver_file(
     intake = Intake(database=database, bundles=bundles, blobs=blobs, settings=settings)
     received = receive_files(intake, caller, upload)
     content = files_delivery(received).model_dump(mode="json", exclude_none=True)
-    stored = any(one.outcome is not Outcome.ALREADY_DELIVERED for one in received.receipts)
+    stored = any(one.outcome is not Effect.ALREADY_DELIVERED for one in received.receipts)
     changed = stored or received.kept > 0
     return JSONResponse(content, 201 if changed else 200)
 
@@ -79,7 +81,7 @@ def deliver_file(
     responses={
         201: {"description": "The file is stored; the patch was paid, now or with an earlier file."},
         200: {"model": DeliveryOut, "description": "The same file was delivered before; nothing changed."},
-        **problems(402, 403, 404, 409, 413, 415, 422, 503),
+        **problems(402, 403, 404, 409, 410, 413, 415, 422, 503, 507),
     },
     openapi_extra=FILE_BODY | {"x-billable": True},
 )
@@ -106,7 +108,7 @@ def deliver_patch(
     intake = Intake(database=database, bundles=bundles, blobs=blobs, settings=settings)
     stored = receive_delivery(intake, caller, upload)
     content = receipt(stored).model_dump(mode="json", exclude_none=True)
-    return JSONResponse(content, 200 if stored.outcome is Outcome.ALREADY_DELIVERED else 201)
+    return JSONResponse(content, 200 if stored.outcome is Effect.ALREADY_DELIVERED else 201)
 
 
 @router.get(
@@ -115,7 +117,7 @@ def deliver_patch(
     summary="Download a delivered patch",
     responses={
         200: {"content": {"image/tiff": {}}, "description": "The GeoTIFF."},
-        **problems(404, 422, 503),
+        **problems(404, 410, 422, 503),
     },
 )
 def download_patch(
@@ -136,4 +138,7 @@ def download_patch(
     with database.sessions() as session:
         order = find_order(session, caller.workspace_id, order_id)
         sha256 = file_sha256(session, order.id, (tile, patch), version)
-    return FileResponse(verified_path(blobs, sha256), media_type="image/tiff")
+        check_delivered_pixels(session, order, sha256)
+    with reading_files(database, lambda session: check_delivered_pixels(session, order, sha256)):
+        file = open_checked(folder_of(blobs, caller.workspace_id), sha256)
+    return OpenFileResponse(file, "image/tiff")

@@ -93,7 +93,7 @@ class _Seam:
 
 def join_parts_of(
     database: Database,
-    blobs: Path,
+    folder: Path,
     order_id: UUID,
     target: Target,
     collected: Collected,
@@ -104,7 +104,7 @@ def join_parts_of(
     with database.sessions() as session:
         joined = Joined(so_far=rows_so_far(session, order_id))
     for seam in _seams(database, order_id, target, collected):
-        _join(joined, target, seam, blobs, accept_unlike=accept_unlike)
+        _join(joined, target, seam, folder, accept_unlike=accept_unlike)
     return joined
 
 
@@ -194,7 +194,7 @@ def _part_of(row: DeliveredPart, size: int) -> FilePart:
     return FilePart(sha256=row.sha256, size=row.size, part=part, checks=row.checks)
 
 
-def _join(joined: Joined, target: Target, seam: _Seam, blobs: Path, *, accept_unlike: bool) -> None:
+def _join(joined: Joined, target: Target, seam: _Seam, folder: Path, *, accept_unlike: bool) -> None:
     """Add the result for one patch."""
     place, new = seam.place, seam.new_parts()
     if seam.last is not None and not new:
@@ -210,7 +210,7 @@ def _join(joined: Joined, target: Target, seam: _Seam, blobs: Path, *, accept_un
         for at, one in enumerate(new, start=1)
     )
     if partly is None:
-        _accept(joined, target, place, parts, blobs, accept_unlike=accept_unlike)
+        _accept(joined, target, place, parts, folder, accept_unlike=accept_unlike)
     elif seam.last is None:
         joined.partly[place] = partly
 
@@ -220,7 +220,7 @@ def _accept(
     target: Target,
     place: Place,
     parts: Sequence[FilePart],
-    blobs: Path,
+    folder: Path,
     *,
     accept_unlike: bool,
 ) -> None:
@@ -232,6 +232,6 @@ def _accept(
             raise
         joined.refused[place] = error.without_frames()
         return
-    put(blobs, found.body)  # on disk before the row that names it
+    put(folder, found.body)  # on disk before the row that names it
     joined.ready[place] = found.patch
     joined.cuts[place] = found.cut

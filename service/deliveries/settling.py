@@ -53,7 +53,7 @@ class PatchAlreadyDeliveredError(ConflictError):
     title = "This patch was already delivered"
 
 
-class Outcome(StrEnum):
+class Effect(StrEnum):
     """Effect of a delivered file on one patch."""
 
     SETTLED = "settled"
@@ -83,7 +83,7 @@ class Receipt:
     delivery: Delivery
     file: DeliveredFile
     supersedes: FileVersion | None
-    outcome: Outcome
+    outcome: Effect
 
 
 def lock_order(session: Session, caller: Caller, order_id: UUID, *, accept_late: bool) -> Order:
@@ -142,7 +142,7 @@ def same_file(
                 delivery=session.get_one(Delivery, (order.id, *place)),
                 file=find_file(session, order.id, place, one.version),
                 supersedes=files[index - 1] if index else None,
-                outcome=Outcome.ALREADY_DELIVERED,
+                outcome=Effect.ALREADY_DELIVERED,
             )
     return None
 
@@ -178,7 +178,7 @@ def store_file(
         delivery=delivery,
         file=file,
         supersedes=files[-1] if files else None,
-        outcome=Outcome.SETTLED if first else Outcome.SUPERSEDED,
+        outcome=Effect.SETTLED if first else Effect.SUPERSEDED,
     )
 
 

@@ -1,9 +1,9 @@
 """Files that a client sends for bought patches: how to read them, their place, and what a patch cost."""
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Path, Query, Request
@@ -12,9 +12,10 @@ from fastapi.concurrency import run_in_threadpool
 from service.access.caller import CallerDep
 from service.blobs import SpooledFile, spooling
 from service.deliveries.decoding import ReadAs
-from service.errors import InvalidInputError, LoupeError
+from service.errors import InvalidInputError, MediaTypeError
 from service.orders.checklist import Place
 from service.orders.schemas import OrderPath
+from service.orders.storage import LackDep, StorageUsedUpError
 from service.settings import BlobsDep
 from service.web.values import AmountText, YesOrNo
 
@@ -49,11 +50,9 @@ TilePath = Annotated[int, Path(description="Number of the tile in the plan, from
 PatchPath = Annotated[int, Path(description="Number of the patch in its tile, 0 to 15, column by column.")]
 
 
-class PatchMediaTypeError(LoupeError):
+class PatchMediaTypeError(MediaTypeError):
     """A delivery whose body is not declared as a raw GeoTIFF."""
 
-    status: ClassVar[int] = 415
-    code = "unsupported-media-type"
     title = "Send the GeoTIFF itself"
 
 
@@ -86,6 +85,8 @@ class DeliveryUpload:
     read_as: ReadAs
     price: AskedPrice | None = None
     accept_late: bool = False
+    lack: StorageUsedUpError | None = None
+    """Refusal of the file if it is new, when the workspace has no room for it."""
 
     @property
     def place(self) -> Place:
@@ -157,6 +158,7 @@ async def get_upload(
     _caller: CallerDep,  # checked before the body is read: an unknown caller cannot send one
     read_as: ReadAsDep,
     price: Annotated[AskedPrice | None, Depends(get_price)],
+    lack: LackDep,
     accept_late: AcceptLate = False,
 ) -> DeliveryUpload:
     """Read the uploaded file, which the body cap bounds; PatchMediaTypeError (415) for another body."""
@@ -169,6 +171,7 @@ async def get_upload(
         read_as=read_as,
         price=price,
         accept_late=accept_late,
+        lack=lack,
     )
 
 
@@ -183,6 +186,13 @@ class FileUpload:
     file: SpooledFile
     read_as: ReadAs
     accept_late: bool = False
+    lack: StorageUsedUpError | None = None
+    """Refusal of files that are new, when the workspace has no room for the upload."""
+
+    def check_room(self, file: SpooledFile, known: Set[str]) -> None:
+        """Raise storage-used-up for a file of the upload that is not `known`, if there is no room for it."""
+        if self.lack is not None and file.sha256 not in known:
+            raise self.lack
 
 
 async def get_file_upload(
@@ -191,6 +201,7 @@ async def get_file_upload(
     _caller: CallerDep,  # checked before the body is read
     read_as: ReadAsDep,
     blobs: BlobsDep,
+    lack: LackDep,
     accept_late: AcceptLate = False,
     price: Annotated[
         str | None,
@@ -220,7 +231,7 @@ async def get_file_upload(
                 waiting.clear()
         await run_in_threadpool(spool.write, waiting)
         file = await run_in_threadpool(spool.close)
-        yield FileUpload(order_id=order_id, file=file, read_as=read_as, accept_late=accept_late)
+        yield FileUpload(order_id=order_id, file=file, read_as=read_as, accept_late=accept_late, lack=lack)
 
 
 FileUploadDep = Annotated[FileUpload, Depends(get_file_upload, scope="function")]

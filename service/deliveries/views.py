@@ -10,7 +10,7 @@ from service.deliveries.collecting import FileReport, FileUse
 from service.deliveries.joining import PartlyCovered
 from service.deliveries.many_patches import FilesReceipt
 from service.deliveries.schemas import DeliveryOut, SupersededFile
-from service.deliveries.settling import Outcome, Receipt
+from service.deliveries.settling import Effect, Receipt
 from service.money import Money
 from service.orders.schemas import Footprint
 from service.web.money import MoneyOut
@@ -145,7 +145,7 @@ def files_delivery(receipt: FilesReceipt) -> FilesDeliveryOut:
         for (tile, patch), error in collected.refused.items()
     ]
     paid = [
-        order.money(one.delivery.settled_minor) for one in receipt.receipts if one.outcome is Outcome.SETTLED
+        order.money(one.delivery.settled_minor) for one in receipt.receipts if one.outcome is Effect.SETTLED
     ]
     return FilesDeliveryOut(
         order=order.id,

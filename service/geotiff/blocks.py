@@ -5,12 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from service.geotiff import jpeg
 from service.geotiff.errors import DamagedTiffError, ExpansionError, RasterTooLargeError, UnsupportedTiffError
 from service.geotiff.tiff import Directory
 
 SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 STRIP_OFFSETS, BANDS, STRIP_ROWS, STRIP_BYTES, PLANAR, PREDICTOR = 273, 277, 278, 279, 284, 317
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, SAMPLE_FORMAT = 322, 323, 324, 325, 339
+SUBSAMPLING = 530
+
+_JPEG, _YCBCR = 7, 6
 
 _MIB = 1024 * 1024
 
@@ -101,12 +105,35 @@ def check_blocks(directory: Directory, limits: Limits) -> Blocks:
         )
     missing = (offsets == 0) & (sizes == 0)
     spans = _inside(offsets[~missing], sizes[~missing], len(directory.body))
+    if directory.number(COMPRESSION, 1) == _JPEG:
+        shapes = _pictures(directory, (columns, rows), (across, down), planes)
+        jpeg.check_frames(directory.body, spans, shapes[~missing])
     bits = max(per_band(directory, BITS, bands, 1))
     decoded = wanted * columns * rows * (bands // planes) * _decoded_bits(bits) // 8
     _check_expansion(decoded, int(sizes.sum()), bits, limits)
     return Blocks(
         columns=columns, rows=rows, spans=spans, missing=missing.reshape(planes, down, across).all(axis=0)
     )
+
+
+def _pictures(
+    directory: Directory, block: tuple[int, int], blocks: tuple[int, int], planes: int
+) -> NDArray[np.uint64]:
+    """Return the columns and rows (N, 2) that the JPEG picture of each block must have at least.
+
+    A tile is always whole; the last strip may end with the image. With a plane for each band, those of
+    subsampled colours are smaller.
+    """
+    columns, rows = block
+    across, down = blocks
+    shapes = np.empty((planes, down, across, 2), np.uint64)
+    shapes[:] = columns, rows
+    if not directory.find(TILE_WIDTH):
+        shapes[:, -1, :, 1] = directory.number(HEIGHT, 0) - (down - 1) * rows
+    if planes > 1 and directory.number(PHOTOMETRIC, 1) == _YCBCR:
+        subsampled = directory.numbers(SUBSAMPLING) if directory.find(SUBSAMPLING) else np.array([2, 2])
+        shapes[1:] = -(-shapes[1:].astype(np.int64) // np.maximum(subsampled[:2].astype(np.int64), 1))
+    return shapes.reshape(-1, 2)
 
 
 def _decoded_bits(bits: int) -> int:

@@ -45,9 +45,9 @@ def main() -> None:
     while not extra and (head := requests.read(4)):
         request = json.loads(requests.read(struct.unpack("<I", head)[0]))
         body = requests.read(request["bytes"])
-        start_clock(request["seconds"])
+        start_clocks(request["cpu"], request["wall"])
         send(answers, *answer_for(body))
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        stop_clocks()
 
 
 def warm_up() -> None:
@@ -59,12 +59,23 @@ def warm_up() -> None:
         answer_for(memory.read())
 
 
-def start_clock(seconds: float) -> None:
-    """End this process when the next decode takes longer than `seconds`, even if the server is gone."""
+def start_clocks(cpu: float, wall: float) -> None:
+    """End this process when the next decode takes longer than `cpu` seconds of CPU time.
+
+    The clock on the wall ends it if the server is gone. The hard limit of CPU time holds against code that
+    would stop the clocks.
+    """
     used = resource.getrusage(resource.RUSAGE_SELF)
-    cpu = int(used.ru_utime + used.ru_stime + seconds) + 2
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu, resource.RLIM_INFINITY))
-    signal.setitimer(signal.ITIMER_REAL, seconds + 1)
+    limit = int(used.ru_utime + used.ru_stime + cpu) + 2
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
+    signal.setitimer(signal.ITIMER_PROF, cpu)
+    signal.setitimer(signal.ITIMER_REAL, wall + 1)
+
+
+def stop_clocks() -> None:
+    """Let the process wait for the next file."""
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def answer_for(body: bytes) -> tuple[dict[str, Any], bytes | memoryview, bytes | memoryview]:

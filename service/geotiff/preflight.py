@@ -34,12 +34,13 @@ _PIXEL_SCALE, _TIE_POINTS, _MATRIX, _RPC = 33550, 33922, 34264, 50844
 # Tags that decoding needs. All others (GDAL and XMP metadata, EXIF, ICC, RPC, ...) are cut from the copy.
 _NEEDED = frozenset(
     {SUBFILE, WIDTH, HEIGHT, BITS, blocks.COMPRESSION, PHOTOMETRIC, BANDS, SAMPLE_FORMAT}
-    | {blocks.PLANAR, blocks.PREDICTOR, blocks.STRIP_ROWS, blocks.TILE_WIDTH, blocks.TILE_HEIGHT}
-    | {blocks.STRIP_OFFSETS, blocks.STRIP_BYTES, blocks.TILE_OFFSETS, blocks.TILE_BYTES}
+    | {blocks.PLANAR, blocks.PREDICTOR}
     | {338, 347, 529, 530, 531, 532, 50674}  # extra samples, JPEG tables, YCbCr, LERC parameters
     | {_PIXEL_SCALE, _TIE_POINTS, _MATRIX, 34735, 34736, 34737}  # GeoTIFF's place and keys
     | {42113}  # GDAL_NODATA
 )
+_STRIPS = frozenset({blocks.STRIP_ROWS, blocks.STRIP_OFFSETS, blocks.STRIP_BYTES})
+_TILES = frozenset({blocks.TILE_WIDTH, blocks.TILE_HEIGHT, blocks.TILE_OFFSETS, blocks.TILE_BYTES})
 _PHOTOMETRICS = {0: "gray", 1: "gray", 2: "RGB", 6: "YCbCr"}
 _REFUSED_PHOTOMETRICS = {
     3: "a colour palette",
@@ -210,16 +211,20 @@ def _find_placement(image: Directory) -> Placement:
 
 
 def _rewrite(copy: bytearray, directory: Directory, next_offset: int) -> None:
-    """Rewrite the directory in place with only the needed entries, so that it can only shrink."""
+    """Rewrite the directory in place with only the needed entries, in order, so that it can only shrink.
+
+    Of strips and tiles only those are kept that were checked: libtiff takes the later of the two.
+    """
+    needed = _NEEDED | (_TILES if directory.find(blocks.TILE_WIDTH) else _STRIPS)
     layout = directory.layout
     start = directory.offset + layout.count_bytes
     places = range(start, directory.end - layout.offset_bytes, layout.entry_bytes)
-    kept = [
-        directory.body[place : place + layout.entry_bytes]
+    kept = sorted(
+        (entry.tag, directory.body[place : place + layout.entry_bytes])
         for place, entry in zip(places, directory.entries, strict=True)
-        if entry.tag in _NEEDED
-    ]
-    written = struct.pack(layout.count_format, len(kept)) + b"".join(kept)
+        if entry.tag in needed
+    )
+    written = struct.pack(layout.count_format, len(kept)) + b"".join(entry for _, entry in kept)
     written += struct.pack(layout.offset_format, next_offset)
     copy[directory.offset : directory.end] = written.ljust(directory.end - directory.offset, b"\0")
 

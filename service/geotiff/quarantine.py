@@ -1,7 +1,7 @@
 """The decoding of hostile files in a few child processes that can harm only themselves.
 
 A child starts once and decodes many files, so that a small file costs one round trip through a pipe. A child
-that overruns its time is killed and replaced. Its answer is checked against the result of the pre-flight:
+that overruns its CPU time is killed and replaced. Its answer is checked against the result of the pre-flight:
 the server allocates memory for the size that it knows, never for a size that the child states.
 """
 
@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +28,16 @@ from numpy.typing import NDArray
 from service.errors import LoupeError
 from service.geotiff.errors import DamagedTiffError, DecodeOverrunError, DecoderUnavailableError
 from service.geotiff.gdal_lock import ENVIRONMENT
+from service.metrics import DECODE_SECONDS, timed
+from service.stopping import checkpoint, current_stop
 
-WORKERS = 2
+WORKERS = 4
+"""Children: twice as many as the requests of one workspace take at a time."""
+WALL_PER_CPU = 6
+"""Seconds on the wall for each second of CPU time: on a busy machine, a decode gets a part of a core."""
 _START_SECONDS = 60.0  # importing numpy and rasterio on a busy machine
+_LOOKING_SECONDS = 0.5
+"""Seconds between two looks whether a request that waits for a child was stopped."""
 _MAX_FACTS = 64 * 1024  # bytes of JSON
 _KEPT_VARIABLES = ("GDAL_DATA", "PROJ_DATA", "PROJ_LIB", "LD_LIBRARY_PATH")
 
@@ -69,11 +77,13 @@ class _Worker:
         return self._process.poll() is None
 
     def decode(self, body: bytes | bytearray, shape: ArrayShape, dtype: str, seconds: float) -> Decoded:
-        with self._clock(seconds) as overran:
+        with self._clock(seconds * WALL_PER_CPU), current_stop().calling(self._process.kill):
             try:
                 return self._exchange(body, shape, dtype, seconds)
             except (_LostError, OSError):
-                raise self._explain_loss(overran, seconds) from None
+                loss = self._explain_loss(seconds)
+                checkpoint()  # a request that was stopped says why, not that its child has ended
+                raise loss from None
 
     def end(self) -> None:
         self._process.kill()
@@ -84,7 +94,7 @@ class _Worker:
 
     def _exchange(self, body: bytes | bytearray, shape: ArrayShape, dtype: str, seconds: float) -> Decoded:
         to_child, from_child = _pipe(self._process.stdin), _pipe(self._process.stdout)
-        request = json.dumps({"bytes": len(body), "seconds": seconds}).encode()
+        request = json.dumps({"bytes": len(body), "cpu": seconds, "wall": seconds * WALL_PER_CPU}).encode()
         to_child.write(struct.pack("<I", len(request)) + request)
         to_child.write(body)
         to_child.flush()
@@ -96,34 +106,32 @@ class _Worker:
         mask = _read_array(from_child, shape[1:], "uint8") if facts.get("mask") else None
         return Decoded(pixels=pixels, mask=mask, facts=facts)
 
-    def _explain_loss(self, overran: threading.Event, seconds: float) -> LoupeError:
+    def _explain_loss(self, seconds: float) -> LoupeError:
         """Reap the child and map its exit code to an error."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=1)
         code = self._process.poll()
         self.end()
-        if overran.is_set() or code in (-signal.SIGXCPU, -signal.SIGALRM):
+        if code in (-signal.SIGXCPU, -signal.SIGPROF):
             return DecodeOverrunError(
-                f"Decoding the raster took more than {seconds:g} s and was stopped. Send a smaller scene."
+                f"Decoding the raster took more than {seconds:g} s of CPU time and was stopped. Send a "
+                "smaller scene."
             )
-        if code == -signal.SIGKILL:
-            return DecoderUnavailableError("The decoding process was ended from outside. Try again.")
+        if code in (-signal.SIGKILL, -signal.SIGALRM):
+            return DecoderUnavailableError(
+                f"The machine is so busy that {seconds * WALL_PER_CPU:g} s did not suffice to decode the "
+                "raster, or its decoding process was ended from outside. Send the request again later."
+            )
         return DamagedTiffError("The raster's pixels cannot be decoded: they crash the decoder.")
 
     @contextlib.contextmanager
-    def _clock(self, seconds: float) -> Iterator[threading.Event]:
-        """Kill the child after `seconds`, which ends any read or write, and set the event."""
-        overran = threading.Event()
-
-        def kill() -> None:
-            overran.set()
-            self._process.kill()
-
-        timer = threading.Timer(seconds, kill)
+    def _clock(self, seconds: float) -> Iterator[None]:
+        """Kill the child after `seconds` on the wall, which ends any read or write."""
+        timer = threading.Timer(seconds, self._process.kill)
         timer.daemon = True
         timer.start()
         try:
-            yield overran
+            yield
         finally:
             timer.cancel()
 
@@ -138,12 +146,19 @@ class Quarantine:
             self._places.put(None)
 
     def decode(self, body: bytes | bytearray, shape: ArrayShape, dtype: str, seconds: float) -> Decoded:
-        """Decode a neutralised TIFF known to be (bands, H, W) of `dtype` within `seconds` of wall time.
+        """Decode a neutralised TIFF known to be (bands, H, W) of `dtype` within `seconds` of CPU time.
 
-        Raises 422 when the pixels are damaged or decoding overruns, 503 when no child is free in time.
+        Raises 422 when the pixels are damaged or decoding overruns, 503 when no child is free in time or the
+        machine is too busy, and the reason for which the computation was stopped.
         """
         with self._child(seconds) as worker:
             return worker.decode(body, shape, dtype, seconds)
+
+    def start_all(self) -> None:
+        """Start every child that has not been started, so that no request waits for one."""
+        with contextlib.ExitStack() as held:
+            for _ in range(self._workers):
+                held.enter_context(self._child(_START_SECONDS))
 
     def layers(self) -> frozenset[str]:
         """Return the layers of confinement that a child reports, and start one if none has been started.
@@ -156,10 +171,7 @@ class Quarantine:
     @contextlib.contextmanager
     def _child(self, seconds: float) -> Iterator[_Worker]:
         """Wait for a child that nobody uses, and replace it if it has ended."""
-        try:
-            worker = self._places.get(timeout=seconds)
-        except queue.Empty:
-            raise DecoderUnavailableError("All decoders are busy. Try again in a moment.") from None
+        worker = self._next_free(seconds)
         try:
             if worker is None or not worker.alive:
                 if worker is not None:
@@ -169,6 +181,15 @@ class Quarantine:
             yield worker
         finally:
             self._places.put(worker)
+
+    def _next_free(self, seconds: float) -> _Worker | None:
+        """Take a child, or the place of one; DecoderUnavailableError when all are busy for too long."""
+        until = time.monotonic() + seconds * WALL_PER_CPU
+        while (left := until - time.monotonic()) > 0:
+            checkpoint()
+            with contextlib.suppress(queue.Empty):
+                return self._places.get(timeout=min(left, _LOOKING_SECONDS))
+        raise DecoderUnavailableError("All decoders are busy. Try again in a moment.")
 
     def close(self) -> None:
         """End the children, waiting for decodes under way; a later decode starts new ones."""
@@ -245,7 +266,14 @@ _quarantine = Quarantine()
 
 def decode(body: bytes | bytearray, shape: ArrayShape, dtype: str, seconds: float) -> Decoded:
     """Decode a file in the process-wide quarantine; see `Quarantine.decode`."""
-    return _quarantine.decode(body, shape, dtype, seconds)
+    with timed(DECODE_SECONDS):
+        return _quarantine.decode(body, shape, dtype, seconds)
+
+
+def start_decoders() -> None:
+    """Start the children of the process-wide quarantine; see `Quarantine.start_all`."""
+    with contextlib.suppress(DecoderUnavailableError):  # the first request that needs one tries again
+        _quarantine.start_all()
 
 
 def sandbox_layers() -> frozenset[str]:

@@ -76,7 +76,8 @@ def find_regions(picked: Sequence[NDArray[Any]], valid: Mask, sample: Sample) ->
     A raster that has one value everywhere has no region: nothing tells fill from data.
     """
     step = int(np.ceil(np.sqrt(valid.size / _MAP_PIXELS)))
-    bands = np.stack([band[::step, ::step] for band in picked]).astype(np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
+        bands = np.stack([band[::step, ::step] for band in picked]).astype(np.float64)
     known = valid[::step, ::step]
     for values in _candidates(picked[0].dtype, sample):
         same = known & (bands == np.array(values)[:, None, None]).all(axis=0)

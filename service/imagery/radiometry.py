@@ -111,6 +111,7 @@ def _to_8_bit(
             continue
         for top in range(0, len(valid), _ROWS):
             rows = slice(top, top + _ROWS)
-            value = (band[rows].astype(np.float64) + shift) * (gain * 255.0 / scaling.white)
+            with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
+                value = (band[rows].astype(np.float64) + shift) * (gain * 255.0 / scaling.white)
             np.copyto(out[rows], np.rint(np.clip(value, 0, 255)), where=valid[rows], casting="unsafe")
     return rgb

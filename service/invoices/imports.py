@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -11,10 +12,10 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from service.errors import InvalidInputError
-from service.invoices.schemas import InvoiceIn
+from service.invoices.schemas import MOST_DOCUMENTS, InvoiceIn
 from service.web.bodies import TextBodyDep
+from service.web.parameters import repeated_members
 
-MOST_DOCUMENTS = 1_000
 OF_DOCUMENT = ("number", "kind", "provider", "date", "currency", "tax", "reason")
 OF_LINE = ("reference", "amount", "description")
 COLUMNS = (*OF_DOCUMENT, *OF_LINE)
@@ -40,9 +41,11 @@ InvoicesDep = Annotated[list[InvoiceIn], Depends(read_invoices)]
 def documents_of_json(text: str) -> list[Any]:
     """Return one document or the members of an array."""
     try:
-        found = json.loads(text, parse_float=str)  # no float rounds an amount
+        found = json.loads(text, parse_float=Decimal)  # no float rounds a number
     except (ValueError, RecursionError) as error:
         raise InvoicesUnreadableError(f"The body is not JSON: {error}.") from error
+    if repeated := repeated_members(text):
+        raise InvoicesUnreadableError(f"An invoice gives {repeated[0]} more than once. Give it once.")
     return found if isinstance(found, list) else [found]
 
 

@@ -32,6 +32,8 @@ class InvoicedLine:
     is_credit: bool
     reference: str
     amount: Money
+    invoice_id: UUID
+    position: int  # in its document, from 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,7 @@ class Reconciled:
     credited: Money
     invoices: tuple[str, ...]
     credit_notes: tuple[str, ...]
+    lines: tuple[InvoicedLine, ...] = ()  # of its invoices and credit notes
     reasons: tuple[str, ...] = ()  # of refunds and later charges
 
     @property
@@ -117,6 +120,7 @@ def _compare(order: BookedOrder, lines: Sequence[InvoicedLine]) -> Reconciled:
         credited=credited,
         invoices=_numbers(lines, is_credit=False),
         credit_notes=_numbers(lines, is_credit=True),
+        lines=tuple(lines),
         reasons=order.reasons,
     )
 
@@ -142,6 +146,7 @@ def _unknown(reference: str, lines: Sequence[InvoicedLine]) -> Reconciled:
         credited=credited,
         invoices=_numbers(lines, is_credit=False),
         credit_notes=_numbers(lines, is_credit=True),
+        lines=tuple(lines),
     )
 
 

@@ -112,10 +112,13 @@ def lines_naming(session: Session, workspace_id: UUID, order_id: UUID) -> list[t
 
 
 def page_of_invoices(
-    session: Session, workspace_id: UUID, page: PageRequest
+    session: Session, workspace_id: UUID, page: PageRequest, order_id: UUID | None = None
 ) -> tuple[Sequence[Invoice], Cursor | None]:
-    """Return one page of documents, newest import first."""
-    return fetch_page(session, select(Invoice).where(Invoice.workspace_id == workspace_id), Invoice, page)
+    """Return one page of documents, newest import first; only those that name an order if one is given."""
+    query = select(Invoice).where(Invoice.workspace_id == workspace_id)
+    if order_id is not None:
+        query = query.where(Invoice.lines.any(InvoiceLine.reference.icontains(str(order_id))))
+    return fetch_page(session, query, Invoice, page)
 
 
 _BOOKED = text("""
@@ -143,7 +146,13 @@ def read_reconciled(session: Session, workspace_id: UUID) -> list[Reconciled]:
     ]
     query = (
         select(
-            Invoice.number, Invoice.kind, Invoice.currency, InvoiceLine.reference, InvoiceLine.amount_minor
+            Invoice.id,
+            Invoice.number,
+            Invoice.kind,
+            Invoice.currency,
+            InvoiceLine.position,
+            InvoiceLine.reference,
+            InvoiceLine.amount_minor,
         )
         .join(InvoiceLine, InvoiceLine.invoice_id == Invoice.id)
         .where(Invoice.workspace_id == workspace_id)
@@ -155,7 +164,9 @@ def read_reconciled(session: Session, workspace_id: UUID) -> list[Reconciled]:
             is_credit=kind == "credit-note",
             reference=reference,
             amount=Money(minor, currency),
+            invoice_id=invoice_id,
+            position=position,
         )
-        for number, kind, currency, reference, minor in session.execute(query)
+        for invoice_id, number, kind, currency, position, reference, minor in session.execute(query)
     ]
     return reconcile(booked, lines)

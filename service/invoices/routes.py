@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from service.access.caller import CallerDep
@@ -16,13 +16,13 @@ from service.invoices.schemas import (
     InvoiceOut,
     InvoicesImported,
     difference_row,
-    invoice_schema,
+    invoices_schema,
 )
 from service.web.openapi import problems
 from service.web.paging import Page, PageDep, page_links
 from service.web.tabular import FILES, FormDep, file_answer
 
-router = APIRouter(prefix="/v1/invoices", tags=["money"], responses=problems(401))
+router = APIRouter(prefix="/v1/invoices", tags=["invoices"], responses=problems(401))
 
 
 @router.post(
@@ -34,7 +34,7 @@ router = APIRouter(prefix="/v1/invoices", tags=["money"], responses=problems(401
         "requestBody": {
             "required": True,
             "content": {
-                "application/json": {"schema": invoice_schema()},
+                "application/json": {"schema": invoices_schema()},
                 "text/csv": {"schema": {"type": "string"}, "example": ",".join(COLUMNS)},
             },
         }
@@ -58,10 +58,16 @@ def import_invoices(caller: CallerDep, documents: InvoicesDep, session: SessionD
 
 @router.get("", summary="List invoices and credit notes", responses=problems(422))
 def list_invoices(
-    request: Request, caller: CallerDep, session: SessionDep, page: PageDep
+    request: Request,
+    caller: CallerDep,
+    session: SessionDep,
+    page: PageDep,
+    order: Annotated[
+        UUID | None, Query(description="Id of an order: only documents with a line that names it.")
+    ] = None,
 ) -> Page[InvoiceOut]:
     """List the documents of the workspace, newest import first."""
-    rows, following = page_of_invoices(session, caller.workspace_id, page)
+    rows, following = page_of_invoices(session, caller.workspace_id, page, order)
     return Page(items=[InvoiceOut.of(row) for row in rows], links=page_links(request, following))
 
 

@@ -17,6 +17,8 @@ from service.web.values import AmountText, Day, Line, Note
 
 Text = Annotated[Line, Field(min_length=1, max_length=200)]
 Kind = Literal["invoice", "credit-note"]
+MOST_DOCUMENTS = 1_000
+"""Most documents of an import."""
 
 
 class InvoiceLineIn(BaseModel):
@@ -49,11 +51,11 @@ class InvoiceIn(BaseModel):
     )
 
 
-def invoice_schema() -> dict[str, Any]:
-    """Return the JSON schema of an imported document without references to others."""
-    schema = InvoiceIn.model_json_schema()
-    schema["properties"]["lines"]["items"] = schema.pop("$defs")["InvoiceLineIn"]
-    return schema
+def invoices_schema() -> dict[str, Any]:
+    """Return the JSON schema of one document or an array of them, without references to others."""
+    one = InvoiceIn.model_json_schema()
+    one["properties"]["lines"]["items"] = one.pop("$defs")["InvoiceLineIn"]
+    return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_DOCUMENTS}]}
 
 
 class InvoiceLineOut(BaseModel):

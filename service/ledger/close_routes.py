@@ -16,7 +16,7 @@ from service.web.openapi import problems
 from service.web.paging import CursorQuery, Page, decode_cursor, encode_cursor, page_links
 from service.web.tabular import FILES, FormDep, file_answer
 
-router = APIRouter(prefix="/v1/ledger/closes", tags=["money"], responses=problems(401, 422))
+router = APIRouter(prefix="/v1/ledger/closes", tags=["ledger"], responses=problems(401, 422))
 
 
 @router.post(
@@ -55,13 +55,11 @@ def list_closes(
     """List closed months with their balances, as JSON, or as CSV or Parquet with a row for each budget."""
     found, following = list_closed(session, caller.workspace_id, limit=limit, before=_month_of(cursor))
     links = page_links(request, None if following is None else encode_cursor("month", following.isoformat()))
-    header = {"Link": ", ".join(f'<{link.href}>; rel="{link.rel}"' for link in links)}
     if form != "json":
-        return file_answer(
-            form, "closes", CLOSE_COLUMNS, (row for one in found for row in close_rows(one)), header
-        )
+        rows = (row for one in found for row in close_rows(one))
+        return file_answer(form, "closes", CLOSE_COLUMNS, rows)
     page = Page[CloseOut](items=[CloseOut.of(one) for one in found], links=links)
-    return JSONResponse(page.model_dump(mode="json"), headers=header)
+    return JSONResponse(page.model_dump(mode="json"))
 
 
 def _month_of(cursor: str | None) -> date | None:

@@ -55,15 +55,21 @@ def _form(table: str, keys: int, columns: str) -> Form:
 
 
 FORMS: Mapping[tuple[str, int], Form] = {
-    ("scene", 1): _form(
-        "public.scene",
-        1,
-        "id workspace_id sha256 size reading created_at",
-    ),
+    ("scene", 1): _form("public.scene", 1, "id workspace_id sha256 size reading created_at"),
     ("api_key", 1): _form(
         "public.api_key",
         1,
         "id workspace_id name #digest holder created_at",
+    ),
+    ("api_key", 2): _form(
+        "public.api_key",
+        1,
+        "id workspace_id name #digest holder role expires_at created_at",
+    ),
+    ("api_key", 3): _form(
+        "public.api_key",
+        1,
+        "id workspace_id name #digest holder role expires_at issuer subject claimed_at created_at",
     ),
     ("price_list", 1): _form(
         "public.price_list",
@@ -111,6 +117,11 @@ FORMS: Mapping[tuple[str, int], Form] = {
         4,
         "order_id tile patch version sha256 size #pixels checks key_id created_at",
     ),
+    ("delivered_file", 2): _form(
+        "public.delivered_file",
+        4,
+        "order_id tile patch version sha256 size #pixels checks key_id created_at",
+    ),
     ("delivered_part", 1): _form(
         "public.delivered_part",
         4,
@@ -123,6 +134,11 @@ FORMS: Mapping[tuple[str, int], Form] = {
         "order_id patches billed_minor settled_minor basis created_at",
     ),
     ("late_bill", 1): _form(
+        "public.late_bill",
+        2,
+        "order_id number patches billed_minor settled_minor basis key_id created_at",
+    ),
+    ("late_bill", 2): _form(
         "public.late_bill",
         2,
         "order_id number patches billed_minor settled_minor basis key_id created_at",
@@ -147,11 +163,7 @@ FORMS: Mapping[tuple[str, int], Form] = {
         2,
         "order_id version workspace_id labels key_id created_at",
     ),
-    ("budget", 1): _form(
-        "ledger.budget",
-        1,
-        "id workspace_id name currency created_at",
-    ),
+    ("budget", 1): _form("ledger.budget", 1, "id workspace_id name currency created_at"),
     ("budget_terms", 1): _form(
         "ledger.budget_terms",
         2,
@@ -159,6 +171,12 @@ FORMS: Mapping[tuple[str, int], Form] = {
         "tags approval_above_minor period_starts_on spent_before_minor key_id at",
     ),
     ("budget_terms", 2): _form(
+        "ledger.budget_terms",
+        2,
+        "budget_id version reason limit_minor period starts_on ends_on enforcement thresholds "
+        "tags approval_above_minor period_starts_on spent_before_minor key_id at proposal_id",
+    ),
+    ("budget_terms", 3): _form(
         "ledger.budget_terms",
         2,
         "budget_id version reason limit_minor period starts_on ends_on enforcement thresholds "
@@ -174,21 +192,9 @@ FORMS: Mapping[tuple[str, int], Form] = {
         2,
         "order_id number transfer_id kind tile patch amount reason key_id at proposal_id",
     ),
-    ("proposal", 1): _form(
-        "ledger.proposal",
-        1,
-        "id budget_id order_id amount reason terms key_id at",
-    ),
-    ("decision", 1): _form(
-        "ledger.decision",
-        1,
-        "proposal_id approved note key_id at",
-    ),
-    ("closed_month", 1): _form(
-        "ledger.closed_month",
-        2,
-        "workspace_id month seq key_id at",
-    ),
+    ("proposal", 1): _form("ledger.proposal", 1, "id budget_id order_id amount reason terms key_id at"),
+    ("decision", 1): _form("ledger.decision", 1, "proposal_id approved note key_id at"),
+    ("closed_month", 1): _form("ledger.closed_month", 2, "workspace_id month seq key_id at"),
     ("month_balance", 1): _form(
         "ledger.month_balance",
         3,
@@ -262,7 +268,7 @@ _WRITERS: Mapping[type, Callable[[Any], str]] = {
     NoneType: lambda _: "null",
     bool: lambda value: str(value).lower(),  # before int, of which it is a kind
     int: str,
-    float: lambda value: format(Decimal(repr(value)), "f"),
+    float: lambda value: format(Decimal(repr(value)), "f").removesuffix(".0"),
     Decimal: lambda value: format(value, "f"),
     WrittenJson: lambda value: _canonical(json.loads(value, parse_float=Decimal)),
     bytes: lambda value: f'"{hashlib.sha256(value).hexdigest()}"',

@@ -26,6 +26,9 @@ READ_AT_ONCE = 100
 """Rows in memory; a row can hold the arrays of a large plan."""
 
 
+WITH_PIXELS = {"public.delivered_file", "public.delivered_part"}
+
+
 class _JsonAsWritten(Loader):
     """The loader of `jsonb` columns that keeps every digit."""
 
@@ -61,19 +64,25 @@ def _chain(session: Session, workspace_id: UUID) -> Generator[Evidence]:
 
 def _differing(session: Session, kind: str, number: int, form: Form) -> Iterator[str]:
     """Yield the key of every row of a form whose digest is not that of its evidence."""
-    columns = [SQL("r.{}").format(Identifier(name.removeprefix("#"))) for name in form.columns]
+    names = [name.removeprefix("#") for name in form.columns]
+    columns = [SQL("r.{}").format(Identifier(name)) for name in names]
+    # Of pixels that were deleted, the digest is left.
+    left = SQL("r.pixels_sha256" if form.table in WITH_PIXELS else "NULL")
     query = SQL("""
-        SELECT e.subject, e.digest, {columns} FROM {table} r
+        SELECT e.subject, e.digest, {left}, {columns} FROM {table} r
         JOIN ledger.evidence e ON e.kind = %s AND e.subject = concat_ws('/', {keys})
         WHERE e.form = %s
     """).format(
+        left=left,
         columns=SQL(", ").join(columns),
         table=Identifier(*form.table.split(".")),
         keys=SQL(", ").join(columns[: form.keys]),
     )
     with _cursor(session) as cursor:
         cursor.execute(query, (kind, number))
-        for subject, digest, *values in cursor:
+        for subject, digest, pixels_sha256, *values in cursor:
+            if pixels_sha256 is not None:
+                values[names.index("pixels")] = pixels_sha256.hex()
             if digest != digest_of(values):
                 yield subject
 

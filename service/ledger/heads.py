@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from service.ledger.findings import Finding
+
+Chained = Literal["transfer", "evidence"]
+"""A table whose rows are chained by their hashes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +65,12 @@ def heads(session: Session) -> list[Head]:
 def audit_heads(session: Session, noted: Iterable[Head]) -> Iterator[Finding]:
     """Yield each noted head that is missing, or that has another hash now."""
     for head in noted:
-        for table, seq, noted_hash in (
+        noted_hashes: tuple[tuple[Chained, int, bytes], ...] = (
             ("transfer", head.seq, head.hash),
             ("evidence", head.evidence_seq, head.evidence_hash),
-        ):
-            if seq and _hash_at(session, table, head.workspace_id, seq) != noted_hash:
+        )
+        for table, seq, noted_hash in noted_hashes:
+            if seq and hash_at(session, table, head.workspace_id, seq) != noted_hash:
                 yield Finding(
                     rule="C2 a noted head is found again", subject=f"{head.workspace_id} {table} {seq}"
                 )
@@ -78,6 +82,7 @@ _HASHES = {
 }
 
 
-def _hash_at(session: Session, table: str, workspace_id: UUID, seq: int) -> bytes | None:
+def hash_at(session: Session, table: Chained, workspace_id: UUID, seq: int) -> bytes | None:
+    """Return the hash of the transfer or the evidence at this place; None if there is none."""
     values = {"workspace": workspace_id, "seq": seq}
     return session.execute(_HASHES[table], values).scalar_one_or_none()

@@ -38,7 +38,8 @@ class ProposalOut(BaseModel):
         description="`charge` for a later charge of an order, `terms` for a change of limit or terms."
     )
     status: ProposalStatus = Field(
-        description="`waiting` has no effect yet, `approved` took effect, `rejected` never takes effect."
+        description="`waiting` has no effect yet, `approved` took effect, `rejected` and `withdrawn` never "
+        "take effect."
     )
     budget: UUID = Field(description="Id of the budget.")
     order: UUID | None = Field(description="Id of the charged order; omitted for terms.")
@@ -53,7 +54,9 @@ class ProposalOut(BaseModel):
     decided_by: str | None = Field(description="Id of the key that decided; omitted while it waits.")
     decided_at: datetime | None = Field(description="Time of the decision; omitted while it waits.")
     note: str | None = Field(description="Reason of the decision, if it has one.")
-    links: list[Link] = Field(description="Links to the budget, the order, and the decision while it waits.")
+    links: list[Link] = Field(
+        description="Links to the budget, the order, and the decision and the withdrawal while it waits."
+    )
 
     @classmethod
     def of(cls, proposal: Proposal) -> "ProposalOut":
@@ -94,4 +97,5 @@ def _links(proposal: Proposal) -> list[Link]:
         links.append(Link(rel="order", href=f"/v1/orders/{proposal.order_id}"))
     if proposal.decision is None:
         links.append(Link(rel="approval", href=f"{path}/approval"))
+        links.append(Link(rel="withdrawal", href=f"{path}/withdrawal"))
     return links

@@ -1,5 +1,6 @@
 """Proposals: charges and changes of terms that wait for the key of another holder."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,14 +24,18 @@ class ProposalStatus(StrEnum):
     APPROVED = "approved"
     """Another holder approved it, and it took effect."""
     REJECTED = "rejected"
-    """It was rejected or withdrawn and never takes effect."""
+    """Another holder rejected it, and it never takes effect."""
+    WITHDRAWN = "withdrawn"
+    """The holder who proposed it took it back, and it never takes effect."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
+class ProposalDecision:
     """The decision on a proposal."""
 
     approved: bool
+    withdrawn: bool
+    """Whether the holder who proposed took it back."""
     note: str | None
     key_id: str
     at: datetime
@@ -48,25 +53,46 @@ class Proposal:
     changes: Mapping[str, Any] | None  # by the names of the API, money as Money; None removes a term
     key_id: str
     at: datetime
-    decision: Decision | None
+    decision: ProposalDecision | None
 
     @property
     def status(self) -> ProposalStatus:
         """The status that follows from the decision."""
         if self.decision is None:
             return ProposalStatus.WAITING
+        if self.decision.withdrawn:
+            return ProposalStatus.WITHDRAWN
         return ProposalStatus.APPROVED if self.decision.approved else ProposalStatus.REJECTED
 
 
+@dataclass(frozen=True, kw_only=True)
+class WaitingProposals:
+    """The proposals of a budget that wait for a decision."""
+
+    newest: Sequence[Proposal] = ()
+    """At most SHOWN_WAITING, newest first."""
+    number: int = 0
+    """How many wait."""
+
+
+SHOWN_WAITING = 10
+"""Most waiting proposals that are read with their budget; the list of proposals has the others."""
+
 _PROPOSALS = """
     SELECT p.id, p.budget_id, b.currency, p.order_id, p.amount, p.reason, p.terms, p.key_id, p.at,
-        d.approved, d.note, d.key_id AS decided_by, d.at AS decided_at
+        d.approved, NOT d.approved AND theirs.holder = asking.holder AS withdrawn,
+        d.note, d.key_id AS decided_by, d.at AS decided_at,
+        count(*) OVER budget AS number, row_number() OVER (budget ORDER BY p.at DESC, p.id DESC) AS place
     FROM ledger.proposal p
     JOIN ledger.budget b ON b.id = p.budget_id
+    JOIN public.api_key asking ON asking.id = p.key_id
     LEFT JOIN ledger.decision d ON d.proposal_id = p.id
+    LEFT JOIN public.api_key theirs ON theirs.id = d.key_id
     WHERE b.workspace_id = :workspace {filter}
+    WINDOW budget AS (PARTITION BY p.budget_id)
     ORDER BY p.at DESC, p.id DESC LIMIT :limit
 """
+_NEWEST = "SELECT * FROM ({proposals}) AS waiting WHERE place <= :shown ORDER BY place"
 
 
 def find_proposal(session: Session, workspace_id: UUID, proposal_id: UUID) -> Proposal:
@@ -83,11 +109,19 @@ def newest_proposal(session: Session, workspace_id: UUID, budget_id: UUID) -> Pr
 
 
 def list_proposals(
-    session: Session, workspace_id: UUID, page: PageRequest, *, waiting: bool | None = None
+    session: Session,
+    workspace_id: UUID,
+    page: PageRequest,
+    *,
+    waiting: bool | None = None,
+    budget_id: UUID | None = None,
 ) -> tuple[list[Proposal], Cursor | None]:
     """Return one page of proposals, newest first, of all or of those that wait or are decided."""
-    values: dict[str, Any] = {"waiting": waiting}
-    condition = "AND (CAST(:waiting AS boolean) IS NULL OR (d.at IS NULL) = :waiting)"
+    values: dict[str, Any] = {"waiting": waiting, "budget": budget_id}
+    condition = """
+        AND (CAST(:waiting AS boolean) IS NULL OR (d.at IS NULL) = :waiting)
+        AND (CAST(:budget AS uuid) IS NULL OR p.budget_id = :budget)
+    """
     if page.after is not None:
         condition += " AND (p.at, p.id) < (:at, :id)"
         values |= {"at": page.after.created_at, "id": page.after.id}
@@ -98,23 +132,33 @@ def list_proposals(
 
 def waiting_proposals(
     session: Session, workspace_id: UUID, budget_ids: Sequence[UUID]
-) -> dict[UUID, list[Proposal]]:
-    """Return the proposals of each budget that wait for a decision, newest first."""
-    found: dict[UUID, list[Proposal]] = {budget_id: [] for budget_id in budget_ids}
-    condition = "AND p.budget_id = ANY(:budgets) AND d.at IS NULL"
-    for proposal in _select(session, workspace_id, condition, limit=None, budgets=list(budget_ids)):
-        found[proposal.budget_id].append(proposal)
-    return found
+) -> dict[UUID, WaitingProposals]:
+    """Return what waits for a decision in each budget."""
+    waiting = _PROPOSALS.format(filter="AND p.budget_id = ANY(:budgets) AND d.at IS NULL")
+    query = text(_NEWEST.format(proposals=waiting))
+    values = {"workspace": workspace_id, "budgets": list(budget_ids), "limit": None, "shown": SHOWN_WAITING}
+    newest, number = defaultdict[UUID, list[Proposal]](list), dict[UUID, int]()
+    for row in session.execute(query, values):
+        newest[row.budget_id].append(_proposal(row))
+        number[row.budget_id] = row.number
+    return {one: WaitingProposals(newest=newest[one], number=number.get(one, 0)) for one in budget_ids}
 
 
-def needs_approval(session: Session, budget_id: UUID, key_id: str | None) -> bool:
+def proposals_of_budget(
+    session: Session, workspace_id: UUID, budget_id: UUID, *, limit: int
+) -> list[Proposal]:
+    """Return up to `limit` proposals of a budget, newest first."""
+    return _select(session, workspace_id, "AND p.budget_id = :budget", limit=limit, budget=budget_id)
+
+
+def needs_approval(session: Session, budget_id: UUID, key_id: str | None, more: int = 0) -> bool:
     """Say whether a holder has ordered and charged too much of a budget without another's approval.
 
-    The sum of the last 24 hours is compared with `approval_above`. The caller holds the budget's lock, and
-    the sum includes what it has just held.
+    The sum of the last 24 hours, and `more` minor units, are compared with `approval_above`. The caller
+    holds the budget's lock, and the sum includes what it has just held.
     """
-    call = text("SELECT ledger.needs_approval(:budget, :key, 0)")
-    return bool(session.execute(call, {"budget": budget_id, "key": key_id}).scalar_one())
+    call = text("SELECT ledger.needs_approval(:budget, :key, :more)")
+    return bool(session.execute(call, {"budget": budget_id, "key": key_id, "more": more}).scalar_one())
 
 
 def _select(
@@ -128,7 +172,13 @@ def _select(
 def _proposal(row: Row[Any]) -> Proposal:
     decision = None
     if row.decided_at is not None:
-        decision = Decision(approved=row.approved, note=row.note, key_id=row.decided_by, at=row.decided_at)
+        decision = ProposalDecision(
+            approved=row.approved,
+            withdrawn=row.withdrawn,
+            note=row.note,
+            key_id=row.decided_by,
+            at=row.decided_at,
+        )
     return Proposal(
         id=row.id,
         budget_id=row.budget_id,

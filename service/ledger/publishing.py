@@ -114,6 +114,36 @@ def published_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("heads-*.json"))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Publication:
+    """The newest published file."""
+
+    number: int
+    at: datetime
+    heads: tuple[Head, ...]
+    is_signed: bool
+    """Whether the server's key signed it."""
+
+
+def newest_publication(settings: Settings) -> Publication | None:
+    """Read the newest published file, and make neither folder nor key; None without a file.
+
+    ValueError, TypeError or KeyError for a file that `publish_heads` did not write.
+    """
+    files = published_files(settings.published_heads)
+    if not files:
+        return None
+    content = json.loads(files[-1].read_bytes())
+    keyed = settings.heads_key.exists()
+    signature = signature_of(content, signing_key(settings.heads_key)) if keyed else ""
+    return Publication(
+        number=int(content["number"]),
+        at=datetime.fromisoformat(content["at"]),
+        heads=tuple(Head.from_json(one) for one in content["heads"]),
+        is_signed=hmac.compare_digest(str(content["signature"]), signature),
+    )
+
+
 def read_published(publisher: Publisher) -> Iterator[Head | Finding]:
     """Yield the heads of every published file, and a finding for a file that is missing or was changed."""
     previous = None

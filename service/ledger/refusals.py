@@ -97,6 +97,13 @@ class SumTooLargeError(ConflictError):
     title = "The sum is too large"
 
 
+class ApprovalAboveNeededError(ConflictError):
+    """A new budget with which one holder could go around the `approval_above` of another budget."""
+
+    code = "approval-above-needed"
+    title = "Another budget of the workspace needs a second key"
+
+
 @contextmanager
 def refusals(
     amount: Money | None = None, *, budget_id: UUID | None = None, reference: str = ""
@@ -146,7 +153,7 @@ def _domain_error(error: DBAPIError, amount: Money | None, budget_id: UUID | Non
         case "LP402" | "LP409" | "LP411" | "LP412" as state if amount is not None:
             return _shortage(state, Money(int(detail), amount.currency), amount)
         case state:
-            return _of_month(state, detail[:7]) or error
+            return _of_month(state, detail[:7]) or _of_opening(state, detail) or error
 
 
 def _too_large(amount: Money | None) -> SumTooLargeError:
@@ -226,3 +233,14 @@ def _of_month(state: str | None, month: str) -> LoupeError | None:
             month=month,
         )
     return None
+
+
+def _of_opening(state: str | None, currency: str) -> LoupeError | None:
+    """Return the error about a new budget in a currency; None for another state."""
+    if state != "LP418":
+        return None
+    return ApprovalAboveNeededError(
+        "A budget of this workspace has approval_above, so a new one opens with an approval_above of "
+        f"{Money(0, currency)}: its orders then need another holder. Send that, and change it "
+        "afterwards: the change waits for another holder."
+    )

@@ -103,7 +103,12 @@ def list_budgets(
 
 def _budget(row: Row[Any]) -> Budget:
     fields = in_money(row)
-    terms = BudgetTerms(
+    return Budget(terms=take_terms(fields), **fields)
+
+
+def take_terms(fields: dict[str, Any]) -> BudgetTerms:
+    """Take the terms out of the values of a row that `in_money` has read."""
+    return BudgetTerms(
         period=Period(fields.pop("period")),
         starts_on=fields.pop("starts_on"),
         ends_on=fields.pop("ends_on"),
@@ -112,7 +117,6 @@ def _budget(row: Row[Any]) -> Budget:
         tags=fields.pop("tags"),
         approval_above=fields.pop("approval_above"),
     )
-    return Budget(terms=terms, **fields)
 
 
 def in_money(row: Row[Any]) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from service.database.engine import DatabaseDep, SessionDep
 from service.errors import InvalidInputError, LoupeError
 from service.ledger import repository, transfers, writer
 from service.ledger.book import Movement
+from service.ledger.filters import LineFilterDep
 from service.ledger.lines import COLUMNS, LedgerLineOut, row_of
 from service.ledger.proposal_schemas import ProposalOut
-from service.ledger.proposals import newest_proposal, waiting_proposals
+from service.ledger.proposals import WaitingProposals, newest_proposal, waiting_proposals
 from service.ledger.schemas import AdjustmentIn, AdjustmentOut, BudgetChange, BudgetIn, BudgetOut, UsageOut
 from service.ledger.terms import FRESH, changed_terms
 from service.web.idempotency import (
@@ -31,7 +32,7 @@ from service.web.openapi import problems
 from service.web.paging import CursorQuery, Page, PageDep, decode_cursor, encode_cursor, page_links
 from service.web.tabular import FILE_ROWS, FILES, FormDep, file_answer
 
-router = APIRouter(prefix="/v1", tags=["money"], responses=problems(401, 422))
+router = APIRouter(prefix="/v1", responses=problems(401, 422))
 
 BudgetPath = Annotated[UUID, Path(description="Id of the budget.")]
 
@@ -45,7 +46,12 @@ class BudgetChangedError(LoupeError):
 
 
 @router.post(
-    "/budgets", status_code=201, response_model=BudgetOut, summary="Open a budget", responses=problems(409)
+    "/budgets",
+    status_code=201,
+    response_model=BudgetOut,
+    summary="Open a budget",
+    responses=problems(409),
+    tags=["budgets"],
 )
 def open_budget(
     budget: BudgetIn, caller: CallerDep, database: DatabaseDep, key: OptionalKeyDep = None
@@ -61,11 +67,13 @@ def _open_budget(session: Session, caller: Caller, budget: BudgetIn) -> Answer:
     terms = changed_terms(FRESH, budget.changes(limit.currency))
     budget_id = writer.create_budget(session, caller.workspace_id, budget.name, limit, terms, caller.key_id)
     opened = repository.get_budget(session, caller.workspace_id, budget_id)
-    body = BudgetOut.of(opened, []).model_dump(mode="json", exclude_none=True)
+    body = BudgetOut.of(opened, WaitingProposals()).model_dump(mode="json", exclude_none=True)
     return Answer(201, body, {"Location": f"/v1/budgets/{budget_id}", "ETag": _etag(opened)})
 
 
-@router.get("/budgets", response_model_exclude_none=True, summary="List budgets, newest first")
+@router.get(
+    "/budgets", tags=["budgets"], response_model_exclude_none=True, summary="List budgets, newest first"
+)
 def list_budgets(request: Request, caller: CallerDep, session: SessionDep, page: PageDep) -> Page[BudgetOut]:
     """List the budgets of the workspace with their limits, terms and available money."""
     budgets, following = repository.list_budgets(session, caller.workspace_id, page)
@@ -74,6 +82,7 @@ def list_budgets(request: Request, caller: CallerDep, session: SessionDep, page:
 
 @router.get(
     "/budgets/{budget_id}",
+    tags=["budgets"],
     response_model_exclude_none=True,
     summary="Show a budget",
     responses=problems(404),
@@ -89,6 +98,7 @@ def get_budget(
 
 @router.patch(
     "/budgets/{budget_id}",
+    tags=["budgets"],
     response_model_exclude_none=True,
     summary="Change a budget's limit or terms",
     responses=problems(404, 409, 412)
@@ -108,10 +118,10 @@ def change_budget(
     """Change limit and terms with a JSON merge patch (RFC 7396).
 
     Earlier terms stay on record, with the key that changed them; a request that changes nothing makes no new
-    version. A budget with `approval_above` answers 202
-    to a change that gives more freedom: a higher limit, a higher or no `approval_above`, a weaker
-    enforcement, another period or more days of validity. The whole change is then listed in `waiting`, and
-    another holder approves it with `POST /v1/proposals/{id}/approval`.
+    version. Where this or another budget of the workspace has `approval_above`, the answer is 202 to a
+    change that gives more freedom: a higher limit, a higher or no `approval_above`, a weaker enforcement,
+    another period or more days of validity. The whole change is then listed in `waiting`, and another holder
+    approves it with `POST /v1/proposals/{id}/approval`.
     """
     writer.lock_budget(session, caller.workspace_id, budget_id)
     budget = repository.get_budget(session, caller.workspace_id, budget_id)
@@ -134,7 +144,9 @@ def change_budget(
     return described(session, [changed])[0]
 
 
-@router.get("/budgets/{budget_id}/usage", summary="Show a budget's use", responses=problems(404))
+@router.get(
+    "/budgets/{budget_id}/usage", tags=["budgets"], summary="Show a budget's use", responses=problems(404)
+)
 def get_usage(budget_id: BudgetPath, caller: CallerDep, session: SessionDep) -> UsageOut:
     """Return how much of a budget's limit is held, spent and available in this period."""
     return UsageOut.of(repository.get_budget(session, caller.workspace_id, budget_id))
@@ -154,6 +166,7 @@ def _etag(budget: repository.Budget) -> str:
 
 @router.get(
     "/ledger",
+    tags=["ledger"],
     response_model=Page[LedgerLineOut],
     summary="List movements of money, newest first",
     responses=FILES,
@@ -163,10 +176,7 @@ def list_ledger(
     caller: CallerDep,
     session: SessionDep,
     form: FormDep,
-    budget: Annotated[UUID | None, Query(description="Id of a budget: only its movements.")] = None,
-    hold: Annotated[
-        UUID | None, Query(description="Id of an order's hold: only its movements. The order has a link.")
-    ] = None,
+    chosen: LineFilterDep,
     limit: Annotated[
         int | None,
         Query(ge=1, le=100, description="Most rows in the page; 10 as JSON and 10,000 as a file by default."),
@@ -177,21 +187,20 @@ def list_ledger(
     lines, following = transfers.list_lines(
         session,
         caller.workspace_id,
+        chosen,
         limit=limit or (10 if form == "json" else FILE_ROWS),
         before_seq=seq_of(cursor),
-        budget_id=budget,
-        hold_id=hold,
     )
     links = page_links(request, None if following is None else encode_cursor("seq", str(following)))
-    header = {"Link": ", ".join(f'<{link.href}>; rel="{link.rel}"' for link in links)}
     if form != "json":
-        return file_answer(form, "ledger", COLUMNS, map(row_of, lines), header)
+        return file_answer(form, "ledger", COLUMNS, map(row_of, lines))
     page = Page[LedgerLineOut](items=[LedgerLineOut.of(line) for line in lines], links=links)
-    return JSONResponse(page.model_dump(mode="json"), headers=header)
+    return JSONResponse(page.model_dump(mode="json"))
 
 
 @router.post(
     "/ledger/adjustments",
+    tags=["ledger"],
     status_code=201,
     response_model=AdjustmentOut,
     summary="Post a refund or a later charge",
@@ -238,6 +247,7 @@ def _adjust(session: Session, caller: Caller, wanted: AdjustmentIn) -> Answer:
 
 @router.get(
     "/ledger/adjustments",
+    tags=["ledger"],
     response_model_exclude_none=True,
     summary="List refunds and later charges, newest first",
 )
@@ -258,7 +268,9 @@ def list_adjustments(
 
 
 # After the adjustments, whose path would otherwise be read as a transfer named "adjustments".
-@router.get("/ledger/{transfer}", summary="Show a movement of money", responses=problems(404))
+@router.get(
+    "/ledger/{transfer}", tags=["ledger"], summary="Show a movement of money", responses=problems(404)
+)
 def get_transfer(
     transfer: Annotated[int | UUID, Path(description="Place in the ledger (`seq`), or id of the movement.")],
     caller: CallerDep,

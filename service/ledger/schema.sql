@@ -295,9 +295,9 @@ BEGIN
         'ledger.transfer', 'ledger.entry', 'ledger.movement', 'ledger.budget', 'ledger.budget_terms',
         'ledger.adjustment', 'ledger.proposal', 'ledger.decision', 'ledger.evidence', 'ledger.closed_month',
         'ledger.month_balance', 'public.price_list',
-        'public.plan', 'public.delivery', 'public.delivered_file', 'public.delivered_part',
-        'public.order_status_change', 'public.classification', 'public.final_bill', 'public.late_bill',
-        'public.invoice', 'public.invoice_line', 'public.true_labels'
+        'public.plan', 'public.delivery', 'public.order_status_change', 'public.classification', 'public.final_bill', 'public.late_bill',
+        'public.invoice', 'public.invoice_line', 'public.true_labels', 'public.audit_event',
+        'public.delegation'
     ] LOOP
         EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON %s
                         FOR EACH ROW EXECUTE FUNCTION ledger.refuse_change()', name);
@@ -344,14 +344,27 @@ CROSS JOIN LATERAL (
 
 -- Holds that were made larger: for accepted prices and for late patches. `cost_minor` is what the order paid and
 -- held then, and `minor` what the hold added beyond the amount that another holder approved (everything if none).
-CREATE VIEW ledger.enlarged_hold (budget_id, order_id, holder, reference, at, cost_minor, minor) AS
+-- `accepted_by` is the holder who accepted a price for an order of another: nobody else has seen that price.
+CREATE VIEW ledger.enlarged_hold (
+    budget_id, order_id, holder, reference, at, cost_minor, minor, delivered_by, accepted_by, form
+) AS
 SELECT t.budget_id, o.id, k.holder, t.reference, t.at, cost.minor,
     least(t.amount, greatest(0, cost.minor - CASE WHEN EXISTS (
         SELECT FROM public.order_status_change c WHERE c.order_id = o.id AND c.reason_code = 'approved'
-    ) THEN o.amount_minor ELSE 0 END))
+    ) THEN o.amount_minor ELSE 0 END)),
+    d.holder,
+    CASE WHEN l.basis IS DISTINCT FROM 'terms' AND d.holder IS DISTINCT FROM k.holder THEN d.holder END,
+    e.form
 FROM ledger.transfer t
 JOIN public."order" o ON o.hold_id = t.hold_id
 LEFT JOIN public.api_key k ON k.id = o.key_id
+LEFT JOIN public.late_bill l ON l.order_id = o.id AND t.reference = 'late:' || l.order_id || '#' || l.number
+LEFT JOIN public.delivered_file f ON f.order_id = o.id AND f.version = 1
+    AND t.reference = 'price:' || f.order_id || '/' || f.tile || '/' || f.patch
+LEFT JOIN public.api_key d ON d.id = coalesce(l.key_id, f.key_id)
+LEFT JOIN ledger.evidence e ON (e.kind, e.subject) IN (
+    ('late_bill', l.order_id || '/' || l.number),
+    ('delivered_file', f.order_id || '/' || f.tile || '/' || f.patch || '/1'))
 CROSS JOIN LATERAL (
     SELECT sum(CASE m.kind WHEN 'reserve' THEN m.amount WHEN 'release' THEN -m.amount ELSE 0 END)::bigint AS minor
     FROM ledger.transfer m
@@ -361,8 +374,8 @@ WHERE t.kind = 'reserve' AND t.reference ~ '^(price|late):';
 
 -- What each holder has ordered and charged in a budget within 24 hours without the approval of another. Money
 -- that an order gave back since does not count; refunds count nothing, so that none makes room for a charge. Late
--- patches of an approved order count where the order then costs more than was approved. The day ends with the
--- transaction's start, for which the index can be used.
+-- patches of an approved order count where the order then costs more than was approved. A price counts for the
+-- holder who accepted it too. The day ends with the transaction's start, for which the index can be used.
 CREATE VIEW ledger.unapproved (budget_id, holder, minor) AS
 SELECT budget_id, holder, sum(minor)
 FROM (
@@ -384,6 +397,10 @@ FROM (
     SELECT budget_id, holder, minor
     FROM ledger.enlarged_hold
     WHERE at > now() - interval '24 hours' AND reference ~ '^late:'
+    UNION ALL
+    SELECT budget_id, accepted_by, minor
+    FROM ledger.enlarged_hold
+    WHERE at > now() - interval '24 hours' AND accepted_by IS NOT NULL
     UNION ALL
     SELECT t.budget_id, k.holder, t.amount
     FROM ledger.transfer t
@@ -648,17 +665,21 @@ RETURNS boolean LANGUAGE sql STABLE SET search_path = ledger, pg_temp AS $$
     WHERE b.id = p_budget
 $$;
 
--- Whether a change of terms gives orders more freedom. Without `approval_above` nobody has to approve it.
+-- Whether one holder's purchases in a workspace need another holder, because a budget of it has `approval_above`.
+CREATE FUNCTION ledger.needs_two(p_workspace uuid)
+RETURNS boolean LANGUAGE sql STABLE SET search_path = ledger, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM budget_now WHERE (workspace_id = p_workspace) AND (approval_above_minor IS NOT NULL))
+$$;
+
+-- Whether a change of terms gives orders more freedom.
 CREATE FUNCTION ledger.loosens(t_old ledger.budget_terms, t_new ledger.budget_terms)
 RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN t_old.approval_above_minor IS NULL THEN false ELSE
-        coalesce(t_new.approval_above_minor > t_old.approval_above_minor, true)
+    SELECT coalesce(t_new.approval_above_minor > t_old.approval_above_minor, t_old.approval_above_minor IS NOT NULL)
         OR t_new.limit_minor > t_old.limit_minor
         OR t_new.period <> t_old.period
         OR array_position('{block,warn,off}', t_new.enforcement) > array_position('{block,warn,off}', t_old.enforcement)
         OR coalesce(t_new.ends_on, 'infinity') > coalesce(t_old.ends_on, 'infinity')
         OR coalesce(t_old.starts_on, '-infinity') > coalesce(t_new.starts_on, '-infinity')
-    END
 $$;
 
 -- Bring what is available to what the limit leaves, by a movement up or down.
@@ -790,7 +811,8 @@ CREATE CONSTRAINT TRIGGER evidence AFTER INSERT ON public.scene
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'scene', '1', 'workspace_id', '1', 'id', 'workspace_id', 'sha256', 'size', 'reading', 'created_at');
 CREATE TRIGGER evidence AFTER INSERT ON public.api_key FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
-    'api_key', '1', 'workspace_id', '1', 'id', 'workspace_id', 'name', '#digest', 'holder', 'created_at');
+    'api_key', '3', 'workspace_id', '1', 'id', 'workspace_id', 'name', '#digest', 'holder', 'role', 'expires_at',
+    'issuer', 'subject', 'claimed_at', 'created_at');
 CREATE TRIGGER evidence AFTER INSERT ON public.price_list FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'price_list', '1', 'workspace_id', '1', 'id', 'workspace_id', 'name', 'version', 'provider',
     'product', 'mode', 'gsd_m', 'currency', 'price_per_km2', 'price_per_scene', 'tiers', 'minimum_km2',
@@ -813,7 +835,7 @@ CREATE TRIGGER evidence AFTER INSERT ON public.order_status_change FOR EACH ROW 
 CREATE TRIGGER evidence AFTER INSERT ON public.delivery FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'delivery', '1', 'order_id', '3', 'order_id', 'tile', 'patch', 'settled_minor', 'created_at');
 CREATE TRIGGER evidence AFTER INSERT ON public.delivered_file FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
-    'delivered_file', '1', 'order_id', '4', 'order_id', 'tile', 'patch', 'version', 'sha256', 'size',
+    'delivered_file', '2', 'order_id', '4', 'order_id', 'tile', 'patch', 'version', 'sha256', 'size',
     '#pixels', 'checks', 'key_id', 'created_at');
 CREATE TRIGGER evidence AFTER INSERT ON public.delivered_part FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'delivered_part', '1', 'order_id', '4', 'order_id', 'tile', 'patch', 'number', 'sha256', 'size',
@@ -822,7 +844,7 @@ CREATE TRIGGER evidence AFTER INSERT ON public.final_bill FOR EACH ROW EXECUTE F
     'final_bill', '1', 'order_id', '1', 'order_id', 'patches', 'billed_minor', 'settled_minor', 'basis',
     'created_at');
 CREATE TRIGGER evidence AFTER INSERT ON public.late_bill FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
-    'late_bill', '1', 'order_id', '2', 'order_id', 'number', 'patches', 'billed_minor', 'settled_minor',
+    'late_bill', '2', 'order_id', '2', 'order_id', 'number', 'patches', 'billed_minor', 'settled_minor',
     'basis', 'key_id', 'created_at');
 CREATE TRIGGER evidence AFTER INSERT ON public.invoice FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'invoice', '1', 'workspace_id', '1', 'id', 'workspace_id', 'kind', 'provider', 'number', 'issued_on',
@@ -841,7 +863,7 @@ DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence
 CREATE TRIGGER evidence AFTER INSERT ON ledger.budget FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
     'budget', '1', 'workspace_id', '1', 'id', 'workspace_id', 'name', 'currency', 'created_at');
 CREATE TRIGGER evidence AFTER INSERT ON ledger.budget_terms FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
-    'budget_terms', '2', 'budget_id', '2', 'budget_id', 'version', 'reason', 'limit_minor', 'period',
+    'budget_terms', '3', 'budget_id', '2', 'budget_id', 'version', 'reason', 'limit_minor', 'period',
     'starts_on', 'ends_on', 'enforcement', 'thresholds', 'tags', 'approval_above_minor',
     'period_starts_on', 'spent_before_minor', 'key_id', 'at', 'proposal_id');
 CREATE TRIGGER evidence AFTER INSERT ON ledger.adjustment FOR EACH ROW EXECUTE FUNCTION ledger.keep_evidence(
@@ -872,6 +894,10 @@ BEGIN
     INSERT INTO chain (workspace_id) VALUES (p_workspace) ON CONFLICT DO NOTHING;
     -- Before the budget's foreign key shares the chain's row: two that share it would wait for each other.
     PERFORM FROM chain WHERE workspace_id = p_workspace FOR UPDATE;
+    -- Else one holder could go around the `approval_above` of one budget with another budget.
+    IF needs_two(p_workspace) AND (p_terms ->> 'approval_above_minor' IS DISTINCT FROM '0') THEN
+        RAISE EXCEPTION 'approval-above-needed' USING ERRCODE = 'LP418', DETAIL = p_currency;
+    END IF;
     INSERT INTO budget (workspace_id, name, currency) VALUES (p_workspace, p_name, p_currency)
     RETURNING id INTO opened;
     INSERT INTO account (workspace_id, budget_id, currency, kind)
@@ -914,7 +940,8 @@ BEGIN
 END
 $$;
 
--- Change a budget's limit and terms, or propose it where another holder has to approve.
+-- Change a budget's limit and terms, or propose it where another holder has to approve: also of a budget without
+-- `approval_above` beside one that has it, or else one holder could buy from the first what the second does not allow.
 CREATE FUNCTION ledger.change_budget(p_workspace uuid, p_budget uuid, p_limit bigint, p_terms jsonb, p_key text)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = ledger, pg_temp AS $$
 DECLARE
@@ -923,7 +950,7 @@ DECLARE
 BEGIN
     PERFORM lock_budget(p_workspace, p_budget);
     SELECT * INTO t FROM budget_terms WHERE budget_id = p_budget ORDER BY version DESC LIMIT 1;
-    IF loosens(t, jsonb_populate_record(t, wanted)) THEN
+    IF needs_two(p_workspace) AND loosens(t, jsonb_populate_record(t, wanted)) THEN
         INSERT INTO proposal (id, budget_id, terms, key_id, at)
         SELECT gen_random_uuid(), p_budget, jsonb_object_agg(key, value), p_key, clock_timestamp()
         FROM jsonb_each(wanted) WHERE value <> to_jsonb(t) -> key;
@@ -1346,9 +1373,18 @@ UNION ALL
 SELECT 'I29 a step from before deadlines were recorded has none', c.order_id || '/' || c.seq
 FROM public.order_status_change c
 JOIN ledger.evidence e ON (e.kind, e.subject) = ('order_status_change', c.order_id || '/' || c.seq)
-WHERE e.form = 1 AND c.expires_at IS NOT NULL;
+WHERE e.form = 1 AND c.expires_at IS NOT NULL
+UNION ALL
+SELECT 'I37 a key from before there were roles is an admin key that does not expire', k.id
+FROM public.api_key k JOIN ledger.evidence e ON (e.kind, e.subject) = ('api_key', k.id)
+WHERE e.form = 1 AND (k.role <> 'admin' OR k.expires_at IS NOT NULL)
+UNION ALL
+SELECT 'I40 a key from before there were people is no person''s', k.id
+FROM public.api_key k JOIN ledger.evidence e ON (e.kind, e.subject) = ('api_key', k.id)
+WHERE e.form < 3 AND k.subject IS NOT NULL;
 
--- What must never be, of approvals. Adjustments and terms from before there were proposals have evidence of form 1.
+-- What must never be, of approvals. Rows from before there were proposals, and from before prices and other budgets
+-- counted, have evidence of earlier forms.
 CREATE VIEW ledger.violations_of_approvals (invariant, subject) AS
 SELECT 'I30 an order above `approval_above` was approved by another holder', o.id::text
 FROM public."order" o
@@ -1366,7 +1402,8 @@ WHERE o.amount_minor > terms.approval_above_minor
         WHERE c.order_id = o.id AND c.reason_code = 'approved' AND deciding.holder IS DISTINCT FROM buying.holder
     )
 UNION ALL
-SELECT 'I30 what one holder charged and paid late above `approval_above` was approved by another', alone.subject
+SELECT 'I30 what one holder charged, accepted and paid late above `approval_above` was approved by another',
+    alone.subject
 FROM (
     SELECT subject, budget_id, at, sum(minor) OVER (
         PARTITION BY budget_id, holder ORDER BY at RANGE BETWEEN interval '24 hours' PRECEDING AND CURRENT ROW
@@ -1379,11 +1416,9 @@ FROM (
         LEFT JOIN public.api_key k ON k.id = a.key_id
         WHERE a.kind = 'charge' AND a.proposal_id IS NULL AND e.form > 1
         UNION ALL
-        SELECT h.reference, h.budget_id, h.holder, h.at, h.minor
-        FROM ledger.enlarged_hold h
-        JOIN public.late_bill l ON l.order_id = h.order_id AND h.reference = 'late:' || l.order_id || '#' || l.number
-        JOIN public.api_key k ON k.id = l.key_id
-        WHERE k.holder = h.holder AND h.minor > 0
+        SELECT reference, budget_id, delivered_by, at, minor
+        FROM ledger.enlarged_hold
+        WHERE minor > 0 AND (delivered_by = holder AND reference ~ '^late:' OR accepted_by IS NOT NULL AND form > 1)
     ) AS spending
 ) AS alone
 CROSS JOIN LATERAL (
@@ -1395,21 +1430,26 @@ UNION ALL
 SELECT 'I30 a price or late patch that brought an order above `approval_above` was delivered by another holder',
     h.reference
 FROM ledger.enlarged_hold h
-LEFT JOIN public.late_bill l ON l.order_id = h.order_id AND h.reference = 'late:' || l.order_id || '#' || l.number
-LEFT JOIN public.delivered_file f ON f.order_id = h.order_id AND f.version = 1
-    AND h.reference = 'price:' || f.order_id || '/' || f.tile || '/' || f.patch
-JOIN public.api_key k ON k.id = coalesce(l.key_id, f.key_id)
 CROSS JOIN LATERAL (
     SELECT approval_above_minor FROM ledger.budget_terms
     WHERE budget_id = h.budget_id AND at <= h.at ORDER BY version DESC LIMIT 1
 ) AS terms
-WHERE k.holder = h.holder AND h.minor > 0 AND h.cost_minor > terms.approval_above_minor
+WHERE h.delivered_by = h.holder AND h.minor > 0 AND h.cost_minor > terms.approval_above_minor
 UNION ALL
 SELECT 'I31 terms that give more freedom were approved by another holder', t.budget_id || '/' || t.version
 FROM ledger.budget_terms t
 JOIN ledger.budget_terms p ON (p.budget_id, p.version) = (t.budget_id, t.version - 1)
 JOIN ledger.evidence e ON e.kind = 'budget_terms' AND e.subject = t.budget_id || '/' || t.version
-WHERE t.reason = 'changed' AND t.proposal_id IS NULL AND e.form > 1 AND ledger.loosens(p, t)
+WHERE t.reason = 'changed' AND t.proposal_id IS NULL AND ledger.loosens(p, t)
+    -- Form 2 is from when only the terms of the budget itself counted.
+    AND (e.form = 2 AND p.approval_above_minor IS NOT NULL OR e.form > 2 AND EXISTS (
+        SELECT FROM ledger.budget b JOIN ledger.budget other USING (workspace_id)
+        CROSS JOIN LATERAL (
+            SELECT approval_above_minor FROM ledger.budget_terms
+            WHERE budget_id = other.id AND at < t.at ORDER BY version DESC LIMIT 1
+        ) AS before
+        WHERE b.id = t.budget_id AND before.approval_above_minor IS NOT NULL
+    ))
 UNION ALL
 SELECT 'I32 a charge is the approved one, and an approved one is charged', coalesce(p.id, a.proposal_id)::text
 FROM (SELECT * FROM ledger.approved WHERE terms IS NULL) AS p
@@ -1469,6 +1509,47 @@ UNION ALL
 SELECT invariant, subject FROM ledger.violations_of_months;
 
 
+-- Pixels can be deleted, and nothing else of a delivered file. What evidence says of it covers the digest of its
+-- pixels, which stays.
+CREATE FUNCTION ledger.refuse_all_but_deleting_pixels() RETURNS trigger LANGUAGE plpgsql
+SET search_path = ledger, pg_temp AS $$
+BEGIN
+    IF OLD.pixels_sha256 IS NOT NULL OR NEW.pixels <> '' OR NEW.pixels_sha256 IS DISTINCT FROM sha256(OLD.pixels)
+        OR to_jsonb(NEW) - 'pixels' - 'pixels_sha256' <> to_jsonb(OLD) - 'pixels' - 'pixels_sha256' THEN
+        RAISE EXCEPTION 'append-only'
+            USING ERRCODE = 'restrict_violation', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['public.delivered_file', 'public.delivered_part'] LOOP
+        EXECUTE format('CREATE TRIGGER append_only BEFORE DELETE ON %s
+                        FOR EACH ROW EXECUTE FUNCTION ledger.refuse_change()', name);
+        EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON %s
+                        FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change()', name);
+        EXECUTE format('CREATE TRIGGER only_without_pixels BEFORE UPDATE ON %s
+                        FOR EACH ROW EXECUTE FUNCTION ledger.refuse_all_but_deleting_pixels()', name);
+    END LOOP;
+END
+$$;
+
+-- The serving role may update these columns, but only once.
+CREATE TRIGGER answered_once BEFORE UPDATE ON public.idempotency
+    FOR EACH ROW WHEN (OLD.status IS NOT NULL) EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER stays_revoked BEFORE UPDATE ON public.api_key
+    FOR EACH ROW WHEN (NEW.revoked_at IS NULL AND OLD.revoked_at IS NOT NULL OR NEW.revoked_at > OLD.revoked_at)
+    EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER stays_ended BEFORE UPDATE ON public.job
+    FOR EACH ROW WHEN (OLD.finished_at IS NOT NULL) EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER stays_deleted BEFORE UPDATE ON public.scene
+    FOR EACH ROW WHEN (OLD.pixels_deleted_at IS NOT NULL) EXECUTE FUNCTION ledger.refuse_change();
+
+
 -- ---------------------------------------------------------------- 8 owner and grants
 -- loupe_owner owns the schema, and the entrances run with its rights; nobody logs in as it. A server's login
 -- role is a member of loupe_app: it reads, adds rows to the tables of public, and moves money by the
@@ -1506,18 +1587,79 @@ TO loupe_app;
 GRANT SELECT ON
     workspace, api_key, idempotency, idempotency_claim, price_list, scene, plan, "order", delivery,
     delivered_file, delivered_part, order_status_change, classification, final_bill, late_bill,
-    invoice, invoice_line, true_labels
+    invoice, invoice_line, true_labels, audit_event, delegation, dashboard_session, job, plan_naming
 TO loupe_owner;
 GRANT SELECT, INSERT ON
     workspace, api_key, idempotency, idempotency_claim, price_list, scene, plan, "order", delivery,
     delivered_file, delivered_part, order_status_change, classification, final_bill, late_bill,
-    invoice, invoice_line, true_labels
+    invoice, invoice_line, true_labels, audit_event, delegation, dashboard_session, job, plan_naming
 TO loupe_app;
-GRANT UPDATE (revoked_at) ON api_key TO loupe_app;
+GRANT UPDATE (revoked_at, last_used_at, operator) ON api_key TO loupe_app;
+GRANT UPDATE (ended_at) ON dashboard_session TO loupe_app;
 GRANT UPDATE (status, body) ON idempotency TO loupe_app;
 GRANT UPDATE (claimed_until) ON idempotency_claim TO loupe_app;
-GRANT UPDATE (status, hold_id, expires_at) ON "order" TO loupe_app;
+GRANT UPDATE (
+    status, hold_id, expires_at, name, external_id, pixels_deleted_at, pixels_deleted_by
+) ON "order" TO loupe_app;
+GRANT UPDATE (name, external_id, tags) ON plan_naming TO loupe_app;
+GRANT UPDATE (pixels_deleted_at, pixels_deleted_by) ON scene TO loupe_app;
+GRANT UPDATE (pixels, pixels_sha256) ON delivered_file TO loupe_app;
+GRANT UPDATE (pixels, pixels_sha256) ON delivered_part TO loupe_app;
+GRANT UPDATE (scene_days, delivery_days) ON workspace TO loupe_app;
+GRANT UPDATE (
+    status, attempts, cancel_requested, tiles_done, tiles, progress_at, result, problem, started_at, finished_at
+) ON job TO loupe_app;
 -- A row that is to be locked must have a column that might change: placing an order locks its plan, although
 -- a plan never changes (its trigger says so), and ledger.adjust locks its order.
 GRANT UPDATE (id) ON plan TO loupe_app;
 GRANT UPDATE (id) ON "order" TO loupe_owner;
+
+
+-- ---------------------------------------------------------------- 9 row-level security
+-- A transaction says for which workspace it works: SET LOCAL loupe.workspace. Rows of others do not exist for
+-- it. Without the setting every access fails; '*' means all workspaces, for work that serves no request.
+-- The ledger's functions see every row, since each is told its workspace.
+
+-- It has no search path of its own, so that it is inlined; its names are bound when it is made.
+CREATE FUNCTION ledger.sees(workspace uuid) RETURNS boolean LANGUAGE sql STABLE
+RETURN current_setting('loupe.workspace') = '*'
+    OR workspace = nullif(current_setting('loupe.workspace'), '*')::uuid;
+ALTER FUNCTION ledger.sees OWNER TO loupe_owner;
+REVOKE ALL ON FUNCTION ledger.sees FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.sees TO loupe_app;
+
+DO $$
+DECLARE
+    protected text;
+    visible text;
+BEGIN
+    FOR protected, visible IN
+        SELECT format('%I.%I', n.nspname, c.relname), 'ledger.sees(workspace_id)'
+        FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname IN ('public', 'ledger') AND c.relkind = 'r'
+            AND a.attname = 'workspace_id' AND NOT a.attisdropped
+        UNION ALL VALUES ('public.workspace', 'ledger.sees(id)')
+        UNION ALL SELECT unnest(ARRAY['delivery', 'delivered_file', 'delivered_part', 'order_status_change',
+                'final_bill', 'late_bill', 'ledger.adjustment']),
+            'EXISTS (SELECT FROM public."order" o WHERE o.id = order_id)'
+        UNION ALL SELECT unnest(ARRAY['ledger.budget_terms', 'ledger.hold', 'ledger.proposal']),
+            'EXISTS (SELECT FROM ledger.budget b WHERE b.id = budget_id)'
+        UNION ALL VALUES
+            ('ledger.decision', 'EXISTS (SELECT FROM ledger.proposal p WHERE p.id = proposal_id)'),
+            ('ledger.entry', 'EXISTS (SELECT FROM ledger.account a WHERE a.id = account_id)')
+    LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', protected);
+        EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', protected);
+        EXECUTE format('CREATE POLICY own_workspace ON %s USING (%s)', protected,
+            CASE WHEN visible LIKE 'EXISTS%' THEN 'current_setting(''loupe.workspace'') = ''*'' OR ' ELSE '' END
+            || visible);
+        EXECUTE format('CREATE POLICY ledger_functions ON %s TO loupe_owner USING (true)', protected);
+    END LOOP;
+    -- A view would show its owner's rows otherwise.
+    FOR protected IN
+        SELECT oid::regclass FROM pg_class WHERE relnamespace = 'ledger'::regnamespace AND relkind = 'v'
+    LOOP
+        EXECUTE format('ALTER VIEW %s SET (security_invoker = true)', protected);
+    END LOOP;
+END
+$$;

@@ -1,22 +1,22 @@
 """Budgets and adjustments as JSON."""
 
-from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from service.ledger.book import Movement
 from service.ledger.proposal_schemas import ProposalOut
-from service.ledger.proposals import Proposal
+from service.ledger.proposals import SHOWN_WAITING, WaitingProposals
 from service.ledger.repository import Adjustment, Budget
 from service.ledger.tags import MOST_TAGS, Tag, TagName
 from service.ledger.terms import BudgetTermsError, Enforcement, Period
 from service.money import Money
 from service.web.money import MoneyIn, MoneyOut
 from service.web.paging import Link
-from service.web.values import Day, Line, Note, WholeNumber, invalid
+from service.web.values import BodyWholeNumber, Day, Line, Note, invalid
 
 
 class TermsIn(BaseModel):
@@ -34,7 +34,7 @@ class TermsIn(BaseModel):
         description="What happens to an order beyond the limit: `block` rejects it (default), `warn` accepts "
         "it with a warning, `off` accepts it.",
     )
-    thresholds: list[Annotated[WholeNumber, Field(ge=1, le=200)]] | None = Field(
+    thresholds: list[Annotated[BodyWholeNumber, Field(ge=1, le=200)]] | None = Field(
         None,
         max_length=10,
         description="Percentages of the limit. The order that reaches one gets a warning.",
@@ -125,13 +125,15 @@ class BudgetOut(TermsOut):
     )
     available: MoneyOut = Field(description="Money that new orders can hold.")
     waiting: list[ProposalOut] = Field(
-        description="Charges and changes of terms that wait for the key of another holder, newest first."
+        description="Charges and changes of terms that wait for the key of another holder: the newest "
+        f"{SHOWN_WAITING}. The link `waiting` leads to all of them."
     )
+    waiting_number: int = Field(description="How many of them wait.")
     created_at: datetime = Field(description="Time at which the budget was opened.")
-    links: list[Link] = Field(description="Links to the budget, its usage and its ledger.")
+    links: list[Link] = Field(description="Links to the budget, its usage, its ledger and what waits.")
 
     @classmethod
-    def of(cls, budget: Budget, waiting: Iterable[Proposal]) -> "BudgetOut":
+    def of(cls, budget: Budget, waiting: WaitingProposals) -> "BudgetOut":
         """Write a budget for JSON, with its proposals that wait."""
         path = f"/v1/budgets/{budget.id}"
         terms, above = budget.terms, budget.terms.approval_above
@@ -148,12 +150,14 @@ class BudgetOut(TermsOut):
             thresholds=list(terms.thresholds),
             tags=dict(terms.tags),
             approval_above=None if above is None else MoneyOut.of(above),
-            waiting=[ProposalOut.of(one) for one in waiting],
+            waiting=[ProposalOut.of(one) for one in waiting.newest],
+            waiting_number=waiting.number,
             created_at=budget.created_at,
             links=[
                 Link(rel="self", href=path),
                 Link(rel="usage", href=f"{path}/usage"),
                 Link(rel="ledger", href=f"/v1/ledger?budget={budget.id}"),
+                Link(rel="waiting", href=f"/v1/proposals?waiting=true&budget={budget.id}"),
             ],
         )
 
@@ -201,19 +205,32 @@ class UsageOut(BaseModel):
         )
 
 
+OF_AN_ORDER: JsonDict = {
+    "title": "Refund or charge of an order",
+    "properties": {"tile": {"type": "null"}, "patch": {"type": "null"}},
+}
+OF_A_DELIVERY: JsonDict = {
+    "title": "Refund of one delivered patch",
+    "properties": {"kind": {"const": "refund"}, "tile": {"type": "integer"}, "patch": {"type": "integer"}},
+    "required": ["tile", "patch"],
+}
+
+
 class AdjustmentIn(BaseModel):
     """A refund of an order or of one delivered patch, or a later charge of an order."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"oneOf": [OF_AN_ORDER, OF_A_DELIVERY]})
 
     kind: Literal["refund", "charge"] = Field(
         description="`refund` for a credit note, `charge` for an invoice above what was settled."
     )
     order: UUID = Field(description="Id of the order.")
-    tile: WholeNumber | None = Field(
+    tile: BodyWholeNumber | None = Field(
         None, ge=0, description="With `patch`: the delivery to refund. Omit for the order."
     )
-    patch: WholeNumber | None = Field(None, ge=0, le=15, description="With `tile`: the delivery to refund.")
+    patch: BodyWholeNumber | None = Field(
+        None, ge=0, le=15, description="With `tile`: the delivery to refund."
+    )
     amount: MoneyIn = Field(description="Amount above zero in the order's currency.")
     reason: Note = Field(
         description="Reason, kept with the ledger entry.", examples=["credit note 4711: cloud"]

@@ -1,5 +1,6 @@
 """Reads of transfers: whole chains, and lines with the reasons and documents behind them."""
 
+import json
 from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from service.errors import NotFoundError
 from service.ledger.book import Movement, Transfer
+from service.ledger.filters import EVERY_LINE, LineFilter
 from service.ledger.repository import NEWEST, in_money
 
 
@@ -23,6 +25,7 @@ class LedgerLine:
     reason: str | None = None  # of a refund or later charge
     documents: str | None = None  # numbers of the order's invoices, or of a refund's credit notes
     closed_month: date | None = None  # of an adjustment: the closed month of the payment that it changes
+    order_id: UUID | None = None  # the order that the movement belongs to
 
 
 _FIELDS = """
@@ -56,35 +59,73 @@ _BEHIND = """
             AND c.month = date_trunc('month', paid.at AT TIME ZONE 'UTC')::date
         WHERE o.id = a.order_id AND (a.tile IS NULL
             OR paid.reference = 'delivery:' || a.order_id || '/' || a.tile || '/' || a.patch)
-    ) AS closed ON a.order_id IS NOT NULL"""
+    ) AS closed ON a.order_id IS NOT NULL
+    LEFT JOIN public."order" o ON o.workspace_id = t.workspace_id
+        AND o.id = CAST(substring(t.reference FROM '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}') AS uuid)"""
 _LINES = (
-    f"{_DOCUMENTS}{_FIELDS}, a.reason, d.numbers AS documents, closed.month AS closed_month {_FROM}{_BEHIND}"
-    " WHERE t.workspace_id = :workspace"
+    f"{_DOCUMENTS}{_FIELDS}, a.reason, d.numbers AS documents, closed.month AS closed_month, o.id AS order_id"
+    f"{_FROM}{_BEHIND} WHERE t.workspace_id = :workspace"
 )
 _PAGE = f"""{_LINES} AND t.seq < :before
         AND (CAST(:budget AS uuid) IS NULL OR t.budget_id = :budget)
         AND (CAST(:hold AS uuid) IS NULL OR t.hold_id = :hold)
-    ORDER BY t.seq DESC LIMIT :limit
-"""
+        AND (CAST(:kind AS text) IS NULL OR t.kind = :kind)
+        AND (CAST(:starts AS timestamptz) IS NULL OR t.at >= :starts)
+        AND (CAST(:ends AS timestamptz) IS NULL OR t.at < :ends)"""
+_NEWEST_FIRST = " ORDER BY t.seq DESC LIMIT :limit"
+# By its indexes: a hold has few transfers, and only grants beyond a limit are looked for in their budget.
+_OF_ORDERS = """
+    AND t.id IN (
+        SELECT x.id FROM public."order" w JOIN ledger.transfer x ON x.hold_id = w.hold_id
+        WHERE w.workspace_id = :workspace AND w.id BETWEEN :first_order AND :last_order
+        UNION ALL
+        SELECT x.transfer_id FROM public."order" w JOIN ledger.adjustment x ON x.order_id = w.id
+        WHERE w.workspace_id = :workspace AND w.id BETWEEN :first_order AND :last_order
+        UNION ALL
+        SELECT x.id FROM public."order" w
+        JOIN ledger.transfer x ON x.budget_id = w.budget_id AND x.kind IN ('extend', 'retract')
+            AND x.reference LIKE 'beyond:' || w.id || '%'
+        WHERE w.workspace_id = :workspace AND w.id BETWEEN :first_order AND :last_order
+    )"""
+_OF_TAG = """
+    AND (SELECT n.tags FROM ledger.budget_now n WHERE n.id = t.budget_id) || coalesce(o.tags, '{}')
+        @> CAST(:tag AS jsonb)"""
+_OF_PROVIDER = """
+    AND EXISTS (
+        SELECT FROM public.plan p JOIN public.price_list l ON l.id = p.price_list_id
+        WHERE p.id = o.plan_id AND l.provider = :provider
+    )"""
 
 
 def list_lines(
     session: Session,
     workspace_id: UUID,
+    chosen: LineFilter = EVERY_LINE,
     *,
     limit: int,
     before_seq: int = NEWEST,
-    budget_id: UUID | None = None,
-    hold_id: UUID | None = None,
 ) -> tuple[list[LedgerLine], int | None]:
     """Return up to `limit` transfers, newest first, before a seq; and the next page's `before_seq`."""
-    values = {
-        "workspace": workspace_id, "before": before_seq, "budget": budget_id, "hold": hold_id,
-        "limit": limit + 1,
-    }  # fmt: skip
-    rows = session.execute(text(_PAGE), values).all()
+    values = values_of(chosen) | {"workspace": workspace_id, "before": before_seq, "limit": limit + 1}
+    rows = session.execute(text(f"{_PAGE}{_conditions(chosen)}{_NEWEST_FIRST}"), values).all()
     lines = [_line(row) for row in rows[:limit]]
     return lines, lines[-1].transfer.seq if len(rows) > limit else None
+
+
+def _conditions(chosen: LineFilter) -> str:
+    """Return the SQL of the limits that few lists have."""
+    parts = {_OF_ORDERS: chosen.orders, _OF_TAG: chosen.tag, _OF_PROVIDER: chosen.provider}
+    return "".join(condition for condition, limit in parts.items() if limit is not None)
+
+
+def values_of(chosen: LineFilter) -> dict[str, Any]:
+    """Return the limits as values of a query; None where there is no limit."""
+    first, last = chosen.orders or (None, None)
+    return {
+        "budget": chosen.budget_id, "hold": chosen.hold_id, "kind": chosen.kind,
+        "starts": chosen.days.starts, "ends": chosen.days.ends, "first_order": first, "last_order": last,
+        "tag": None if chosen.tag is None else json.dumps(dict(chosen.tag)), "provider": chosen.provider,
+    }  # fmt: skip
 
 
 def find_line(session: Session, workspace_id: UUID, transfer: int | UUID) -> LedgerLine:
@@ -110,7 +151,7 @@ def chain(session: Session, workspace_id: UUID) -> Generator[Transfer]:
 
 def _line(row: Row[Any]) -> LedgerLine:
     fields = in_money(row)
-    behind = {name: fields.pop(name, None) for name in ("reason", "documents", "closed_month")}
+    behind = {name: fields.pop(name, None) for name in ("reason", "documents", "closed_month", "order_id")}
     budget = fields.pop("name")
     transfer = Transfer(**fields | {"kind": Movement(fields["kind"])})
     return LedgerLine(transfer=transfer, budget=budget, **behind)

@@ -21,6 +21,7 @@ from service.ledger.proposals import find_proposal
 from service.ledger.refusals import refusals
 from service.ledger.repository import find_order_money
 from service.ledger.terms import BudgetTerms
+from service.metrics import LEDGER_SECONDS, timed
 from service.money import Money
 
 
@@ -32,14 +33,18 @@ def create_budget(
     terms: BudgetTerms | None = None,
     key_id: str | None = None,
 ) -> UUID:
-    """Open a budget, grant it `limit` and return its id. ConflictError when the name is taken."""
+    """Open a budget, grant it `limit` and return its id.
+
+    Errors: ConflictError when the name is taken; ApprovalAboveNeededError.
+    """
     call = text("SELECT ledger.open_budget(:workspace, :name, :currency, :minor, :terms, :key)")
     values = {
         "workspace": workspace_id, "name": name, "currency": limit.currency, "minor": limit.minor,
         "terms": _as_json(terms or BudgetTerms()), "key": key_id,
     }  # fmt: skip
     try:
-        return cast(UUID, session.execute(call, values).scalar_one())
+        with timed(LEDGER_SECONDS, kind="open_budget"), refusals(limit):
+            return cast(UUID, session.execute(call, values).scalar_one())
     except IntegrityError as error:
         if "budget_name_unique" in str(error.orig):
             raise ConflictError(
@@ -79,7 +84,7 @@ def change_budget(
         "workspace": workspace_id, "budget": budget_id, "minor": limit.minor, "terms": _as_json(terms),
         "key": key_id,
     }  # fmt: skip
-    with refusals(limit, budget_id=budget_id):
+    with timed(LEDGER_SECONDS, kind="change_budget"), refusals(limit, budget_id=budget_id):
         _check_currency(limit, session.execute(text(call), values).scalar_one())
 
 
@@ -106,7 +111,8 @@ def reserve(
         "workspace": workspace_id, "budget": budget_id, "minor": amount.minor, "reference": reference,
         "hold": hold_id,
     }  # fmt: skip
-    with refusals(amount, budget_id=budget_id, reference=reference):
+    refused = refusals(amount, budget_id=budget_id, reference=reference)
+    with timed(LEDGER_SECONDS, kind="reserve"), refused:
         held, currency = session.execute(text(call), values).one()
         _check_currency(amount, currency)
     return cast(UUID | None, held)
@@ -153,7 +159,7 @@ def adjust(
         "minor": amount.minor, "reason": reason, "key": key_id,
     }  # fmt: skip
     call = "SELECT ledger.adjust(:workspace, :order, :kind, :tile, :patch, :minor, :reason, :key)"
-    with refusals(amount, budget_id=order.budget_id):
+    with timed(LEDGER_SECONDS, kind=kind), refusals(amount, budget_id=order.budget_id):
         return cast(int | None, session.execute(text(call), values).scalar_one())
 
 
@@ -170,7 +176,7 @@ def decide(
     values = {
         "workspace": workspace_id, "proposal": proposal_id, "approve": approve, "note": note, "key": key_id,
     }  # fmt: skip
-    with refusals(amount, budget_id=proposal.budget_id):
+    with timed(LEDGER_SECONDS, kind="decide"), refusals(amount, budget_id=proposal.budget_id):
         session.execute(text("SELECT ledger.decide(:workspace, :proposal, :approve, :note, :key)"), values)
 
 
@@ -180,7 +186,7 @@ def close_month(session: Session, workspace_id: UUID, month: date, key_id: str) 
     Errors: MonthNotOverError, MonthNotNextError.
     """
     call = text("SELECT ledger.close_month(:workspace, :month, :key)")
-    with refusals():
+    with timed(LEDGER_SECONDS, kind="close_month"), refusals():
         values = {"workspace": workspace_id, "month": month, "key": key_id}
         return bool(session.execute(call, values).scalar_one())
 
@@ -197,7 +203,7 @@ def _use_hold(session: Session, kind: str, hold_id: UUID | None, amount: Money, 
         FROM ledger.use_hold(:kind, :hold, :minor, :reference)
     """
     values = {"kind": kind, "hold": hold_id, "minor": amount.minor, "reference": reference}
-    with refusals(amount, reference=reference):
+    with timed(LEDGER_SECONDS, kind=kind), refusals(amount, reference=reference):
         _check_currency(amount, session.execute(text(call), values).scalar_one())
 
 

@@ -2,8 +2,10 @@
 
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from service.access.delegations import check_approves
 from service.access.repository import Caller, holder_of
 from service.errors import ConflictError
 from service.ledger.proposal_schemas import ApprovalIn
@@ -36,7 +38,7 @@ class OrderNotHeldError(ConflictError):
 def decide_approval(session: Session, caller: Caller, order_id: UUID, wanted: ApprovalIn) -> Order:
     """Accept a held order, or reject it and release its money.
 
-    Errors: not-found, order-expired, order-not-held, self-approval.
+    Errors: not-found, order-expired, order-not-held, self-approval, role-needed.
     """
     order = find_order(session, caller.workspace_id, order_id, lock=True)
     check_in_time(session, order)
@@ -46,7 +48,7 @@ def decide_approval(session: Session, caller: Caller, order_id: UUID, wanted: Ap
             order=str(order.id),
             order_status=order.status,
         )
-    check_other_key(session, order, caller)
+    check_approver(session, caller, order)
     if wanted.approves:
         record_status(session, order, OrderStatus.ACCEPTED, APPROVED, key_id=caller.key_id, note=wanted.note)
     else:
@@ -77,11 +79,12 @@ def check_was_accepted(session: Session, order: Order) -> None:
         )
 
 
-def check_late_hold(session: Session, caller: Caller, order: Order) -> None:
+def check_late_hold(session: Session, caller: Caller, order: Order, accepted: str | None) -> None:
     """Refuse a late delivery that needs the key of another holder than the one who ordered.
 
     With it the order costs more than another holder approved, and more than `approval_above`; or what it
-    exceeds the approval by brings its holder's sum within 24 hours above. Errors: self-approval.
+    exceeds the approval by brings its holder's sum within 24 hours above. `accepted` is the reference of the
+    hold if the delivery's price was sent with it. Errors: self-approval, role-needed.
     """
     above = get_budget(session, caller.workspace_id, order.budget_id).terms.approval_above
     money = money_of_orders(session, [order.id])[order.id]
@@ -91,7 +94,41 @@ def check_late_hold(session: Session, caller: Caller, order: Order) -> None:
         return
     session.flush()  # the hold of an order that cost nothing so far
     if cost > above or needs_approval(session, order.budget_id, order.key_id):
-        check_other_key(session, order, caller)
+        check_approver(session, caller, order)
+    if accepted is not None:
+        check_accepted_price(session, caller, order, accepted)
+
+
+def check_accepted_price(session: Session, caller: Caller, order: Order, reference: str) -> None:
+    """Refuse a price that the caller would accept alone for an order of another holder.
+
+    Nobody else has seen the price. So what its hold (`reference`) adds beyond the approved cost counts for
+    the caller as a purchase of their own. The caller holds the budget's lock. Errors: self-approval.
+    """
+    if order.key_id is None or holder_of(session, order.key_id) == caller.holder:
+        return  # it counts for the holder who ordered
+    query = text("SELECT minor FROM ledger.enlarged_hold WHERE order_id = :order AND reference = :reference")
+    more = session.execute(query, {"order": order.id, "reference": reference}).scalar_one()
+    if needs_approval(session, order.budget_id, caller.key_id, more):
+        above = get_budget(session, caller.workspace_id, order.budget_id).terms.approval_above
+        raise SelfApprovalError(
+            f"With this price your key {caller.key_id} would accept {order.money(more)} that nobody else has "
+            f"seen. Its holder orders, charges and accepts at most {above} alone within 24 hours. Deliver "
+            "the patch at its share, and post the rest as a later charge (`loupe ledger adjust`), which the "
+            "holder of another key approves.",
+            order=str(order.id),
+            key=caller.key_id,
+        )
+
+
+def check_approver(session: Session, caller: Caller, order: Order) -> None:
+    """Refuse a caller who may not approve an order, or what it costs beyond its plan.
+
+    Errors: self-approval; role-needed when the caller's role may not approve and nobody lends it approval.
+    """
+    check_other_key(session, order, caller)
+    asking = None if order.key_id is None else holder_of(session, order.key_id)
+    check_approves(session, caller, asking, str(order.id))
 
 
 def check_other_key(session: Session, order: Order, caller: Caller) -> None:

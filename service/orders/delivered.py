@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from service.errors import NotFoundError
 from service.money import Money
 from service.orders.checklist import Place
-from service.orders.tables import DeliveredFile, Delivery, Order
+from service.orders.tables import DeliveredFile, DeliveredPart, Delivery, Order
+from service.plans.pixels import PixelsDeletedError
 
 MOST_COMPARED = 400
 """Patches of an order that tell of its sensors."""
@@ -75,6 +76,13 @@ def file_versions(
     return found
 
 
+def known_files(session: Session, order_id: UUID) -> set[str]:
+    """Return the SHA-256 of every file that was delivered for an order, of whole patches and of parts."""
+    whole = select(DeliveredFile.sha256).where(DeliveredFile.order_id == order_id)
+    parts = select(DeliveredPart.sha256).where(DeliveredPart.order_id == order_id)
+    return set(session.scalars(whole.union(parts)))
+
+
 def likeness_figures(
     session: Session, order_id: UUID, most: int = MOST_COMPARED
 ) -> dict[Place, Mapping[str, Any]]:
@@ -130,7 +138,7 @@ def delivered_pixels(
         DeliveredFile.tile.between(first_tile, last_tile),
         DeliveredFile.created_at <= until,
     )
-    return _read_pixels(session, wanted)
+    return _read_pixels(session, order_id, wanted)
 
 
 def stored_pixels(
@@ -142,7 +150,7 @@ def stored_pixels(
         tuple_(DeliveredFile.tile, DeliveredFile.patch).in_(places),
         DeliveredFile.created_at <= until,
     )
-    return _read_pixels(session, wanted)
+    return _read_pixels(session, order_id, wanted)
 
 
 def newest_file_at(session: Session, order_ids: Collection[UUID]) -> datetime | None:
@@ -157,6 +165,17 @@ def first_file_after(
     """Return the time of the oldest file of some orders that came after `until`, None when there is none."""
     query = select(func.min(DeliveredFile.created_at)).where(DeliveredFile.order_id.in_(order_ids))
     return session.scalar(query if until is None else query.where(DeliveredFile.created_at > until))
+
+
+def warnings_of(session: Session, order_id: UUID) -> dict[Place, list[str]]:
+    """Return the doubts about each patch's newest file, as sentences; no entry for a patch without any."""
+    warned = func.jsonb_path_exists(DeliveredFile.checks, cast("$.warnings[0]", JSONPATH))
+    newest = _newest(DeliveredFile.order_id == order_id).add_columns(DeliveredFile.checks["warnings"], warned)
+    return {
+        (tile, patch): [one["detail"] for one in found]
+        for tile, patch, found, is_warned in session.execute(newest)
+        if is_warned
+    }
 
 
 def delivered_counts(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -175,19 +194,50 @@ def warned_counts(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, int
     return dict(session.execute(query).all())
 
 
+def check_delivered_pixels(session: Session, order: Order, sha256: str | None = None) -> None:
+    """Raise PixelsDeletedError (410) if the pixels of a file, by default of any in use, were deleted."""
+    of_order = DeliveredFile.order_id == order.id
+    newest = _newest(of_order).add_columns(DeliveredFile.pixels_sha256).subquery()
+    deleted = (
+        select(newest.c.tile).where(newest.c.pixels_sha256.is_not(None))
+        if sha256 is None
+        else select(DeliveredFile.tile).where(
+            of_order, DeliveredFile.sha256 == sha256, DeliveredFile.pixels_sha256.is_not(None)
+        )
+    )
+    if session.scalars(deleted.limit(1)).first() is not None:
+        raise _deleted(session, order.id)
+
+
+def _deleted(session: Session, order_id: UUID) -> PixelsDeletedError:
+    order = session.get_one(Order, order_id, populate_existing=True)  # it may be older than the deletion
+    if order.pixels_deleted_at is None:
+        raise TypeError(f"order {order.id} has files without pixels and no time of their deletion")
+    return PixelsDeletedError(
+        f"the patches that were delivered for order {order.id}",
+        order.pixels_deleted_at,
+        order.pixels_deleted_by,
+        "To use them again, write new files whose bytes differ, and deliver those.",
+    )
+
+
 def digests(joined_from: Sequence[Mapping[str, Any]] | None) -> tuple[str, ...]:
     """Return the digests of the files that a patch was joined from, by its checks; none for a single file."""
     return tuple(one["sha256"] for one in joined_from or ())
 
 
-def _read_pixels(session: Session, wanted: ColumnElement[bool]) -> list[PatchPixels]:
+def _read_pixels(session: Session, order_id: UUID, wanted: ColumnElement[bool]) -> list[PatchPixels]:
+    """Read patches; PixelsDeletedError (410) if they were deleted while the request computed."""
     columns = DeliveredFile.pixels, DeliveredFile.version, DeliveredFile.sha256, _JOINED_FROM
-    return [
+    found = [
         PatchPixels(tile, patch, pixels, version, sha256, digests(joined))
         for tile, patch, pixels, version, sha256, joined in session.execute(
             _newest(wanted).add_columns(*columns)
         )
     ]
+    if not all(one.pixels for one in found):
+        raise _deleted(session, order_id)
+    return found
 
 
 def _newest(wanted: ColumnElement[bool]) -> Select[int, int]:

@@ -1,17 +1,20 @@
 """Refusals of orders that would pay twice for the same ground, or for a product that is too coarse."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from service.errors import ConflictError, LoupeWarning
 from service.imagery.products import coarsest_pixel_m
-from service.orders.ground import read_ground
+from service.imagery.tile_grid import TileGrid
+from service.orders.ground import newest_evidence, orders_after, read_ground
 from service.planner.objectives import count_patches
 from service.plans.arrays import PlanArrays
-from service.plans.ground import match_ground
-from service.plans.products import TOO_COARSE
+from service.plans.ground import BoughtGround, match_ground
+from service.plans.products import BEYOND_LIMITS, TOO_COARSE
 from service.plans.reading import grid_of
 from service.plans.reuse import bought_again, describe_orders, plain_km2
 from service.plans.tables import Plan, Scene
@@ -34,6 +37,13 @@ class ProductTooCoarseError(ConflictError):
     title = "The product is too coarse for the bundle"
 
 
+class OrderLimitsExceededError(ConflictError):
+    """An order of a plan whose shapes the provider does not take in one order."""
+
+    code = BEYOND_LIMITS
+    title = "The provider does not take these shapes in one order"
+
+
 class ReusedGroundLostError(ConflictError):
     """An order of a plan that reuses ground which is neither owned nor on order any more."""
 
@@ -42,25 +52,62 @@ class ReusedGroundLostError(ConflictError):
 
 
 def check_product(plan: Plan) -> None:
-    """Raise ProductTooCoarseError if the plan warns that every delivery would be refused."""
+    """Raise the error of what the plan warns of: every delivery, or the order itself, would be refused.
+
+    Errors: ProductTooCoarseError, OrderLimitsExceededError.
+    """
     for warning in plan.bill.get("warnings", ()):
         if warning["code"] == TOO_COARSE:
             raise ProductTooCoarseError(warning["detail"], plan=str(plan.id), **warning["figures"])
+        if warning["code"] == BEYOND_LIMITS:
+            raise OrderLimitsExceededError(warning["detail"], plan=str(plan.id), **warning["figures"])
 
 
-def check_ground(session: Session, plan: Plan) -> list[LoupeWarning]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CheckedGround:
+    """The ground that a workspace had near a plan's scene when an order of the plan was checked."""
+
+    plan: Plan
+    grid: TileGrid
+    bought: list[BoughtGround]
+    newest: int  # number of the workspace's newest evidence before the ground was read
+    warnings: list[LoupeWarning]
+
+
+def check_ground(session: Session, plan: Plan) -> CheckedGround:
     """Check that a plan's patches are not owned or on order, and that those it reuses are.
 
-    Orders of a workspace take turns from here to their commit, so that of two orders of the same ground the
-    second finds the first. Returns a warning if the plan was made with `reuse=none` and buys patches again.
+    Takes long where a workspace has many orders, so no lock is held. `check_newer_ground` looks again.
+    Warns if the plan was made with `reuse=none` and buys patches again.
     Errors: ground-already-bought, reused-ground-lost.
     """
-    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
-    session.execute(lock, {"name": f"ground/{plan.workspace_id}"})
-    grid, arrays = grid_of(session.get_one(Scene, plan.scene_id)), PlanArrays.of(plan)
+    grid = grid_of(session.get_one(Scene, plan.scene_id))
+    newest = newest_evidence(session, plan.workspace_id)
+    bought = read_ground(session, plan.workspace_id, grid)
+    warnings = _check(plan, grid, bought)
+    return CheckedGround(plan=plan, grid=grid, bought=bought, newest=newest, warnings=warnings)
+
+
+def check_newer_ground(session: Session, checked: CheckedGround, order_id: UUID) -> list[LoupeWarning]:
+    """Check a plan's ground against the orders that came after `check_ground`, and return all warnings.
+
+    The caller has stored the order `order_id` of the plan, which locked the workspace's chain: orders take
+    turns from there to their commit, so that of two orders of the same ground the second finds the first.
+    Errors: ground-already-bought, reused-ground-lost.
+    """
+    plan = checked.plan
+    newer = orders_after(session, plan.workspace_id, checked.newest) - {order_id}
+    newer -= {one.order_id for one in checked.bought}
+    if not newer:
+        return checked.warnings
+    came = read_ground(session, plan.workspace_id, checked.grid, newer)
+    return _check(plan, checked.grid, [*checked.bought, *came]) if came else checked.warnings
+
+
+def _check(plan: Plan, grid: TileGrid, bought: Sequence[BoughtGround]) -> list[LoupeWarning]:
+    arrays = PlanArrays.of(plan)
     ordered_m = plan.bill.get("ordered_pixel_m")  # absent in plans made before 0.3.0
     coarsest_m = math.inf if ordered_m is None else coarsest_pixel_m(ordered_m)
-    bought = read_ground(session, plan.workspace_id, grid)
     reused = match_ground(grid, arrays.taken, bought, coarsest_m)
     if lost := int((arrays.taken & ~reused.taken).sum()):
         raise _lost(plan, lost)
@@ -71,8 +118,14 @@ def check_ground(session: Session, plan: Plan) -> list[LoupeWarning]:
     orders = describe_orders(matched.uses, areas)
     if plan.reuse is not None and plan.reuse["mode"] == "none":
         return [bought_again(matched, orders)]
-    count, area = int(matched.taken.sum()), plain_km2(int(areas[matched.taken].sum()))
-    raise GroundAlreadyBoughtError(
+    raise _bought_already(plan, int(matched.taken.sum()), int(areas[matched.taken].sum()), orders)
+
+
+def _bought_already(
+    plan: Plan, count: int, area_cm2: int, orders: list[dict[str, object]]
+) -> GroundAlreadyBoughtError:
+    area = plain_km2(area_cm2)
+    return GroundAlreadyBoughtError(
         f"{count_patches(count)} of this plan, {area} km2, {'is' if count == 1 else 'are'} bought already: "
         f"{_named(orders)}. Re-plan with POST /v1/plans/{plan.id}/replan (`loupe replan {plan.id}`) to leave "
         "them out. To pay for them again, re-plan with reuse=none.",

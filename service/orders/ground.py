@@ -1,11 +1,11 @@
 """The ground that a workspace owns or has on order, read from its orders and their deliveries."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import exists, or_, select, text
+from sqlalchemy import ColumnElement, column, exists, func, or_, select, table, text
 from sqlalchemy.orm import Session
 
 from service.imagery.overlap import GridPatches, near
@@ -19,6 +19,10 @@ from service.plans.arrays import PlanArrays
 from service.plans.ground import BoughtGround
 from service.plans.tables import Plan, Scene
 from service.pricing.tables import PriceList
+
+_EVIDENCE = table(
+    "evidence", column("workspace_id"), column("seq"), column("kind"), column("subject"), schema="ledger"
+)
 
 
 class _OrderedScene(NamedTuple):
@@ -39,14 +43,32 @@ class _OwnedPatch(NamedTuple):
     minor: int
 
 
-def read_ground(session: Session, workspace_id: UUID, grid: TileGrid) -> list[BoughtGround]:
+def newest_evidence(session: Session, workspace_id: UUID) -> int:
+    """Return the number of the workspace's newest evidence, for `orders_after`."""
+    newest = select(func.coalesce(func.max(_EVIDENCE.c.seq), 0))
+    return int(session.scalars(newest.where(_EVIDENCE.c.workspace_id == workspace_id)).one())
+
+
+def orders_after(session: Session, workspace_id: UUID, evidence: int) -> set[UUID]:
+    """Return the orders of a workspace whose evidence has a higher number: those placed after it."""
+    newer = select(_EVIDENCE.c.subject).where(
+        _EVIDENCE.c.workspace_id == workspace_id, _EVIDENCE.c.seq > evidence, _EVIDENCE.c.kind == "order"
+    )
+    return {UUID(subject) for subject in session.scalars(newer)}
+
+
+def read_ground(
+    session: Session, workspace_id: UUID, grid: TileGrid, among: Collection[UUID] | None = None
+) -> list[BoughtGround]:
     """Return what a workspace owns or has on order near a grid.
 
     Delivered patches come first, those of the newest order before others; a patch that was refunded in full
     is left out, unless a file was delivered for it afterwards. Awaited patches of open orders follow, the
-    oldest order first.
+    oldest order first. `among` limits the orders that are read.
     """
-    scenes = _near_scenes(session, workspace_id, grid)
+    scenes = _near_scenes(session, workspace_id, grid, among)
+    if not scenes:
+        return []
     owned = _owned_patches(session, [one.order.id for one in scenes])
     delivered = [_delivered(one, owned[one.order.id]) for one in reversed(scenes) if one.order.id in owned]
     open_now = [one for one in scenes if one.status in OPEN]
@@ -55,22 +77,36 @@ def read_ground(session: Session, workspace_id: UUID, grid: TileGrid) -> list[Bo
     return delivered + [one for one in awaited if len(one.minor)]
 
 
-def _near_scenes(session: Session, workspace_id: UUID, grid: TileGrid) -> list[_OrderedScene]:
+def _near_scenes(
+    session: Session, workspace_id: UUID, grid: TileGrid, among: Collection[UUID] | None
+) -> list[_OrderedScene]:
     """Return the orders that own or await patches near a grid, oldest first."""
     has_deliveries = exists().where(Delivery.order_id == Order.id)
+    conditions = [Order.workspace_id == workspace_id, or_(STATUS_NOW.in_(OPEN), has_deliveries)]
+    if among is not None:
+        conditions.append(Order.id.in_(among))
+    if not (ids := _near_orders(session, grid, conditions)):
+        return []
     query = (
         select(Order, STATUS_NOW, Scene.reading["grid"], PriceList.gsd_m)
         .join(Plan, Plan.id == Order.plan_id)
         .join(Scene, Scene.id == Plan.scene_id)
         .join(PriceList, PriceList.id == Plan.price_list_id)
-        .where(Order.workspace_id == workspace_id, or_(STATUS_NOW.in_(OPEN), has_deliveries))
+        .where(Order.id.in_(ids), *conditions)
         .order_by(Order.created_at, Order.id)
     )
-    rows = [
+    return [
         _OrderedScene(order, status, TileGrid.from_json(values), float(gsd_m))
         for order, status, values, gsd_m in session.execute(query)
     ]
-    return [one for one, is_near in zip(rows, near(grid, [one.grid for one in rows]), strict=True) if is_near]
+
+
+def _near_orders(session: Session, grid: TileGrid, conditions: Sequence[ColumnElement[bool]]) -> list[UUID]:
+    # Only ids and grids: a workspace has many orders, of which few are near.
+    query = select(Order.id, Scene.reading["grid"]).join(Plan, Plan.id == Order.plan_id)
+    rows = session.execute(query.join(Scene, Scene.id == Plan.scene_id).where(*conditions)).all()
+    are_near = near(grid, [TileGrid.from_json(values) for _, values in rows])
+    return [order_id for (order_id, _), is_near in zip(rows, are_near, strict=True) if is_near]
 
 
 _OWNED = """
@@ -91,7 +127,7 @@ _OWNED = """
     LEFT JOIN LATERAL (
         SELECT max(a.at) AS at FROM ledger.adjustment a WHERE a.order_id = d.order_id AND a.kind = 'refund'
     ) AS whole ON true
-    WHERE d.order_id = ANY(:orders)
+    WHERE d.order_id = ANY(:orders) AND newest.side > 0  -- its pixels were not deleted
         AND NOT (coalesce(r.refunded, 0) > 0 AND r.refunded >= d.settled_minor AND r.at >= newest.created_at)
         AND NOT (m.refunded_minor > 0 AND m.refunded_minor >= m.settled_minor + m.charged_minor
             AND whole.at >= newest.created_at)

@@ -167,7 +167,7 @@ def hold_late(
         order.hold_id = reserve(
             session, caller.workspace_id, order.budget_id, quoted.total, reference, order.hold_id
         )
-        check_late_hold(session, caller, order)
+        check_late_hold(session, caller, order, reference if quoted.bill.basis == "prices" else None)
     return quoted
 
 

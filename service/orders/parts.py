@@ -43,7 +43,11 @@ def kept_parts(
     recent = func.row_number().over(partition_by=place, order_by=DeliveredPart.number.desc()).label("recent")
     ranked = (
         select(*place, DeliveredPart.number, recent)
-        .where(DeliveredPart.order_id == order_id, tuple_(*place).in_(places))
+        .where(
+            DeliveredPart.order_id == order_id,
+            tuple_(*place).in_(places),
+            DeliveredPart.pixels_sha256.is_(None),
+        )
         .subquery()
     )
     same = and_(
@@ -101,7 +105,7 @@ def partly_delivered(session: Session, order_id: UUID, most: int) -> list[Partly
     query = (
         select(*place, DeliveredPart.covered, DeliveredPart.remainder, files)
         .ext(distinct_on(*place))
-        .where(DeliveredPart.order_id == order_id, ~delivered)
+        .where(DeliveredPart.order_id == order_id, ~delivered, DeliveredPart.pixels_sha256.is_(None))
         .order_by(*place, DeliveredPart.number.desc())
         .limit(most)
     )

@@ -15,11 +15,13 @@ from service.ledger.repository import Budget, get_budget, list_budgets
 from service.ledger.terms import Enforcement, crossed
 from service.ledger.writer import reserve
 from service.money import Money
-from service.orders.duplicates import check_ground, check_product
+from service.orders.duplicates import check_ground, check_newer_ground, check_product
 from service.orders.ending import end_order
 from service.orders.repository import record_status, standing_order_of
 from service.orders.tables import Order, OrderStatus, OrderStatusChange
 from service.plans.arrays import PlanArrays
+from service.plans.naming import tags_of_plan
+from service.plans.pixels import check_plan_pixels
 from service.plans.repository import lock_plan, superseding
 from service.plans.tables import Plan
 from service.web.paging import PageRequest
@@ -30,8 +32,10 @@ MOST_BUDGETS = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class OrderLabels:
-    """The client's own names for an order: tags and a cost centre."""
+    """The client's own names for an order: tags and a cost centre, its name and its external id."""
 
+    name: str | None = None
+    external_id: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     cost_center: str | None = None
 
@@ -111,18 +115,19 @@ def place_order(
     An order waits for another key if it brings what its holder ordered and charged within 24 hours without
     approval above the budget's `approval_above`. The order expires after `days`.
     An order of a plan that only reuses ground costs nothing and is complete at once.
-    Errors: not-found, nothing-to-buy, product-too-coarse, quote-expired, plan-superseded,
-    plan-already-ordered, ground-already-bought, reused-ground-lost, no-budget, budget-ambiguous,
-    budget-currency, budget-not-valid, budget-exceeded.
+    Errors: not-found, nothing-to-buy, product-too-coarse, order-limits-exceeded, quote-expired,
+    pixels-deleted, plan-superseded, plan-already-ordered, ground-already-bought, reused-ground-lost,
+    no-budget, budget-ambiguous, budget-currency, budget-not-valid, budget-exceeded.
     """
     plan = lock_plan(session, caller.workspace_id, plan_id)
     _check_orderable(session, plan)
-    warnings = check_ground(session, plan)
+    ground = check_ground(session, plan)
     paying = _choose_budget(session, caller.workspace_id, budget_id, plan.currency)
     until = session.scalars(select(func.now() + timedelta(days=days))).one()
     order = _new_order(plan, paying, caller, until, labels, order_id or uuid4())
     session.add(order)
-    session.flush()
+    session.flush()  # its evidence locks the workspace's chain
+    warnings = check_newer_ground(session, ground, order.id)
     if not plan.patches_bought:
         step = end_order(session, order, OrderStatus.COMPLETED, "nothing_to_deliver", caller.key_id)
         return PlacedOrder(order=order, step=step, warnings=warnings)
@@ -138,6 +143,7 @@ def place_order(
 def _check_orderable(session: Session, plan: Plan) -> None:
     if plan.patches_bought == 0 and not PlanArrays.of(plan).taken.any():
         raise NothingToBuyError("This plan buys no patch, so there is nothing to order.", plan=str(plan.id))
+    check_plan_pixels(session, plan)
     check_product(plan)
     if session.scalar(select(func.now() >= plan.expires_at)):
         raise QuoteExpiredError(
@@ -208,7 +214,9 @@ def _new_order(
         patches=plan.patches_bought,
         key_id=caller.key_id,
         expires_at=expires_at,
-        tags=dict(labels.tags),
+        tags={**tags_of_plan(plan), **labels.tags},
+        name=labels.name or (plan.naming and plan.naming.name),
+        external_id=labels.external_id or (plan.naming and plan.naming.external_id),
         cost_center=labels.cost_center,
     )
 

@@ -10,30 +10,34 @@ from service.access.repository import Caller
 from service.bundles.registry import Bundles, BundlesDep
 from service.database.engine import Database, DatabaseDep, SessionDep
 from service.ledger.proposal_schemas import ApprovalIn
-from service.ledger.tags import CostCenterQuery, TagDep
 from service.orders.approval import decide_approval
 from service.orders.cancelling import preview_cancel
 from service.orders.deadline import put_off_deadline
 from service.orders.ending import cancel_undelivered
 from service.orders.expiry import expire_before_writing
+from service.orders.filters import OrderFilterDep
 from service.orders.final_bill import find_arrived_bill
 from service.orders.placing import place_order
-from service.orders.repository import find_order, labelled, page_of_orders
+from service.orders.repository import find_order, page_of_orders
 from service.orders.schemas import (
     CancelPreview,
     DeadlineIn,
     OrderIn,
+    OrderNamesIn,
     OrderOut,
     OrderPath,
     OrderSummary,
     StatusStep,
 )
 from service.orders.views import awaited_patches, full, new_order, steps, summaries
-from service.plans.repository import find_plan
+from service.plans.repository import find_plan, find_priced_plan
+from service.plans.shape_files import SHAPES, GeoJsonResponse, ShapeFormDep, shapes_answer
 from service.settings import SettingsDep
 from service.web.idempotency import Answer, KeyedRequest, RequiredKeyDep, fingerprint, store_once
 from service.web.openapi import problems
-from service.web.paging import Page, PageDep, page_links
+from service.web.paging import Page, SortedPageDep, page_links
+from service.web.turns import TurnDep
+from service.web.unchanged import never_changes
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"], responses=problems(401))
 
@@ -45,7 +49,7 @@ router = APIRouter(prefix="/v1/orders", tags=["orders"], responses=problems(401)
     response_model=OrderOut,
     summary="Order a plan",
     openapi_extra={"x-billable": True},
-    responses=problems(400, 402, 404, 409, 422),
+    responses=problems(400, 402, 404, 409, 410, 422),
 )
 def create_order(
     order: OrderIn,
@@ -68,7 +72,7 @@ def create_order(
     cost, which is `completed` at once and can be classified.
     """
     # Labels that are empty or left out are the same request, also as before there were any labels.
-    empty = {name for name in ("tags", "cost_center") if not getattr(order, name)}
+    empty = {name for name in ("tags", "cost_center", "name", "external_id") if not getattr(order, name)}
     body = order.model_dump_json(exclude=empty)
     request_print = fingerprint("POST /v1/orders", body)
     request = KeyedRequest(database, caller.workspace_id, key, request_print)
@@ -94,15 +98,12 @@ def _show(database: Database, workspace_id: UUID, order_id: UUID) -> OrderOut:
 
 @router.get("", response_model_exclude_none=True, summary="List orders", responses=problems(422))
 def list_orders(
-    request: Request,
-    caller: CallerDep,
-    session: SessionDep,
-    page: PageDep,
-    tag: TagDep,
-    cost_center: CostCenterQuery = None,
+    request: Request, caller: CallerDep, session: SessionDep, page: SortedPageDep, chosen: OrderFilterDep
 ) -> Page[OrderSummary]:
-    """List the orders of the workspace without their patches, newest first."""
-    chosen = labelled(tag, cost_center)
+    """List the orders of the workspace without their patches, newest first.
+
+    An order has to meet all filters that are given. One that is overdue is `expired`.
+    """
     orders, following = page_of_orders(session, caller.workspace_id, page, chosen)
     return Page(items=summaries(session, orders), links=page_links(request, following))
 
@@ -120,6 +121,48 @@ def get_order(order_id: OrderPath, caller: CallerDep, session: SessionDep) -> Or
     the next ones appear. An order that is overdue is shown as expired.
     """
     return full(session, find_order(session, caller.workspace_id, order_id))
+
+
+@router.patch(
+    "/{order_id}",
+    name="name_order",
+    response_model_exclude_none=True,
+    summary="Name an order",
+    responses=problems(404, 422),
+)
+def name_order(
+    order_id: OrderPath, change: OrderNamesIn, caller: CallerDep, session: SessionDep
+) -> OrderSummary:
+    """Change an order's name and external id with a JSON merge patch (RFC 7396).
+
+    Its tags and its cost centre stay as they were placed: reports and the proofs of the ledger rest on them.
+    """
+    order = find_order(session, caller.workspace_id, order_id, lock=True)
+    for member in change.model_fields_set:
+        setattr(order, member, getattr(change, member))
+    session.flush()
+    return summaries(session, [order])[0]
+
+
+@router.get(
+    "/{order_id}/shapes",
+    dependencies=[Depends(never_changes)],
+    name="get_order_shapes",
+    summary="Show the polygons to give the provider for an order",
+    response_class=GeoJsonResponse,
+    responses={**SHAPES, **problems(404, 422)},
+)
+def show_order_shapes(
+    order_id: OrderPath, caller: CallerDep, database: DatabaseDep, _turn: TurnDep, form: ShapeFormDep
+) -> Response:
+    """Return the shapes of the order's plan: GeoJSON, one MultiPolygon, WKT, KML or a GeoPackage.
+
+    They are those of the whole order, whatever was delivered or cancelled since.
+    """
+    with database.sessions() as session:
+        order = find_order(session, caller.workspace_id, order_id)
+        plan, scene, price_list = find_priced_plan(session, caller.workspace_id, order.plan_id)
+    return shapes_answer(form, plan, scene, price_list)
 
 
 @router.post(

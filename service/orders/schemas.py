@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.ledger.tags import MOST_TAGS, Tag, TagName
+from service.ledger.tags import ExternalId, GivenName, Tag, Tags
 from service.orders.final_bill import BillBasis
 from service.orders.placing import OrderLabels
 from service.orders.tables import OrderStatus
@@ -29,10 +29,14 @@ class OrderIn(BaseModel):
         None,
         description="Id of the budget that pays. Default: the only budget in the plan's currency.",
     )
-    tags: dict[TagName, Tag] = Field(
+    name: GivenName | None = Field(None, description="Name of the order, for people. Default: the plan's.")
+    external_id: ExternalId | None = Field(
+        None, description="Id of the order in a system of yours. Default: the plan's."
+    )
+    tags: Tags = Field(
         {},
-        max_length=MOST_TAGS,
-        description="Your own names and values, beside those of the budget.",
+        description="Your own names and values, beside those of the budget. The plan's tags are added; "
+        "these win where both have a name.",
         examples=[{"project": "harbours"}],
     )
     cost_center: Tag | None = Field(
@@ -41,8 +45,19 @@ class OrderIn(BaseModel):
 
     @property
     def labels(self) -> OrderLabels:
-        """Tags and cost centre."""
-        return OrderLabels(tags=self.tags, cost_center=self.cost_center)
+        """Name, external id, tags and cost centre."""
+        return OrderLabels(
+            name=self.name, external_id=self.external_id, tags=self.tags, cost_center=self.cost_center
+        )
+
+
+class OrderNamesIn(BaseModel):
+    """A change of an order's names: a JSON merge patch (RFC 7396). Omitted members stay, null removes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: GivenName | None = Field(None, description="Name of the order, for people.")
+    external_id: ExternalId | None = Field(None, description="Id of the order in a system of yours.")
 
 
 class DeadlineIn(BaseModel):
@@ -178,6 +193,10 @@ class OrderSummary(BaseModel):
     id: UUID = Field(description="Id of the order.")
     plan: UUID = Field(description="Id of the plan that it buys.")
     budget: UUID = Field(description="Id of the budget that pays.")
+    name: str | None = Field(None, description="Name of the order. Omitted without one.")
+    external_id: str | None = Field(
+        None, description="Id of the order in a system of yours. Omitted without one."
+    )
     tags: dict[str, str] = Field(
         description="The order's own names and values. Exports show the budget's tags beside them; the "
         "order's win where both have a name."

@@ -76,6 +76,8 @@ class Order(Base):
         CheckConstraint("amount_minor >= 0", name="amount_not_negative"),
         CheckConstraint("jsonb_typeof(tags) = 'object'", name="tags_object"),
         CheckConstraint("length(cost_center) BETWEEN 1 AND 100", name="cost_center_length"),
+        CheckConstraint("length(name) BETWEEN 1 AND 200", name="name_length"),
+        CheckConstraint("length(external_id) BETWEEN 1 AND 200", name="external_id_length"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
@@ -94,6 +96,10 @@ class Order(Base):
     expires_at: Mapped[datetime]
     tags: Mapped[dict[str, str]] = mapped_column(JSONB, default=dict, server_default=text("'{}'"))
     cost_center: Mapped[str | None]
+    name: Mapped[str | None]  # this and the next may change: no figure rests on them
+    external_id: Mapped[str | None]
+    pixels_deleted_at: Mapped[datetime | None]  # of the files that were delivered until then; the newest time
+    pixels_deleted_by: Mapped[str | None] = mapped_column(ForeignKey("api_key.id", ondelete="RESTRICT"))
 
     @property
     def planned(self) -> Money:
@@ -204,6 +210,7 @@ class DeliveredFile(Base):
             ondelete="RESTRICT",
         ),
         UniqueConstraint("order_id", "tile", "patch", "sha256"),
+        CheckConstraint("(pixels_sha256 IS NULL) = (pixels <> '')", name="pixels_or_digest"),
     )
 
     order_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -213,6 +220,7 @@ class DeliveredFile(Base):
     sha256: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
     pixels: Mapped[bytes] = mapped_column(LargeBinary)  # uint8 (3, s, s) on the patch's own pixel grid
+    pixels_sha256: Mapped[bytes | None] = mapped_column(LargeBinary)  # of deleted pixels, which are empty
     checks: Mapped[dict[str, Any]] = mapped_column(JSONB)  # verified properties of the file, with the numbers
     key_id: Mapped[str | None] = mapped_column(
         ForeignKey("api_key.id", ondelete="RESTRICT")
@@ -231,6 +239,7 @@ class DeliveredPart(Base):
     __table_args__ = (
         CheckConstraint("number >= 1", name="number_from_1"),
         CheckConstraint("patch BETWEEN 0 AND 15", name="patch_index"),
+        CheckConstraint("(pixels_sha256 IS NULL) = (pixels <> '')", name="pixels_or_digest"),
     )
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("order.id", ondelete="RESTRICT"), primary_key=True)
@@ -240,6 +249,7 @@ class DeliveredPart(Base):
     sha256: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
     pixels: Mapped[bytes] = mapped_column(LargeBinary)  # uint8 (3, s, s) on the patch's own pixel grid
+    pixels_sha256: Mapped[bytes | None] = mapped_column(LargeBinary)  # of deleted pixels, which are empty
     weights: Mapped[bytes] = mapped_column(LargeBinary)  # uint8 (s, s), share of each pixel with data
     lacking: Mapped[bytes] = mapped_column(LargeBinary)  # one bit for each point that the file does not show
     checks: Mapped[dict[str, Any]] = mapped_column(JSONB)

@@ -122,6 +122,8 @@ def _summary(order: Order, status: OrderStatus, delivered: int, money: OrderMone
         id=order.id,
         plan=order.plan_id,
         budget=order.budget_id,
+        name=order.name,
+        external_id=order.external_id,
         tags=dict(order.tags),
         cost_center=order.cost_center,
         status=status,

@@ -13,6 +13,7 @@ from service.planner.by_tiles import decide_by_tiles
 from service.planner.candidates import price_scene
 from service.planner.decision import Decision
 from service.planner.objectives import Objective
+from service.planner.scene_orders import Check
 from service.pricing.billing import PriceTerms
 
 ALIKE_AREAS = 1e-4
@@ -36,6 +37,7 @@ def plan_purchases(
     objective: Objective,
     columns: int = 1,
     taken: NDArray[np.bool_] | None = None,
+    check: Check = lambda: None,
 ) -> Decision:
     """Choose patches: utilities (T, 16) of 0 or more, eligible (T,), areas (T, 16) in square metres.
 
@@ -44,9 +46,10 @@ def plan_purchases(
     the real, rounded bill. So it is for one tile, except that areas which differ by ALIKE_AREAS or less are
     ranked as if they were equal. Otherwise the decision's bound limits how much better
     another choice could be. Tiles are listed row by row, `columns` in a row; the order matters where shapes
-    do. Raises ValueError for utilities that are negative or not finite.
+    do. `check` is called between the steps of a long search, and may raise to end it. Raises ValueError for
+    utilities that are negative or not finite.
     """
-    return decider(utilities, eligible, areas_m2, terms, columns, taken)(objective)
+    return decider(utilities, eligible, areas_m2, terms, columns, taken, check)(objective)
 
 
 def decider(
@@ -56,11 +59,12 @@ def decider(
     terms: PriceTerms,
     columns: int = 1,
     taken: NDArray[np.bool_] | None = None,
+    check: Check = lambda: None,
 ) -> Decide:
     """Rank and price a scene once, to decide for any number of objectives. Raises as plan_purchases."""
     if not ((utilities >= 0) & np.isfinite(utilities)).all():
         raise ValueError("utilities must be finite and 0 or more")
-    choose = partial(_chooser, utilities, eligible, areas_m2, terms, columns)
+    choose = partial(_chooser, utilities, eligible, areas_m2, terms, columns, check)
     none = np.zeros(utilities.shape, dtype=np.bool_)
     taken = none if taken is None else taken & eligible[:, None]
     as_usual = choose(none)
@@ -77,6 +81,7 @@ def _chooser(
     areas_m2: NDArray[np.float64],
     terms: PriceTerms,
     columns: int,
+    check: Check,
     taken: NDArray[np.bool_],
 ) -> Choose:
     scene = (utilities, eligible, areas_m2)
@@ -84,7 +89,7 @@ def _chooser(
     if terms.by_area and not (one and _unequal(areas_m2)):
         return partial(decide_by_area, rank_patches(*scene, terms, taken))
     if not one:
-        return partial(decide_by_tiles, price_scene(*scene, columns, terms, taken))
+        return partial(decide_by_tiles, price_scene(*scene, columns, terms, taken, check))
     return partial(decide_by_shape, price_choices(*scene, terms, taken))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from service.planner.box_search import cheapest_boxes, plain_boxes
+from service.planner.box_search import cheapest_boxes, finer_boxes, plain_boxes
 from service.planner.exact_joins import MOST_PARTS, cheapest_parts
 from service.planner.part_joins import join_parts
 from service.planner.ruled_joins import join_under_rules
@@ -41,6 +41,14 @@ class Arrange(Protocol):
 
 def arrange_shapes(orders: SceneOrders, selected: NDArray[np.bool_]) -> ShapeLayout:
     """Arrange the shapes to order for chosen patches (T, 16). The same patches give the same shapes."""
+    found = [arrange_grouped(orders, selected)]
+    if selected.any() and orders.tile.narrowest <= min(orders.cells_cm2.shape):
+        found += _finer(orders, on_lattice(orders, selected))
+    return min(found, key=_rank)
+
+
+def arrange_grouped(orders: SceneOrders, selected: NDArray[np.bool_]) -> ShapeLayout:
+    """Arrange as `arrange_shapes`, with rectangles that end between different rows and columns only."""
     if not selected.any():
         return empty_layout(orders.terms)
     found = [arrange_quickly(orders, selected)]
@@ -63,7 +71,7 @@ def arrange_quickly(orders: SceneOrders, selected: NDArray[np.bool_]) -> ShapeLa
     return min(found, key=_rank)
 
 
-ARRANGEMENTS: tuple[Arrange, ...] = (arrange_by_tile, arrange_shapes)
+ARRANGEMENTS: tuple[Arrange, ...] = (arrange_by_tile, arrange_grouped, arrange_shapes)
 """Every arrangement that a stored plan was billed for, by its number. Append; never change one."""
 NEWEST = len(ARRANGEMENTS) - 1
 """The arrangement of new plans."""
@@ -90,9 +98,24 @@ def _under_rules(orders: SceneOrders, wanted: Cells, by_tile: ShapeLayout) -> It
     in_boxes = cheapest_boxes(orders, wanted, by_tile)
     yield in_boxes
     if not orders.terms.rules.convex:
-        for one in (in_boxes, by_tile):
-            merged = merge_touching(orders, one.rows, one.columns, one.owner)
-            yield join_under_rules(orders, layout_of(orders, one.rows, one.columns, merged))
+        yield from (_joined(orders, one) for one in (in_boxes, by_tile))
+
+
+def _finer(orders: SceneOrders, wanted: Cells) -> Iterator[ShapeLayout]:
+    """Search rectangles that also end between equal rows or columns, as far as they can cost less."""
+    rules = orders.terms.rules
+    if rules == ANY_SHAPE and not orders.splitting_pays:
+        return
+    for one in finer_boxes(orders, wanted):
+        yield one
+        if not (rules.convex or rules == ANY_SHAPE):
+            yield _joined(orders, one)
+
+
+def _joined(orders: SceneOrders, one: ShapeLayout) -> ShapeLayout:
+    """Merge the shapes that touch, and join others, where the rules allow it and it costs less."""
+    merged = merge_touching(orders, one.rows, one.columns, one.owner)
+    return join_under_rules(orders, layout_of(orders, one.rows, one.columns, merged))
 
 
 def _parts(orders: SceneOrders, cells: Cells) -> ShapeLayout:
@@ -110,6 +133,7 @@ def _refined(orders: SceneOrders, wanted: Cells, joined: Cells) -> Cells:
     held = np.bincount(shapes[wanted][first], minlength=count + 1)
     places, cells = ndimage.find_objects(shapes), joined.copy()
     for shape in np.flatnonzero((held >= 2) & (held <= MOST_PARTS))[:MOST_REFINED].tolist():
+        orders.check()
         place = places[shape - 1]
         own = shapes[place] == shape
         found = cheapest_parts(orders, wanted[place] & own)

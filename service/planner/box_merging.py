@@ -29,6 +29,7 @@ def weights_of(orders: SceneOrders, boxes: Boxes) -> Ints:
 def _merged(orders: SceneOrders, boxes: Boxes) -> Boxes:
     """Merge pairs, the largest saving first, until none saves anything."""
     while len(boxes) > 1:
+        orders.check()
         pairs, unions, savings = _candidates(orders, boxes)
         order = np.lexsort((np.arange(len(pairs)), -savings))
         order = order[savings[order] > 0]

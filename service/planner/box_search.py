@@ -1,9 +1,11 @@
 """The cheapest rectangles around wanted cells that several divisions lead to. Pure numpy."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from service.planner.box_merging import improve_boxes, weights_of
-from service.planner.boxes import Boxes, divisions, widened
+from service.planner.boxes import Boxes, divisions, outline_of, widened
 from service.planner.scene_orders import Cells, SceneOrders, ShapeLayout, layout_of
 
 MOST_IMPROVED = 400
@@ -23,6 +25,14 @@ def cheapest_boxes(orders: SceneOrders, wanted: Cells, by_tile: ShapeLayout) -> 
 def plain_boxes(orders: SceneOrders, wanted: Cells) -> list[ShapeLayout]:
     """Return the rectangles of each division, as they are."""
     return [_boxed(orders, one) for one in _plain(orders, wanted)]
+
+
+def finer_boxes(orders: SceneOrders, wanted: Cells) -> Iterator[ShapeLayout]:
+    """Yield the improved rectangles of divisions that also cut between equal rows and columns, if any are."""
+    if outline_of(wanted, finely=True).wanted.shape == outline_of(wanted).wanted.shape:
+        return
+    for one in divisions(orders, wanted, finely=True):
+        yield _boxed(orders, improve_boxes(orders, one, wanted) if len(one) <= MOST_IMPROVED else one)
 
 
 def _plain(orders: SceneOrders, wanted: Cells) -> list[Boxes]:

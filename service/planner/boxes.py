@@ -25,25 +25,34 @@ _FAR = 1 << 40
 
 @dataclass(frozen=True, kw_only=True)
 class Outline:
-    """Wanted cells without the repetition of equal neighbouring rows and columns, R x C groups of them."""
+    """Wanted cells whose neighbouring rows and columns are grouped, R x C groups of them."""
 
     wanted: Cells  # (R, C)
     rows: Ints  # (R + 1,) first row of each group, and the number of rows
     columns: Ints  # (C + 1,)
 
 
-def outline_of(wanted: Cells) -> Outline:
-    """Group the equal neighbouring rows and columns of wanted cells."""
+def outline_of(wanted: Cells, *, finely: bool = False) -> Outline:
+    """Group the equal neighbouring rows and columns of wanted cells; `finely`, only the empty ones.
+
+    A rectangle that is billed for a minimum may end between two equal rows that hold wanted cells.
+    """
     rows, columns = (
-        np.append(np.flatnonzero(np.append(True, (side[1:] != side[:-1]).any(axis=1))), len(side))
+        np.append(np.flatnonzero(np.append(True, _differing(side, finely=finely))), len(side))
         for side in (wanted, wanted.T)
     )
     return Outline(wanted=wanted[np.ix_(rows[:-1], columns[:-1])], rows=rows, columns=columns)
 
 
-def divisions(orders: SceneOrders, wanted: Cells) -> list[Boxes]:
+def _differing(side: Cells, *, finely: bool) -> Cells:
+    """Say for each row after the first whether a group begins with it."""
+    changes = (side[1:] != side[:-1]).any(axis=1)
+    return np.asarray(changes | side[1:].any(axis=1) if finely else changes)
+
+
+def divisions(orders: SceneOrders, wanted: Cells, *, finely: bool = False) -> list[Boxes]:
     """Return divisions of wanted cells into rectangles, each the best of its kind by the sum of weights."""
-    outline = outline_of(wanted)
+    outline = outline_of(wanted, finely=finely)
     if sum(outline.wanted.shape) <= MOST_LINES:
         return [cut_by_lines(orders, outline)]
     across = Outline(wanted=outline.wanted.T, rows=outline.columns, columns=outline.rows)

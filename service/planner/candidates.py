@@ -15,6 +15,7 @@ from service.planner.growth import free_neighbours
 from service.planner.objectives import Objective
 from service.planner.rankings import Mask, PrefixRanking, by_step, by_utility, by_window
 from service.planner.scene_orders import (
+    Check,
     SceneOrders,
     ShapeLayout,
     covered,
@@ -100,6 +101,7 @@ class PricedScene:
         """Return the shapes around patches, once for each set."""
         key = (quickly, np.packbits(patches).tobytes())
         if key not in self.layouts:
+            self.orders.check()
             arrange = arrange_quickly if quickly else arrange_shapes
             self.layouts[key] = arrange(self.orders, patches)
         return self.layouts[key]
@@ -112,15 +114,16 @@ def price_scene(
     columns: int,
     terms: PriceTerms,
     taken: Mask,
+    check: Check = lambda: None,
 ) -> PricedScene:
     """Rank a scene: utilities (T, 16), eligible (T,), areas and taken (T, 16).
 
-    Tiles are listed row by row, `columns` in each row.
+    Tiles are listed row by row, `columns` in each row. `check` is called between the steps of each search.
     """
     patches = np.broadcast_to(eligible[:, None], taken.shape)
     buyable = patches & ~taken
     values = np.where(buyable, utilities.astype(np.float64), 0)
-    orders, cells = scene_orders(areas_m2, columns, terms), whole_cm2(areas_m2)
+    orders, cells = scene_orders(areas_m2, columns, terms, check), whole_cm2(areas_m2)
     least_cm2 = terms.rules.least_cells(orders.tile.narrowest) * int(cells.min())
     return PricedScene(
         orders=orders,

@@ -29,6 +29,7 @@ def exchanged(
     if orders.terms.rules != ANY_SHAPE or layout.box is not None or cells.size > MOST_CELLS:
         return cells
     for _ in range(MOST_EXCHANGES):
+        orders.check()
         if not _exchange(cells, values, fixed, free):
             break
     return cells

@@ -15,6 +15,8 @@ from scipy import ndimage
 from service.planner.scene_orders import Cells, Ints, SceneOrders
 
 MOST_ROUNDS = 20
+TRIED_AT_ONCE = 1_000
+"""Joins, or paths, between two calls of the check."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +35,17 @@ def join_parts(orders: SceneOrders, wanted: Cells, rounds: int = MOST_ROUNDS) ->
     """
     joined = wanted.copy()
     for _ in range(rounds):
+        orders.check()
         parts, count = ndimage.label(joined)
         distance, source = ndimage.distance_transform_cdt(~joined, "taxicab", return_indices=True)
         edges = _shortest(parts[tuple(source)], distance)
         sizes = np.bincount(parts.ravel(), minlength=count + 1)
-        used = _cheaper_joins(orders.weight_of, sizes, edges)
+        used = _cheaper_joins(orders, sizes, edges)
         if not used:
             break
-        for row, column in edges.meeting[used].reshape(-1, 2).tolist():
+        for number, (row, column) in enumerate(edges.meeting[used].reshape(-1, 2).tolist()):
+            if number % TRIED_AT_ONCE == 0:
+                orders.check()
             _draw_path(joined, (row, column), (int(source[0, row, column]), int(source[1, row, column])))
     return joined
 
@@ -64,8 +69,9 @@ def _shortest(nearest: Ints, distance: Ints) -> _Edges:
     return _Edges(parts=pair[kept].astype(np.int64), length=length[kept].astype(np.int64), meeting=meeting)
 
 
-def _cheaper_joins(weight_of: Ints, sizes: Ints, edges: _Edges) -> list[int]:
+def _cheaper_joins(orders: SceneOrders, sizes: Ints, edges: _Edges) -> list[int]:
     """Return the edges to use, greedily by saving; sizes (P + 1,) of parts 1 to P in cells."""
+    weight_of = orders.weight_of
     last = len(weight_of) - 1
     one, other = edges.parts.T
     together = np.minimum(sizes[one] + sizes[other] + edges.length, last)
@@ -78,6 +84,8 @@ def _cheaper_joins(weight_of: Ints, sizes: Ints, edges: _Edges) -> list[int]:
     groups, size, weights = list(range(len(sizes))), sizes.tolist(), weight_of.tolist()
     pairs, used = edges.parts.tolist(), []
     while heap:
+        if len(heap) % TRIED_AT_ONCE == 0:
+            orders.check()
         promised, length, at = heappop(heap)
         first, second = _root(groups, pairs[at][0]), _root(groups, pairs[at][1])
         whole = min(size[first] + size[second] + length, last)

@@ -43,6 +43,7 @@ def _drawn(orders: SceneOrders, layout: ShapeLayout, number: int) -> Cells:
 
 def _cheapest_join(orders: SceneOrders, one: Cells, other: Cells) -> tuple[int, Cells]:
     """Return the lightest legal shape around two, and the weight that it saves."""
+    orders.check()
     options = np.stack(list(_joins(one, other, orders.tile.narrowest)))
     framed = np.pad(options, ((0, 0), (1, 1), (1, 1)))
     legal = orders.terms.rules.admits(framed, orders.tile.narrowest)

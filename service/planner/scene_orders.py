@@ -1,6 +1,7 @@
 """A scene of several tiles as a lattice of patches, and shapes on it with their bill. Pure numpy."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -17,6 +18,8 @@ from service.pricing.charge_rules import Bill
 Ints = NDArray[np.int64]
 Cells = NDArray[np.bool_]
 """A set of cells (rows, columns) of a scene's lattice."""
+Check = Callable[[], None]
+"""A function that raises when the caller no longer wants a plan."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,8 @@ class SceneOrders:
     cells_cm2: Ints  # (rows, columns) of the lattice
     tile: TileOrders
     """The orders of a tile in which all patches have the area of the scene's smallest patch."""
+    check: Check = field(default=lambda: None, repr=False, compare=False)
+    """Called between the steps of every search for shapes; it raises to end the search."""
 
     @property
     def tiles(self) -> int:
@@ -71,14 +76,15 @@ class ShapeLayout:
         return bill(self.areas_cm2.tolist(), terms)
 
 
-def scene_orders(areas_m2: NDArray[np.float64], columns: int, terms: PriceTerms) -> SceneOrders:
+def scene_orders(
+    areas_m2: NDArray[np.float64], columns: int, terms: PriceTerms, check: Check = lambda: None
+) -> SceneOrders:
     """Prepare the orders of a scene: areas (T, 16) in square metres, tiles row by row."""
     areas = whole_cm2(areas_m2)
     cells = np.zeros((len(areas) // columns * GRID, columns * GRID), dtype=np.int64)
     cells[cells_of(columns, *_every(len(areas)))] = areas.ravel()
-    return SceneOrders(
-        terms=terms, columns=columns, cells_cm2=cells, tile=_tile_orders(int(areas.min()), terms)
-    )
+    tile = _tile_orders(int(areas.min()), terms)
+    return SceneOrders(terms=terms, columns=columns, cells_cm2=cells, tile=tile, check=check)
 
 
 def cells_of(columns: int, tiles: NDArray[Any], patches: NDArray[Any]) -> tuple[Ints, Ints]:
@@ -125,6 +131,7 @@ def empty_layout(terms: PriceTerms) -> ShapeLayout:
 
 def layout_of(orders: SceneOrders, rows: Ints, columns: Ints, owner: Ints) -> ShapeLayout:
     """Bill shapes that are given as cells (N,) with the shape of each; owners need not be consecutive."""
+    orders.check()
     owner, rows, columns = distinct_cells(owner, rows, columns)
     owner = np.unique(owner, return_inverse=True)[1]
     areas = sums_by_key(owner, orders.cells_cm2[rows, columns], int(owner[-1]) + 1)

@@ -105,7 +105,7 @@ def _in_squares(orders: SceneOrders, selected: NDArray[np.bool_]) -> tuple[Ints,
 def merge_touching(orders: SceneOrders, rows: Ints, columns: Ints, owner: Ints) -> Ints:
     """Merge shapes that touch or overlap where that is legal and no dearer; return new owners (N,)."""
     count, tariff = int(owner.max()) + 1, tariff_of(orders.terms)
-    region = _regions(orders.cells_cm2.shape, rows, columns, owner)
+    region = _regions(orders, rows, columns, owner)
     areas = sums_by_key(owner, orders.cells_cm2[rows, columns], count)
     whole, down, across = distinct_cells(region[owner], rows, columns)
     together = sums_by_key(whole, orders.cells_cm2[down, across], count)
@@ -116,6 +116,7 @@ def merge_touching(orders: SceneOrders, rows: Ints, columns: Ints, owner: Ints) 
         joins &= joined < apart
         starts = np.searchsorted(whole, np.arange(count + 1))
         for one in np.flatnonzero(joins):
+            orders.check()
             part = slice(starts[one], starts[one + 1])
             cells = _framed(down[part], across[part])
             joins[one] = orders.terms.rules.admits(cells[None], orders.tile.narrowest)[0]
@@ -129,9 +130,9 @@ def _framed(rows: Ints, columns: Ints) -> NDArray[np.bool_]:
     return mask
 
 
-def _regions(shape: tuple[int, ...], rows: Ints, columns: Ints, owner: Ints) -> Ints:
+def _regions(orders: SceneOrders, rows: Ints, columns: Ints, owner: Ints) -> Ints:
     """Label connected components: each shape gets the lowest index of the shapes it touches or overlaps."""
-    owners = np.full(shape, -1)
+    owners = np.full(orders.cells_cm2.shape, -1)
     owners[rows, columns] = owner
     pairs = [(owner, owners[rows, columns])]
     for one, other in ((owners[1:], owners[:-1]), (owners[:, 1:], owners[:, :-1])):
@@ -141,6 +142,7 @@ def _regions(shape: tuple[int, ...], rows: Ints, columns: Ints, owner: Ints) -> 
     region = np.arange(int(owner.max()) + 1)
     # Every pair takes the lower of its two labels until none changes; `lower[lower]` shortens the chains.
     while True:
+        orders.check()
         lower = region.copy()
         lowest = np.minimum(region[first], region[second])
         np.minimum.at(lower, region[first], lowest)

@@ -106,7 +106,7 @@ class Alternatives:
 
     def compare(self, lists: Sequence[PriceList]) -> Compared:
         """Compare with every other way to spend the money, and with other price lists, newest first."""
-        refused = {one.id: reason for one in lists if (reason := self._no_bill(one)) is not None}
+        refused = {one.id: reason for one in lists if (reason := self.no_bill(one)) is not None}
         fitting = [one for one in lists if one.id not in refused]
         reasons = [*refused.values(), *(TOO_MANY for _ in fitting[MOST_LISTS:])]
         beyond = [*(one for one in lists if one.id in refused), *fitting[MOST_LISTS:]]
@@ -118,20 +118,28 @@ class Alternatives:
         )
         return Compared(
             spent=tuple(self._ways()),
-            lists=tuple(sorted(map(self._bill, fitting[:MOST_LISTS]), key=_by_cost)),
+            lists=tuple(sorted(map(self.bill, fitting[:MOST_LISTS]), key=_by_cost)),
             left_out=(*too_large, *map(LeftOut, names, reasons)),
         )
 
-    def _ways(self) -> Iterator[Spent]:
+    def extremes(self) -> tuple[Spent, Spent, Spent]:
+        """Return what buying nothing, buying the chosen patches and buying everything bring."""
         everything = np.broadcast_to(self._arrays.eligible[:, None], self.bought.shape)
-        yield self._spent("nothing", self.money.nothing, np.zeros_like(self.bought))
-        yield self._spent("plan", self.money, self.bought)
+        return (
+            self._spent("nothing", self.money.nothing, np.zeros_like(self.bought)),
+            self._spent("plan", self.money, self.bought),
+            self._spent("everything", self.plan.baseline, everything),
+        )
+
+    def _ways(self) -> Iterator[Spent]:
+        nothing, chosen, everything = self.extremes()
+        yield from (nothing, chosen)
         if self._is_arranged(self.terms):
             buyer = BlindBuyer(areas_m2=self._areas_m2, columns=self._grid.columns, terms=self.terms)
             yield self._blind("central", [buyer.buy(central_first(self._buyable), self.money)])
             orders = [drawn_at_random(self._buyable, seed) for seed in range(DRAWS)]
             yield self._blind("random", [buyer.buy(order, self.money) for order in orders])
-        yield self._spent("everything", self.plan.baseline, everything)
+        yield everything
 
     def _blind(self, way: Way, choices: Sequence[BlindChoice]) -> Spent:
         total = sum((one.cost for one in choices), start=self.money.nothing)
@@ -165,7 +173,7 @@ class Alternatives:
         }
         return ExpectedHere(**means)
 
-    def _no_bill(self, price_list: PriceList) -> str | None:
+    def no_bill(self, price_list: PriceList) -> str | None:
         """Return why a price list is not compared; None if it is."""
         ordered_m = self.plan.bill.get("ordered_pixel_m")
         if ordered_m is not None and too_coarse(price_list, ordered_m) is not None:
@@ -177,7 +185,8 @@ class Alternatives:
     def _is_arranged(self, terms: PriceTerms) -> bool:
         return terms.by_area or len(self.bought) <= MOST_ARRANGED_TILES
 
-    def _bill(self, price_list: PriceList) -> ListBill:
+    def bill(self, price_list: PriceList) -> ListBill:
+        """Return what a price list charges for the bought patches, and for every patch of the scene."""
         price = pricer(self._areas_m2, self._grid.columns, terms_of(price_list))
         everything = np.repeat(self._arrays.eligible[:, None], PATCHES, axis=1)
         return ListBill(

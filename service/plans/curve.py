@@ -13,10 +13,11 @@ from service.planner import decider
 from service.planner.curve import CostPoint, cost_curve, nearest
 from service.plans.arrays import PlanArrays
 from service.plans.counts import SceneCounts
-from service.plans.objects import DIGITS, expected_labels
+from service.plans.objects import DIGITS, count_in, expected_labels
 from service.plans.reading import grid_of
 from service.plans.tables import Plan, Scene
 from service.pricing.billing import PriceTerms
+from service.stopping import checkpoint
 from service.web.money import MoneyOut
 
 
@@ -28,6 +29,10 @@ class ExpectedHere(BaseModel):
     """
 
     objects: float = Field(description="Number of objects in bought and in reused patches, expected or read.")
+    objects_low: float = Field(
+        description="Lower end of the 95 % interval of that number, which takes the patches as independent."
+    )
+    objects_high: float = Field(description="Upper end of that interval.")
     objects_share: float = Field(
         description="Share of the objects of the whole scene, expected or read, that lie there, 0 to 1."
     )
@@ -44,11 +49,12 @@ class ExpectedHere(BaseModel):
         """Compute the expectation for patches (T, 16) that are bought; `bins` make the classes."""
         held = selected | arrays.taken
         correct = expected_labels(counts, arrays.eligible, held, bins)
-        objects, everything = (
-            float(part.sum(dtype=np.float64)) for part in (counts.numbers[held], counts.numbers)
-        )
+        there, everything = count_in(counts, held), float(counts.numbers.sum(dtype=np.float64))
+        objects = float(counts.numbers[held].sum(dtype=np.float64))
         return cls(
             objects=round(objects, DIGITS),
+            objects_low=there.low,
+            objects_high=there.high,
             objects_share=round(objects / (everything or 1.0), 6),
             correct_labels=round(correct, DIGITS),
             correct_share=round(correct / max(int(arrays.eligible.sum()), 1), 6),
@@ -103,7 +109,7 @@ def curve_of(plan: Plan, scene: Scene, terms: PriceTerms, predictor: Predictor) 
     """
     arrays, grid = PlanArrays.of(plan), grid_of(scene)
     areas = grid.patch_areas_m2()
-    decide = decider(arrays.utilities, arrays.eligible, areas, terms, grid.columns, arrays.taken)
+    decide = decider(arrays.utilities, arrays.eligible, areas, terms, grid.columns, arrays.taken, checkpoint)
     manifest, task = predictor.manifest, plan.task
     images, measured = images_measured(manifest), {one.threshold: one for one in manifest.curve_for(task)}
     curve = cost_curve(decide, measured.values(), images)

@@ -16,6 +16,7 @@ REQUEST_BODY: dict[str, Any] = {
         "multipart/form-data": {
             "schema": {
                 "type": "object",
+                "additionalProperties": False,
                 "required": ["scene"],
                 "properties": {
                     "scene": {"type": "string", "format": "binary"},
@@ -37,6 +38,9 @@ _SCENE_SHA256 = "6e3645f28320786fddaba333bc416161f1c28ab5c9aa76043967cfc497879c4
 
 PLAN: dict[str, Any] = {
     "id": _PLAN_ID,
+    "name": None,
+    "external_id": None,
+    "tags": {},
     "created_at": "2026-11-22T17:39:30.010953Z",
     "scene": {
         "sha256": _SCENE_SHA256,

@@ -12,7 +12,7 @@ from service.errors import InvalidInputError
 from service.planner.objectives import LOST, CertifiedLoss, GuaranteedLoss, Objective
 from service.web.values import invalid
 
-_FORM = re.compile(r"(labels|objects):([01](?:\.[0-9]{1,9})?)")
+_FORM = re.compile(r"(labels|objects):(0(?:\.[0-9]{1,9})?|1(?:\.0{1,9})?)")
 
 
 class GuaranteeNotCertifiedError(InvalidInputError):

@@ -25,9 +25,10 @@ from service.plans import repository
 from service.plans.arrays import ENCLOSED, ON_ORDER, OWNED, PlanArrays, TileValues
 from service.plans.ground import Ints, MatchedGround, match_ground
 from service.plans.inputs import PlanInputs
+from service.plans.naming import named_like
 from service.plans.objects import describe_objects
 from service.plans.prior import Prior
-from service.plans.products import check_prices, too_coarse
+from service.plans.products import beyond_limits, check_prices, too_coarse
 from service.plans.reading import JudgedScene, grid_of
 from service.plans.reuse import bought_again, describe_orders, describe_reuse
 from service.plans.tables import Plan, Scene
@@ -36,6 +37,7 @@ from service.pricing.charge_rules import Bill
 from service.pricing.repository import terms_of
 from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
+from service.stopping import checkpoint
 from service.version import code_version
 
 
@@ -73,7 +75,7 @@ def decide_replan(
     if prior is not None:
         values = replace(values, counts=prior.counts)
     new = _decide(scene, values, old.provenance["bundle"], inputs, quote_days)
-    new.scene_id, new.supersedes = old.scene_id, old.id
+    new.scene_id, new.supersedes, new.naming = old.scene_id, old.id, named_like(old)
     described = old.bill.get("prior") if prior is None else prior.described
     if described is not None:
         new.bill = new.bill | {"prior": described}
@@ -89,7 +91,7 @@ def decide_round(
     `values` hold the readings; `inputs.revalued_by` computes the utilities from them. Opens no session.
     """
     new = _decide(scene, values, old.provenance["bundle"], inputs, quote_days)
-    new.scene_id, new.follows = old.scene_id, order_id
+    new.scene_id, new.follows, new.naming = old.scene_id, order_id, named_like(old)
     return new
 
 
@@ -138,8 +140,10 @@ def _decide(
         inputs.objective,
         grid.columns,
         taken,
+        checkpoint,
     )
     again = match_ground(grid, decision.selected, inputs.bought, coarsest_m)
+    limits = beyond_limits(price_list, decision, areas, grid.columns)
     return Plan(
         expires_at=_expiry(price_list, quote_days),
         workspace_id=price_list.workspace_id,
@@ -162,7 +166,7 @@ def _decide(
         list_saving_minor=decision.list_saving.minor,
         billable_saving_minor=decision.billable_saving.minor,
         bill=_bill(values, decision, inputs)
-        | {"warnings": _warnings(again, whole_cm2(areas), inputs)}
+        | {"warnings": _warnings(again, whole_cm2(areas), inputs, limits)}
         | _objects(values, bundle, decision, taken),
     )
 
@@ -182,9 +186,11 @@ def _ground_flags(matched: MatchedGround, decision: Decision) -> NDArray[np.uint
     return np.asarray(flags, dtype=np.uint8)
 
 
-def _warnings(again: MatchedGround, areas_cm2: Ints, inputs: PlanInputs) -> list[dict[str, Any]]:
+def _warnings(
+    again: MatchedGround, areas_cm2: Ints, inputs: PlanInputs, limits: LoupeWarning | None
+) -> list[dict[str, Any]]:
     """Return the doubts about what the plan buys, as its row keeps them."""
-    found = [too_coarse(inputs.price_list, inputs.ordered_m)]
+    found = [too_coarse(inputs.price_list, inputs.ordered_m), limits]
     if again.taken.any():
         found.append(bought_again(again, describe_orders(again.uses, areas_cm2)))
     return [warning.to_json() for warning in found if warning is not None]

@@ -8,21 +8,18 @@ import numpy as np
 from fastapi import Depends, Query, Request
 from numpy.typing import NDArray
 
-from models.grid import GRID, PATCHES, row_col
+from models.grid import GRID, PATCHES
 from service.errors import InvalidInputError
 from service.geotiff.ground import to_wgs84
 from service.imagery.geojson import DECIMALS, POLE, Geometry, bounds, geometry
 from service.imagery.tile_grid import TileGrid
-from service.ledger.book import allocate
-from service.money import Money
-from service.planner.objectives import objective_from_json
 from service.planner.order_shapes import Points, Shape, compile_order, move
-from service.planner.patches import PATCH_REASONS, margins, patch_reasons, taken_reasons
+from service.planner.patches import PATCH_REASONS
 from service.plans.arrays import PlanArrays
+from service.plans.patch_facts import PatchFacts, arrangement_of
 from service.plans.reading import grid_of
 from service.plans.schemas import TILES_INLINE
 from service.plans.tables import Plan, Scene
-from service.pricing.areas import to_km2, whole_cm2
 from service.pricing.billing import PriceTerms
 from service.web.money import MoneyOut
 from service.web.paging import decode_cursor, encode_cursor, page_links
@@ -87,34 +84,19 @@ def patch_features(plan: Plan, scene: Scene, tiles: range, terms: PriceTerms) ->
     The `cost` of a bought patch is its share of the bill; the shares of all patches sum to the bill exactly.
     Its `marginal_cost` is the saving from leaving it out; for another patch, the cost of adding it.
     """
-    grid, arrays = grid_of(scene), PlanArrays.of(plan)
-    areas = grid.patch_areas_m2()
-    margin = margins(
-        arrays.selected, areas, grid.columns, terms, arranged=arrays.arranged, taken=arrays.taken,
-        arrangement=_arrangement(plan),
-    )  # fmt: skip
-    reasons = patch_reasons(
-        arrays.utilities, arrays.eligible, arrays.selected, arrays.filled, margin.padding,
-        objective_from_json(plan.objective),
-    )  # fmt: skip
-    reasons = taken_reasons(reasons, arrays.owned & arrays.taken, arrays.on_order & arrays.taken)
+    facts = PatchFacts.of(plan, scene, terms)
     numbers = np.repeat(np.arange(tiles.start, tiles.stop), PATCHES)
     indices = np.tile(np.arange(PATCHES), len(tiles))
-    places = outlines(grid, numbers, indices)
-    costs = patch_costs(plan, arrays.selected, tiles)
     return [
-        _patch_feature(
-            arrays, int(tile), int(index), place,
-            area_km2=float(to_km2(int(area))),
-            cost=cost.amount,
-            marginal_cost=Money(int(margin.minor[tile, index]), plan.currency).amount,
-            currency=plan.currency,
-            reason=str(reasons[tile, index]),
+        _feature(f"{tile}/{index}", place, **facts.describe(tile, index, cost))
+        for tile, index, place, cost in zip(
+            numbers.tolist(),
+            indices.tolist(),
+            outlines(facts.grid, numbers, indices),
+            facts.costs(tiles),
+            strict=True,
         )
-        for tile, index, place, area, cost in zip(
-            numbers, indices, places, whole_cm2(areas)[numbers, indices], costs, strict=True
-        )
-    ]  # fmt: skip
+    ]
 
 
 def outlines(grid: TileGrid, tiles: NDArray[np.intp], patches: NDArray[np.intp]) -> list[Geometry]:
@@ -131,58 +113,19 @@ def outlines(grid: TileGrid, tiles: NDArray[np.intp], patches: NDArray[np.intp])
     ]
 
 
-def patch_costs(plan: Plan, selected: NDArray[np.bool_], tiles: range) -> list[Money]:
-    """Split the bill among the patches of a range of tiles; zero where not bought."""
-    before = int(selected[: tiles.start].sum())
-    chosen = selected[tiles.start : tiles.stop].ravel()
-    ranks = before + np.cumsum(chosen) - 1
+def shape_features(plan: Plan, scene: Scene, terms: PriceTerms) -> list[Feature]:
+    """Write the polygons to order: bought patches that share an edge form one, unless a rule splits them."""
+    grid = grid_of(scene)
     return [
-        allocate(plan.cost, plan.patches_bought, int(rank)) if bought else Money(0, plan.currency)
-        for bought, rank in zip(chosen, ranks, strict=True)
+        _shape_feature(grid, number, shape) for number, shape in enumerate(plan_shapes(plan, grid, terms))
     ]
 
 
-def _patch_feature(
-    arrays: PlanArrays, tile: int, index: int, place: Geometry, **computed: str | float
-) -> Feature:
-    row, col = row_col(index)
-    planned = bool(arrays.eligible[tile])
-    return _feature(
-        f"{tile}/{index}",
-        place,
-        tile=tile,
-        index=index,
-        row=row,
-        col=col,
-        status="planned" if planned else "no-data",
-        selected=bool(arrays.selected[tile, index]),
-        filled=bool(arrays.filled[tile, index]),
-        ground=_ground(arrays, tile, index),
-        utility=arrays.shown_utility(tile, index) if planned else None,
-        expected_objects=arrays.shown_objects(tile, index) if planned else None,
-        **computed,
-    )
-
-
-def _ground(arrays: PlanArrays, tile: int, index: int) -> str | None:
-    """Return whether a patch was owned or on order when the plan was made; None if it was neither."""
-    if arrays.owned[tile, index]:
-        return "owned"
-    return "on-order" if arrays.on_order[tile, index] else None
-
-
-def shape_features(plan: Plan, scene: Scene, terms: PriceTerms) -> list[Feature]:
-    """Write the polygons to order: bought patches that share an edge form one, unless a rule splits them."""
-    grid, arrays = grid_of(scene), PlanArrays.of(plan)
+def plan_shapes(plan: Plan, grid: TileGrid, terms: PriceTerms) -> tuple[Shape, ...]:
+    """Compile the shapes that a plan was billed for, on the lattice of its scene's patches."""
+    arrays = PlanArrays.of(plan)
     areas = grid.patch_areas_m2()
-    shapes = compile_order(arrays.selected, areas, grid.columns, terms, arrays.arranged, _arrangement(plan))
-    return [_shape_feature(grid, number, shape) for number, shape in enumerate(shapes)]
-
-
-def _arrangement(plan: Plan) -> int:
-    """Return the number of the arrangement whose shapes were billed; the first where the plan names none."""
-    number: int = plan.bill.get("arrangement", 0)
-    return number
+    return compile_order(arrays.selected, areas, grid.columns, terms, arrays.arranged, arrangement_of(plan))
 
 
 def _shape_feature(grid: TileGrid, number: int, shape: Shape) -> Feature:

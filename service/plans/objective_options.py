@@ -19,7 +19,7 @@ from service.planner.objectives import (
     TargetAccuracy,
 )
 from service.plans.guarantees import GuaranteeText, certified_for, guaranteed_loss
-from service.web.values import AmountText, PlainNumber, WholeNumber
+from service.web.values import AmountText, BodyNumber, BodyWholeNumber
 
 Number = TypeVar("Number", float, int, str)
 
@@ -48,7 +48,7 @@ class ObjectiveOptions(BaseModel):
         description="Objective to optimise. By default the one whose number is given, otherwise `policy`: "
         "buy the patches whose utility reaches the bundle's threshold for the task.",
     )
-    cost_weight: PlainNumber | None = Field(
+    cost_weight: BodyNumber | None = Field(
         None,
         alias="lambda",
         ge=0,
@@ -62,8 +62,8 @@ class ObjectiveOptions(BaseModel):
         examples=["50.00"],
         description="Most to spend, in the currency of the price list.",
     )
-    max_patches: WholeNumber | None = Field(None, ge=0, le=10**9, description="Most patches to buy.")
-    target_accuracy: PlainNumber | None = Field(
+    max_patches: BodyWholeNumber | None = Field(None, ge=0, le=10**9, description="Most patches to buy.")
+    target_accuracy: BodyNumber | None = Field(
         None,
         gt=0,
         le=1,

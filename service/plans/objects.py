@@ -124,6 +124,18 @@ def counts_by_tile(answers: TileAnswers) -> list[ObjectCount]:
     return _written(answers.mean, answers.interval(LEVEL))
 
 
+def count_in(counts: SceneCounts, patches: Mask) -> ObjectCount:
+    """Write the number of objects in some patches (T, 16) together, as if patches were independent."""
+    variance = np.where(counts.read, counts.readings.variance, counts.expected.variance)
+    sums = (float(part[patches].sum(dtype=np.float64)) for part in (counts.numbers, variance))
+    return _together(*(torch.tensor([one], dtype=torch.float64) for one in sums))
+
+
+def _together(mean: torch.Tensor, variance: torch.Tensor) -> ObjectCount:
+    counts = Counts.of_moments(mean.clamp_min(_LEAST), variance)
+    return _written(counts.mean, count_interval(counts, LEVEL))[0]
+
+
 def _written(means: torch.Tensor, intervals: tuple[torch.Tensor, torch.Tensor]) -> list[ObjectCount]:
     rows = zip(means.tolist(), *(end.tolist() for end in intervals), strict=True)
     return [
@@ -136,5 +148,4 @@ def total_of(batches: Iterable[TileAnswers]) -> ObjectCount:
     mean, variance = torch.stack([torch.stack([one.mean.sum(), one.variance.sum()]) for one in batches]).sum(
         0
     )
-    together = Counts.of_moments(mean[None].clamp_min(_LEAST), variance[None])
-    return _written(together.mean, count_interval(together, LEVEL))[0]
+    return _together(mean[None], variance[None])

@@ -6,16 +6,18 @@ from typing import Annotated, ClassVar
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from starlette.datastructures import UploadFile
 
 from models.manifest import Manifest, Task
-from service.errors import LoupeError
+from service.errors import MediaTypeError
 from service.plans.ground import ReuseMode
+from service.plans.naming import NamedOptions
 from service.plans.objective_options import ObjectiveOptions
 from service.plans.tasks import TASKS, task_in
 from service.pricing.examples import NO_MINIMUM
 from service.web.parameters import fault, form_faults, given_twice, repeated_members
+from service.web.values import SearchText, number_of
 
 RAW = {"image/tiff", "application/octet-stream"}
 MULTIPART = "multipart/form-data"
@@ -29,19 +31,17 @@ MOST_PARAMS = 64 * 1024
 TOO_LONG = f"The options have more than {MOST_PARAMS:,} bytes. Send the scene as the file 'scene'."
 
 
-class MediaTypeError(LoupeError):
+class SceneMediaTypeError(MediaTypeError):
     """The body is neither a GeoTIFF nor a form with one."""
 
-    status = 415
-    code = "unsupported-media-type"
     title = "Send the scene as a GeoTIFF"
     headers: ClassVar[dict[str, str]] = {"Accept-Post": f"image/tiff, application/octet-stream, {MULTIPART}"}
 
 
-class PlanOptions(ObjectiveOptions):
+class PlanOptions(NamedOptions, ObjectiveOptions):
     """Options of a new plan."""
 
-    price_list: str = Field(
+    price_list: SearchText = Field(
         NO_MINIMUM,
         max_length=64,
         description="Price list: its id, or its name for the newest version that is valid today.",
@@ -79,6 +79,11 @@ class PlanOptions(ObjectiveOptions):
         "guarantee.",
     )
 
+    @field_validator("cost_weight", "max_patches", "target_accuracy", mode="before")
+    @classmethod
+    def _read_text(cls, value: object) -> object:
+        return number_of(value)  # all that a query has is text
+
     def task_of(self, manifest: Manifest) -> Task:
         """Return the task of the plan. Errors: task-unknown, objective-unclear, guarantee-not-certified."""
         return task_in(manifest, self.task_for(manifest, self.task))
@@ -87,7 +92,7 @@ class PlanOptions(ObjectiveOptions):
 class ReplanIn(ObjectiveOptions):
     """Options to change; omitted options keep their previous value."""
 
-    price_list: str | None = Field(
+    price_list: SearchText | None = Field(
         None,
         max_length=64,
         description="Price list: its id, or its name for the newest version that is valid today. "
@@ -135,7 +140,7 @@ async def read_scene_upload(request: Request) -> SceneUpload:
     if media_type in RAW:
         return SceneUpload(body=await request.body())
     if media_type != MULTIPART:
-        raise MediaTypeError(
+        raise SceneMediaTypeError(
             f"The body's media type is {media_type or 'missing'}. Send the GeoTIFF itself as image/tiff, "
             "or a form with a file 'scene'."
         )

@@ -10,6 +10,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from service.geotiff.ground import pixel_steps_m
 from service.imagery.tile_grid import TileGrid
 from service.planner.order_shapes import move
 from service.plans.arrays import PlanArrays
@@ -17,6 +18,8 @@ from service.plans.reading import grid_of, read_again
 from service.plans.tables import Plan, Scene
 from service.settings import Settings
 
+KEPT_BRIEFLY = {"Cache-Control": "private, max-age=300"}
+"""Headers of pictures: no browser shows pixels for long after their deletion or after sign-out."""
 PREVIEW_SIDE = 1600
 """Longest side of a preview in pixels."""
 
@@ -35,7 +38,7 @@ SMALL = 10.0
 
 Corners = NDArray[np.float64]  # (N, 5, 2) preview pixels
 Colour = tuple[int, int, int, int]
-Outline = tuple[NDArray[np.bool_], Colour]  # patches (T, 16)
+PatchOutline = tuple[NDArray[np.bool_], Colour]  # patches (T, 16)
 
 
 def render_preview(plan: Plan, scene: Scene, blobs: Path, settings: Settings) -> bytes:
@@ -44,7 +47,7 @@ def render_preview(plan: Plan, scene: Scene, blobs: Path, settings: Settings) ->
     return draw_preview(imagery.rgb, imagery.transform, grid_of(scene), plan_outlines(arrays))
 
 
-def plan_outlines(arrays: PlanArrays) -> tuple[Outline, ...]:
+def plan_outlines(arrays: PlanArrays) -> tuple[PatchOutline, ...]:
     """Return the patches to outline and their colours; a patch that is bought is outlined as bought."""
     bought = arrays.selected
     return (
@@ -56,10 +59,14 @@ def plan_outlines(arrays: PlanArrays) -> tuple[Outline, ...]:
 
 
 def draw_preview(
-    rgb: NDArray[np.uint8], transform: Affine, grid: TileGrid, outlines: Sequence[Outline]
+    rgb: NDArray[np.uint8], transform: Affine, grid: TileGrid, outlines: Sequence[PatchOutline]
 ) -> bytes:
-    """Draw a plan as PNG: rgb (3, H, W) placed by `transform` in the grid's CRS, and outlined patches."""
-    picture, scale = _scaled(rgb)
+    """Draw a plan as PNG: rgb (3, H, W) placed by `transform` in the grid's CRS, and outlined patches.
+
+    Pixels that are not square on the ground, as in degrees, are drawn with their true proportions.
+    """
+    across, down, _ = pixel_steps_m(transform, grid.crs, rgb.shape[2], rgb.shape[1])
+    picture, scale = _scaled(rgb, across / down)
     draw = ImageDraw.Draw(picture, "RGBA")
     to_picture = Affine.scale(*scale) @ ~transform
     _draw_grid(draw, grid, to_picture)
@@ -70,15 +77,19 @@ def draw_preview(
     return file.getvalue()
 
 
-def _scaled(rgb: NDArray[np.uint8]) -> tuple[Image.Image, tuple[float, float]]:
-    """Enlarge the scene by a whole factor (sharp pixels) or reduce it; also return pixels per scene pixel."""
+def _scaled(rgb: NDArray[np.uint8], proportion: float) -> tuple[Image.Image, tuple[float, float]]:
+    """Enlarge the scene by a whole factor (sharp pixels) or reduce it; also return pixels per scene pixel.
+
+    `proportion` is the width of a scene pixel on the ground divided by its height.
+    """
     picture = Image.fromarray(np.ascontiguousarray(rgb.transpose(1, 2, 0)))
     width, height = picture.size
-    ratio = PREVIEW_SIDE / max(width, height)
+    stretched = (width * max(1.0, proportion), height * max(1.0, 1 / proportion))
+    ratio = PREVIEW_SIDE / max(stretched)
     factor = float(math.floor(ratio)) if ratio >= 1 else ratio
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    across, down = (max(1, round(side * factor)) for side in stretched)
     how = Image.Resampling.NEAREST if ratio >= 1 else Image.Resampling.BOX
-    return picture.resize(size, how), (size[0] / width, size[1] / height)
+    return picture.resize((across, down), how), (across / width, down / height)
 
 
 def _draw_grid(draw: ImageDraw.ImageDraw, grid: TileGrid, to_picture: Affine) -> None:
@@ -98,7 +109,7 @@ def _outline(draw: ImageDraw.ImageDraw, corners: Corners, colour: Colour) -> Non
     """Draw strong outlines just inside each patch, so that neighbours do not cover each other's."""
     if not len(corners):
         return
-    side = float(np.linalg.norm(corners[0, 1] - corners[0, 0]))
+    side = float(np.linalg.norm(np.diff(corners[0, :3], axis=0), axis=1).min())
     width = max(2, min(4, round(side / 12))) if side >= SMALL else 1
     centres = corners[:, :4].mean(axis=1, keepdims=True)
     inset = corners + (centres - corners) * min(0.5, (width + 1) / max(side, 1))

@@ -7,13 +7,20 @@ from service.errors import InvalidInputError, LoupeWarning
 from service.imagery.placement import MAX_COARSENESS
 from service.imagery.products import coarsest_pixel_m
 from service.money import LARGEST_MINOR, Money
+from service.planner.decision import Decision
+from service.planner.order_shapes import compile_order
 from service.pricing.areas import whole_cm2
 from service.pricing.billing import in_range
 from service.pricing.repository import terms_of
+from service.pricing.schemas import PriceListTerms
 from service.pricing.tables import PriceList
 
 TOO_COARSE = "product-too-coarse"
 """Code of the warning of a plan whose deliveries would all be refused, and of the refusal of its order."""
+
+
+BEYOND_LIMITS = "order-limits-exceeded"
+"""Code of the warning of a plan whose shapes the provider does not take in one order, and of the refusal."""
 
 
 class PriceTooLargeError(InvalidInputError):
@@ -39,6 +46,28 @@ def check_prices(price_list: PriceList, areas_m2: NDArray[np.float64]) -> None:
         price_list=price_list.name,
         patches=areas_m2.size,
         largest=largest.amount,
+    )
+
+
+def beyond_limits(
+    price_list: PriceList, decision: Decision, areas_m2: NDArray[np.float64], columns: int
+) -> LoupeWarning | None:
+    """Return a warning if the provider does not take the shapes of a plan in one order; areas are (T, 16)."""
+    terms = PriceListTerms.model_validate(price_list, from_attributes=True)
+    limits = terms.limits()
+    if not limits:
+        return None
+    shapes = compile_order(decision.selected, areas_m2, columns, terms.terms(), decision.arranged)
+    areas_km2 = [shape.area_m2 / 1e6 for shape in shapes]
+    exceeded = limits.exceeded(areas_km2)
+    if not exceeded:
+        return None
+    return LoupeWarning(
+        code=BEYOND_LIMITS,
+        detail=f"{price_list.provider} takes {'; '.join(exceeded)}. This plan cannot be ordered. Plan for "
+        "fewer patches with max_patches or max_cost, cut the scene into parts, or use a price list whose "
+        "minimum area applies to each shape: neighbours are then joined.",
+        figures=limits.figures(areas_km2) | {"price_list": price_list.name},
     )
 
 

@@ -12,7 +12,7 @@ from models.manifest import Manifest
 from service import blobs as storage
 from service.bundles.card import identify
 from service.bundles.predictor import Predictor
-from service.errors import ConflictError
+from service.errors import ConflictError, LoupeError
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import read_geotiff
 from service.imagery.acquisition import sample_pixels
@@ -22,9 +22,11 @@ from service.imagery.overlap import lattice_offset
 from service.imagery.radiometry import Imagery, to_imagery
 from service.imagery.tile_grid import TileGrid
 from service.imagery.tiling import Tiles, cut_tiles
+from service.jobs.answering import TooLongError
 from service.plans.arrays import MIN_VALID_SHARE, TileValues
 from service.plans.counts import SceneCounts
 from service.plans.options import PlanOptions
+from service.plans.pixels import check_scene_pixels
 from service.plans.tables import Scene
 from service.settings import Settings
 
@@ -34,6 +36,14 @@ class SceneReadDifferentlyError(ConflictError):
 
     code = "scene-read-differently"
     title = "This version reads the scene differently"
+
+
+class TooManyTilesError(LoupeError):
+    """A scene of more tiles than the server plans, within a request or as a job."""
+
+    status = 413
+    code = "too-many-tiles"
+    title = "The scene has too many tiles"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,16 +56,26 @@ class JudgedScene:
     bundle: dict[str, Any]  # name, version and sha256 of the bundle that gave the utilities
 
 
-def judge_scene(body: bytes, options: PlanOptions, predictor: Predictor, settings: Settings) -> JudgedScene:
+def judge_scene(
+    body: bytes,
+    options: PlanOptions,
+    predictor: Predictor,
+    settings: Settings,
+    most_tiles: int | None = None,
+) -> JudgedScene:
     """Read a scene and ask the bundle's policy for the utilities of the task.
 
-    Errors: task-unknown, objective-unclear, guarantee-not-certified; every refusal of an upload (4xx);
+    Errors: TooLongError for a scene of more than `most_tiles` with data; too-many-tiles, task-unknown,
+    objective-unclear, guarantee-not-certified; every refusal of an upload (4xx);
     `decoder-unavailable` (503).
     """
     task = options.task_of(predictor.manifest)
     imagery = read_scene(body, options.bands, options.radiometry, settings)
     tiles = cut_scene(imagery, predictor.manifest)
+    _check_count(tiles.grid.tile_count, settings.scene_tiles)
     eligible = tiles.valid_share >= MIN_VALID_SHARE
+    if most_tiles is not None and eligible.sum() > most_tiles:  # empty tiles cost nothing
+        raise TooLongError
     judged = predictor.judge(tiles.pixels, eligible, tiles.grid.columns)
     pixels = tiles.pixels.tobytes()
     reading = _describe(imagery, tiles, options, predictor.manifest)
@@ -72,6 +92,17 @@ def judge_scene(body: bytes, options: PlanOptions, predictor: Predictor, setting
     )
 
 
+def _check_count(tiles: int, most: int) -> None:
+    """Raise TooManyTilesError (413) for more tiles than the server plans at all."""
+    if tiles > most:
+        raise TooManyTilesError(
+            f"The scene has {tiles:,} tiles of this bundle, and at most {most:,} are planned at a time. "
+            "Cut it into smaller scenes.",
+            tiles=tiles,
+            limit=most,
+        )
+
+
 def read_scene(body: bytes, bands: str | None, radiometry: str | None, settings: Settings) -> Imagery:
     """Decode an uploaded scene into a colour image; 4xx when it cannot be used."""
     raster = read_geotiff(body, _limits(settings))
@@ -81,6 +112,12 @@ def read_scene(body: bytes, bands: str | None, radiometry: str | None, settings:
 def cut_scene(imagery: Imagery, manifest: Manifest) -> Tiles:
     """Cut an image into the tiles of a bundle; 422 when its resolution or size does not fit."""
     return cut_tiles(imagery, manifest.lr_size, manifest.lr_gsd_m, manifest.hr_gsd_m)
+
+
+def scene_file(scene: Scene, blobs: Path) -> bytes:
+    """Return the file of a stored scene. PixelsDeletedError (410), BlobMissingError, BlobDamagedError."""
+    check_scene_pixels(scene)
+    return storage.get(storage.folder_of(blobs, scene.workspace_id), scene.sha256)
 
 
 def read_again(scene: Scene, blobs: Path, settings: Settings) -> Imagery:
@@ -94,7 +131,7 @@ def read_again(scene: Scene, blobs: Path, settings: Settings) -> Imagery:
     is_recent = "warnings" in reading
     if radiometry is None and not is_recent:
         radiometry = encoding_described(reading["radiometry"])
-    raster = read_geotiff(storage.get(blobs, scene.sha256), _limits(settings))
+    raster = read_geotiff(scene_file(scene, blobs), _limits(settings))
     return to_imagery(raster, bands, radiometry, is_scene=is_recent)
 
 
@@ -126,10 +163,12 @@ def lr_pixels(scene: Scene, manifest: Manifest, blobs: Path, settings: Settings)
     They are a blob of their own, so that a delivery is compared with them without decoding the scene. Scenes
     from before that are read again.
     """
+    check_scene_pixels(scene)
     if "tiles_sha256" not in scene.reading:
         return cut_again(read_again(scene, blobs, settings), scene, manifest).pixels
     grid = grid_of(scene)
-    stored = np.frombuffer(storage.get(blobs, scene.reading["tiles_sha256"]), np.uint8)
+    folder = storage.folder_of(blobs, scene.workspace_id)
+    stored = np.frombuffer(storage.get(folder, scene.reading["tiles_sha256"]), np.uint8)
     return stored.reshape(grid.tile_count, 3, grid.tile_px, grid.tile_px)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, defer
 
 from service.errors import NotFoundError
@@ -26,9 +26,12 @@ ARRAYS = (
 
 
 def keep_scene(session: Session, workspace_id: UUID, scene: Scene) -> Scene:
-    """Return the workspace's row for these bytes and this reading; add `scene` if there is none."""
+    """Return the workspace's row with pixels for these bytes and this reading; add `scene` without one."""
     query = select(Scene).where(
-        Scene.workspace_id == workspace_id, Scene.sha256 == scene.sha256, Scene.reading == scene.reading
+        Scene.workspace_id == workspace_id,
+        Scene.sha256 == scene.sha256,
+        Scene.reading == scene.reading,
+        Scene.pixels_deleted_at.is_(None),
     )
     stored = session.scalars(query.order_by(Scene.created_at, Scene.id).limit(1)).one_or_none()
     if stored is not None:
@@ -79,10 +82,13 @@ def find_priced_plan(session: Session, workspace_id: UUID, plan_id: UUID) -> tup
 
 
 def page_of_plans(
-    session: Session, workspace_id: UUID, page: PageRequest
+    session: Session,
+    workspace_id: UUID,
+    page: PageRequest,
+    chosen: Sequence[ColumnElement[bool]] = (),
 ) -> tuple[list[tuple[Plan, Scene]], Cursor | None]:
-    """Return one page of the workspace's plans, newest first, without their arrays."""
-    query = select(Plan).where(Plan.workspace_id == workspace_id)
+    """Return one page of the workspace's plans that meet the conditions, newest first, without arrays."""
+    query = select(Plan).where(Plan.workspace_id == workspace_id, *chosen)
     plans, following = fetch_page(session, query.options(*map(defer, ARRAYS)), Plan, page)
     scenes = _scenes(session, [plan.scene_id for plan in plans])
     return [(plan, scenes[plan.scene_id]) for plan in plans], following

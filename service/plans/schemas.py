@@ -13,6 +13,7 @@ from service.planner.objectives import objective_from_json
 from service.plans.bills import BILL_BASELINE, PlanSavings
 from service.plans.ground import ReuseMode
 from service.plans.guarantees import PlanGuarantee
+from service.plans.naming import tags_of_plan
 from service.plans.objects import PlanObjects
 from service.plans.prior import PlanPrior
 from service.plans.reuse import ORDERS_NAMED
@@ -131,6 +132,9 @@ class PlanSummary(BaseModel):
     """A plan without its tiles."""
 
     id: UUID = Field(description="Id of the plan.")
+    name: str | None = Field(description="Name that you gave to the plan. Null without one.")
+    external_id: str | None = Field(description="Id of the plan in a system of yours. Null without one.")
+    tags: dict[str, str] = Field(description="Your own names and values. An order of the plan gets them.")
     created_at: datetime = Field(description="Time at which the plan was made.")
     expires_at: datetime = Field(
         description="Time until which the prices hold and the plan can be ordered. Re-plan it afterwards."
@@ -199,6 +203,9 @@ class PlanSummary(BaseModel):
         bought = plan.patches_bought
         return {
             "id": plan.id,
+            "name": plan.naming and plan.naming.name,
+            "external_id": plan.naming and plan.naming.external_id,
+            "tags": tags_of_plan(plan),
             "created_at": plan.created_at,
             "expires_at": plan.expires_at,
             "supersedes": plan.supersedes,

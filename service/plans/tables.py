@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, func, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String, func, text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.manifest import Task
 from service.database.tables import Base
@@ -17,15 +17,36 @@ class Scene(Base):
     """Row of an uploaded raster as it was read; the blob store holds its bytes under `sha256`."""
 
     __tablename__ = "scene"
+    __table_args__ = (Index("ix_scene_workspace_sha256", "workspace_id", "sha256"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
-    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspace.id", ondelete="RESTRICT"), index=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspace.id", ondelete="RESTRICT"))
     sha256: Mapped[str]  # hex digest of the bytes as uploaded
     size: Mapped[int] = mapped_column(BigInteger)  # bytes
     # The file as it was read: grid (crs, transform, columns, rows, tile_px), gsd_m, bands, radiometry,
     # planned and left-out km2. Apart from the pixels, a plan depends on nothing else in the file.
     reading: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    pixels_deleted_at: Mapped[datetime | None]  # from then on the blob store holds neither file nor LR pixels
+    pixels_deleted_by: Mapped[str | None] = mapped_column(ForeignKey("api_key.id", ondelete="RESTRICT"))
+
+
+class PlanNaming(Base):
+    """Row of the names that a client gives to a plan. They may change, and no figure rests on them."""
+
+    __tablename__ = "plan_naming"
+    __table_args__ = (
+        CheckConstraint("length(name) BETWEEN 1 AND 200", name="name_length"),
+        CheckConstraint("length(external_id) BETWEEN 1 AND 200", name="external_id_length"),
+        CheckConstraint("jsonb_typeof(tags) = 'object'", name="tags_object"),
+        Index("ix_plan_naming_tags", "tags", postgresql_using="gin"),
+    )
+
+    plan_id: Mapped[UUID] = mapped_column(ForeignKey("plan.id", ondelete="RESTRICT"), primary_key=True)
+    workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspace.id", ondelete="RESTRICT"))
+    name: Mapped[str | None]
+    external_id: Mapped[str | None]
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
 
 
 class Plan(Base):
@@ -41,16 +62,24 @@ class Plan(Base):
     """
 
     __tablename__ = "plan"
-    __table_args__ = (Index("ix_plan_workspace_created", "workspace_id", "created_at", "id"),)
+    __table_args__ = (
+        Index(
+            "ix_plan_workspace_created",
+            *("workspace_id", "created_at", "id"),
+            postgresql_include=["currency", "billable_saving_minor", "patches_bought"],
+        ),
+        Index("ix_plan_supersedes", "supersedes", postgresql_where=text("supersedes IS NOT NULL")),
+        Index("ix_plan_follows", "follows", postgresql_where=text("follows IS NOT NULL")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspace.id", ondelete="RESTRICT"))
     scene_id: Mapped[UUID] = mapped_column(ForeignKey("scene.id", ondelete="RESTRICT"))
     price_list_id: Mapped[UUID] = mapped_column(ForeignKey("price_list.id", ondelete="RESTRICT"))
-    supersedes: Mapped[UUID | None] = mapped_column(ForeignKey("plan.id", ondelete="RESTRICT"), index=True)
+    supersedes: Mapped[UUID | None] = mapped_column(ForeignKey("plan.id", ondelete="RESTRICT"))
     # The order whose delivered patches it was made after, for a plan of a later round.
     follows: Mapped[UUID | None] = mapped_column(
-        ForeignKey("order.id", name="fk_plan_follows_order", ondelete="RESTRICT", use_alter=True), index=True
+        ForeignKey("order.id", name="fk_plan_follows_order", ondelete="RESTRICT", use_alter=True)
     )
     objective: Mapped[dict[str, Any]] = mapped_column(JSONB)
     provenance: Mapped[dict[str, Any]] = mapped_column(JSONB)  # bundle, price list, input, code
@@ -76,6 +105,8 @@ class Plan(Base):
     bill: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]  # by the database's clock; the plan cannot be ordered afterwards
+    # Beside the plan, which never changes. Read with it, since plans are shown after their session.
+    naming: Mapped[PlanNaming | None] = relationship(lazy="selectin")
 
     @property
     def cost(self) -> Money:

@@ -18,9 +18,9 @@ from service.pricing.areas import LARGEST_CM2, to_cm2, to_km2
 from service.pricing.charge_rules import (
     AreaPrice,
     Bill,
+    ChargedArea,
     ChargeRule,
     FlatPrice,
-    Line,
     MinimumArea,
     MinimumCharge,
     Scope,
@@ -214,7 +214,7 @@ def bill(shapes_cm2: Sequence[int], terms: PriceTerms) -> Bill:
         billable_km2=to_km2(sum(billable)),
         amount=Money(int(amount[0]), terms.currency),
         lines=tuple(
-            Line(area_km2=to_km2(area), billable_km2=to_km2(billed))
+            ChargedArea(area_km2=to_km2(area), billable_km2=to_km2(billed))
             for area, billed in zip(lines, billable, strict=True)
         ),
     )

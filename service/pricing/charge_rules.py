@@ -23,7 +23,7 @@ Whole = NDArray[Any]  # (N,) int64, or Python integers as objects
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
+class ChargedArea:
     """One billed area: the area covered, and the area charged after minimums."""
 
     area_km2: Decimal
@@ -37,7 +37,7 @@ class Bill:
     area_km2: Decimal
     billable_km2: Decimal
     amount: Money
-    lines: tuple[Line, ...]
+    lines: tuple[ChargedArea, ...]
 
 
 class ChargeRule:

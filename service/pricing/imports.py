@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -14,10 +15,15 @@ from service.errors import InvalidInputError
 from service.pricing.schemas import PriceListIn
 from service.web.bodies import TextBodyDep
 from service.web.parameters import repeated_members
+from service.web.values import number_of
 
 MOST_ROWS = 1_000
 COLUMNS = tuple(PriceListIn.model_fields)
 """The permitted columns of a CSV, in any order; an empty cell means the default."""
+FLAGS = frozenset({"areas_summed", "convex", "holes"})
+"""Columns of truth values."""
+COUNTS = frozenset({"max_vertices", "max_parts"})
+"""Columns of whole numbers."""
 
 Row = Mapping[str, Any]
 Fault = dict[str, Any]
@@ -42,7 +48,7 @@ ImportDep = Annotated[list[PriceListIn], Depends(read_import)]
 def read_json(text: str) -> list[tuple[int, Row]]:
     """Return the members of a JSON array, numbered from 1."""
     try:
-        rows = json.loads(text, parse_float=str)  # no float rounds a price
+        rows = json.loads(text, parse_float=Decimal)  # no float rounds a price
     except (ValueError, RecursionError) as error:
         raise ImportUnreadableError(f"The file is not JSON: {error}.") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -101,6 +107,10 @@ def _cells(header: list[str], line: list[str]) -> Row:
     row: dict[str, Any] = {
         name: cell.strip() for name, cell in zip(header, line, strict=False) if cell.strip()
     }
+    for name in row.keys() & FLAGS:
+        row[name] = {"true": True, "false": False}.get(row[name].lower(), row[name])
+    for name in row.keys() & COUNTS:
+        row[name] = number_of(row[name])
     if "tiers" in row:
         row["tiers"] = [_tier(text) for text in row["tiers"].split(";") if text.strip()]
     return row

@@ -3,19 +3,21 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from service.access.caller import CallerDep
 from service.database.engine import SessionDep
 from service.pricing import repository
-from service.pricing.imports import ImportDep
-from service.pricing.schemas import CSV_EXAMPLE, ImportedOut, PriceListIn, PriceListOut
+from service.pricing.documents import CSV_EXAMPLE
+from service.pricing.imports import MOST_ROWS, ImportDep
+from service.pricing.schemas import ImportedOut, PriceListIn, PriceListOut
 from service.web.openapi import problems
 from service.web.paging import Page, PageDep, page_links
+from service.web.unchanged import never_changes
 
 PriceListId = Annotated[UUID, Path(description="Id of a version of a price list.")]
 
-router = APIRouter(prefix="/v1/price-lists", tags=["price lists"], responses=problems(401, 422))
+router = APIRouter(prefix="/v1/price-lists", tags=["price-lists"], responses=problems(401, 422))
 
 
 @router.post(
@@ -46,7 +48,12 @@ def publish_price_list(
             "content": {
                 "text/csv": {"schema": {"type": "string"}, "example": CSV_EXAMPLE},
                 "application/json": {
-                    "schema": {"type": "array", "items": {"$ref": "#/components/schemas/PriceListIn"}}
+                    "schema": {
+                        "type": "array",
+                        "items": {"$ref": "#/components/schemas/PriceListIn"},
+                        "minItems": 1,
+                        "maxItems": MOST_ROWS,
+                    }
                 },
             },
         }
@@ -76,7 +83,12 @@ def list_price_lists(
     return Page(items=[PriceListOut.of(row) for row in rows], links=page_links(request, following))
 
 
-@router.get("/{price_list_id}", summary="Show a price list", responses=problems(404))
+@router.get(
+    "/{price_list_id}",
+    dependencies=[Depends(never_changes)],
+    summary="Show a price list",
+    responses=problems(404),
+)
 def get_price_list(price_list_id: PriceListId, caller: CallerDep, session: SessionDep) -> PriceListOut:
     """Show one version of a price list as it was published."""
     return PriceListOut.of(repository.find_price_list(session, caller.workspace_id, price_list_id))

@@ -4,28 +4,28 @@ import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     field_validator,
     model_validator,
 )
-from pydantic.config import JsonDict
 
 from service.pricing.band_order import BandOrder
 from service.pricing.billing import PriceTerms
 from service.pricing.charge_rules import Scope, Tier
+from service.pricing.documents import EXAMPLE, NAME_PATTERN, ONE_PRICE
+from service.pricing.exact import Hundredths, Millionths, Thousandths
+from service.pricing.order_limits import OrderLimits
 from service.pricing.shape_rules import ShapeRules
 from service.pricing.tables import PriceList
 from service.web.money import CurrencyCode
 from service.web.paging import Link
-from service.web.values import Day, WholeNumber, YesOrNo, invalid, read_decimal, read_line
+from service.web.values import BodyWholeNumber, BodyYesOrNo, Day, Line, invalid
 
 RESERVED = "example-"
 """The prefix of names that are reserved for the shipped examples."""
@@ -36,32 +36,6 @@ NOTICE = (
     "This price list is an example from public sources, not an offer. "
     "Enter your provider's terms before you decide by it."
 )
-
-Exact = Annotated[
-    Decimal,
-    BeforeValidator(read_decimal),
-    PlainSerializer(lambda value: f"{value.normalize():f}", return_type=str, when_used="json"),
-]
-"""A decimal written without exponent or trailing zeros."""
-
-EXAMPLE: JsonDict = {
-    "name": "acme-30cm",
-    "provider": "Acme Imagery",
-    "product": "30 cm archive",
-    "gsd_m": "0.3",
-    "currency": "EUR",
-    "price_per_km2": "19.50",
-    "tiers": [{"above_km2": "500", "price_per_km2": "17"}],
-    "minimum_km2": "2",
-    "minimum_applies_to": "order",
-    "source": "contract 2026-117",
-    "captured_at": "2026-11-02",
-}
-
-
-CSV_EXAMPLE = """name,provider,product,gsd_m,currency,price_per_km2,tiers,minimum_km2,source
-acme-30cm,Acme Imagery,30 cm archive,0.3,EUR,19.50,500:17; 1000:15,2,contract 2026-117
-"""
 
 
 def today() -> date:
@@ -74,11 +48,11 @@ class TierOut(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    above_km2: Exact = Field(
-        gt=0, le=1_000_000, decimal_places=6, description="Area from which the price applies, in km2."
+    above_km2: Millionths = Field(
+        gt=0, le=1_000_000, description="Area from which the price applies, in km2."
     )
-    price_per_km2: Exact = Field(
-        gt=0, le=1_000_000, decimal_places=6, description="Price of each km2 beyond it, in major units."
+    price_per_km2: Millionths = Field(
+        gt=0, le=1_000_000, description="Price of each km2 beyond it, in major units."
     )
 
 
@@ -90,20 +64,18 @@ class PriceListTerms(BaseModel):
     mode: Literal["archive", "tasking"] = Field(
         "archive", description="`archive` for existing imagery, `tasking` for imagery taken on demand."
     )
-    gsd_m: Exact = Field(gt=0, le=1000, decimal_places=3, description="Ground sample distance, in metres.")
+    gsd_m: Thousandths = Field(gt=0, le=1000, description="Ground sample distance, in metres.")
     currency: str = Field(description="ISO 4217 code of the currency of every price in the list.")
-    price_per_km2: Exact | None = Field(
+    price_per_km2: Millionths | None = Field(
         None,
         gt=0,
         le=1_000_000,
-        decimal_places=6,
         description="Price per km2, in major units. Give either this or `price_per_scene`.",
     )
-    price_per_scene: Exact | None = Field(
+    price_per_scene: Millionths | None = Field(
         None,
         gt=0,
         le=1_000_000,
-        decimal_places=6,
         description="Price of a scene, whatever its area. Give either this or `price_per_km2`.",
     )
     tiers: list[TierOut] = Field(
@@ -111,41 +83,58 @@ class PriceListTerms(BaseModel):
         max_length=20,
         description="Prices beyond area limits. Only the area beyond a limit has its price.",
     )
-    minimum_km2: Exact = Field(
-        Decimal(0), ge=0, le=1_000_000, decimal_places=6, description="Minimum billable area, in km2."
+    minimum_km2: Millionths = Field(
+        Decimal(0), ge=0, le=1_000_000, description="Minimum billable area, in km2."
     )
     minimum_applies_to: Scope = Field(
         "order", description="Whether the minimum area applies to the whole order or to each shape."
     )
-    minimum_charge: Exact = Field(
+    minimum_charge: Millionths = Field(
         Decimal(0),
         ge=0,
         le=1_000_000,
-        decimal_places=6,
         description="Minimum amount of an invoice, in major units.",
     )
-    areas_summed: YesOrNo = Field(
+    areas_summed: BodyYesOrNo = Field(
         True,
         description="Whether all shapes of an order share one invoice. "
         "If false, each shape is billed as an order of its own.",
     )
-    minimum_width_m: Exact = Field(
+    minimum_width_m: Thousandths = Field(
         Decimal(0),
         ge=0,
         le=100_000,
-        decimal_places=3,
         description="Minimum width of every part of a shape, in metres.",
     )
-    convex: YesOrNo = Field(False, description="Whether shapes must be convex.")
-    max_vertices: WholeNumber | None = Field(
+    convex: BodyYesOrNo = Field(False, description="Whether shapes must be convex.")
+    max_vertices: BodyWholeNumber | None = Field(
         None, ge=4, le=100_000, description="Maximum number of vertices of a shape. Null for no limit."
     )
-    holes: YesOrNo = Field(True, description="Whether shapes may have holes.")
-    cloud_guarantee_percent: Exact | None = Field(
+    holes: BodyYesOrNo = Field(True, description="Whether shapes may have holes.")
+    max_parts: BodyWholeNumber | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        description="Maximum number of shapes in an order. Null for no limit. A plan beyond it, or "
+        "beyond the next two, warns and cannot be ordered.",
+    )
+    minimum_part_km2: Millionths | None = Field(
+        None,
+        gt=0,
+        le=1_000_000,
+        description="Smallest shape that the provider takes, in km2. Null for no limit. A minimum that is "
+        "billed, and not refused, is `minimum_km2`.",
+    )
+    maximum_part_km2: Millionths | None = Field(
+        None,
+        gt=0,
+        le=1_000_000,
+        description="Largest shape that the provider takes, in km2. Null for no limit.",
+    )
+    cloud_guarantee_percent: Hundredths | None = Field(
         None,
         ge=0,
         le=100,
-        decimal_places=2,
         description="Maximum cloud cover that is delivered and charged, in percent.",
     )
     licence: str | None = Field(None, min_length=1, max_length=200, description="Licence of the imagery.")
@@ -167,6 +156,14 @@ class PriceListTerms(BaseModel):
         """Return the values of a database row; tiers as JSON."""
         tiers = [tier.model_dump(mode="json") for tier in self.tiers]
         return self.model_dump() | {"tiers": tiers}
+
+    def limits(self) -> OrderLimits:
+        """Return what the provider takes in one order."""
+        return OrderLimits(
+            max_parts=self.max_parts,
+            smallest_km2=self.minimum_part_km2,
+            largest_km2=self.maximum_part_km2,
+        )
 
     def terms(self) -> PriceTerms:
         """Return the terms that bills depend on."""
@@ -193,12 +190,26 @@ class PriceListIn(PriceListTerms):
     """A price list to publish."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [EXAMPLE]}, str_strip_whitespace=True
+        extra="forbid",
+        json_schema_extra={"examples": [EXAMPLE], "oneOf": ONE_PRICE},
     )
 
+    provider: Line = Field(
+        min_length=1, max_length=200, description="Company that sells the imagery.", examples=["Acme Imagery"]
+    )
+    product: Line = Field(
+        min_length=1,
+        max_length=200,
+        description="Product that the prices apply to.",
+        examples=["0.5 m archive"],
+    )
     currency: CurrencyCode = Field(description="ISO 4217 code of the currency of every price in the list.")
+    licence: Line | None = Field(None, min_length=1, max_length=200, description="Licence of the imagery.")
+    source: Line = Field(
+        "entered by hand", min_length=1, max_length=500, description="Document that the prices come from."
+    )
     name: str = Field(
-        json_schema_extra={"pattern": f"^{NAME.pattern}$"},
+        json_schema_extra={"pattern": NAME_PATTERN},
         description="Name that plans refer to. Publishing the same name again makes a new version.",
     )
 
@@ -223,11 +234,6 @@ class PriceListIn(PriceListTerms):
             "name-invalid", "A name must not be a UUID, because plans also refer to price lists by id."
         )
 
-    @field_validator("provider", "product", "licence", "source")
-    @classmethod
-    def _is_one_line(cls, text: str | None) -> str | None:
-        return None if text is None else read_line(text)
-
     @field_validator("tiers")
     @classmethod
     def _ascend(cls, tiers: list[TierOut]) -> list[TierOut]:
@@ -241,6 +247,12 @@ class PriceListIn(PriceListTerms):
             raise invalid("price-invalid", "Give either price_per_km2 or price_per_scene.")
         if self.tiers and self.price_per_km2 is None:
             raise invalid("tiers-invalid", "Tiers need price_per_km2. A price per scene has no tiers.")
+        return self
+
+    @model_validator(mode="after")
+    def _has_parts_between_its_limits(self) -> "PriceListIn":
+        if self.minimum_part_km2 and self.maximum_part_km2 and self.maximum_part_km2 < self.minimum_part_km2:
+            raise invalid("parts-invalid", "The maximum_part_km2 must not be below the minimum_part_km2.")
         return self
 
     @model_validator(mode="after")

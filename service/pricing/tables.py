@@ -26,6 +26,9 @@ class PriceList(Base):
         CheckConstraint("minimum_charge >= 0", name="charge_not_negative"),
         CheckConstraint("minimum_width_m >= 0", name="width_not_negative"),
         CheckConstraint("max_vertices >= 4", name="vertices_of_a_rectangle"),
+        CheckConstraint("max_parts >= 1", name="parts_positive"),
+        CheckConstraint("minimum_part_km2 > 0", name="smallest_part_positive"),
+        CheckConstraint("maximum_part_km2 >= coalesce(minimum_part_km2, 0)", name="part_limits_ordered"),
         CheckConstraint("valid_to >= valid_from", name="valid_for_a_day"),
         CheckConstraint("delivery_bands ~ '^[1-9][0-9]?,[1-9][0-9]?,[1-9][0-9]?$'", name="delivery_bands"),
     )
@@ -50,6 +53,10 @@ class PriceList(Base):
     convex: Mapped[bool]
     max_vertices: Mapped[int | None]
     holes: Mapped[bool]
+    # What an order may hold. No figure rests on it, and a plan keeps it in its own evidence (`bill.terms`).
+    max_parts: Mapped[int | None]
+    minimum_part_km2: Mapped[Decimal | None] = mapped_column(Numeric(14, 6))
+    maximum_part_km2: Mapped[Decimal | None] = mapped_column(Numeric(14, 6))
     cloud_guarantee_percent: Mapped[Decimal | None] = mapped_column(Numeric(5, 2))
     licence: Mapped[str | None]
     delivery_bands: Mapped[str | None]  # numbers of red, green and blue in deliveries, "3,2,1"

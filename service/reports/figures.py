@@ -10,12 +10,12 @@ from service.money import Money
 from service.reports.ground import Ground
 from service.truth.scoring import LabelScore
 
-Standing = Literal["held", "open", "completed", "ended"]
+OrderStanding = Literal["held", "open", "completed", "ended"]
 
 Product = tuple[str, str, bool]
 """Name of a price list, currency, and whether it is a shipped example."""
 
-STANDINGS: dict[str, Standing] = {
+STANDINGS: dict[str, OrderStanding] = {
     "held": "held", "accepted": "open", "processing": "open", "completed": "completed",
     "user_cancelled": "ended", "rejected": "ended", "expired": "ended",
 }  # fmt: skip
@@ -63,6 +63,9 @@ class OrderFigures:
     reasons: tuple[str, ...] = ()  # of its refunds and later charges
     tags: Mapping[str, str] = field(default_factory=dict)  # its own and its budget's
     cost_center: str | None = None
+    provider: str = ""
+    budget: str = ""  # name
+    key: str | None = None  # name of the key that placed it; None for orders of old releases
     score: LabelScore | None = None  # of its newest labels, where true ones are known
 
     @property
@@ -71,7 +74,7 @@ class OrderFigures:
         return self.cost.currency
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> OrderStanding:
         """Meaning of the status for savings."""
         return STANDINGS[self.status]
 

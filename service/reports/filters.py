@@ -7,8 +7,8 @@ from uuid import UUID
 
 from fastapi import Depends, Query
 
-from service.errors import InvalidInputError
 from service.ledger.tags import CostCenterQuery, TagDep
+from service.web.days import read_days
 from service.web.values import Day, SearchText
 
 
@@ -54,10 +54,9 @@ def read_filter(
     cost_center: CostCenterQuery = None,
 ) -> ReportFilter:
     """Read the limits of a report; 422 for days in the wrong order and for a tag without a value."""
-    if first and last and last < first:
-        raise InvalidInputError(f"The last day, {last}, is before the first, {first}.", first=str(first))
+    days = read_days(first, last)
     return ReportFilter(
-        first=first, last=last, budget=budget, provider=provider, tag=tag, cost_center=cost_center
+        first=days.first, last=days.last, budget=budget, provider=provider, tag=tag, cost_center=cost_center
     )
 
 

@@ -100,7 +100,7 @@ def _difference(one: bytes, other: bytes) -> float:
     return float(np.abs(first - second).mean())
 
 
-class Coverage:
+class CountedGround:
     """Grounds that were counted before."""
 
     def __init__(self) -> None:

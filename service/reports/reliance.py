@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from uuid import UUID
 
-from service.reports.figures import OrderFigures, ReusedFrom, Standing
-from service.reports.ground import Coverage, Ground
+from service.reports.figures import OrderFigures, OrderStanding, ReusedFrom
+from service.reports.ground import CountedGround, Ground
 
 _NONE = Fraction(0)
 
@@ -22,7 +22,7 @@ class Reliance:
     """Share of them that was not lost: their order ended before they came."""
     foreign: Fraction
     """Share of them that was not lost and belongs to orders of other price lists."""
-    awaits: frozenset[Standing]
+    awaits: frozenset[OrderStanding]
     """Standings of the orders that still await some of them."""
 
 
@@ -42,7 +42,7 @@ def reliance_of(order: OrderFigures, orders: Mapping[UUID, OrderFigures]) -> Rel
     if not total:
         return Reliance(kept=Fraction(1), foreign=_NONE, awaits=frozenset())
     kept = foreign = 0
-    awaits: set[Standing] = set()
+    awaits: set[OrderStanding] = set()
     for one in reuses:
         source = orders[one.order_id]
         outstanding = _outstanding(one, source)
@@ -54,7 +54,7 @@ def reliance_of(order: OrderFigures, orders: Mapping[UUID, OrderFigures]) -> Rel
     return Reliance(kept=Fraction(kept, total), foreign=Fraction(foreign, total), awaits=frozenset(awaits))
 
 
-def standing_with(order: OrderFigures, reliance: Reliance) -> Standing:
+def standing_with(order: OrderFigures, reliance: Reliance) -> OrderStanding:
     """Return the standing in which an order counts for savings.
 
     An order is not completed while patches that it reuses are awaited, and ended once all its patches were
@@ -78,7 +78,7 @@ def count_reuse(orders: Iterable[tuple[OrderFigures, Reliance]]) -> dict[UUID, C
     Of each ground the largest saving counts once, so that an order counts what it adds to earlier ones.
     Overlapping grounds count by the share of their area that no earlier one covers.
     """
-    covered, shares = Coverage(), dict[Ground, Fraction]()
+    covered, shares = CountedGround(), dict[Ground, Fraction]()
     most: dict[Ground, Fraction] = {}
     counted = {}
     for order, reliance in orders:

@@ -6,10 +6,11 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import ColumnElement, Date, Select, cast, column, func, select, table
+from sqlalchemy import ColumnElement, Select, column, func, select, table
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
+from service.access.tables import ApiKey
 from service.errors import NotFoundError
 from service.imagery.tile_grid import TileGrid
 from service.invoices.reconciling import Reconciled, by_order
@@ -30,6 +31,7 @@ from service.reports.ground import Ground
 from service.reports.returned import GroundOf, ReturnedPatch, not_replaced, read_returned
 from service.reports.savings import CountedOrder
 from service.truth.repository import read_scores
+from service.web.days import Days
 from service.web.paging import Cursor, PageRequest
 
 AMOUNTS = ("baseline", "cost", "settled", "refunded", "charged")
@@ -39,6 +41,7 @@ MONEY = table(
     *map(column, ("order_id", "settled_minor", "refunded_minor", "charged_minor")),
     schema="ledger",
 )
+_BUDGET = table("budget", column("id"), column("name"), schema="ledger")
 _DELIVERED = (
     select(func.count())
     .select_from(Delivery)
@@ -119,6 +122,9 @@ def _figures(workspace_id: UUID) -> Select[*tuple[Any, ...]]:
             Order.cost_center,
             PriceList.name.label("price_list"),
             PriceList.example,
+            PriceList.provider,
+            _BUDGET.c.name.label("budget"),
+            ApiKey.name.label("key"),
             Plan.price_list_id,
             Plan.scene_id,
             Plan.patches_bought,
@@ -137,18 +143,15 @@ def _figures(workspace_id: UUID) -> Select[*tuple[Any, ...]]:
         .join(Plan, Plan.id == Order.plan_id)
         .join(PriceList, PriceList.id == Plan.price_list_id)
         .join(MONEY, MONEY.c.order_id == Order.id)
+        .join(_BUDGET, _BUDGET.c.id == Order.budget_id)
+        .outerjoin(ApiKey, ApiKey.id == Order.key_id)
         .where(Order.workspace_id == workspace_id)
     )
 
 
 def _limits(chosen: ReportFilter) -> list[ColumnElement[bool]]:
     """Return the conditions that choose orders by the day of placing, budget, provider and labels."""
-    placed = cast(func.timezone("UTC", Order.created_at), Date)
-    found = list[ColumnElement[bool]]()
-    if chosen.first is not None:
-        found.append(placed >= chosen.first)
-    if chosen.last is not None:
-        found.append(placed <= chosen.last)
+    found = Days(chosen.first, chosen.last).hold(Order.created_at)
     if chosen.budget is not None:
         found.append(Order.budget_id == chosen.budget)
     if chosen.provider is not None:
@@ -221,6 +224,9 @@ def _order_figures(
         reasons=invoiced.reasons if invoiced else (),
         tags=row["tags"],
         cost_center=row["cost_center"],
+        provider=row["provider"],
+        budget=row["budget"],
+        key=row["key"],
         score=row["score"],
         **amounts,
     )

@@ -9,29 +9,35 @@ from fastapi.responses import JSONResponse
 from service.access.caller import CallerDep
 from service.bundles.registry import BundlesDep
 from service.database.engine import Database, DatabaseDep, SessionDep
+from service.errors import InvalidInputError
 from service.ledger.routes import seq_of
 from service.reports.alternatives_schemas import OrderAlternatives
 from service.reports.counterfactuals import read_counterfactuals
 from service.reports.filters import EVERYTHING, FilterDep, ReportFilter
+from service.reports.group_schemas import SAVINGS_GROUP_COLUMNS, GroupedSavings, groups_of
+from service.reports.grouping import GroupingDep
 from service.reports.repository import find_counted, page_of_counted, read_figures
 from service.reports.savings import CountedOrder, count_orders
-from service.reports.schemas import SAVINGS_COLUMNS, OrderSavings, SavingsReport, savings_row
+from service.reports.schemas import SAVINGS_COLUMNS, OrderSavings, savings_row
 from service.reports.spend import SPEND_COLUMNS, Charge, list_charges
+from service.reports.spend_totals import SPEND_GROUP_COLUMNS, SpendReport, spend_report
 from service.web.openapi import problems
 from service.web.paging import Page, PageDep, encode_cursor, page_links
-from service.web.tabular import FILE_ROWS, FILES, FormDep, file_answer
+from service.web.tabular import FILE_ROWS, FILES, Form, FormDep, file_answer
 from service.web.turns import TurnDep
 
-router = APIRouter(prefix="/v1/reports", tags=["money"], responses=problems(401))
+router = APIRouter(prefix="/v1/reports", tags=["reports"], responses=problems(401))
 
 
 @router.get(
     "/savings",
-    response_model=SavingsReport,
+    response_model=GroupedSavings,
     summary="Show the savings",
     responses={**FILES, **problems(422)},
 )
-def get_savings(caller: CallerDep, database: DatabaseDep, form: FormDep, chosen: FilterDep) -> Response:
+def get_savings(
+    caller: CallerDep, database: DatabaseDep, form: FormDep, chosen: FilterDep, grouping: GroupingDep
+) -> Response:
     """Show the realised, ordered, held, billable and list saving per currency, each with its baseline.
 
     The price of a ground counts once per price list, however many orders buy it; cancelled, rejected and
@@ -40,11 +46,16 @@ def get_savings(caller: CallerDep, database: DatabaseDep, form: FormDep, chosen:
 
     `from`, `to`, `budget`, `provider` and `tag` choose the orders that the report is about, by the day of
     placing. Each ground counts once among them.
+
+    `group_by` and `step` add the same sums by group, to the minor unit; a file then has one row per group.
     """
     counted = _counted(database, caller.workspace_id, chosen)
+    if form != "json" and grouping:
+        rows = (one.row for one in groups_of(counted, grouping))
+        return file_answer(form, "savings-by-group", SAVINGS_GROUP_COLUMNS, rows)
     if form != "json":
         return file_answer(form, "savings", SAVINGS_COLUMNS, map(savings_row, counted))
-    return JSONResponse(SavingsReport.of(counted).model_dump(mode="json"))
+    return JSONResponse(GroupedSavings.divided(counted, grouping).model_dump(mode="json"))
 
 
 @router.get(
@@ -104,7 +115,7 @@ def _counted(database: Database, workspace_id: UUID, chosen: ReportFilter = EVER
 
 @router.get(
     "/spend",
-    response_model=Page[Charge],
+    response_model=Page[Charge] | SpendReport,
     summary="List every charge in the columns of FinOps FOCUS",
     responses={**FILES, **problems(422)},
 )
@@ -114,6 +125,7 @@ def list_spend(
     session: SessionDep,
     form: FormDep,
     chosen: FilterDep,
+    grouping: GroupingDep,
     limit: Annotated[
         int | None,
         Query(ge=1, le=100, description="Rows of a page. Default: 10 in JSON, 10,000 in CSV and Parquet."),
@@ -126,7 +138,14 @@ def list_spend(
 
     The answer is JSON, CSV or Parquet, chosen by the header `Accept` or by `?format=`. `from`, `to`,
     `budget`, `provider` and `tag` choose the charges by their day, budget and price list.
+
+    With `group_by` or `step` the answer has no rows but their sums, by group and per currency. It is whole,
+    so `limit` and `cursor` have no place in it.
     """
+    if grouping:
+        if limit is not None or cursor is not None:
+            raise InvalidInputError("A report by group has no pages. Leave out limit and cursor.")
+        return _grouped_spend(spend_report(session, caller.workspace_id, grouping, chosen), form)
     charges, following = list_charges(
         session,
         caller.workspace_id,
@@ -135,8 +154,13 @@ def list_spend(
         chosen=chosen,
     )
     links = page_links(request, None if following is None else encode_cursor("seq", str(following)))
-    header = {"Link": ", ".join(f'<{link.href}>; rel="{link.rel}"' for link in links)}
     if form != "json":
-        return file_answer(form, "spend", SPEND_COLUMNS, (charge.row for charge in charges), header)
+        return file_answer(form, "spend", SPEND_COLUMNS, (charge.row for charge in charges))
     page = Page[Charge](items=charges, links=links)
-    return JSONResponse(page.model_dump(mode="json"), headers=header)
+    return JSONResponse(page.model_dump(mode="json"))
+
+
+def _grouped_spend(report: SpendReport, form: Form) -> Response:
+    if form != "json":
+        return file_answer(form, "spend-by-group", SPEND_GROUP_COLUMNS, (one.row for one in report.groups))
+    return JSONResponse(report.model_dump(mode="json"))

@@ -13,8 +13,8 @@ from uuid import UUID
 
 from service.money import Money
 from service.reports.definitions import Outside
-from service.reports.figures import OrderFigures, Product, Standing
-from service.reports.ground import Coverage
+from service.reports.figures import OrderFigures, OrderStanding, Product
+from service.reports.ground import CountedGround
 from service.reports.reliance import CountedReuse, Reliance, count_reuse, reliance_of, standing_with
 
 _NONE = Fraction(0)
@@ -133,7 +133,7 @@ class _Weighed:
 
     order: OrderFigures
     reliance: Reliance
-    standing: Standing
+    standing: OrderStanding
 
     @property
     def is_ordered(self) -> bool:
@@ -152,7 +152,7 @@ def _weigh(order: OrderFigures, orders: Mapping[UUID, OrderFigures]) -> _Weighed
 
 def _count_product(orders: Sequence[_Weighed]) -> list[CountedOrder]:
     """Count the orders of one price list, oldest first."""
-    ordered, completed = Coverage(), Coverage()
+    ordered, completed = CountedGround(), CountedGround()
     bought = _first_shares((one for one in orders if one.is_ordered), ordered)
     held = _first_shares((one for one in orders if one.standing == "held"), ordered)
     done = _first_shares((one for one in orders if one.standing == "completed"), completed)
@@ -172,7 +172,7 @@ def _count_product(orders: Sequence[_Weighed]) -> list[CountedOrder]:
     ]
 
 
-def _first_shares(orders: Iterable[_Weighed], covered: Coverage) -> dict[UUID, Fraction]:
+def _first_shares(orders: Iterable[_Weighed], covered: CountedGround) -> dict[UUID, Fraction]:
     """Return the share of each order's scene that `covered` does not cover; add each scene to it in turn."""
     shares = {}
     for one in orders:
@@ -182,7 +182,7 @@ def _first_shares(orders: Iterable[_Weighed], covered: Coverage) -> dict[UUID, F
     return shares
 
 
-def _paid_share(one: _Weighed, completed: Coverage) -> Fraction:
+def _paid_share(one: _Weighed, completed: CountedGround) -> Fraction:
     """Return the share of an order's payments that the realised saving counts."""
     if one.standing in {"completed", "ended"}:
         return Fraction(1)

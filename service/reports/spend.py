@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, Field
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from service.invoices.reconciling import Reconciled, by_order
@@ -23,11 +23,7 @@ from service.money import Money
 from service.reports.filters import EVERYTHING, ReportFilter
 from service.web.tabular import Columns, Kind, Row
 
-_CHARGES = text(r"""
-    WITH tagged AS MATERIALIZED (SELECT id, tags FROM ledger.budget_now WHERE workspace_id = :workspace)
-    SELECT t.*, m.to_kind = 'spent' AS is_cost, b.name AS budget, w.name AS workspace, p.provenance,
-        o.id AS order_id, o.plan_id, a.reason, l.provider, l.product, l.name AS price_list, l.version,
-        n.tags AS budget_tags, o.tags AS order_tags, o.cost_center
+_CHARGED = r"""
     FROM ledger.transfer t
     JOIN ledger.movement m USING (kind)
     JOIN ledger.budget b ON b.id = t.budget_id
@@ -38,15 +34,32 @@ _CHARGES = text(r"""
     LEFT JOIN ledger.adjustment a ON a.transfer_id = t.id
     LEFT JOIN public.plan p ON p.id = o.plan_id
     LEFT JOIN public.price_list l ON l.id = p.price_list_id
-    WHERE t.workspace_id = :workspace AND t.seq < :before AND 'spent' IN (m.from_kind, m.to_kind)
+    WHERE t.workspace_id = :workspace AND 'spent' IN (m.from_kind, m.to_kind)
         AND (CAST(:first AS date) IS NULL OR CAST(t.at AT TIME ZONE 'UTC' AS date) >= :first)
         AND (CAST(:last AS date) IS NULL OR CAST(t.at AT TIME ZONE 'UTC' AS date) <= :last)
         AND (CAST(:budget AS uuid) IS NULL OR t.budget_id = :budget)
         AND (CAST(:provider AS text) IS NULL OR l.provider = :provider)
         AND (CAST(:tag AS jsonb) IS NULL OR n.tags || coalesce(o.tags, '{}') @> CAST(:tag AS jsonb))
         AND (CAST(:cost_center AS text) IS NULL OR o.cost_center = :cost_center)
-    ORDER BY t.seq DESC LIMIT :limit
-""")
+"""
+
+
+def of_charges(columns: str, end: str) -> TextClause:
+    """Return a query of the chosen charges with their orders, plans and price lists."""
+    return text(f"""
+        WITH tagged AS MATERIALIZED (
+            SELECT id, tags FROM ledger.budget_now WHERE workspace_id = :workspace
+        )
+        SELECT {columns} {_CHARGED} {end}
+    """)  # noqa: S608  (parts of this package, never of a request)
+
+
+_CHARGES = of_charges(
+    """t.*, m.to_kind = 'spent' AS is_cost, b.name AS budget, w.name AS workspace, p.provenance,
+    o.id AS order_id, o.plan_id, a.reason, l.provider, l.product, l.name AS price_list, l.version,
+    n.tags AS budget_tags, o.tags AS order_tags, o.cost_center""",
+    "AND t.seq < :before ORDER BY t.seq DESC LIMIT :limit",
+)
 CATEGORIES: Mapping[str, str] = {Movement.SETTLE: "Purchase", Movement.REFUND: "Credit"}
 """FOCUS's ChargeCategory of a movement; every other movement is an Adjustment."""
 

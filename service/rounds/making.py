@@ -15,7 +15,7 @@ from service.database.engine import Database
 from service.errors import ConflictError
 from service.imagery.products import coarsest_pixel_m
 from service.money import Money
-from service.orders.delivered import delivered_counts
+from service.orders.delivered import check_delivered_pixels, delivered_counts
 from service.orders.repository import find_order, plan_of, statuses_now
 from service.orders.tables import GIVEN_UP, Order
 from service.plans import making
@@ -38,15 +38,15 @@ class NoSecondLookError(ConflictError):
     title = "The bundle plans no second round"
 
 
-class NothingDeliveredError(ConflictError):
+class NoDeliveredPatchError(ConflictError):
     """An order of which no patch was delivered, so that there is nothing to plan by."""
 
-    code = "nothing-delivered"
-    title = "Nothing was delivered yet"
+    code = "no-delivered-patch"
+    title = "There is no delivered patch to plan by"
 
 
 @dataclass(frozen=True, kw_only=True)
-class RoundJob:
+class OrderToFollow:
     """An order that a plan follows, as it was read, and the inputs of that plan."""
 
     order: Order
@@ -61,26 +61,28 @@ class RoundJob:
     """The most that the client would pay for a unit of the gain; None if it was not said."""
 
 
-def read_job(
+def read_order(
     session: Session,
     workspace_id: UUID,
     order_id: UUID,
     wanted: NextRoundIn,
     bundles: Bundles,
     read_ground: GroundReader,
-) -> RoundJob:
+) -> OrderToFollow:
     """Read an order and the inputs of the next plan.
 
-    Errors: not-found, bundle-changed, no-second-look, nothing-delivered, and those of a re-plan.
+    Errors: not-found, bundle-changed, no-second-look, no-delivered-patch, pixels-deleted, and those of
+    a re-plan.
     """
     order = find_order(session, workspace_id, order_id)
     plan = plan_of(session, order)
     predictor, look = _second_look(bundles.of_plan(plan.provenance))
     _check_delivered(session, order)
+    check_delivered_pixels(session, order)
     scene = session.get_one(Scene, plan.scene_id)
     worth = wanted.worth_each
     inputs = find_new_inputs(session, plan, scene, wanted.as_replan(), bundles, read_ground)
-    return RoundJob(
+    return OrderToFollow(
         order=order,
         number=_number(session, plan),
         plan=plan,
@@ -92,20 +94,21 @@ def read_job(
     )
 
 
-def read_job_again(
+def read_order_again(
     session: Session, old: Plan, order_id: UUID, scene: Scene, inputs: PlanInputs, bundles: Bundles
-) -> RoundJob:
-    """Return the job to make the plan `old` of a later round again, which follows an order.
+) -> OrderToFollow:
+    """Read an order again, to make the plan `old` of a later round again, which follows it.
 
     What one is worth stays as the client said it, unless the currency is another one. Errors: bundle-changed,
-    no-second-look.
+    no-second-look, pixels-deleted.
     """
     order = find_order(session, old.workspace_id, order_id)
+    check_delivered_pixels(session, order)
     plan = plan_of(session, order)
     predictor, look = _second_look(bundles.of_plan(plan.provenance))
     worth = old.bill.get("round", {}).get("worth_each")
     currency = inputs.price_list.currency
-    return RoundJob(
+    return OrderToFollow(
         order=order,
         number=_number(session, plan),
         plan=plan,
@@ -119,41 +122,43 @@ def read_job_again(
     )
 
 
-def make_round(database: Database, job: RoundJob, quote_days: int) -> Plan:
+def make_round(database: Database, followed: OrderToFollow, quote_days: int) -> Plan:
     """Read the owned patches and choose what else to buy; return a plan that is not stored.
 
-    No session is open while patches are read or the plan is chosen. Error: nothing-delivered.
+    No session is open while patches are read or the plan is chosen. Error: no-delivered-patch.
     """
-    arrays, grid = PlanArrays.of(job.plan), grid_of(job.scene)
+    arrays, grid = PlanArrays.of(followed.plan), grid_of(followed.scene)
     if arrays.counts is None:
-        raise TypeError(f"plan {job.plan.id} of a bundle that counts has no counts")
+        raise TypeError(f"plan {followed.plan.id} of a bundle that counts has no counts")
     first = arrays.counts.first  # every round revises what LR led to expect: no reading counts twice
-    coarsest_m = coarsest_pixel_m(job.inputs.ordered_m)
-    ground = owned_ground(grid, arrays.eligible, job.inputs.bought, coarsest_m)
-    owned = read_owned(database, ground, job.predictor, job.scene.sha256, first)
+    coarsest_m = coarsest_pixel_m(followed.inputs.ordered_m)
+    ground = owned_ground(grid, arrays.eligible, followed.inputs.bought, coarsest_m)
+    owned = read_owned(database, ground, followed.predictor, followed.scene.sha256, first)
     if not owned.read.any():
-        raise NothingDeliveredError(
-            f"No delivered patch of order {job.order.id} is owned any more: what was refunded in full does "
-            "not count. Plan the scene again.",
-            order=str(job.order.id),
+        raise NoDeliveredPatchError(
+            f"No delivered patch of order {followed.order.id} is owned any more: what was refunded in full "
+            "does not count. Plan the scene again.",
+            order=str(followed.order.id),
         )
-    now = revise_counts(first, owned.readings, owned.older, grid.columns, job.look)
+    now = revise_counts(first, owned.readings, owned.older, grid.columns, followed.look)
     values = TileValues(
         utilities=arrays.utilities,
         valid_share=arrays.valid_share,
         counts=SceneCounts.after(first, owned.readings, now),
     )
-    new = making.decide_round(job.plan, job.scene, job.order.id, values, job.inputs, quote_days)
+    new = making.decide_round(
+        followed.plan, followed.scene, followed.order.id, values, followed.inputs, quote_days
+    )
     rounds = TwoRounds(
-        order_id=job.order.id,
-        number=job.number,
-        before=job.plan,
+        order_id=followed.order.id,
+        number=followed.number,
+        before=followed.plan,
         new=new,
-        delivered=owned.of_order.get(job.order.id, 0),
+        delivered=owned.of_order.get(followed.order.id, 0),
         grid=grid,
-        manifest=job.predictor.manifest,
-        terms=terms_of(job.inputs.price_list),
-        worth_each=job.worth_each,
+        manifest=followed.predictor.manifest,
+        terms=terms_of(followed.inputs.price_list),
+        worth_each=followed.worth_each,
     )
     new.bill = new.bill | {"round": describe_round(rounds)}
     return new
@@ -189,7 +194,7 @@ def _check_delivered(session: Session, order: Order) -> None:
         else "A second round is planned by what delivered patches show: deliver some first "
         "(`loupe deliver ORDER FILE`)."
     )
-    raise NothingDeliveredError(
+    raise NoDeliveredPatchError(
         f"Order {order.id} has the status {status}, and none of its {order.patches} patches was delivered. "
         + remedy,
         order=str(order.id),

@@ -15,7 +15,7 @@ from service.plans.inputs import PlanInputs
 from service.plans.prior import Prior
 from service.plans.reading import grid_of
 from service.plans.tables import Plan, Scene
-from service.rounds.making import make_round, read_job_again
+from service.rounds.making import make_round, read_order_again
 from service.rounds.prior import read_prior
 
 
@@ -27,12 +27,12 @@ def replan(
     Owned patches are read, and what low resolution led to expect is revised by them, as for a new plan. A
     plan of a later round becomes one again, except with `reuse=none`: then it buys what is owned, and follows
     no order. No session is open while patches are read or the plan is chosen. Errors: bundle-changed,
-    no-second-look, nothing-delivered.
+    no-second-look, no-delivered-patch.
     """
     if old.follows is not None and inputs.reuse == "owned":
         with database.sessions() as session:
-            job = read_job_again(session, old, old.follows, scene, inputs, bundles)
-        new = make_round(database, job, quote_days)
+            followed = read_order_again(session, old, old.follows, scene, inputs, bundles)
+        new = make_round(database, followed, quote_days)
         new.supersedes = old.id
         return new
     values = PlanArrays.of(old)

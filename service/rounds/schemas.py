@@ -8,13 +8,13 @@ from models.manifest import Task
 from service.plans.objective_options import ObjectiveOptions
 from service.plans.options import ReplanIn
 from service.plans.tasks import TASKS
-from service.web.values import AmountText
+from service.web.values import AmountText, SearchText
 
 
 class NextRoundIn(ObjectiveOptions):
     """Options of the next plan; omitted options are as in the order's plan."""
 
-    price_list: str | None = Field(
+    price_list: SearchText | None = Field(
         None,
         max_length=64,
         description="Price list: its id, or its name for the newest version that is valid today. "

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Iterable, Sequence
 
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -12,6 +12,7 @@ from models.grid import GRID
 from service.client import Json
 
 TILES_SHOWN, TILES_ACROSS = 12, 6
+ID_LENGTH = 36
 BUY, LEAVE, OWNED, ON_ORDER = "#", ".", "o", "+"
 _MARKS = {BUY: "buy", LEAVE: "leave", OWNED: "owned", ON_ORDER: "on order"}
 _STYLES = {BUY: "bold green", LEAVE: "dim", OWNED: "cyan", ON_ORDER: "magenta"}
@@ -95,11 +96,16 @@ def facts(rows: Iterable[tuple[str, str]]) -> Table:
 
 
 def columns(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[str] = ()) -> Table:
-    """Return a table. Columns named in `right` are right-aligned; long cells wrap instead of being cut."""
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for title in titles:
-        table.add_column(title, justify="right" if title in right else "left", overflow="fold")
-    for row in rows:
+    """Return a table. Columns named in `right` are right-aligned; long cells wrap instead of being cut.
+
+    A column of single words, such as ids and dates, keeps its width: a broken id cannot be copied.
+    """
+    table, cells = Table(box=None, header_style="bold", padding=(0, 2, 0, 0)), list(rows)
+    for number, title in enumerate(titles):
+        justify: JustifyMethod = "right" if title in right else "left"
+        words = all(" " not in row[number] and len(row[number]) <= ID_LENGTH for row in cells)
+        table.add_column(title, justify=justify, overflow="fold", no_wrap=words)
+    for row in cells:
         table.add_row(*(Text(cell) for cell in row))
     return table
 

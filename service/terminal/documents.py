@@ -96,9 +96,10 @@ def _no_data(scene: Json) -> str:
 def savings_table(savings: Json, kinds: Sequence[str] = PLAN_SAVINGS) -> RenderableType:
     """Return savings, each with its baseline."""
     rows = []
+    at_prices = " of an order at real prices" if savings.get("example") else ""
     for kind in kinds:
         saving = savings.get(kind)
-        against = "known once every patch is delivered" if saving is None else saving["baseline"]
+        against = f"known once every patch{at_prices} is delivered" if saving is None else saving["baseline"]
         rows.append((f"{kind} saving", money(saving), against))
     return columns(("Saving", "Amount", "Compared with"), rows, right={"Amount"})
 
@@ -155,6 +156,9 @@ def _rules(prices: Json) -> list[str]:
         "convex": prices["convex"],
         f"at most {prices['max_vertices']} vertices": prices["max_vertices"],
         "no holes": not prices["holes"],
+        f"at most {prices.get('max_parts')} shapes": prices.get("max_parts"),
+        f"shapes of at least {prices.get('minimum_part_km2')} km2": prices.get("minimum_part_km2"),
+        f"shapes of at most {prices.get('maximum_part_km2')} km2": prices.get("maximum_part_km2"),
         f"red, green and blue delivered as bands {bands}": bands,
     }
     return [phrase for phrase, applies in rules.items() if applies]

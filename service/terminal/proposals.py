@@ -33,10 +33,10 @@ def _effect(proposal: Json) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, dict) and "amount" in value:
+        return money(value)
     if isinstance(value, dict):
-        return (
-            money(value) if "amount" in value else ", ".join(f"{name}={one}" for name, one in value.items())
-        )
+        value = [f"{name}={one}" for name, one in value.items()]
     if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return "none" if value is None else str(value)
+        value = ", ".join(map(str, value))
+    return str(value or "none")

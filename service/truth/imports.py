@@ -99,9 +99,10 @@ def _header(line: list[str]) -> list[str]:
     header = [name.strip() for name in line]
     unknown = [name for name in header if name not in TRUTH_COLUMNS]
     if unknown or len(set(header)) < len(header) or not set(READ) <= set(header):
+        foreign = f" Remove {' and '.join(unknown)}." if unknown else ""
         raise TruthUnreadableError(
-            f"The first row must name the columns {' and '.join(READ)}, each once. It has "
-            f"{', '.join(header) or 'none'}.",
+            f"The first row must name the columns {' and '.join(READ)}, each once, and else only columns of "
+            f"the exported file. It has {', '.join(header) or 'none'}.{foreign}",
             columns=list(READ),
         )
     return header

@@ -51,7 +51,7 @@ _BODY = {
     "/{order_id}/truth",
     response_model=OrderTruth,
     summary="Give the true labels of tiles of an order",
-    responses=problems(404, 409, 422),
+    responses=problems(404, 409, 422, 507),
     openapi_extra={"requestBody": _BODY},
 )
 def put_truth(

@@ -11,7 +11,7 @@ from service.plans.alternatives_schemas import MeasuredFigures
 from service.truth.scoring import LabelScore, TrueLabel
 from service.web.paging import Link
 from service.web.tabular import Columns, Row
-from service.web.values import Line
+from service.web.values import BodyWholeNumber, Line
 
 MOST_TILES = 100_000
 TRUTH_COLUMNS: Columns = {
@@ -28,7 +28,7 @@ class TrueLabelIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    tile: Annotated[int, Field(ge=0)] = Field(description="Number of the tile in the plan, from 0.")
+    tile: BodyWholeNumber = Field(ge=0, description="Number of the tile in the plan, from 0.")
     true_label: Annotated[Line, Field(min_length=1, max_length=200)] | None = Field(
         description="True class of the tile, one of the bundle's `classes`. Null takes an earlier one back.",
         examples=["airplane"],

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -37,6 +37,16 @@ def claim_key(session: Session, workspace_id: UUID, key: str) -> bool:
         where=IdempotencyClaim.claimed_until <= now,
     )
     return session.execute(claim.returning(IdempotencyClaim.key)).first() is not None
+
+
+def has_claim(session: Session, workspace_id: UUID, key: str) -> bool:
+    """Return whether a request with this key is computing its answer."""
+    claim = select(IdempotencyClaim.key).where(
+        IdempotencyClaim.workspace_id == workspace_id,
+        IdempotencyClaim.key == key,
+        IdempotencyClaim.claimed_until > func.clock_timestamp(),
+    )
+    return session.scalar(claim) is not None
 
 
 @contextmanager

@@ -22,7 +22,9 @@ from sqlalchemy.orm import Session
 
 from service.database.engine import Database
 from service.errors import ConflictError, InvalidInputError, LoupeError
-from service.web.claims import claim_key, keep_claim
+from service.metrics import REPLAYS
+from service.web.claims import claim_key, has_claim, keep_claim
+from service.web.openapi import REQUIRED
 from service.web.tables import IdempotentAnswer
 
 Computed = TypeVar("Computed")
@@ -66,6 +68,7 @@ class StoredAnswer:
 
     def response(self) -> JSONResponse:
         """Send the answer again, marked as a replay."""
+        REPLAYS.inc()
         return JSONResponse(self.body, self.status, headers={"Idempotency-Replayed": "true"})
 
 
@@ -169,6 +172,18 @@ def remember(session: Session, workspace_id: UUID, key: str, status: int, body: 
     )
 
 
+def is_repeated(session: Session, workspace_id: UUID, key: str) -> bool:
+    """Return whether the key was used before: its request has an answer, or is computing it."""
+    answer = session.get(IdempotentAnswer, (workspace_id, key))
+    return answer is not None or has_claim(session, workspace_id, key)
+
+
+def stored_answer(session: Session, workspace_id: UUID, key: str) -> StoredAnswer | None:
+    """Return the answer that was stored under a key, whatever the request was; None without one."""
+    row = session.get(IdempotentAnswer, (workspace_id, key))
+    return None if row is None or row.status is None else StoredAnswer(row.status, row.body)
+
+
 def fingerprint(*parts: str | bytes) -> bytes:
     """Return the SHA-256 of the parts that make two requests the same: method, path, query, body."""
     digest = hashlib.sha256()
@@ -187,22 +202,30 @@ def parse_key(header: str) -> str:
     return key
 
 
-_KeyHeader = Annotated[
+_ABOUT = (
+    "A key of your choice, 8 to 255 printable ASCII characters. A repeated request with the same key has no "
+    "second effect and gets the first answer."
+)
+_PATTERN = r'^([!#-~][ -~]{6,253}[!-~]|"[ !#-\[\]-~]{8,255}")$'
+"""A bare key, or one in double quotes."""
+_OptionalKey = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", description=_ABOUT, json_schema_extra={"pattern": _PATTERN}),
+]
+_RequiredKey = Annotated[
     str | None,
     Header(
-        alias="Idempotency-Key",
-        description="A key of your choice, 8 to 255 printable ASCII characters. A repeated request with the "
-        "same key has no second effect and gets the first answer.",
+        alias="Idempotency-Key", description=_ABOUT, json_schema_extra={"pattern": _PATTERN, REQUIRED: True}
     ),
 ]
 
 
-def optional_key(idempotency_key: _KeyHeader = None) -> str | None:
+def optional_key(idempotency_key: _OptionalKey = None) -> str | None:
     """Return the request's key, or None without one."""
     return None if idempotency_key is None else parse_key(idempotency_key)
 
 
-def required_key(idempotency_key: _KeyHeader = None) -> str:
+def required_key(idempotency_key: _RequiredKey = None) -> str:
     """Return the request's key; IdempotencyKeyMissingError (400) without one."""
     if idempotency_key is None:
         raise IdempotencyKeyMissingError("Send an Idempotency-Key header; this request spends money.")

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.web.body_memory import BodyRoom
 from service.web.problems import answer_http_exception, answer_unexpected
 
 SAFE_HEADERS = {
@@ -21,6 +22,9 @@ SAFE_HEADERS = {
     # Nothing here needs to run in a browser; the dashboard sets a policy of its own.
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
 }
+
+ANSWER_HEADERS = "loupe.headers"
+"""Member of a request's scope: headers that its answer gets unless it is an error."""
 
 
 class EnvelopeMiddleware:
@@ -36,6 +40,7 @@ class EnvelopeMiddleware:
             return
         scope = as_get(scope)
         scope["loupe.request_id"] = request_id(Headers(scope=scope).get("x-request-id"))
+        scope[ANSWER_HEADERS] = own = dict[str, str]()
         started = False
 
         async def send_safely(message: Message) -> None:
@@ -44,7 +49,8 @@ class EnvelopeMiddleware:
                 started = True
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = scope["loupe.request_id"]
-                for name, value in SAFE_HEADERS.items():
+                granted = own if message["status"] < 400 else {}
+                for name, value in (granted | SAFE_HEADERS).items():
                     headers.setdefault(name, value)
             await send(message)
 
@@ -77,17 +83,20 @@ class BodyLimit:
     method: str
     path: re.Pattern[str]
     size: int
+    spooled: bool = False
+    """Whether the route writes the body to disk while it arrives, instead of keeping it in memory."""
 
     @classmethod
-    def of(cls, method: str, path: str, size: int) -> "BodyLimit":
+    def of(cls, method: str, path: str, size: int, *, spooled: bool = False) -> "BodyLimit":
         """Make a limit; `path` is a regular expression that the whole path must match."""
-        return cls(method, re.compile(path), size)
+        return cls(method, re.compile(path), size, spooled)
 
 
 class BodyCapMiddleware:
     """Middleware that refuses a body that is too large or compressed, before or while it is read.
 
-    Starlette has no limit of its own and would keep any number of bytes.
+    Starlette has no limit of its own and would keep any number of bytes. A large body also waits, unread,
+    until its workspace has room for it in memory.
     """
 
     def __init__(self, app: ASGIApp, limits: Sequence[BodyLimit], default: int) -> None:
@@ -99,31 +108,40 @@ class BodyCapMiddleware:
             await self.app(scope, receive, send)
             return
         limit = self.limit(scope["method"], scope["path"])
-        refusal = refuse_headers(Headers(scope=scope), limit)
+        size = limit.size if limit else self.default
+        headers = Headers(scope=scope)
+        refusal = refuse_headers(headers, size)
         if refusal is not None:
             # The unread body is still on the wire, so the connection cannot be used again.
             refusal.headers = {"Connection": "close"}
             await answer_http_exception(Request(scope), refusal)(scope, receive, send)
             return
+        scope["loupe.body_limit"] = size
         seen = 0
+        room = BodyRoom(scope, int(headers.get("content-length", size)))
 
         async def receive_counted() -> Message:
             nonlocal seen
+            if limit and not limit.spooled:
+                await room.take()
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > limit:
+            if seen > size:
                 # FastAPI lets this class through; any other would be answered as "400, malformed".
-                raise too_large(limit)
+                raise too_large(size)
             return message
 
-        await self.app(scope, receive_counted, send)
+        try:
+            await self.app(scope, receive_counted, send)
+        finally:
+            room.give_back()
 
-    def limit(self, method: str, path: str) -> int:
-        """Return the largest body that a request may send, in bytes."""
+    def limit(self, method: str, path: str) -> BodyLimit | None:
+        """Return the limit of a request's body; None for one that has the default."""
         for limit in self.limits:
             if limit.method == method and limit.path.fullmatch(path):
-                return limit.size
-        return self.default
+                return limit
+        return None
 
 
 def refuse_headers(headers: Headers, limit: int) -> HTTPException | None:

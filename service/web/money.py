@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from service.currencies import CurrencyUnknownError, check_currency
+from service.currencies import USABLE, CurrencyUnknownError, check_currency
 from service.money import Money
 from service.web.values import AmountText, invalid
 
@@ -17,9 +17,7 @@ def read_currency(code: str) -> str:
         raise invalid(error.code, error.detail) from error
 
 
-CurrencyCode = Annotated[
-    str, AfterValidator(read_currency), Field(json_schema_extra={"pattern": "^[A-Z]{3}$"})
-]
+CurrencyCode = Annotated[str, AfterValidator(read_currency), Field(json_schema_extra={"enum": [*USABLE]})]
 """A currency of ISO 4217 in which new amounts can be kept."""
 
 

@@ -3,9 +3,9 @@
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
@@ -14,6 +14,7 @@ from sqlalchemy import Select, tuple_
 from sqlalchemy.orm import Session
 
 from service.errors import InvalidInputError
+from service.web.middleware import ANSWER_HEADERS
 
 Item = TypeVar("Item", bound=BaseModel)
 Row = TypeVar("Row")
@@ -93,6 +94,7 @@ class PageRequest:
 
     limit: int
     after: Cursor | None
+    oldest_first: bool = False
 
 
 CursorQuery = Annotated[
@@ -110,31 +112,52 @@ def page_request(
 
 PageDep = Annotated[PageRequest, Depends(page_request)]
 
+Sort = Literal["-created_at", "created_at"]
+
+
+def sorted_page_request(
+    page: PageDep,
+    sort: Annotated[
+        Sort, Query(description="`-created_at`: newest first; `created_at`: oldest first.")
+    ] = "-created_at",
+) -> PageRequest:
+    """Read the order of the rows as well. Every page of a list has to be asked for in the same order."""
+    return replace(page, oldest_first=sort == "created_at")
+
+
+SortedPageDep = Annotated[PageRequest, Depends(sorted_page_request)]
+
 
 def fetch_page(
     session: Session, statement: Select[Row], table: Any, page: PageRequest
 ) -> tuple[list[Row], Cursor | None]:
-    """Run `statement` newest first; return at most `limit` rows and the cursor of the next page.
+    """Run `statement`, newest or oldest first; return at most `limit` rows and the cursor of the next page.
 
     `table` is the mapped class whose `created_at` and `id` order the list.
     """
     order = (table.created_at, table.id)
     if page.after is not None:
-        statement = statement.where(tuple_(*order) < (page.after.created_at, page.after.id))
-    statement = statement.order_by(*(column.desc() for column in order)).limit(page.limit + 1)
+        last = (page.after.created_at, page.after.id)
+        statement = statement.where(tuple_(*order) > last if page.oldest_first else tuple_(*order) < last)
+    columns = order if page.oldest_first else tuple(column.desc() for column in order)
+    statement = statement.order_by(*columns).limit(page.limit + 1)
     rows: Sequence[Any] = session.scalars(statement).all()
     if len(rows) <= page.limit:
         return list(rows), None
-    last = rows[page.limit - 1]
-    return list(rows[: page.limit]), Cursor(last.created_at, last.id)
+    end = rows[page.limit - 1]
+    return list(rows[: page.limit]), Cursor(end.created_at, end.id)
 
 
 def page_links(request: Request, following: Cursor | str | None) -> list[Link]:
-    """Links of a page: `self`, and `next` when more rows follow; other query parameters are kept."""
+    """Links of a page: `self`, and `next` when more rows follow; other query parameters are kept.
+
+    The answer gets the same links in its header `Link`.
+    """
     query = f"?{request.url.query}" if request.url.query else ""
     links = [Link(rel="self", href=request.url.path + query)]
     if following is not None:
         text = following if isinstance(following, str) else following.encode()
         onward = request.url.include_query_params(cursor=text)
         links.append(Link(rel="next", href=f"{onward.path}?{onward.query}"))
+    request.scope[ANSWER_HEADERS]["link"] = ", ".join(f'<{link.href}>; rel="{link.rel}"' for link in links)
     return links

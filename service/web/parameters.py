@@ -6,8 +6,8 @@ two values and ignore the first.
 
 import json
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any, get_args, get_origin
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, get_args, get_origin
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
@@ -16,6 +16,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.params import Form, ParamTypes
 from fastapi.routing import APIRoute
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+
+from service.web.problems import allowed_methods
 
 Fault = dict[str, Any]
 
@@ -26,15 +29,28 @@ LONG_BODY = 16 * 1024
 """Bytes from which on a JSON body is looked through in a thread."""
 
 
+ANY_QUERY = "takes_any_query"
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+def takes_any_query(endpoint: Endpoint) -> Endpoint:
+    """Mark a route whose address another server completes: it ignores parameters that it does not know."""
+    setattr(endpoint, ANY_QUERY, True)
+    return endpoint
+
+
 async def check_parameters(request: Request) -> None:
     """Refuse a request that its route would read only in part.
 
     RequestValidationError (422) names unknown query parameters, and query parameters, form fields, members of
     a JSON body and headers that are given twice. Lists may be repeated. A body is looked at only where the
-    framework has read it before.
+    framework has read it before. HTTPException (405) where the router took a fixed address for an id: it
+    knows only POST of /v1/price-lists/import, and so reads GET as that of /v1/price-lists/{price_list_id}.
     """
     route = request.scope["route"]
-    faults = _query_faults(request, query_names(route)) if request.query_params else []
+    if route.param_convertors and request.method not in allowed_methods(request):
+        raise HTTPException(405)
+    faults = _query_faults(request, route) if request.query_params else []
     faults += [
         given_twice(("header", name)) for name in SINGLE_HEADERS if len(request.headers.getlist(name)) > 1
     ]
@@ -112,8 +128,11 @@ async def _repeated_in_body(request: Request) -> list[str]:
     return await run_in_threadpool(repeated_members, body)
 
 
-def _query_faults(request: Request, known: dict[str, bool]) -> list[Fault]:
+def _query_faults(request: Request, route: APIRoute) -> list[Fault]:
+    known = query_names(route)
     given = [name for name, _ in request.query_params.multi_items()]
+    if getattr(route.endpoint, ANY_QUERY, False):
+        given = [name for name in given if name in known]
     offer = f"It has {_listed(list(known))}." if known else "It has none."
     unknown = [
         fault(("query", name), "parameter-unknown", f"This address has no such query parameter. {offer}")

@@ -1,59 +1,42 @@
-"""The OpenAPI document, and the page `/docs` of its operations, without scripts or other hosts."""
+"""The OpenAPI document, and the page `/docs` that shows it.
 
-import base64
+Swagger UI draws the page; its files are those of the installed package `fastapi_offline`. Addresses of files
+contain a digest of their bytes, so that browsers keep them for good.
+"""
+
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
-from jinja2 import Environment, Template
-from markupsafe import Markup
+from jinja2 import Environment, StrictUndefined, Template
+
+from service.errors import NotFoundError
 
 router = APIRouter(include_in_schema=False)
 
-STYLE = """
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-pre { white-space: pre-wrap; font: inherit; }
-code { font-family: ui-monospace, monospace; }
-nav ul { list-style: none; padding: 0; }
-section { border-top: 1px solid #8888; margin-top: 1.5rem; }
-table { border-collapse: collapse; width: 100%; }
-caption, th, td { text-align: left; vertical-align: top; padding: 0.2rem 0.6rem 0.2rem 0; }
-@media (prefers-color-scheme: dark) { body { background: #111; color: #eee; } a { color: #9cf; } }
-"""
-DIGEST = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-# The browser applies only this style and loads nothing.
-POLICY = f"default-src 'none'; style-src 'sha256-{DIGEST}'; frame-ancestors 'none'; base-uri 'none'"
+JAVASCRIPT, STYLE = "text/javascript; charset=utf-8", "text/css; charset=utf-8"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+"""The page runs only files of this server, and talks to no other. Swagger UI's icons are `data:` images."""
 
 
 @dataclass(frozen=True)
-class Operation:
-    """One method of one path, as the page shows it."""
+class Asset:
+    """A file that the page loads."""
 
-    id: str
-    method: str
-    path: str
-    summary: str
-    description: str
-    parameters: list[dict[str, Any]]
-    body: list[str]
-    responses: dict[str, dict[str, Any]]
+    content: bytes
+    media_type: str
 
-    @classmethod
-    def of(cls, method: str, path: str, entry: dict[str, Any]) -> "Operation":
-        """Read an operation of an OpenAPI document."""
-        return cls(
-            id=entry["operationId"],
-            method=method.upper(),
-            path=path,
-            summary=entry.get("summary", ""),
-            description=entry.get("description", ""),
-            parameters=entry.get("parameters", []),
-            body=list(entry.get("requestBody", {}).get("content", {})),
-            responses=entry["responses"],
-        )
+    @property
+    def digest(self) -> str:
+        """First 12 hex digits of the SHA-256 of the bytes."""
+        return hashlib.sha256(self.content).hexdigest()[:12]
 
 
 @router.get("/openapi.json")
@@ -65,17 +48,46 @@ def show_document(request: Request) -> JSONResponse:
 @router.get("/docs")
 def show_reference(request: Request) -> HTMLResponse:
     """Show the page."""
-    document = request.app.openapi()
-    operations = [
-        Operation.of(method, path, entry)
-        for path, methods in document["paths"].items()
-        for method, entry in methods.items()
-    ]
-    page = template().render(info=document["info"], operations=operations, style=Markup(STYLE))  # noqa: S704  (ours)
+    page = page_template("reference.html").render(info=request.app.openapi()["info"])
     return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})
 
 
-def template() -> Template:
-    """Read the page's template, which escapes every value."""
-    environment = Environment(autoescape=True)
-    return environment.from_string((Path(__file__).parent / "reference.html").read_text())
+@router.get("/docs/assets/{digest}/{name}")
+def show_asset(digest: str, name: str) -> Response:
+    """Send a file of the page, to be kept for a year."""
+    asset = assets().get(name)
+    if asset is None or asset.digest != digest:
+        raise NotFoundError("The reference has no such file. Load /docs again.", file=name)
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(asset.content, media_type=asset.media_type, headers=headers)
+
+
+@cache
+def assets() -> dict[str, Asset]:
+    """Return the files of the page by their names."""
+    renderer, own = files("fastapi_offline") / "static", _own_files()
+    found: tuple[tuple[Traversable, str], ...] = (
+        (renderer / "swagger-ui.css", STYLE),
+        (renderer / "swagger-ui-bundle.js", JAVASCRIPT),
+        (own / "reference.css", STYLE),
+        (own / "problems.css", STYLE),
+        (own / "reference.js", JAVASCRIPT),
+    )
+    return {file.name: Asset(file.read_bytes(), media_type) for file, media_type in found}
+
+
+def _address(name: str) -> str:
+    """Return where a page finds a file, relative to the root of the server."""
+    return f"docs/assets/{assets()[name].digest}/{name}"
+
+
+def _own_files() -> Traversable:
+    return files("service.web") / "reference_page"
+
+
+@cache
+def page_template(name: str) -> Template:
+    """Return a template of this folder, which escapes every value and knows the `address` of each file."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    environment.globals["address"] = _address
+    return environment.from_string((_own_files() / name).read_text())

@@ -41,13 +41,11 @@ def wanted_form(
 FormDep = Annotated[Form, Depends(wanted_form)]
 
 
-def file_answer(
-    form: Form, name: str, columns: Columns, rows: Iterable[Row], headers: Mapping[str, str] | None = None
-) -> Response:
+def file_answer(form: Form, name: str, columns: Columns, rows: Iterable[Row]) -> Response:
     """Send rows as a file `name` in CSV or Parquet."""
     content = to_parquet(columns, rows) if form == "parquet" else to_csv(columns, rows)
     disposition = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
-    return Response(content, media_type=MEDIA_TYPES[form], headers={**(headers or {}), **disposition})
+    return Response(content, media_type=MEDIA_TYPES[form], headers=disposition)
 
 
 def to_csv(columns: Columns, rows: Iterable[Row]) -> str:

@@ -4,10 +4,11 @@ Pydantic reads the number 1764288000 and the text "1764288000" as a day, `true` 
 """
 
 import re
-from datetime import date, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
@@ -15,9 +16,16 @@ UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 UNSEEN = r"\u00ad\u200b-\u200f\u2060\ufeff"
 """Characters without a width: two texts that differ only in them look alike."""
 LINE_PATTERN = rf"^(?!\s)[^{UNPRINTABLE}{UNSEEN}]*[^\s{UNPRINTABLE}{UNSEEN}]$"
+SHA256_PATTERN = "^[0-9a-f]{64}$"
 _UNPRINTABLE = re.compile(f"[{UNPRINTABLE}]")
 _UNSEEN = re.compile(f"[{UNSEEN}]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+_EXACT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,300}")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,300}(\.[0-9]{0,300})?([eE][+-]?[0-9]{1,3})?")
 _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,9})?")
 
 
@@ -66,6 +74,21 @@ def read_day(value: object) -> object:
     raise invalid("day-invalid", 'A day is a text like "2026-11-28" (year-month-day), without a time.')
 
 
+def read_moment(value: object) -> object:
+    """Return a point in time with its offset from UTC; refuse numbers, days and local times."""
+    if value is None or isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and _MOMENT.fullmatch(value.strip()):
+        try:
+            return datetime.fromisoformat(value.strip()).astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            raise invalid("moment-invalid", f"{value.strip()} is not a point in time.") from error
+    raise invalid(
+        "moment-invalid",
+        'A point in time is a text like "2026-11-28T12:00:00Z", with Z or an offset from UTC.',
+    )
+
+
 def read_amount(value: object) -> object:
     """Return the text of an amount, without a sign; how many decimals are right depends on the currency."""
     if value is None or (isinstance(value, str) and _AMOUNT.fullmatch(value)):
@@ -92,14 +115,55 @@ def read_decimal(value: object) -> object:
     return value
 
 
+def read_exact(value: object) -> object:
+    """Return a number, or its text without an exponent; refuse truth values."""
+    if isinstance(value, bool) or (isinstance(value, str) and _EXACT.fullmatch(value) is None):
+        raise invalid(
+            "number-invalid",
+            'This is a number, such as "0.5": digits, a point and decimals, without sign or spaces.',
+        )
+    return value
+
+
 def read_whole_number(value: object) -> object:
-    """Return an integer or its text; refuse truth values and floating-point numbers."""
+    """Return an integer or its text, and 12 for 12.0 as in JSON Schema; refuse truth values and fractions."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     if isinstance(value, bool | float):
         raise invalid("integer-invalid", "This is a whole number, such as 12.")
     return value
 
 
-SearchText = Annotated[str, AfterValidator(refuse_unprintable)]
+def refusing_text(meaning: str) -> Callable[[object], object]:
+    """Return a reader for a value of a JSON body, which refuses a text and says what is meant instead."""
+
+    def read(value: object) -> object:
+        if isinstance(value, str):
+            raise invalid("text-invalid", f"This is {meaning}. JSON writes it without quotation marks.")
+        return value
+
+    return read
+
+
+def number_of(text: object) -> object:
+    """Return the number that a text of a query or a CSV file writes; another value as it is."""
+    if not isinstance(text, str) or _NUMBER.fullmatch(text.strip()) is None:
+        return text
+    return int(text) if _INTEGER.fullmatch(text.strip()) else float(text)
+
+
+def read_sha256(value: str) -> str:
+    """Return a SHA-256 in hex; refuse any other text."""
+    if re.fullmatch(SHA256_PATTERN, value) is None:
+        raise invalid("sha256-invalid", "This is a SHA-256: 64 hexadecimal digits in lower case.")
+    return value
+
+
+Sha256 = Annotated[str, AfterValidator(read_sha256), Field(json_schema_extra={"pattern": SHA256_PATTERN})]
+"""A SHA-256 in hex."""
+SearchText = Annotated[
+    str, AfterValidator(refuse_unprintable), Field(json_schema_extra={"pattern": rf"^[^{UNPRINTABLE}]*$"})
+]
 """A text that chooses stored ones, which may be older than the rules of Line."""
 Line = Annotated[str, AfterValidator(read_line), Field(json_schema_extra={"pattern": LINE_PATTERN})]
 """A text in one line that looks as it is."""
@@ -107,6 +171,8 @@ Note = Annotated[Line, Field(min_length=1, max_length=500)]
 """A reason in one line."""
 Day = Annotated[date, BeforeValidator(read_day)]
 """A day, written YYYY-MM-DD."""
+Moment = Annotated[AwareDatetime, BeforeValidator(read_moment)]
+"""A point in time with its offset from UTC."""
 AmountText = Annotated[
     str,
     BeforeValidator(read_amount),
@@ -114,8 +180,14 @@ AmountText = Annotated[
 ]
 """An amount of money in major units, zero or more."""
 WholeNumber = Annotated[int, BeforeValidator(read_whole_number)]
-"""An integer; neither `true` nor 12.0. Queries and CSV files send it as text."""
+"""An integer; not `true`. JSON may write 12.0, and queries and CSV files send it as text."""
 PlainNumber = Annotated[float, BeforeValidator(read_decimal)]
 """A number; not `true`. Queries send it as text."""
 YesOrNo = Annotated[bool, BeforeValidator(read_yes_or_no)]
 """A truth value; not 1, 0, yes or no. Queries and CSV files send it as text."""
+BodyWholeNumber = Annotated[WholeNumber, BeforeValidator(refusing_text("a whole number, such as 12"))]
+"""An integer in a JSON body, where a text is no number."""
+BodyNumber = Annotated[PlainNumber, BeforeValidator(refusing_text("a number, such as 0.5"))]
+"""A number in a JSON body, where a text is none."""
+BodyYesOrNo = Annotated[YesOrNo, BeforeValidator(refusing_text("either true or false"))]
+"""A truth value in a JSON body, where a text is none."""

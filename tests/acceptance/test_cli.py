@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.pricing.schemas import CSV_EXAMPLE
+from service.pricing.documents import CSV_EXAMPLE
 from tests.support.server import ServerProcess, make_mosaic, running_server
 from tests.support.shell import UUID, Shell
 
@@ -62,12 +62,18 @@ def test_cli_goes_from_a_scene_to_savings(shell: Shell) -> None:
     assert sum(",settle," in row for row in rows) == sum(",settle," in row for row in set(rows)) > 0
 
 
-def test_plan_refusal_prints_two_lines_and_exits_with_1(shell: Shell) -> None:
+def test_plan_reads_a_scene_from_standard_input(shell: Shell) -> None:
+    planned = shell.loupe("plan", "-", "--max-patches", "5", given="scene.tif")
+
+    assert "Buys 5 of 96 patches" in planned
+
+
+def test_plan_refusal_prints_two_lines_and_exits_with_3(shell: Shell) -> None:
     (shell.folder / "notes.tif").write_text("no raster at all")
 
     done = shell.run("plan", "notes.tif")
 
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert done.stdout == ""
     assert done.stderr.startswith("Error: ")
     assert len(done.stderr.splitlines()) == 2
@@ -100,7 +106,7 @@ def test_prices_import_publishes_a_csv_file_once(shell: Shell) -> None:
 
     (shell.folder / "wrong.csv").write_text(CSV_EXAMPLE.replace("EUR", "euro"))
     refused = shell.run("prices", "import", "wrong.csv")
-    assert (refused.returncode, refused.stdout) == (1, "")
+    assert (refused.returncode, refused.stdout) == (3, "")
     assert "/rows/2/currency" in refused.stderr
 
 
@@ -130,5 +136,5 @@ def test_replan_replaces_the_plan_and_order_refuses_the_old_one(shell: Shell) ->
     again = shell.loupe("replan", old, "--max-patches", "2")
     assert f"Compared with plan {old}: 0 patches added, 3 dropped, 2 kept" in " ".join(again.split())
     refused = shell.run("order", old, "--yes")
-    assert refused.returncode == 1
+    assert refused.returncode == 3
     assert "replaces this plan. Order that one." in " ".join(refused.stderr.split())

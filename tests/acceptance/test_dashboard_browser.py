@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from models.bundle import CurvePoint
 from tests.support.bundles import make_geotiff, write_bundle
 from tests.support.orders import make_patch
-from tests.support.server import KEY, ServerProcess
+from tests.support.server import KEY, ServerProcess, running_server
 
 CURVE = tuple(
     CurvePoint(threshold=threshold, mean_patches=patches, accuracy=accuracy)
@@ -25,15 +25,11 @@ WIDTHS = {"laptop": 1366, "phone": 390}
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """Start a server with a measured bundle, a completed order and an incomplete one."""
-    home = tmp_path_factory.mktemp("dashboard")
-    bundle = write_bundle(home / "bundles" / "tiny", curve=CURVE, curve_split="a held-out split")
-    process = ServerProcess(home, bundle)
-    try:
-        process.start()
+    folder = tmp_path_factory.mktemp("bundles") / "tiny"
+    bundle = write_bundle(folder, curve=CURVE, curve_split="a held-out split")
+    with running_server(bundle) as process:
         fill(process)
         yield process
-    finally:
-        process.stop()
 
 
 def fill(process: ServerProcess) -> None:
@@ -119,7 +115,7 @@ def test_page_shows_user_input_as_text(page: Page, server: ServerProcess) -> Non
     sign_in(page, server)
 
     page.get_by_text(ATTACK).first.wait_for()
-    assert page.title() == "default - Loupe"
+    assert page.title() == "Overview - default - Loupe"
 
 
 def test_page_shows_previews(page: Page, server: ServerProcess) -> None:
@@ -161,11 +157,24 @@ def test_page_fits_the_screen_in_both_colour_schemes(
         assert lowest_contrast(page) >= 4.5  # WCAG 2.2, level AA, text of ordinary size
 
 
+@pytest.mark.parametrize(
+    "path", ["", "/orders", "/plans", "/ledger", "/ledger/invoices", "/budgets", "/reports"]
+)
+def test_printed_page_fits_the_paper(page: Page, server: ServerProcess, path: str) -> None:
+    sign_in(page, server)
+    page.set_viewport_size({"width": 680, "height": 900})  # A4 without its margins, at 96 pixels an inch
+    page.emulate_media(media="print")
+
+    page.goto(f"{server.url}/dashboard{path}")
+
+    assert page.evaluate("document.documentElement.scrollWidth") == 680
+
+
 def test_page_controls_are_reachable_with_the_keyboard(page: Page, server: ServerProcess) -> None:
     sign_in(page, server)
     wanted = page.locator("a, button").count()
     reached = set()
-    for _ in range(wanted + 10):
+    for _ in range(wanted + 30):  # the fields of the forms, and the parts of a date
         page.keyboard.press("Tab")
         reached.add(
             page.evaluate("[...document.querySelectorAll('a, button')].indexOf(document.activeElement)")

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from service.client import Client, ClientError
 from tests.support.server import ServerProcess, make_mosaic, running_server
+from tests.support.waiting import eventually
 
 MOSAIC = make_mosaic()
 PATCHES = 2
@@ -98,6 +100,26 @@ def test_repeated_step_after_kill_gives_the_same_answer(server: ServerProcess) -
             assert step(client) == before
 
     assert_books_are_right(server, job)
+
+
+def test_server_starts_its_database_again_when_that_alone_dies(server: ServerProcess) -> None:
+    job = Job()
+    for kills, step in enumerate(job.steps()[:4], 1):
+        with server.client() as client:
+            before = step(client)
+        server.kill_database()
+        eventually(partial(was_revived, server, kills))
+        with server.client() as client:
+            assert step(client) == before
+
+    with server.client() as client:
+        for step in job.steps()[4:]:
+            step(client)
+    assert_books_are_right(server, job)
+
+
+def was_revived(server: ServerProcess, times: int) -> bool:
+    return (server.home / "server.log").read_text().count("was started again") == times
 
 
 def test_kill_during_deliveries_neither_loses_nor_repeats_a_payment(server: ServerProcess) -> None:

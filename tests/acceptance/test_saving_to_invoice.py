@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
+from rich.console import Console
 
+from service.cli.proofs import follow, invoice_proofs
+from service.cli.tracing import trace_view
 from tests.support.bundles import make_geotiff, write_bundle
 from tests.support.orders import make_patch
 from tests.support.server import KEY, ServerProcess
@@ -125,9 +128,29 @@ def test_a_saving_leads_to_its_invoice_line(page: Page, server: ServerProcess, o
 
     invoiced = {row[0]: (number(row[5]), row[4]) for row in rows(page, "Invoice lines")}
     assert invoiced["invoice R-17"] == (shown["Invoiced"], f"order {order['id']}")
-    assert invoiced["invoice R-17"][0] - invoiced["credit-note C-3"][0] == shown["Paid"]
+    assert invoiced["invoice R-17"][0] - invoiced["credit note C-3"][0] == shown["Paid"]
     assert page.get_by_text("Invoices and ledger agree").is_visible()
     assert complaints == []
+
+
+def test_a_trace_of_the_order_ends_at_the_same_invoice_lines(server: ServerProcess, order: Json) -> None:
+    with server.client() as client:
+        traced = follow(client, order["id"])
+
+    assert [(one["kind"], one["number"], one["amount"]["amount"]) for one in traced["invoices"]] == [
+        ("credit-note", "C-3", "1.50"),
+        ("invoice", "R-17", order["plan_cost"]),
+    ]
+    assert [line["kind"] for line in traced["ledger"]] == ["reserve", *["settle"] * 4, "refund"]
+    assert all(one["holds"] for one in traced["proofs"])
+    forged = traced["report"] | {"confirmed": False}
+    assert [one["holds"] for one in invoice_proofs(forged, traced["ledger"], traced["invoices"])] == [False]
+    shown = Console(width=200)
+    with shown.capture() as printed:
+        shown.print(trace_view(traced))
+    words = " ".join(printed.get().split())
+    for said in (f"order {order['id']}", "invoice R-17", "credit note C-3", "1.50 USD refunded to"):
+        assert said in words
 
 
 def test_the_commands_on_the_page_lead_to_the_same_figures(server: ServerProcess, order: Json) -> None:

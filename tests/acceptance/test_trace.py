@@ -130,22 +130,22 @@ def test_trace_of_a_transfer_without_order_ends_at_its_budget(shell: Shell, boug
 
 
 @pytest.mark.parametrize(
-    ("what", "reason"),
+    ("what", "code", "reason"),
     [
-        ("nonsense", '"nonsense" cannot be traced'),
-        ("9999", "There is no transfer 9999"),
-        (NOBODY, "There is no transfer 0000"),
+        ("nonsense", 1, '"nonsense" cannot be traced'),
+        ("9999", 3, "There is no transfer 9999"),
+        (NOBODY, 3, "There is no transfer 0000"),
     ],
 )
-def test_trace_refuses_an_unknown_subject(shell: Shell, what: str, reason: str) -> None:
+def test_trace_refuses_an_unknown_subject(shell: Shell, what: str, code: int, reason: str) -> None:
     done = shell.run("trace", what)
 
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (code, "")
     assert reason in done.stderr
 
 
 def test_trace_stops_at_a_damaged_scene_file(server: ServerProcess, shell: Shell, bought: Json) -> None:
-    blob = server.home / "blobs" / bought["scene"][:2] / bought["scene"]
+    (blob,) = (server.home / "blobs").rglob(bought["scene"])
     whole = blob.read_bytes()
     blob.write_bytes(whole[:-1] + b"?")
 
@@ -154,3 +154,16 @@ def test_trace_stops_at_a_damaged_scene_file(server: ServerProcess, shell: Shell
     blob.write_bytes(whole)
     assert done.returncode == 1
     assert "A stored file is damaged" in done.stderr
+
+
+def test_trace_holds_after_the_pixels_were_deleted(shell: Shell, bought: Json) -> None:
+    shell.loupe("pixels", "delete", "--order", bought["order"], "--yes")
+    shell.loupe("pixels", "delete", "--plan", bought["plan"]["id"], "--yes")
+    traced = json.loads(shell.loupe("trace", bought["order"], "--json"))
+    deleted = [proof for proof in traced["proofs"] if proof["holds"] is None]
+
+    assert all(proof["holds"] is not False for proof in traced["proofs"])
+    assert {proof["step"] for proof in deleted} == {"delivery", "input"}
+    assert len(deleted) == PATCHES + 1
+    assert "deleted: the stored scene had this SHA-256" in shell.loupe("trace", bought["order"])
+    assert "every rule holds" in shell.loupe("ledger", "verify", "--files")

@@ -29,18 +29,24 @@ SLIVER_MONEY = Decimal("0.00002")
 
 def recompute_savings(read: Reader, fetch: Fetcher) -> dict[str, Json]:
     """Return the figures, amounts and counts of each currency, computed from the API's documents."""
-    bought = sorted(read_orders(read, fetch), key=lambda one: one.placed)
+    bought = list(read_orders(read, fetch))
+    account(bought)
+    currencies = {one.plan["cost"]["currency"] for one in bought}
+    return {
+        currency: add_up([one for one in bought if one.plan["cost"]["currency"] == currency])
+        for currency in sorted(currencies)
+    }
+
+
+def account(bought: list[Bought]) -> None:
+    """Sort the orders of a workspace by time, and note which of them counts which ground."""
+    bought.sort(key=lambda one: one.placed)
     by_id = {one.order["id"]: one for one in bought}
     for one in bought:
         rely(one, by_id)
     for product in {one.product for one in bought}:
         share_ground([one for one in bought if one.product == product])
         count_reuse([one for one in bought if one.product == product])
-    currencies = {one.plan["cost"]["currency"] for one in bought}
-    return {
-        currency: add_up([one for one in bought if one.plan["cost"]["currency"] == currency])
-        for currency in sorted(currencies)
-    }
 
 
 def read_orders(read: Reader, fetch: Fetcher) -> Iterator[Bought]:

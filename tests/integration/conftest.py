@@ -14,6 +14,7 @@ from sqlalchemy import select
 from service.access.repository import create_key
 from service.access.tables import Workspace
 from service.app import create_app
+from service.blobs import folder_of
 from service.bundles.classifying import ClassifyPredictor
 from service.database.embedded import embedded_url, stop_embedded
 from service.database.engine import Database, connect
@@ -22,6 +23,7 @@ from service.ledger.repository import violations
 from service.settings import Settings
 from tests.support.bundles import make_settings
 from tests.support.databases import KEY, SharedDatabase, administer, make_template
+from tests.support.issuer import LocalIssuer
 from tests.support.ordering import open_budget, place
 from tests.support.orders import Planned, make_plan
 
@@ -115,6 +117,12 @@ def spread_utilities(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def own_blobs(settings: Settings, workspace_id: UUID) -> Path:
+    """Return the folder of the workspace's stored files."""
+    return folder_of(settings.blobs, workspace_id)
+
+
+@pytest.fixture
 def plan(database: Database, workspace_id: UUID, settings: Settings) -> Planned:
     """Store a plan of three patches in two tiles, at 10.00 USD."""
     with database.sessions.begin() as session:
@@ -131,6 +139,20 @@ def budget(client: TestClient) -> str:
 def order(client: TestClient, plan: Planned, budget: str) -> str:  # noqa: ARG001  (it pays)
     """Order the plan; nothing is delivered yet."""
     return str(place(client, plan).json()["id"])
+
+
+@pytest.fixture
+def issuer() -> Iterator[LocalIssuer]:
+    """Start an OpenID Connect provider on loopback."""
+    issuer = LocalIssuer()
+    yield issuer
+    issuer.close()
+
+
+@pytest.fixture
+def signing_in(settings: Settings, issuer: LocalIssuer) -> Settings:
+    """Configure an app that accepts the issuer's tokens, and whose people are those who were added."""
+    return settings.model_copy(update=issuer.settings())
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 
 from service.app import create_app
 from service.bundles.stored import read_bundle
@@ -12,8 +12,10 @@ from service.database.engine import Database
 from service.errors import UnavailableError
 from service.geotiff.sandbox import LAYERS
 from service.settings import Settings
+from service.version import code_version
 from tests.support.bundles import make_settings
 from tests.support.operations import NOBODY, versioned_operations
+from tests.support.ordering import code
 
 BUDGET = {"name": "Harvest", "limit": {"amount": "500.00", "currency": "USD"}}
 
@@ -24,7 +26,7 @@ def test_readyz_is_ready_when_every_part_is_there(client: TestClient) -> None:
     assert answer.json() == {
         "status": "ready",
         "checks": dict.fromkeys(
-            ("database", "migrations", "role", "bundle", "gdal", "sandbox", "disk"), True
+            ("database", "migrations", "role", "bundle", "gdal", "sandbox", "accepting", "disk"), True
         ),
         "sandbox": dict.fromkeys(LAYERS, True),
         "warnings": [],
@@ -55,8 +57,22 @@ def test_namespaces_are_not_required_because_many_containers_have_none(
     assert (answer.status_code, answer.json()["warnings"]) == (200, [])
 
 
-def test_healthz_shows_versions_device_and_bundle(client: TestClient, bundle_folder: Path) -> None:
-    body = client.get("/healthz").json()
+def test_healthz_tells_strangers_nothing(client: TestClient) -> None:
+    assert client.get("/healthz", headers={"Authorization": ""}).json() == {"status": "alive"}
+
+
+def test_strangers_learn_no_version_but_that_of_the_api_document(client: TestClient) -> None:
+    stranger = {"Authorization": ""}
+    answers = {path: client.get(path, headers=stranger) for path in ("/", "/healthz", "/readyz", "/nowhere")}
+
+    told = [path for path, answer in answers.items() if code_version() in answer.text + str(answer.headers)]
+    assert told == []
+    assert client.get("/openapi.json", headers=stranger).json()["info"]["version"] == code_version()
+    assert client.get("/v1/versions", headers=stranger).status_code == 401
+
+
+def test_versions_shows_libraries_device_and_bundle(client: TestClient, bundle_folder: Path) -> None:
+    body = client.get("/v1/versions").json()
 
     assert body["bundle"] == {"name": "tiny", "version": "1", "sha256": read_bundle(bundle_folder).sha256}
     assert body["bundles"] == 1
@@ -102,6 +118,14 @@ def test_refused_method_names_every_method_of_the_address(client: TestClient, pa
     assert answer.headers["allow"].split(", ") == sorted(
         accepted | ({"HEAD"} if "GET" in accepted else set())
     )
+
+
+def test_fixed_address_is_not_read_as_an_id(client: TestClient) -> None:
+    """The router knows only POST here, and took `import` for the id of a price list."""
+    answers = [client.request(method, "/v1/price-lists/import") for method in ("GET", "HEAD", "PATCH")]
+
+    assert [(answer.status_code, answer.headers["allow"]) for answer in answers] == [(405, "POST")] * 3
+    assert answers[0].json()["detail"] == "/v1/price-lists/import does not accept GET. Use POST."
 
 
 def test_head_answers_like_get(client: TestClient) -> None:
@@ -168,6 +192,25 @@ def test_app_recovers_after_its_connections_were_cut(client: TestClient, databas
     assert client.get("/v1/budgets").status_code == 200
 
 
+def test_connection_that_is_cut_before_its_first_query_is_answered_503(
+    client: TestClient, database: Database
+) -> None:
+    """The pool has just found it alive; looking up the key once answered 500."""
+    engine = client.app_state["database"].engine
+
+    def cut(connection: Connection) -> None:
+        pid = connection.connection.dbapi_connection.info.backend_pid  # type: ignore[union-attr]
+        with database.sessions() as session:
+            session.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+
+    event.listen(engine, "begin", cut)
+    answer = client.get("/v1/budgets")
+    event.remove(engine, "begin", cut)
+
+    assert code(answer) == (503, "unavailable")
+    assert client.get("/v1/budgets").status_code == 200
+
+
 def test_app_without_a_database_is_alive_and_not_ready(tmp_path: Path) -> None:
     settings = make_settings(tmp_path, database_url="postgresql://nobody@127.0.0.1:1/nowhere")
 
@@ -188,5 +231,5 @@ def test_app_without_a_bundle_keeps_its_books(settings: Settings, tmp_path: Path
 
     with TestClient(create_app(bare), headers={"Authorization": "Bearer a-key-for-tests-only"}) as client:
         assert client.get("/readyz").json()["checks"]["bundle"] is False
-        assert client.get("/healthz").json()["bundle"] is None
+        assert client.get("/v1/versions").json()["bundle"] is None
         assert client.get("/v1/ledger").status_code == 200

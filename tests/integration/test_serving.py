@@ -74,10 +74,12 @@ async def nodelay_of_accepted_connection() -> int:
     return option
 
 
-def test_prepare_warns_of_the_operators_former_key(
+def test_prepare_says_that_the_operators_former_key_was_revoked(
     database_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for value in ("an-operators-own-key", "an-operators-second-key"):
+    for value in ("an-operators-own-key", "an-operators-second-key", "an-operators-own-key"):
         prepare(make_settings(tmp_path, database_url=database_url, api_key=value))
 
-    assert f"{id_of('an-operators-own-key')}. Revoke them, such as with `loupe keys revoke" in caplog.text
+    former = id_of("an-operators-own-key")
+    assert f"the operator's former key was revoked: {former}." in caplog.text
+    assert f"The key of LOUPE_API_KEY is revoked and opens nothing: {former}." in caplog.text

@@ -100,7 +100,9 @@ def statements(connection: Connection, table: Table) -> Iterator[tuple[str, str,
     record = f"(jsonb_populate_record(NULL::{name}, %s))"
     insert = f"INSERT INTO {name} OVERRIDING SYSTEM VALUE SELECT {record}.*"
     for _, row in rows:
-        valid = row | freshness(connection, table)
+        # A null is in no unique key, so it needs no other value.
+        fresh = freshness(connection, table).items()
+        valid = row | {column: value for column, value in fresh if row[column] is not None}
         if attempt(connection, insert, (json.dumps(valid),)) != ACCEPTED:
             continue  # a copy of this row does not fit the partner that was found
         yield f"insert into {name} a valid row", insert, (json.dumps(valid),)

@@ -90,7 +90,7 @@ def _record_delivery(session: Session, call: Call) -> None:
     place = {"order_id": UUID(order), "tile": int(tile), "patch": int(patch)}
     session.add(Delivery(**place, settled_minor=call.minor))
     session.flush()
-    session.add(DeliveredFile(**place, version=1, sha256="", size=0, pixels=b"", checks={}))
+    session.add(DeliveredFile(**place, version=1, sha256="", size=0, pixels=b"\0", checks={}))
     session.flush()
 
 

@@ -3,7 +3,9 @@
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from service.ledger import writer
@@ -28,6 +30,61 @@ def keeps_evidence_of_every_row(scene: Scene) -> None:
         connection.execute(query, values)
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # as a commit would do
     assert without_evidence(scene.session) == []
+
+
+def keeps_what_was_answered(scene: Scene) -> None:
+    """Give an answer to a request whose key has none yet, and try to give another."""
+    row = {"workspace": scene.workspace, "key": "a request of its own"}
+    insert = "INSERT INTO idempotency (workspace_id, key, fingerprint) VALUES (:workspace, :key, '')"
+    scene.session.execute(text(insert), row)
+    answer = text("UPDATE idempotency SET status = :status WHERE (workspace_id, key) = (:workspace, :key)")
+    scene.session.execute(answer, row | {"status": 201})
+    with pytest.raises(DBAPIError, match="append-only"), scene.session.begin_nested():
+        scene.session.execute(answer, row | {"status": 409})
+
+
+def keeps_keys_revoked(scene: Scene) -> None:
+    """Revoke a key in an hour, then at once, and try to give it back or more time."""
+    row = {"key": scene.key(scene.workspace)}
+    revoke = "UPDATE api_key SET revoked_at = now() + CAST(:after AS interval) WHERE id = :key"
+    for after in ("1 hour", "0"):
+        scene.session.execute(text(revoke), row | {"after": after})
+    for later in ("1 hour", None):
+        with pytest.raises(DBAPIError, match="append-only"), scene.session.begin_nested():
+            scene.session.execute(text(revoke), {"after": later, **row})
+
+
+def keeps_jobs_ended(scene: Scene) -> None:
+    """End a job, and try to let it wait again."""
+    row = {"workspace": scene.workspace, "key": scene.key(scene.workspace)}
+    insert = """INSERT INTO job (id, workspace_id, key_id, kind, request, queue_id)
+        VALUES (gen_random_uuid(), :workspace, :key, 'plan', '{}', 1) RETURNING id"""
+    job = scene.session.execute(text(insert), row).scalar_one()
+    change = text("UPDATE job SET status = :status, finished_at = CAST(:at AS timestamptz) WHERE id = :job")
+    scene.session.execute(change, {"job": job, "status": "cancelled", "at": "now"})
+    with pytest.raises(DBAPIError, match="append-only"), scene.session.begin_nested():
+        scene.session.execute(change, {"job": job, "status": "queued", "at": None})
+
+
+def keeps_all_of_a_file_but_its_pixels(scene: Scene) -> None:
+    """Delete the pixels of parts and files with every mistake that can be made, and then rightly, once."""
+    right = "pixels = '', pixels_sha256 = sha256(pixels)"
+    mistakes = "pixels = 'x'", "pixels = '', pixels_sha256 = sha256('x')", f"{right}, size = size + 1"
+    for table in ("delivered_file", "delivered_part"):
+        assert scene.session.scalar(text(f"SELECT count(*) FROM {table}"))
+        for mistake in (*mistakes, right):
+            if mistake == right:
+                scene.session.execute(text(f"UPDATE {table} SET {right}"))
+            with pytest.raises(DBAPIError, match="append-only"), scene.session.begin_nested():
+                scene.session.execute(text(f"UPDATE {table} SET {mistake}"))
+
+
+def keeps_pixels_deleted(scene: Scene) -> None:
+    """Delete the pixels of a scene, and try to take it back."""
+    change = "UPDATE scene SET pixels_deleted_at = CAST(:at AS timestamptz)"
+    scene.session.execute(text(change), {"at": "now"})
+    with pytest.raises(DBAPIError, match="append-only"), scene.session.begin_nested():
+        scene.session.execute(text(change), {"at": None})
 
 
 def without_evidence(session: Session) -> list[str]:

@@ -51,6 +51,9 @@ FORGERIES: dict[str, tuple[str, ...]] = {
             WHERE status = 'user_cancelled' AND order_id IN {CANCELLED}""",
         """UPDATE "order" SET status = 'completed' WHERE status = 'user_cancelled'""",
     ),
+    "a status without its history": (
+        """UPDATE "order" SET status = 'completed' WHERE status = 'user_cancelled'""",
+    ),
     "the key that approved": (
         """UPDATE order_status_change c SET key_id = o.key_id
            FROM "order" o WHERE o.id = c.order_id AND reason_code = 'approved'""",
@@ -95,6 +98,9 @@ FORGERIES: dict[str, tuple[str, ...]] = {
     "a budget's name": ("UPDATE ledger.budget SET name = name || ' 2'",),
     "a deleted chain head": ("DELETE FROM ledger.chain",),
     "the holder of a key": ("UPDATE api_key SET holder = 'somebody'",),
+    "the role of a key": ("UPDATE api_key SET role = 'approver'",),
+    "the person of a key": ("UPDATE api_key SET issuer = 'https://issuer.example', subject = id",),
+    "the expiry of a key": ("UPDATE api_key SET expires_at = now() + interval '1 day'",),
     "a label": ("UPDATE classification SET tiles = '[]'::jsonb, complete = NOT complete",),
     "a true label": (
         """UPDATE true_labels SET labels = '[{"tile": 0, "true_label": "another"}]'""",

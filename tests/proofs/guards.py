@@ -25,6 +25,7 @@ from tests.support.databases import connected
 REDUNDANT: Mapping[str, str] = {
     "put_in_force: INTO STRICT": "lock_budget has just read the same row, strictly",
     "reserve: INTO STRICT": "lock_budget has just read the same row, strictly",
+    "refuse_all_but_deleting_pixels": "it names no table",
     "keep_evidence": "it names no table without its schema",
     "level: PERFORM post(CASE WHEN missing > 0 THEN p_up ELSE p_down END, p_budget, abs(missing), NULL,"
     " p_reference);": "the line before leaves only what is not 0",

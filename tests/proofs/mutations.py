@@ -26,7 +26,8 @@ FUNCTIONS = """
     SELECT proname, pg_get_functiondef(oid), oid::regprocedure::text, proconfig IS NOT NULL FROM pg_proc
     WHERE pronamespace = 'ledger'::regnamespace AND prokind = 'f' ORDER BY proname
 """
-TERM = r"(?:\((?:[^()]|\([^()]*\))*\)|[\w.:]+)"
+BRACKETS = r"\((?:[^()]|\([^()]*\))*\)"
+TERM = rf"(?:{BRACKETS}|[\w.:]+(?:{BRACKETS})?)"
 CONDITION = rf"{TERM}(?:\s*(?:[-+=]|[<>]=?|<>)\s*{TERM})*"
 OPERATORS: tuple[tuple[str, str, str], ...] = (
     ("lock", r"\s+FOR (?:NO KEY |KEY )?(?:UPDATE|SHARE)(?: OF \w+)?", ""),

@@ -10,13 +10,18 @@ from uuid import UUID, uuid4
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from service.access.delegations import lend
 from service.access.keys import id_of
+from service.access.people import Person, add_person
 from service.access.repository import Caller, create_key, create_workspace
+from service.access.roles import Role
 from service.access.tables import ApiKey, Workspace
 from service.classification.tables import Classification
 from service.database.engine import Database
 from service.invoices.repository import keep_invoice
 from service.invoices.schemas import InvoiceIn, InvoiceLineIn
+from service.jobs.repository import JobRequest, end_job, queue_job
+from service.jobs.tables import JobStatus
 from service.ledger import writer
 from service.ledger.book import Movement
 from service.ledger.proposals import newest_proposal
@@ -43,7 +48,9 @@ def make_world(database: Database) -> Books:
     books = open_books(database, "one")
     with database.sessions.begin() as session:
         budget = open_budget(session, books.workspace, "spent of", 10_000)
-        writer.create_budget(session, create_workspace(session, "two").id, "in euros", Money(500, "EUR"))
+        two = create_workspace(session, "two")
+        writer.create_budget(session, two.id, "in euros", Money(500, "EUR"))
+        add_person(session, two, Person("https://issuer.example", "ada", "Ada"), Role.VIEWER)
         create_workspace(session, "without a chain")
         _budget_without_accounts(session, books.workspace)
         _price_lists(session, books.workspace)
@@ -73,6 +80,7 @@ def make_world(database: Database) -> Books:
     _deliver_late(database, overdue, other_buyer)
     with database.sessions.begin() as session:
         _closed_month(session, buyer)
+        _jobs(session, buyer)
     return books
 
 
@@ -85,6 +93,13 @@ def _closed_month(session: Session, caller: Caller) -> None:
         session.execute(
             text(f"INSERT INTO ledger.{table} SELECT :workspace, {month}, {rest}{source}"), values
         )
+
+
+def _jobs(session: Session, caller: Caller) -> None:
+    """Let one job wait, and end another."""
+    wanted = JobRequest(kind="plan", request={})
+    _, ended = (queue_job(session, caller, wanted, uuid4(), None) for _ in range(2))
+    end_job(ended, JobStatus.CANCELLED)
 
 
 def _deliver_late(database: Database, placed: Order, buyer: Caller) -> None:
@@ -125,6 +140,8 @@ def _proposals(session: Session, buyer: Caller, budget: UUID, order: UUID) -> No
     """Propose charges and limits; approve one of each, reject one and let the others wait."""
     workspace = session.get_one(Workspace, buyer.workspace_id)
     approver = id_of(create_key(session, workspace, "approver"))
+    until = datetime.now(UTC) + timedelta(days=1)
+    lend(session, Caller(workspace.id, approver, approver, Role.ADMIN), buyer.holder, until, "holidays")
     now = get_budget(session, workspace.id, budget)
     for decision in (True, False, None):
         for kind in ("charge", "terms"):
@@ -191,7 +208,7 @@ def _place_order(session: Session, workspace: UUID, budget: UUID, seed: int) -> 
     with TemporaryDirectory() as blobs:
         plan = make_plan(session, workspace, Path(blobs), seed=seed)
     key = id_of(create_key(session, session.get_one(Workspace, workspace), f"buyer {seed}"))
-    caller = Caller(workspace, key, holder=key)
+    caller = Caller(workspace, key, key, Role.ADMIN)
     labels = OrderLabels(tags={"team": "north"}, cost_center="4711")
     order = place_order(session, caller, plan.id, budget, 30, labels).order
     return order, caller
@@ -201,10 +218,10 @@ def _every_other_movement(session: Session, workspace: UUID, budget: UUID, order
     """Refund, charge, defund, extend and retract."""
     for kind, place in ((Movement.REFUND, None), (Movement.REFUND, (0, 0)), (Movement.CHARGE, None)):
         writer.adjust(session, workspace, order, kind, cents(50), "a correction", place=place)
-    terms = BudgetTerms(starts_on=date(2026, 1, 1), ends_on=date(2099, 12, 31), approval_above=cents(500))
-    writer.change_budget(session, workspace, budget, cents(9_000), terms)
     warns = BudgetTerms(enforcement=Enforcement.WARN, thresholds=(50, 90))
     lenient = writer.create_budget(session, workspace, "lenient", cents(100), warns)
+    terms = BudgetTerms(starts_on=date(2026, 1, 1), ends_on=date(2099, 12, 31), approval_above=cents(500))
+    writer.change_budget(session, workspace, budget, cents(9_000), terms)
     hold = writer.reserve(session, workspace, lenient, cents(300), "order:2")
     writer.release(session, hold, cents(300), "order:2")
 

@@ -47,6 +47,7 @@ def make_settings(home: Path, **overrides: Any) -> Settings:
         "port": 0,
         "bundles": home / "no-bundles",
         "expiry_seconds": 86_400,  # no sweep unless a test asks for one
+        "worker": False,  # as the sweep
     }
     return Settings(_env_file=None, **(values | overrides))
 

@@ -64,6 +64,12 @@ _LINES = {
         SELECT format('%s enabled %s', pg_get_triggerdef(t.oid), tgenabled)
         FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid WHERE {_OURS} AND NOT tgisinternal
     """,
+    "policy": f"""
+        SELECT format('%s %s permissive %s for %s to %s using %s check %s', polrelid::regclass, polname,
+            polpermissive, polcmd, polroles::regrole[], pg_get_expr(polqual, polrelid),
+            pg_get_expr(polwithcheck, polrelid))
+        FROM pg_policy JOIN pg_class c ON c.oid = polrelid WHERE {_OURS}
+    """,
     "function": f"""
         SELECT format('%s owner %s, %s', pg_get_functiondef(oid), proowner::regrole,
             {_acl("proacl", "f", "proowner")})

@@ -10,7 +10,7 @@ from psycopg import connect as connect_psycopg
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
-from service.access.repository import ensure_first_key
+from service.access.operator_key import ensure_first_key
 from service.database.engine import Database, connect, upgrade
 from service.database.roles import SERVER, let_serve
 from service.pricing.repository import ensure_examples_everywhere
@@ -141,12 +141,12 @@ class SharedDatabase:
 
 TABLES = """
 SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-WHERE nspname IN ('public', 'ledger') AND relkind IN ('r', 'p')
+WHERE nspname IN ('public', 'ledger', 'procrastinate') AND relkind IN ('r', 'p')
 """
 SEQUENCES = """
 SELECT seqrelid::regclass::text, seqstart FROM pg_sequence
 JOIN pg_class ON pg_class.oid = seqrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
-WHERE nspname IN ('public', 'ledger')
+WHERE nspname IN ('public', 'ledger', 'procrastinate')
 """
 # The transaction that wrote each row of the catalog: any DDL of our schemas changes the sum.
 CATALOG = """

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from service.blobs import put
+from service.blobs import folder_of, put
 from service.geotiff.preflight import Limits
 from service.geotiff.raster import read_geotiff
 from service.imagery.radiometry import to_imagery
@@ -63,7 +63,8 @@ def make_plan(
     """Store a scene of 2 x 3 tiles and a plan that buys `bought`; `overrides` are columns of the plan."""
     body = make_geotiff(make_pixels(seed=seed))
     tiles = cut_tiles(to_imagery(read_geotiff(body, Limits())), LR_SIZE, LR_GSD_M, HR_GSD_M)
-    scene = _scene(workspace_id, put(blobs, body), len(body), tiles, put(blobs, tiles.pixels.tobytes()))
+    folder = folder_of(blobs, workspace_id)
+    scene = _scene(workspace_id, put(folder, body), len(body), tiles, put(folder, tiles.pixels.tobytes()))
     prices = _price_list(workspace_id, overrides.get("currency", "USD"), name=f"prices {seed} {cost_minor}")
     session.add_all((scene, prices))
     session.flush()

@@ -21,10 +21,11 @@ from service.planner.order_shapes import compile_order
 from service.planner.patches import margins
 from service.plans.alternatives import Alternatives
 from service.plans.preview import draw_preview
+from service.plans.scene_picture import render_window
 
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
     blobs.get, blobs.keep, blobs.put, compile_order, covered_patches, cut_tiles, decider, draw_preview,
-    margins, place_patch, plan_purchases, resample_patch, revise_counts, blobs.verified_path,
+    margins, place_patch, plan_purchases, render_window, resample_patch, revise_counts, blobs.open_checked,
 )  # fmt: skip
 METHODS: tuple[tuple[type, str], ...] = (
     (ClassifyPredictor, "utilities"), (ClassifyPredictor, "classify"), (CountPredictor, "read"),

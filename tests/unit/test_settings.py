@@ -26,12 +26,13 @@ def test_settings_read_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("api_key", "too-short", "at least 16"),
+        ("api_key", "too-short", "at most 23 bits of randomness, and a key needs 128"),
         ("api_key", "long enough but with blanks", "no blanks"),
         ("database_url", "sqlite:///loupe.db", "Only PostgreSQL"),
         ("port", 70000, "less than or equal to 65535"),
         ("scene_body_limit", 0, "greater than 0"),
         ("device", "tpu", "'auto', 'cpu' or 'cuda'"),
+        ("bundle_sha256", "ab" * 31, "64 digits"),
         ("bundle", "models/bundles/starter", "Set LOUPE_BUNDLES to a folder"),
     ],
 )
@@ -43,6 +44,16 @@ def test_settings_refuse_an_impossible_value(tmp_path: Path, name: str, value: o
 @pytest.mark.parametrize("name", ["api_key", "database_url", "default_bundle", "bundle"])
 def test_settings_read_an_empty_text_as_unset(tmp_path: Path, name: str) -> None:
     assert getattr(make_settings(tmp_path, **{name: ""}), name) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("", set()), (f"{'a' * 64}, {'0' * 64}", {"a" * 64, "0" * 64})]
+)
+def test_settings_read_a_list_of_digests(
+    monkeypatch: pytest.MonkeyPatch, written: str, read: set[str]
+) -> None:
+    monkeypatch.setenv("LOUPE_BUNDLE_SHA256", written)
+    assert Settings(_env_file=None).bundle_sha256 == read
 
 
 def test_settings_are_read_from_files_of_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

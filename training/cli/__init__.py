@@ -1,5 +1,6 @@
 """`loupe-train`: fit a recipe, evaluate a bundle, make the paper's tables and figures, check data."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -35,8 +36,20 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 
 
+def print_version(wanted: bool) -> None:
+    """Print the version and end, if it is wanted."""
+    if wanted:
+        typer.echo(f"loupe-train {version('loupe-eo')}")
+        raise typer.Exit
+
+
 @app.callback()
-def loupe_train() -> None:
+def loupe_train(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=print_version, help="Print the version and exit."),
+    ] = False,
+) -> None:
     """Train and evaluate bundles, and reproduce the paper's tables and figures."""
     # Before torch allocates anything: every command trains or predicts.
     keep_freed_memory()
@@ -73,6 +86,13 @@ def table_command(  # noqa: PLR0913  (a command's parameters are its options)
         Path | None,
         typer.Option(help="where: OUT of `table 1 --data DIR/pairs.csv`, whose STN and PatchDrop join in."),
     ] = None,
+    perfect_reading: Annotated[
+        bool,
+        typer.Option(
+            "--perfect-reading",
+            help="where: train no counter, and read bought patches without errors. Much faster.",
+        ),
+    ] = False,
     device: DeviceOption = DeviceChoice.auto,
     compiled: CompileOption = False,
 ) -> None:
@@ -81,31 +101,33 @@ def table_command(  # noqa: PLR0913  (a command's parameters are its options)
     Rows that an earlier call measured in OUT are kept. The tables of one OUT share their networks.
     """
     with user_errors():
+        seeds, place = seed or [0], device_of(device)
+        _check_options(number, rows=row, where_only=bool(fold or paper or perfect_reading))
         if number == "where":
-            if row:
-                raise ValueError("The table `where` always has all its rows: leave --row out.")
-            chosen = recipe, data, out, seed or [0], fold or [], device_of(device)
-            typer.echo(f"Wrote {table_where(*chosen, compiled=compiled, paper=paper)}")
-            return
-        if fold or paper:
-            raise ValueError("Only the table `where` takes --fold and --paper.")
-        if number == "rounds":
-            if row:
-                raise ValueError("The table `rounds` always has all its rows: leave --row out.")
-            seeded = recipe, data, out, seed or [0], device_of(device)
-            typer.echo(f"Wrote {table_rounds(*seeded, compiled=compiled)}")
-            return
-        if number not in TABLE_ROWS:
-            known = ", ".join((*TABLE_ROWS, "where", "rounds"))
-            raise ValueError(f"There is no table {number!r}: choose one of {known}.")
-        # Seeds have folders of their own, so that several processes can share OUT.
-        for one in seed or [0]:
-            place = out / f"seed{one}"
-            # Always resumed: a table is measured in many calls.
-            with opened(recipe, data, place, one, device, compiled, resume=True) as parts:
-                run_table(number, *parts, row or ())
-        written = report_table(number, load_recipe(recipe), out, device_of(device))
+            chosen = recipe, data, out, seeds, fold or [], place
+            written = table_where(*chosen, compiled=compiled, paper=paper, perfect=perfect_reading)
+        elif number == "rounds":
+            written = table_rounds(recipe, data, out, seeds, place, compiled=compiled)
+        else:
+            # Seeds have folders of their own, so that several processes can share OUT.
+            for one in seeds:
+                folder = out / f"seed{one}"
+                # Always resumed: a table is measured in many calls.
+                with opened(recipe, data, folder, one, device, compiled, resume=True) as parts:
+                    run_table(number, *parts, row or ())
+            written = report_table(number, load_recipe(recipe), out, place)
     typer.echo(f"Wrote {written}")
+
+
+def _check_options(number: str, *, rows: list[str] | None, where_only: bool) -> None:
+    """Raise ValueError for an unknown table, and for options that the table does not take."""
+    if number not in TABLE_ROWS and number not in ("where", "rounds"):
+        known = ", ".join((*TABLE_ROWS, "where", "rounds"))
+        raise ValueError(f"There is no table {number!r}: choose one of {known}.")
+    if number not in TABLE_ROWS and rows:
+        raise ValueError(f"The table `{number}` always has all its rows: leave --row out.")
+    if number != "where" and where_only:
+        raise ValueError("Only the table `where` takes --fold, --paper and --perfect-reading.")
 
 
 @app.command("ablation")

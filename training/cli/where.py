@@ -16,7 +16,7 @@ from training.where.rows import Seen
 from training.where.table import run_where
 
 
-def table_where(
+def table_where(  # noqa: PLR0913  (a command's parameters are its options)
     recipe: str,
     data: Path,
     out: Path,
@@ -26,10 +26,12 @@ def table_where(
     *,
     compiled: bool,
     paper: Path | None,
+    perfect: bool,
 ) -> Path:
     """Train each seed and fold in a folder of its own, as far as it is not yet; return the report's path.
 
     `paper` is a folder of `table 1` on the same tiles. ValueError if it is given with folds.
+    With `perfect`, no counter is trained, and bought patches are read without errors.
     """
     if paper is not None and folds:
         raise ValueError("The rows of --paper are of the test split: leave --fold or --paper out.")
@@ -47,6 +49,7 @@ def table_where(
                 compile=compiled,
                 at_once=stages_at_once(device),
             )
-            maps += run_where(scenes, replace(chosen, seed=seed), run, fold)
-        by_seed[seed] = Seen(maps=tuple(maps))
-    return report_where(scenes, chosen, by_seed, folds, out, device, paper)
+            maps += run_where(scenes, replace(chosen, seed=seed), run, fold, perfect=perfect)
+        seen = Seen(maps=tuple(maps))
+        by_seed[seed] = seen.read_perfectly() if perfect else seen
+    return report_where(scenes, chosen, by_seed, folds, out, device, paper, perfect=perfect)

@@ -54,10 +54,7 @@ def train_networks(
         run = replace(run, resume=True)  # what follows reads them
     counter = train_counter(run, data, scenes, recipe).cpu()
     fold_policies, fold_maps = train_folds(run, data, scenes, recipe)
-    policies = tuple(
-        train_scene_policy(run, f"policy{number}", data, scenes, recipe).cpu()
-        for number in range(recipe.members)
-    )
+    policies = train_policies(run, data, scenes, recipe)
     # Neither the counter nor the policy without the site has learnt from these scenes.
     held_out = calibration_scenes(scenes)
     expected = {scene.name: counts.mean for counts, scene in zip(fold_maps, scenes, strict=True)}
@@ -71,6 +68,16 @@ def train_networks(
         ),
         fold_policies=tuple(fold_policies),
         fold_maps=tuple(fold_maps),
+    )
+
+
+def train_policies(
+    run: Run, data: ObjectScenes, scenes: Sequence[ObjectScene], recipe: SearchRecipe
+) -> tuple[ScenePolicy, ...]:
+    """Train the policies of one seed on all of some scenes; those that are finished are read."""
+    return tuple(
+        train_scene_policy(run, f"policy{number}", data, scenes, recipe).cpu()
+        for number in range(recipe.members)
     )
 
 

@@ -94,14 +94,17 @@ def _gain(one: Gain) -> dict[str, Any]:
     return {name: round(number, 4) for name, number in numbers.items()} | {"differs": one.differs}
 
 
-def calibration(by_seed: Sequence[Seen]) -> dict[str, Any]:
-    """Compare predicted counts with true ones: of patches and tiles from LR, and of tiles that are read."""
+def calibration(by_seed: Sequence[Seen], *, counted: bool) -> dict[str, Any]:
+    """Compare predicted counts with true ones: of patches and tiles from LR, and of tiles that are read.
+
+    Tiles are read unless no counter did so (`counted`).
+    """
     tiles = [seen.tiles[1] for seen in by_seed]
-    return {
+    from_lr = {
         "patches from LR": asdict(expected_by_patch(tiles)),
         "tiles from LR": asdict(expected_by_tile(tiles)),
-        "tiles bought whole": asdict(read_by_tile(tiles)),
     }
+    return from_lr | ({"tiles bought whole": asdict(read_by_tile(tiles))} if counted else {})
 
 
 def presence(by_seed: Sequence[Seen]) -> list[list[float]]:
@@ -110,12 +113,10 @@ def presence(by_seed: Sequence[Seen]) -> list[list[float]]:
     return [[round(number, 4) for number in one] for one in found if one]
 
 
-def matched(by_seed: Sequence[Seen], bins: Sequence[int]) -> dict[str, dict[str, float]]:
+def matched(by_seed: Sequence[Seen], bins: Sequence[int], *, counted: bool) -> dict[str, dict[str, float]]:
     """Return the sizes from which on labels match those of everything bought, by reading and by order."""
-    readings = {
-        "read by the counter": by_seed,
-        "read without errors": [one.read_perfectly() for one in by_seed],
-    }
+    readings = {"read by the counter": by_seed} if counted else {}
+    readings["read without errors"] = [one.read_perfectly() for one in by_seed]
     return {
         reading: {
             order: matched_at(seen, row_of(order, PORTFOLIO, bins), bins) for order in (OURS, OURS_FOR_LABELS)

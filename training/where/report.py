@@ -46,10 +46,13 @@ def report_where(
     out: Path,
     device: torch.device,
     paper: Path | None = None,
+    *,
+    perfect: bool = False,
 ) -> Path:
     """Write OUT/report/where-<recipe>.md, .json and .png files; return the path of the Markdown.
 
-    `paper` is a folder in which `loupe-train table 1` measured rows on the same tiles.
+    `paper` is a folder in which `loupe-train table 1` measured rows on the same tiles. With `perfect`,
+    `by_seed` holds readings without errors, and nothing is said about a counter.
     """
     seen, bins = list(by_seed.values()), tuple(data.facts["bins"])
     tiles = seen[0].tiles[1]
@@ -57,17 +60,18 @@ def report_where(
     folder.mkdir(parents=True, exist_ok=True)
     patch_m = float(data.facts["tile_m"]) / GRID
     rivals = [] if paper is None else read_rivals(paper, len(tiles))
-    calibrated = calibration(seen)
+    calibrated = calibration(seen, counted=not perfect)
     table = measure_table(seen, bins)
-    perfect = list(measure_table([one.read_perfectly() for one in seen], bins).values())
+    without_errors = table if perfect else measure_table([one.read_perfectly() for one in seen], bins)
     document = {
-        "command": _command(recipe, list(by_seed), folds, paper),
+        "command": _command(recipe, list(by_seed), folds, paper, perfect=perfect),
         "seeds": list(by_seed),
         "folds": list(folds),
+        "reading": "perfect" if perfect else "counter",
         **_facts(data, tiles, device),
         "patches_bought": PATCHES_BOUGHT,
-        "rows": as_lines(table, perfect, tiles),
-        "matched": matched(seen, bins),
+        "rows": as_lines(table, list(without_errors.values()), tiles),
+        "matched": matched(seen, bins, counted=not perfect),
         "presence_auc": presence(seen),
         "gains": gains(table, tiles),
         "rivals": compare(rivals, seen, row_of(OURS, PORTFOLIO, bins), bins),
@@ -118,10 +122,12 @@ def _facts(data: ObjectScenes, tiles: ObjectTiles, device: torch.device) -> dict
     }
 
 
-def _command(recipe: SearchRecipe, seeds: Sequence[int], folds: Sequence[str], paper: Path | None) -> str:
+def _command(
+    recipe: SearchRecipe, seeds: Sequence[int], folds: Sequence[str], paper: Path | None, *, perfect: bool
+) -> str:
     """Return the command of the report, without paths of this machine."""
     chosen = "".join(f" --seed {seed}" for seed in seeds) + "".join(f" --fold {fold}" for fold in folds)
-    beside = "" if paper is None else " --paper PAPER"
+    beside = ("" if paper is None else " --paper PAPER") + (" --perfect-reading" if perfect else "")
     return f"loupe-train table where --recipe {recipe.name} --data DIR --out OUT{chosen}{beside}"
 
 

@@ -20,6 +20,8 @@ COLUMNS = {
     ),
 }
 """Title, scale, digits and numbers of patches of each column."""
+BY_COUNTER = ("right", "count_error")
+"""Columns that say what the counter reads; without one they are those of perfect reading."""
 ONLY = {ORACLE: ("found",), LABEL_ORACLE: ("right", "right_perfect")}
 """Columns of rows that know the truth: an upper bound of one column says nothing about the others."""
 LEAST_SHOWN_KM2 = 1
@@ -32,11 +34,19 @@ JUDGED = {
 """Printed names of the controls."""
 
 
+_READ = {
+    "counter": "Bought patches are read by the counter, unless the heading says otherwise.",
+    "perfect": "Bought patches are read without errors: no counter was trained.",
+}
+"""Sentence of the head about the reading of bought patches."""
+
+
 def where_markdown(document: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
     """Return the whole report; `pictures` are file names by caption."""
+    counted = document["reading"] == "counter"
     parts = [
         _head(document),
-        *(_column(document["rows"], name) for name in COLUMNS),
+        *(_column(document["rows"], name) for name in COLUMNS if counted or name not in BY_COUNTER),
         _matched(document["matched"]),
         _presence(document["presence_auc"]),
         _gains(document["gains"]),
@@ -68,8 +78,7 @@ def _head(document: Mapping[str, Any]) -> str:
         f"{document['test_tiles']:,} tiles of {document['data']['tile_m']:g} m with "
         f"{document['test_objects']:,} objects at {document['test_sites']} sites ({tested}); "
         f"means over seeds {', '.join(map(str, document['seeds']))}.\n"
-        "S is the mean number of patches bought of 16. Bought patches are read by the counter, unless the "
-        "heading says otherwise. "
+        f"S is the mean number of patches bought of 16. {_READ[document['reading']]} "
         "Intervals are 95 %, by a bootstrap over sites."
     )
 

@@ -8,17 +8,17 @@ from fastapi.testclient import TestClient
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
+from service.access.ending import Rotation, close_key, replace_key
 from service.access.keys import digest, id_of, new_key
+from service.access.operator_key import FirstKey, ensure_first_key
 from service.access.repository import (
     Caller,
     authenticate,
-    close_key,
     create_key,
     create_workspace,
-    ensure_first_key,
-    former_operator_keys,
     issue_key,
 )
+from service.access.roles import Role
 from service.access.tables import ApiKey, Workspace
 from service.database.engine import Database
 from service.errors import UnauthenticatedError
@@ -37,13 +37,13 @@ def test_authenticate_returns_the_workspace_of_a_key(database: Database) -> None
     with database.sessions.begin() as session:
         key, workspace_id = make_key(session)
 
-        assert authenticate(session, key) == Caller(workspace_id, key[6:14], key[6:14])
+        assert authenticate(session, key) == Caller(workspace_id, key[6:14], key[6:14], Role.ADMIN)
 
 
 def test_authenticate_refuses_a_revoked_key(database: Database) -> None:
     with database.sessions.begin() as session:
         key, workspace_id = make_key(session)
-        close_key(session, workspace_id, key[6:14], allow_last=True)
+        close_key(session, workspace_id, key[6:14], None, allow_last=True)
 
     with database.sessions.begin() as session, pytest.raises(UnauthenticatedError):
         authenticate(session, key)
@@ -69,7 +69,7 @@ def test_create_key_stores_only_the_digest(database: Database) -> None:
 def test_every_refusal_of_a_key_is_the_same(client: TestClient, database: Database) -> None:
     with database.sessions.begin() as session:
         revoked, workspace_id = make_key(session)
-        close_key(session, workspace_id, revoked[6:14], allow_last=True)
+        close_key(session, workspace_id, revoked[6:14], None, allow_last=True)
     del client.headers["Authorization"]
     given = [
         b"",
@@ -118,8 +118,8 @@ class TestTheFirstKey:
 
     def test_first_key_is_made_once(self, session: Session) -> None:
         with session.begin():
-            key = ensure_first_key(session, None)
-            again = ensure_first_key(session, None)
+            key = ensure_first_key(session, None).made
+            again = ensure_first_key(session, None).made
 
             assert key is not None
             assert again is None
@@ -129,13 +129,13 @@ class TestTheFirstKey:
         with session.begin():
             printed = [ensure_first_key(session, "an-operators-own-key") for _ in range(2)]
 
-            assert printed == [None, None]
+            assert printed == [FirstKey(), FirstKey()]
             assert session.scalar(select(func.count()).select_from(ApiKey)) == 1
             authenticate(session, "an-operators-own-key")
 
     def test_operators_key_joins_existing_keys(self, session: Session) -> None:
         with session.begin():
-            first = ensure_first_key(session, None)
+            first = ensure_first_key(session, None).made
             ensure_first_key(session, "an-operators-own-key")
 
             assert first is not None
@@ -148,20 +148,47 @@ class TestTheFirstKey:
         with session.begin():
             ensure_first_key(session, "an-operators-own-key")
             row = session.scalars(select(ApiKey)).one()
-            close_key(session, row.workspace_id, row.id, allow_last=True)
+            close_key(session, row.workspace_id, row.id, None, allow_last=True)
             session.flush()
-            ensure_first_key(session, "an-operators-own-key")
 
+            assert ensure_first_key(session, "an-operators-own-key") == FirstKey(closed=row.id)
             with pytest.raises(UnauthenticatedError):
                 authenticate(session, "an-operators-own-key")
 
-    def test_former_operators_keys_in_use_are_named(self, session: Session) -> None:
+    def test_another_operators_key_retires_the_former_and_keeps_its_holder(self, session: Session) -> None:
         with session.begin():
-            for value in ("an-operators-own-key", "an-operators-second-key"):
-                ensure_first_key(session, value)
-            row = session.get_one(ApiKey, id_of("an-operators-own-key"))
-            issue_key(session, Caller(row.workspace_id, row.id, row.holder), "operator")
+            ensure_first_key(session, "an-operators-own-key")
+            former = session.get_one(ApiKey, id_of("an-operators-own-key"))
+            further = Caller(former.workspace_id, former.id, former.holder, Role.ADMIN)
+            kept, _ = issue_key(session, further, "operator", Role.ADMIN, None)
 
-            assert former_operator_keys(session, "an-operators-second-key") == [row.id]
-            close_key(session, row.workspace_id, row.id)
-            assert former_operator_keys(session, "an-operators-second-key") == []
+            assert ensure_first_key(session, "an-operators-second-key") == FirstKey(retired=(former.id,))
+            with pytest.raises(UnauthenticatedError):
+                authenticate(session, "an-operators-own-key")
+            assert authenticate(session, kept).holder == former.id
+            assert authenticate(session, "an-operators-second-key").holder == former.id
+
+    def test_rotated_operators_key_is_retired_too(self, session: Session) -> None:
+        with session.begin():
+            ensure_first_key(session, "an-operators-own-key")
+            old = session.get_one(ApiKey, id_of("an-operators-own-key"))
+            _, new = replace_key(session, old.workspace_id, old.id, None, Rotation())
+
+            assert ensure_first_key(session, "an-operators-second-key").retired == (new.id,)
+
+    def test_made_key_that_becomes_the_operators_retires_the_former(self, session: Session) -> None:
+        with session.begin():
+            made = ensure_first_key(session, None).made
+            assert made is not None
+            ensure_first_key(session, "an-operators-own-key")
+
+            assert ensure_first_key(session, made).retired == (id_of("an-operators-own-key"),)
+            assert ensure_first_key(session, "an-operators-second-key").retired == (id_of(made),)
+
+    def test_closed_operators_key_retires_nothing(self, session: Session) -> None:
+        with session.begin():
+            ensure_first_key(session, "an-operators-own-key")
+            ensure_first_key(session, "an-operators-second-key")
+
+            assert ensure_first_key(session, "an-operators-own-key").retired == ()
+            authenticate(session, "an-operators-second-key")

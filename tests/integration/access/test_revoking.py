@@ -44,7 +44,7 @@ def own_id(client: TestClient, **headers: str) -> str:
 
 
 def created(client: TestClient, name: str = "field office") -> Json:
-    answer = client.post("/v1/keys", json={"name": name})
+    answer = client.post("/v1/keys", json={"name": name, "role": "admin"})
     assert answer.status_code == 201, answer.text
     made: Json = answer.json()
     return made
@@ -204,7 +204,7 @@ class TestCommands:
     def test_revoke_refuses_the_last_key_unless_confirmed(self, run: CliRunner, client: TestClient) -> None:
         key_id = own_id(client)
         refused = run.invoke(app, ["keys", "revoke", key_id])
-        assert refused.exit_code == 1
+        assert refused.exit_code == 3
         assert "--last" in refused.stderr
 
         assert run.invoke(app, ["keys", "revoke", key_id, "--last"]).exit_code == 0

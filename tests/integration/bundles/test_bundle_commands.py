@@ -68,4 +68,4 @@ def test_default_says_what_new_plans_use_and_which_setting_overrides_it(
     words = " ".join(loupe("bundles", "default", "tiny@1").output.split())
     assert "LOUPE_DEFAULT_BUNDLE is tiny and overrides the choice. Unset it." in words
     assert "then use tiny@2." in words
-    assert loupe("bundles", "default", "nobody").exit_code == 1
+    assert loupe("bundles", "default", "nobody").exit_code == 3

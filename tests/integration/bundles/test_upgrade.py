@@ -131,4 +131,4 @@ def test_bundles_are_listed_in_pages_and_shown_one_by_one(upgraded: TestClient) 
     assert upgraded.get("/v1/bundles/tiny").json() == items[0]
     assert code(upgraded.get("/v1/bundles/nobody")) == (404, "not-found")
     assert code(upgraded.get("/v1/bundles", params={"cursor": "x"})) == (422, "invalid-input")
-    assert upgraded.get("/healthz").json()["bundles"] == 2
+    assert upgraded.get("/v1/versions").json()["bundles"] == 2

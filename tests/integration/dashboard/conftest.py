@@ -12,5 +12,6 @@ from service.settings import Settings
 @pytest.fixture
 def browser(settings: Settings) -> Iterator[TestClient]:
     """Return a client without an Authorization header that does not follow redirects."""
-    with TestClient(create_app(settings), follow_redirects=False) as browser:
+    headers = {"Accept": "text/html,application/xhtml+xml"}
+    with TestClient(create_app(settings), headers=headers, follow_redirects=False) as browser:
         yield browser

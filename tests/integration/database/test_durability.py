@@ -6,12 +6,13 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from fastapi.security import HTTPAuthorizationCredentials
 from fastapi.testclient import TestClient
 from psycopg.errors import AdminShutdown
 from sqlalchemy import make_url, text
+from sqlalchemy.exc import OperationalError
 
-from service.access.caller import get_caller
+from service.access.caller import caller_of
+from service.access.notes import Notes
 from service.database.durability import DurableConnection
 from service.database.engine import Database, connect
 from service.ledger import writer
@@ -133,7 +134,7 @@ def test_looks_before_a_request_do_not_wait(
     with monkeypatch.context() as patch:
         patch.setattr(DurableConnection, "flush", lambda _connection: waits.append(1))
         commit_unflushed(other)
-        get_caller(database, HTTPAuthorizationCredentials(scheme="Bearer", credentials=KEY))
+        caller_of(database, Notes(), KEY, None)
         expire_orders(database)
         assert waits == []
         reads(database)
@@ -182,3 +183,17 @@ def test_request_whose_commit_did_not_reach_the_disk_is_not_answered(
     assert lost.status_code == 503
     assert (again.status_code, again.headers["Idempotency-Replayed"]) == (201, "true")
     assert budgets(other) == 1
+
+
+def test_a_call_to_a_server_that_hangs_fails_and_closes_its_connection(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.database.durability.PATIENCE_S", 0.3)
+    with database.engine.connect() as connection:
+        used = connection.connection.driver_connection
+        with pytest.raises(OperationalError, match="has not answered for"):
+            connection.execute(text("SELECT pg_sleep(20)"))
+    assert isinstance(used, DurableConnection)
+    assert used.closed
+    with database.engine.connect() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1

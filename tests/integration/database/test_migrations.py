@@ -29,6 +29,9 @@ BOOKS_OF_0003 = """
     SET LOCAL session_replication_role = origin
 """
 
+EMPTY = ("DROP SCHEMA public CASCADE", "DROP SCHEMA ledger, procrastinate CASCADE", "CREATE SCHEMA public")
+"""Statements that leave a database without a schema of ours."""
+
 
 def test_migrations_make_the_declared_tables(database_url: str) -> None:
     """Fail when autogenerate would write anything."""
@@ -53,7 +56,7 @@ def test_upgrade_is_safe_to_repeat(database_url: str, database: Database) -> Non
 def test_concurrent_upgrades_take_turns(database_url: str, database: Database) -> None:
     with database.sessions.begin() as session:
         session.execute(text("DROP SCHEMA public CASCADE"))
-        session.execute(text("DROP SCHEMA ledger CASCADE"))
+        session.execute(text("DROP SCHEMA ledger, procrastinate CASCADE"))
         session.execute(text("CREATE SCHEMA public"))
 
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
@@ -66,7 +69,11 @@ def test_upgrade_keeps_books_of_revision_0003_sound(database_url: str, database:
     """Migrate a budget with a running order that the functions of revision 0003 wrote."""
     config = alembic_config(database_url)
     with database.sessions.begin() as session:
-        for statement in ("DROP SCHEMA public CASCADE", "DROP SCHEMA ledger CASCADE", "CREATE SCHEMA public"):
+        for statement in (
+            "DROP SCHEMA public CASCADE",
+            "DROP SCHEMA ledger, procrastinate CASCADE",
+            "CREATE SCHEMA public",
+        ):
             session.execute(text(statement))
     command.upgrade(config, "0003")
     with database.sessions.begin() as session:
@@ -115,7 +122,11 @@ def test_upgrade_exempts_charges_and_terms_from_before_proposals(
 ) -> None:
     """Migrate a charge and looser terms that one key made alone; what it makes now is proposed."""
     with database.sessions.begin() as session:
-        for statement in ("DROP SCHEMA public CASCADE", "DROP SCHEMA ledger CASCADE", "CREATE SCHEMA public"):
+        for statement in (
+            "DROP SCHEMA public CASCADE",
+            "DROP SCHEMA ledger, procrastinate CASCADE",
+            "CREATE SCHEMA public",
+        ):
             session.execute(text(statement))
     command.upgrade(alembic_config(database_url), "0021")
     with database.sessions.begin() as session:
@@ -140,7 +151,11 @@ def test_upgrade_refuses_amounts_whose_decimals_changed(
     database_url: str, database: Database, currency: str
 ) -> None:
     with database.sessions.begin() as session:
-        for statement in ("DROP SCHEMA public CASCADE", "DROP SCHEMA ledger CASCADE", "CREATE SCHEMA public"):
+        for statement in (
+            "DROP SCHEMA public CASCADE",
+            "DROP SCHEMA ledger, procrastinate CASCADE",
+            "CREATE SCHEMA public",
+        ):
             session.execute(text(statement))
     command.upgrade(alembic_config(database_url), "0008")
     with database.sessions.begin() as session:
@@ -172,10 +187,12 @@ def test_tables_of_record_are_append_only(database: Database) -> None:
         "ledger.closed_month", "ledger.month_balance",
         "price_list", "plan", "delivery", "delivered_file", "delivered_part", "order_status_change",
         "classification", "final_bill", "late_bill", "invoice", "invoice_line", "true_labels",
+        "audit_event", "delegation",
     }  # fmt: skip
     changing = {
         "ledger.account", "ledger.chain", "ledger.hold",  # sums of the above, written by ledger.post alone
         "order", "idempotency", "idempotency_claim", "workspace", "api_key", "scene", "alembic_version",
+        "dashboard_session", "job", "plan_naming",
     }  # fmt: skip
     tables = text("""
         SELECT CASE n.nspname WHEN 'public' THEN '' ELSE n.nspname || '.' END || c.relname AS name,

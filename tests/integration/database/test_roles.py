@@ -27,8 +27,19 @@ TABLES = text("""
 """)
 CHANGES = {
     ("order", "status"), ("order", "hold_id"), ("order", "expires_at"), ("api_key", "revoked_at"),
+    ("api_key", "last_used_at"), ("api_key", "operator"), ("dashboard_session", "ended_at"),
     ("idempotency", "status"), ("idempotency", "body"), ("idempotency_claim", "claimed_until"),
-    ("plan", "id"),
+    ("plan", "id"), ("scene", "pixels_deleted_at"), ("scene", "pixels_deleted_by"),
+    ("order", "pixels_deleted_at"), ("order", "pixels_deleted_by"),
+    ("order", "name"), ("order", "external_id"),
+    ("plan_naming", "name"), ("plan_naming", "external_id"), ("plan_naming", "tags"),
+    ("delivered_file", "pixels"), ("delivered_file", "pixels_sha256"),
+    ("delivered_part", "pixels"), ("delivered_part", "pixels_sha256"),
+    ("workspace", "scene_days"), ("workspace", "delivery_days"),
+    *(("job", column) for column in (
+        "status", "attempts", "cancel_requested", "tiles_done", "tiles", "progress_at", "result", "problem",
+        "started_at", "finished_at",
+    )),
 }  # fmt: skip
 
 
@@ -36,7 +47,7 @@ CHANGES = {
 def served(serving_url: str) -> Iterator[Database]:
     """Connect to the test's database as the serving role."""
     served = connect(serving_url)
-    yield served
+    yield served.of_all()
     served.engine.dispose()
 
 
@@ -80,6 +91,7 @@ def test_serving_role_can_update_only_the_listed_columns(served: Database) -> No
     columns = text("""
         SELECT table_schema, table_name, column_name FROM information_schema.column_privileges
         WHERE grantee = :app AND privilege_type = 'UPDATE'
+            AND table_schema <> 'procrastinate'  -- the library's own rows: service/jobs keeps what counts
     """)
     with served.sessions() as session:
         found = {tuple(row) for row in session.execute(columns, {"app": APP})}
@@ -148,7 +160,7 @@ def test_serving_role_can_call_only_the_entrances(served: Database) -> None:
         "decide",
         "close_month",
     }
-    reading = {"transfer_hash", "loosens", "needs_approval"}
+    reading = {"transfer_hash", "loosens", "needs_approval", "sees"}
     assert found == entrances | reading
 
 

@@ -81,7 +81,7 @@ def test_owner_without_superuser_migrates_and_lets_another_serve(cluster: str) -
     assert excess_privileges(served.engine) == excess_privileges(owner.engine, "server") == []
     ways = [way.split(" ledger.")[0] for way in excess_privileges(owner.engine)]
     assert ways == ["it may create roles", "it owns"]
-    with served.sessions.begin() as session:
+    with served.of_all().sessions.begin() as session:
         workspace = create_workspace(session, "theirs")
         writer.create_budget(session, workspace.id, "books", cents(100))
         assert violations(session) == []

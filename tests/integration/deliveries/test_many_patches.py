@@ -1,6 +1,7 @@
 """One file for many patches: what it covers is stored and paid at once, the rest stays awaited."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +42,7 @@ LEFT_HALF = mosaic(0, 32)
 
 
 def test_mosaic_of_the_whole_order_is_delivered_by_one_request(
-    client: TestClient, order: str, budget: str, settings: Settings
+    client: TestClient, order: str, budget: str, settings: Settings, own_blobs: Path
 ) -> None:
     answer = send_file(client, order, mosaic())
     found = client.get(f"/v1/orders/{order}").json()
@@ -54,7 +55,7 @@ def test_mosaic_of_the_whole_order_is_delivered_by_one_request(
     shares = [round(100 * float(one["settled"]["amount"])) for one in found["patches"]["delivered"]]
     assert shares == [allocate(cents(10_00), 3, rank).minor for rank in range(3)]
     assert usage(client, budget) == {"held": "0.00", "spent": "10.00", "available": "90.00"}
-    assert get(settings.blobs, answer.json()["files"][0]["sha256"]) == mosaic()
+    assert get(own_blobs, answer.json()["files"][0]["sha256"]) == mosaic()
     assert spooled(settings) == []
 
 
@@ -131,7 +132,7 @@ def test_other_mosaic_supersedes_the_delivered_patches_and_pays_only_the_others(
 
 
 def test_archive_of_a_provider_is_unpacked_and_every_file_accounted_for(
-    client: TestClient, order: str, settings: Settings
+    client: TestClient, order: str, settings: Settings, own_blobs: Path
 ) -> None:
     mask = make_geotiff(np.full((1, HEIGHT, 96), 1, np.uint8), gsd_m=2.5)
     body = archive(
@@ -155,7 +156,7 @@ def test_archive_of_a_provider_is_unpacked_and_every_file_accounted_for(
     assert Counter(one["use"] for one in files.values()) == {"used": 2, "ignored": 6}
     assert "mask" in files["left_3B_udm2_clip.tif"]["detail"]
     assert "1 band" in files["elevation.tif"]["detail"]
-    assert get(settings.blobs, files["left_3B_Visual.tif"]["sha256"]) == LEFT_HALF
+    assert get(own_blobs, files["left_3B_Visual.tif"]["sha256"]) == LEFT_HALF
     assert spooled(settings) == []
 
 

@@ -1,6 +1,7 @@
 """Deliveries of patches: checked, stored and paid once, in any order."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +33,7 @@ def written(database: Database) -> tuple[Any, ...]:
         return tuple(session.execute(text(SNAPSHOT)).one())
 
 
-def test_delivery_is_stored_and_paid(client: TestClient, order: str, budget: str, settings: Settings) -> None:
+def test_delivery_is_stored_and_paid(client: TestClient, order: str, budget: str, own_blobs: Path) -> None:
     body = make_patch(0, 6)
     answer = deliver(client, order, 0, 6, body)
     receipt = answer.json()
@@ -43,7 +44,7 @@ def test_delivery_is_stored_and_paid(client: TestClient, order: str, budget: str
     assert {name: receipt["checks"][name] for name in ("covers_patch", "crs", "width_px", "patch_px")} == {
         "covers_patch": True, "crs": "EPSG:32632", "width_px": 8, "patch_px": 8,
     }  # fmt: skip
-    assert get(settings.blobs, receipt["sha256"]) == body
+    assert get(own_blobs, receipt["sha256"]) == body
     assert usage(client, budget) == {"held": "6.67", "spent": "3.33", "available": "90.00"}
 
 

@@ -1,6 +1,7 @@
 """Redelivery: a newer file of a delivered patch is used, every file is kept, and the patch is paid once."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -9,7 +10,6 @@ from fastapi.testclient import TestClient
 
 from service.blobs import get
 from service.database.engine import Database
-from service.settings import Settings
 from tests.support.databases import rows
 from tests.support.ordering import TIFF, code, deliver, let_time_pass, race, status, usage
 from tests.support.orders import BOUGHT, make_patch
@@ -40,7 +40,7 @@ def test_other_file_supersedes_the_first_and_costs_nothing(
     assert (newest(client, order)["version"], newest(client, order)["sha256"]) == (2, receipt["sha256"])
 
 
-def test_every_version_can_be_downloaded(client: TestClient, order: str, settings: Settings) -> None:
+def test_every_version_can_be_downloaded(client: TestClient, order: str, own_blobs: Path) -> None:
     for body in (FIRST, SECOND):
         deliver(client, order, 0, 6, body)
     path = f"/v1/orders/{order}/tiles/0/patches/6"
@@ -49,7 +49,7 @@ def test_every_version_can_be_downloaded(client: TestClient, order: str, setting
     assert client.get(path, params={"version": 1}).content == FIRST
     assert client.get(path, params={"version": 2}).content == SECOND
     assert code(client.get(path, params={"version": 3})) == (404, "not-found")
-    assert get(settings.blobs, hashlib.sha256(FIRST).hexdigest()) == FIRST
+    assert get(own_blobs, hashlib.sha256(FIRST).hexdigest()) == FIRST
 
 
 @pytest.mark.parametrize("body", [FIRST, SECOND], ids=["superseded file", "newest file"])

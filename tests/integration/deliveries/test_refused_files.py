@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from service.access.repository import create_key, create_workspace
 from service.app import create_app
 from service.database.engine import Database
 from service.settings import Settings
 from tests.support.bundles import HR_GSD_M, make_geotiff
 from tests.support.databases import KEY, rows
 from tests.support.mosaics import HEIGHT, WIDTH, archive, mosaic
-from tests.support.ordering import TIFF, code, outcomes, send_file, spooled
+from tests.support.ordering import TIFF, code, deliver, outcomes, send_file, spooled
 from tests.support.orders import NORTH, WEST, make_detail
 
 
@@ -113,9 +114,17 @@ def test_file_for_an_order_that_ended_without_a_delivery_is_refused(client: Test
     assert code(send_file(client, order, mosaic())) == (409, "order-cancelled")
 
 
-def test_file_for_another_workspaces_order_is_not_found(client: TestClient, order: str) -> None:
-    assert code(send_file(client, "00000000-0000-0000-0000-000000000000", mosaic())) == (404, "not-found")
-    assert order
+def test_file_for_another_workspaces_order_is_not_found(
+    client: TestClient, order: str, database: Database
+) -> None:
+    with database.sessions.begin() as session:
+        stranger = create_key(session, create_workspace(session, "stranger"), "theirs")
+    before = rows(database, "delivered_file"), rows(database, "ledger.transfer")
+    client.headers["Authorization"] = f"Bearer {stranger}"
+
+    assert code(send_file(client, order, mosaic())) == (404, "not-found")
+    assert code(deliver(client, order, 0, 0)) == (404, "not-found")
+    assert (rows(database, "delivered_file"), rows(database, "ledger.transfer")) == before
 
 
 def test_file_above_the_limit_is_refused_while_it_arrives(settings: Settings) -> None:

@@ -1,5 +1,6 @@
 """Patches at the seams of delivered files: several files deliver them together."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ from tests.support.seams import (
 
 
 def test_archive_delivers_the_patches_at_the_seams_of_its_files(
-    client: TestClient, order: str, budget: str, database: Database, settings: Settings
+    client: TestClient, order: str, budget: str, database: Database, own_blobs: Path
 ) -> None:
     # Three strips, of which no patch at a seam lies in one alone: 0..3, 4..59, 60..95.
     files = {"strips/a.tif": mosaic(0, 4), "strips/b.tif": mosaic(4, 60), "strips/c.tif": RIGHT}
@@ -62,7 +63,7 @@ def test_archive_delivers_the_patches_at_the_seams_of_its_files(
     assert (found["status"], found["patches"]["partly"]) == ("completed", [])
     assert usage(client, budget) == ALL
     np.testing.assert_array_equal(pixels_at_seam(database, order), shown(4))
-    assert all(get(settings.blobs, one) for one in digests.values())
+    assert all(get(own_blobs, one) for one in digests.values())
 
 
 @pytest.mark.parametrize("halves", HALVES, ids=["left first", "right first"])
@@ -292,9 +293,7 @@ def test_file_of_another_system_and_pixel_size_completes_a_patch(client: TestCli
     fine = np.repeat(np.repeat(rest, 2, axis=1), 2, axis=2)
     place = Affine(1.25, 0, WEST + 56 * 2.5, 0, -1.25, NORTH)
     body = warped(fine[:, :, 4:], place @ Affine.translation(4, 0), "EPSG:25833")
-    first = send_file(client, order, LEFT)
-
-    answer = send_file(client, order, body)
+    first, answer = send_file(client, order, LEFT), send_file(client, order, body)
 
     assert at_seam(answer)["outcome"] == "settled"
     assert set(at_seam(answer)["files"]) == {digest(first), digest(answer)}

@@ -64,6 +64,22 @@ def test_invoice_of_what_was_paid_confirms_the_order(
     assert (shown["confirmed"], shown["invoices"]) == (True, ["R-1"])
 
 
+def test_documents_of_an_order_are_those_that_name_it(client: TestClient, order: str) -> None:
+    other = "00000000-0000-4000-8000-000000000000"
+    for number, named in (("R-1", order), ("R-2", other), ("R-3", order.upper())):
+        client.post("/v1/invoices", json=invoice(f"order {named}", "1.00", number)).raise_for_status()
+
+    def numbers(query: str) -> list[str]:
+        return [one["number"] for one in client.get(f"/v1/invoices{query}").json()["items"]]
+
+    assert numbers("") == ["R-3", "R-2", "R-1"]
+    assert numbers(f"?order={order}") == ["R-3", "R-1"]
+    onward = client.get(f"/v1/invoices?order={order}&limit=1").json()["links"]
+    assert numbers("?" + next(one["href"] for one in onward if one["rel"] == "next").partition("?")[2]) == [
+        "R-1"
+    ]
+
+
 def test_csv_groups_rows_into_documents(client: TestClient, order: str) -> None:
     answer = send_csv(
         client,
@@ -218,6 +234,7 @@ def test_line_whose_amount_does_not_fit_is_refused(client: TestClient, amount: s
         (b"\xff\xfe", "text/csv"),
         (b"{", "application/json"),
         (b"[]", "application/json"),
+        (b'[{"number": "R-1", "number": "R-2"}]', "application/json"),
         (f"{HEADER}\nR-1,,Acme,2026-11-30,USD,,,x,1,\nR-1,,Acme,2026-11-29,USD,,,x,1,".encode(), "text/csv"),
     ],
 )  # fmt: skip

@@ -154,6 +154,18 @@ def test_charge_extends_a_limit_that_does_not_block_and_its_refund_retracts(
     assert usage(client, budget) == {"held": "0.00", "spent": "7.00", "available": "3.00"}
 
 
+def test_ledger_of_an_order_holds_its_adjustments(client: TestClient, order: str, budget: str) -> None:
+    every = client.get("/v1/ledger?limit=100").json()["items"]
+    adjust(client, order, "refund", "1.00")
+    adjust(client, order, "charge", "0.50")
+
+    kinds = [one["kind"] for one in client.get(f"/v1/ledger?order={order}&limit=100").json()["items"]]
+    assert kinds[:2] == ["charge", "refund"]
+    assert len(kinds) == len(every) - 1 + 2  # all but the grant of the budget
+    nobody = client.get(f"/v1/ledger?order={budget}").json()["items"]
+    assert nobody == []
+
+
 def test_adjustment_is_replayed_for_a_repeated_key(client: TestClient, order: str, budget: str) -> None:
     first = adjust(client, order, "refund", "1.00", key="the same key")
     again = adjust(client, order, "refund", "1.00", key="the same key")

@@ -55,7 +55,7 @@ def test_budget_without_terms_blocks_and_has_no_end(client: TestClient) -> None:
         ("starts_on", 1_764_288_000, "/body/starts_on"),
         ("ends_on", "2026-11-28T00:00:00Z", "/body/ends_on"),
         ("thresholds", [True], "/body/thresholds/0"),
-        ("thresholds", [50.0], "/body/thresholds/0"),
+        ("thresholds", [50.5], "/body/thresholds/0"),
         ("approval_above", {"amount": "1.5", "currency": "USDX"}, "/body/approval_above/currency"),
         ("limit", {"amount": "-1", "currency": "USD"}, "/body/limit/amount"),
     ],

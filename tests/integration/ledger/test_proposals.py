@@ -73,12 +73,12 @@ class TestCharges:
         self, client: TestClient, order: str, budget: str, same: str, colleague: Json
     ) -> None:
         proposal = charge(client, order, "50.00").json()["id"]
-        made = client.post("/v1/keys", json={"name": "second"}).json()["key"]
+        made = client.post("/v1/keys", json={"name": "second", "role": "admin"}).json()["key"]
         headers = {} if same == "the key itself" else {"Authorization": f"Bearer {made}"}
 
         assert code(decide(client, proposal, headers)) == (403, "self-approval")
         assert usage(client, budget)["spent"] == "0.00"
-        assert decide(client, proposal, headers, "reject").json()["status"] == "rejected"
+        assert decide(client, proposal, headers, "reject").json()["status"] == "withdrawn"
         assert code(decide(client, proposal, colleague)) == (409, "proposal-decided")
         assert usage(client, budget)["spent"] == "0.00"
 
@@ -141,7 +141,8 @@ class TestTerms:
         assert (answer.status_code, answer.headers["ETag"]) == (202, '"1"'), answer.text
         (proposal,) = answer.json()["waiting"]
         assert proposal["changes"] == change
-        assert {**answer.json(), "waiting": []} == before
+        assert answer.json()["waiting_number"] == 1
+        assert {**answer.json(), "waiting": [], "waiting_number": 0} == before
         assert movements(database) == moved
         assert code(decide(client, proposal["id"])) == (403, "self-approval")
 

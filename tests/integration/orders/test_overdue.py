@@ -11,7 +11,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
 
 from service.app import create_app
-from service.dashboard.page import read_page
+from service.dashboard.overview import read_page
+from service.dashboard.savings_view import Chosen
 from service.database.engine import Database
 from service.orders import ending, expiry
 from service.orders.expiry import expire_orders
@@ -55,8 +56,8 @@ def every_view(client: TestClient, database: Database, workspace_id: UUID, order
     )  # fmt: skip
     views: Json = {path: client.get(path).json() for path in paths}
     views["csv"] = client.get("/v1/reports/savings?format=csv").text
-    page = read_page(database, workspace_id)
-    return views | {name: page[name] for name in ("savings", "budgets", "plans")}
+    page = read_page(database, workspace_id, Chosen())
+    return views | {name: page[name] for name in ("orders", "budgets", "plans")}
 
 
 def test_overdue_order_is_shown_as_expired_and_its_money_as_available(

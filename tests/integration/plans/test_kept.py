@@ -1,11 +1,14 @@
 """Stored plans: provenance, immutability, idempotency, and visibility only in their workspace."""
 
+from pathlib import Path
+
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from service.access.repository import create_key, create_workspace
+from service.blobs import get
 from service.database.engine import Database
 from service.settings import Settings
 from tests.support.bundles import make_geotiff
@@ -15,7 +18,7 @@ from tests.support.planning import TIFF, bought, plan, send
 pytestmark = pytest.mark.usefixtures("spread_utilities")
 
 
-def test_plan_provenance_names_bundle_prices_input_and_code(client: TestClient, settings: Settings) -> None:
+def test_plan_provenance_names_bundle_prices_input_and_code(client: TestClient, own_blobs: Path) -> None:
     made = plan(client)
     bundle = client.get("/v1/bundles").json()["items"][0]
     prices = {item["name"]: item for item in client.get("/v1/price-lists").json()["items"]}[
@@ -28,7 +31,7 @@ def test_plan_provenance_names_bundle_prices_input_and_code(client: TestClient, 
         "code_version": made["provenance"]["code_version"],
     }
     sha256 = made["scene"]["sha256"]
-    assert (settings.blobs / sha256[:2] / sha256).read_bytes() == make_geotiff()
+    assert get(own_blobs, sha256) == make_geotiff()
 
 
 def test_get_plan_returns_the_plan_as_it_was_made(client: TestClient) -> None:

@@ -222,6 +222,8 @@ def test_curve_states_what_is_measured_and_what_is_expected_here(client: TestCli
     # With every patch read, the count is known and so is its class.
     assert everything["here"] == {
         "objects": pytest.approx(made["objects"]["scene"]["expected"], abs=1e-3),
+        "objects_low": made["objects"]["scene"]["low"],
+        "objects_high": made["objects"]["scene"]["high"],
         "objects_share": 1.0,
         "correct_labels": pytest.approx(TILES, abs=1e-3),
         "correct_share": pytest.approx(1.0, abs=1e-3),

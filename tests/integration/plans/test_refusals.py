@@ -16,6 +16,7 @@ REFUSALS = {
     "not a TIFF": (b"GIF89a", {}, 415, None),
     "empty": (b"", {}, None, None),
     "unknown price list": (None, {"price_list": "nobody"}, 422, "price-list-unknown"),
+    "a price list with NUL": (None, {"price_list": "a\0b"}, 422, "invalid-request"),
     "unknown bundle": (None, {"bundle": "grand"}, 422, "bundle-unknown"),
     "two objectives": (None, {"max_cost": "1", "max_patches": "1"}, 422, "objective-unclear"),
     "an objective without its number": (None, {"objective": "max_cost"}, 422, "objective-unclear"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from service.settings import Settings
+from service.blobs import path_of
 from tests.support.planning import bought, plan
 
 pytestmark = pytest.mark.usefixtures("spread_utilities")
@@ -28,12 +28,12 @@ def test_patches_carry_decision_utility_and_share_of_the_cost(client: TestClient
         assert facts["selected"] == (facts["index"] in tile["buy"])
         assert facts["utility"] == tile["utilities"][facts["index"]]
         assert (facts["row"], facts["col"]) == (facts["index"] % 4, facts["index"] // 4)
-        assert facts["selected"] or facts["cost"] == "0.00"
+        assert facts["selected"] or facts["cost"] == 0
         assert facts["reason"] == ("wanted" if facts["selected"] else "below-threshold")
         assert facts["reason"] in document["reasons"]
-        assert facts["marginal_cost"] in {"0.00", "0.01"}  # 400 m2 at 10 USD per km2
-        shares += Decimal(facts["cost"])
-    assert str(shares) == made["cost"]["amount"]
+        assert facts["marginal_cost"] in {0, 0.01}  # 400 m2 at 10 USD per km2
+        shares += Decimal(str(facts["cost"]))
+    assert shares == Decimal(made["cost"]["amount"])
     area = sum(feature["properties"]["area_km2"] for feature in document["features"])
     assert area == pytest.approx(made["scene"]["planned_km2"], abs=1e-8)
 
@@ -103,12 +103,24 @@ def test_preview_is_a_png(client: TestClient) -> None:
     assert (answer.headers["content-type"], answer.content[:4]) == ("image/png", b"\x89PNG")
 
 
-def test_preview_of_a_lost_scene_is_unavailable(client: TestClient, settings: Settings) -> None:
+@pytest.mark.parametrize("fault", ["missing", "damaged"])
+def test_preview_of_a_lost_scene_is_no_reason_to_ask_again(
+    client: TestClient,
+    own_blobs: Path,
+    caplog: pytest.LogCaptureFixture,
+    fault: str,
+) -> None:
     made = plan(client)
     sha256 = made["scene"]["sha256"]
-    Path(settings.blobs / sha256[:2] / sha256).unlink()
+    path = path_of(own_blobs, sha256)
+    if fault == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(b"rot" + path.read_bytes())
     answer = client.get(f"/v1/plans/{made['id']}/preview.png")
-    assert (answer.status_code, answer.json()["type"]) == (503, "/problems/blob-missing")
+    assert (answer.status_code, answer.json()["type"]) == (500, f"/problems/blob-{fault}")
+    assert "Retry-After" not in answer.headers
+    assert sha256 in caplog.text
 
 
 def test_views_of_an_unknown_plan_are_not_found(client: TestClient) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from service.pricing.documents import CSV_EXAMPLE
 from service.pricing.examples import EXAMPLES
-from service.pricing.schemas import CSV_EXAMPLE
 
 HEADER = "name,provider,product,gsd_m,currency,price_per_km2"
 ROW = "acme,Acme,30 cm archive,0.3,EUR,19.50"

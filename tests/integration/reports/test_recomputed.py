@@ -63,7 +63,7 @@ class Shop:
 
     def hold(self, tiles_east: float = 0, **query: Any) -> str:
         """Order such a plan from a budget that needs approval."""
-        above = {"amount": "0.01", "currency": "USD"}
+        above = {"amount": "0.00", "currency": "USD"}
         strict = open_budget(self.client, "900.00", name=f"strict {uuid4()}", approval_above=above)
         order = place(self.client, plan_scene(self.client, scene(tiles_east), **query), budget=strict).json()
         assert order["status"] == "held"

@@ -12,7 +12,7 @@ from pyarrow import parquet
 from sqlalchemy import text
 
 from service.access.repository import create_key, create_workspace
-from service.dashboard import page
+from service.dashboard import overview
 from service.database.engine import Database
 from service.reports import routes
 from service.reports.figures import OrderFigures
@@ -62,7 +62,7 @@ def test_savings_are_counted_without_a_connection(
         return count_orders(figures)
 
     monkeypatch.setattr(routes, "count_orders", count)
-    monkeypatch.setattr(page, "count_orders", count)
+    monkeypatch.setattr(overview, "count_orders", count)
     whole = "/dashboard" if path == "dashboard" else f"/v1/reports/{path.format(order=order)}"
     assert client.get(whole).status_code == 200
     assert held == [0]

@@ -239,10 +239,10 @@ def test_next_round_is_refused_without_anything_to_plan_by(client: TestClient, d
     plans = "SELECT count(*) FROM plan"
     waiting = ordered(client, planned(client, max_patches=3), slice(0, 0))
     cancelled = waiting
-    assert code(ask(client, waiting)) == (409, "nothing-delivered")
+    assert code(ask(client, waiting)) == (409, "no-delivered-patch")
     client.post(f"/v1/orders/{cancelled}/cancel")
     refused = ask(client, cancelled)
-    assert code(refused) == (409, "nothing-delivered")
+    assert code(refused) == (409, "no-delivered-patch")
     said = refused.json()["detail"]
     assert "has the status user cancelled, and none of its 3 patches" in said
     assert said.endswith("They are no longer awaited: plan the scene again.")
@@ -279,3 +279,14 @@ def test_order_whose_bundle_is_gone_is_refused(
     without = both_settings.model_copy(update={"bundles": tmp_path / "others", "default_bundle": "tiny"})
     with TestClient(create_app(without), headers={"Authorization": f"Bearer {KEY}"}) as other:
         assert code(ask(other, order)) == (409, "bundle-changed")
+
+
+def test_next_round_after_a_deletion_says_that_the_pixels_are_gone(client: TestClient) -> None:
+    order = ordered(client, planned(client), slice(0, 5))
+    made = next_round(client, order, max_patches=7)
+    client.post(f"/v1/orders/{order}/cancel")
+    assert client.delete(f"/v1/orders/{order}/pixels").status_code == 200
+
+    assert code(ask(client, order, max_patches=7)) == (410, "pixels-deleted")
+    again = client.post(f"/v1/plans/{made['id']}/replan", json={"max_patches": 3})
+    assert code(again) == (410, "pixels-deleted")

@@ -79,7 +79,7 @@ def test_views_of_a_second_round_agree_with_the_plan(
     properties = [one["properties"] for one in features]
     chosen = [(one["tile"], one["index"]) for one in properties if one["selected"]]
     assert sorted(chosen) == sorted(places(made, "buy"))
-    assert sum(Decimal(one["cost"]) for one in properties) == Decimal(made["cost"]["amount"])
+    assert sum(Decimal(str(one["cost"])) for one in properties) == Decimal(made["cost"]["amount"])
     owned = {(one["tile"], one["index"]): one for one in properties if one["reason"] == "already-owned"}
     assert sorted(owned) == sorted(places(rounds.first, "buy"))
     readings = kept(database, made["id"], "readings")[0]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,11 @@ ONE_EPOCH = re.compile(r"^((?:pt|ft1|ft2|kd|pcn|srgan|stn|bagnet) = { epochs = )
 def run(out: Path, *words: str) -> Result:
     place = ["--data", str(out.parent / "data"), "--out", str(out), "--device", "cpu"]
     return RUNNER.invoke(app, [*words, "--recipe", str(out.parent / "smoke.toml"), *place])
+
+
+def test_version_is_printed() -> None:
+    done = RUNNER.invoke(app, ["--version"])
+    assert (done.exit_code, done.output) == (0, f"loupe-train {version('loupe-eo')}\n")
 
 
 def report(out: Path, name: str) -> Any:

@@ -118,8 +118,27 @@ def test_table_where_pools_folds_tested_by_networks_of_the_others(data: Path, tm
     found = report(tmp_path)
     assert (found["test_tiles"], found["test_sites"], found["folds"]) == (24, 6, ["0", "1"])
     assert (tmp_path / "fold1/seed0/policy0.safetensors").is_file()
+    perfect = measure(tmp_path, tmp_path, "--fold", "0", "--fold", "1", "--perfect-reading")
+    assert perfect.exit_code == 0, perfect.output
+    without = report(tmp_path)
+    for one, other in zip(without["rows"], found["rows"], strict=True):
+        assert one["right"] == one["right_perfect"] == other["right_perfect"]
+        if one["order"] != LABEL_ORACLE:  # which buys by what is read
+            assert one["found"] == other["found"]
     wrong = measure(tmp_path, tmp_path, "--fold", "7")
     assert "no fold '7'" in " ".join(wrong.output.split())
+
+
+def test_table_where_with_perfect_reading_trains_no_counter(data: Path, tmp_path: Path) -> None:
+    result = measure(data, tmp_path, "--perfect-reading")
+    assert result.exit_code == 0, result.output
+    lines = (tmp_path / "seed0/metrics.jsonl").read_text().splitlines()
+    assert {json.loads(line)["stage"] for line in lines} == {"policy0", "policy1"}
+    found, text = report(tmp_path), (tmp_path / "report/where-tiny.md").read_text()
+    assert found["command"].endswith("--perfect-reading")
+    assert (found["reading"], list(found["matched"])) == ("perfect", ["read without errors"])
+    assert "read without errors: no counter was trained" in text
+    assert "read by the counter" not in text
 
 
 def test_table_where_refuses_another_folder_and_rows(data: Path, tmp_path: Path) -> None:

@@ -22,10 +22,12 @@ def truth_values(document: Json) -> set[tuple[str, str, str]]:
 def test_query_refuses_other_words_than_true_and_false(client: TestClient) -> None:
     assert isinstance(client.app, FastAPI)
     found = truth_values(client.app.openapi())
-    assert {name for _, _, name in found} == {"accept_late", "accept_price", "accept_unlike", "allow_last"}
+    assert {name for _, _, name in found} == {
+        "accept_late", "accept_price", "accept_unlike", "allow_last", "superseded", "waiting",
+    }  # fmt: skip
 
     for method, path, name in found:
-        place = path.format(order_id="0" * 32, tile=0, patch=0, key_id="abcdefgh")
+        place = path.format(order_id="0" * 32, tile=0, patch=0, key_id="abcdefgh", person_id="0" * 32)
         for word in ("yes", "1", "on", "maybe", ""):
             kind = {"Content-Type": "image/tiff"}
             answer = client.request(method, place, params={name: word}, content=b"II*\0", headers=kind)

@@ -13,7 +13,7 @@ from service.bundles.registry import (
     open_bundles,
     version_order,
 )
-from service.bundles.stored import DEFAULT_FILE
+from service.bundles.stored import DEFAULT_FILE, read_bundles
 from service.errors import UnavailableError
 from tests.support.bundles import hold, make_bundle, write_bundle
 
@@ -97,6 +97,14 @@ def test_default_that_cannot_be_told_stops_the_start(folder: Path) -> None:
     (folder / DEFAULT_FILE).write_bytes(b"\xff\xfe")
     with pytest.raises(UnavailableError, match="default is no text"):
         open_bundles(folder, None, "cpu", 1)
+
+
+def test_pinned_bundles_are_served_and_any_other_stops_the_start(folder: Path) -> None:
+    digests = {one.sha256: one.label for one in read_bundles(folder)}
+    assert len(open_bundles(folder, "other", "cpu", 1, digests)) == len(digests)
+    for left_out, name in digests.items():
+        with pytest.raises(UnavailableError, match=f"does not list the bundle {name}"):
+            open_bundles(folder, "other", "cpu", 1, digests.keys() - {left_out})
 
 
 def test_folder_without_bundles_holds_none(tmp_path: Path) -> None:

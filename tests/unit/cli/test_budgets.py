@@ -90,6 +90,26 @@ def test_budget_proposals_lists_what_waits(server: PlayedServer, words: tuple[st
     assert "charge 9.00 USD" in " ".join(done.stdout.split())
 
 
+def test_budget_withdraw_takes_a_proposal_back(server: PlayedServer) -> None:
+    server.routes[f"POST /v1/proposals/{ORDER_ID}/withdrawal"] = (200, PROPOSAL | {"status": "withdrawn"})
+
+    done = loupe("budget", "withdraw", ORDER_ID)
+
+    assert done.exit_code == 0
+    assert "withdrawn" in done.stdout
+
+
+def test_budget_terms_counts_the_proposals_that_it_does_not_show(server: PlayedServer) -> None:
+    server.lists("/v1/budgets", BUDGET)
+    terms = {"version": 1, "period": "none", "enforcement": "block", "thresholds": [], "tags": {}}
+    waiting = {"waiting": [PROPOSAL], "waiting_number": 3}
+    server.routes[f"PATCH /v1/budgets/{BUDGET_ID}"] = (202, BUDGET | terms | waiting)
+
+    done = loupe("budget", "terms", "harvest", "--enforcement", "off")
+
+    assert "2 more wait: loupe budget proposals" in " ".join(done.stdout.split())
+
+
 def test_budget_terms_sends_the_given_terms_and_prints_all(server: PlayedServer) -> None:
     server.lists("/v1/budgets", BUDGET)
     terms = {"version": 2, "period": "none", "enforcement": "warn", "thresholds": [50], "tags": {}}
@@ -135,11 +155,13 @@ def test_budget_terms_takes_terms_away(server: PlayedServer) -> None:
     terms = {"version": 2, "period": "none", "enforcement": "block", "thresholds": [], "tags": {}}
     server.routes[f"PATCH /v1/budgets/{BUDGET_ID}"] = (200, BUDGET | terms)
 
-    done = loupe("budget", "terms", "harvest", "--no-approval", "--no-starts-on", "--no-ends-on")
+    done = loupe(
+        "budget", "terms", "harvest", "--no-approval", "--no-starts-on", "--no-ends-on", "--tag", "team="
+    )
 
     assert done.exit_code == 0, done.output
     assert json.loads(server.asked[-1].content) == {
-        "starts_on": None, "ends_on": None, "approval_above": None,
+        "starts_on": None, "ends_on": None, "approval_above": None, "tags": {"team": None},
     }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from service.cli import app
 from service.cli.connection import Radiometry
 from service.cli.plans import ObjectiveChoice
 from service.imagery.encodings import RADIOMETRIES
+from service.version import code_version
 from tests.support.command_line import loupe
 
 
@@ -43,6 +44,20 @@ def test_help_of_command_and_parameters_is_made_of_sentences(command: str) -> No
     texts = [found.help, *(getattr(parameter, "help", None) for parameter in found.params)]
 
     assert [text for text in texts if not is_copy(text)] == []
+
+
+ASKING = [name for name, found in COMMANDS.items() if "api_key" in {one.name for one in found.params}]
+
+
+@pytest.mark.parametrize("command", ASKING)
+def test_command_that_asks_the_server_can_print_json(command: str) -> None:
+    assert "as_json" in {parameter.name for parameter in COMMANDS[command].params}
+
+
+def test_version_is_printed() -> None:
+    done = loupe("--version")
+
+    assert (done.exit_code, done.stdout) == (0, f"loupe {code_version()}\n")
 
 
 def is_copy(text: str | None) -> bool:

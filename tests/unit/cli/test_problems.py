@@ -1,6 +1,7 @@
 """Error messages of the command line."""
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,7 +19,7 @@ def test_problem_prints_title_and_detail(server: PlayedServer) -> None:
 
     done = loupe("order", PLAN_ID, "--yes")
 
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert done.stderr == f"Error: {problem['title']}\n{problem['detail']}\n"
     assert done.stdout == ""
 
@@ -42,7 +43,7 @@ def test_error_answer_without_problem_document_prints_its_status(server: PlayedS
 
     done = loupe("ledger")
 
-    assert (done.exit_code, done.stderr) == (1, "Error: The server answered with status 502.\n")
+    assert (done.exit_code, done.stderr) == (5, "Error: The server answered with status 502.\n")
 
 
 def test_missing_key_explains_how_to_set_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,14 +51,14 @@ def test_missing_key_explains_how_to_set_one(monkeypatch: pytest.MonkeyPatch) ->
 
     done = loupe("savings")
 
-    assert done.exit_code == 1
+    assert done.exit_code == 4
     assert "No API key. Set LOUPE_API_KEY or pass --api-key." in done.stderr
 
 
 def test_unreachable_server_explains_how_to_start_one() -> None:
     done = loupe("savings", "--url", "http://127.0.0.1:1", "--api-key", "a-key")
 
-    assert done.exit_code == 1
+    assert done.exit_code == 5
     assert done.stderr == (
         "Error: No Loupe server answers at http://127.0.0.1:1.\n"
         "Start one with `loupe serve`, or give another address with --url.\n"
@@ -90,7 +91,7 @@ def test_unreachable_database_is_named(command: str, monkeypatch: pytest.MonkeyP
 
     done = loupe(*command.split())
 
-    assert done.exit_code == 1
+    assert done.exit_code == 5
     assert done.stderr.endswith("The database does not answer. Check LOUPE_DATABASE_URL.\n")
 
 
@@ -107,3 +108,38 @@ def test_option_of_a_command_in_a_group_is_refused_when_given_twice(server: Play
 
     assert done.stderr == "Error: --url is given more than once. Give it once.\n"
     assert server.asked == []
+
+
+def test_refused_key_says_what_to_set(server: PlayedServer) -> None:
+    problem = {"type": "/problems/unauthenticated", "detail": "Send the header 'Authorization: Bearer KEY'."}
+    server.routes["GET /v1/me"] = (401, problem)
+
+    done = loupe("me")
+
+    assert done.exit_code == 4
+    assert "Set LOUPE_API_KEY or --api-key to another one" in done.stderr
+    assert "Bearer" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(409, 3), (422, 3), (401, 4), (403, 4), (429, 5), (503, 5), (500, 1)]
+)
+def test_exit_code_tells_refusals_from_a_busy_server(server: PlayedServer, status: int, code: int) -> None:
+    server.routes["GET /v1/me"] = (status, {"title": "No", "detail": "It does not."})
+
+    assert loupe("me").exit_code == code
+
+
+def test_env_file_names_the_key_unless_the_environment_does(
+    server: PlayedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.routes["GET /v1/me"] = (403, {"title": "No"})
+    monkeypatch.chdir(tmp_path)
+    Path(".env").write_text("LOUPE_API_KEY=a-key-of-the-file\n")
+
+    loupe("me")
+    monkeypatch.delenv("LOUPE_API_KEY")
+    loupe("me")
+
+    keys = [request.headers["Authorization"] for request in server.asked]
+    assert keys == ["Bearer a-key-for-the-test", "Bearer a-key-of-the-file"]

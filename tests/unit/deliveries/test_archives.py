@@ -32,6 +32,13 @@ def with_info(**fields: int) -> bytes:
     return memory.getvalue()
 
 
+def unnamed() -> bytes:
+    """Write an archive with an entry whose name is its comment instead."""
+    body = bytearray(archive({"a.tif": b"II*\0"}))
+    struct.pack_into("<HHH", body, body.index(b"PK\x01\x02") + 28, 0, 0, len("a.tif"))
+    return bytes(body)
+
+
 def encrypted() -> bytes:
     body = bytearray(archive({"a.tif": b"II*\0"}))
     for signature, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
@@ -78,6 +85,7 @@ def test_entries_are_tried_largest_first_and_unpack_to_their_bytes(tmp_path: Pat
     ("body", "error", "said"),
     [
         pytest.param(archive({"../a.tif": b"x"}), ArchiveUnusableError, "outside", id="parent folder"),
+        pytest.param(unnamed(), ArchiveUnusableError, "outside", id="no name"),
         pytest.param(archive({"/etc/a.tif": b"x"}), ArchiveUnusableError, "outside", id="absolute"),
         pytest.param(archive({"..\\a.tif": b"x"}), ArchiveUnusableError, "outside", id="backslash"),
         pytest.param(archive({"C:/a.tif": b"x"}), ArchiveUnusableError, "outside", id="drive"),

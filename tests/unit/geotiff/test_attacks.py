@@ -1,88 +1,32 @@
 """Files that attack GDAL: they reach neither network nor secrets, while an unlocked GDAL follows them."""
 
 import os
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from service.geotiff.gdal_lock import ENVIRONMENT
 from service.geotiff.preflight import Limits, check_structure, neutralise
 from service.geotiff.quarantine import Quarantine
 from service.geotiff.raster import read_geotiff
-from tests.support.rasters import (
-    SHAPE,
-    raw_vrt,
-    tiff_with_geolocation,
-    tiff_with_overview_file,
-    write_geotiff,
-)
+from tests.support.listening import SECRET, Listener, attacks, listening, secret_files
+from tests.support.rasters import SHAPE
 
 LIMITS = Limits()
-SECRET = bytes(range(33, 97))
-
-
-class Listener:
-    """Counts connections to a port of this machine, answering none."""
-
-    def __init__(self) -> None:
-        self.hits = 0
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._count, daemon=True)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}/meta-data/iam.tif"
-
-    def close(self) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._socket.close()
-
-    def _count(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            self.hits += 1
-            connection.close()
 
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    listener = Listener()
-    yield listener
-    listener.close()
+    with listening() as listener:
+        yield listener
 
 
 @pytest.fixture
 def secrets(tmp_path: Path) -> dict[str, str]:
-    """Names of files that an upload must not reach."""
-    text, raster = tmp_path / "secret.txt", tmp_path / "secret.tif"
-    text.write_bytes(SECRET * 4)
-    raster.write_bytes(write_geotiff(np.full((1, 16, 16), 77, np.uint8)))
-    return {
-        "inline-vrt": raw_vrt(str(text), 16),
-        "local-tif": str(raster),
-        "passwd": raw_vrt("/etc/passwd"),
-    }
-
-
-def attacks(listener: Listener, secrets: dict[str, str]) -> dict[str, bytes]:
-    """Return genuine GeoTIFFs that make an unlocked GDAL open something else."""
-    url = f"/vsicurl/{listener.url}"
-    return {
-        **{f"overviews-{name}": tiff_with_overview_file(path) for name, path in secrets.items()},
-        "overviews-url": tiff_with_overview_file(url),
-        "geolocation-url": tiff_with_geolocation(url),
-    }
+    return secret_files(tmp_path)
 
 
 def test_read_geotiff_shows_attacks_only_their_own_pixels(

@@ -79,6 +79,33 @@ def test_neutralise_cuts_overviews_off_without_a_mask() -> None:
     assert len(read_directories(bytes(neutralise(body, check_structure(body, LIMITS))), 40)) == 1
 
 
+def with_reversed_entries(body: bytes) -> bytes:
+    """Write the entries of a directory in falling order, of which libtiff takes the later."""
+    directory = read_directories(body, 40)[0]
+    size, start = directory.layout.entry_bytes, directory.offset + directory.layout.count_bytes
+    entries = [body[start + size * index :][:size] for index in range(len(directory.entries))]
+    return body[:start] + b"".join(reversed(entries)) + body[start + size * len(entries) :]
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize(
+    ("tile", "others", "kept"), [(None, (324, 325), (273, 279)), ((16, 16), (273, 279), (324, 325))]
+)
+def test_neutralise_keeps_only_the_strips_or_tiles_that_were_checked(
+    ordered: bool, tile: tuple[int, int] | None, others: tuple[int, int], kept: tuple[int, int]
+) -> None:
+    """A second pair, which no check has seen, could lead the decoder to other bytes."""
+    place, size = others
+    body = handmade_tiff(tile=tile, data=bytes(range(256)), tags=[(place, 4, [10]), (size, 4, [9])])
+    body = body if ordered else with_reversed_entries(body)
+    copy = bytes(neutralise(body, check_structure(body, LIMITS)))
+
+    (image,) = read_directories(copy, 40)
+    assert [image.find(tag) is not None for tag in (*others, *kept)] == [False, False, True, True]
+    assert [entry.tag for entry in image.entries] == sorted(entry.tag for entry in image.entries)
+    assert (read_geotiff(body, LIMITS).pixels[0, :, 0] == np.arange(8) * (16 if tile else 8)).all()
+
+
 def test_read_geotiff_reads_a_polyglot_as_a_tiff() -> None:
     body = handmade_tiff() + b"PK\x03\x04" + os.urandom(1_000)
     assert read_geotiff(body, LIMITS).pixels.shape == (1, 8, 8)
@@ -114,3 +141,21 @@ def test_read_metadata_bounds_number_and_length_of_items() -> None:
     items = read_geotiff(tiff_with_metadata(f"<GDALMetadata>{many}</GDALMetadata>"), LIMITS).items
     assert len(items) == 256
     assert {len(text) for text in items.values()} == {200}
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_read_geotiff_decodes_the_blocks_that_were_checked_when_strips_and_tiles_are_given(
+    last: bool,
+) -> None:
+    checked, other = bytes([7]) * 256, bytes([9]) * 256
+    strips = [(273, 4, [8 + 256]), (278, 4, [16]), (279, 4, [256])]
+    body = handmade_tiff(16, 16, tile=(16, 16), data=checked + other, offsets=[8], counts=[256], tags=strips)
+    raster = read_geotiff(_with_strips_last(body) if last else body, LIMITS)
+    assert set(raster.pixels.ravel().tolist()) == {7}
+
+
+def _with_strips_last(body: bytes) -> bytes:
+    start = int.from_bytes(body[4:8], "little") + 2
+    entries = [body[at : at + 12] for at in range(start, len(body) - 4, 12)]
+    entries.sort(key=lambda entry: int.from_bytes(entry[:2], "little") in (273, 278, 279))
+    return body[:start] + b"".join(entries) + body[-4:]

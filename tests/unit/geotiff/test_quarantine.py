@@ -19,6 +19,7 @@ from service.geotiff.gdal_lock import ENVIRONMENT
 from service.geotiff.preflight import Limits
 from service.geotiff.quarantine import Quarantine
 from service.geotiff.raster import read_geotiff
+from service.stopping import CallerGoneError, Stop, under
 from tests.support.rasters import SHAPE, handmade_tiff, make_noise, shared_block_bomb, write_geotiff
 
 ROOT = Path(__file__).parents[3]
@@ -89,9 +90,37 @@ def test_quarantine_is_unavailable_when_no_child_is_free_in_time(own: Quarantine
     with ThreadPoolExecutor(1) as pool:
         stuck = pool.submit(own.decode, handmade_tiff(), SHAPE, "uint8", 1.0)
         _wait_until(own._places.empty)
-        with pytest.raises(DecoderUnavailableError, match="busy"):
-            own.decode(handmade_tiff(), SHAPE, "uint8", 0.1)
-        assert isinstance(stuck.exception(), DecodeOverrunError)
+        with pytest.raises(DecoderUnavailableError, match="All decoders are busy"):
+            own.decode(handmade_tiff(), SHAPE, "uint8", 0.02)
+        # The file is legal: the child got no CPU time.
+        assert isinstance(stuck.exception(), DecoderUnavailableError)
+
+
+def test_quarantine_ends_the_child_of_a_decode_that_is_stopped(own: Quarantine) -> None:
+    own.decode(handmade_tiff(), SHAPE, "uint8", 20)
+    child = _children()[-1]
+    os.kill(child, signal.SIGSTOP)
+    stop = Stop()
+
+    def decode() -> None:
+        with under(stop):
+            own.decode(handmade_tiff(), SHAPE, "uint8", 60)
+
+    with ThreadPoolExecutor(1) as pool:
+        stuck = pool.submit(decode)
+        _wait_until(own._places.empty)
+        stop.end(CallerGoneError("The client has gone."))
+        assert isinstance(stuck.exception(), CallerGoneError)
+    assert _state(child) in ("Z", "")
+    assert own.decode(handmade_tiff(), SHAPE, "uint8", 20).pixels.shape == SHAPE
+
+
+def test_decode_that_waits_for_a_child_can_be_stopped(own: Quarantine) -> None:
+    own.decode(handmade_tiff(), SHAPE, "uint8", 20)
+    stop = Stop()
+    stop.end(CallerGoneError("The client has gone."))
+    with own._child(20), under(stop), pytest.raises(CallerGoneError):
+        own.decode(handmade_tiff(), SHAPE, "uint8", 20)
 
 
 def test_quarantine_gives_each_thread_its_own_pixels() -> None:

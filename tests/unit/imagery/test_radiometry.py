@@ -73,6 +73,14 @@ def test_to_imagery_makes_non_finite_pixels_invalid_and_black() -> None:
     assert not found.rgb[:, ~found.valid].any()
 
 
+def test_to_imagery_takes_every_form_of_nan_without_a_warning() -> None:
+    """Converting a signalling NaN, which only damaged files have, once made the server warn."""
+    pixels = make_noise(3, 8, 8, "float32")
+    pixels.view(np.uint32)[0, 0, 0] = 0x7F800001
+    found = to_imagery(make_raster(pixels), is_scene=True)
+    assert np.argwhere(~found.valid).tolist() == [[0, 0]]
+
+
 def test_to_imagery_ignores_invalid_values_of_unused_bands() -> None:
     pixels = make_noise(4, 8, 8, "float32")
     pixels[3] = np.nan

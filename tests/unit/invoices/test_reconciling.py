@@ -1,5 +1,6 @@
 """Invoices compared with the ledger, order by order."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -15,7 +16,7 @@ from service.invoices.reconciling import (
 from service.money import Money
 from tests.support.money import cents
 
-ORDER = UUID(int=7)
+ORDER, INVOICE = UUID(int=7), UUID(int=8)
 
 
 def booked(paid: int = 10_00, refunded: int = 0) -> BookedOrder:
@@ -25,7 +26,14 @@ def booked(paid: int = 10_00, refunded: int = 0) -> BookedOrder:
 def line(
     minor: int, number: str = "R-1", *, is_credit: bool = False, reference: str = str(ORDER)
 ) -> InvoicedLine:
-    return InvoicedLine(number=number, is_credit=is_credit, reference=reference, amount=cents(minor))
+    return InvoicedLine(
+        number=number,
+        is_credit=is_credit,
+        reference=reference,
+        amount=cents(minor),
+        invoice_id=INVOICE,
+        position=1,
+    )
 
 
 def compare(order: BookedOrder, *lines: InvoicedLine) -> Reconciled:
@@ -58,7 +66,7 @@ def test_order_names_its_documents_once() -> None:
 
 
 def test_order_in_another_currency_is_not_added_up() -> None:
-    euros = InvoicedLine(number="R-2", is_credit=False, reference=str(ORDER), amount=Money(10_00, "EUR"))
+    euros = replace(line(10_00), number="R-2", amount=Money(10_00, "EUR"))
 
     found = compare(booked(), euros)
 

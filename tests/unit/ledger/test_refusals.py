@@ -45,6 +45,12 @@ SENTENCES = {
         "month-closed",
         "2026-10-01",
     ): "2026-10 is closed, and the database's clock shows a time in it or before. Set the clock right.",
+    (
+        "approval-above-needed",
+        "USD",
+    ): "A budget of this workspace has approval_above, so a new one opens with "
+    "an approval_above of 0.00 USD: its orders then need another holder. Send that, and change it "
+    "afterwards: the change waits for another holder.",
     ("refund-exceeds-payment", "300"): "Only 3.00 USD can still be refunded; 5.00 USD was requested.",
 }
 FOR_DEVELOPERS = {"append-only", "unknown-use"}

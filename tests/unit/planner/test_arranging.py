@@ -1,5 +1,6 @@
 """Shapes of a scene against divisions that anyone can draw, and against the exact optimum of small scenes."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 import numpy as np
@@ -8,9 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from service.planner.arranging import arrange_quickly, arrange_shapes
+from service.planner.arranging import ARRANGEMENTS, arrange_quickly, arrange_shapes
 from service.planner.order_shapes import compile_order
-from service.planner.scene_orders import SceneOrders, covered, on_lattice, price_of_shapes, scene_orders
+from service.planner.scene_orders import (
+    SceneOrders,
+    covered,
+    covered_patches,
+    on_lattice,
+    price_of_shapes,
+    scene_orders,
+)
 from service.planner.tile_layouts import arrange_by_tile
 from service.pricing.areas import whole_cm2
 from service.pricing.billing import PriceTerms, bill
@@ -66,7 +74,8 @@ def test_connected_shapes_are_exact_around_a_few_parts(price: PriceTerms, seed: 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("price", RECTANGLES.values(), ids=RECTANGLES)
 def test_rectangles_cost_at_most_a_tenth_more_than_the_exact_optimum(price: PriceTerms, seed: int) -> None:
-    check_rectangles(price, seed, 9)
+    for patches in (4, 9):
+        check_rectangles(price, seed, patches)
 
 
 @given(
@@ -130,6 +139,49 @@ def test_stored_plan_keeps_the_shapes_that_it_was_billed_for() -> None:
             ],
             price,
         ).amount.minor
-        for number in (0, 1)
+        for number in (0, 1, 2)
     }
-    assert billed == {0: 4704, 1: 2500}
+    assert billed == {0: 4704, 1: 2500, 2: 2500}
+
+
+def test_rectangles_end_between_equal_columns_where_each_pays_for_a_minimum() -> None:
+    """Two patches side by side are in a rectangle each: two of 3 x 2 instead of 3 x 3 and 2 x 2 patches."""
+    orders, cells = scene_of(4, 2, RECTANGLES["two patches wide"]), np.zeros((8, 8), dtype=np.bool_)
+    cells[[1, 3, 3, 5], [1, 2, 3, 4]] = True
+    chosen = covered_patches(orders, cells)
+    bills = [arrange(orders, chosen).amount.minor for arrange in ARRANGEMENTS[1:]]
+    assert bills == [4822, 4000]
+    for numbered, expected in zip((1, 2), bills, strict=True):
+        shapes = compile_order(
+            chosen, np.full((4, 16), PATCH_M2), 2, RECTANGLES["two patches wide"], arrangement=numbered
+        )
+        assert (
+            bill([int(whole_cm2(np.array(one.area_m2))) for one in shapes], orders.terms).amount.minor
+            == expected
+        )
+
+
+class EnoughError(Exception):
+    """The caller no longer wants a plan."""
+
+
+@pytest.mark.parametrize("price", [*CONNECTED.values(), *RECTANGLES.values()], ids=[*CONNECTED, *RECTANGLES])
+def test_search_ends_at_any_of_its_checks(price: PriceTerms) -> None:
+    """A search that asks too seldom once held a stopping server until its answer was cut."""
+    chosen, calls = scattered(3, 100, 300), list[int]()
+
+    def count() -> None:
+        calls.append(1)
+
+    arrange_shapes(scene_orders(np.full((100, 16), PATCH_M2), 10, price, count), chosen)
+    assert len(calls) > 10
+
+    for left in range(0, len(calls), 1 + len(calls) // 8):
+        moments = iter([False] * left + [True])
+
+        def stop(moments: Iterator[bool] = moments) -> None:
+            if next(moments):
+                raise EnoughError
+
+        with pytest.raises(EnoughError):
+            arrange_shapes(scene_orders(np.full((100, 16), PATCH_M2), 10, price, stop), chosen)

@@ -83,6 +83,16 @@ def test_preview_reduces_large_scenes_and_keeps_outlines() -> None:
     assert not has(pixels[4:, 4:], WANTED)
 
 
+@pytest.mark.parametrize(("latitude", "proportion"), [(0.0, 1.0), (60.0, 0.5), (75.0, 0.26)])
+def test_preview_shows_pixels_in_degrees_with_their_proportions_on_the_ground(
+    latitude: float, proportion: float
+) -> None:
+    transform = Affine(1e-4, 0, 13.0, 0, -1e-4, latitude)
+    grid = TileGrid(columns=5, rows=5, tile_px=8, transform=transform, crs="EPSG:4326")
+    height, width, _ = draw(grid, (0, 0)).shape
+    assert width / height == pytest.approx(proportion, rel=0.02)
+
+
 @pytest.mark.parametrize("finer", [1, 4])
 def test_preview_outlines_the_same_place_in_a_finer_scene(finer: int) -> None:
     grid = make_grid()

@@ -9,7 +9,7 @@ from affine import Affine
 
 from service.geotiff.ground import transform_points
 from service.imagery.tile_grid import TileGrid
-from service.reports.ground import Coverage, Ground
+from service.reports.ground import CountedGround, Ground
 
 
 def make_scene(
@@ -21,14 +21,14 @@ def make_scene(
 
 
 def uncovered(scene: Ground, *earlier: Ground) -> float:
-    covered = Coverage()
+    covered = CountedGround()
     for one in earlier:
         covered.add(one)
     return float(covered.uncovered(scene))
 
 
 def test_same_tiles_of_the_same_grid_are_covered_exactly() -> None:
-    covered = Coverage()
+    covered = CountedGround()
     covered.add(make_scene())
 
     assert covered.uncovered(make_scene()) == Fraction(0)

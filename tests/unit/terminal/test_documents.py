@@ -246,10 +246,14 @@ def test_price_lists_view_names_the_bands_that_are_delivered() -> None:
         "convex": False,
         "max_vertices": None,
         "holes": False,
+        "max_parts": 200,
+        "minimum_part_km2": "0.25",
+        "maximum_part_km2": None,
         "delivery_bands": "3,2,1",
     }
     text = " ".join(" ".join(shown(price_lists_view([prices]), width=160)).split())
-    assert text.endswith("no holes, red, green and blue delivered as bands 3,2,1")
+    limits = "at most 200 shapes, shapes of at least 0.25 km2"
+    assert text.endswith(f"no holes, {limits}, red, green and blue delivered as bands 3,2,1")
 
 
 CERTIFIED = (("labels", 0.05), ("objects", 0.1), ("objects", 0.2))

@@ -27,7 +27,7 @@ def client() -> TestClient:
     app.put("/large/{name}")(size)
     app.post("/json")(json_size)
     install_problem_handlers(app)
-    limits = [BodyLimit.of("PUT", r"/large/[^/]+", LARGE)]
+    limits = [BodyLimit.of("PUT", r"/large/[^/]+", LARGE, spooled=True)]
     app.add_middleware(BodyCapMiddleware, limits=limits, default=LIMIT)
     app.add_middleware(EnvelopeMiddleware)
     return TestClient(app)

@@ -9,7 +9,7 @@ import psycopg.errors
 import pytest
 from fastapi import FastAPI, Query
 from fastapi.testclient import TestClient
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
@@ -69,10 +69,14 @@ def test_domain_error_is_answered_with_its_values() -> None:
         (database_error(IntegrityError, psycopg.errors.UniqueViolation), 409, "conflict"),
         (database_error(IntegrityError, psycopg.errors.ForeignKeyViolation), 409, "conflict"),
         (database_error(IntegrityError, psycopg.errors.RestrictViolation), 409, "conflict"),
+        (database_error(DataError, psycopg.DataError), 422, "invalid-input"),  # the driver refuses a NUL
+        (database_error(DataError, psycopg.errors.UntranslatableCharacter), 422, "invalid-input"),
         # The caller causes none of these: each shows a defect of the service.
         (database_error(IntegrityError, psycopg.errors.CheckViolation), 500, "internal-error"),
         (database_error(IntegrityError, psycopg.errors.NotNullViolation), 500, "internal-error"),
         (database_error(DBAPIError, psycopg.errors.UndefinedTable), 500, "internal-error"),
+        (database_error(DataError, psycopg.errors.DivisionByZero), 500, "internal-error"),
+        (MemoryError("with a secret"), 503, "unavailable"),
         (ZeroDivisionError("with a secret"), 500, "internal-error"),
     ],
     ids=lambda value: type(value.orig if isinstance(value, DBAPIError) else value).__name__,

@@ -11,12 +11,16 @@ from service.web.money import CurrencyCode, MoneyIn
 from service.web.values import (
     LINE_PATTERN,
     AmountText,
+    BodyNumber,
+    BodyWholeNumber,
+    BodyYesOrNo,
     Day,
     Line,
     PlainNumber,
     SearchText,
     WholeNumber,
     YesOrNo,
+    number_of,
 )
 
 
@@ -49,8 +53,8 @@ def test_day_refuses_a_day_that_does_not_exist(value: str) -> None:
     assert refusal(Day, value) == f"{value} is not a day of the calendar."
 
 
-@pytest.mark.parametrize("value", [True, False, 12.0, 12.5])
-def test_whole_number_refuses_truth_values_and_floats(value: object) -> None:
+@pytest.mark.parametrize("value", [True, False, 12.5, float("inf"), float("nan")])
+def test_whole_number_refuses_truth_values_and_fractions(value: object) -> None:
     assert refusal(WholeNumber, value) == "This is a whole number, such as 12."
 
 
@@ -117,3 +121,39 @@ def test_line_is_read_as_it_is(value: str) -> None:
 def test_text_that_chooses_may_be_one_that_is_no_longer_taken() -> None:
     assert TypeAdapter(SearchText).validate_python(" nor\u200bth ") == " nor\u200bth "
     assert refusal(SearchText, "\0").startswith("This text has the character U+0000.")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "meaning"),
+    [
+        (BodyWholeNumber, "12", "a whole number, such as 12"),
+        (BodyNumber, "0.5", "a number, such as 0.5"),
+        (BodyYesOrNo, "true", "either true or false"),
+    ],
+)
+def test_json_body_writes_numbers_and_truth_values_without_quotation_marks(
+    kind: Any, text: str, meaning: str
+) -> None:
+    assert refusal(kind, text) == f"This is {meaning}. JSON writes it without quotation marks."
+
+
+@pytest.mark.parametrize("number", [12.0, 12, 0.0, 1e3])
+def test_whole_number_may_be_written_with_a_point(number: float) -> None:
+    assert repr(TypeAdapter(WholeNumber).validate_python(number)) == str(round(number))
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("12", 12),
+        (" 12 ", 12),
+        ("-1", -1),
+        ("0.5", 0.5),
+        ("1e3", 1000.0),
+        ("3.0", 3.0),
+        ("12a", "12a"),
+        ("", ""),
+    ],
+)
+def test_number_of_reads_the_text_of_a_number(text: str, number: object) -> None:
+    assert repr(number_of(text)) == repr(number)

@@ -112,13 +112,17 @@ def test_late_patches_at_the_approved_cost_need_no_second_key(
 def test_late_price_that_brings_an_order_above_the_amount_needs_another_holder(
     client: TestClient, plan: Planned, database: Database, other: Json
 ) -> None:
-    """The order was accepted without approval, and released everything when it expired."""
+    """The order was accepted without approval, and released everything but one patch when it expired."""
     open_budget(client, approval_above=usd("13.00"))
-    order = expire(database, str(place(client, plan).json()["id"]))
+    order = str(place(client, plan).json()["id"])
+    assert deliver(client, order, *plan.bought[0]).status_code == 201
+    expire(database, order)
 
-    assert code(late(client, order, plan.bought[0], price="13.01")) == (403, "self-approval")
+    assert code(late(client, order, plan.bought[1], price="10.00")) == (403, "self-approval")
     client.headers.update(other)
-    assert late(client, order, plan.bought[0], price="13.01").status_code == 201
+    alone = late(client, order, plan.bought[1], price="13.01")
+    assert (code(alone), "nobody else has seen" in alone.json()["detail"]) == ((403, "self-approval"), True)
+    assert late(client, order, plan.bought[1], price="10.00").status_code == 201
 
 
 def test_order_that_nobody_approved_takes_no_late_patch(
@@ -146,18 +150,26 @@ def test_order_that_nobody_approved_takes_no_late_patch(
 FORGED = """UPDATE {table} SET key_id = (SELECT key_id FROM "order" WHERE id = order_id)"""
 
 
-@pytest.mark.parametrize("in_time", [True, False])
-@pytest.mark.parametrize("above", ["13.00", "30.00"])
+@pytest.mark.parametrize(
+    ("in_time", "above", "price"),
+    [
+        (True, "13.00", "16.00"),
+        (True, "30.00", "31.00"),
+        (False, "13.00", "10.00"),
+        (False, "30.00", "29.00"),
+    ],
+)
 def test_books_show_a_price_that_its_holder_delivered_alone(
-    client: TestClient, plan: Planned, database: Database, other: Json, in_time: bool, above: str
+    client: TestClient, plan: Planned, database: Database, other: Json, in_time: bool, above: str, price: str
 ) -> None:
     open_budget(client, approval_above=usd(above))
     order = str(place(client, plan).json()["id"])
+    assert deliver(client, order, *plan.bought[0]).status_code == 201
     if not in_time:
         expire(database, order)
     client.headers.update(other)
     options: Json = {"accept_price": True} if in_time else {"accept_late": True}
-    assert deliver(client, order, *plan.bought[0], price="31.00", **options).status_code == 201
+    assert deliver(client, order, *plan.bought[1], price=price, **options).status_code == 201
 
     with database.sessions() as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))

@@ -1,0 +1,162 @@
+"""`make seed N=`: fill a server's state with many plans, to try lists, pages and reports on.
+
+    python -m examples.seed 10000 --home build/seed
+
+A temporary server plans the demo's sample scene. The planner then decides, and the writer of the service
+stores, plans of other scenes: the same pixels on other ground, 1 km from the next, spread over a year. One of
+14 plans of the last 25 days is ordered over HTTP. Running it again adds to what is there.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+import service.geotiff  # noqa: F401  (first, for it locks GDAL)
+from examples.demo.process import running_server
+from examples.demo.scenes import STARTER, demo_scenes
+from service.access.repository import authenticate
+from service.cli.connection import console
+from service.client import Client
+from service.database.engine import Database, open_database
+from service.planner.objectives import MaxPatches
+from service.plans.arrays import PlanArrays
+from service.plans.inputs import PlanInputs
+from service.plans.making import decide_plan, store_plan
+from service.plans.reading import JudgedScene
+from service.plans.repository import find_priced_plan
+from service.plans.tables import Plan, Scene
+from service.pricing.tables import PriceList
+from service.settings import Settings
+from service.terminal.blocks import plural
+
+LIMIT = ("90000000.00", "USD")
+PATCHES = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89)
+"""Numbers of patches that the plans buy, in turns."""
+BATCH = 500
+"""Plans of a transaction."""
+APART_M, COLUMNS = 1_000, 250
+"""Metres between two scenes, and scenes in a row of them."""
+SPAN, VALID_DAYS, ORDERED_FOR = timedelta(days=365), 30, timedelta(days=25)
+"""Age of the oldest plan, days for which a plan may be ordered, and age of the oldest that is ordered."""
+PLANS_PER_ORDER = 14
+
+app = typer.Typer(add_completion=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pattern:
+    """The plan that all others resemble."""
+
+    plan: Plan
+    scene: Scene
+    price_list: PriceList
+
+
+@app.command()
+def seed(
+    plans: Annotated[int, typer.Argument(min=1, help="Number of plans to add.")],
+    home: Annotated[Path, typer.Option(help="Folder of the server's state, as LOUPE_HOME names it.")],
+) -> None:
+    """Add plans to a server's state, and order some of them."""
+    out, state = console(), home.expanduser().absolute()
+    state.mkdir(parents=True, exist_ok=True)
+    with running_server(state) as server, Client(server.url, server.key) as client:
+        first = plan_sample(client)
+        database = open_database(Settings(home=state)).of_all()
+        try:
+            chosen = add_plans(database, read_pattern(database, server.key, first), plans, out)
+        finally:
+            database.engine.dispose()
+        budget = client.create_budget(f"seed {first}", *LIMIT)["id"]
+        for plan in chosen:
+            client.create_order(str(plan), budget)
+    out.print(f"{plural(plans, 'plan')} and {plural(len(chosen), 'order')} were added to {home}.")
+    out.print(f"See them with: LOUPE_HOME={home} LOUPE_API_KEY={server.key} loupe serve")
+
+
+def plan_sample(client: Client) -> UUID:
+    """Plan the sample scene and return the plan's id."""
+    (scene,) = demo_scenes()
+    plan = client.plan_scene(scene.lr.read_bytes(), bundle=STARTER, reuse="none", max_patches=1)
+    return UUID(plan["id"])
+
+
+def read_pattern(database: Database, key: str, plan_id: UUID) -> Pattern:
+    """Return a plan of the key's workspace with its scene and prices."""
+    with database.sessions.begin() as session:
+        workspace_id = authenticate(session, key).workspace_id
+        plan, scene, price_list = find_priced_plan(session, workspace_id, plan_id)
+    return Pattern(plan=plan, scene=scene, price_list=price_list)
+
+
+def add_plans(database: Database, pattern: Pattern, plans: int, out: Console) -> list[UUID]:
+    """Decide and store plans; return those that are to be ordered."""
+    columns = (TextColumn("Storing plans"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    recent = list[UUID]()
+    with Progress(*columns, console=out, transient=True) as progress:
+        task = progress.add_task("", total=plans)
+        for first in range(0, plans, BATCH):
+            numbers = range(first, min(first + BATCH, plans))
+            recent += add_batch(database, pattern, numbers, plans)
+            progress.advance(task, len(numbers))
+    return recent[::PLANS_PER_ORDER]
+
+
+def add_batch(database: Database, pattern: Pattern, numbers: Sequence[int], plans: int) -> list[UUID]:
+    """Store plans in one transaction; return those that are young enough to be ordered."""
+    decided = [decide(pattern, number) for number in numbers]
+    recent = []
+    with database.sessions.begin() as session:
+        for number, (plan, scene) in zip(numbers, decided, strict=True):
+            age = SPAN * (1 - number / plans)
+            store(session, plan, scene, age)
+            if age < ORDERED_FOR:
+                recent.append(plan.id)
+    return recent
+
+
+def store(session: Session, plan: Plan, scene: Scene, age: timedelta) -> None:
+    """Store a plan as if it were made some time ago."""
+    plan.created_at = func.now() - age
+    plan.expires_at = func.now() - age + timedelta(days=VALID_DAYS)
+    store_plan(session, plan, scene)
+
+
+def decide(pattern: Pattern, number: int) -> tuple[Plan, Scene]:
+    """Plan the ground of a number; return rows that are not stored."""
+    plan, scene = pattern.plan, moved(pattern.scene, f"{pattern.plan.id} {number}", number)
+    judged = JudgedScene(
+        scene=scene, values=PlanArrays.of(plan), pixels=b"", bundle=plan.provenance["bundle"]
+    )
+    inputs = PlanInputs(
+        task=plan.task,
+        price_list=pattern.price_list,
+        objective=MaxPatches(patches=PATCHES[number % len(PATCHES)]),
+        reuse="none",
+        bought=(),
+        ordered_m=plan.bill["ordered_pixel_m"],
+    )
+    return decide_plan(judged, inputs, VALID_DAYS), scene
+
+
+def moved(scene: Scene, name: str, number: int) -> Scene:
+    """Return a scene, not stored, of other bytes on the ground of a number."""
+    grid = scene.reading["grid"]
+    a, b, left, d, e, top = grid["transform"]
+    east, south = number % COLUMNS * APART_M, number // COLUMNS * APART_M
+    reading = {**scene.reading, "grid": {**grid, "transform": [a, b, left + east, d, e, top - south]}}
+    return Scene(sha256=hashlib.sha256(name.encode()).hexdigest(), size=scene.size, reading=reading)
+
+
+if __name__ == "__main__":
+    app()

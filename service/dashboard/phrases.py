@@ -1,0 +1,117 @@
+"""Titles, sentences and phrases with which the pages replace those of the API."""
+
+# ruff: noqa: E501  (one phrase a line)
+
+import re
+from collections.abc import Mapping
+
+CODES: Mapping[str, tuple[str, str]] = {
+    "idempotency-key-in-flight": (
+        "This form is still being worked on",
+        "The first click is being carried out, and nothing is done twice. Wait a moment, then open the list: it shows what came of it.",
+    ),
+    "idempotency-key-reused": (
+        "This form was sent before with other entries",
+        "The first entries are kept. Load the page again, and fill in the form once more.",
+    ),
+    "no-such-route": (
+        "There is no such page",
+        "The address is incomplete, or the page has moved. The overview leads to every view.",
+    ),
+    "method-not-allowed": (
+        "This address is not a page",
+        "It only takes a form. Nothing was changed. Open the page again, and send the form there.",
+    ),
+    "internal-error": (
+        "Something went wrong on the server",
+        "Nothing you did is at fault. Try again. If it happens again, give the number of the request below to the operator of the server, whose log has the cause under it.",
+    ),
+    "malformed-request": (
+        "The form could not be read",
+        "It did not arrive whole. Load the page again, and send the form once more.",
+    ),
+    "not-acceptable": (
+        "This address is not a page",
+        "It sends a file. Download it with the link on its page.",
+    ),
+}
+"""Title and sentence of errors whose own sentence is about requests, by code."""
+
+LABELS: Mapping[str, str] = {
+    "from": "From",
+    "to": "Until",
+    "by": "Group by",
+    "text": "Id, label or owner",
+    "form_key": "Hidden key",
+    "form_token": "Hidden token",
+    "cursor": "Page",
+}
+"""Fields and filters as the pages label them; others are labelled with their own name."""
+
+_REPLAN = r"POST /v1/plans/\S+?/replan"
+PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (r"GET /v1/bundles\.", "the form of a new plan lists them."),
+        (r"\. GET /v1/bundles", ". The form of a new plan"),
+        (r"GET /v1/bundles", "the form of a new plan"),
+        (r"GET /v1/price-lists", "The form of a new plan"),
+        (r"GET /v1/orders/\S+ lists", "The page of the order lists"),
+        (r"GET /v1/jobs \(`loupe jobs list`\)", "`loupe jobs list`"),
+        (r"POST /v1/ledger/adjustments", "`loupe ledger adjust`"),
+        (
+            r" by another key: POST /v1/orders/\S+/approval\.",
+            " by another holder, who decides on the page of the order.",
+        ),
+        (
+            r"Send the patches with accept_late=true \(`loupe deliver --late`\) to hold",
+            "Tick the box about late patches to hold",
+        ),
+        (r"send them with accept_late=true \(`loupe deliver --late`\)", "tick the box about late patches"),
+        (
+            r"Send it again with accept_price=true \(`loupe deliver --accept-price`\)",
+            "Send it again with `loupe deliver --accept-price`",
+        ),
+        (
+            r"Send each with the provider's price, 0 if it is free: PUT /v1/orders/.*\(`loupe deliver --late --price 12\.34`\)",
+            "Send each with the provider's price, 0 if it is free: `loupe deliver --late --price 12.34`",
+        ),
+        (r"send `accept_unlike=true`", "tick the box about patches that do not resemble the scene"),
+        (
+            r"send accept_unlike=true \(loupe deliver --accept-unlike\)",
+            "tick the box about patches that do not resemble the scene",
+        ),
+        (
+            r"accept_unlike=true \(loupe deliver --accept-unlike\)",
+            "the box about patches that do not resemble the scene ticked",
+        ),
+        (r"accept_unlike was set", "the box about patches that do not resemble the scene was ticked"),
+        (rf"Plan the scene again with {_REPLAN}", "Plan it again on the page What if of the plan"),
+        (rf"Re-plan with {_REPLAN} \(`loupe replan \S+`\)", "Plan it again on the page What if of the plan"),
+        (r", re-plan with reuse=none", ", plan the scene again with owned ground bought again"),
+        (
+            r"(Send the (?:scene|file) again) with POST /v1/plans \(`loupe plan`\)",
+            r"\1 with the form Plan a scene",
+        ),
+        (r"Open one with POST /v1/budgets\.", "Open one with `loupe budget create NAME AMOUNT CURRENCY`."),
+        (r"Name one of them as `budget`", "Choose one of them in the field Budget that pays"),
+        (r"Give a max_cost", "Give an amount as the limit"),
+        (r"\(DELETE /v1/\S+, `loupe pixels delete`\)", "(`loupe pixels delete`)"),
+        (r" \(LOUPE_WORKSPACE_GIB\)", ""),
+        (r", or POST /v1/keys\)", ")"),
+        (
+            r"send allow_partial=true \(`loupe classify ORDER [^`]*`\)",
+            "tick the box about the patches that came so far",
+        ),
+        (r"or state with `radiometry` how its numbers are to be read", "or convert it to 8 bits a band"),
+        (r"check bands= and radiometry=, ", ""),
+        (
+            r"Send an Idempotency-Key header; this request spends money",
+            "The form has no key. Load the page again, and send it once more",
+        ),
+        (r"Send the request again", "Try again"),
+        (r"Send it again in a moment", "Try again in a moment"),
+        (r"`", ""),
+    )
+)
+"""Words of the page for phrases of the API. Commands stay where no page does the step."""

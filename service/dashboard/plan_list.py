@@ -1,0 +1,158 @@
+"""The list of plans: filters in the address, and a page of rows. Reads only."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Session
+
+from service.dashboard.frame import show
+from service.dashboard.session import PATH, VisitorDep
+from service.dashboard.standing import STANDING, WORDS, PlanStanding, standings
+from service.database.engine import DatabaseDep
+from service.errors import InvalidInputError
+from service.plans.naming import plan_holds, tags_of_plan
+from service.plans.repository import page_of_plans
+from service.plans.tables import Plan, Scene
+from service.web.days import Days
+from service.web.money import MoneyOut
+from service.web.paging import Cursor, CursorQuery, PageRequest
+
+router = APIRouter(prefix=f"{PATH}/plans", include_in_schema=False)
+ROWS = 25
+"""Rows of a page."""
+TextQuery = Annotated[str, Query(max_length=100)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanRow:
+    """A plan in the list."""
+
+    id: UUID
+    name: str
+    """Name and tags that it was given; empty without any."""
+    created_at: datetime
+    decision: str
+    scene: str
+    """First digits of the scene's SHA-256, and its size in tiles."""
+    acquired_on: str
+    task: str
+    bought: int
+    patches: int
+    cost: MoneyOut
+    saving: MoneyOut
+    prices: str
+    standing: str
+    is_warned: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """Filters of the list, as its form shows them again."""
+
+    standing: str = ""
+    text: str = ""
+    first_day: str = ""
+    last_day: str = ""
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return the conditions on a plan; InvalidInputError for what is no standing or day."""
+        found = list[ColumnElement[bool]]()
+        if self.standing:
+            found.append(STANDING.in_([_standing(self.standing).value]))
+        if self.text.strip():
+            found.append(plan_holds(self.text.strip()))
+        return found + days_of(self.first_day, self.last_day).hold(Plan.created_at)
+
+    @property
+    def are_set(self) -> bool:
+        """Whether the list is narrowed at all."""
+        return any((self.standing, self.text.strip(), self.first_day, self.last_day))
+
+
+def _standing(text: str) -> PlanStanding:
+    try:
+        return PlanStanding(text)
+    except ValueError as error:
+        choices = ", ".join(PlanStanding)
+        raise InvalidInputError(f"{text!r} is no standing of a plan. Choose one of {choices}.") from error
+
+
+def read_day(text: str) -> date:
+    """Read a day that a form sent; InvalidInputError for another text."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInputError(f"{text!r} is no day. Write it as 2026-11-28.") from error
+
+
+def days_of(first: str, last: str) -> Days:
+    """Return the days that a form sent; InvalidInputError for another text."""
+    return Days(read_day(first) if first else None, read_day(last) if last else None)
+
+
+@router.get("", name="list_plans_page")
+def plans(
+    request: Request,
+    visitor: VisitorDep,
+    database: DatabaseDep,
+    standing: TextQuery = "",
+    text: TextQuery = "",
+    first_day: TextQuery = "",
+    last_day: TextQuery = "",
+    cursor: CursorQuery = None,
+) -> Response:
+    """Show a page of the workspace's plans, newest first."""
+    filters = Filters(standing=standing, text=text, first_day=first_day, last_day=last_day)
+    page = PageRequest(ROWS, None if cursor is None else Cursor.decode(cursor))
+    with database.sessions() as session:
+        rows, following = read_rows(session, visitor.workspace_id, filters, page)
+    onward = None if following is None else request.url.include_query_params(cursor=following.encode())
+    return show(
+        request,
+        visitor,
+        "plans.html",
+        rows=rows,
+        filters=filters,
+        standings=WORDS,
+        next=None if onward is None else f"{onward.path}?{onward.query}",
+        is_first=cursor is None,
+    )
+
+
+def read_rows(
+    session: Session, workspace_id: UUID, filters: Filters, page: PageRequest
+) -> tuple[list[PlanRow], Cursor | None]:
+    """Return a page of rows that meet the filters, newest first, and the cursor of the next page."""
+    found, following = page_of_plans(session, workspace_id, page, filters.conditions())
+    standing = standings(session, [plan.id for plan, _ in found])
+    return [_row(plan, scene, standing[plan.id]) for plan, scene in found], following
+
+
+def _row(plan: Plan, scene: Scene, standing: PlanStanding) -> PlanRow:
+    grid, prices = scene.reading["grid"], plan.provenance["price_list"]
+    return PlanRow(
+        id=plan.id,
+        name=_named(plan),
+        created_at=plan.created_at,
+        decision=plan.bill["reason"],
+        scene=f"{grid['columns']} x {grid['rows']} tiles, {scene.sha256[:8]}",
+        acquired_on=scene.reading.get("acquired_on") or "",
+        task=plan.task,
+        bought=plan.patches_bought,
+        patches=16 * plan.bill["eligible_tiles"],
+        cost=MoneyOut.of(plan.cost),
+        saving=MoneyOut.of(plan.billable_saving),
+        prices=f"{prices['name']} {prices['version']}",
+        standing=WORDS[standing],
+        is_warned=bool(scene.reading.get("warnings") or plan.bill.get("warnings")),
+    )
+
+
+def _named(plan: Plan) -> str:
+    given = [] if plan.naming is None else [plan.naming.name, plan.naming.external_id]
+    tags = [f"{name} = {value}" for name, value in sorted(tags_of_plan(plan).items())]
+    return ", ".join([*filter(None, given), *tags])

@@ -1,0 +1,69 @@
+"""Problems as pages: what a person gets who opens an address of the dashboard with a browser.
+
+It is asked wherever a problem document is answered: by a route, for an address that nobody knows, and by what
+stands before the routes, such as the limits of bodies and quotas. Programs get the document.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
+
+from service.dashboard.rendering import render
+from service.dashboard.session import PATH, PICTURE_OR_FILE
+from service.dashboard.wording import in_words
+
+LONGEST = 3_000
+"""Characters of the longest address to which signing in leads back, as a cookie takes it to the issuer."""
+
+
+def answer_people(
+    request: Request, document: Mapping[str, Any], headers: Mapping[str, str]
+) -> Response | None:
+    """Return the page for a problem document; None where the document is the answer.
+
+    Who is not signed in is led to the sign-in form.
+    """
+    path, accept = request.url.path, request.headers.get("accept", "")
+    if path != PATH and not path.startswith(f"{PATH}/"):
+        return None
+    wants_page = "text/html" in accept
+    if document["status"] == HTTPStatus.UNAUTHORIZED:
+        is_page = PICTURE_OR_FILE.search(path) is None and "json" not in accept
+        return to_login(request) if wants_page or is_page else None
+    if not wants_page:
+        return None
+    answer = render("problem.html", document["status"], problem=in_words(document), back=page_before(request))
+    answer.headers.update({name: value for name, value in headers.items() if name.lower() != "content-type"})
+    return answer
+
+
+def to_login(request: Request) -> Response:
+    """Redirect to the sign-in form, which leads back to the page that was asked for.
+
+    A file leads back to the page that has its link: signing in would otherwise seem to do nothing.
+    """
+    asked = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    if PICTURE_OR_FILE.search(request.url.path):
+        asked = page_before(request)
+    if not can_lead_back(asked):
+        asked = request.url.path
+    leads_back = request.method == "GET" and asked != PATH and can_lead_back(asked)
+    return RedirectResponse(f"{PATH}/login?to={quote(asked)}" if leads_back else f"{PATH}/login", 303)
+
+
+def can_lead_back(address: str) -> bool:
+    """Return whether an address is short enough to be kept while somebody signs in."""
+    return len(quote(address, safe="")) <= LONGEST
+
+
+def page_before(request: Request) -> str:
+    """Return the page that the request came from, else that above the address of a form, else the first."""
+    _, _, after = request.headers.get("referer", "").partition(f"//{request.headers.get('host')}")
+    if after.startswith(PATH) and after.partition("?")[0] != request.url.path:
+        return after
+    above = request.url.path.rpartition("/")[0]
+    return above if request.method != "GET" and above.startswith(f"{PATH}/") else PATH

@@ -1,0 +1,234 @@
+"""Savings of a period for the first page: per currency, against the period before, and by group.
+
+All orders are counted together, then those of a period are added up: no ground counts twice over two periods,
+and the periods add up to all time.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import BeforeValidator
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from service.access.tables import ApiKey
+from service.dashboard.order_rows import ANY, WorkspaceNames
+from service.dashboard.periods import DayRange, PeriodName, period_before
+from service.dashboard.standing import IS_ORDERED, IS_REPLACED
+from service.errors import InvalidInputError
+from service.money import Money
+from service.orders.tables import Order
+from service.plans.tables import Plan
+from service.pricing.tables import PriceList
+from service.reports.savings import CountedOrder
+from service.reports.schemas import CurrencySavings, SavingsReport
+from service.web.days import Days
+from service.web.money import MoneyOut
+from service.web.values import Day, SearchText
+
+GROUPS = {"cost-centre": "Cost centre", "provider": "Provider", "budget": "Budget", "key": "Key"}
+"""Groups beside the tags of the orders, by their names in the address."""
+NOTHING = "none"
+"""Name of the group of orders that have no such label."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """DayRange and grouping in the address of the page."""
+
+    name: PeriodName = PeriodName.MONTH
+    first: date | None = None
+    last: date | None = None
+    by: str = "budget"
+
+
+def read_chosen(
+    period: Annotated[
+        PeriodName, BeforeValidator(lambda given: given or "month"), Query()
+    ] = PeriodName.MONTH,
+    first: Annotated[Day | None, ANY, Query(alias="from")] = None,
+    last: Annotated[Day | None, ANY, Query(alias="to")] = None,
+    by: Annotated[SearchText, Query(max_length=120)] = "budget",
+) -> Chosen:
+    """Read what the address of the page asks for; 422 for days in the wrong order."""
+    if first and last and last < first:
+        raise InvalidInputError(f"The last day, {last}, is before the first, {first}. Choose a later one.")
+    return Chosen(name=period, first=first, last=last, by=by)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Origin of an order."""
+
+    budget: str
+    budget_id: UUID
+    key: str
+    provider: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRow:
+    """The orders of one group in one currency."""
+
+    name: str
+    orders: int
+    realised: MoneyOut
+    ordered: MoneyOut
+    paid: MoneyOut
+    query: Mapping[str, str]
+    """Filters of the list of orders that lead to the rows of the group."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurrencyView:
+    """One currency in the period."""
+
+    report: CurrencySavings
+    change: MoneyOut | None
+    """Realised saving minus that of the period before; None without such a period."""
+    planned: MoneyOut
+    """Saving of plans of the period that nobody has ordered, as planned."""
+    groups: list[GroupRow]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavingsView:
+    """The savings of a period."""
+
+    period: DayRange
+    before: DayRange | None
+    currencies: list[CurrencyView]
+    """The largest realised saving first."""
+    orders: list[CountedOrder]
+    """Orders of the period, newest first."""
+    has_orders: bool
+    """Whether the workspace has any order."""
+    groups: Mapping[str, str]
+    """Titles of the groups to choose from, by their names in the address."""
+
+
+def read_sources(session: Session, workspace_id: UUID, names: WorkspaceNames) -> dict[UUID, Source]:
+    """Return where each order of the workspace came from."""
+    query = (
+        select(Order.id, Order.budget_id, ApiKey.name, PriceList.provider)
+        .join(Plan, Plan.id == Order.plan_id)
+        .join(PriceList, PriceList.id == Plan.price_list_id)
+        .outerjoin(ApiKey, ApiKey.id == Order.key_id)
+        .where(Order.workspace_id == workspace_id)
+    )
+    return {
+        order_id: Source(
+            budget=names.budgets.get(budget_id, str(budget_id)),
+            budget_id=budget_id,
+            key=key or NOTHING,
+            provider=provider,
+        )
+        for order_id, budget_id, key, provider in session.execute(query)
+    }
+
+
+def read_planned(session: Session, workspace_id: UUID, period: DayRange) -> dict[str, Money]:
+    """Return the planned saving of the period's plans without an order, by currency.
+
+    Plans that another one supersedes are left out.
+    """
+    # One scan of an index that holds these columns: a period may hold a million plans.
+    query = select(Plan.currency, func.sum(Plan.billable_saving_minor)).where(
+        Plan.workspace_id == workspace_id,
+        *Days(period.first, period.last).hold(Plan.created_at),
+        Plan.patches_bought > 0,
+        ~IS_REPLACED,
+        ~IS_ORDERED,
+    )
+    sums = session.execute(query.group_by(Plan.currency))
+    return {currency: Money(int(minor), currency) for currency, minor in sums}
+
+
+def view_savings(
+    counted: Sequence[CountedOrder],
+    sources: Mapping[UUID, Source],
+    planned: Mapping[str, Money],
+    chosen: Chosen,
+    period: DayRange,
+) -> SavingsView:
+    """Return the savings of a period, and the change against the one before."""
+    before = period_before(chosen.name, period)
+    shown = [one for one in counted if period.holds(one.order.created_at.date())]
+    earlier = [] if before is None else [one for one in counted if before.holds(one.order.created_at.date())]
+    tags = sorted({name for one in counted for name in one.order.tags})
+    currencies = [
+        CurrencyView(
+            report=report,
+            change=None if before is None else _change(report.currency, shown, earlier),
+            planned=MoneyOut.of(planned.get(report.currency, Money(0, report.currency))),
+            groups=groups_of(report.currency, shown, sources, chosen.by),
+        )
+        for report in SavingsReport.of(shown).currencies
+    ]
+    return SavingsView(
+        period=period,
+        before=before,
+        currencies=sorted(currencies, key=lambda one: -_realised(one.report.currency, shown).minor),
+        orders=shown[::-1],
+        has_orders=bool(counted),
+        groups=GROUPS | {f"tag:{name}": f"Tag {name}" for name in tags},
+    )
+
+
+def _realised(currency: str, counted: Sequence[CountedOrder]) -> Money:
+    known = [one.realised_saving for one in counted if one.realised_saving is not None]
+    return sum((one for one in known if one.currency == currency), start=Money(0, currency))
+
+
+def _change(currency: str, shown: Sequence[CountedOrder], earlier: Sequence[CountedOrder]) -> MoneyOut:
+    return MoneyOut.of(_realised(currency, shown) - _realised(currency, earlier))
+
+
+def groups_of(
+    currency: str, counted: Sequence[CountedOrder], sources: Mapping[UUID, Source], by: str
+) -> list[GroupRow]:
+    """Return the groups of one currency, the largest realised saving first."""
+    members: dict[str, list[CountedOrder]] = {}
+    for one in counted:
+        if one.order.currency == currency:
+            members.setdefault(_group(one, sources[one.order.order_id], by), []).append(one)
+    rows = [
+        GroupRow(
+            name=name,
+            orders=len(orders),
+            realised=MoneyOut.of(_realised(currency, orders)),
+            ordered=MoneyOut.of(_total(currency, (one.ordered_saving for one in orders))),
+            paid=MoneyOut.of(_total(currency, (one.order.net for one in orders))),
+            query=_query(name, sources[orders[0].order.order_id], by),
+        )
+        for name, orders in members.items()
+    ]
+    return sorted(rows, key=lambda row: (-float(row.realised.amount), row.name))
+
+
+def _total(currency: str, amounts: Iterable[Money]) -> Money:
+    return sum(amounts, start=Money(0, currency))
+
+
+def _group(one: CountedOrder, source: Source, by: str) -> str:
+    match by:
+        case "cost-centre":
+            return one.order.cost_center or NOTHING
+        case "provider":
+            return source.provider
+        case "key":
+            return source.key
+        case _ if by.startswith("tag:"):
+            return one.order.tags.get(by.removeprefix("tag:"), NOTHING)
+        case _:
+            return source.budget
+
+
+def _query(name: str, source: Source, by: str) -> dict[str, str]:
+    if by == "budget":
+        return {"budget": str(source.budget_id)}
+    return {} if name == NOTHING else {"text": name}

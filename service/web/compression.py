@@ -1,0 +1,30 @@
+"""Compression of answers with gzip."""
+
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "image/tiff", "application/vnd.apache.parquet")
+"""Media types that are compressed already."""
+SHORT = 1_000
+"""Bytes below which compression saves less than it costs."""
+LEVEL = 6
+
+
+class CompressionMiddleware(GZipMiddleware):
+    """Middleware that compresses long answers for clients that accept gzip, except pages with secrets.
+
+    Pages of the dashboard hold a form token beside text of the address, and a browser sends its cookie for
+    any site that embeds them: the length of a compressed page would tell the token bit by bit (BREACH).
+    Answers under `/v1` need a header that no other site can make a browser send.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(app, SHORT, LEVEL, exclude_content_types=COMPRESSED)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        path = scope.get("path", "")
+        if path.startswith("/dashboard") and not path.startswith("/dashboard/assets/"):
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)

@@ -1,0 +1,1 @@
+"""The API against its own OpenAPI document: schemathesis, with every check, as each role."""

@@ -1,0 +1,1 @@
+"""Real processes under faults: nothing that was acknowledged is lost, and nothing is done twice."""
