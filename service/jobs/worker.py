@@ -36,6 +36,18 @@ DRAIN_S = 5.0
 """Seconds that a running job has to reach the end of its batch when the worker stops."""
 AGAIN_S = 10.0
 """Seconds until a job is taken again whose attempt could not even be counted."""
+LATEST_TURN_S = 60.0
+"""Seconds after which every turn has come: none is put off for longer than AGAIN_S."""
+
+# A clock that was ahead, and is right again, leaves times that lie hours away. A worker that died with such a
+# heartbeat would keep its jobs until then, and a job with such a turn would wait for it.
+_HEARTBEATS_TO_COME = """
+    UPDATE procrastinate_workers SET last_heartbeat = now() WHERE last_heartbeat > now()
+"""
+_TURNS_TOO_FAR = f"""
+    UPDATE procrastinate_jobs SET scheduled_at = now()
+    WHERE status = 'todo' AND scheduled_at > now() + interval '{LATEST_TURN_S} seconds'
+"""
 
 
 @asynccontextmanager
@@ -94,6 +106,8 @@ async def _take_again(app: App, silent_s: float) -> None:
     """Put the jobs of dead workers back into the queue, again and again."""
     while True:
         try:
+            for correction in (_HEARTBEATS_TO_COME, _TURNS_TOO_FAR):
+                await app.connector.execute_query_async(correction)
             for turn in await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=silent_s):
                 logger.warning("The worker of job %s is silent. The job is queued again.", turn.task_kwargs)
                 await app.job_manager.retry_job(turn)

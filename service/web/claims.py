@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -29,12 +29,12 @@ logger = logging.getLogger(__name__)
 
 def claim_key(session: Session, workspace_id: UUID, key: str) -> bool:
     """Claim a key that nobody claims, or whose claim has lapsed; return False while another claim stands."""
-    now = func.clock_timestamp()
-    claim = insert(IdempotencyClaim).values(workspace_id=workspace_id, key=key, claimed_until=now + LEASE)
+    until = func.clock_timestamp() + LEASE
+    claim = insert(IdempotencyClaim).values(workspace_id=workspace_id, key=key, claimed_until=until)
     claim = claim.on_conflict_do_update(
         index_elements=[IdempotencyClaim.workspace_id, IdempotencyClaim.key],
         set_={"claimed_until": claim.excluded.claimed_until},
-        where=IdempotencyClaim.claimed_until <= now,
+        where=~_stands(),
     )
     return session.execute(claim.returning(IdempotencyClaim.key)).first() is not None
 
@@ -44,9 +44,18 @@ def has_claim(session: Session, workspace_id: UUID, key: str) -> bool:
     claim = select(IdempotencyClaim.key).where(
         IdempotencyClaim.workspace_id == workspace_id,
         IdempotencyClaim.key == key,
-        IdempotencyClaim.claimed_until > func.clock_timestamp(),
+        _stands(),
     )
     return session.scalar(claim) is not None
+
+
+def _stands() -> ColumnElement[bool]:
+    """Whether a claim has not lapsed.
+
+    One that ends later than a new one would was made by a clock that was ahead, and binds nobody.
+    """
+    now = func.clock_timestamp()
+    return IdempotencyClaim.claimed_until.between(now, now + LEASE)
 
 
 @contextmanager

@@ -29,6 +29,8 @@ from training.run.provenance import git_revision
 CLIENTS = 2
 LATEST_S = 2.5
 """Seconds after the start of a seed before which its fault strikes: an undisturbed job takes some two."""
+MADE = {"ledger.budget": "budget", "plan": "plan", '"order"': "order", "classification": "labels"}
+"""Tables, and the step of a story that makes one row of each."""
 
 
 @dataclass
@@ -101,11 +103,11 @@ def judge(world: World, outcome: Outcome) -> list[str]:
         against += story.record.against
     query = world.server.query
     against += [" ".join(row) for row in query("SELECT invariant, subject FROM ledger.violations")]
-    tables = ("ledger.budget", "plan", '"order"', "classification")
-    for table in tables:
+    for table, step in MADE.items():
         ((found,),) = query(f"SELECT count(*) FROM {table}")
-        if found != len(outcome.stories):
-            against.append(f"{found} rows in {table}, where {len(outcome.stories)} were acknowledged")
+        acknowledged = sum(step in story.record.answers for story in outcome.stories)
+        if found != acknowledged:
+            against.append(f"{found} rows in {table}, where {acknowledged} were acknowledged")
     paid = dict(query("SELECT order_id::text, count(*) FROM delivery GROUP BY order_id"))
     for story in outcome.stories:
         told = story.record

@@ -34,14 +34,16 @@ def test_worker_goes_on_when_the_database_has_dropped_its_connections(
     assert (first["status"], second["status"]) == ("succeeded", "succeeded")
 
 
-def test_job_of_a_dead_worker_is_taken_again(settings: Settings, database: Database) -> None:
+@pytest.mark.parametrize("heartbeat", ["-1 hour", "6 hours"], ids=["long ago", "by a clock that was ahead"])
+def test_job_of_a_dead_worker_is_taken_again(settings: Settings, database: Database, heartbeat: str) -> None:
     with app_of(settings, worker=False) as client:
         publish_prices(client)
         answer = plan_later(client)
     with database.sessions.begin() as session:  # as kill -9 during the first attempt leaves it
         dead = session.execute(
             text("""INSERT INTO procrastinate.procrastinate_workers (last_heartbeat)
-                VALUES (now() - interval '1 hour') RETURNING id""")
+                VALUES (now() + CAST(:heartbeat AS interval)) RETURNING id"""),
+            {"heartbeat": heartbeat},
         ).scalar_one()
         session.execute(
             text("SELECT procrastinate.procrastinate_fetch_job_v2(NULL, :worker)"), {"worker": dead}
@@ -52,6 +54,18 @@ def test_job_of_a_dead_worker_is_taken_again(settings: Settings, database: Datab
 
         assert (job["status"], job["attempts"]) == ("succeeded", 2)
         assert plans(client) == [job["result"]["plan"]]
+
+
+def test_turn_that_a_clock_put_off_by_hours_comes_now(settings: Settings, database: Database) -> None:
+    with app_of(settings, worker=False) as client:
+        publish_prices(client)
+        answer = plan_later(client)
+    with database.sessions.begin() as session:
+        session.execute(
+            text("UPDATE procrastinate.procrastinate_jobs SET scheduled_at = now() + interval '6 hours'")
+        )
+    with app_of(settings) as client:
+        assert ended(client, answer)["status"] == "succeeded"
 
 
 def test_worker_that_ends_leaves_its_job_to_the_next(

@@ -121,10 +121,11 @@ def test_failed_store_leaves_no_effect_and_the_key_free(request_: KeyedRequest, 
     assert effects(database) == {"again"}
 
 
+@pytest.mark.parametrize("later", [-claims.LEASE, timedelta(hours=6)], ids=["lapsed", "by a clock ahead"])
 def test_claim_that_nobody_renews_lapses(
-    request_: KeyedRequest, database: Database, workspace_id: UUID
+    request_: KeyedRequest, database: Database, workspace_id: UUID, later: timedelta
 ) -> None:
-    """The claim of a killed server blocks the key only until it lapses."""
+    """The claim of a killed server blocks the key only until it lapses, however the clock was moved."""
     with database.sessions.begin() as session:
         assert claims.claim_key(session, workspace_id, "a-key-for-a-plan")
     with pytest.raises(IdempotencyKeyInFlightError):
@@ -132,7 +133,7 @@ def test_claim_that_nobody_renews_lapses(
 
     with database.sessions.begin() as session:
         session.execute(
-            update(IdempotencyClaim).values(claimed_until=IdempotencyClaim.claimed_until - claims.LEASE)
+            update(IdempotencyClaim).values(claimed_until=IdempotencyClaim.claimed_until + later)
         )
 
     assert compute_once(request_, returning("later"), store).status_code == 201
