@@ -36,17 +36,16 @@ DRAIN_S = 5.0
 """Seconds that a running job has to reach the end of its batch when the worker stops."""
 AGAIN_S = 10.0
 """Seconds until a job is taken again whose attempt could not even be counted."""
-LATEST_TURN_S = 60.0
-"""Seconds after which every turn has come: none is put off for longer than AGAIN_S."""
 
 # A clock that was ahead, and is right again, leaves times that lie hours away. A worker that died with such a
-# heartbeat would keep its jobs until then, and a job with such a turn would wait for it.
+# heartbeat would keep its jobs until then, and a job with such a turn would wait for it. No turn is put off
+# for longer than AGAIN_S.
 _HEARTBEATS_TO_COME = """
     UPDATE procrastinate_workers SET last_heartbeat = now() WHERE last_heartbeat > now()
 """
-_TURNS_TOO_FAR = f"""
+_TURNS_TOO_FAR = """
     UPDATE procrastinate_jobs SET scheduled_at = now()
-    WHERE status = 'todo' AND scheduled_at > now() + interval '{LATEST_TURN_S} seconds'
+    WHERE status = 'todo' AND scheduled_at > now() + interval '1 minute'
 """
 
 
