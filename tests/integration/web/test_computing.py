@@ -132,9 +132,7 @@ def test_claim_that_nobody_renews_lapses(
         compute_once(request_, returning("too early"), store)
 
     with database.sessions.begin() as session:
-        session.execute(
-            update(IdempotencyClaim).values(claimed_until=IdempotencyClaim.claimed_until + later)
-        )
+        session.execute(update(IdempotencyClaim).values(claimed_until=IdempotencyClaim.claimed_until + later))
 
     assert compute_once(request_, returning("later"), store).status_code == 201
     assert effects(database) == {"later"}
