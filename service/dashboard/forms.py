@@ -90,7 +90,13 @@ def sent_form(
 ) -> SentForm:
     """Return a form of the visitor's session. Raises CrossSiteError for another."""
     check_form(request, found, form_token)
-    return SentForm(request=request, visitor=found, database=database, key=f"form-{form_key}")
+    return open_form(request, found, database, form_key)
+
+
+def open_form(request: Request, visitor: Visitor, database: Database, key: UUID) -> SentForm:
+    """Return a form under its own key, which it keeps on the page that shows a refusal of it."""
+    request.state.form_key = str(key)
+    return SentForm(request=request, visitor=visitor, database=database, key=f"form-{key}")
 
 
 FormDep = Annotated[SentForm, Depends(sent_form)]

@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 from models.manifest import Task
 from service.bundles.registry import Bundles, BundlesDep
 from service.bundles.stored import label_of
-from service.dashboard.forms import SentForm, check_form, key_field, text_field
+from service.dashboard.forms import SentForm, check_form, key_field, open_form, text_field
 from service.dashboard.frame import go_to, show
 from service.dashboard.plan_page import described
 from service.dashboard.session import PATH, Visitor, VisitorDep
@@ -34,7 +34,7 @@ router = APIRouter(prefix=f"{PATH}/plans", include_in_schema=False)
 MOST_FIELDS = 20
 FORM_BYTES = 64 * 1024
 """Most bytes of a form beside its scene."""
-SIMPLE = ("price_list", "bundle", "task", "reuse", "bands", "radiometry")
+SIMPLE = ("price_list", "bundle", "task", "reuse", "bands", "radiometry", "name", "external_id")
 """Fields of the form that are options of a plan under the same name."""
 AIMS: Mapping[str, str] = {
     "policy": "Buy what the bundle recommends",
@@ -53,6 +53,8 @@ NEEDS: Mapping[str, str] = {
     "lambda": "the utility that one unit of money must bring, such as 0.2",
 }
 """Meaning of the limit, by objective."""
+FIELDS: Mapping[str, str] = {"external_id": "Id in a system of yours", "tag": "Tags"}
+"""Fields whose label is not their name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,8 @@ class SceneForm:
             raise InvalidInputError(f"{AIMS[aim]!r} takes no limit. Clear the field Limit.")
         if limit:
             given[aim] = limit
+        if tags := [line.strip() for line in self.fields.get("tags", "").splitlines() if line.strip()]:
+            given["tag"] = tags
         try:
             return PlanOptions.model_validate(given)
         except ValidationError as error:
@@ -87,7 +91,8 @@ def _sentence(error: ValidationError, aim: str) -> str:
     name = str(first["loc"][0]) if first["loc"] else ""
     if name == aim:
         return f"The limit of {AIMS[aim]!r} cannot be read. Give {NEEDS[aim]}."
-    return f"The field {name.replace('_', ' ')} cannot be read: {first['msg'].rstrip('.')}."
+    label = FIELDS.get(name, name.replace("_", " ").capitalize())
+    return f"The field {label} cannot be read: {first['msg'].rstrip('.')}."
 
 
 async def read_scene_form(request: Request, visitor: VisitorDep, database: DatabaseDep) -> SceneForm:
@@ -99,9 +104,9 @@ async def read_scene_form(request: Request, visitor: VisitorDep, database: Datab
         check_form(request, visitor, text_field(form, "form_token"))
         scene = form.get("scene")
         body = await scene.read() if isinstance(scene, UploadFile) else b""
-        names = ("aim", "limit", *SIMPLE)
+        names = ("aim", "limit", *SIMPLE, "tags")
         return SceneForm(
-            sent=SentForm(request=request, visitor=visitor, database=database, key=f"form-{key_field(form)}"),
+            sent=open_form(request, visitor, database, key_field(form)),
             scene=body,
             fields={name: text_field(form, name) for name in names},
         )

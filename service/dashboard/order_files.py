@@ -17,6 +17,7 @@ from service.dashboard.forms import (
     SentForm,
     check_form,
     key_field,
+    open_form,
     text_field,
 )
 from service.dashboard.frame import show
@@ -65,7 +66,7 @@ async def sent_files(
     async with request.form(max_files=MOST_FILES, max_fields=10) as form:
         check_form(request, visitor, text_field(form, "form_token"))
         yield SentFiles(
-            form=SentForm(request=request, visitor=visitor, database=database, key=f"form-{key_field(form)}"),
+            form=open_form(request, visitor, database, key_field(form)),
             files=[one for one in form.getlist("files") if isinstance(one, UploadFile) and one.filename],
             read_as=ReadAs(accept_unlike=bool(text_field(form, "accept_unlike"))),
             accept_late=bool(text_field(form, "accept_late")),

@@ -6,6 +6,10 @@ import re
 from collections.abc import Mapping
 
 CODES: Mapping[str, tuple[str, str]] = {
+    "unauthenticated": (
+        "You are signed out",
+        "Load the page again, sign in, and send the form once more.",
+    ),
     "idempotency-key-in-flight": (
         "This form is still being worked on",
         "The first click is being carried out, and nothing is done twice. Wait a moment, then open the list: it shows what came of it.",

@@ -10,8 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 
+from service.dashboard.frame import TO_SCRIPT, is_script
 from service.dashboard.rendering import render
 from service.dashboard.session import PATH, PICTURE_OR_FILE
 from service.dashboard.wording import in_words
@@ -30,6 +31,10 @@ def answer_people(
     path, accept = request.url.path, request.headers.get("accept", "")
     if path != PATH and not path.startswith(f"{PATH}/"):
         return None
+    if is_script(request):
+        return JSONResponse(
+            in_words(document), document["status"], dict(headers) | {"Content-Type": TO_SCRIPT}
+        )
     wants_page = "text/html" in accept
     if document["status"] == HTTPStatus.UNAUTHORIZED:
         is_page = PICTURE_OR_FILE.search(path) is None and "json" not in accept

@@ -20,12 +20,17 @@ def sign_out(browser: TestClient, **headers: str) -> Any:
 
 def form_fields(browser: TestClient, path: str = "/dashboard") -> dict[str, str]:
     """Return the hidden fields of the first form of a page."""
-    page = browser.get(path).text
-    found = re.search(
-        r'name="form_token" value="([0-9a-f]{64})"><input [^>]*name="form_key" value="([^"]+)"', page
-    )
-    assert found is not None, page
-    return {"form_token": found[1], "form_key": found[2]}
+    return fields_of(browser.get(path).text)
+
+
+def fields_of(page: str, address: str | None = None) -> dict[str, str]:
+    """Return the hidden fields of the first form of a page's markup, of one for an address if it is given."""
+    form = r'<form method="post" action="([^"]*)"[^>]*>'
+    token, key = r'name="form_token" value="([0-9a-f]{64})"', r'name="form_key" value="([^"]+)"'
+    forms = re.findall(f"{form}<input [^>]*{token}><input [^>]*{key}>", page)
+    found = [one for one in forms if address in {None, one[0]}]
+    assert found, page
+    return {"form_token": found[0][1], "form_key": found[0][2]}
 
 
 def send(browser: TestClient, path: str, page: str = "/dashboard", **fields: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from service.access.repository import create_key
 from service.access.roles import Role
@@ -14,7 +14,7 @@ from service.database.engine import Database
 from service.settings import Settings
 from service.web.claims import claim_key
 from tests.support.bundles import make_geotiff, make_pixels
-from tests.support.dashboard import form_fields, sign_in
+from tests.support.dashboard import fields_of, form_fields, sign_in
 from tests.support.jobs import app_of
 from tests.support.ordering import code, publish_prices
 from tests.support.waiting import eventually
@@ -78,6 +78,46 @@ def test_second_click_while_the_first_is_computed_says_so_in_words_of_the_page(
     assert plans(client) == []
 
 
+def test_form_that_is_refused_while_the_first_click_is_computed_makes_no_second_plan(
+    client: TestClient, browser: TestClient, database: Database
+) -> None:
+    publish_prices(client)
+    sign_in(browser)
+    fields = form_fields(browser, NEW)
+    with database.sessions.begin() as session:
+        workspace = session.scalars(select(Workspace.id)).one()
+        assert claim_key(session, workspace, f"form-{fields['form_key']}")
+    shown_again = fields_of(send_scene(browser, **fields).text, NEW)
+    assert shown_again == fields
+    with database.sessions.begin() as session:  # the first click has been worked on
+        session.execute(text("DELETE FROM idempotency_claim"))
+    first = send_scene(browser, **fields)
+    second = send_scene(browser, **shown_again)
+    assert second.headers["location"] == first.headers["location"]
+    assert len(plans(client)) == 1
+
+
+def test_names_and_tags_of_the_form_are_those_of_the_plan(client: TestClient, browser: TestClient) -> None:
+    publish_prices(client)
+    sign_in(browser)
+    tags = "team=north\r\n\r\n  season=late autumn, wet \r\n"
+    answer = send_scene(browser, name="Harbours, May", external_id="GIS-2041", tags=tags)
+    assert answer.status_code == 303, html.unescape(answer.text)
+    (plan,) = plans(client)
+    assert (plan["name"], plan["external_id"]) == ("Harbours, May", "GIS-2041")
+    assert plan["tags"] == {"team": "north", "season": "late autumn, wet"}
+
+
+def test_refused_form_keeps_names_and_tags(client: TestClient, browser: TestClient) -> None:
+    publish_prices(client)
+    sign_in(browser)
+    named = {"name": "A & B", "external_id": "4711", "tags": "team=north\nteam north"}
+    page = html.unescape(send_scene(browser, **named).text)
+    assert 'value="A & B"' in page
+    assert 'value="4711"' in page
+    assert ">team=north\nteam north</textarea>" in page
+
+
 @pytest.mark.parametrize("key", ["", "x", "form\0key"])
 def test_form_without_its_key_is_refused(client: TestClient, browser: TestClient, key: str) -> None:
     publish_prices(client)
@@ -98,7 +138,11 @@ def test_form_without_its_key_is_refused(client: TestClient, browser: TestClient
         ({"limit": "4"}, "takes no limit"),
         ({"aim": "guarantee", "limit": "labels:0.05"}, "guarantee"),
         ({"price_list": "nobody's"}, 'no price list "nobody\'s"'),
-        ({"task": "sell"}, "The field task cannot be read"),
+        ({"task": "sell"}, "The field Task cannot be read"),
+        ({"name": "x\x00y"}, "The field Name cannot be read"),
+        ({"external_id": "x" * 201}, "The field Id in a system of yours cannot be read"),
+        ({"tags": "team north"}, "The field Tags cannot be read"),
+        ({"tags": "\n".join(f"t{n}=x" for n in range(60))}, "The field Tags cannot be read"),
         ({"bands": "9,9,9"}, "band"),
     ],
 )
