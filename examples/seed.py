@@ -3,8 +3,9 @@
     python -m examples.seed 10000 --home build/seed
 
 A temporary server plans the demo's sample scene. The planner then decides, and the writer of the service
-stores, plans of other scenes: the same pixels on other ground, 1 km from the next, spread over a year. One of
-14 plans of the last 25 days is ordered over HTTP. Running it again adds to what is there.
+stores, plans of other scenes: the same pixels on other ground, 1 km from the next, spread over a year. They
+are stored in batches, each in one transaction and a few statements. One of 14 plans of the last 25 days is
+ordered over HTTP. Running it again adds to what is there.
 """
 
 import hashlib
@@ -18,8 +19,7 @@ from uuid import UUID
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from sqlalchemy import func
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
 
 import service.geotiff  # noqa: F401  (first, for it locks GDAL)
 from examples.demo.process import running_server
@@ -31,7 +31,7 @@ from service.database.engine import Database, open_database
 from service.planner.objectives import MaxPatches
 from service.plans.arrays import PlanArrays
 from service.plans.inputs import PlanInputs
-from service.plans.making import decide_plan, store_plan
+from service.plans.making import decide_plan, store_plans
 from service.plans.reading import JudgedScene
 from service.plans.repository import find_priced_plan
 from service.plans.tables import Plan, Scene
@@ -117,19 +117,15 @@ def add_batch(database: Database, pattern: Pattern, numbers: Sequence[int], plan
     decided = [decide(pattern, number) for number in numbers]
     recent = []
     with database.sessions.begin() as session:
-        for number, (plan, scene) in zip(numbers, decided, strict=True):
+        now = session.execute(select(func.now())).scalar_one()
+        for number, (plan, _) in zip(numbers, decided, strict=True):
             age = SPAN * (1 - number / plans)
-            store(session, plan, scene, age)
+            # Times that are values, not expressions, let one statement store many plans.
+            plan.created_at, plan.expires_at = now - age, now - age + timedelta(days=VALID_DAYS)
             if age < ORDERED_FOR:
-                recent.append(plan.id)
-    return recent
-
-
-def store(session: Session, plan: Plan, scene: Scene, age: timedelta) -> None:
-    """Store a plan as if it were made some time ago."""
-    plan.created_at = func.now() - age
-    plan.expires_at = func.now() - age + timedelta(days=VALID_DAYS)
-    store_plan(session, plan, scene)
+                recent.append(plan)
+        store_plans(session, decided)
+        return [plan.id for plan in recent]
 
 
 def decide(pattern: Pattern, number: int) -> tuple[Plan, Scene]:

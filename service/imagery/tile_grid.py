@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import Proj
 
 from models.grid import GRID, PATCHES
 from service.geotiff.ground import FloatArray, to_wgs84
@@ -146,10 +146,10 @@ def apply_affine(transform: Affine, points: NDArray[Any]) -> FloatArray:
 def to_equal_area(crs: str, points: FloatArray, centre: FloatArray) -> FloatArray:
     """Project points (..., 2) of `crs` to metres of an equal-area plane around a longitude and latitude."""
     lon, lat = centre
-    plane = CRS.from_dict({"proj": "laea", "lon_0": lon, "lat_0": lat, "datum": "WGS84", "units": "m"})
+    # Gives the numbers of a Transformer from EPSG:4326, which takes ten times as long to make.
+    plane = Proj({"proj": "laea", "lon_0": lon, "lat_0": lat, "datum": "WGS84", "units": "m"})
     degrees = to_wgs84(crs, points)
-    to_plane = Transformer.from_crs("EPSG:4326", plane, always_xy=True)
-    return np.stack(to_plane.transform(degrees[..., 0], degrees[..., 1]), axis=-1)
+    return np.stack(plane(degrees[..., 0], degrees[..., 1]), axis=-1)
 
 
 def _counter_clockwise(rings: FloatArray) -> FloatArray:

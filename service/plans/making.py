@@ -53,9 +53,17 @@ def decide_plan(judged: JudgedScene, inputs: PlanInputs, quote_days: int, prior:
 
 def store_plan(session: Session, plan: Plan, scene: Scene) -> tuple[Plan, Scene]:
     """Store a new plan with its scene, unless the workspace has that scene; return both as stored."""
-    stored = repository.keep_scene(session, plan.workspace_id, scene)
-    plan.scene_id = stored.id
-    return repository.keep_plan(session, plan), stored
+    (stored,) = store_plans(session, [(plan, scene)])
+    return stored
+
+
+def store_plans(session: Session, made: Sequence[tuple[Plan, Scene]]) -> list[tuple[Plan, Scene]]:
+    """Store new plans of one workspace as `store_plan` does, in a few statements for all of them."""
+    plans = [plan for plan, _ in made]
+    scenes = repository.keep_scenes(session, plans[0].workspace_id, [scene for _, scene in made])
+    for plan, scene in zip(plans, scenes, strict=True):
+        plan.scene_id = scene.id
+    return list(zip(repository.keep_plans(session, plans), scenes, strict=True))
 
 
 def decide_replan(

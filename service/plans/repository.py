@@ -1,9 +1,10 @@
 """Plans and their scenes in the database. Rows are only ever added."""
 
+import json
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, inspect, select, tuple_
 from sqlalchemy.orm import Session, defer
 
 from service.errors import NotFoundError
@@ -25,29 +26,51 @@ ARRAYS = (
 """Columns that a list of plans leaves in the database."""
 
 
-def keep_scene(session: Session, workspace_id: UUID, scene: Scene) -> Scene:
-    """Return the workspace's row with pixels for these bytes and this reading; add `scene` without one."""
+def keep_scenes(session: Session, workspace_id: UUID, scenes: Sequence[Scene]) -> list[Scene]:
+    """Return for each scene the workspace's row with pixels for its bytes and reading; add those without one.
+
+    Two of the given scenes may be the same one; the first of them is then added.
+    """
     query = select(Scene).where(
         Scene.workspace_id == workspace_id,
-        Scene.sha256 == scene.sha256,
-        Scene.reading == scene.reading,
+        tuple_(Scene.sha256, Scene.reading).in_([(scene.sha256, scene.reading) for scene in scenes]),
         Scene.pixels_deleted_at.is_(None),
     )
-    stored = session.scalars(query.order_by(Scene.created_at, Scene.id).limit(1)).one_or_none()
-    if stored is not None:
-        return stored
-    scene.workspace_id = workspace_id
-    session.add(scene)
+    by_sha256: dict[str, list[Scene]] = {}
+    for scene in session.scalars(query.order_by(Scene.created_at, Scene.id)):
+        by_sha256.setdefault(scene.sha256, []).append(scene)
+    kept = [_like(scene, by_sha256.setdefault(scene.sha256, [])) for scene in scenes]
+    for new in kept:
+        new.workspace_id = workspace_id
+    session.add_all(kept)
     session.flush()
+    return kept
+
+
+def _like(scene: Scene, known: list[Scene]) -> Scene:
+    """Return the first known scene with the same reading; make `scene` known without one."""
+    reading = json.loads(json.dumps(scene.reading))  # as the database returns it
+    for one in known:
+        if one.reading == reading:
+            return one
+    known.append(scene)
     return scene
 
 
 def keep_plan(session: Session, plan: Plan) -> Plan:
     """Store a new plan; return it with the database's times."""
-    session.add(plan)
+    (kept,) = keep_plans(session, [plan])
+    return kept
+
+
+def keep_plans(session: Session, plans: Sequence[Plan]) -> list[Plan]:
+    """Store new plans; return them with the database's times."""
+    session.add_all(plans)
     session.flush()
-    session.refresh(plan, ["created_at", "expires_at"])
-    return plan
+    for plan in plans:
+        if {"created_at", "expires_at"} & inspect(plan).expired_attributes:
+            session.refresh(plan, ["created_at", "expires_at"])
+    return list(plans)
 
 
 def lock_plan(session: Session, workspace_id: UUID, plan_id: UUID) -> Plan:

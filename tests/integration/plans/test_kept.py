@@ -1,15 +1,18 @@
 """Stored plans: provenance, immutability, idempotency, and visibility only in their workspace."""
 
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from service.access.repository import create_key, create_workspace
 from service.blobs import get
 from service.database.engine import Database
+from service.plans.repository import keep_scenes
+from service.plans.tables import Scene
 from service.settings import Settings
 from tests.support.bundles import make_geotiff
 from tests.support.databases import rows
@@ -55,6 +58,23 @@ def test_plan_with_another_reading_adds_a_scene(client: TestClient, database: Da
     plan(client)
     assert plan(client, bands="3,2,1")["scene"]["bands"] == [3, 2, 1]
     assert (rows(database, "plan"), rows(database, "scene")) == (2, 2)
+
+
+def test_keep_scenes_stores_each_content_once(
+    client: TestClient, database: Database, workspace_id: UUID
+) -> None:
+    plan(client)
+    with database.sessions.begin() as session:
+        stored = session.scalars(select(Scene)).one()
+        grid = {**stored.reading["grid"], "transform": [-0.0, *stored.reading["grid"]["transform"][1:]]}
+        readings = [stored.reading, {**stored.reading, "grid": grid}, {**stored.reading, "grid": grid}]
+        given = [Scene(sha256=stored.sha256, size=stored.size, reading=reading) for reading in readings]
+        kept = keep_scenes(session, workspace_id, given)
+        again = Scene(sha256=stored.sha256, size=stored.size, reading=readings[1])
+
+        assert kept == [stored, given[1], given[1]]
+        assert keep_scenes(session, workspace_id, [again]) == [given[1]]
+    assert rows(database, "scene") == 2
 
 
 def test_database_refuses_to_change_a_plan(client: TestClient, database: Database) -> None:

@@ -8,10 +8,10 @@ import shapely
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyproj import Geod
+from pyproj import CRS, Geod, Transformer
 
 from service.geotiff.ground import WGS84, to_wgs84
-from service.imagery.tile_grid import TileGrid, quadrangle_area_m2
+from service.imagery.tile_grid import TileGrid, quadrangle_area_m2, to_equal_area
 
 # CRS, a place in it and its units per metre: UTM, Web Mercator, geographic, Swiss, polar, southern UTM.
 PLACES = {
@@ -121,3 +121,17 @@ def test_patch_areas_of_web_mercator_are_measured_on_the_ground() -> None:
     assert to_wgs84("EPSG:3857", np.array([x, y]))[1] == pytest.approx(60, abs=1e-4)
     assert grid.patch_areas_m2().sum() == pytest.approx(80 * 80 / 4, rel=0.01)
     assert Geod(ellps="WGS84").a == WGS84.a
+
+
+@given(lon=st.floats(-180, 180), lat=st.floats(-89.9, 89.9), seed=st.integers(0, 9))
+@settings(max_examples=50, deadline=None)
+def test_equal_area_plane_has_the_numbers_of_a_transformer(lon: float, lat: float, seed: int) -> None:
+    near = np.random.default_rng(seed).uniform(-1, 1, (4, 5, 2))
+    degrees = np.stack([lon + near[..., 0], np.clip(lat + near[..., 1], -90, 90)], axis=-1)
+    plane = CRS.from_dict({"proj": "laea", "lon_0": lon, "lat_0": lat, "datum": "WGS84", "units": "m"})
+    to_plane = Transformer.from_crs("EPSG:4326", plane, always_xy=True)
+    expected = np.stack(to_plane.transform(degrees[..., 0], degrees[..., 1]), axis=-1)
+
+    found = to_equal_area("EPSG:4326", degrees, np.array([lon, lat]))
+
+    assert np.array_equal(found, expected)
