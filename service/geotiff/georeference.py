@@ -56,6 +56,8 @@ def settle(transform: Affine, crs: str, width: int, height: int) -> Affine:
     whole. An edge beyond that meridian or a pole by a hundredth of a pixel at most is put on it. Raises 422
     when a point of the raster lies outside the area of the CRS.
     """
+    if not np.isfinite(_probe(transform, width, height)).all():
+        raise GeoreferenceError("The raster's geotransform is not finite at its corners. Correct it.")
     system = CRS.from_user_input(crs)
     if system.is_geographic:
         turn = 2 * math.pi / system.axis_info[0].unit_conversion_factor

@@ -1,5 +1,7 @@
 """The place of an upload: the cause when it is missing, equal systems, and the edges of the Earth."""
 
+import json
+
 import numpy as np
 import pytest
 import rasterio
@@ -214,3 +216,19 @@ def test_settle_keeps_polar_rasters_with_and_without_the_pole(crs: str, off: flo
 def test_settle_names_the_cause_outside_the_area_of_a_system(transform: Affine, crs: str, said: str) -> None:
     with pytest.raises(GeoreferenceError, match=said):
         settle(transform, crs, 24, 24)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:32633", "EPSG:3857", "EPSG:3413"])
+@pytest.mark.parametrize("extreme", [1e308, -1e308, 1e200, 1e16, 5e-324])
+@pytest.mark.parametrize("place", range(6))
+def test_settle_refuses_or_takes_numbers_at_the_ends_of_their_range(
+    place: int, extreme: float, crs: str
+) -> None:
+    usual = [1e-4, 0.0, 9.0, 0.0, -1e-4, 50.0] if crs == "EPSG:4326" else list(UTM_10M[:6])
+    transform = Affine(*(extreme if at == place else value for at, value in enumerate(usual)))
+    try:
+        settled = settle(transform, crs, 32, 32)
+    except GeoreferenceError as error:
+        json.dumps(error.problem(), allow_nan=False)  # else the refusal itself could not be sent
+    else:
+        assert np.isfinite(settled[:6]).all()
