@@ -87,7 +87,8 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 lock: ## Pin the newest dependencies that pyproject.toml admits, with their hashes
 	$(LOCK) pyproject.toml --upgrade --all-extras -o requirements/all.lock
-	$(LOCK) pyproject.toml -o requirements/service.lock -c requirements/all.lock
+	$(LOCK) pyproject.toml --extra server -o requirements/service.lock -c requirements/all.lock
+	$(LOCK) pyproject.toml -o requirements/client.lock -c requirements/all.lock
 	$(LOCK) requirements/audit.in --upgrade -o requirements/audit.lock
 
 # Tools of their own, so that the service never loads what they need.

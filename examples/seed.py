@@ -24,9 +24,9 @@ from sqlalchemy import func, select
 import service.geotiff  # noqa: F401  (first, for it locks GDAL)
 from examples.demo.process import running_server
 from examples.demo.scenes import STARTER, demo_scenes
+from loupe import Client, Money
 from service.access.repository import authenticate
 from service.cli.connection import console
-from service.client import Client
 from service.database.engine import Database, open_database
 from service.planner.objectives import MaxPatches
 from service.plans.arrays import PlanArrays
@@ -77,9 +77,9 @@ def seed(
             chosen = add_plans(database, read_pattern(database, server.key, first), plans, out)
         finally:
             database.engine.dispose()
-        budget = client.create_budget(f"seed {first}", *LIMIT)["id"]
+        budget = client.create_budget(f"seed {first}", Money.of(*LIMIT)).id
         for plan in chosen:
-            client.create_order(str(plan), budget)
+            client.order(str(plan), budget)
     out.print(f"{plural(plans, 'plan')} and {plural(len(chosen), 'order')} were added to {home}.")
     out.print(f"See them with: LOUPE_HOME={home} LOUPE_API_KEY={server.key} loupe serve")
 
@@ -87,7 +87,7 @@ def seed(
 def plan_sample(client: Client) -> UUID:
     """Plan the sample scene and return the plan's id."""
     (scene,) = demo_scenes()
-    plan = client.plan_scene(scene.lr.read_bytes(), bundle=STARTER, reuse="none", max_patches=1)
+    plan = client.plan(scene.lr.read_bytes(), bundle=STARTER, reuse="none", max_patches=1).document
     return UUID(plan["id"])
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.client import Client, ProblemError
+from loupe import Client, ProblemError
 
 ROOT = Path(__file__).parent.parent.parent
 ADDRESS = re.compile(r"listens on (http://\S+)")

@@ -7,8 +7,8 @@ from decimal import Decimal
 from rich.console import RenderableType
 from rich.text import Text
 
+from loupe.answers.base import Json
 from models.grid import GRID
-from service.client import Json
 from service.terminal.blocks import columns, money
 
 PATCHES = GRID * GRID

@@ -14,7 +14,8 @@ from examples.demo.process import Server, running_server
 from examples.demo.report import count_right, measured, movements_table, truth_table
 from examples.demo.scenes import STARTER, DemoScene
 from examples.demo.tank_job import show_tanks
-from service.client import Client, Json, ProblemError
+from loupe import Client, Money, ProblemError
+from loupe.answers.base import Json
 from service.terminal.blocks import facts, indent, money, plural
 from service.terminal.documents import order_view, plan_view, savings_view
 
@@ -38,7 +39,7 @@ def run_demo(scenes: Sequence[DemoScene], data: Path | None, *, keep: bool, out:
     ):
         out.print(f"The server listens on {server.url}. Every step below uses its public HTTP API.")
         show_tanks(client, data, Path(home) / "tanks", out)
-        budget = client.create_budget(*BUDGET)
+        budget = client.create_budget(BUDGET[0], Money.of(*BUDGET[1:])).document
         for scene in scenes:
             _main_job(client, scene, budget, out)
         _money(client, out)
@@ -59,7 +60,7 @@ def _main_job(client: Client, scene: DemoScene, budget: Json, out: Console) -> N
 def _plan(client: Client, scene: DemoScene, out: Console) -> Json:
     _heading(out, "1. Plan: choose the patches worth buying")
     started = time.perf_counter()
-    planned = client.plan_scene(scene.lr.read_bytes(), bundle=scene.bundle)
+    planned = client.plan(scene.lr.read_bytes(), bundle=scene.bundle).document
     seconds = time.perf_counter() - started
     decisions = plural(planned["patches"]["total"], "decision")
     out.print(f"POST /v1/plans answered in {seconds:.1f} s with {decisions}, 16 for each tile:\n")
@@ -69,7 +70,7 @@ def _plan(client: Client, scene: DemoScene, out: Console) -> Json:
 
 def _order(client: Client, planned: Json, budget: Json, out: Console) -> Json:
     _heading(out, "2. Order: hold the money")
-    placed = client.create_order(planned["id"], budget["id"])
+    placed = client.order(planned["id"], budget["id"]).document
     out.print(
         f'Budget "{budget["name"]}" of {money(budget["limit"])} now holds {money(placed["amounts"]["held"])}.'
     )
@@ -78,7 +79,7 @@ def _order(client: Client, planned: Json, budget: Json, out: Console) -> Json:
 
 def _deliver(client: Client, placed: Json, scene: DemoScene, out: Console) -> None:
     _heading(out, "3. Deliver: one mosaic, from which the bought patches are cut, checked and paid")
-    answer = client.deliver_file(placed["id"], scene.hr)
+    answer = client.deliver(placed["id"], scene.hr).document
     settled = plural(answer["counts"]["settled"], "patch")
     out.print(
         f"One upload of {scene.hr.stat().st_size:,} bytes delivered {settled}. It shows the whole scene; the "
@@ -89,7 +90,7 @@ def _deliver(client: Client, placed: Json, scene: DemoScene, out: Console) -> No
 
 def _classify(client: Client, planned: Json, placed: Json, scene: DemoScene, out: Console) -> None:
     _heading(out, "4. Classify: every label beside the truth")
-    labelled = client.classify(placed["id"])
+    labelled = client.classify(placed["id"]).document
     out.print(indent(truth_table(labelled, scene.truth)))
     tiles, patches = len(scene.truth), planned["patches"]
     alone, sure = (count_right(labelled, scene.truth, which) for which in ("lr_label", "label"))
@@ -106,9 +107,9 @@ def _classify(client: Client, planned: Json, placed: Json, scene: DemoScene, out
 
 def _minimum_area(client: Client, scene: DemoScene, out: Console) -> None:
     """Plan the same scene under a price list with a minimum area, which can undo the saving."""
-    planned = client.plan_scene(
+    planned = client.plan(
         scene.lr.read_bytes(), bundle=scene.bundle, price_list=WITH_MINIMUM, reuse="none"
-    )
+    ).document
     out.print(
         f"\nThe same scene under the price list {WITH_MINIMUM} would cost {money(planned['cost'])} and save "
         f"{money(planned['savings']['billable'])}: {planned['decision']}",
@@ -117,7 +118,7 @@ def _minimum_area(client: Client, scene: DemoScene, out: Console) -> None:
 
 def _money(client: Client, out: Console) -> None:
     _heading(out, "5. Money: what the ledger recorded and what was saved")
-    out.print(indent(movements_table(client.items("/v1/ledger"))))
+    out.print(indent(movements_table(list(client.items("/v1/ledger")))))
     out.print()
     out.print(indent(savings_view(client.get("/v1/reports/savings"))))
 
@@ -130,7 +131,7 @@ def _sentinel_2(client: Client, data: Path | None, out: Console) -> None:
     out.print(f"Planning {path.name} (fields near Demmin, Germany), about 20 s on two free CPU cores ...")
     started = time.perf_counter()
     try:
-        planned = client.plan_scene(path.read_bytes(), bundle=STARTER)
+        planned = client.plan(path.read_bytes(), bundle=STARTER).document
     except ProblemError as error:
         out.print(f"{path.name} was refused: {error}")
         return

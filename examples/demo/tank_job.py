@@ -21,8 +21,9 @@ from examples.demo.tank_report import (
     true_classes,
 )
 from examples.demo.tanks import ARCHIVE, BUNDLE, CARD, CUT, TankScene, read_tank_scene
+from loupe import Client, Money, ProblemError
+from loupe.answers.base import Json
 from models.grid import PATCHES
-from service.client import Client, Json, ProblemError
 from service.terminal.blocks import facts, indent, money, plural
 from service.terminal.counts import count_text, round_rows
 from service.terminal.documents import order_view, plan_figures, savings_view
@@ -74,7 +75,7 @@ def run_tanks(client: Client, scene: TankScene, out: Console) -> None:
     _heading(out, "Oil tanks: where to look")
     out.print(scene.words)
     client.post("/v1/price-lists", PRICES)
-    client.create_budget(*BUDGET)
+    client.create_budget(BUDGET[0], Money.of(*BUDGET[1:]))
     planned = _plan(client, scene, out)
     placed = _buy(client, planned, scene, out)
     _count(client, placed, scene, out)
@@ -87,9 +88,9 @@ def run_tanks(client: Client, scene: TankScene, out: Console) -> None:
 def _plan(client: Client, scene: TankScene, out: Console) -> Json:
     _heading(out, f"Tanks 1. Plan: find the most tanks for {SPEND} USD, at least 1 km2 billed per polygon")
     started = time.perf_counter()
-    planned = client.plan_scene(
+    planned = client.plan(
         scene.lr.read_bytes(), bundle=BUNDLE, task="find", price_list=PRICES["name"], max_cost=SPEND
-    )
+    ).document
     seconds = time.perf_counter() - started
     out.print(f"POST /v1/plans answered in {seconds:.1f} s. The plan over the scene, and the truth:\n")
     out.print(indent(scene_map(_bought(planned, scene), scene.counts)))
@@ -109,8 +110,8 @@ def _buy(client: Client, planned: Json, scene: TankScene, out: Console) -> Json:
 def _ordered(client: Client, planned: Json, scene: TankScene, out: Console) -> Json:
     """Order a plan, deliver the mosaic for it and return the order."""
     budget = next(one for one in client.items("/v1/budgets") if one["name"] == BUDGET[0])
-    placed = client.create_order(planned["id"], budget["id"])
-    answer = client.deliver_file(placed["id"], scene.hr)
+    placed = client.order(planned["id"], budget["id"]).document
+    answer = client.deliver(placed["id"], scene.hr).document
     out.print(
         f"The order held {money(placed['amounts']['held'])}. One upload of {scene.hr.stat().st_size:,} bytes "
         f"delivered {plural(answer['counts']['settled'], 'patch')}; the rest of it is neither paid nor used."
@@ -120,7 +121,7 @@ def _ordered(client: Client, planned: Json, scene: TankScene, out: Console) -> J
 
 def _count(client: Client, placed: Json, scene: TankScene, out: Console) -> None:
     _heading(out, "Tanks 3. Count: expected, read and true tanks of every tile")
-    labelled = client.classify(placed["id"])
+    labelled = client.classify(placed["id"]).document
     truth = _true_classes(client, scene)
     out.print(indent(counts_table(labelled, scene.counts, truth)))
     alone = sum(tile["lr_label"] == truth[tile["tile"]] for tile in labelled["tiles"])
@@ -140,7 +141,7 @@ def _next_round(client: Client, placed: Json, scene: TankScene, out: Console) ->
     """Plan what else is worth buying, and buy it if it is; return the plans that were ordered."""
     _heading(out, f"Tanks 4. Next round: what else is worth buying, if a tank is worth {WORTH_EACH} USD")
     try:
-        planned = client.next_round(placed["id"], max_cost=SPEND_AGAIN, worth_each=WORTH_EACH)
+        planned = client.next_round(placed["id"], max_cost=SPEND_AGAIN, worth_each=WORTH_EACH).document
     except ProblemError as error:
         out.print(f"No next round: {error}")
         return []
@@ -149,7 +150,7 @@ def _next_round(client: Client, placed: Json, scene: TankScene, out: Console) ->
         return []
     out.print()
     again = _ordered(client, planned, scene, out)
-    labelled = client.classify(again["id"])
+    labelled = client.classify(again["id"]).document
     truth = _true_classes(client, scene)
     right = sum(tile["label"] == truth[tile["tile"]] for tile in labelled["tiles"])
     out.print(

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from loupe.answers.base import Json
 from models.fixed_orders import FIXED_H
 from models.grid import GRID, PATCHES, row_col
-from service.client import Json
 from service.terminal.blocks import columns
 from service.terminal.counts import count_text
 from training.where.bills import USD_PER_KM2, Terms, billed_km2

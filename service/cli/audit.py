@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from loupe.answers.base import Json
 from service.cli.connection import DEFAULT_URL, ApiKey, AsJson, Url, console, open_client, print_json
 from service.cli.operating import opened_database
-from service.client import Json
 from service.terminal.keys import events_view
 
 # ruff: noqa: PLC0415  (importing the database code takes a second)

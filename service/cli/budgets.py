@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from loupe import Client
+from loupe.answers.base import Json
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -16,7 +18,6 @@ from service.cli.connection import (
     open_client,
     print_json,
 )
-from service.client import Client, Json
 from service.terminal.blocks import money
 from service.terminal.ledger import budgets_view, terms_view
 from service.terminal.proposals import proposals_view, waiting_lines
@@ -76,7 +77,7 @@ def create_budget(  # noqa: PLR0913  (a command's parameters are its options)
         thresholds=threshold, tags=tags_of(tag), approval_above=_amount(approval_above, code),
     )  # fmt: skip
     with open_client(url, api_key) as client:
-        made = client.create_budget(name, amount, code, terms)
+        made = client.post("/v1/budgets", {"name": name, "limit": _amount(amount, code), **terms})
     if as_json:
         print_json(made)
         return
@@ -94,7 +95,7 @@ def set_limit(
     with open_client(url, api_key) as client:
         found = find_budget(client, name)
         limit = _amount(amount, found["limit"]["currency"])
-        changed = client.change_budget(found["id"], {"limit": limit})
+        changed = _change(client, found, {"limit": limit})
     if as_json:
         print_json(changed)
         return
@@ -146,7 +147,7 @@ def set_terms(  # noqa: PLR0913  (a command's parameters are its options)
             thresholds=threshold, tags={name: value or None for name, value in tags_of(tag).items()},
             approval_above=_amount(approval_above, found["limit"]["currency"]),
         )  # fmt: skip
-        changed = client.change_budget(found["id"], changes) if changes else found
+        changed = _change(client, found, changes) if changes else found
     if as_json:
         print_json(changed)
         return
@@ -188,6 +189,12 @@ def withdraw(
         print_json(withdrawn)
     else:
         console().print(proposals_view([withdrawn]))
+
+
+def _change(client: Client, budget: Json, changes: Json) -> Json:
+    """Change a budget with a JSON merge patch, and return it as it is now."""
+    changed: Json = client.send("PATCH", f"/v1/budgets/{budget['id']}", json=changes).json()
+    return changed
 
 
 def _print_waiting(budget: Json) -> None:
@@ -239,7 +246,7 @@ def list_budgets(as_json: AsJson = False, url: Url = DEFAULT_URL, api_key: ApiKe
 
 def find_budget(client: Client, name: str) -> Json:
     """Return the budget of this name or id. UsageError when none or several match."""
-    budgets = client.items("/v1/budgets")
+    budgets = list(client.items("/v1/budgets"))
     found = [item for item in budgets if name in (item["id"], item["name"])]
     if len(found) == 1:
         return found[0]

@@ -32,7 +32,7 @@ bundle_commands = typer.Typer(
 def list_held_bundles(as_json: AsJson = False, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
     """List the bundles that the server holds, the default one first."""
     with open_client(url, api_key) as client:
-        found = client.items("/v1/bundles")
+        found = list(client.items("/v1/bundles"))
     if as_json:
         print_json(found)
         return

@@ -14,7 +14,7 @@ from dotenv import dotenv_values
 from rich.console import Console
 from typer.core import TyperGroup
 
-from service.client import Client, ClientError, NoAnswerError, ProblemError
+from loupe import Client, ClientError, NoAnswerError, NoServerError, ProblemError, Retries
 from service.errors import LoupeError
 
 DEFAULT_URL = "http://127.0.0.1:8000"
@@ -22,6 +22,9 @@ KEY_REFUSED = (
     "The server does not accept the API key\n"
     "It is unknown or was revoked. Set LOUPE_API_KEY or --api-key to another one; `loupe keys create NAME` "
     "on the server's machine makes it."
+)
+NO_SERVER = (
+    "No Loupe server answers at {url}.\nStart one with `loupe serve`, or give another address with --url."
 )
 FROM_FILE = ("LOUPE_URL", "LOUPE_API_KEY")
 """Settings of the commands that `.env` of the current folder gives when the environment does not."""
@@ -31,6 +34,8 @@ BUSY = (
     HTTPStatus.SERVICE_UNAVAILABLE,
     HTTPStatus.GATEWAY_TIMEOUT,
 )
+RETRIES = Retries(attempts=3, longest_s=10, unreachable=False)
+"""A command waits for a busy server for some seconds; after that a script decides, by the exit code."""
 WIDE = 120
 """Width in columns of output that goes to a file or a pipe."""
 
@@ -98,7 +103,7 @@ def open_client(url: str, api_key: str | None) -> Client:
             "No API key. Set LOUPE_API_KEY or pass --api-key.\n"
             "`loupe serve` prints the first key once; `loupe keys create NAME` makes another one."
         )
-    return Client(url, api_key)
+    return Client(url, api_key, retries=RETRIES)
 
 
 class NoKeyError(UsageError):
@@ -161,6 +166,8 @@ def sentences(error: Exception) -> str:
     """Return the reason of a failure for people: a title, and below it what to do."""
     if isinstance(error, ProblemError) and error.code == "unauthenticated":
         return KEY_REFUSED
+    if isinstance(error, NoServerError):
+        return NO_SERVER.format(url=error.url)
     return f"{error.title}\n{error.detail}" if isinstance(error, LoupeError) else str(error)
 
 

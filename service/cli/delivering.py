@@ -10,6 +10,10 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 
+from loupe import Client, ClientError, ProblemError, calls
+from loupe.answers.base import Json
+from loupe.bodies import Sent
+from loupe.options import DeliveryOptions, PatchDeliveryOptions
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -22,7 +26,6 @@ from service.cli.connection import (
     open_client,
 )
 from service.cli.orders import OrderId
-from service.client import Client, ClientError, Json, ProblemError
 from service.terminal.blocks import plural
 from service.terminal.deliveries import delivery_details, delivery_table
 from service.terminal.documents import order_view
@@ -109,10 +112,14 @@ def deliver(  # noqa: PLR0913  (a command's parameters are its options)
     outgoing = _outgoing(files or [], tile, patch, folder)
     if price is not None and any(one.place is None for one in outgoing):
         raise UsageError("--price applies to one patch. Give --tile and --patch, or --folder DIR.")
-    options: dict[str, str | None] = {"bands": bands, "radiometry": radiometry, "price": price}
-    options["accept_price"] = "true" if accept_price else None
-    options["accept_late"] = "true" if late else None
-    options["accept_unlike"] = "true" if accept_unlike else None
+    options: PatchDeliveryOptions = {
+        "bands": bands,
+        "radiometry": radiometry,
+        "price": price,
+        "accept_price": accept_price or None,
+        "accept_late": late or None,
+        "accept_unlike": accept_unlike or None,
+    }
     with open_client(url, api_key) as client:
         sent = _send_all(client, order_id, outgoing, options)
         state = client.get(f"/v1/orders/{order_id}")
@@ -156,7 +163,7 @@ def _folder_files(folder: Path) -> list[OutgoingFile]:
 
 
 def _send_all(
-    client: Client, order_id: str, files: Sequence[OutgoingFile], options: dict[str, str | None]
+    client: Client, order_id: str, files: Sequence[OutgoingFile], options: PatchDeliveryOptions
 ) -> list[SentFile]:
     """Send every file, with the bytes sent so far on a terminal; a refusal does not stop the others."""
     err = console(stderr=True)
@@ -164,28 +171,34 @@ def _send_all(
     with Progress(*shown, console=err, transient=True, disable=not err.is_terminal) as progress:
         total = sum(one.path.stat().st_size for one in files)
         task = progress.add_task("Delivering", total=total)
-        return [_send(client, order_id, one, options, progress, task) for one in files]
+        answers, before = [], 0
+        for one in files:
+            progress.update(task, description=f"Delivering {one.path.name}", completed=before)
+            answers.append(_send(client, order_id, one, options, _after(before, progress, task)))
+            before += one.path.stat().st_size
+        return answers
+
+
+def _after(before: int, progress: Progress, task: TaskID) -> Sent:
+    """Show the bytes of a file, which may be sent again from its first, beside those of the files before."""
+    return lambda done, _size: progress.update(task, completed=before + done)
 
 
 def _send(
-    client: Client,
-    order_id: str,
-    file: OutgoingFile,
-    options: dict[str, str | None],
-    progress: Progress,
-    task: TaskID,
+    client: Client, order_id: str, file: OutgoingFile, options: PatchDeliveryOptions, sent: Sent
 ) -> SentFile:
-    progress.update(task, description=f"Delivering {file.path.name}")
     try:
         if file.place is not None:
             tile, patch = file.place
-            answer = client.deliver(order_id, tile, patch, file.path.read_bytes(), **options)
-            progress.advance(task, file.path.stat().st_size)
+            answer = client.run(calls.deliver_patch(order_id, tile, patch, file.path, sent, **options))
         else:
-            whole = {name: value for name, value in options.items() if name != "accept_price"}
-            answer = client.deliver_file(
-                order_id, file.path, lambda count: progress.advance(task, count), **whole
-            )
+            whole: DeliveryOptions = {
+                "bands": options.get("bands"),
+                "radiometry": options.get("radiometry"),
+                "accept_unlike": options.get("accept_unlike"),
+                "accept_late": options.get("accept_late"),
+            }
+            answer = client.run(calls.deliver(order_id, file.path, sent, **whole))
     except ClientError as error:
         problem = error.problem if isinstance(error, ProblemError) else None
         return SentFile(file.path.name, None, ": ".join(str(error).splitlines()), problem)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from loupe.calls import send_file
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -46,7 +47,7 @@ def import_invoices(
     if media_type is None:
         raise UsageError(f"{file.name} is neither .csv nor .json.")
     with open_client(url, api_key) as client:
-        done = client.import_invoices(file.read_bytes(), media_type)
+        done = client.run(send_file("POST", "/v1/invoices", file, media_type))
     if as_json:
         print_json(done)
         return
@@ -59,7 +60,7 @@ def import_invoices(
 def list_invoices(as_json: AsJson = False, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
     """List the imported invoices and credit notes, newest first."""
     with open_client(url, api_key) as client:
-        found = client.items("/v1/invoices")
+        found = list(client.items("/v1/invoices"))
     if as_json:
         print_json(found)
         return

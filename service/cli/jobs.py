@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+from loupe.answers.base import Json
+from loupe.following import follow as follow_job
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -17,7 +19,6 @@ from service.cli.connection import (
     open_client,
     print_json,
 )
-from service.client import Json
 from service.terminal.jobs import eta_text, job_view, jobs_view
 
 job_commands = typer.Typer(
@@ -32,7 +33,7 @@ INTERRUPTED = 130
 def list_jobs(as_json: AsJson = False, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
     """List the jobs of the workspace, newest first."""
     with open_client(url, api_key) as client:
-        found = client.items("/v1/jobs")
+        found = list(client.items("/v1/jobs"))
     if as_json:
         print_json(found)
         return
@@ -51,7 +52,7 @@ def show_job(
     with open_client(url, api_key) as client:
         if follow:
             with following(f"Job {job_id}") as seen:
-                job = client.follow(job_id, seen)
+                job = client.run(follow_job(job_id, seen))
         else:
             job = client.get(f"/v1/jobs/{job_id}")
     if as_json:

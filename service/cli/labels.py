@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from loupe.calls import send_file
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -48,7 +49,7 @@ def give_labels(
     if media_type is None:
         raise UsageError(f"{file.name} is neither .csv nor .json.")
     with open_client(url, api_key) as client:
-        found = client.give_true_labels(order_id, file.read_bytes(), media_type)
+        found = client.run(send_file("PUT", f"/v1/orders/{order_id}/truth", file, media_type))
     if as_json:
         print_json(found)
         return

@@ -129,7 +129,7 @@ def list_closes(
             for line in client.csv_lines("/v1/ledger/closes"):
                 typer.echo(line)
             return
-        found = client.items("/v1/ledger/closes")
+        found = list(client.items("/v1/ledger/closes"))
     if as_json:
         print_json(found)
         return

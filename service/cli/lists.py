@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from loupe import Client
+from loupe.answers.base import Json
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -19,7 +21,6 @@ from service.cli.connection import (
 from service.cli.naming import OfExternalId, OfName, OfTag, Search
 from service.cli.operating import expire_overdue_orders
 from service.cli.orders import OrderId
-from service.client import Client, Json
 from service.terminal.documents import order_view, plan_view
 from service.terminal.lists import awaited_view, orders_view, plans_view
 

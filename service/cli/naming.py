@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from loupe.answers.base import Json
 from service.cli.budgets import tags_of
 from service.cli.connection import (
     DEFAULT_URL,
@@ -17,7 +18,6 @@ from service.cli.connection import (
     print_json,
 )
 from service.cli.orders import OrderId
-from service.client import Json
 
 Name = Annotated[str | None, typer.Option(metavar="TEXT", help="Name for people.")]
 ExternalId = Annotated[str | None, typer.Option(metavar="TEXT", help="Id in a system of yours.")]

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from loupe import ProblemError, calls
 from service.cli.budgets import find_budget, tags_of
 from service.cli.connection import (
     DEFAULT_URL,
@@ -17,7 +18,6 @@ from service.cli.connection import (
     print_json,
 )
 from service.cli.jobs import following
-from service.client import ProblemError
 from service.terminal.blocks import money, plural
 from service.terminal.documents import classification_view, order_view
 from service.terminal.proposals import proposals_view
@@ -58,7 +58,16 @@ def order(  # noqa: PLR0913  (a command's parameters are its options)
             what = f"{plural(planned['patches']['bought'], 'patch')} for {money(planned['cost'])}"
             payer = f'budget "{budget}"' if budget else f"the only {planned['cost']['currency']} budget"
             typer.confirm(f"Order {what}? The amount will be held in {payer}.", abort=True, err=True)
-        placed = client.create_order(plan, budget_id, tags, cost_center, name=name, external_id=external_id)
+        placed = client.run(
+            calls.order(
+                plan,
+                budget_id,
+                name=name,
+                external_id=external_id,
+                tags=tags or None,
+                cost_center=cost_center,
+            )
+        )
     if as_json:
         print_json(placed)
         return
@@ -85,7 +94,7 @@ def approve(
     """
     with open_client(url, api_key) as client:
         try:
-            decided = client.decide(waiting, "reject" if reject else "approve", note)
+            decided = client.run(calls.decide(waiting, "reject" if reject else "approve", note))
         except ProblemError as problem:
             if problem.status != HTTPStatus.NOT_FOUND:
                 raise
@@ -151,7 +160,7 @@ def classify(
 ) -> None:
     """Classify every tile of an order, beside the label from low resolution only."""
     with open_client(url, api_key) as client, following("Classifying") as seen:
-        labelled = client.classify(order_id, seen, allow_partial=allow_partial)
+        labelled = client.run(calls.classify(order_id, seen, allow_partial=allow_partial))
     if as_json:
         print_json(labelled)
         return

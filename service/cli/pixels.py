@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from loupe.answers.base import Json
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -16,7 +17,6 @@ from service.cli.connection import (
     print_json,
 )
 from service.cli.operating import opened_database, read_settings
-from service.client import Json
 from service.terminal.blocks import columns, plural
 
 # The server code takes seconds to import, so `blobs` imports what it needs.

@@ -7,6 +7,10 @@ from typing import Annotated
 
 import typer
 
+from loupe import Client, calls
+from loupe.answers.base import Json
+from loupe.options import PlanOptions, ReplanOptions
+from service.cli.budgets import tags_of
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -20,7 +24,6 @@ from service.cli.connection import (
 )
 from service.cli.jobs import following
 from service.cli.naming import ExternalId, Name, PlanTag
-from service.client import Client, Json, Query
 from service.terminal.blocks import money, plural
 from service.terminal.documents import plan_view
 
@@ -152,10 +155,10 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
     api_key: ApiKey = None,
 ) -> None:
     """Choose the patches of a scene to buy, and show their cost and savings. Spends nothing."""
-    options: dict[str, Query] = {
+    options: PlanOptions = {
         "price_list": price_list,
         "objective": None if objective is None else objective.value,
-        "lambda": cost_weight,
+        "cost_weight": cost_weight,
         "max_cost": max_cost,
         "max_patches": max_patches,
         "target_accuracy": target_accuracy,
@@ -167,15 +170,15 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
         "task": None if task is None else task.value,
         "name": name,
         "external_id": external_id,
-        "tag": tag or None,
+        "tags": tags_of(tag) or None,
     }
     scene, shown = file.read(), "standard input" if file.name == "<stdin>" else Path(file.name).name
     with open_client(url, api_key) as client:
         if later:
-            _show_queued(client.plan_later(scene, **options), as_json=as_json)
+            _show_queued(client.run(calls.plan_later(scene, **options)), as_json=as_json)
             return
         with following(f"Planning {shown}") as seen:
-            planned = client.plan_scene(scene, seen, **options)
+            planned = client.run(calls.plan(scene, seen, **options))
         _write_files(client, planned, geojson, png)
     _show_planned(planned, as_json=as_json)
 
@@ -209,10 +212,10 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
     api_key: ApiKey = None,
 ) -> None:
     """Re-plan a scene with another price list, objective or task. The new plan replaces the old one."""
-    wanted = {
+    wanted: ReplanOptions = {
         "price_list": price_list,
         "objective": None if objective is None else objective.value,
-        "lambda": cost_weight,
+        "cost_weight": cost_weight,
         "max_cost": max_cost,
         "max_patches": max_patches,
         "target_accuracy": target_accuracy,
@@ -220,9 +223,8 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
         "reuse": None if reuse is None else reuse.value,
         "task": None if task is None else task.value,
     }
-    given = {name: value for name, value in wanted.items() if value is not None}
     with open_client(url, api_key) as client, following("Planning again") as seen:
-        planned = client.post(f"/v1/plans/{plan_id}/replan", given, seen)
+        planned = client.run(calls.replan(plan_id, seen, **wanted))
     if as_json:
         print_json(planned)
         return
@@ -263,20 +265,21 @@ def next_round(  # noqa: PLR0913  (a command's parameters are its options)
     api_key: ApiKey = None,
 ) -> None:
     """Plan what else is worth buying after patches of an order were delivered. Spends nothing."""
-    weighed: dict[str, Query] = {"lambda": cost_weight}
     with open_client(url, api_key) as client, following("Reading the delivered patches") as seen:
-        planned = client.next_round(
-            order_id,
-            seen,
-            price_list=price_list,
-            objective=None if objective is None else objective.value,
-            max_cost=max_cost,
-            max_patches=max_patches,
-            target_accuracy=target_accuracy,
-            guarantee=guarantee,
-            task=None if task is None else task.value,
-            worth_each=worth_each,
-            **weighed,
+        planned = client.run(
+            calls.next_round(
+                order_id,
+                seen,
+                price_list=price_list,
+                objective=None if objective is None else objective.value,
+                cost_weight=cost_weight,
+                max_cost=max_cost,
+                max_patches=max_patches,
+                target_accuracy=target_accuracy,
+                guarantee=guarantee,
+                task=None if task is None else task.value,
+                worth_each=worth_each,
+            )
         )
     _show_planned(planned, as_json=as_json)
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from loupe.calls import send_file
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -47,7 +48,7 @@ def import_price_lists(
             f"{file.name} is neither .csv nor .json. Give a file of price lists in one of these formats."
         )
     with open_client(url, api_key) as client:
-        made = client.import_price_lists(file.read_bytes(), media_type)
+        made = client.run(send_file("POST", "/v1/price-lists/import", file, media_type))
     if as_json:
         print_json(made)
         return
@@ -59,7 +60,7 @@ def import_price_lists(
 def list_price_lists(as_json: AsJson = False, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
     """List every version of every price list, including the shipped examples."""
     with open_client(url, api_key) as client:
-        found = client.items("/v1/price-lists")
+        found = list(client.items("/v1/price-lists"))
     if as_json:
         print_json(found)
         return

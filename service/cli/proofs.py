@@ -12,8 +12,9 @@ from decimal import Decimal
 from typing import NamedTuple
 from uuid import UUID
 
+from loupe import Client, ProblemError
+from loupe.answers.base import Json
 from service.cli.connection import UsageError
-from service.client import Client, Json, ProblemError
 from service.ledger.book import Movement, Transfer, transfer_hash
 from service.money import Money
 from service.plans.bills import PlanFigures, recompute
@@ -94,7 +95,7 @@ def _follow_plan(client: Client, plan_id: str) -> Json:
         },
         "proofs": [
             *plan_proofs(bill, price_list),
-            *bundle_proofs(provenance["bundle"], client.items("/v1/bundles")),
+            *bundle_proofs(provenance["bundle"], list(client.items("/v1/bundles"))),
             input_proof(provenance["input_sha256"], scene),
         ],
     }

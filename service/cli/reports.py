@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from loupe import Client
 from service.cli.budgets import find_budget
 from service.cli.connection import (
     DEFAULT_URL,
@@ -16,7 +17,6 @@ from service.cli.connection import (
     open_client,
     print_json,
 )
-from service.client import Client
 from service.terminal.documents import order_savings_view, savings_view
 from service.terminal.reports import savings_groups_view, spend_view
 

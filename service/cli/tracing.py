@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
+from loupe.answers.base import Json
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -18,7 +19,6 @@ from service.cli.connection import (
     open_client,
     print_json,
 )
-from service.client import Json
 from service.terminal.blocks import columns, format_area, money, plural
 
 # ruff: noqa: PLC0415  (what recomputes the money takes a second to import)

@@ -3,7 +3,7 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from service.client import Json
+from loupe.answers.base import Json
 from service.terminal.blocks import columns, money
 
 _WAYS = {

@@ -8,8 +8,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from loupe.answers.base import Json
 from models.grid import GRID
-from service.client import Json
 
 TILES_SHOWN, TILES_ACROSS = 12, 6
 ID_LENGTH = 36

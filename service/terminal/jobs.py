@@ -6,7 +6,7 @@ from datetime import datetime
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from service.client import Json
+from loupe.answers.base import Json
 from service.terminal.blocks import columns, facts
 
 NEXT = {

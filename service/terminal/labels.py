@@ -3,7 +3,7 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from service.client import Json
+from loupe.answers.base import Json
 from service.terminal.blocks import columns, plural
 
 TITLES = ("True class", "Tiles", "Right", "Share (95% interval)", "Right from LR only")

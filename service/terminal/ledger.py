@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import RenderableType
 
-from service.client import Json
+from loupe.answers.base import Json
 from service.terminal.blocks import columns, facts, money
 
 

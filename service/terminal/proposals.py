@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from service.client import Json
+from loupe.answers.base import Json
 from service.terminal.blocks import columns, money
 
 

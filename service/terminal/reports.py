@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from service.client import Json
+from loupe.answers.base import Json
 from service.terminal.blocks import columns, money, plural
 
 NO_LABEL = "(none)"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from loupe import Client
 from models.bundle import dump_bundle, load_bundle
-from service.client import Client
 from tests.support.server import ROOT, ServerProcess, running_server
 from tests.support.shell import Shell
 

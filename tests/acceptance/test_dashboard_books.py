@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
+from loupe import Client, Money
 from service.access.roles import Role
-from service.client import Client
 from tests.support.browsers import chromium, examine, listen
 from tests.support.bundles import make_geotiff, usd, write_bundle
 from tests.support.orders import make_patch
@@ -46,18 +46,20 @@ def fill(client: Client, approver: Client) -> None:
         "price_per_km2": "10000",
     }  # fmt: skip
     client.post("/v1/price-lists", prices)
-    budget = client.create_budget("Harvest", "500.00", "USD", {"tags": {"team": "north"}})["id"]
-    client.create_budget("Trials", "90.00", "EUR", {"period": "month", "thresholds": [50, 90]})
-    client.change_budget(budget, {"approval_above": usd("60.00")})
-    waiting = client.change_budget(budget, {"limit": usd("900.00")})["waiting"][0]
+    budget = client.create_budget("Harvest", Money.of("500.00", "USD"), tags={"team": "north"}).id
+    client.create_budget("Trials", Money.of("90.00", "EUR"), period="month", thresholds=[50, 90])
+    client.change_budget(budget, approval_above=usd("60.00"))
+    waiting = client.change_budget(budget, limit=usd("900.00")).document["waiting"][0]
     with approver:
         approver.decide(waiting["id"], "approve", "For the second field.")
     orders = []
     for patches, delivered in ((3, 3), (2, 2), (2, 1)):
-        plan = client.plan_scene(make_geotiff(), price_list="acme", max_patches=patches, reuse="none")
-        order = client.create_order(plan["id"], budget)
+        plan = client.plan(make_geotiff(), price_list="acme", max_patches=patches, reuse="none").document
+        order = client.order(plan["id"], budget).document
         for one in order["patches"]["awaited"][:delivered]:
-            client.deliver(order["id"], one["tile"], one["patch"], make_patch(one["tile"], one["patch"]))
+            client.deliver_patch(
+                order["id"], one["tile"], one["patch"], make_patch(one["tile"], one["patch"])
+            )
         orders.append(order["id"])
     refund = {
         "kind": "refund",
@@ -138,7 +140,7 @@ def test_report_of_the_month_prints_on_two_pages(page: Page) -> None:
 
 def test_job_and_cancellation_have_pages(page: Page, server: ServerProcess) -> None:
     with server.client() as client:
-        job = client.plan_later(make_geotiff(), price_list="acme", max_patches=1, reuse="none")["id"]
+        job = client.plan_later(make_geotiff(), price_list="acme", max_patches=1, reuse="none").document["id"]
         (open_order,) = (one["id"] for one in client.items("/v1/orders") if one["status"] == "processing")
     # The page would load itself again while it is looked at.
     page.route("**/reload.js*", lambda route: route.fulfill(body="", content_type="text/javascript"))

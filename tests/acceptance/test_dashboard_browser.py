@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from loupe import Money
 from models.bundle import CurvePoint
 from tests.support.bundles import make_geotiff, write_bundle
 from tests.support.orders import make_patch
@@ -40,12 +41,14 @@ def fill(process: ServerProcess) -> None:
     }  # fmt: skip
     with process.client() as client:
         client.post("/v1/price-lists", prices)
-        client.create_budget("Harvest", "2000.00", "USD")
+        client.create_budget("Harvest", Money.of("2000.00", "USD"))
         for patches, delivered in ((4, 4), (6, 2)):
-            plan = client.plan_scene(make_geotiff(), price_list="acme", max_patches=patches)
-            order = client.create_order(plan["id"], None)
+            plan = client.plan(make_geotiff(), price_list="acme", max_patches=patches).document
+            order = client.order(plan["id"], None).document
             for one in order["patches"]["awaited"][:delivered]:
-                client.deliver(order["id"], one["tile"], one["patch"], make_patch(one["tile"], one["patch"]))
+                client.deliver_patch(
+                    order["id"], one["tile"], one["patch"], make_patch(one["tile"], one["patch"])
+                )
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +134,7 @@ def test_page_shows_previews(page: Page, server: ServerProcess) -> None:
 def test_budget_bar_is_proportional_to_its_share(page: Page, server: ServerProcess) -> None:
     sign_in(page, server)
     with server.client() as client:
-        (budget,) = client.items("/v1/budgets")
+        (budget,) = list(client.items("/v1/budgets"))
         usage = client.get(f"/v1/budgets/{budget['id']}/usage")
     for part in ("spent", "held"):
         share = float(usage[part]["amount"]) / float(usage["limit"]["amount"])

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from loupe import Money
 from service.access.roles import Role
 from tests.support.browsers import chromium, findings, listen, look_at, photograph
 from tests.support.bundles import make_geotiff, usd, write_bundle
@@ -29,10 +30,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     with running_server(bundle) as process:
         with process.client() as client:
             client.post("/v1/price-lists", prices)
-            client.create_budget("Small", "500.00", "USD")
-            careful = client.create_budget("Harvest", "500.00", "USD", {"approval_above": usd("1.00")})
-            plan = client.plan_scene(make_geotiff(), price_list="acme", max_patches=3)
-            client.create_order(plan["id"], careful["id"])
+            client.create_budget("Small", Money.of("500.00", "USD"))
+            careful = client.create_budget("Harvest", Money.of("500.00", "USD"), approval_above=usd("1.00"))
+            plan = client.plan(make_geotiff(), price_list="acme", max_patches=3).document
+            client.order(plan["id"], careful.id)
         yield process
 
 
@@ -117,9 +118,9 @@ def test_a_morning_of_an_approver_and_a_buyer(
 
 def test_files_can_be_dropped_on_the_form(browser: Browser, server: ServerProcess) -> None:
     with server.client() as client:
-        plan = client.plan_scene(make_geotiff(), price_list="acme", max_patches=1, reuse="none")
+        plan = client.plan(make_geotiff(), price_list="acme", max_patches=1, reuse="none").document
         (budget,) = (one["id"] for one in client.items("/v1/budgets") if one["name"] == "Small")
-        order = client.create_order(plan["id"], budget)["id"]
+        order = client.order(plan["id"], budget).document["id"]
     page, complaints = sign_in(browser, server, KEY)
     page.goto(f"{server.url}/dashboard/orders/{order}")
     data: Any = page.evaluate_handle(

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from examples.demo.scenes import LR_FILE, SAMPLE
+from loupe import Money
 from tests.support.browsers import chromium, findings, listen, photograph
 from tests.support.server import KEY, ROOT, ServerProcess, running_server
 
@@ -22,7 +23,7 @@ STARTER = ROOT / "models" / "bundles" / "starter"
 def server() -> Iterator[ServerProcess]:
     """Start a server with the bundles of the repository, a budget, and a price list with a minimum area."""
     with running_server(STARTER) as process, process.client() as client:
-        client.create_budget("Harvest", "2000.00", "USD")
+        client.create_budget("Harvest", Money.of("2000.00", "USD"))
         prices = {
             "name": "acme", "provider": "Acme", "product": "0.3 m archive", "gsd_m": "0.3", "currency": "USD",
             "price_per_km2": "500", "minimum_km2": "0.02", "areas_summed": False,
@@ -102,7 +103,7 @@ def test_scene_is_planned_compared_and_ordered(page: Page, server: ServerProcess
     page.get_by_role("button", name="Order for").click()
     expect(page.get_by_role("status")).to_contain_text("Ordered")
     with server.client() as client:
-        (order,) = client.items("/v1/orders")
+        (order,) = list(client.items("/v1/orders"))
     assert f"/dashboard/plans/{order['plan']}" in newer
     assert page.url.endswith(f"/dashboard/orders/{order['id']}")
 

@@ -11,7 +11,7 @@ import pytest
 from examples.demo.run import WITH_MINIMUM
 from examples.demo.scenes import demo_scenes
 from examples.demo.tanks import ARCHIVE
-from service.client import Client, NoServerError
+from loupe import Client, NoServerError
 from tests.support.server import ROOT
 
 VERDICT = r"(?:right|wrong) +"

@@ -11,6 +11,7 @@ import rasterio
 from affine import Affine
 from PIL import Image
 
+from loupe import Money
 from tests.support.input_commands import documented_commands, make_forms, run_commands
 from tests.support.landscape import COVERS, TOP, UTM, WEST, digital, quadrants, reflectance, shown
 from tests.support.rasters import write_geotiff
@@ -49,7 +50,7 @@ def server() -> Iterator[ServerProcess]:
     """Run a server with the shipped bundle, which reads 10 m and buys 0.5 m."""
     with running_server(ROOT / "models" / "bundles" / "starter") as process:
         with process.client() as client:
-            client.create_budget("forms", "1000", "USD")
+            client.create_budget("forms", Money.of("1000", "USD"))
         yield process
 
 
@@ -99,8 +100,8 @@ def test_command_delivers_every_patch(
         digital(reflectance(24)[[2, 1, 0]]), crs=UTM, transform=Affine(10, 0, WEST, 0, -10, TOP)
     )
     with server.client() as client:
-        plan = client.plan_scene(scene, max_patches=3, bands="3,2,1")
-        order = client.create_order(plan["id"], None)["id"]
+        plan = client.plan(scene, max_patches=3, bands="3,2,1").document
+        order = client.order(plan["id"], None).document["id"]
         done = run_commands(block_of(place), forms / DELIVERIES[place], tmp_path / "form", server, order)
 
         assert done.returncode == 0, done.stderr

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from service.client import ClientError
+from loupe import ClientError
 from tests.support.bundles import make_geotiff
 from tests.support.server import ServerProcess, running_server
 from tests.support.waiting import eventually
@@ -46,7 +46,7 @@ def workers(server: ServerProcess) -> Iterator[Workers]:
 def plan_later(server: ServerProcess, scene: bytes, key: str) -> Json:
     headers = {"Content-Type": "image/tiff", "Prefer": "respond-async", "Idempotency-Key": f'"{key}"'}
     with server.client() as client:
-        return dict(client.send("POST", "/v1/plans", content=scene, headers=headers).json())
+        return dict(client.send("POST", "/v1/plans", file=scene, headers=headers).json())
 
 
 def shown(server: ServerProcess, job: Json) -> Json:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.client import Client, ProblemError
+from loupe import Client, Money, ProblemError
 from tests.support.server import KEY, ROOT, ServerProcess, make_mosaic, running_server
 
 MOSAIC = make_mosaic()
@@ -29,23 +29,24 @@ def client(server: ServerProcess) -> Iterator[Client]:
 
 
 def test_main_job_plans_orders_delivers_classifies_and_reports(server: ServerProcess, client: Client) -> None:
-    budget = client.create_budget("main job", "5.00", "USD")
+    budget = client.create_budget("main job", Money.of("5.00", "USD")).document
 
-    plan = client.plan_scene(SCENE, max_patches=7)
+    plan = client.plan(SCENE, max_patches=7).document
     assert [len(tile["utilities"]) for tile in plan["tiles"]] == [16] * 6
     assert (plan["patches"]["bought"], plan["patches"]["total"]) == (7, 96)
     wanted = [(tile["tile"], patch) for tile in plan["tiles"] for patch in tile["buy"]]
     assert len(wanted) == 7
 
-    order = client.create_order(plan["id"], budget["id"])
+    order = client.order(plan["id"], budget["id"]).document
     assert order["amounts"]["held"] == plan["cost"]
     assert sorted((one["tile"], one["patch"]) for one in order["patches"]["awaited"]) == sorted(wanted)
 
-    assert all(client.deliver(order["id"], tile, patch, MOSAIC.patch(tile, patch)) for tile, patch in wanted)
+    for tile, patch in wanted:
+        client.deliver_patch(order["id"], tile, patch, MOSAIC.patch(tile, patch))
     done = client.get(f"/v1/orders/{order['id']}")
     assert (done["status"], done["amounts"]["settled"]) == ("completed", plan["cost"])
 
-    labels = client.classify(order["id"])
+    labels = client.classify(order["id"]).document
     assert labels["complete"] is True
     assert sum(tile["patches_used"] for tile in labels["tiles"]) == 7
     assert all(tile["label"] and tile["lr_label"] for tile in labels["tiles"])
@@ -70,11 +71,11 @@ def test_savings_script_agrees_with_the_report(server: ServerProcess, client: Cl
 
 
 def test_order_beyond_the_budget_holds_nothing(client: Client) -> None:
-    budget = client.create_budget("too small", "0.01", "USD")
-    plan = client.plan_scene(SCENE, max_patches=20)
+    budget = client.create_budget("too small", Money.of("0.01", "USD")).document
+    plan = client.plan(SCENE, max_patches=20).document
 
     with pytest.raises(ProblemError) as caught:
-        client.create_order(plan["id"], budget["id"])
+        client.order(plan["id"], budget["id"])
 
     assert (caught.value.status, caught.value.code) == (402, "budget-exceeded")
     assert caught.value.problem["available"] == "0.01"
@@ -82,17 +83,17 @@ def test_order_beyond_the_budget_holds_nothing(client: Client) -> None:
 
 
 def test_deliver_refuses_an_unordered_or_misplaced_patch(client: Client) -> None:
-    budget = client.create_budget("refusals", "5.00", "USD")
-    plan = client.plan_scene(SCENE, max_patches=1)
-    order = client.create_order(plan["id"], budget["id"])
+    budget = client.create_budget("refusals", Money.of("5.00", "USD")).document
+    plan = client.plan(SCENE, max_patches=1).document
+    order = client.order(plan["id"], budget["id"]).document
     (bought,) = order["patches"]["awaited"]
     tile, patch = bought["tile"], bought["patch"]
     other = (patch + 1) % 16
 
     with pytest.raises(ProblemError) as not_bought:
-        client.deliver(order["id"], tile, other, MOSAIC.patch(tile, other))
+        client.deliver_patch(order["id"], tile, other, MOSAIC.patch(tile, other))
     with pytest.raises(ProblemError) as elsewhere:
-        client.deliver(order["id"], tile, patch, MOSAIC.patch(tile, other))
+        client.deliver_patch(order["id"], tile, patch, MOSAIC.patch(tile, other))
 
     assert (not_bought.value.status, not_bought.value.code) == (409, "patch-not-ordered")
     assert (elsewhere.value.status, elsewhere.value.code) == (409, "patch-misplaced")
@@ -112,6 +113,6 @@ def test_curl_command_of_the_readme_makes_a_plan(server: ServerProcess, tmp_path
 
 def test_plan_without_a_valid_key_is_refused(server: ServerProcess) -> None:
     with server.client("not-a-key-of-this-server") as stranger, pytest.raises(ProblemError) as caught:
-        stranger.plan_scene(SCENE)
+        stranger.plan(SCENE)
 
     assert caught.value.status == 401

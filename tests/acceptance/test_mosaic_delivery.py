@@ -16,7 +16,8 @@ from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
 from examples.demo.mosaic import TILE_PX, geotiff, lay_out
-from service.client import Client, ClientError, Json
+from loupe import Client, ClientError, Money
+from loupe.answers.base import Json
 from service.geotiff.ground import transform_points
 from tests.support.bundles import UTM_32N
 from tests.support.known_scene import KnownScene
@@ -62,7 +63,7 @@ def as_delivered(mosaic: KnownScene, first: int = 0, last: int | None = None) ->
 def server() -> Iterator[ServerProcess]:
     with running_server(STARTER) as process:
         with process.client() as client:
-            client.create_budget("mosaics", "1000.00", "USD")
+            client.create_budget("mosaics", Money.of("1000.00", "USD"))
         yield process
 
 
@@ -75,18 +76,18 @@ def client(server: ServerProcess) -> Iterator[Client]:
 def order_at(client: Client, mosaic: KnownScene, east_m: float) -> tuple[KnownScene, Json]:
     """Order 96 patches of the mosaic at a place of its own, so that nobody owns the ground yet."""
     moved = dataclasses.replace(mosaic, left=mosaic.left + east_m)
-    plan = client.plan_scene(moved.scene(8), max_patches=PATCHES)
+    plan = client.plan(moved.scene(8), max_patches=PATCHES).document
     assert plan["patches"]["bought"] == PATCHES
-    return moved, client.create_order(plan["id"], None)
+    return moved, client.order(plan["id"], None).document
 
 
 def deliver(client: Client, order: Json, folder: Path, body: bytes) -> Json:
     (folder / "mosaic.tif").write_bytes(body)
-    return client.deliver_file(order["id"], folder / "mosaic.tif")
+    return client.deliver(order["id"], folder / "mosaic.tif").document
 
 
 def labels(client: Client, order: Json) -> list[Json]:
-    tiles: list[Json] = client.classify(order["id"])["tiles"]
+    tiles: list[Json] = client.classify(order["id"]).document["tiles"]
     return tiles
 
 
@@ -118,7 +119,7 @@ def test_jpeg_mosaic_in_another_crs_delivers_a_whole_order(client: Client, tmp_p
 
 def deliver_singly(client: Client, order: Json, body_of: Callable[[int, int], bytes]) -> None:
     for one in order["patches"]["awaited"]:
-        client.deliver(order["id"], one["tile"], one["patch"], body_of(one["tile"], one["patch"]))
+        client.deliver_patch(order["id"], one["tile"], one["patch"], body_of(one["tile"], one["patch"]))
 
 
 def cut_out(picture: bytes, mosaic: KnownScene, tile: int, patch: int) -> bytes:
@@ -155,7 +156,7 @@ def test_kill_during_a_mosaic_settles_all_of_it_or_nothing(bundle_folder: Path, 
     body = as_delivered(mosaic)
     with running_server(bundle_folder) as server:
         with server.client() as client:
-            client.create_budget("survivor", "1000.00", "USD")
+            client.create_budget("survivor", Money.of("1000.00", "USD"))
             _, order = order_at(client, mosaic, 0)
         path = f"/v1/orders/{order['id']}"
         sender = threading.Thread(

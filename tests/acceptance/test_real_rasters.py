@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.client import Client, ProblemError
+from loupe import Client, ProblemError
 from tests.support.bundles import write_bundle
 from tests.support.server import ROOT, running_server
 
@@ -49,7 +49,7 @@ def client(tmp_path: Path) -> Iterator[Client]:
 
 def outcome(client: Client, path: Path) -> str:
     try:
-        plan = client.plan_scene(path.read_bytes())
+        plan = client.plan(path.read_bytes()).document
     except ProblemError as error:
         return error.code
     tiles = plan["scene"]["columns"] * plan["scene"]["rows"]

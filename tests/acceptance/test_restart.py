@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from service.client import Client, ClientError
+from loupe import Client, ClientError
 from tests.support.server import ServerProcess, make_mosaic, running_server
 from tests.support.waiting import eventually
 
@@ -38,7 +38,7 @@ class Job:
     def plan(self, client: Client) -> Any:
         query = {"max_patches": PATCHES}
         headers = {"Idempotency-Key": '"survivor-plan"', "Content-Type": "image/tiff"}
-        answer = client.send("POST", "/v1/plans", content=MOSAIC.scene(8), params=query, headers=headers)
+        answer = client.send("POST", "/v1/plans", file=MOSAIC.scene(8), query=query, headers=headers)
         return self._keep("plan", answer.json())
 
     def order(self, client: Client) -> Any:
@@ -50,7 +50,7 @@ class Job:
             order = self.known["order"]
             place = order["patches"]["awaited"][number]
             tile, patch = place["tile"], place["patch"]
-            client.deliver(order["id"], tile, patch, MOSAIC.patch(tile, patch))
+            client.deliver_patch(order["id"], tile, patch, MOSAIC.patch(tile, patch))
             return client.get(f"/v1/orders/{order['id']}")["patches"]["delivered"]
 
         return step

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 
+from loupe import Money
 from service.cli.proofs import follow, invoice_proofs
 from service.cli.tracing import trace_view
 from tests.support.bundles import make_geotiff, write_bundle
@@ -40,11 +41,13 @@ def order(server: ServerProcess) -> Json:
     }  # fmt: skip
     with server.client() as client:
         client.post("/v1/price-lists", prices)
-        client.create_budget("Harvest", "2000.00", "USD")
-        plan = client.plan_scene(make_geotiff(), price_list="acme", max_patches=4)
-        placed = client.create_order(plan["id"], None)
+        client.create_budget("Harvest", Money.of("2000.00", "USD"))
+        plan = client.plan(make_geotiff(), price_list="acme", max_patches=4).document
+        placed = client.order(plan["id"], None).document
         for one in placed["patches"]["awaited"]:
-            client.deliver(placed["id"], one["tile"], one["patch"], make_patch(one["tile"], one["patch"]))
+            client.deliver_patch(
+                placed["id"], one["tile"], one["patch"], make_patch(one["tile"], one["patch"])
+            )
         refund = {"kind": "refund", "order": placed["id"], "reason": "late", "amount": usd("1.50")}
         client.post("/v1/ledger/adjustments", refund)
         for number, kind, amount in (
@@ -158,7 +161,7 @@ def test_the_commands_on_the_page_lead_to_the_same_figures(server: ServerProcess
     with server.client() as client:
         saving = client.get(f"/v1/reports/savings/orders/{order['id']}")
         other = client.get(f"/v1/reports/savings/orders/{order['id']}/alternatives")
-        documents = client.items("/v1/invoices")
+        documents = list(client.items("/v1/invoices"))
     assert (saving["invoices"], saving["credit_notes"], saving["confirmed"]) == (["R-17"], ["C-3"], True)
     assert other["money"] == saving["net"]
     assert {line["amount"]["amount"] for one in documents for line in one["lines"]} == {

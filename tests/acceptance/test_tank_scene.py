@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from loupe import Client, Money
+from loupe.answers.base import Json
 from models.grid import PATCHES
-from service.client import Client, Json
 from tests.support.server import KEY, ROOT, ServerProcess, running_server
 from tests.support.tanks import TankScene, draw_tanks
 
@@ -26,7 +27,7 @@ BUNDLE = ROOT / "models" / "bundles" / "tanks"
 def server() -> Iterator[ServerProcess]:
     with running_server(BUNDLE) as process:
         with process.client() as client:
-            client.create_budget("tanks", "1000.00", "USD")
+            client.create_budget("tanks", Money.of("1000.00", "USD"))
         yield process
         assert process.query("SELECT * FROM ledger.violations") == []
         assert process.stop() == 0
@@ -47,8 +48,8 @@ def scene() -> TankScene:
 def bought(server: ServerProcess, scene: TankScene) -> tuple[Json, Json]:
     """Plan the scene for its objects, order the plan, and return both documents."""
     with server.client() as client:
-        plan = client.plan_scene(scene.low_resolution(), task="find", max_patches=BOUGHT)
-        return plan, client.create_order(plan["id"], None)
+        plan = client.plan(scene.low_resolution(), task="find", max_patches=BOUGHT).document
+        return plan, client.order(plan["id"], None).document
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def deliveries(
     picture = tmp_path_factory.mktemp("delivery") / "tanks.tif"
     picture.write_bytes(scene.high_resolution())
     with server.client() as client:
-        return [client.deliver_file(bought[1]["id"], picture) for _ in range(2)]
+        return [client.deliver(bought[1]["id"], picture).document for _ in range(2)]
 
 
 def selected(plan: Json) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
@@ -84,11 +85,11 @@ def test_plan_for_objects_finds_the_drawn_tanks(scene: TankScene, bought: tuple[
 
 def test_each_task_plans_the_scene_with_its_own_values(client: Client, scene: TankScene) -> None:
     body = scene.low_resolution()
-    plans = {task: client.plan_scene(body, task=task, max_patches=BOUGHT) for task in TASKS}
+    plans = {task: client.plan(body, task=task, max_patches=BOUGHT).document for task in TASKS}
     for task, plan in plans.items():
         assert (plan["task"], plan["patches"]["bought"], len(plan["tiles"])) == (task, BOUGHT, TILES)
         assert plan["objects"]["scene"] == plans["find"]["objects"]["scene"]
-        again = client.plan_scene(body, task=task, max_patches=BOUGHT)
+        again = client.plan(body, task=task, max_patches=BOUGHT).document
         assert again["tiles"] == plan["tiles"]
     in_bought = {task: plan["objects"]["in_bought"] for task, plan in plans.items()}
     assert max(in_bought.values()) == in_bought["find"]
@@ -111,7 +112,7 @@ def test_one_mosaic_delivers_the_order_to_the_cent_and_the_tanks_are_counted(
     assert (done["status"], done["amounts"]["settled"]) == ("completed", plan["cost"])
     assert done["amounts"]["held"]["amount"] == "0.00"
 
-    labelled, repeated = client.classify(order["id"]), client.classify(order["id"])
+    labelled, repeated = client.classify(order["id"]).document, client.classify(order["id"]).document
     assert (labelled["tiles"], labelled["summary"]) == (repeated["tiles"], repeated["summary"])
     assert labelled["complete"] is True
     assert labelled["licence"] == plan["licence"]
@@ -167,8 +168,8 @@ def test_second_round_is_planned_by_what_the_first_showed_and_its_ground_is_paid
 ) -> None:
     plan, order = bought
     assert deliveries[0]["counts"]["settled"] == BOUGHT
-    labelled = client.classify(order["id"])
-    second = client.next_round(order["id"], max_patches=8)
+    labelled = client.classify(order["id"]).document
+    second = client.next_round(order["id"], max_patches=8).document
     found = second["round"]
     assert (second["follows"], found["number"], second["patches"]["bought"]) == (order["id"], 2, 8)
     assert not (selected(second) & selected(plan)).any()
@@ -178,11 +179,11 @@ def test_second_round_is_planned_by_what_the_first_showed_and_its_ground_is_paid
     assert found["remainder"]["patches"] == TILES * PATCHES - BOUGHT
     assert found["verdict"]
 
-    ordered = client.create_order(second["id"], None)
+    ordered = client.order(second["id"], None).document
     picture = tmp_path / "tanks.tif"
     picture.write_bytes(scene.high_resolution())
-    assert client.deliver_file(ordered["id"], picture)["counts"]["settled"] == 8
-    again = client.classify(ordered["id"])
+    assert client.deliver(ordered["id"], picture).document["counts"]["settled"] == 8
+    again = client.classify(ordered["id"]).document
     assert (again["complete"], again["provenance"]["reused"]) == (True, BOUGHT)
     (report,) = client.get("/v1/reports/savings")["currencies"]
     paid = Decimal(plan["cost"]["amount"]) + Decimal(second["cost"]["amount"])

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from loupe import Client, Money
 from service.access.roles import Role
-from service.client import Client
 from tests.support.bundles import make_geotiff
 from tests.support.server import ROOT, ServerProcess
 
@@ -56,11 +56,11 @@ class Finding:
 def make_things(client: Client) -> Things:
     """Plan and order, and have the document made; return the ids by the name of their parameter."""
     client.get("/openapi.json")  # the first time takes longer than schemathesis waits on a busy machine
-    budget = client.create_budget("contract", "1000.00", "USD")
-    plan = client.plan_scene(make_geotiff(), max_patches=2)
-    order = client.create_order(plan["id"], budget["id"])
-    again = client.plan_scene(make_geotiff(), max_patches=1)
-    job = client.plan_later(make_geotiff(), max_patches=1)
+    budget = client.create_budget("contract", Money.of("1000.00", "USD")).document
+    plan = client.plan(make_geotiff(), max_patches=2).document
+    order = client.order(plan["id"], budget["id"]).document
+    again = client.plan(make_geotiff(), max_patches=1).document
+    job = client.plan_later(make_geotiff(), max_patches=1).document
     prices = client.get("/v1/price-lists")["items"][0]
     place = order["patches"]["awaited"][0]
     return {

@@ -7,7 +7,8 @@ from typing import Annotated
 import rasterio
 import typer
 
-from service.client import Client, Json, ProblemError
+from loupe import Client, ProblemError
+from loupe.answers.base import Json
 from tests.support.server import ROOT, running_server
 
 DATA = Path(os.environ.get("LOUPE_DATA", ROOT.parent / "shared" / "data"))
@@ -29,7 +30,7 @@ def row(client: Client, path: Path) -> str:
     with rasterio.open(path) as file:
         pixels, crs = f"{file.count} x {file.dtypes[0]}", file.crs.to_string()
     try:
-        plan = client.plan_scene(path.read_bytes())
+        plan = client.plan(path.read_bytes()).document
     except ProblemError as error:
         gsd, outcome = "", f"{error.status} `{error.code}`: {error.problem['detail']}"
     else:

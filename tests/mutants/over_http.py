@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 
+from loupe import Money
 from tests.mutants.judging import ACCEPTED, REFUSALS, Read
 from tests.mutants.mutating import Mutant
 from tests.support.bundles import make_geotiff
@@ -23,8 +24,8 @@ def reading_over_http(bundle: Path) -> Iterator[Read]:
 def sending(server: ServerProcess) -> Iterator[Read]:
     """Yield what sends a mutant to a server and returns ACCEPTED or the code of the refusal."""
     with server.client() as client:
-        budget = client.create_budget("mutants", "1000.00", "USD")
-        order = client.create_order(client.plan_scene(make_geotiff(), max_patches=2)["id"], budget["id"])
+        budget = client.create_budget("mutants", Money.of("1000.00", "USD")).document
+        order = client.order(client.plan(make_geotiff(), max_patches=2).document["id"], budget["id"]).document
     headers = {"Authorization": f"Bearer {KEY}"}
     with httpx.Client(base_url=server.url, headers=headers, timeout=120, trust_env=False) as http:
 

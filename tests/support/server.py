@@ -18,9 +18,9 @@ import psycopg
 from sqlalchemy.orm import Session
 
 from examples.demo.mosaic import TILE_PX
+from loupe import Client, ClientError
 from service.access.repository import create_key, create_workspace, first_workspace
 from service.access.roles import Role
-from service.client import Client, ClientError
 from service.database.engine import connect
 from service.pricing.repository import ensure_examples
 from tests.support.bundles import TILE_M, UTM_32N

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from loupe import Client, Retries
 from service.cli import connection
-from service.client import Client
 from service.geotiff.quarantine import Quarantine
 from tests.support.command_line import PlayedServer
 
@@ -15,10 +15,11 @@ from tests.support.command_line import PlayedServer
 def server(monkeypatch: pytest.MonkeyPatch) -> PlayedServer:
     played = PlayedServer()
 
-    def client(url: str, key: str) -> Client:
-        return Client(url, key, httpx.MockTransport(played))
+    def client(url: str, key: str, retries: Retries) -> Client:
+        return Client(url, key, retries=retries, transport=httpx.MockTransport(played))
 
     monkeypatch.setattr(connection, "Client", client)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
     monkeypatch.setenv("LOUPE_API_KEY", "a-key-for-the-test")
     monkeypatch.delenv("LOUPE_URL", raising=False)
     return played

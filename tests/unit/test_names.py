@@ -1,26 +1,31 @@
-"""Names of the service's classes."""
+"""Names of classes of the service and of the client."""
 
 import ast
 from collections import defaultdict
 from pathlib import Path
 
-SERVICE = Path(__file__).parent.parent.parent / "service"
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+SERVICE = ROOT / "service"
 
 
-def public_classes() -> dict[str, set[Path]]:
-    """Return the modules that define a class, by its name."""
+def public_classes(package: Path) -> dict[str, set[Path]]:
+    """Return the modules of a package that define a class, by its name."""
     found: dict[str, set[Path]] = defaultdict(set)
-    for path in SERVICE.rglob("*.py"):
+    for path in package.rglob("*.py"):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                found[node.name].add(path.relative_to(SERVICE))
+                found[node.name].add(path.relative_to(package))
     return found
 
 
-def test_no_two_public_classes_have_the_same_name() -> None:
-    found = public_classes()
+@pytest.mark.parametrize(("package", "least"), [("service", 100), ("loupe", 60)])
+def test_no_two_public_classes_have_the_same_name(package: str, least: int) -> None:
+    """The client has the short names, such as Plan and Order, that tables have in the service."""
+    found = public_classes(ROOT / package)
 
-    assert len(found) > 100
+    assert len(found) > least
     assert {name: modules for name, modules in found.items() if len(modules) > 1} == {}
 
 

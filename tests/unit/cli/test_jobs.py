@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from service import client as client_module
 from tests.support.command_line import PLAN, PLAN_ID, PlayedServer, loupe
 
 JOB_ID = "5f0c2a9e-2222-4333-8444-555566667777"
@@ -36,12 +35,6 @@ SUCCEEDED = job(
     result={"plan": PLAN_ID},
     links=[{"rel": "self", "href": PLACE}, {"rel": "result", "href": f"/v1/plans/{PLAN_ID}"}],
 )
-
-
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at jobs without a pause."""
-    monkeypatch.setattr(client_module, "FIRST_PAUSE_S", 0.0)
 
 
 @pytest.fixture

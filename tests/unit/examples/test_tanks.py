@@ -25,7 +25,7 @@ from examples.demo.tank_report import (
     true_classes,
 )
 from examples.demo.tanks import ARCHIVE, CRS, LEFT, TOP, choose_scene, read_tank_scene
-from service.client import Client
+from loupe import Client
 from training.where.bills import Terms
 
 BINS, CLASSES = (1, 10), ("0", "1 to 9", "10 or more")
