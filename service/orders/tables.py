@@ -61,7 +61,7 @@ class Order(Base):
     __tablename__ = "order"
     __table_args__ = (
         Index("ix_order_workspace_created", "workspace_id", "created_at", "id"),
-        Index("ix_order_hold", "hold_id"),
+        Index("uq_order_hold", "hold_id", unique=True),
         Index(
             "uq_order_plan_open",
             "plan_id",
@@ -127,9 +127,10 @@ class OrderStatusChange(Base):
     """One step of an order's history, which never changes."""
 
     __tablename__ = "order_status_change"
+    __table_args__ = (CheckConstraint("seq >= 1", name="seq_from_1"),)
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("order.id", ondelete="RESTRICT"), primary_key=True)
-    seq: Mapped[int] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)  # 1, 2, ... without a gap
     status: Mapped[str]
     reason_code: Mapped[str]
     key_id: Mapped[str | None] = mapped_column(

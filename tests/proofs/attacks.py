@@ -45,6 +45,15 @@ NEEDS_A_PARTNER = {
     ("ledger.account", "budget_id"),  # all four kinds of a budget's accounts exist
     ("ledger.month_balance", "account_id"),
 }
+NEXT = "(SELECT max({column}) + 1 FROM {table} WHERE {counted} = '{value}')"
+"""Expression for the next number of a column that counts."""
+NUMBERED = {("public.order_status_change", "seq"): "order_id"}
+"""Columns that count from 1 without a gap, and the column that says of what."""
+WITH_A_STEP = """WITH placed AS ({insert} RETURNING *)
+    INSERT INTO public.order_status_change (order_id, seq, status, reason_code, expires_at)
+    SELECT id, 1, status, 'placed', expires_at FROM placed"""
+COMPANIONS = {'public."order"': WITH_A_STEP}
+"""Statement that inserts a row together with another one, without which it is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +107,12 @@ def statements(connection: Connection, table: Table) -> Iterator[tuple[str, str,
     """Yield every attempt against a table: name, query, values."""
     name, rows = table.name, sample(connection, table)
     record = f"(jsonb_populate_record(NULL::{name}, %s))"
-    insert = f"INSERT INTO {name} OVERRIDING SYSTEM VALUE SELECT {record}.*"
+    insert = COMPANIONS.get(name, "{insert}").format(
+        insert=f"INSERT INTO {name} OVERRIDING SYSTEM VALUE SELECT {record}.*"
+    )
     for _, row in rows:
         # A null is in no unique key, so it needs no other value.
-        fresh = freshness(connection, table).items()
+        fresh = freshness(connection, table, row).items()
         valid = row | {column: value for column, value in fresh if row[column] is not None}
         if attempt(connection, insert, (json.dumps(valid),)) != ACCEPTED:
             continue  # a copy of this row does not fit the partner that was found
@@ -138,13 +149,15 @@ def sample(connection: Connection, table: Table) -> list[tuple[str, Row]]:
     return connection.execute(query).fetchall()[:12]
 
 
-def freshness(connection: Connection, table: Table) -> Row:
-    """Return new values for one column of every unique key."""
+def freshness(connection: Connection, table: Table, row: Row) -> Row:
+    """Return new values for one column of every unique key of a row."""
     chosen = {choose(table, key) for key in table.unique}
     terms = {
-        column: (PARTNER if column in table.foreign else FRESH[table.types[column]]).format(
+        column: expression(table, column).format(
             column=column,
             table=table.name,
+            counted=NUMBERED.get((table.name, column)),
+            value=row.get(NUMBERED.get((table.name, column), "")),
             **dict(zip(("other", "there"), table.foreign.get(column, ()), strict=False)),
         )
         for column in chosen
@@ -153,6 +166,13 @@ def freshness(connection: Connection, table: Table) -> Row:
     query = f"SELECT to_jsonb(f) FROM (SELECT {selected}) f"
     ((found,),) = connection.execute(query).fetchall()
     return dict(found)
+
+
+def expression(table: Table, column: str) -> str:
+    """Return the pattern of an expression for a new value of a column."""
+    if (table.name, column) in NUMBERED:
+        return NEXT
+    return PARTNER if column in table.foreign else FRESH[table.types[column]]
 
 
 def choose(table: Table, key: tuple[str, ...]) -> str:

@@ -79,12 +79,31 @@ def keeps_all_of_a_file_but_its_pixels(scene: Scene) -> None:
                 scene.session.execute(text(f"UPDATE {table} SET {mistake}"))
 
 
-def keeps_pixels_deleted(scene: Scene) -> None:
-    """Delete the pixels of a scene, and try to take it back."""
-    change = "UPDATE scene SET pixels_deleted_at = CAST(:at AS timestamptz)"
-    scene.session.execute(text(change), {"at": "now"})
-    with pytest.raises(DBAPIError, match="append-only"), scene.session.begin_nested():
-        scene.session.execute(text(change), {"at": None})
+def keeps_what_is_set_once(scene: Scene) -> None:
+    """Delete pixels, sign out and make a key the operator's, and try to take each back."""
+    for table, column, before, after in (
+        ("scene", "pixels_deleted_at", "NULL", "now()"),
+        ('"order"', "pixels_deleted_at", "NULL", "now()"),
+        ("dashboard_session", "ended_at", "NULL", "now()"),
+        ("api_key", "operator", "false", "true"),
+    ):
+        change = f"UPDATE {table} SET {column} = {{}} WHERE {column} IS {{}} {before}"
+        scene.session.execute(text(change.format(after, "NOT DISTINCT FROM")))
+        with pytest.raises(DBAPIError, match="append-only"), scene.session.begin_nested():
+            scene.session.execute(text(change.format(before, "DISTINCT FROM")))
+
+
+def keeps_the_deadline_of_the_history(scene: Scene) -> None:
+    """Put off the deadline of an order whose newest step has none: the one before it says when it is."""
+    order = {"order": scene.delivered()[1]}
+    step = """INSERT INTO order_status_change (order_id, seq, status, reason_code)
+        SELECT id, (SELECT max(seq) + 1 FROM order_status_change WHERE order_id = id), status, 'noted'
+        FROM "order" WHERE id = :order"""
+    scene.session.execute(text(step), order)
+    scene.session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+    put_off = """UPDATE "order" SET expires_at = expires_at + interval '1 day' WHERE id = :order"""
+    with pytest.raises(DBAPIError, match="order-without-history"), scene.session.begin_nested():
+        scene.session.execute(text(put_off), order)
 
 
 def without_evidence(session: Session) -> list[str]:

@@ -27,6 +27,7 @@ REDUNDANT: Mapping[str, str] = {
     "reserve: INTO STRICT": "lock_budget has just read the same row, strictly",
     "refuse_all_but_deleting_pixels": "it names no table",
     "keep_evidence": "it names no table without its schema",
+    "check_history": "it names no table without its schema",
     "level: PERFORM post(CASE WHEN missing > 0 THEN p_up ELSE p_down END, p_budget, abs(missing), NULL,"
     " p_reference);": "the line before leaves only what is not 0",
 }

@@ -34,8 +34,22 @@ def posts_of_the_one_writer(session: Session, books: Books) -> Turn:
 
 
 def openings_of_budgets(_session: Session, books: Books) -> Turn:
-    """Open budgets, which share the row of the chain and lock it."""
-    return lambda own, number: writer.create_budget(own, books.workspace, f"{number}", cents(1))
+    """Open budgets beside work that shares the chain's row and then locks it.
+
+    An opening that shares the row before it locks it would wait for that work, which would wait for it.
+    """
+    chain = "SELECT FROM ledger.chain WHERE workspace_id = :workspace FOR"
+
+    def turn(own: Session, number: int) -> None:
+        if number % 2:
+            writer.create_budget(own, books.workspace, f"{number}", cents(1))
+            return
+        own.execute(text("SELECT pg_advisory_xact_lock(1)"))  # two of these would wait for each other
+        own.execute(text(f"{chain} KEY SHARE"), {"workspace": books.workspace})
+        own.execute(text("SELECT pg_sleep(0.05)"))  # the opening meets it here
+        own.execute(text(f"{chain} UPDATE"), {"workspace": books.workspace})
+
+    return turn
 
 
 def deliveries_beside_charges(session: Session, books: Books) -> Turn:

@@ -43,7 +43,8 @@ from tests.proofs.evidence_scenarios import (
     keeps_evidence_of_every_row,
     keeps_jobs_ended,
     keeps_keys_revoked,
-    keeps_pixels_deleted,
+    keeps_the_deadline_of_the_history,
+    keeps_what_is_set_once,
     keeps_what_was_answered,
 )
 from tests.proofs.month_scenarios import (
@@ -65,7 +66,8 @@ SCENARIOS: tuple[Callable[[Scene], None], ...] = (
     opens_no_budget_around_another_threshold, counts_what_was_spent_before_a_day,
     closes_months_one_after_the_other, closes_months_of_each_workspace,
     posts_nothing_in_a_closed_month, keeps_evidence_of_every_row, keeps_what_was_answered, keeps_keys_revoked,
-    keeps_jobs_ended, keeps_all_of_a_file_but_its_pixels, keeps_pixels_deleted,
+    keeps_jobs_ended, keeps_all_of_a_file_but_its_pixels, keeps_what_is_set_once,
+    keeps_the_deadline_of_the_history,
     finds_its_tables_from_wherever_it_is_called, leaves_no_violation,
 )  # fmt: skip
 

@@ -17,6 +17,7 @@ from service.access.repository import Caller, create_key, create_workspace
 from service.access.roles import Role
 from service.access.tables import ApiKey, Workspace
 from service.classification.tables import Classification
+from service.dashboard.tables import DashboardSession
 from service.database.engine import Database
 from service.invoices.repository import keep_invoice
 from service.invoices.schemas import InvoiceIn, InvoiceLineIn
@@ -81,6 +82,7 @@ def make_world(database: Database) -> Books:
     with database.sessions.begin() as session:
         _closed_month(session, buyer)
         _jobs(session, buyer)
+        _sessions_of_the_dashboard(session, buyer)
     return books
 
 
@@ -100,6 +102,20 @@ def _jobs(session: Session, caller: Caller) -> None:
     wanted = JobRequest(kind="plan", request={})
     _, ended = (queue_job(session, caller, wanted, uuid4(), None) for _ in range(2))
     end_job(ended, JobStatus.CANCELLED)
+
+
+def _sessions_of_the_dashboard(session: Session, caller: Caller) -> None:
+    """Sign in twice, and out of one of the sessions."""
+    for ended in (None, datetime.now(UTC)):
+        session.add(
+            DashboardSession(
+                digest=sha256(str(ended).encode()).digest(),
+                workspace_id=caller.workspace_id,
+                key_id=caller.key_id,
+                expires_at=datetime.now(UTC) + timedelta(hours=8),
+                ended_at=ended,
+            )
+        )
 
 
 def _deliver_late(database: Database, placed: Order, buyer: Caller) -> None:

@@ -1,6 +1,8 @@
 """The serving role reads, adds rows, and moves money by the ledger's functions, and can do nothing else."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -97,6 +99,15 @@ def test_serving_role_can_update_only_the_listed_columns(served: Database) -> No
         found = {tuple(row) for row in session.execute(columns, {"app": APP})}
 
     assert found == {("public", table, column) for table, column in CHANGES}
+
+
+def test_security_page_names_every_column_that_the_serving_role_can_update() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "security.md").read_text()
+    named = set(re.findall(r"`(\w+)\.(\w+|\*)`", page.split("## The server's role of the database")[1]))
+
+    assert {
+        (table, column) for table, column in CHANGES if not named & {(table, column), (table, "*")}
+    } == set()
 
 
 @pytest.mark.parametrize(

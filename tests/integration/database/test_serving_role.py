@@ -1,4 +1,4 @@
-"""What the serving role cannot take back: the revocation of a key, and the answer to a request."""
+"""What the serving role cannot take back: revoked keys, answers, sign-outs, events, deleted pixels."""
 
 from uuid import UUID
 
@@ -9,6 +9,8 @@ from sqlalchemy.exc import DBAPIError
 
 from service.database.engine import Database, connect
 from service.web.idempotency import fingerprint, remember, replay_or_claim
+from tests.support.dashboard import sign_in, sign_out
+from tests.support.ordering import deliver, place, plan_scene, publish_prices
 
 STATEMENTS = {
     "a revocation taken back": "UPDATE api_key SET revoked_at = NULL WHERE revoked_at IS NOT NULL",
@@ -18,17 +20,30 @@ STATEMENTS = {
     "another status": "UPDATE idempotency SET status = 500",
     "a retold event": "UPDATE audit_event SET subject = 'nothing'",
     "a forgotten event": "DELETE FROM audit_event",
+    "a sign-out taken back": "UPDATE dashboard_session SET ended_at = NULL WHERE ended_at IS NOT NULL",
+    "a sign-out put off": "UPDATE dashboard_session SET ended_at = now() WHERE ended_at IS NOT NULL",
+    "an operator's key that is none any more": "UPDATE api_key SET operator = false WHERE operator",
+    "deleted pixels that were never deleted": 'UPDATE "order" SET pixels_deleted_at = NULL '
+    "WHERE pixels_deleted_at IS NOT NULL",
 }
 
 
 @pytest.fixture
-def used(client: TestClient, database: Database, workspace_id: UUID) -> None:
-    """Answer a request under an Idempotency-Key, and revoke an API key."""
+def used(client: TestClient, database: Database, workspace_id: UUID, budget: str) -> None:
+    """Answer a request under a key, revoke an API key, sign out, and delete an order's pixels."""
     with database.sessions.begin() as session:
         replay_or_claim(session, workspace_id, "a-key-of-a-request", fingerprint("POST /v1/orders"))
         remember(session, workspace_id, "a-key-of-a-request", 201, {"order": 1})
     made = client.post("/v1/keys", json={"name": "former", "role": "viewer"}).json()
     client.post(f"/v1/keys/{made['id']}/revoke").raise_for_status()
+    sign_in(client)
+    sign_out(client)
+    publish_prices(client)
+    plan = plan_scene(client)
+    order = place(client, plan, budget=budget).json()["id"]
+    assert deliver(client, order, *plan.bought[0]).status_code == 201
+    client.post(f"/v1/orders/{order}/cancel").raise_for_status()
+    client.delete(f"/v1/orders/{order}/pixels").raise_for_status()
 
 
 @pytest.mark.usefixtures("used")

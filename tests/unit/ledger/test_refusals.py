@@ -53,7 +53,7 @@ SENTENCES = {
     "afterwards: the change waits for another holder.",
     ("refund-exceeds-payment", "300"): "Only 3.00 USD can still be refunded; 5.00 USD was requested.",
 }
-FOR_DEVELOPERS = {"append-only", "unknown-use"}
+FOR_DEVELOPERS = {"append-only", "order-without-history", "unknown-use"}
 """Codes that only a defect of the code can cause."""
 
 
