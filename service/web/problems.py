@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, cast
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -115,9 +116,17 @@ def answer_http_exception(request: Request, error: Exception) -> Response:
     return problem_response(request, document, headers)
 
 
+def address_of(request: Request) -> str:
+    """Return the path that the router matched, escaped as in an address.
+
+    `request.url.path` ends at an escaped `?` or `#`, and lacks escaped tabs and line breaks.
+    """
+    return quote(request.scope["path"], safe="/:@!$&'()*+,;=~", errors="replace")
+
+
 def allowed_methods(request: Request) -> list[str]:
     """Return every method of the operations at the request's address, in alphabetical order."""
-    asked, routes = request.url.path, cast(list[APIRoute], getattr(request.app.state, "operations", []))
+    asked, routes = request.scope["path"], cast(list[APIRoute], getattr(request.app.state, "operations", []))
     alike = [route for route in routes if route.path_regex.match(asked)]
     here = [route for route in alike if route.path == asked] or alike
     methods = {method for route in here for method in route.methods or ()}
@@ -172,7 +181,7 @@ def problem_response(
     request: Request, document: dict[str, Any], headers: dict[str, str] | None = None
 ) -> Response:
     """Send a document completed with the request's path and id, or the page that people get instead."""
-    document = {"instance": request.url.path, "request_id": _request_id(request)} | document
+    document = {"instance": address_of(request), "request_id": _request_id(request)} | document
     request.scope[PROBLEM_CODE] = document["type"].rpartition("/")[2]
     app = request.scope.get("app")
     answer_people: AnswerPeople | None = getattr(app.state, "answer_people", None) if app else None
@@ -203,9 +212,11 @@ def _sentence(request: Request, error: HTTPException, headers: Mapping[str, str]
     """Return the error's own sentence, or a useful one for what the framework raises without one."""
     match error.status_code:
         case 404:
-            return f"There is nothing at {request.url.path}. GET / lists where to start, /docs every address."
+            return (
+                f"There is nothing at {address_of(request)}. GET / lists where to start, /docs every address."
+            )
         case 405:
-            return f"{request.url.path} does not accept {request.method}. Use {headers['Allow']}."
+            return f"{address_of(request)} does not accept {request.method}. Use {headers['Allow']}."
         case 400 if error.detail == UNREADABLE:
             return "The body cannot be read: it is not in UTF-8, or not what its Content-Type says."
         case _:

@@ -120,6 +120,17 @@ def test_refused_method_names_every_method_of_the_address(client: TestClient, pa
     )
 
 
+@pytest.mark.parametrize("escaped", ["%09", "%0A", "%0D", "%0B", "%20", "%22", "%23", "%3F", "%C3%A4"])
+def test_escaped_characters_stay_part_of_the_address(client: TestClient, escaped: str) -> None:
+    """Tabs, line breaks, `?` and `#` once were cut from the address: GET was refused, for GET."""
+    address = f"/v1/proposals/{escaped}"
+    invalid, refused = (client.request(method, address) for method in ("GET", "POST"))
+
+    assert (invalid.status_code, invalid.json()["instance"]) == (422, address)
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+    assert refused.json()["detail"] == f"{address} does not accept POST. Use GET, HEAD."
+
+
 def test_fixed_address_is_not_read_as_an_id(client: TestClient) -> None:
     """The router knows only POST here, and took `import` for the id of a price list."""
     answers = [client.request(method, "/v1/price-lists/import") for method in ("GET", "HEAD", "PATCH")]
