@@ -103,4 +103,4 @@ def test_image_copies_what_is_there_and_neither_training_nor_tests() -> None:
     copied = re.findall(r"^COPY (?!--from)(\S+) \S+$", IMAGE, re.MULTILINE)
 
     assert [path for path in copied if not (ROOT / path).exists()] == []
-    assert set(copied) == {"requirements/service.lock", "models", "service", "migrations"}
+    assert set(copied) == {"requirements/service.lock", "models", "loupe", "service", "migrations"}
