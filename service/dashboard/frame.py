@@ -45,6 +45,8 @@ def show(request: Request, visitor: Visitor, template: str, *, status: int = 200
     if problem is not None and is_script(request):
         return JSONResponse(values["problem"], status, media_type=TO_SCRIPT)
     notice = read_notice(request, visitor)
+    # A page that answers a form has the form's address, which cannot be read again.
+    values["watch"] = values.get("watch") if problem is None else None
     values |= {"visitor": visitor, "views": VIEWS, "here": request.url.path, "notice": notice}
     answer = render(template, status, refused_keys=refused_keys(request, problem), **values)
     if notice is not None:

@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 
 from service.access.repository import holder_of
 from service.bundles.registry import Bundles
+from service.dashboard.changes import Watch, order_mark
 from service.dashboard.labels import read_labels
 from service.dashboard.order_patches import patch_window
 from service.dashboard.order_rows import WorkspaceNames, time_now
+from service.dashboard.session import PATH
 from service.database.engine import Database
 from service.invoices.reconciling import Reconciled, by_order
 from service.invoices.repository import lines_naming, read_reconciled
@@ -88,12 +90,14 @@ def read_order_page(
     `patches_from` and `tiles_from` are the first rows of the windows of patches and of labelled tiles.
     """
     with database.sessions() as session:
+        mark = order_mark(session, workspace_id, order_id)
         order = find_order(session, workspace_id, order_id)
         plan, _, price_list = find_priced_plan(session, workspace_id, order.plan_id)
         entries, more = _entries(session, order)
         written = full(session, order)
         names = WorkspaceNames.of(session, workspace_id)
         values = {
+            "watch": Watch.at(f"{PATH}/orders/{order_id}", mark),
             "order": written,
             "names": names,
             "owner": None if order.key_id is None else holder_of(session, order.key_id),

@@ -19,15 +19,15 @@ from service.web.money import MoneyOut
 HERE = Path(__file__).parent
 ASSETS = {
     "dashboard.css": "text/css; charset=utf-8",
-    "files.js": "text/javascript; charset=utf-8",
+    "live.js": "text/javascript; charset=utf-8",
     "plans.css": "text/css; charset=utf-8",
-    "reload.js": "text/javascript; charset=utf-8",
+    "sending.js": "text/javascript; charset=utf-8",
     "sliders.js": "text/javascript; charset=utf-8",
     "loupe.svg": "image/svg+xml",
 }
 CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; form-action 'self'; "
-    "frame-ancestors 'none'; base-uri 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": CONTENT_POLICY,

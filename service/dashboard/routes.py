@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 from service.dashboard import (
     budget_page,
     budgets,
+    changes,
     exports,
     ground_map,
     jobs,
@@ -42,6 +43,7 @@ def asset(name: str, _version: Annotated[str | None, Query(alias="v", max_length
 for view in (
     signing,
     overview,
+    changes,
     budgets,
     budget_page,
     orders,

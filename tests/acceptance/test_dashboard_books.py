@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 
 from loupe import Client, Money
 from service.access.roles import Role
-from tests.support.browsers import chromium, examine, listen
+from tests.support.browsers import enter, examine, listen
 from tests.support.bundles import make_geotiff, usd, write_bundle
 from tests.support.orders import make_patch
 from tests.support.server import KEY, ServerProcess, running_server
@@ -76,22 +76,13 @@ def fill(client: Client, approver: Client) -> None:
     client.post("/v1/invoices", document)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def page(browser: Browser, server: ServerProcess) -> Iterator[Page]:
     """Sign in; in the end the console must have been silent, but for answers with a status of 4xx."""
     with browser.new_context() as context:
         page = context.new_page()
         complaints = listen(page)
-        page.goto(f"{server.url}/dashboard/reports")
-        page.get_by_label("API key").fill(KEY)
-        with page.expect_navigation():
-            page.get_by_role("button", name="Sign in").click()
+        enter(page, f"{server.url}/dashboard/reports", KEY)
         yield page
         assert [one for one in complaints if "the server responded with a status of 4" not in one] == []
 
@@ -142,8 +133,6 @@ def test_job_and_cancellation_have_pages(page: Page, server: ServerProcess) -> N
     with server.client() as client:
         job = client.plan_later(make_geotiff(), price_list="acme", max_patches=1, reuse="none").document["id"]
         (open_order,) = (one["id"] for one in client.items("/v1/orders") if one["status"] == "processing")
-    # The page would load itself again while it is looked at.
-    page.route("**/reload.js*", lambda route: route.fulfill(body="", content_type="text/javascript"))
     page.goto(f"{server.url}/dashboard/jobs/{job}")
     page.get_by_text("The job waits for its turn.").wait_for()
     examine(page, "job")

@@ -1,16 +1,15 @@
 """The dashboard in headless Chromium, against a real server process."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from loupe import Money
 from models.bundle import CurvePoint
+from tests.support.browsers import enter
 from tests.support.bundles import make_geotiff, write_bundle
 from tests.support.orders import make_patch
 from tests.support.server import KEY, ServerProcess, running_server
@@ -51,34 +50,8 @@ def fill(process: ServerProcess) -> None:
                 )
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start Chromium. Without it the tests fail in CI and are skipped elsewhere."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        reason = "Chromium is missing, so the dashboard was not checked (apt-get install chromium)."
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        # No sandbox: these tests also run as root in a container, and load only our pages.
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    with browser.new_context() as context:
-        yield context.new_page()
-
-
 def sign_in(page: Page, server: ServerProcess, key: str = KEY) -> None:
-    """Send the form and wait for the next page; a click returns before it has loaded."""
-    page.goto(f"{server.url}/dashboard")
-    page.get_by_label("API key").fill(key)
-    with page.expect_navigation():
-        page.get_by_role("button", name="Sign in").click()
+    enter(page, f"{server.url}/dashboard", key)
 
 
 def test_visitor_can_sign_in_read_and_sign_out(page: Page, server: ServerProcess) -> None:

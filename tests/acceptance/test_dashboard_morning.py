@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from loupe import Money
 from service.access.roles import Role
-from tests.support.browsers import chromium, findings, listen, look_at, photograph
+from tests.support.browsers import enter, findings, listen, look_at, photograph
 from tests.support.bundles import make_geotiff, usd, write_bundle
 from tests.support.mosaics import mosaic
 from tests.support.server import KEY, ServerProcess, running_server
@@ -37,20 +37,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield process
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
-
-
 def sign_in(browser: Browser, server: ServerProcess, key: str) -> tuple[Page, list[str]]:
     """Sign in and return the page with the complaints of its console."""
     page = browser.new_context().new_page()
     complaints = listen(page)
-    page.goto(f"{server.url}/dashboard/orders")
-    page.get_by_label("API key").fill(key)
-    with page.expect_navigation():
-        page.get_by_role("button", name="Sign in").click()
+    enter(page, f"{server.url}/dashboard/orders", key)
     return page, complaints
 
 
@@ -91,8 +82,11 @@ def test_a_morning_of_an_approver_and_a_buyer(
     scene = tmp_path / "scene.tif"
     scene.write_bytes(mosaic())
     page.get_by_label("Files").set_input_files(scene)
-    click(page, "Hand in")
-    assert page.get_by_role("status").inner_text() == "3 patches were delivered and paid."
+    page.get_by_role("button", name="Hand in", exact=True).click()
+    sent = page.get_by_role("list", name="Uploads")
+    expect(sent).to_contain_text("3 patches were delivered and paid.")
+    with page.expect_navigation():
+        sent.get_by_role("link", name="Show the result").click()
     check(page, "files", complaints)
     with page.expect_navigation():
         page.get_by_role("link", name="Back to the order").click()
@@ -129,7 +123,7 @@ def test_files_can_be_dropped_on_the_form(browser: Browser, server: ServerProces
     )
     page.locator("[data-drop]").dispatch_event("drop", {"dataTransfer": data})
     assert page.get_by_label("Files").evaluate("input => input.files[0].name") == "scene.tif"
-    click(page, "Hand in")
-    assert page.get_by_role("alert").is_visible()
+    page.get_by_role("button", name="Hand in", exact=True).click()
+    expect(page.get_by_role("alert")).to_be_visible()
     assert [one for one in complaints if "422" not in one] == []
     assert page.get_by_role("heading", name="Hand in files").is_visible()

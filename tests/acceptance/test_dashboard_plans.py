@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from examples.demo.scenes import LR_FILE, SAMPLE
 from loupe import Money
-from tests.support.browsers import chromium, findings, listen, photograph
+from tests.support.browsers import enter, findings, listen, photograph
 from tests.support.server import KEY, ROOT, ServerProcess, running_server
 
 REFUSED = "the server responded with a status of 422"
@@ -32,23 +32,13 @@ def server() -> Iterator[ServerProcess]:
         yield process
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start Chromium."""
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def page(browser: Browser, server: ServerProcess) -> Iterator[Page]:
     """Sign in; in the end the console must have been silent."""
     with browser.new_context() as context:
         page = context.new_page()
         complaints = listen(page)
-        page.goto(f"{server.url}/dashboard")
-        page.get_by_label("API key").fill(KEY)
-        with page.expect_navigation():
-            page.get_by_role("button", name="Sign in").click()
+        enter(page, f"{server.url}/dashboard", KEY)
         yield page
         assert [one for one in complaints if REFUSED not in one] == []
 

@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.browser import Watched, chromium
+from tests.support.browsers import Watched
 from tests.support.bundles import write_bundle
 from tests.support.server import KEY, ServerProcess
 
@@ -23,12 +23,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield process
     finally:
         process.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 def test_reference_lets_a_reader_try_an_operation(browser: Browser, server: ServerProcess) -> None:

@@ -1,14 +1,12 @@
 """A stranger follows one saving from the page to the invoice line, through the real server and Chromium."""
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 from rich.console import Console
 
 from loupe import Money
@@ -64,20 +62,6 @@ def order(server: ServerProcess) -> Json:
             }
             client.post("/v1/invoices", about | {"lines": [line]})
     return placed | {"plan_cost": plan["cost"]["amount"], "baseline": plan["baseline"]["amount"]}
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        reason = "Chromium is missing, so the way to the invoice line was not checked."
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium.new_page()
-        chromium.close()
 
 
 def usd(amount: str) -> Json:

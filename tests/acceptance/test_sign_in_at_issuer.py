@@ -4,15 +4,13 @@ The browser knows the server as localhost and the issuer as 127.0.0.1: two sites
 not sent along with what the other began.
 """
 
-import os
-import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from tests.support.issuer import CLIENT, SECRET, LocalIssuer
 from tests.support.server import ServerProcess, running_server
@@ -44,22 +42,6 @@ def server(bundle_folder: Path, issuer: LocalIssuer) -> Iterator[ServerProcess]:
         yield process
         assert process.query("SELECT * FROM ledger.violations") == []
         assert process.stop() == 0
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    """Open a page of Chromium. Without it the test fails in CI and is skipped elsewhere."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        reason = "Chromium is missing, so signing in was not checked (apt-get install chromium)."
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        # No sandbox: these tests also run as root in a container, and load only our pages.
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium.new_page()
-        chromium.close()
 
 
 def test_person_signs_in_at_the_issuer_reads_and_is_removed(

@@ -4,12 +4,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 PICTURES = os.environ.get("LOUPE_PICTURES")
 """Folder of the pictures. It is read here, because tests do not see this machine's settings."""
@@ -22,7 +23,7 @@ def chromium() -> Iterator[Browser]:
     """Start Chromium. Without it the tests fail in CI and are skipped elsewhere."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
-        reason = "Chromium is missing, so the dashboard was not checked (apt-get install chromium)."
+        reason = "Chromium is missing, so no page was checked (apt-get install chromium)."
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
@@ -39,6 +40,39 @@ def listen(page: Page) -> list[str]:
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     return complaints
+
+
+@dataclass
+class Watched:
+    """Addresses that a page asked for, and errors in its console, since it was opened."""
+
+    asked: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, page: Page) -> "Watched":
+        """Begin to watch a page: errors in its console, and every request."""
+        watched = cls()
+
+        def hear(message: ConsoleMessage) -> None:
+            if message.type == "error":
+                watched.errors.append(message.text)
+
+        def note(request: Request) -> None:
+            watched.asked.append(request.url)
+
+        page.on("console", hear)
+        page.on("request", note)
+        page.on("pageerror", lambda error: watched.errors.append(str(error)))
+        return watched
+
+
+def enter(page: Page, url: str, key: str) -> None:
+    """Open an address of the dashboard with a key: fill in the sign-in form and wait for the page."""
+    page.goto(url)
+    page.get_by_label("API key").fill(key)
+    with page.expect_navigation():
+        page.get_by_role("button", name="Sign in").click()
 
 
 def findings(page: Page) -> list[str]:
