@@ -58,6 +58,7 @@ from service.plans.planning import Planning, Replanning
 from service.plans.prior import PriorReader, Replanner
 from service.plans.routes import router as plans
 from service.pricing.routes import router as pricing
+from service.reports.kept import KeptFigures
 from service.reports.routes import router as reports
 from service.retention.policy import keeping_retention
 from service.retention.routes import router as retention
@@ -108,6 +109,7 @@ class State(TypedDict):
     bodies: BodyQueues
     draining: Event
     notes: Notes
+    figures: KeptFigures
     issuer: Issuer | None
 
 
@@ -233,6 +235,7 @@ def open_state(settings: Settings, held: Bundles | None) -> State:
         bodies=BodyQueues.of(settings),
         draining=Event(),
         notes=Notes(),
+        figures=KeptFigures(),
         issuer=Issuer.opened(settings),
     )
 

@@ -26,8 +26,7 @@ from service.ledger.schemas import BudgetOut
 from service.ledger.transfers import LedgerLine, list_lines
 from service.plans.repository import page_of_plans
 from service.plans.schemas import PlanSummary
-from service.reports.repository import read_figures
-from service.reports.savings import count_orders
+from service.reports.kept import KeptFiguresDep
 from service.reports.schemas import SAVINGS_COLUMNS, SavingsReport, savings_row
 from service.web.paging import Cursor, PageRequest
 from service.web.tabular import Columns, file_answer, to_csv
@@ -55,15 +54,15 @@ Row = TypeVar("Row")
 def savings(
     visitor: VisitorDep,
     database: DatabaseDep,
+    kept: KeptFiguresDep,
     kind: Kind,
     first: Annotated[Day | None, ANY, Query(alias="from")] = None,
     last: Annotated[Day | None, ANY, Query(alias="to")] = None,
 ) -> Response:
     """Send the orders of the first page's savings, those placed in a period if it is given."""
-    with database.sessions() as session:
-        figures = read_figures(session, visitor.workspace_id)
     period = DayRange(first=first, last=last)
-    counted = [one for one in count_orders(figures) if period.holds(one.order.created_at.date())]
+    orders = kept.counted(database, visitor.workspace_id).orders
+    counted = [one for one in orders if period.holds(one.order.created_at.date())]
     if kind == "csv":
         return file_answer(kind, "savings", SAVINGS_COLUMNS, map(savings_row, counted))
     return JSONResponse(SavingsReport.of(counted).model_dump(mode="json"))

@@ -1,6 +1,6 @@
 """The report of a month, for the screen and for one or two pages of A4. Every figure leads to its rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,15 +10,15 @@ from sqlalchemy.orm import Session
 
 from service.dashboard.frame import show
 from service.dashboard.month import Month
-from service.dashboard.order_rows import WorkspaceNames, time_now
-from service.dashboard.savings_view import GROUPS, GroupRow, Source, groups_of, read_sources
+from service.dashboard.order_rows import time_now
+from service.dashboard.savings_view import GROUPS, GroupRow, groups_of
 from service.dashboard.session import PATH, VisitorDep
 from service.database.engine import DatabaseDep
 from service.invoices.tables import Invoice, InvoiceLine
 from service.ledger.months import MonthMoney, money_of_month, standing_of_month, totals
 from service.money import Money
-from service.reports.repository import read_figures
-from service.reports.savings import CountedOrder, count_orders
+from service.reports.kept import KeptFiguresDep
+from service.reports.savings import CountedOrder
 from service.reports.schemas import CurrencySavings, OrderSavings, SavingsReport
 from service.web.money import MoneyOut
 
@@ -68,6 +68,33 @@ class MonthGroups:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MonthOrders:
+    """The orders that were placed in a month, as the report shows them."""
+
+    savings: Mapping[str, CurrencySavings]
+    """Sums by currency."""
+    groupings: Mapping[str, list[MonthGroups]]
+    """Groups by currency."""
+    newest: list[OrderSavings]
+    number: int
+    unconfirmed: int
+    """Number of orders with payments that invoices do not confirm."""
+
+    @classmethod
+    def of(cls, counted: Sequence[CountedOrder], month: Month) -> "MonthOrders":
+        """Choose the orders of a month. All orders are counted before, so no ground counts in two months."""
+        placed = [one for one in counted if Month.of(one.order.created_at.date()) == month]
+        savings = {one.currency: one for one in SavingsReport.of(placed).currencies}
+        return cls(
+            savings=savings,
+            groupings={currency: groupings_of(currency, placed) for currency in savings},
+            newest=[OrderSavings.of(one) for one in reversed(placed[-ORDERS:])],
+            number=len(placed),
+            unconfirmed=sum(bool(one.order.net) and not one.order.confirmed for one in placed),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class CurrencyMonth:
     """A currency in the report."""
 
@@ -94,7 +121,9 @@ def list_reports(request: Request, visitor: VisitorDep, database: DatabaseDep) -
 
 
 @router.get("/{month}", name="report_page")
-def show_report(request: Request, visitor: VisitorDep, database: DatabaseDep, month: str) -> Response:
+def show_report(
+    request: Request, visitor: VisitorDep, database: DatabaseDep, kept: KeptFiguresDep, month: str
+) -> Response:
     """Show the report of a month, such as 2026-10; the present month until now."""
     workspace_id = visitor.workspace_id
     with database.sessions() as session:
@@ -102,13 +131,9 @@ def show_report(request: Request, visitor: VisitorDep, database: DatabaseDep, mo
         wanted = Month.read(month, today)
         budgets = money_of_month(session, workspace_id, wanted.days)
         standing = standing_of_month(session, workspace_id, wanted.first)
-        sources = read_sources(session, workspace_id, WorkspaceNames.of(session, workspace_id))
         documents = documents_of(session, workspace_id, wanted)
-        figures = read_figures(session, workspace_id)
-    # Counting compares grounds, so it holds no connection. All orders are counted, then those of the month
-    # are shown: no ground counts in two months.
-    placed = [one for one in count_orders(figures) if Month.of(one.order.created_at.date()) == wanted]
-    orders = [OrderSavings.of(one) for one in reversed(placed)]
+    counted = kept.counted(database, workspace_id)
+    placed = counted.derived(wanted, lambda orders: MonthOrders.of(orders, wanted))
     return show(
         request,
         visitor,
@@ -118,12 +143,12 @@ def show_report(request: Request, visitor: VisitorDep, database: DatabaseDep, mo
         today=today,
         earlier=wanted.before() if standing.first and standing.first < wanted.first else None,
         closed_at=standing.closed_at,
-        currencies=currencies_of(placed, sources, budgets, documents),
+        currencies=currencies_of(placed, budgets, documents),
         budgets=[BudgetMonth.of(one) for one in most_used(budgets)[:BUDGETS]],
         budget_number=len(budgets),
-        orders=orders[:ORDERS],
-        number=len(orders),
-        unconfirmed=[one for one in orders if one.net.amount.strip("0.") and not one.confirmed],
+        orders=placed.newest,
+        number=placed.number,
+        unconfirmed=placed.unconfirmed,
         dates=f"from={wanted.first}&to={wanted.last}",
     )
 
@@ -134,23 +159,23 @@ def most_used(budgets: Sequence[MonthMoney]) -> list[MonthMoney]:
 
 
 def currencies_of(
-    placed: Sequence[CountedOrder],
-    sources: dict[UUID, Source],
+    placed: MonthOrders,
     budgets: Sequence[MonthMoney],
     documents: dict[str, tuple[Money, int]],
 ) -> list[CurrencyMonth]:
     """Return each currency of the month, the one in which most was spent first."""
-    savings = {one.currency: one for one in SavingsReport.of(placed).currencies}
     money = totals(budgets)
     found = [
         CurrencyMonth(
             currency=currency,
             money={name: MoneyOut.of(amount) for name, amount in money[currency].items()},
-            savings=savings.get(currency),
-            groupings=groupings_of(currency, placed, sources),
+            savings=placed.savings.get(currency),
+            groupings=placed.groupings.get(currency, []),
             invoiced=MoneyOut.of(invoiced),
             documents=number,
-            is_active=currency in savings or bool(number) or any(money[currency][one] for one in MOVED),
+            is_active=currency in placed.savings
+            or bool(number)
+            or any(money[currency][one] for one in MOVED),
         )
         for currency in money
         for invoiced, number in (documents.get(currency, (Money(0, currency), 0)),)
@@ -158,9 +183,7 @@ def currencies_of(
     return sorted(found, key=lambda one: -money[one.currency]["spent"].minor)
 
 
-def groupings_of(
-    currency: str, placed: Sequence[CountedOrder], sources: dict[UUID, Source]
-) -> list[MonthGroups]:
+def groupings_of(currency: str, placed: Sequence[CountedOrder]) -> list[MonthGroups]:
     """Return the orders of a currency by provider, by cost centre if any has one, and by each tag."""
     mine = [one for one in placed if one.order.currency == currency]
     titles = {"provider": GROUPS["provider"]}
@@ -169,7 +192,7 @@ def groupings_of(
     titles |= {
         f"tag:{name}": f"Tag {name}" for name in sorted({tag for one in mine for tag in one.order.tags})
     }
-    found = [(title, groups_of(currency, mine, sources, by)) for by, title in titles.items() if mine]
+    found = [(title, groups_of(currency, mine, by)) for by, title in titles.items() if mine]
     return [
         MonthGroups(title=title, rows=rows[:GROUP_ROWS], more=max(0, len(rows) - GROUP_ROWS))
         for title, rows in found

@@ -30,8 +30,8 @@ from service.plans.bills import bill_of
 from service.plans.repository import find_priced_plan
 from service.pricing.tables import PriceList
 from service.reports.definitions import Outside
-from service.reports.repository import find_counted, read_figures
-from service.reports.savings import count_orders
+from service.reports.kept import KeptFigures
+from service.reports.repository import find_counted
 from service.reports.schemas import OrderSavings
 from service.web.money import MoneyOut
 
@@ -80,6 +80,7 @@ class InvoicedLineRow:
 def read_order_page(
     bundles: Bundles,
     database: Database,
+    kept: KeptFigures,
     workspace_id: UUID,
     order_id: UUID,
     patches_from: int = 0,
@@ -112,8 +113,7 @@ def read_order_page(
             "lines": [InvoicedLineRow.of(*row) for row in lines_naming(session, workspace_id, order_id)],
         }
         compared = by_order(read_reconciled(session, workspace_id)).get(order_id)
-        figures = read_figures(session, workspace_id)
-    saving = OrderSavings.of(find_counted(count_orders(figures), order_id))
+    saving = OrderSavings.of(find_counted(kept.counted(database, workspace_id).orders, order_id))
     return values | _invoiced(compared) | {"saving": saving, "outside": OUTSIDE[saving.outside]}
 
 

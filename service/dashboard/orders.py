@@ -33,6 +33,7 @@ from service.orders.repository import page_of_orders
 from service.orders.routes import cancel_order
 from service.orders.schemas import DeadlineIn
 from service.orders.tables import OrderStatus
+from service.reports.kept import get_kept_figures
 from service.web.paging import Cursor as PageCursor
 from service.web.paging import CursorQuery, PageRequest, page_links
 
@@ -120,7 +121,9 @@ def order_page(
     **window: int,
 ) -> Response:
     """Return the page of an order, with the reason why a form of it was refused."""
-    values = read_order_page(request.state.bundles, database, visitor.workspace_id, order_id, **window)
+    values = read_order_page(
+        request.state.bundles, database, get_kept_figures(request), visitor.workspace_id, order_id, **window
+    )
     return show(
         request,
         visitor,

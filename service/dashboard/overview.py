@@ -19,8 +19,8 @@ from service.dashboard.changes import Watch, lists_mark
 from service.dashboard.frame import show
 from service.dashboard.order_rows import WorkspaceNames, read_waiting, time_now
 from service.dashboard.orders import may_approve
-from service.dashboard.periods import TITLES, period_of
-from service.dashboard.savings_view import Chosen, read_chosen, read_planned, read_sources, view_savings
+from service.dashboard.periods import TITLES, DayRange, period_of
+from service.dashboard.savings_view import Chosen, read_chosen, read_planned, view_savings
 from service.dashboard.session import PATH, VisitorDep
 from service.database.engine import Database, DatabaseDep
 from service.ledger.lines import LedgerLineOut
@@ -34,9 +34,7 @@ from service.plans.repository import page_of_plans
 from service.plans.rounds import PlanRound
 from service.plans.schemas import PlanSummary
 from service.pricing.tables import PriceList
-from service.reports.repository import read_figures
-from service.reports.savings import count_orders
-from service.reports.schemas import OrderSavings
+from service.reports.kept import KeptFigures, KeptFiguresDep
 from service.web.licences import licence_note
 from service.web.money import MoneyOut
 from service.web.paging import PageRequest
@@ -51,6 +49,7 @@ def overview(
     request: Request,
     visitor: VisitorDep,
     database: DatabaseDep,
+    kept: KeptFiguresDep,
     chosen: Annotated[Chosen, Depends(read_chosen)],
 ) -> Response:
     """Show the savings of a period, what waits for the visitor, budgets, plans and ledger entries."""
@@ -61,7 +60,7 @@ def overview(
         approves = may_approve(visitor, database)
         watch = Watch.at(PATH, lists_mark(session, visitor.workspace_id))
         waiting = read_waiting(session, visitor, names, now, may_approve=approves)
-    page = read_page(database, visitor.workspace_id, chosen)
+    page = read_page(database, kept, visitor.workspace_id, chosen)
     return show(
         request,
         visitor,
@@ -141,8 +140,8 @@ class OrderProgress:
     """The objects in the order's latest classification; None without one, or if nothing is counted."""
 
 
-def read_page(database: Database, workspace_id: UUID, chosen: Chosen) -> dict[str, Any]:
-    """Return the values of the template `overview.html`, read in one transaction."""
+def read_page(database: Database, kept: KeptFigures, workspace_id: UUID, chosen: Chosen) -> dict[str, Any]:
+    """Return the values of the template `overview.html`."""
     with database.sessions() as session:
         budgets, _ = list_budgets(session, workspace_id, PageRequest(BUDGETS, None))
         lines, _ = list_lines(session, workspace_id, limit=ENTRIES)
@@ -152,12 +151,20 @@ def read_page(database: Database, workspace_id: UUID, chosen: Chosen) -> dict[st
             "entries": [LedgerLineOut.of(line) for line in lines],
         }
         period = period_of(chosen.name, time_now(session).date(), chosen.first, chosen.last)
-        planned = read_planned(session, workspace_id, period)
-        sources = read_sources(session, workspace_id, WorkspaceNames.of(session, workspace_id))
-        figures = read_figures(session, workspace_id)
-    # Counting compares grounds, so it holds no connection.
-    view = view_savings(count_orders(figures), sources, planned, chosen, period)
-    return values | {"view": view, "orders": [OrderSavings.of(one) for one in view.orders[:ORDERS]]}
+    counted = kept.counted(database, workspace_id)
+    view = counted.derived((chosen, period), lambda orders: view_savings(orders, chosen, period, ORDERS))
+    planned = counted.of_plans(("planned", period), lambda: planned_now(database, workspace_id, period))
+    savings = {
+        one.report.currency: MoneyOut.of(planned.get(one.report.currency, Money(0, one.report.currency)))
+        for one in view.currencies
+    }
+    return values | {"view": view, "orders": view.orders, "planned": savings}
+
+
+def planned_now(database: Database, workspace_id: UUID, period: DayRange) -> dict[str, Money]:
+    """Read the planned saving of a period."""
+    with database.sessions() as session:
+        return read_planned(session, workspace_id, period)
 
 
 def budget_bar(budget: Budget) -> BudgetBar:

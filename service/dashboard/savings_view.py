@@ -15,17 +15,15 @@ from pydantic import BeforeValidator
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.access.tables import ApiKey
-from service.dashboard.order_rows import ANY, WorkspaceNames
+from service.dashboard.order_rows import ANY
 from service.dashboard.periods import DayRange, PeriodName, period_before
 from service.dashboard.standing import IS_ORDERED, IS_REPLACED
 from service.errors import InvalidInputError
 from service.money import Money
-from service.orders.tables import Order
 from service.plans.tables import Plan
-from service.pricing.tables import PriceList
+from service.reports.figures import OrderFigures
 from service.reports.savings import CountedOrder
-from service.reports.schemas import CurrencySavings, SavingsReport
+from service.reports.schemas import CurrencySavings, OrderSavings, SavingsReport
 from service.web.days import Days
 from service.web.money import MoneyOut
 from service.web.values import Day, SearchText
@@ -61,16 +59,6 @@ def read_chosen(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
-    """Origin of an order."""
-
-    budget: str
-    budget_id: UUID
-    key: str
-    provider: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class GroupRow:
     """The orders of one group in one currency."""
 
@@ -90,8 +78,6 @@ class CurrencyView:
     report: CurrencySavings
     change: MoneyOut | None
     """Realised saving minus that of the period before; None without such a period."""
-    planned: MoneyOut
-    """Saving of plans of the period that nobody has ordered, as planned."""
     groups: list[GroupRow]
 
 
@@ -103,32 +89,12 @@ class SavingsView:
     before: DayRange | None
     currencies: list[CurrencyView]
     """The largest realised saving first."""
-    orders: list[CountedOrder]
-    """Orders of the period, newest first."""
+    orders: list[OrderSavings]
+    """The newest orders of the period, newest first."""
     has_orders: bool
     """Whether the workspace has any order."""
     groups: Mapping[str, str]
     """Titles of the groups to choose from, by their names in the address."""
-
-
-def read_sources(session: Session, workspace_id: UUID, names: WorkspaceNames) -> dict[UUID, Source]:
-    """Return where each order of the workspace came from."""
-    query = (
-        select(Order.id, Order.budget_id, ApiKey.name, PriceList.provider)
-        .join(Plan, Plan.id == Order.plan_id)
-        .join(PriceList, PriceList.id == Plan.price_list_id)
-        .outerjoin(ApiKey, ApiKey.id == Order.key_id)
-        .where(Order.workspace_id == workspace_id)
-    )
-    return {
-        order_id: Source(
-            budget=names.budgets.get(budget_id, str(budget_id)),
-            budget_id=budget_id,
-            key=key or NOTHING,
-            provider=provider,
-        )
-        for order_id, budget_id, key, provider in session.execute(query)
-    }
 
 
 def read_planned(session: Session, workspace_id: UUID, period: DayRange) -> dict[str, Money]:
@@ -148,14 +114,8 @@ def read_planned(session: Session, workspace_id: UUID, period: DayRange) -> dict
     return {currency: Money(int(minor), currency) for currency, minor in sums}
 
 
-def view_savings(
-    counted: Sequence[CountedOrder],
-    sources: Mapping[UUID, Source],
-    planned: Mapping[str, Money],
-    chosen: Chosen,
-    period: DayRange,
-) -> SavingsView:
-    """Return the savings of a period, and the change against the one before."""
+def view_savings(counted: Sequence[CountedOrder], chosen: Chosen, period: DayRange, most: int) -> SavingsView:
+    """Return the savings of a period with its `most` newest orders, and the change against the one before."""
     before = period_before(chosen.name, period)
     shown = [one for one in counted if period.holds(one.order.created_at.date())]
     earlier = [] if before is None else [one for one in counted if before.holds(one.order.created_at.date())]
@@ -164,8 +124,7 @@ def view_savings(
         CurrencyView(
             report=report,
             change=None if before is None else _change(report.currency, shown, earlier),
-            planned=MoneyOut.of(planned.get(report.currency, Money(0, report.currency))),
-            groups=groups_of(report.currency, shown, sources, chosen.by),
+            groups=groups_of(report.currency, shown, chosen.by),
         )
         for report in SavingsReport.of(shown).currencies
     ]
@@ -173,7 +132,7 @@ def view_savings(
         period=period,
         before=before,
         currencies=sorted(currencies, key=lambda one: -_realised(one.report.currency, shown).minor),
-        orders=shown[::-1],
+        orders=[OrderSavings.of(one) for one in reversed(shown[-most:])],
         has_orders=bool(counted),
         groups=GROUPS | {f"tag:{name}": f"Tag {name}" for name in tags},
     )
@@ -188,14 +147,12 @@ def _change(currency: str, shown: Sequence[CountedOrder], earlier: Sequence[Coun
     return MoneyOut.of(_realised(currency, shown) - _realised(currency, earlier))
 
 
-def groups_of(
-    currency: str, counted: Sequence[CountedOrder], sources: Mapping[UUID, Source], by: str
-) -> list[GroupRow]:
+def groups_of(currency: str, counted: Sequence[CountedOrder], by: str) -> list[GroupRow]:
     """Return the groups of one currency, the largest realised saving first."""
     members: dict[str, list[CountedOrder]] = {}
     for one in counted:
         if one.order.currency == currency:
-            members.setdefault(_group(one, sources[one.order.order_id], by), []).append(one)
+            members.setdefault(_group(one.order, by), []).append(one)
     rows = [
         GroupRow(
             name=name,
@@ -203,7 +160,7 @@ def groups_of(
             realised=MoneyOut.of(_realised(currency, orders)),
             ordered=MoneyOut.of(_total(currency, (one.ordered_saving for one in orders))),
             paid=MoneyOut.of(_total(currency, (one.order.net for one in orders))),
-            query=_query(name, sources[orders[0].order.order_id], by),
+            query=_query(name, orders[0].order, by),
         )
         for name, orders in members.items()
     ]
@@ -214,21 +171,21 @@ def _total(currency: str, amounts: Iterable[Money]) -> Money:
     return sum(amounts, start=Money(0, currency))
 
 
-def _group(one: CountedOrder, source: Source, by: str) -> str:
+def _group(order: OrderFigures, by: str) -> str:
     match by:
         case "cost-centre":
-            return one.order.cost_center or NOTHING
+            return order.cost_center or NOTHING
         case "provider":
-            return source.provider
+            return order.provider
         case "key":
-            return source.key
+            return order.key or NOTHING
         case _ if by.startswith("tag:"):
-            return one.order.tags.get(by.removeprefix("tag:"), NOTHING)
+            return order.tags.get(by.removeprefix("tag:"), NOTHING)
         case _:
-            return source.budget
+            return order.budget
 
 
-def _query(name: str, source: Source, by: str) -> dict[str, str]:
+def _query(name: str, order: OrderFigures, by: str) -> dict[str, str]:
     if by == "budget":
-        return {"budget": str(source.budget_id)}
+        return {"budget": str(order.budget_id)}
     return {} if name == NOTHING else {"text": name}

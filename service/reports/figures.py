@@ -20,6 +20,7 @@ STANDINGS: dict[str, OrderStanding] = {
     "user_cancelled": "ended", "rejected": "ended", "expired": "ended",
 }  # fmt: skip
 """Meaning of each status of an order for savings."""
+NO_BUDGET = UUID(int=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +66,7 @@ class OrderFigures:
     cost_center: str | None = None
     provider: str = ""
     budget: str = ""  # name
+    budget_id: UUID = NO_BUDGET
     key: str | None = None  # name of the key that placed it; None for orders of old releases
     score: LabelScore | None = None  # of its newest labels, where true ones are known
 

@@ -1,5 +1,6 @@
 """The query parameters that limit the reports of savings and spending."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
@@ -22,6 +23,11 @@ class ReportFilter:
     provider: str | None = None
     tag: dict[str, str] | None = None  # one tag of the order, or else of its budget
     cost_center: str | None = None
+
+    @property
+    def key(self) -> Hashable:
+        """The limits as a value that can be looked up: equal filters have equal keys."""
+        return (*self.values().values(), None if self.tag is None else frozenset(self.tag.items()))
 
     def values(self) -> dict[str, object]:
         """Return the parameters of a query."""

@@ -88,10 +88,10 @@ def read_figures(
 
 
 def page_of_counted(
-    counted: list[CountedOrder], page: PageRequest
+    counted: Sequence[CountedOrder], page: PageRequest
 ) -> tuple[list[CountedOrder], Cursor | None]:
     """Return one page of orders, newest first, and the cursor of the next."""
-    newest = counted[::-1]
+    newest = list(reversed(counted))
     if page.after is not None:
         after = (page.after.created_at, page.after.id)
         newest = [one for one in newest if (one.order.created_at, one.order.order_id) < after]
@@ -101,7 +101,7 @@ def page_of_counted(
     return shown, Cursor(shown[-1].order.created_at, shown[-1].order.order_id)
 
 
-def find_counted(counted: list[CountedOrder], order_id: UUID) -> CountedOrder:
+def find_counted(counted: Sequence[CountedOrder], order_id: UUID) -> CountedOrder:
     """Return the figures of one order; NotFoundError when it is not among them."""
     for one in counted:
         if one.order.order_id == order_id:
@@ -226,6 +226,7 @@ def _order_figures(
         cost_center=row["cost_center"],
         provider=row["provider"],
         budget=row["budget"],
+        budget_id=row["budget_id"],
         key=row["key"],
         score=row["score"],
         **amounts,

@@ -8,16 +8,16 @@ from fastapi.responses import JSONResponse
 
 from service.access.caller import CallerDep
 from service.bundles.registry import BundlesDep
-from service.database.engine import Database, DatabaseDep, SessionDep
+from service.database.engine import DatabaseDep, SessionDep
 from service.errors import InvalidInputError
 from service.ledger.routes import seq_of
 from service.reports.alternatives_schemas import OrderAlternatives
 from service.reports.counterfactuals import read_counterfactuals
-from service.reports.filters import EVERYTHING, FilterDep, ReportFilter
+from service.reports.filters import FilterDep
 from service.reports.group_schemas import SAVINGS_GROUP_COLUMNS, GroupedSavings, groups_of
 from service.reports.grouping import GroupingDep
-from service.reports.repository import find_counted, page_of_counted, read_figures
-from service.reports.savings import CountedOrder, count_orders
+from service.reports.kept import KeptFiguresDep
+from service.reports.repository import find_counted, page_of_counted
 from service.reports.schemas import SAVINGS_COLUMNS, OrderSavings, savings_row
 from service.reports.spend import SPEND_COLUMNS, Charge, list_charges
 from service.reports.spend_totals import SPEND_GROUP_COLUMNS, SpendReport, spend_report
@@ -36,7 +36,12 @@ router = APIRouter(prefix="/v1/reports", tags=["reports"], responses=problems(40
     responses={**FILES, **problems(422)},
 )
 def get_savings(
-    caller: CallerDep, database: DatabaseDep, form: FormDep, chosen: FilterDep, grouping: GroupingDep
+    caller: CallerDep,
+    database: DatabaseDep,
+    kept: KeptFiguresDep,
+    form: FormDep,
+    chosen: FilterDep,
+    grouping: GroupingDep,
 ) -> Response:
     """Show the realised, ordered, held, billable and list saving per currency, each with its baseline.
 
@@ -49,13 +54,14 @@ def get_savings(
 
     `group_by` and `step` add the same sums by group, to the minor unit; a file then has one row per group.
     """
-    counted = _counted(database, caller.workspace_id, chosen)
+    counted = kept.counted(database, caller.workspace_id, chosen)
     if form != "json" and grouping:
-        rows = (one.row for one in groups_of(counted, grouping))
+        rows = (one.row for one in groups_of(counted.orders, grouping))
         return file_answer(form, "savings-by-group", SAVINGS_GROUP_COLUMNS, rows)
     if form != "json":
-        return file_answer(form, "savings", SAVINGS_COLUMNS, map(savings_row, counted))
-    return JSONResponse(GroupedSavings.divided(counted, grouping).model_dump(mode="json"))
+        return file_answer(form, "savings", SAVINGS_COLUMNS, map(savings_row, counted.orders))
+    report = counted.derived(grouping, lambda orders: GroupedSavings.divided(orders, grouping))
+    return JSONResponse(report.model_dump(mode="json"))
 
 
 @router.get(
@@ -64,10 +70,15 @@ def get_savings(
     responses=problems(422),
 )
 def list_order_savings(
-    request: Request, caller: CallerDep, database: DatabaseDep, page: PageDep, chosen: FilterDep
+    request: Request,
+    caller: CallerDep,
+    database: DatabaseDep,
+    kept: KeptFiguresDep,
+    page: PageDep,
+    chosen: FilterDep,
 ) -> Page[OrderSavings]:
     """List the orders that the report adds up, newest first, from frozen plans and settlements."""
-    shown, following = page_of_counted(_counted(database, caller.workspace_id, chosen), page)
+    shown, following = page_of_counted(kept.counted(database, caller.workspace_id, chosen).orders, page)
     return Page(items=[OrderSavings.of(one) for one in shown], links=page_links(request, following))
 
 
@@ -77,10 +88,13 @@ def list_order_savings(
     responses=problems(404, 422),
 )
 def get_order_savings(
-    order_id: Annotated[UUID, Path(description="Id of the order.")], caller: CallerDep, database: DatabaseDep
+    order_id: Annotated[UUID, Path(description="Id of the order.")],
+    caller: CallerDep,
+    database: DatabaseDep,
+    kept: KeptFiguresDep,
 ) -> OrderSavings:
     """Show one order of the report."""
-    return OrderSavings.of(find_counted(_counted(database, caller.workspace_id), order_id))
+    return OrderSavings.of(find_counted(kept.counted(database, caller.workspace_id).orders, order_id))
 
 
 @router.get(
@@ -92,6 +106,7 @@ def get_order_alternatives(
     order_id: Annotated[UUID, Path(description="Id of the order.")],
     caller: CallerDep,
     database: DatabaseDep,
+    kept: KeptFiguresDep,
     bundles: BundlesDep,
     _turn: TurnDep,
 ) -> OrderAlternatives:
@@ -101,16 +116,10 @@ def get_order_alternatives(
     lists that were valid on the day of the order for exactly the same patches. Nothing is stored, and no
     saving changes.
     """
-    counted = find_counted(_counted(database, caller.workspace_id), order_id)
+    counted = find_counted(kept.counted(database, caller.workspace_id).orders, order_id)
     with database.sessions() as session:
         read = read_counterfactuals(session, caller.workspace_id, counted.order, bundles)
     return OrderAlternatives.of_order(counted, read, read.found.compare(read.others))
-
-
-def _counted(database: Database, workspace_id: UUID, chosen: ReportFilter = EVERYTHING) -> list[CountedOrder]:
-    with database.sessions() as session:
-        figures = read_figures(session, workspace_id, chosen)
-    return count_orders(figures)  # compares grounds, so it holds no connection
 
 
 @router.get(

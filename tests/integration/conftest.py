@@ -24,6 +24,7 @@ from service.settings import Settings
 from tests.support.bundles import make_settings
 from tests.support.databases import KEY, SharedDatabase, administer, make_template
 from tests.support.issuer import LocalIssuer
+from tests.support.kept import KeptWatch
 from tests.support.ordering import open_budget, place
 from tests.support.orders import Planned, make_plan
 
@@ -102,6 +103,17 @@ def client(settings: Settings) -> Iterator[TestClient]:
     """Connect to the whole application, with a key."""
     with TestClient(create_app(settings), headers={"Authorization": f"Bearer {KEY}"}) as client:
         yield client
+
+
+@pytest.fixture
+def watched(client: TestClient, database: Database, workspace_id: UUID) -> Iterator[KeptWatch]:
+    """Compare kept figures with fresh ones after every request that writes, and at the end of the test."""
+    watch = KeptWatch(database, workspace_id)
+    client.event_hooks["response"].append(watch.after)
+    yield watch
+    client.event_hooks["response"].remove(watch.after)
+    watch.compare()
+    assert watch.changes > 0
 
 
 @pytest.fixture

@@ -82,6 +82,7 @@ FROZEN = {
     "2026-11-30-0500_order_limits.py": "438c98fc5efa9405",
     "2026-11-30-0900_history_of_orders.py": "e8f374e9a3d631fc",
     "2026-11-30-0900_history_of_orders.sql": "eb0246b3af508011",
+    "2026-11-30-0920_evidence_of_orders.py": "0bc1141fd49e7da0",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 

@@ -16,6 +16,7 @@ from service.dashboard.savings_view import Chosen
 from service.database.engine import Database
 from service.orders import ending, expiry
 from service.orders.expiry import expire_orders
+from service.reports.kept import KeptFigures
 from service.settings import Settings
 from tests.support.databases import rows
 from tests.support.ordering import (
@@ -56,7 +57,7 @@ def every_view(client: TestClient, database: Database, workspace_id: UUID, order
     )  # fmt: skip
     views: Json = {path: client.get(path).json() for path in paths}
     views["csv"] = client.get("/v1/reports/savings?format=csv").text
-    page = read_page(database, workspace_id, Chosen())
+    page = read_page(database, KeptFigures(), workspace_id, Chosen())
     return views | {name: page[name] for name in ("orders", "budgets", "plans")}
 
 
