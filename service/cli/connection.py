@@ -26,6 +26,11 @@ KEY_REFUSED = (
 NO_SERVER = (
     "No Loupe server answers at {url}.\nStart one with `loupe serve`, or give another address with --url."
 )
+SERVER_MISSING = (
+    "This command needs parts of the server, and {module} is not installed.\n"
+    "Install loupe-eo with its extra: loupe-eo[server]."
+)
+OWN = ("loupe", "service", "models", "training")
 FROM_FILE = ("LOUPE_URL", "LOUPE_API_KEY")
 """Settings of the commands that `.env` of the current folder gives when the environment does not."""
 BUSY = (
@@ -121,6 +126,10 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except (ClientError, UsageError, LoupeError) as error:
             code, reason = exit_code(error), sentences(error)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] in OWN:
+                raise
+            code, reason = ExitCode.FAILED, SERVER_MISSING.format(module=error.name.partition(".")[0])
         except OSError as error:
             if error.filename is None:
                 raise

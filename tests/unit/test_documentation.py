@@ -24,7 +24,7 @@ LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 TARGET = re.compile(r"^([a-z-]+):", re.MULTILINE)
 PATH = re.compile(
-    r"(?<![\w/])((?:service|training|models|migrations|tests|examples)/[\w./-]*\w(?:\.py|\.sql|/))(?![\w*])"
+    r"(?<![\w/])((?:loupe|service|training|models|migrations|tests|examples)/[\w./-]*\w(?:\.py|\.sql|/))(?![\w*])"
 )
 PLACEHOLDER = re.compile(r"YYYY|DOMAIN|/mine\.py")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)

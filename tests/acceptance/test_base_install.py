@@ -1,0 +1,1 @@
+"""The wheel with its base requirements only: client and command line, without torch and the server."""
