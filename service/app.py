@@ -162,8 +162,7 @@ def create_app(
     app.add_middleware(UnchangedMiddleware)
     app.add_middleware(CompressionMiddleware)
     app.add_middleware(EnvelopeMiddleware)
-    if settings.metrics_port is not None:
-        app.add_middleware(MetricsMiddleware, uploads=body_limits(settings))
+    app.add_middleware(MetricsMiddleware, uploads=body_limits(settings))
     if log is not None:
         app.add_middleware(AccessLogMiddleware, log=log)
     return app

@@ -39,6 +39,7 @@ class Notes:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._uses: dict[str, datetime] = {}
+        self._calls: Counter[str] = Counter()
         self._events: Counter[Event] = Counter()
         self._kinds: Counter[Kind] = Counter()
 
@@ -46,6 +47,17 @@ class Notes:
         """Note that a key is used now."""
         with self._lock:
             self._uses[key_id] = datetime.now(UTC)
+            self._calls[key_id] += 1
+
+    def calls(self, key_id: str) -> int:
+        """Return how often a key was used since the process started."""
+        with self._lock:
+            return self._calls[key_id]
+
+    def last_use(self, key_id: str) -> datetime | None:
+        """Return the newest use of a key that is not written yet; None without one."""
+        with self._lock:
+            return self._uses.get(key_id)
 
     def event(self, event: Event) -> None:
         """Note an event; beyond MOST_OF_A_KIND different ones of its kind and workspace it only counts."""

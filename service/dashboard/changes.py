@@ -43,14 +43,14 @@ WATCHED = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Watch:
+class PageWatch:
     """The address that a page asks for changes, and the mark at which the page was read."""
 
     path: str
     mark: str
 
     @classmethod
-    def at(cls, path: str, mark: str) -> "Watch":
+    def at(cls, path: str, mark: str) -> "PageWatch":
         """Return the watch of a page by the path of its view and the mark of its values."""
         return cls(path=f"{path}/changes", mark=mark)
 

@@ -62,6 +62,8 @@ class Chart:
     up: tuple[Tick, ...]
     x_title: str
     y_title: str
+    reference: str = ""
+    """A second line to compare the first with; empty without one."""
 
 
 @dataclass(frozen=True)
@@ -92,13 +94,21 @@ def nice_step(least: float) -> float:
 
 
 def line_chart(
-    points: Sequence[Point], marks: Sequence[Mark], x_title: str, y_title: str, y_unit: str = ""
+    points: Sequence[Point],
+    marks: Sequence[Mark],
+    x_title: str,
+    y_title: str,
+    y_unit: str = "",
+    reference: Sequence[Point] = (),
 ) -> Chart | None:
-    """Draw points in the order of x. Return None for fewer than two points: they make no line."""
+    """Draw points in the order of x, and a second line through `reference`.
+
+    Return None for fewer than two points: they make no line.
+    """
     if len(points) < 2:
         return None
     ordered = sorted(points, key=lambda one: (one.x, one.y))
-    shown = [*ordered, *(mark.point for mark in marks)]
+    shown = [*ordered, *(mark.point for mark in marks), *reference]
     across = _axis([one.x for one in shown], LEFT, WIDTH - RIGHT, from_zero=True)
     up = _axis([end for one in shown for end in _ends(one)], HEIGHT - BOTTOM, TOP)
     return Chart(
@@ -109,6 +119,7 @@ def line_chart(
         up=up.ticks(y_unit),
         x_title=x_title,
         y_title=y_title,
+        reference=_line((across.at(one.x), up.at(one.y)) for one in reference) if reference else "",
     )
 
 

@@ -20,12 +20,19 @@ TO_SCRIPT = "application/vnd.loupe.form+json"
 
 
 class View(NamedTuple):
-    """A view of the dashboard: its address and its name in the navigation."""
+    """A view of the dashboard: its address, its name in the navigation, and addresses that belong to it."""
 
     path: str
     name: str
+    also: tuple[str, ...] = ()
+
+    def holds(self, path: str) -> bool:
+        """Return whether a page belongs to the view. The overview holds no page but itself."""
+        own = () if self.path == PATH else (self.path, *self.also)
+        return path == self.path or any(path == one or path.startswith(f"{one}/") for one in own)
 
 
+MODELS, OPERATIONS, JOBS = f"{PATH}/models", f"{PATH}/operations", f"{PATH}/jobs"
 VIEWS = (
     View(PATH, "Overview"),
     View(f"{PATH}/orders", "Orders"),
@@ -34,6 +41,7 @@ VIEWS = (
     View(f"{PATH}/ledger", "Ledger"),
     View(f"{PATH}/budgets", "Budgets"),
     View(f"{PATH}/reports", "Reports"),
+    View(MODELS, "Models and operations", (OPERATIONS, JOBS)),
 )
 """The views in the order of the navigation."""
 

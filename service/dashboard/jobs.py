@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from service.classification import work as classification_work
 from service.classification.repository import find_classification
-from service.dashboard.changes import Watch, job_mark
+from service.dashboard.changes import PageWatch, job_mark
 from service.dashboard.forms import FormDep
 from service.dashboard.frame import go_to, show
 from service.dashboard.session import PATH, VisitorDep
@@ -40,7 +40,7 @@ def job(request: Request, visitor: VisitorDep, database: DatabaseDep, job_id: UU
         made = page_of_result(session, visitor.workspace_id, found.result or {})
     if made is not None:
         return RedirectResponse(made, 303)
-    watch = None if found.finished_at else Watch.at(f"{PATH}/jobs/{job_id}", mark)
+    watch = None if found.finished_at else PageWatch.at(f"{PATH}/jobs/{job_id}", mark)
     title = TITLES.get(found.kind, "Job")
     return show(request, visitor, "job.html", job=found, watch=watch, title=title)
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from service.access.repository import holder_of
 from service.bundles.registry import Bundles
-from service.dashboard.changes import Watch, order_mark
+from service.dashboard.changes import PageWatch, order_mark
 from service.dashboard.labels import read_labels
 from service.dashboard.order_patches import patch_window
 from service.dashboard.order_rows import WorkspaceNames, time_now
@@ -98,7 +98,7 @@ def read_order_page(
         written = full(session, order)
         names = WorkspaceNames.of(session, workspace_id)
         values = {
-            "watch": Watch.at(f"{PATH}/orders/{order_id}", mark),
+            "watch": PageWatch.at(f"{PATH}/orders/{order_id}", mark),
             "order": written,
             "names": names,
             "owner": None if order.key_id is None else holder_of(session, order.key_id),

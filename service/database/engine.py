@@ -144,9 +144,13 @@ def alembic_config(url: str) -> Config:
 
 def is_migrated(database: Database) -> bool:
     """Return whether the schema is at the newest migration."""
-    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    return schema_revision(database) == ScriptDirectory(str(MIGRATIONS)).get_current_head()
+
+
+def schema_revision(database: Database) -> str | None:
+    """Return the revision of the database's schema; None before the first migration."""
     with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == newest
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def check_ready(database: Database) -> None:

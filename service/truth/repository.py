@@ -1,6 +1,6 @@
 """True labels in the database. Rows are only ever added."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from service.access.repository import Caller
 from service.classification.tables import Classification
 from service.orders.tables import Order
+from service.truth.calibration import KnownTile
 from service.truth.scoring import LabelScore, TrueLabel, score_by_class, total_score
 from service.truth.tables import TrueLabels
 
@@ -67,26 +68,46 @@ def newest_classification(session: Session, order_id: UUID) -> Classification | 
 
 def read_scores(session: Session, workspace_id: UUID) -> dict[UUID, LabelScore]:
     """Return the score of each classified order of which true labels are known."""
-    rows = session.scalars(
-        select(TrueLabels)
-        .where(TrueLabels.workspace_id == workspace_id)
-        .order_by(TrueLabels.order_id, TrueLabels.version)
-    )
-    given: dict[UUID, list[TrueLabels]] = {}
-    for row in rows:
-        given.setdefault(row.order_id, []).append(row)
-    tiles = _newest_tiles(session, list(given))
+    given = _given(session, workspace_id)
     return {
-        order_id: total_score(score_by_class(tiles[order_id], newest_of(given[order_id])))
-        for order_id in tiles
+        order_id: total_score(score_by_class(tiles, newest_of(given[order_id])))
+        for order_id, tiles, _ in _newest_labels(session, list(given))
     }
 
 
-def _newest_tiles(session: Session, order_ids: Sequence[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+def known_tiles(session: Session, workspace_id: UUID) -> Iterator[KnownTile]:
+    """Yield the tiles of the workspace's newest classifications whose true label is known."""
+    given = _given(session, workspace_id)
+    for order_id, tiles, bundle in _newest_labels(session, list(given)):
+        truth = newest_of(given[order_id])
+        for tile in tiles:
+            if tile["tile"] in truth:
+                yield KnownTile(
+                    bundle=f"{bundle['name']} {bundle['version']}",
+                    true_label=truth[tile["tile"]].label,
+                    label=tile["label"],
+                    confidence=tile["confidence"],
+                    lr_label=tile["lr_label"],
+                )
+
+
+def _given(session: Session, workspace_id: UUID) -> dict[UUID, list[TrueLabels]]:
+    """Return the true labels of each order that has any, oldest first."""
+    query = select(TrueLabels).where(TrueLabels.workspace_id == workspace_id)
+    given: dict[UUID, list[TrueLabels]] = {}
+    for row in session.scalars(query.order_by(TrueLabels.order_id, TrueLabels.version)):
+        given.setdefault(row.order_id, []).append(row)
+    return given
+
+
+def _newest_labels(
+    session: Session, order_ids: Sequence[UUID]
+) -> list[tuple[UUID, list[dict[str, Any]], dict[str, Any]]]:
+    """Return the labelled tiles of each order's newest classification, and the bundle that made them."""
     query = (
-        select(Classification.order_id, Classification.tiles)
+        select(Classification.order_id, Classification.tiles, Classification.provenance["bundle"])
         .where(Classification.order_id.in_(order_ids))
         .ext(distinct_on(Classification.order_id))
         .order_by(Classification.order_id, Classification.created_at.desc(), Classification.id.desc())
     )
-    return {row.order_id: row.tiles for row in session.execute(query)}
+    return [(order_id, tiles, bundle) for order_id, tiles, bundle in session.execute(query)]

@@ -134,7 +134,18 @@ def test_page_fits_the_screen_in_both_colour_schemes(
 
 
 @pytest.mark.parametrize(
-    "path", ["", "/orders", "/plans", "/ledger", "/ledger/invoices", "/budgets", "/reports"]
+    "path",
+    [
+        "",
+        "/orders",
+        "/plans",
+        "/ledger",
+        "/ledger/invoices",
+        "/budgets",
+        "/reports",
+        "/models",
+        "/operations",
+    ],
 )
 def test_printed_page_fits_the_paper(page: Page, server: ServerProcess, path: str) -> None:
     sign_in(page, server)
