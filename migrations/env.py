@@ -3,7 +3,7 @@
 from importlib import import_module
 
 from alembic import context
-from sqlalchemy import ForeignKeyConstraint, create_engine, text
+from sqlalchemy import ForeignKeyConstraint, Index, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from service.database.engine import database_url
@@ -25,11 +25,11 @@ for module in (
     import_module(module)
 
 
-def is_ours(item: object, _name: str | None, _kind: str, _reflected: bool, _compared: object) -> bool:
-    """Leave out foreign keys into the schema `ledger`, which is defined in SQL and not in tables.py."""
+def is_ours(item: object, name: str | None, _kind: str, _reflected: bool, _compared: object) -> bool:
+    """Leave out what rests on the schema `ledger`, which is defined in SQL and not in tables.py."""
     if isinstance(item, ForeignKeyConstraint):
         return item.elements[0].target_fullname.split(".")[0] != "ledger"
-    return True
+    return not (isinstance(item, Index) and (name or "").endswith("_grams"))
 
 
 def run() -> None:

@@ -58,13 +58,13 @@ class Filters:
     first_day: str = ""
     last_day: str = ""
 
-    def conditions(self) -> list[ColumnElement[bool]]:
+    def conditions(self, session: Session, workspace_id: UUID) -> list[ColumnElement[bool]]:
         """Return the conditions on a plan; InvalidInputError for what is no standing or day."""
         found = list[ColumnElement[bool]]()
         if self.standing:
             found.append(STANDING.in_([_standing(self.standing).value]))
         if self.text.strip():
-            found.append(plan_holds(self.text.strip()))
+            found.append(plan_holds(session, workspace_id, self.text.strip()))
         return found + days_of(self.first_day, self.last_day).hold(Plan.created_at)
 
     @property
@@ -127,7 +127,7 @@ def read_rows(
     session: Session, workspace_id: UUID, filters: Filters, page: PageRequest
 ) -> tuple[list[PlanRow], Cursor | None]:
     """Return a page of rows that meet the filters, newest first, and the cursor of the next page."""
-    found, following = page_of_plans(session, workspace_id, page, filters.conditions())
+    found, following = page_of_plans(session, workspace_id, page, filters.conditions(session, workspace_id))
     standing = standings(session, [plan.id for plan, _ in found])
     return [_row(plan, scene, standing[plan.id]) for plan, scene in found], following
 

@@ -8,6 +8,8 @@ from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import aliased
 
 from models.manifest import Task
+from service.access.caller import CallerDep
+from service.database.engine import Database, DatabaseDep
 from service.ledger.tags import split_tag
 from service.plans.naming import plan_holds
 from service.plans.tables import Plan, PlanNaming, Scene
@@ -20,6 +22,8 @@ Conditions = list[ColumnElement[bool]]
 
 def read_plan_filter(  # noqa: PLR0913  (each parameter is a filter)
     days: DaysDep,
+    caller: CallerDep,
+    database: DatabaseDep,
     task: Annotated[Task | None, Query(description="Purpose of the plan.")] = None,
     price_list: Annotated[
         SearchText | None, Query(max_length=100, description="Price list: its id, or its name.")
@@ -54,7 +58,8 @@ def read_plan_filter(  # noqa: PLR0913  (each parameter is a filter)
     ] = None,
 ) -> Conditions:
     """Return the conditions of a query of plans; 422 for days in the wrong order and half a tag."""
-    conditions = days.hold(Plan.created_at) + _named(name, external_id, tag, q)
+    conditions = days.hold(Plan.created_at) + _named(name, external_id, tag)
+    conditions += [] if q is None else [_holding(database, caller.workspace_id, q)]
     if task is not None:
         conditions.append(Plan.task == task)
     if price_list is not None:
@@ -74,8 +79,13 @@ def read_plan_filter(  # noqa: PLR0913  (each parameter is a filter)
     return conditions
 
 
-def _named(name: str | None, external_id: str | None, tag: str | None, text: str | None) -> Conditions:
-    found = Conditions() if text is None else [plan_holds(text)]
+def _holding(database: Database, workspace_id: UUID, text: str) -> ColumnElement[bool]:
+    with database.sessions() as session:
+        return plan_holds(session, workspace_id, text)
+
+
+def _named(name: str | None, external_id: str | None, tag: str | None) -> Conditions:
+    found = Conditions()
     if name is not None:
         found.append(Plan.naming.has(PlanNaming.name == name))
     if external_id is not None:

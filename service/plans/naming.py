@@ -4,7 +4,8 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, String, cast, or_
+from sqlalchemy import ColumnElement, String, cast, false, func, or_, select
+from sqlalchemy.orm import Session
 
 from service.ledger.tags import MOST_TAGS, ExternalId, GivenName, TagChanges, Tags, changed_tags
 from service.plans.tables import Plan, PlanNaming
@@ -13,6 +14,14 @@ from service.web.values import UNPRINTABLE, UNSEEN, SearchText, invalid
 _TAGS = TypeAdapter(Tags)
 _BAD = f"{UNPRINTABLE}{UNSEEN}"
 _PAIR = rf"^(?!\s)[^={_BAD}]*[^=\s{_BAD}]=(?!\s)[^{_BAD}]*[^\s{_BAD}]$"
+
+
+LOOKED_AT, OFTEN = 200, 10
+"""Newest plans that are searched without an index, and how many of them make a text a frequent one."""
+MOST_FOUND = 1_000
+"""Number of plans from which on what the index names is not used."""
+SHORTEST_OF_DIGESTS = 3
+"""Characters of the shortest text that the index finds in ids and digests."""
 
 
 def read_pair(pair: str) -> str:
@@ -99,8 +108,36 @@ def tags_of_plan(plan: Plan) -> dict[str, str]:
     return {} if plan.naming is None else dict(plan.naming.tags)
 
 
-def plan_holds(text: str) -> ColumnElement[bool]:
-    """Return the condition that a text is in a plan's id, names, scene, price list or bundle."""
+def plan_holds(session: Session, workspace_id: UUID, text: str) -> ColumnElement[bool]:
+    """Return the condition that a text is in a plan's id, names, scene, price list or bundle.
+
+    A text that several of the newest plans hold fills a page soon. For any other one an index names the
+    plans that may hold it.
+    """
+    newest = (
+        select(Plan.id)
+        .where(Plan.workspace_id == workspace_id)
+        .order_by(Plan.created_at.desc())
+        .limit(LOOKED_AT)
+    ).subquery()
+    counts = select(func.count(), func.count().filter(holds_text(text))).join(newest, newest.c.id == Plan.id)
+    looked_at, holding = session.execute(counts).one()
+    if looked_at < LOOKED_AT or holding >= OFTEN or _is_part_of_digests(text):
+        return holds_text(text)
+    found = func.ledger.plans_holding(workspace_id, text, MOST_FOUND).column_valued("found")
+    likely = set(session.scalars(select(found)))
+    if len(likely) >= MOST_FOUND:
+        return holds_text(text)
+    return Plan.id.in_(likely) & holds_text(text) if likely else false()
+
+
+def _is_part_of_digests(text: str) -> bool:
+    """Return whether ids and digests may hold a text that is too short for their index."""
+    return len(text) < SHORTEST_OF_DIGESTS and set(text.lower()) <= set("0123456789abcdef-")
+
+
+def holds_text(text: str) -> ColumnElement[bool]:
+    """Return the condition of `plan_holds` without the index: a query looks at every plan."""
     own = (
         cast(Plan.id, String),
         Plan.provenance["input_sha256"].as_string(),

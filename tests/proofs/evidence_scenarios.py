@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, NoResultFound
 from sqlalchemy.orm import Session
 
 from service.ledger import writer
@@ -128,6 +128,19 @@ def finds_its_tables_from_wherever_it_is_called(scene: Scene) -> None:
     date_back(scene)
     month_before_last, _, _ = months(scene.session)
     assert writer.close_month(scene.session, scene.workspace, month_before_last, scene.key(scene.workspace))
+
+
+def finds_plans_by_their_text_alone(scene: Scene) -> None:
+    """Look for a plan by its id and by its name, and for what no plan holds."""
+    workspace, order = scene.delivered()
+    query = text('SELECT plan_id FROM "order" WHERE id = :order')
+    plan = scene.session.execute(query, {"order": order}).scalar_one()
+    insert = "INSERT INTO plan_naming (plan_id, workspace_id, name) VALUES (:plan, :workspace, 'Harbour')"
+    scene.session.execute(text(insert), {"plan": plan, "workspace": workspace})
+    for wanted in (str(plan), "harb"):
+        assert scene.call("plans_holding", workspace=workspace, text=wanted, most=9) == plan
+    with pytest.raises(NoResultFound):
+        scene.call("plans_holding", workspace=workspace, text="zebra", most=9)
 
 
 def moves_money_and_changes_terms(scene: Scene, workspace: UUID, order: UUID) -> UUID:

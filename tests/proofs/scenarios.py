@@ -39,6 +39,7 @@ from tests.proofs.budget_scenarios import (
 from tests.proofs.budget_scene import Scene, set_scene
 from tests.proofs.evidence_scenarios import (
     finds_its_tables_from_wherever_it_is_called,
+    finds_plans_by_their_text_alone,
     keeps_all_of_a_file_but_its_pixels,
     keeps_evidence_of_every_row,
     keeps_jobs_ended,
@@ -68,7 +69,7 @@ SCENARIOS: tuple[Callable[[Scene], None], ...] = (
     posts_nothing_in_a_closed_month, keeps_evidence_of_every_row, keeps_what_was_answered, keeps_keys_revoked,
     keeps_jobs_ended, keeps_all_of_a_file_but_its_pixels, keeps_what_is_set_once,
     keeps_the_deadline_of_the_history,
-    finds_its_tables_from_wherever_it_is_called, leaves_no_violation,
+    finds_its_tables_from_wherever_it_is_called, finds_plans_by_their_text_alone, leaves_no_violation,
 )  # fmt: skip
 
 

@@ -172,6 +172,7 @@ def test_serving_role_can_call_only_the_entrances(served: Database) -> None:
         "close_month",
     }
     reading = {"transfer_hash", "loosens", "needs_approval", "sees"}
+    reading |= {"grams", "grams_of_plan", "grams_of_names", "plans_holding"}
     assert found == entrances | reading
 
 

@@ -83,6 +83,8 @@ FROZEN = {
     "2026-11-30-0900_history_of_orders.py": "e8f374e9a3d631fc",
     "2026-11-30-0900_history_of_orders.sql": "eb0246b3af508011",
     "2026-11-30-0920_evidence_of_orders.py": "0bc1141fd49e7da0",
+    "2026-11-30-0930_text_search.py": "fd825e97324bd387",
+    "2026-11-30-0930_text_search.sql": "7270d8d82dce644f",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 
