@@ -10,7 +10,7 @@ N ?= 1000
 SEED ?= build/seed
 export LOUPE_DATA ?= ../shared/data
 
-.PHONY: help setup demo serve seed check test lint types contracts unit unit-fast integration acceptance coverage prove-ledger prove-planner prove-faults prove-api prove-rasters format lock sbom audit clean
+.PHONY: help setup demo serve seed docs check test lint types contracts unit unit-fast integration acceptance coverage prove-ledger prove-planner prove-faults prove-api prove-rasters format lock sbom audit clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -31,6 +31,10 @@ serve: $(READY) ## Start the server; prints its address and, the first time, an 
 
 seed: $(READY) ## Fill the server's state in SEED (build/seed) with N plans, some of them ordered
 	$(BIN)/python -m examples.seed $(N) --home $(SEED)
+
+docs: $(READY) ## Build the documentation as a site in build/site
+	$(BIN)/python -m mkdocs build --quiet --strict
+	@echo "Open build/site/index.html, or search it with: $(BIN)/python -m http.server -d build/site"
 
 check: $(READY) ## Run the fast loop: lint, types, import contracts, unit tests without training
 	@$(MAKE) --no-print-directory --output-sync=target -j2 lint types contracts unit-fast

@@ -13,6 +13,7 @@ from examples.demo.scenes import demo_scenes
 from examples.demo.tanks import ARCHIVE
 from loupe import Client, NoServerError
 from tests.support.server import ROOT
+from tests.support.transcripts import blocks, matches
 
 VERDICT = r"(?:right|wrong) +"
 ROW = re.compile(
@@ -56,6 +57,8 @@ def test_demo_shows_the_truth_beside_each_label_and_stops_its_server(tmp_path: P
     assert f"under the price list {WITH_MINIMUM} would cost" in shown
     assert "owned or on order already" not in shown
     assert "The server stops now" in shown
+    ((_, documented),) = next(blocks((ROOT / "README.md").read_text()))
+    assert matches(documented, [line.rstrip() for line in shown.splitlines()])
     address = next(word for word in shown.split() if word.endswith("/dashboard"))
     with Client(address.removesuffix("/dashboard"), "any-key") as client, pytest.raises(NoServerError):
         client.get("/healthz")

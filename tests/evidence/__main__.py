@@ -2,7 +2,7 @@
 
 import typer
 
-from tests.evidence import deliveries, rasters, savings
+from tests.evidence import deliveries, rasters, savings, transcripts
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 
@@ -15,6 +15,7 @@ def evidence() -> None:
 app.command("deliveries")(deliveries.print_deliveries)
 app.command("rasters")(rasters.print_rasters)
 app.command("savings")(savings.print_savings)
+app.command("transcripts")(transcripts.write_transcripts)
 
 if __name__ == "__main__":
     app()

@@ -27,6 +27,7 @@ PATH = re.compile(
     r"(?<![\w/])((?:loupe|service|training|models|migrations|tests|examples)/[\w./-]*\w(?:\.py|\.sql|/))(?![\w*])"
 )
 PLACEHOLDER = re.compile(r"YYYY|DOMAIN|/mine\.py")
+OPENED = re.compile(r"^ *```([^\n]*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -64,9 +65,19 @@ def test_page_names_existing_make_targets(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_page_names_existing_loupe_commands(page: Path) -> None:
-    named = re.findall(r"(?:^|`)loupe ([a-z]+)(?: ([a-z]+))?", page.read_text(), re.MULTILINE)
+    named = re.findall(r"(?:^ *(?:\$ )?|`)loupe ([a-z]+)(?: ([a-z]+))?", page.read_text(), re.MULTILINE)
 
     assert [f"{command} {sub}" for command, sub in named if not is_command(command, sub)] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_page_says_of_each_block_what_it_is(page: Path) -> None:
+    """Output of a command must be in a `console` block below it, for those are run again."""
+    blocks = OPENED.findall(page.read_text())
+
+    assert [inner for kind, inner in blocks if not kind] == []
+    shown = [inner.lstrip() for kind, inner in blocks if kind == "console"]
+    assert [inner for inner in shown if not inner.startswith("$ ")] == []
 
 
 def is_command(name: str, sub: str) -> bool:
