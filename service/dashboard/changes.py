@@ -86,8 +86,17 @@ def _newest_movement(
     return *(line.transfer.seq for line in lines), *(one.seq for one in adjusted)
 
 
-def lists_mark(session: Session, workspace_id: UUID) -> str:
-    """Return the mark of what waits in a workspace: its orders, its proposals and its newest movement."""
+def list_mark(session: Session, workspace_id: UUID) -> str:
+    """Return the mark of the list of orders: what waits, and the newest movement of money."""
+    lines, _ = list_lines(session, workspace_id, limit=1)
+    return _digest(waiting_mark(session, workspace_id), [line.transfer.seq for line in lines])
+
+
+def waiting_mark(session: Session, workspace_id: UUID) -> str:
+    """Return the mark of what waits in a workspace: its orders and its proposals.
+
+    Payments do not change it: an overview is costly to read, and would be read again with each delivery.
+    """
     soon, late = time_now(session) + SOON, time_now(session) - LATE
     due = Order.status.in_(AWAITING) & (Order.expires_at < soon)
     shown = Order.workspace_id == workspace_id, or_(Order.status.in_(OPEN), Order.expires_at > late)
@@ -96,8 +105,7 @@ def lists_mark(session: Session, workspace_id: UUID) -> str:
         select(Order.id, STATUS_NOW, due).where(*shown).order_by(*newest).limit(WATCHED)
     ).all()
     waiting, _ = list_proposals(session, workspace_id, PageRequest(WATCHED, None), waiting=True)
-    lines, _ = list_lines(session, workspace_id, limit=1)
-    return _digest(orders, [one.id for one in waiting], [line.transfer.seq for line in lines])
+    return _digest(orders, [one.id for one in waiting])
 
 
 def job_mark(session: Session, workspace_id: UUID, job_id: UUID) -> str:
@@ -126,10 +134,19 @@ def answer(request: Request, mark: str) -> Response:
 
 
 @router.get("/changes")
-def lists_changes(request: Request, visitor: VisitorDep, database: DatabaseDep) -> Response:
-    """Answer whether what waits, or any list of the overview, has changed."""
+def waiting_changes(request: Request, visitor: VisitorDep, database: DatabaseDep) -> Response:
+    """Answer whether what waits has changed."""
     with database.sessions() as session:
-        mark = lists_mark(session, visitor.workspace_id)
+        mark = waiting_mark(session, visitor.workspace_id)
+        end_at_once(session)
+    return answer(request, mark)
+
+
+@router.get("/orders/changes")
+def list_changes(request: Request, visitor: VisitorDep, database: DatabaseDep) -> Response:
+    """Answer whether the list of orders has changed."""
+    with database.sessions() as session:
+        mark = list_mark(session, visitor.workspace_id)
         end_at_once(session)
     return answer(request, mark)
 

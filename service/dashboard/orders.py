@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.access.caller import lent_approval
 from service.access.roles import Right
-from service.dashboard.changes import PageWatch, lists_mark
+from service.dashboard.changes import PageWatch, list_mark
 from service.dashboard.forms import FormDep, SentForm, read_fields
 from service.dashboard.frame import show
 from service.dashboard.order_page import read_order_page
@@ -75,7 +75,7 @@ def orders_page(
     approves = may_approve(visitor, database)
     page = PageRequest(ROWS, None if cursor is None else PageCursor.decode(cursor))
     with database.sessions() as session:
-        watch = PageWatch.at(PATH, lists_mark(session, visitor.workspace_id))
+        watch = PageWatch.at(f"{PATH}/orders", list_mark(session, visitor.workspace_id))
         names, now = WorkspaceNames.of(session, visitor.workspace_id), time_now(session)
         orders, following = page_of_orders(session, visitor.workspace_id, page, wanted.conditions())
         rows = rows_of(session, orders, names, now)

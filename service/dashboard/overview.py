@@ -15,7 +15,7 @@ from models.grid import PATCHES
 from service.bundles.registry import Bundles
 from service.classification.repository import counted_objects
 from service.classification.schemas import CountedObjects
-from service.dashboard.changes import PageWatch, lists_mark
+from service.dashboard.changes import PageWatch, waiting_mark
 from service.dashboard.frame import show
 from service.dashboard.order_rows import WorkspaceNames, read_waiting, time_now
 from service.dashboard.orders import may_approve
@@ -58,7 +58,7 @@ def overview(
     with database.sessions() as session:
         names, now = WorkspaceNames.of(session, visitor.workspace_id), time_now(session)
         approves = may_approve(visitor, database)
-        watch = PageWatch.at(PATH, lists_mark(session, visitor.workspace_id))
+        watch = PageWatch.at(PATH, waiting_mark(session, visitor.workspace_id))
         waiting = read_waiting(session, visitor, names, now, may_approve=approves)
     page = read_page(database, kept, visitor.workspace_id, chosen)
     return show(

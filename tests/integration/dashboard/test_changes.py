@@ -84,6 +84,8 @@ def test_each_step_of_an_order_gives_its_pages_a_new_mark(
             lambda: send(browser, f"{own}/classification", own),
             lambda: send(browser, f"{own}/truth", own, **{"true-0": "farm"}),
         ]
+    if page == "/dashboard":
+        steps = steps[:2]  # what waits does not depend on payments
     for number, step in enumerate(steps):
         watch = watch_of(browser, page)
         step()
