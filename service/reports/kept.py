@@ -16,7 +16,7 @@ from service.reports.filters import EVERYTHING, ReportFilter
 from service.reports.repository import read_figures
 from service.reports.savings import CountedOrder, count_orders
 
-MOST_ORDERS = 100_000
+MOST_ORDERS = 20_000
 """Orders that one process keeps, over all workspaces and filters."""
 LEAST_SIZE = 100
 """Orders as which any kept value counts at least, so that small values are bounded too."""
