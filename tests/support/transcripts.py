@@ -158,10 +158,12 @@ def replayed(path: Path, server: ServerProcess, folder: Path) -> str:
 ELSEWHERE: Mapping[str, str] = {
     "make demo": "tests/acceptance/test_demo.py",
     "python -m tests.evidence deliveries": "tests/unit/evidence/test_deliveries.py",
+    # GDAL's own programs, for readers who have them; the same steps with rio are run.
+    "gdal": "tests/acceptance/test_input_commands.py",
 }
-"""Commands that other tests run: the demo, and measurements that take data of their own."""
+"""Commands that other tests run: the demo, measurements on data of their own, and forms of files."""
 
 
 def is_elsewhere(command: str) -> bool:
-    """Return whether another test runs a command."""
+    """Return whether another test runs a command, or the same step."""
     return command.startswith(tuple(ELSEWHERE))
