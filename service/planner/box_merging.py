@@ -16,9 +16,19 @@ def improve_boxes(orders: SceneOrders, boxes: Boxes, wanted: Cells) -> Boxes:
     """Merge and shrink rectangles that cover the wanted cells as long as that lowers the sum of weights."""
     while True:
         merged = _shrunk(orders, _merged(orders, boxes), wanted)
-        if weights_of(orders, merged).sum() >= weights_of(orders, boxes).sum():
+        lighter = weights_of(orders, merged).sum() < weights_of(orders, boxes).sum()
+        # A cell that only the widening of a shrunk rectangle covers may be lost when that one merges.
+        if not lighter or (wanted & ~_covered(orders, merged, wanted.shape)).any():
             return boxes
         boxes = merged
+
+
+def _covered(orders: SceneOrders, boxes: Boxes, shape: tuple[int, ...]) -> Cells:
+    """Return the cells that rectangles cover after widening."""
+    covered = np.zeros(shape, dtype=np.bool_)
+    for top, left, bottom, right in widened(boxes, orders.tile.narrowest, shape).tolist():
+        covered[top:bottom, left:right] = True
+    return covered
 
 
 def weights_of(orders: SceneOrders, boxes: Boxes) -> Ints:

@@ -36,7 +36,10 @@ from service.planner.scene_orders import covered_patches
 from service.pricing.billing import tariff_of
 
 THOROUGH = 2
-"""Number of the best sets, priced quickly, whose shapes are arranged thoroughly."""
+"""Number of the best sets, priced quickly, whose shapes are arranged thoroughly.
+
+Those of the plan by area always are, so that no plan is worse than without regard to shapes.
+"""
 REPEATS = 3
 """Limit of the steps by which a plan is improved; in large scenes there is one."""
 
@@ -56,7 +59,8 @@ def proposals(scene: PricedScene, objective: Objective, usual: Mask) -> Iterator
         ):
             asked = (scene.utilities >= threshold) & scene.eligible
             wider = best_prefix(scene, beyond(scene, asked), objective, scene.most)
-            found = [*_best(scene, objective, [asked, _by_area(scene, objective), wider], asked)]
+            by_area = _by_area(scene, objective)
+            found = [*_best(scene, objective, [asked, by_area, wider], asked), scene.candidate(by_area)]
             found += [with_paid(scene, asked | one, kept=asked) for one in enclosing]
             yield from (replace(one, asked=asked) for one in found)
         case MaxPatches(patches=patches):
@@ -97,14 +101,15 @@ def _of_number(scene: PricedScene, patches: int, enclosing: list[Mask]) -> Itera
 
 def _within_limit(scene: PricedScene, objective: MaxCost) -> list[PricedCandidate]:
     """Propose the most useful sets that a limit pays for."""
-    limit, nothing = objective.limit, np.zeros_like(scene.eligible)
-    sets = [nothing, _by_area(scene, objective)]
+    limit, nothing, by_area = objective.limit, np.zeros_like(scene.eligible), _by_area(scene, objective)
+    sets = [nothing, by_area]
     sets += [longest_prefix(scene, one, limit) for one in scene.rankings]
     if not _large(scene):
         sets += [best_prefix(scene, one, objective, limit) for one in scene.rankings]
     quick = _affordable([with_paid(scene, one, quickly=True) for one in sets], limit)
     sets = [one.asked for one in quick] + [with_rest_spent(scene, one, limit) for one in quick]
-    found = [*_best(scene, objective, sets), scene.everything, scene.candidate(nothing)]
+    found = [*_best(scene, objective, sets), scene.everything]
+    found += [scene.candidate(one) for one in (nothing, by_area)]
     if scene.lattice.size <= SMALL_LATTICE:
         ranked = by_utility(scene.ranked, scene.eligible.shape)
         found.append(with_paid(scene, longest_prefix(scene, ranked, limit, quickly=False)))
@@ -141,7 +146,7 @@ def _under_weight(scene: PricedScene, objective: CostWeight) -> list[PricedCandi
     """Propose sets that are worth their cost at a lambda, and what the same money could buy instead."""
     sets = [np.zeros_like(scene.eligible), _by_area(scene, objective)]
     sets += [best_prefix(scene, one, objective, scene.most) for one in scene.rankings]
-    found = [*_best(scene, objective, sets), scene.everything, scene.candidate(sets[0])]
+    found = [*_best(scene, objective, sets), scene.everything, *map(scene.candidate, sets[:2])]
     searched: set[Money] = set()
     while len(searched) < (1 if _large(scene) else REPEATS):
         best = max(found, key=lambda one: one.merit(objective))

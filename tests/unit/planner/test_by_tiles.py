@@ -120,6 +120,20 @@ def test_plan_is_no_worse_than_nothing_everything_or_the_plan_by_area(
             assert reached >= value(scene, rival, cost, objective) - 1e-6
 
 
+def test_plan_by_area_is_compared_in_its_best_shapes() -> None:
+    # By quick prices two other sets come before it.
+    utilities = np.full((6, 16), 0.5, dtype=np.float32)
+    for tile, patch in ((0, 0), (0, 1), (0, 11), (1, 14), (2, 3), (5, 3), (5, 9)):
+        utilities[tile, patch] = 0
+    areas = PATCH_M2 * (1 + 1e-5 * np.linspace(0, 1, utilities.size).reshape(utilities.shape))
+    scene = utilities, np.ones(6, dtype=np.bool_), areas, 3
+    price, objective = PRICES["rectangles with a minimum"], CostWeight(per_unit=0.1497446)
+    decision, flat = plan(scene, price, objective), utilities > 0
+
+    reached = value(scene, decision.selected, decision.bill, objective)
+    assert reached >= value(scene, flat, order(scene, price, flat), objective) - 1e-6
+
+
 @given(scene=scenes(), name=st.sampled_from(sorted(PRICES)), objective=OBJECTIVES)
 @SAMPLE
 def test_plan_keeps_its_limits_and_costs_what_its_shapes_cost(
