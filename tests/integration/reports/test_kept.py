@@ -140,7 +140,9 @@ def test_basis_is_found_in_indexes_by_the_role_that_serves(
         basis = read_basis(session, workspace_id)
     served.engine.dispose()
 
-    assert any("evidence_of_orders" in line for line in statements), statements
+    # Which index it is may change with the statistics of a table that has a few rows.
+    assert any("Index" in line and " on evidence" in line for line in statements), statements
+    assert not any("Seq Scan on evidence" in line for line in statements), statements
     assert basis.orders.evidence is not None
     assert basis.orders.transfer is not None
     assert basis.plans is not None
