@@ -76,8 +76,9 @@ def test_an_order_that_ended_early_is_compared_by_what_came(client: TestClient) 
 def test_price_lists_of_the_order_are_those_of_its_day(client: TestClient, database: Database) -> None:
     """A list that was published or became valid later was no alternative then."""
     publish_prices(client, "half", price_per_km2="5000")
-    order = buy(client, plan_scene(client, max_patches=1))
-    assert "half" in {one["name"] for one in counterfactuals(client, order)["price_lists"]}
+    today = buy(client, plan_scene(client, max_patches=2))
+    assert "half" in {one["name"] for one in counterfactuals(client, today)["price_lists"]}
+    order = buy(client, plan_scene(client, max_patches=1))  # its figures are not kept yet
     with database.sessions.begin() as session:
         session.execute(text("SET LOCAL session_replication_role = replica"))
         session.execute(
