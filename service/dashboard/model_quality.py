@@ -20,7 +20,7 @@ from service.web.tabular import Columns, file_answer
 from service.web.turns import TurnDep
 
 router = APIRouter(prefix=MODELS, include_in_schema=False)
-Listed = Literal["curves", "labels", "weeks"]
+Chart = Literal["curves", "labels", "weeks"]
 Rows = Iterable[Sequence[object]]
 
 
@@ -41,7 +41,7 @@ def models(
     return show(request, visitor, "models.html", **values)
 
 
-FILES: dict[Listed, tuple[Columns, Callable[[Session, UUID, Bundles], Rows]]] = {
+FILES: dict[Chart, tuple[Columns, Callable[[Session, UUID, Bundles], Rows]]] = {
     "curves": (CURVE_COLUMNS, lambda _session, _workspace, bundles: curve_rows(read_bundles(bundles))),
     "labels": (
         LABEL_COLUMNS,
@@ -52,12 +52,12 @@ FILES: dict[Listed, tuple[Columns, Callable[[Session, UUID, Bundles], Rows]]] = 
 """Columns and rows of each list of the page as a file."""
 
 
-@router.get("/{listed}.csv", name="models_file")
+@router.get("/{chart}.csv", name="models_file")
 def send_file(
-    visitor: VisitorDep, database: DatabaseDep, bundles: BundlesDep, listed: Listed, _turn: TurnDep
+    visitor: VisitorDep, database: DatabaseDep, bundles: BundlesDep, chart: Chart, _turn: TurnDep
 ) -> Response:
     """Send the rows of a chart or table of the page as CSV."""
-    columns, rows_of = FILES[listed]
+    columns, rows_of = FILES[chart]
     with database.sessions() as session:
         rows = list(rows_of(session, visitor.workspace_id, bundles))
-    return file_answer("csv", listed, columns, rows)
+    return file_answer("csv", chart, columns, rows)

@@ -53,7 +53,7 @@ JOB_COLUMNS: Columns = {
     "finished_at": "time", "attempts": "integer", "tiles_done": "integer", "tiles": "integer",
     "by": "text", "problem": "text", "result": "text",
 }  # fmt: skip
-ServerList = Literal["requests", "refusals"]
+RequestTable = Literal["requests", "refusals"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,13 +185,13 @@ def send_room(
     return file_answer("csv", "room", ROOM_COLUMNS, room_rows(rows))
 
 
-@router.get("/{listed}.csv", name="requests_file")
-def send_requests(request: Request, visitor: VisitorDep, listed: ServerList) -> Response:
+@router.get("/{table}.csv", name="requests_file")
+def send_requests(request: Request, visitor: VisitorDep, table: RequestTable) -> Response:
     """Send the routes or the refusals of this process. NotFoundError for who does not oversee the server."""
     if not oversees(request, visitor):
         raise NotFoundError("Your key sees the figures of its own workspace only.")
     figures = read_process()
     rows = cast(Iterator[Sequence[object]], iter(figures.refusals))
-    if listed == "requests":
-        return file_answer("csv", listed, REQUEST_COLUMNS, request_rows(figures))
-    return file_answer("csv", listed, REFUSAL_COLUMNS, rows)
+    if table == "requests":
+        return file_answer("csv", table, REQUEST_COLUMNS, request_rows(figures))
+    return file_answer("csv", table, REFUSAL_COLUMNS, rows)

@@ -1,7 +1,9 @@
 """Attacks that shut every workspace out of earlier versions, against the real server.
 
-Each asserts that a stranger, who has a workspace of his own, is served while the attack holds: every request
-within a second, or ten times as long as before the attack where that is more.
+Each asserts that a stranger, who has a workspace of his own, is served while the attack holds: a round of two
+requests within a second, or ten times as long as before the attack where that is more. The middle one of
+three rounds counts, since a neighbour on the machine can hold up any one, and none may take as long as a
+workspace that is shut out would wait.
 """
 
 import re
@@ -12,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from statistics import median
 from urllib.parse import urlsplit
 
 import httpx
@@ -35,7 +38,9 @@ ROUNDS = 3
 PROMPT_S = 1.0
 """Seconds within which others are served on a machine that does nothing else."""
 MOST_TIMES_IDLE = 10
-"""A busy machine gives this many times the longest request on the idle server."""
+"""A busy machine gives this many times the longest round on the idle server."""
+SHUT_OUT_S = 20
+"""No round takes so long on a busy machine either; the attacks once kept others waiting for minutes."""
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +62,7 @@ def stranger(server: ServerProcess) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def prompt(stranger: httpx.Client) -> float:
-    """Return the seconds within which a request is answered promptly, measured before the attack."""
+    """Return the seconds within which a round is answered promptly, measured before the attack."""
     return max(PROMPT_S, MOST_TIMES_IDLE * max(times_of_rounds(stranger, ROUNDS)))
 
 
@@ -95,27 +100,29 @@ class Attack:
 
 
 def times_of_rounds(client: httpx.Client, count: int) -> list[float]:
-    """Read a list and plan a scene in turn, as an ordinary user does; return the seconds of each request."""
+    """Read a list and plan a scene in turn, as an ordinary user does; return the seconds of each round."""
     took = []
     for _ in range(count):
+        begun = time.perf_counter()
         for method, path, status in (("GET", "/v1/budgets", 200), ("POST", "/v1/plans", 201)):
-            begun = time.perf_counter()
             answer = client.request(
                 method, path, content=None if method == "GET" else make_geotiff(), headers=TIFF
             )
-            took.append(time.perf_counter() - begun)
             assert answer.status_code == status, answer.text
+        took.append(time.perf_counter() - begun)
     return took
 
 
 def assert_is_served(client: httpx.Client, prompt: float) -> None:
-    """Fail unless every request is answered, and within `prompt` seconds once the attack stands.
+    """Fail unless every round is answered, and the middle one within `prompt` seconds once the attack stands.
 
     Its beginning, a thousand connections or half a gigabyte at once, keeps the test's own process as busy as
     the server, so the first round has no limit but the client's.
     """
     times_of_rounds(client, 1)
-    assert max(times_of_rounds(client, ROUNDS)) < prompt
+    took = times_of_rounds(client, ROUNDS)
+    assert median(took) < prompt, took
+    assert max(took) < SHUT_OUT_S, took
 
 
 def test_sixteen_slow_scenes_leave_turns_for_another_workspace(

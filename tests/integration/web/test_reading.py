@@ -53,7 +53,7 @@ def existing(client: TestClient, database: Database) -> Json:
         "code": "not-found", "form": "csv", "month": f"{datetime.now(UTC):%Y-%m}",
         "price_list_id": client.get("/v1/price-lists").json()["items"][0]["id"], "bundle": "tiny",
         "invoice_id": invoice["id"], "proposal_id": proposal["id"],
-        "key": handed_in, "job_id": plan_later(client).json()["id"],
+        "key": handed_in, "job_id": plan_later(client).json()["id"], "chart": "curves", "table": "requests",
     }  # fmt: skip
 
 
