@@ -169,7 +169,7 @@ class CountManifest(Manifest):
     kind: ClassVar[Kind] = "count"
 
     objects: str
-    """What is counted, as a plural noun: "oil tanks"."""
+    """Name of the counted objects, as a plural noun: "oil tanks"."""
     bins: tuple[int, ...]
     """Smallest counts of the classes after the first: (1, 10) makes the classes 0, 1 to 9, 10 or more."""
     policy_backbone: str

@@ -1,4 +1,4 @@
-"""What a JSON schema admits, in a few words for a table's cell."""
+"""Values that a JSON schema admits, as short text for the cell of a table."""
 
 from typing import Any
 

@@ -27,7 +27,7 @@ class Key(Part):
     Two keys with the same holder cannot approve each other's orders.
     """
     role: str
-    """What the key may do."""
+    """Role of the key, which sets its rights."""
     created_at: datetime
     """Time of creation."""
     expires_at: datetime | None = None
@@ -55,4 +55,4 @@ class Caller(Answer):
     key: Key
     """The key, without its secret."""
     rights: tuple[str, ...]
-    """What the role of the key may do."""
+    """Rights that the role of the key has."""

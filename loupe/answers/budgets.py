@@ -48,7 +48,7 @@ class Budget(Answer):
     ends_on: date | None = None
     """Last day (UTC) on which the budget pays. None for no last day."""
     enforcement: str
-    """What happens to an order beyond the limit: `block` rejects it, `warn` accepts it with a warning, `off`
+    """Effect on an order beyond the limit: `block` rejects it, `warn` accepts it with a warning, `off`
     accepts it.
     """
     thresholds: tuple[int, ...]

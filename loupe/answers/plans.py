@@ -202,7 +202,7 @@ class PlanSummary(Answer):
     None if there is none, or if the bundle has no second look; a later round says it in `round`.
     """
     round: PlanRound | None = None
-    """What was read of the order before, and whether another order is worth it.
+    """Patches read from the order before, and whether another order is worth it.
 
     None unless the plan was made with `Client.next_round`.
     """

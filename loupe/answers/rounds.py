@@ -119,11 +119,11 @@ class PlanRound(Part):
     remainder: RoundRemainder
     """Patches that remain."""
     gain: RoundGain
-    """What this plan is expected to bring."""
+    """Expected gain of this plan."""
     gain_before: RoundGain
-    """What the plan of the order before was expected to bring when it was made, for the task of this plan."""
+    """Expected gain of the plan of the order before, when it was made, for the task of this plan."""
     same_money: RoundGain | None = None
-    """What the cost of this plan would have gained more in the order before: the patches that were the next
+    """Gain that the cost of this plan would have added in the order before: the patches that were the next
     most useful then, counted by what is known now, where fixed amounts and minimums are paid once. None if
     this plan buys nothing, and for plans created before it was computed.
     """

@@ -20,7 +20,7 @@ class PersonIn(BaseModel):
         max_length=MOST_SUBJECT, pattern=r"^[\x21-\x7e]+$", description="Id of the person at the issuer."
     )
     name: Line = Field(min_length=1, max_length=LONGEST_NAME, description="Name of the person.")
-    role: Role = Field(description="What the person may do.")
+    role: Role = Field(description="Role of the person, which sets their rights.")
 
 
 class RoleIn(BaseModel):
@@ -28,7 +28,7 @@ class RoleIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    role: Role = Field(description="What the person may do from the next request on.", examples=["buyer"])
+    role: Role = Field(description="Role of the person from the next request on.", examples=["buyer"])
     allow_last: BodyYesOrNo = Field(
         False, description="Change the role of the workspace's last admin, so that it has none."
     )
@@ -41,7 +41,7 @@ class PersonOut(BaseModel):
     name: str = Field(description="Name of the person.")
     issuer: str = Field(description="Issuer that knows the person.")
     subject: str = Field(description="Id of the person at the issuer.")
-    role: Role = Field(description="What the person may do.")
+    role: Role = Field(description="Role of the person, which sets their rights.")
     role_from: str = Field(
         description="Who decided on the role: `issuer` by a claim of a token, or `server`.",
         examples=["issuer"],

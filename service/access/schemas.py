@@ -28,7 +28,7 @@ class KeyIn(BaseModel):
     )
     role: Role = Field(
         Role.VIEWER,
-        description="What the key may do: `viewer` reads; `planner` also plans; `buyer` also publishes "
+        description="Rights of the key: `viewer` reads; `planner` also plans; `buyer` also publishes "
         "prices, orders and delivers; `approver` reads and decides on orders, charges and terms of others; "
         "`finance` reads, publishes prices and keeps budgets, adjustments, invoices and closes; `admin` may "
         "do everything.",
@@ -80,7 +80,7 @@ class KeyOut(BaseModel):
         description="Id of the key that this one descends from. Two keys with the same holder cannot approve "
         "each other's orders."
     )
-    role: Role = Field(description="What the key may do.")
+    role: Role = Field(description="Role of the key, which sets its rights.")
     created_at: datetime = Field(description="Time of creation.")
     expires_at: datetime | None = Field(description="Time from which the key opens nothing, if it expires.")
     revoked_at: datetime | None = Field(
@@ -132,7 +132,7 @@ class MeOut(BaseModel):
 
     workspace: WorkspaceOut = Field(description="Workspace that the key opens.")
     key: KeyOut = Field(description="The key, without its secret.")
-    rights: list[Right] = Field(description="What the role of the key may do.")
+    rights: list[Right] = Field(description="Rights that the role of the key has.")
 
     @classmethod
     def of(cls, workspace: Workspace, row: ApiKey, caller: Caller) -> "MeOut":

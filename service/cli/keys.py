@@ -37,7 +37,7 @@ KeyId = Annotated[
     str, typer.Argument(metavar="ID", help="The eight letters after loupe_, as `loupe keys list` shows them.")
 ]
 InWorkspace = Annotated[str, typer.Option("--workspace", metavar="NAME", help="Workspace of the key.")]
-ROLES = "What the key may do: viewer, planner, buyer, approver, finance or admin."
+ROLES = "Rights of the key: viewer, planner, buyer, approver, finance or admin."
 Expires = Annotated[
     str | None,
     typer.Option(

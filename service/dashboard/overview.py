@@ -115,9 +115,9 @@ class PlanCard:
     objects: PlanObjects | None
     """The objects that the plan expects; None for a bundle that counts nothing."""
     round: PlanRound | None
-    """What a plan of a later round is worth; None for a first plan."""
+    """Gain of a plan of a later round; None for a first plan."""
     guarantee: str
-    """What the plan guarantees, in a sentence; empty without a guarantee."""
+    """The guarantee of the plan as a sentence; empty without one."""
     bundle: str
     licence: str
     """Licence of the bundle as a note; empty if it states none."""

@@ -29,7 +29,7 @@ LATE_REMEDY = (
     "Send the patches with accept_late=true (`loupe deliver --late`) to hold their cost again, or order its "
     "plan again."
 )
-"""What to do about an expired order."""
+"""Way out for an expired order, shown with it."""
 
 
 class OrderCancelledError(ConflictError):

@@ -31,7 +31,7 @@ class TermsIn(BaseModel):
     ends_on: Day | None = Field(None, description="Last day (UTC) on which the budget pays.")
     enforcement: Enforcement | None = Field(
         None,
-        description="What happens to an order beyond the limit: `block` rejects it (default), `warn` accepts "
+        description="Effect on an order beyond the limit: `block` rejects it (default), `warn` accepts "
         "it with a warning, `off` accepts it.",
     )
     thresholds: list[Annotated[BodyWholeNumber, Field(ge=1, le=200)]] | None = Field(
@@ -104,7 +104,7 @@ class TermsOut(BaseModel):
     )
     ends_on: date | None = Field(description="Last day (UTC) on which the budget pays; omitted: no last day.")
     enforcement: Enforcement = Field(
-        description="What happens to an order beyond the limit: `block` rejects it, `warn` accepts it with a "
+        description="Effect on an order beyond the limit: `block` rejects it, `warn` accepts it with a "
         "warning, `off` accepts it."
     )
     thresholds: list[int] = Field(description="Percentages of the limit, ascending.")

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 SWEPT_AT_ONCE = 500
 """Orders that one sweep ends; at about 10 ms each, a server that stops waits for it a few seconds."""
 ORDER_AGAIN = "Order its plan again."
-"""What to do about an overdue order."""
+"""Way out for an overdue order, shown with it."""
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _OVERDUE = overdue_at(func.clock_timestamp())
 

@@ -21,7 +21,7 @@ class SceneCounts:
     first: ExpectedCounts
     """Expected from low resolution only."""
     readings: ExpectedCounts
-    """What was read before the plan was made: mean and variance, NaN in patches that were not read."""
+    """Counts read before the plan was made: mean and variance, NaN in patches that were not read."""
 
     @classmethod
     def unread(cls, expected: ExpectedCounts) -> "SceneCounts":

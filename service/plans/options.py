@@ -56,7 +56,7 @@ class PlanOptions(NamedOptions, ObjectiveOptions):
     radiometry: str | None = Field(
         None,
         max_length=50,
-        description="What pixel values are: `auto` (default: by tags, metadata and range), `uint8`, "
+        description="Meaning of pixel values: `auto` (default: by tags, metadata and range), `uint8`, "
         "`reflectance`, `reflectance-1e4`, `reflectance-1e4-offset1000` (Sentinel-2 from baseline 04.00 on), "
         "`reflectance-percent`, `reflectance-65535`, `landsat-collection2`, or `range:LOW-HIGH` with the "
         "numbers that become black and white, such as `range:0-4000`.",

@@ -50,14 +50,14 @@ class PlanRound(BaseModel):
     number: int = Field(description="Number of this round: 2 for the first plan that follows an order.")
     read: RoundRead = Field(description="Patches that were read.")
     remainder: RoundRemainder = Field(description="Patches that remain.")
-    gain: RoundGain = Field(description="What this plan is expected to bring.")
+    gain: RoundGain = Field(description="Expected gain of this plan.")
     gain_before: RoundGain = Field(
-        description="What the plan of the order before was expected to bring when it was made, for the task "
-        "of this plan."
+        description="Expected gain of the plan of the order before, when it was made, for the task of this "
+        "plan."
     )
     same_money: RoundGain | None = Field(
         None,
-        description="What the cost of this plan would have gained more in the order before: the patches that "
+        description="Gain that the cost of this plan would have added in the order before: the patches that "
         "were the next most useful then, counted by what is known now, where fixed amounts and minimums are "
         "paid once. Null if this plan buys nothing, and for plans created before it was computed.",
     )

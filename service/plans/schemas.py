@@ -186,7 +186,7 @@ class PlanSummary(BaseModel):
         "Null if there is none, or if the bundle has no second look; a later round says it in `round`."
     )
     round: PlanRound | None = Field(
-        description="What was read of the order before, and whether another order is worth it. Null unless "
+        description="Patches read from the order before, and whether another order is worth it. Null unless "
         "the plan was made with `POST /v1/orders/{order_id}/next-round`."
     )
     warnings: list[WarningOut] = Field(

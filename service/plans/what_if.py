@@ -39,11 +39,11 @@ class Outcome:
     utility: float
     """Sum of the utilities of the bought patches."""
     measured: MeasuredRow | None
-    """What the bundle's evaluation reached with as many patches per tile; None if it has no such row."""
+    """Row of the bundle's evaluation with as many patches per tile; None if it has no such row."""
     interval: tuple[float, float] | None
     """95 % interval of the measured accuracy, 0 to 1; None if the bundle states none."""
     expected: ExpectedHere | None
-    """What is expected of this scene; None for a bundle that counts nothing."""
+    """Objects and labels expected in this scene; None for a bundle that counts nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ class ListOffer:
     same: Money
     """Bill for exactly the patches of the choice."""
     best: Choice | None
-    """What the objective buys from this list; None if the objective is money in another currency."""
+    """Choice of the objective at this list's prices; None if the objective is money in another currency."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +97,7 @@ class WhatIf:
 
     @cached_property
     def choice(self) -> Choice:
-        """What the objective buys from the price list."""
+        """The objective's choice at the prices of the price list."""
         return self._choose(self.price_list)
 
     def offers(self, lists: Sequence[PriceList]) -> Offers:

@@ -17,7 +17,7 @@ class OrderAlternatives(AlternativesOut):
 
     order: UUID = Field(description="Id of the order.")
     realised: ReportedSaving | None = Field(
-        description="What the order adds to the realised saving. Null while it adds nothing."
+        description="Share of the order in the realised saving. Null while it adds nothing."
     )
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What else could have been bought for the money of an order."""
+"""Other purchases that the money of an order could have paid for."""
 
 from dataclasses import dataclass
 from datetime import UTC

@@ -198,7 +198,7 @@ class OrderSavings(CountedAmounts):
     ordered_at: datetime = Field(description="Time at which the order was placed (UTC).")
     status: str = Field(description="Status of the order now.")
     patches_bought: int = Field(description="Number of patches that the order buys.")
-    savings: ReportedSavings = Field(description="What the order adds to each saving.")
+    savings: ReportedSavings = Field(description="Share of the order in each saving.")
     planned_saving: MoneyOut = Field(
         description="Billable saving of the plan itself. It counts the whole scene even if an earlier order "
         "did, so these are never added up."

@@ -28,7 +28,7 @@ class StoredFile(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Stock:
-    """What a workspace stores, or for None the folder of earlier versions, which workspaces shared."""
+    """Files that a workspace stores, or for None the folder of earlier versions, which workspaces shared."""
 
     workspace_id: UUID | None
     name: str

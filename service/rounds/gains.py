@@ -1,4 +1,4 @@
-"""What patches bring for their price: in a later round, and for the same money in the order before. Pure."""
+"""Gain of patches for their price: in a later round, and for the same money in the order before. Pure."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -56,7 +56,7 @@ class CountedPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Gain:
-    """What is expected of patches that are bought, and their price."""
+    """Expected gain of patches that are bought, and their price."""
 
     task: Task
     cost: Money

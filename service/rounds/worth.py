@@ -1,4 +1,4 @@
-"""What a plan of a later round is expected to bring, and whether that is worth another order. Pure."""
+"""Expected gain of a plan of a later round, and whether it is worth another order. Pure."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -58,7 +58,7 @@ class ClassResult:
 
 @dataclass(frozen=True, kw_only=True)
 class BundleResult:
-    """What a bundle's labels came to where true labels are known."""
+    """Score of a bundle's labels where true labels are known."""
 
     bundle: str
     score: LabelScore

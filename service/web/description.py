@@ -23,7 +23,7 @@ orders, delivers, charges or changes a budget moves real money of the key's work
 """
 
 TAGS = [
-    {"name": "plans", "description": "What to buy of a scene, what it costs, and where it lies."},
+    {"name": "plans", "description": "Patches to buy of a scene, with their cost and place."},
     {
         "name": "orders",
         "description": "Patches being bought: hold on a budget, deliveries, approval, end.",

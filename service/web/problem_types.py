@@ -34,7 +34,7 @@ class ProblemType(BaseModel):
     title: str = Field(description="Name of the kind of error.")
     statuses: list[int] = Field(description="HTTP statuses of answers with this type.")
     meanings: list[str] = Field(description="Descriptions of the cases. Empty if the title says it all.")
-    remedy: str = Field(description="What to do about it.")
+    remedy: str = Field(description="Remedy, as a sentence.")
 
 
 class ProblemTypes(BaseModel):

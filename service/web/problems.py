@@ -19,7 +19,7 @@ from service.errors import ConflictError, InvalidInputError, LoupeError, Unavail
 
 MEDIA_TYPE = "application/problem+json"
 UNREADABLE = "There was an error parsing the body"
-"""What the framework says of a body that it cannot read."""
+"""The framework's message for a body that it cannot read."""
 logger = logging.getLogger(__name__)
 
 CODES = {

@@ -23,7 +23,7 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Looked:
-    """What is compared of the tiles of a data set."""
+    """Properties of the tiles of a data set that are compared."""
 
     names: tuple[str, ...]
     splits: NDArray[np.str_]

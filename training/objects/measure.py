@@ -35,7 +35,7 @@ _DIGITS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a choice of patches gives in each tile, float64 (N,)."""
+    """Result of a choice of patches in each tile, float64 (N,)."""
 
     patches: Tensor
     found: Tensor

@@ -16,7 +16,7 @@ class SearchRecipe:
     name: str
     seed: int
     objects: str = "objects"
-    """What is counted, as a plural noun."""
+    """Name of the counted objects, as a plural noun."""
     policy_backbone: str
     pretrained: bool
     """Whether to start from the ImageNet weights of the `train` extra (EfficientNet-Lite0)."""

@@ -1,4 +1,4 @@
-"""What one seed of the table `rounds` needs: policy, counter, out-of-fold maps and second look."""
+"""Models of one seed of the table `rounds`: policy, counter, out-of-fold maps and second look."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

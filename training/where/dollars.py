@@ -1,4 +1,4 @@
-"""What choices cost: the bill of each scene, and the objects found, from nothing bought to everything."""
+"""Cost of choices: the bill of each scene, and the objects found, from nothing bought to everything."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

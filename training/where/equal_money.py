@@ -1,4 +1,4 @@
-"""What rows buy, find, label and count for the same money, as JSON."""
+"""Patches bought, objects found, labels and counts of rows for the same money, as JSON."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

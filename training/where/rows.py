@@ -64,7 +64,7 @@ def _perfect(layers: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What a row buys for, by tile of the data set: means over seeds, float64 (N,)."""
+    """Gain of a row's purchases, by tile of the data set: means over seeds, float64 (N,)."""
 
     found: Tensor
     """Objects in bought patches."""

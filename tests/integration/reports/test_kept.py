@@ -29,15 +29,14 @@ from tests.support.ordering import (
 )
 from tests.support.orders import make_patch
 
-WATCHED = pytest.mark.usefixtures("watched")
 
-
-@WATCHED
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 def test_kept_figures_are_fresh_in_every_accounting_case(
-    client: TestClient, database: Database, case: Callable[[Desk], object]
+    client: TestClient, database: Database, case: Callable[[Desk], object], watched: KeptWatch
 ) -> None:
     case(Desk(client, database))
+    watched.compare()
+    assert watched.changes > 0
 
 
 def test_kept_figures_are_fresh_after_orders_end_in_every_way(
@@ -58,10 +57,13 @@ def test_kept_figures_are_fresh_after_orders_end_in_every_way(
     watched.compare()
     shop.deliver_late(database, shop.order(80, patches=1), 80, patches=1)
     client.post(f"/v1/orders/{shop.order(90, patches=1)}/deadline", json={"days": 5})
+    watched.compare()
+    assert watched.changes > 4
 
 
-@WATCHED
-def test_kept_figures_are_fresh_after_documents_labels_and_names(client: TestClient) -> None:
+def test_kept_figures_are_fresh_after_documents_labels_and_names(
+    client: TestClient, watched: KeptWatch
+) -> None:
     publish_prices(client)
     budget = open_budget(client, "900.00", name="main")
     plan = plan_scene(client)
@@ -88,6 +90,8 @@ def test_kept_figures_are_fresh_after_documents_labels_and_names(client: TestCli
     truth = {"tiles": [{"tile": plan.bought[0][0], "true_label": label}]}
     answer = client.put(f"/v1/orders/{order}/truth", json=truth)
     assert answer.is_success, answer.text
+    watched.compare()
+    assert watched.changes > 2
 
 
 def test_kept_figures_stay_until_a_row_behind_them_is_added(

@@ -25,7 +25,7 @@ from service.pricing.billing import PriceTerms, bill
 from service.pricing.shape_rules import ShapeRules
 from tests.support.drawn_shapes import cheapest_connected, cheapest_rectangles, hand_drawn
 from tests.support.prices import PATCH_M2, terms
-from tests.unit.planner.test_by_tiles import PRICES, SAMPLE
+from tests.support.tiled_scenes import PRICES, SAMPLE
 
 CONNECTED: dict[str, PriceTerms] = {
     "minimum of 2.5 km2": terms(minimum="2.5", scope="shape"),

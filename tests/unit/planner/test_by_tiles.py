@@ -1,69 +1,26 @@
 """Properties of plans of several tiles whose price depends on shapes, over random scenes."""
 
-from decimal import Decimal
 from itertools import product
 
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
-from service.money import Money
-from service.planner import plan_purchases
 from service.planner.by_area import decide_by_area
 from service.planner.candidates import price_scene
-from service.planner.decision import Decision
-from service.planner.objective_rules import ThresholdRules
-from service.planner.objectives import CostWeight, MaxCost, MaxPatches, Objective, Policy
+from service.planner.objectives import CostWeight, Objective
 from service.planner.order_shapes import compile_order, compile_shapes, lattice_of
 from service.planner.tile_orders import BITS, legal_shapes
 from service.pricing.areas import to_cm2, whole_cm2
 from service.pricing.billing import PriceTerms, bill
 from service.pricing.charge_rules import Bill
 from service.pricing.shape_rules import ANY_SHAPE, ShapeRules
-from tests.support.objectives import objectives
-from tests.support.prices import PATCH_M2, scene_price, terms
-
-PRICES: dict[str, PriceTerms] = {
-    "minimum per shape": terms(minimum="0.7", scope="shape"),
-    "large minimum per shape": terms(minimum="4", scope="shape", charge="30"),
-    "each shape an order": terms(charge="8", summed=False),
-    "each shape an order, cheaper beyond a limit": terms(beyond={"1": "4"}, minimum="0.5", summed=False),
-    "each shape an order, dearer beyond a limit": terms(beyond={"1": "40"}, summed=False),
-    "each shape at one price": PriceTerms(currency="USD", flat=Decimal(12), areas_summed=False),
-    "rectangles": terms(rules=ShapeRules(convex=True)),
-    "rectangles with a minimum": terms(minimum="1", scope="shape", rules=ShapeRules(convex=True)),
-    "rectangles, each an order": terms(charge="5", summed=False, rules=ShapeRules(convex=True)),
-    "six corners, each an order": terms(charge="5", summed=False, rules=ShapeRules(max_vertices=6)),
-    "no holes, each an order": terms(charge="5", summed=False, rules=ShapeRules(holes=False)),
-    "two patches wide": terms(rules=ShapeRules(minimum_width_m=Decimal(1000))),
-    "wider than a tile": terms(rules=ShapeRules(minimum_width_m=Decimal(3000))),
-    "wider than the scene": terms(rules=ShapeRules(minimum_width_m=Decimal(9000), convex=True)),
-}
-
-OBJECTIVES = objectives(dollars=300, patches=70)
-SAMPLE = settings(max_examples=settings().max_examples // 5, deadline=None)
-"""20 examples in `make test`; 400 in `make prove-planner`, whose profile has 2,000."""
-Scene = tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64], int]
-
-
-@st.composite
-def scenes(draw: st.DrawFn) -> Scene:
-    """Draw up to six tiles of slightly unequal patches, some of them not eligible, and their columns."""
-    rows, columns = draw(st.sampled_from([(1, 2), (2, 1), (2, 2), (2, 3), (1, 4)]))
-    values = st.sampled_from([0.0, 0.25, 0.5, 1.0]) | st.floats(0, 1, width=32)
-    utilities = draw(npst.arrays(np.float32, (rows * columns, 16), elements=values))
-    eligible = draw(npst.arrays(np.bool_, rows * columns, elements=st.sampled_from([True, True, False])))
-    areas = PATCH_M2 * (1 + 1e-5 * np.linspace(0, 1, utilities.size).reshape(utilities.shape))
-    return utilities, eligible, areas, columns
-
-
-def plan(scene: Scene, price: PriceTerms, objective: Objective) -> Decision:
-    utilities, eligible, areas, columns = scene
-    return plan_purchases(utilities, eligible, areas, price, objective, columns)
+from tests.support.prices import PATCH_M2, terms
+from tests.support.tiled_scenes import OBJECTIVES, PRICES, SAMPLE, Scene, allowed, plan, scenes, value
 
 
 def order(
@@ -72,33 +29,6 @@ def order(
     """Bill the polygons that the provider receives."""
     shapes = compile_order(selected, scene[2], scene[3], price, arranged)
     return bill([int(whole_cm2(np.array(shape.area_m2))) for shape in shapes], price)
-
-
-def value(scene: Scene, selected: NDArray[np.bool_], cost: Bill, objective: Objective) -> float:
-    """Return how good a purchase is by its objective; higher is better."""
-    worth, paid = float(scene[0][selected].astype(np.float64).sum()), float(cost.amount.minor) / 100
-    match objective:
-        case ThresholdRules():
-            return -paid
-        case CostWeight(per_unit=weight):
-            return worth - weight * paid
-        case _:
-            return worth
-
-
-def allowed(scene: Scene, selected: NDArray[np.bool_], cost: Bill, objective: Objective) -> bool:
-    utilities, eligible, _, _ = scene
-    match objective:
-        case ThresholdRules(threshold=threshold):
-            # As the planner compares: the float32 nearest to 0.9 is below 0.9.
-            wanted = (utilities.astype(np.float64) >= threshold) & eligible[:, None]
-            return bool((selected >= wanted).all())
-        case MaxCost(limit=limit):
-            return cost.amount.minor <= limit.minor
-        case MaxPatches(patches=patches):
-            return int(selected.sum()) <= patches
-        case _:
-            return True
 
 
 @given(scene=scenes(), name=st.sampled_from(sorted(PRICES)), objective=OBJECTIVES)
@@ -240,72 +170,3 @@ def test_raw_bound_is_not_exceeded_by_the_plan(scene: Scene, name: str, objectiv
     raw = objective.best_value(priced.relaxation, decision.wanted)
     sign = -1 if bound.measure == "cost" else 1
     assert sign * bound.reached <= sign * raw + 1e-6
-
-
-# Cases.
-
-
-def row_of(*tiles: list[int]) -> Scene:
-    """Return tiles side by side; these patches have a utility of 0.9, all others 0."""
-    utilities = np.zeros((len(tiles), 16), dtype=np.float32)
-    for tile, patches in enumerate(tiles):
-        utilities[tile, patches] = 0.9
-    return utilities, np.ones(len(tiles), dtype=bool), np.full(utilities.shape, PATCH_M2), len(tiles)
-
-
-def test_shapes_that_touch_across_tiles_share_a_minimum() -> None:
-    # Patch 12 is at the right edge of the first tile, patch 0 beside it in the second.
-    decision = plan(row_of([12], [0]), PRICES["minimum per shape"], Policy(threshold=0.5))
-    assert decision.bill.amount.minor == 700  # 0.7 km2 hold both; apart they would cost twice that
-    far = plan(row_of([0], [15]), PRICES["minimum per shape"], Policy(threshold=0.5))
-    assert far.bill.amount.minor == 1400
-
-
-def test_width_beyond_the_scene_orders_one_rectangle_around_it() -> None:
-    scene = row_of([0], [3])
-    decision = plan(scene, PRICES["wider than the scene"], Policy(threshold=0.5))
-    assert decision.selected.all()  # 17 x 17 patches of 560 m are paid for, which include the scene
-    (shape,) = compile_order(decision.selected, scene[2], 2, PRICES["wider than the scene"])
-    assert shape.polygon.area == 17 * 17
-    assert shape.padding_m2 == pytest.approx((17 * 17 - 32) * PATCH_M2)
-
-
-def test_width_beyond_a_tile_orders_squares_of_the_minimum_width() -> None:
-    scene = row_of([0], *[[]] * 6, [15])
-    utilities = np.zeros((64, 16), dtype=np.float32)
-    utilities[[0, 63], [0, 15]] = 0.9
-    scene = (utilities, np.ones(64, dtype=bool), np.full(utilities.shape, PATCH_M2), 8)
-    decision = plan(scene, PRICES["wider than a tile"], Policy(threshold=0.5))
-    shapes = compile_order(decision.selected, scene[2], 8, PRICES["wider than a tile"])
-    assert [shape.polygon.area for shape in shapes] == [36, 36]
-
-
-def test_joined_shapes_are_bought_when_they_cost_less_than_separate_ones() -> None:
-    # Each shape has one price, so a shape that bridges the two patches saves one price.
-    decision = plan(row_of([8], [0]), PRICES["each shape at one price"], Policy(threshold=0.5))
-    assert decision.bill.amount.minor == 1200
-    assert decision.selected.all()
-
-
-def test_whole_scene_is_bought_when_a_few_patches_would_cost_more() -> None:
-    utilities = np.random.default_rng(4).random((12, 16)).astype(np.float32)
-    scene = (utilities, np.ones(12, dtype=bool), np.full(utilities.shape, PATCH_M2), 12)
-    limit = MaxCost(limit=Money(1200, "USD"))
-    assert plan(scene, PRICES["each shape at one price"], limit).selected.all()
-
-
-def test_scene_price_is_planned_exactly() -> None:
-    decision = plan(row_of([8], [0]), scene_price("12"), Policy(threshold=0.5))
-    assert (decision.bill.amount.minor, decision.bound.gap) == (1200, 0)
-
-
-@pytest.mark.parametrize("price", PRICES.values(), ids=PRICES)
-def test_plan_does_not_depend_on_the_unit_of_utilities(price: PriceTerms) -> None:
-    """Utilities in a unit 64 times as small make the same plan: they may be counts of objects."""
-    utilities = np.random.default_rng(4).random((4, 16)).astype(np.float32)
-    scene = utilities, np.ones(4, np.bool_), np.full((4, 16), PATCH_M2), 2
-    for objective in (MaxCost(limit=Money(60_00, "USD")), MaxPatches(patches=9)):
-        usual = plan(scene, price, objective)
-        scaled = plan((utilities * 64, *scene[1:]), price, objective)
-        assert np.array_equal(scaled.selected, usual.selected)
-        assert scaled.bill == usual.bill

@@ -13,7 +13,7 @@ from service.planner.order_shapes import compile_order
 from service.pricing.areas import whole_cm2
 from service.pricing.billing import PriceTerms, bill
 from tests.support.prices import PATCH_M2, terms
-from tests.unit.planner.test_by_tiles import OBJECTIVES, SAMPLE, Scene, scenes
+from tests.support.tiled_scenes import OBJECTIVES, SAMPLE, Scene, scenes
 from tests.unit.planner.test_taken_patches import NAMES, Mask, plan, taken_scenes
 
 

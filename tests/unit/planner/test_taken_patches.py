@@ -18,8 +18,8 @@ from service.planner.patches import margins, patch_reasons, taken_reasons
 from service.pricing.areas import whole_cm2
 from service.pricing.billing import PriceTerms, bill
 from tests.support.prices import PATCH_M2, terms
-from tests.unit.planner.test_by_tiles import OBJECTIVES, SAMPLE, Scene, scenes
-from tests.unit.planner.test_by_tiles import PRICES as SHAPE_PRICES
+from tests.support.tiled_scenes import OBJECTIVES, SAMPLE, Scene, scenes
+from tests.support.tiled_scenes import PRICES as SHAPE_PRICES
 
 Mask = NDArray[np.bool_]
 AREA_PRICES: dict[str, PriceTerms] = {
