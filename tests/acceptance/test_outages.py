@@ -8,9 +8,10 @@ workspace that is shut out would wait.
 
 import re
 import resource
+import select
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -216,18 +217,25 @@ def memory_of(server: ServerProcess) -> int:
     return int(peak) * 1024
 
 
+def answering(sockets: Sequence[socket.socket]) -> list[socket.socket]:
+    """Return the connections on which the server has said something."""
+    return select.select(sockets, [], [], 0)[0]
+
+
 @contextmanager
-def silent_sockets(server: ServerProcess, count: int, first_bytes: bytes) -> Iterator[None]:
+def silent_sockets(
+    server: ServerProcess, count: int, first_bytes: bytes
+) -> Iterator[Sequence[socket.socket]]:
     """Open connections that say nothing, or begin a request and stop."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4 * count)), hard))
     url = urlsplit(server.url)
-    sockets = []
+    sockets = list[socket.socket]()
     try:
         for _ in range(count):
             sockets.append(socket.create_connection((url.hostname, url.port), timeout=30))
             sockets[-1].sendall(first_bytes)
-        yield
+        yield sockets
     finally:
         for one in sockets:
             one.close()
@@ -244,9 +252,10 @@ def test_stalled_uploads_of_a_key_leave_memory_for_its_colleagues(
         f"POST /v1/plans HTTP/1.1\r\nHost: loupe\r\nAuthorization: Bearer {KEY}\r\n"
         "Content-Type: image/tiff\r\nContent-Length: 33554432\r\n\r\nII*"
     )
-    with silent_sockets(server, AT_ONCE_OF_A_KEY + 16, begun.encode()):  # more are refused
-        with connected(server) as client:
-            eventually(lambda: client.get("/v1/budgets").status_code == 429)  # all have been taken in
+    with silent_sockets(server, AT_ONCE_OF_A_KEY + 16, begun.encode()) as uploads:
+        # Nothing else is sent with the key meanwhile: it would take the place of an upload.
+        eventually(lambda: len(answering(uploads)) == 16)
+        assert {one.recv(12, socket.MSG_DONTWAIT) for one in answering(uploads)} == {b"HTTP/1.1 429"}
         with connected(server, made.json()["key"]) as colleague:
             assert_is_served(colleague, prompt)
 

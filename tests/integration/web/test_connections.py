@@ -79,7 +79,7 @@ COUNTING: dict[Operation, set[str]] = {
 }  # fmt: skip
 """Computations of operations that need a bundle that counts."""
 
-ADDING_UP: set[Operation] = {("GET", "/dashboard/models"), ("GET", "/dashboard/models/{listed}.csv")}
+ADDING_UP: set[Operation] = {("GET", "/dashboard/models"), ("GET", "/dashboard/models/{chart}.csv")}
 """Operations that wait their turn because they read the decisions of 200 plans, and compute nothing else."""
 
 TURNS = (take_turn, take_large_turn)
