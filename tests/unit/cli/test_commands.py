@@ -9,7 +9,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from service.cli import app
 from service.cli.connection import Radiometry
-from service.cli.plans import ObjectiveChoice
+from service.cli.plan_options import ObjectiveChoice
 from service.imagery.encodings import RADIOMETRIES
 from service.version import code_version
 from tests.support.command_line import loupe

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.manifest import CountManifest, CurvePoint, Guarantee, ValueCurve
 from service.cli import app
-from service.cli.plans import ObjectiveChoice
+from service.cli.plan_options import ObjectiveChoice
 from service.money import Money
 from service.planner import plan_purchases
 from service.planner.objective_rules import ObjectiveKind

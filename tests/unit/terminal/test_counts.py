@@ -7,7 +7,7 @@ from typer.main import get_group
 
 from models.manifest import Task
 from service.cli import app
-from service.cli.plans import TaskChoice
+from service.cli.plan_options import TaskChoice
 from service.terminal.counts import bundle_row, curve_view, object_rows, prior_rows, round_rows, total_lines
 from service.web.licences import licence_note
 from tests.support.bundles import usd
