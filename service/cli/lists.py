@@ -1,12 +1,14 @@
 """`loupe plans` and `loupe orders`: list, show and wait for what is stored."""
 
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from loupe import Client
 from loupe.answers.base import Json
+from loupe.options import OrderFilters, PlanFilters, to_wire
+from service.cli.budgets import find_budget
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -14,13 +16,28 @@ from service.cli.connection import (
     Commands,
     ExitCode,
     Url,
+    UsageError,
     console,
     open_client,
     print_json,
 )
-from service.cli.naming import OfExternalId, OfName, OfTag, Search
+from service.cli.filters import (
+    First,
+    Last,
+    Limit,
+    OfExternalId,
+    OfName,
+    OfProvider,
+    OfStatus,
+    OfTag,
+    Search,
+    Sort,
+    SortChoice,
+    StatusChoice,
+)
 from service.cli.operating import expire_overdue_orders
 from service.cli.orders import OrderId
+from service.cli.plan_options import TaskChoice
 from service.terminal.documents import order_view, plan_view
 from service.terminal.lists import awaited_view, orders_view, plans_view
 
@@ -29,38 +46,76 @@ order_commands = typer.Typer(
     cls=Commands, no_args_is_help=True, help="List orders, show one, and wait for its patches."
 )
 order_commands.command("expire")(expire_overdue_orders)
-OPEN = ("held", "accepted", "processing")
+OPEN = (StatusChoice.HELD, StatusChoice.ACCEPTED, StatusChoice.PROCESSING)
 """Statuses of an order that still awaits something."""
 LOOK_S = 2.0
 """Seconds between two looks at an order."""
-Limit = Annotated[int, typer.Option(help="Number of rows to show, newest first.", min=1)]
 PAGE = 100
 """Most rows that one request asks for."""
 
 
 @plan_commands.command("list")
-def list_plans(
+def list_plans(  # noqa: PLR0913  (a command's parameters are its options)
     limit: Limit = 20,
+    task: Annotated[TaskChoice | None, typer.Option(help="Only plans with this purpose.")] = None,
+    price_list: Annotated[
+        str | None, typer.Option(help="Only plans with this price list, by name or id.")
+    ] = None,
+    provider: OfProvider = None,
+    bundle: Annotated[str | None, typer.Option(help="Only plans made with the bundle of this name.")] = None,
+    scene: Annotated[
+        str | None, typer.Option(metavar="SHA256", help="Only plans of the file with this SHA-256.")
+    ] = None,
+    follows: Annotated[
+        str | None, typer.Option(metavar="ORDER", help="Only later rounds planned after this order.")
+    ] = None,
+    superseded: Annotated[
+        bool | None,
+        typer.Option(
+            "--superseded/--no-superseded", help="Only plans that a newer plan replaces, or only the others."
+        ),
+    ] = None,
     name: OfName = None,
     external_id: OfExternalId = None,
     tag: OfTag = None,
+    first: First = None,
+    last: Last = None,
     search: Search = None,
+    sort: Sort = SortChoice.NEWEST,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """List the plans, newest first, with what they buy, cost and save."""
-    chosen = {"name": name, "external_id": external_id, "tag": tag, "q": search}
+    """List plans, newest first, with what they buy, cost and save. A plan has to meet all given filters.
+
+    For example: `loupe plans list --provider "Acme Imagery" --from 2026-10-01 --no-superseded`.
+    """
+    chosen: PlanFilters = {
+        "task": task,
+        "price_list": price_list,
+        "provider": provider,
+        "bundle": bundle,
+        "scene": scene,
+        "follows": follows,
+        "superseded": superseded,
+        "name": name,
+        "external_id": external_id,
+        "tag": tag,
+        "first_day": first,
+        "last_day": last,
+        "search": search,
+    }
+    filters = to_wire(chosen)
     with open_client(url, api_key) as client:
-        found = newest(client, "/v1/plans", limit, None, **chosen)
+        found = first_items(client, "/v1/plans", limit, sort=sort.value, **filters)
     if as_json:
         print_json(found)
-        return
-    if any(chosen.values()):
-        nothing = "No plan is like that."
+    elif found:
+        console().print(plans_view(found))
+    elif filters:
+        console().print("No plan is like that.")
     else:
-        nothing = "There is no plan yet. Make one: loupe plan FILE"
-    console().print(plans_view(found) if found else nothing)
+        console().print("There is no plan yet. Make one: loupe plan FILE")
 
 
 @plan_commands.command("show")
@@ -85,26 +140,59 @@ def list_orders(  # noqa: PLR0913  (a command's parameters are its options)
         bool, typer.Option("--open", help="Only orders that await approval or patches.")
     ] = False,
     limit: Limit = 20,
+    status: OfStatus = None,
+    budget: Annotated[
+        str | None, typer.Option(help="Only orders that this budget pays, by name or id.")
+    ] = None,
+    plan: Annotated[str | None, typer.Option(metavar="PLAN", help="Only orders of this plan, by id.")] = None,
+    provider: OfProvider = None,
+    cost_center: Annotated[str | None, typer.Option(help="Only orders of this cost centre.")] = None,
     name: OfName = None,
     external_id: OfExternalId = None,
     tag: OfTag = None,
+    first: First = None,
+    last: Last = None,
     search: Search = None,
+    sort: Sort = SortChoice.NEWEST,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
-    """List the orders, newest first, with their status, patches, money and deadline."""
-    chosen = {"name": name, "external_id": external_id, "tag": tag, "q": search}
+    """List orders, newest first, with their status, patches, money and deadline.
+
+    An order has to meet all given filters. A tag is that of the order, or else of its budget.
+    For example: `loupe orders list --status accepted --status processing --tag team=north`.
+    """
+    if only_open and status:
+        raise UsageError("Give either --open or --status.")
     with open_client(url, api_key) as client:
-        found = newest(client, "/v1/orders", limit, OPEN if only_open else None, **chosen)
+        chosen: OrderFilters = {
+            "status": [one.value for one in OPEN if only_open] or [one.value for one in status or ()] or None,
+            "budget": None if budget is None else str(find_budget(client, budget)["id"]),
+            "plan": plan,
+            "provider": provider,
+            "cost_center": cost_center,
+            "name": name,
+            "external_id": external_id,
+            "tag": tag,
+            "first_day": first,
+            "last_day": last,
+            "search": search,
+        }
+        filters = to_wire(chosen)
+        found = first_items(client, "/v1/orders", limit, sort=sort.value, **filters)
     if as_json:
         print_json(found)
-        return
-    if any(chosen.values()):
-        nothing = "No order is like that."
+    elif found:
+        console().print(orders_view(found))
     else:
-        nothing = "No order is open." if only_open else "There is no order yet. Place one: loupe order PLAN"
-    console().print(orders_view(found) if found else nothing)
+        console().print(_no_order(filters, only_open=only_open))
+
+
+def _no_order(filters: Json, *, only_open: bool) -> str:
+    if only_open and len(filters) == 1:
+        return "No order is open."
+    return "No order is like that." if filters else "There is no order yet. Place one: loupe order PLAN"
 
 
 @order_commands.command("show")
@@ -146,17 +234,11 @@ def wait_for_order(
         raise typer.Exit(ExitCode.UNAVAILABLE)
 
 
-def newest(
-    client: Client,
-    path: str,
-    limit: int,
-    statuses: tuple[str, ...] | None = None,
-    **chosen: str | None,
-) -> list[Json]:
-    """Return at most `limit` items of a list, newest first; with `statuses`, only those in one of them."""
+def first_items(client: Client, path: str, limit: int, **query: Any) -> list[Json]:
+    """Return the first items of a list, at most `limit`."""
     found: list[Json] = []
-    for page in client.pages(path, limit=min(limit, PAGE) if statuses is None else PAGE, **chosen):
-        found += [item for item in page["items"] if statuses is None or item["status"] in statuses]
+    for page in client.pages(path, limit=min(limit, PAGE), **query):
+        found += page["items"]
         if len(found) >= limit:
             break
     return found[:limit]

@@ -31,12 +31,6 @@ NewName = Annotated[str | None, typer.Option("--name", help='New name for people
 NewExternalId = Annotated[
     str | None, typer.Option("--external-id", help='New id in a system of yours; "" removes it.')
 ]
-OfName = Annotated[str | None, typer.Option("--name", help="Only those with this name.")]
-OfExternalId = Annotated[str | None, typer.Option("--external-id", help="Only those with this external id.")]
-OfTag = Annotated[str | None, typer.Option("--tag", help="Only those with this tag, as NAME=VALUE.")]
-Search = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="Only those with this text in an id, a name or a tag.")
-]
 
 
 def edit_plan(

@@ -17,6 +17,7 @@ from service.cli.connection import (
     open_client,
     print_json,
 )
+from service.cli.filters import First, Last
 from service.terminal.documents import order_savings_view, savings_view
 from service.terminal.reports import savings_groups_view, spend_view
 
@@ -29,8 +30,6 @@ class StepChoice(StrEnum):
     MONTH = "month"
 
 
-First = Annotated[str | None, typer.Option("--from", help="First day (UTC), such as 2026-01-01.")]
-Last = Annotated[str | None, typer.Option("--to", help="Last day (UTC), included.")]
 Budget = Annotated[str | None, typer.Option(help="Budget of the orders, by name or id.")]
 Provider = Annotated[str | None, typer.Option(help="Provider of the price lists.")]
 OfTag = Annotated[

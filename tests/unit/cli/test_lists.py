@@ -1,13 +1,33 @@
 """`loupe plans` and `loupe orders`."""
 
 import json
+from collections.abc import Callable
+from inspect import signature
+from itertools import chain
 
 import httpx
 import pytest
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
 
 from service.cli import lists
+from service.cli.filters import StatusChoice
+from service.cli.lists import list_orders, list_plans
+from service.orders.routes import router as order_router
+from service.orders.tables import OrderStatus
+from service.plans.routes import router as plan_router
+from service.web.parameters import query_names
 from tests.support.bundles import usd
-from tests.support.command_line import ORDER, ORDER_ID, PLAN, PLAN_ID, PlayedServer, loupe
+from tests.support.command_line import (
+    BUDGET,
+    BUDGET_ID,
+    ORDER,
+    ORDER_ID,
+    PLAN,
+    PLAN_ID,
+    PlayedServer,
+    loupe,
+)
 
 LISTED_PLAN = PLAN | {"created_at": "2026-11-02T09:30:00Z", "savings": {"billable": usd("1.25")}}
 LISTED_ORDER = ORDER | {"created_at": "2026-11-02T09:31:00Z", "expires_at": "2026-12-02T09:31:00Z"}
@@ -44,12 +64,13 @@ def test_orders_are_listed_with_status_and_deadline(server: PlayedServer) -> Non
     assert second.split() == ["done", "completed", "3", "of", "3", "0.25", "USD"]
 
 
-def test_open_orders_leave_out_the_others(server: PlayedServer) -> None:
-    server.lists("/v1/orders", DONE, LISTED_ORDER)
+def test_open_orders_are_those_that_await_approval_or_patches(server: PlayedServer) -> None:
+    server.lists("/v1/orders", LISTED_ORDER)
 
     found = json.loads(loupe("orders", "list", "--open", "--json").stdout)
 
     assert [order["id"] for order in found] == [ORDER_ID]
+    assert server.asked[0].url.params.get_list("status") == ["held", "accepted", "processing"]
 
 
 def test_list_asks_for_no_more_than_its_limit(server: PlayedServer) -> None:
@@ -92,17 +113,79 @@ def test_wait_that_is_in_vain_has_an_exit_code_of_its_own(server: PlayedServer) 
     assert loupe("orders", "wait", ORDER_ID, "--timeout", "0").exit_code == 5
 
 
-@pytest.mark.parametrize("group", ["plans", "orders"])
-def test_lists_are_narrowed_by_names(server: PlayedServer, group: str) -> None:
+IN_API = {"first": "from", "last": "to", "search": "q"}
+SHARED_FILTERS = {
+    "--provider": "Acme", "--name": "May", "--external-id": "G-1", "--tag": "team=north",
+    "--from": "2026-10-01", "--to": "2026-10-31", "--search": "may", "--sort": "created_at",
+}  # fmt: skip
+SENT = {
+    "provider": "Acme", "name": "May", "external_id": "G-1", "tag": "team=north", "from": "2026-10-01",
+    "to": "2026-10-31", "q": "may", "sort": "created_at", "limit": "20",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("group", "given", "sent"),
+    [
+        (
+            "plans",
+            ["--task", "find", "--price-list", "acme", "--bundle", "tanks", "--scene", "ab", "--follows",
+             ORDER_ID, "--no-superseded"],
+            {"task": "find", "price_list": "acme", "bundle": "tanks", "scene": "ab", "follows": ORDER_ID,
+             "superseded": "false"},
+        ),
+        (
+            "orders",
+            ["--plan", PLAN_ID, "--cost-center", "R&D", "--status", "held"],
+            {"plan": PLAN_ID, "cost_center": "R&D", "status": "held"},
+        ),
+    ],
+)  # fmt: skip
+def test_lists_are_narrowed_by_every_filter(
+    server: PlayedServer, group: str, given: list[str], sent: dict[str, str]
+) -> None:
     server.lists(f"/v1/{group}")
 
-    done = loupe(group, "list", "--tag", "team=north", "--external-id", "G-1", "--search", "may")
+    done = loupe(group, "list", *chain.from_iterable(SHARED_FILTERS.items()), *given)
 
-    asked = dict(server.asked[0].url.params)
-    assert {name: asked[name] for name in ("tag", "external_id", "q")} == {
-        "tag": "team=north", "external_id": "G-1", "q": "may",
-    }  # fmt: skip
-    assert "is like that" in done.stdout
+    assert dict(server.asked[0].url.params) == SENT | sent
+    assert done.stdout == f"No {group[:-1]} is like that.\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "routes"), [(list_plans, plan_router), (list_orders, order_router)], ids=["plans", "orders"]
+)
+def test_list_has_an_option_for_every_filter_of_the_api(
+    command: Callable[..., None], routes: APIRouter
+) -> None:
+    (operation,) = (
+        route
+        for route in routes.routes
+        if isinstance(route, APIRoute) and route.path == routes.prefix and route.methods == {"GET"}
+    )
+    options = {IN_API.get(name, name) for name in signature(command).parameters}
+
+    assert set(query_names(operation)) - {"cursor"} == options - {"only_open", "as_json", "url", "api_key"}
+
+
+def test_statuses_of_the_option_are_those_of_orders() -> None:
+    assert [one.value for one in StatusChoice] == [one.value for one in OrderStatus]
+
+
+def test_orders_of_a_budget_are_chosen_by_its_name(server: PlayedServer) -> None:
+    server.lists("/v1/budgets", BUDGET)
+    server.lists("/v1/orders", LISTED_ORDER)
+
+    loupe("orders", "list", "--budget", "harvest")
+
+    assert server.asked[-1].url.params["budget"] == BUDGET_ID
+
+
+def test_open_and_status_exclude_each_other(server: PlayedServer) -> None:
+    done = loupe("orders", "list", "--open", "--status", "held")
+
+    assert (done.exit_code, done.stderr) == (1, "Error: Give either --open or --status.\n")
+    assert server.asked == []
 
 
 @pytest.mark.parametrize(
