@@ -9,7 +9,8 @@ from rich.text import Text
 
 from loupe.answers.base import Json
 from models.grid import GRID
-from service.terminal.blocks import columns, money
+from service.terminal.blocks import money
+from service.terminal.tables import Cell, columns
 
 PATCHES = GRID * GRID
 TITLES = ("Tile", "Bought", "Label from LR", "", "LR + bought HR", "", "Truth")
@@ -23,18 +24,19 @@ def count_right(labelled: Json, truth: Sequence[str], which: str) -> int:
 def truth_table(labelled: Json, truth: Sequence[str]) -> RenderableType:
     """Return each tile's label from LR only and with the bought patches beside the truth, and the totals."""
     tiles = labelled["tiles"]
-    table = columns(TITLES, (), right={"Tile", "Bought"})
+    rows: list[Sequence[Cell]] = []
     for tile in tiles:
         known = truth[tile["tile"]]
         bought = f"{tile['patches_bought']} of {PATCHES}"
         labels = (*_judged(tile["lr_label"], known), *_judged(tile["label"], known))
-        table.add_row(str(tile["tile"]), bought, *labels, known)
+        rows.append((str(tile["tile"]), bought, *labels, known))
     bought = f"{sum(tile['patches_bought'] for tile in tiles)} of {PATCHES * len(tiles)}"
     alone, sure = (
         f"{count_right(labelled, truth, which)} of {len(tiles)}" for which in ("lr_label", "label")
     )
-    table.add_row("all", bought, alone, "right", sure, "right", style="bold")
-    return table
+    total = ("all", bought, alone, "right", sure, "right", "")
+    rows.append([Text(cell, "bold") for cell in total])
+    return columns(TITLES, rows, right={"Tile", "Bought"})
 
 
 def _judged(label: str, truth: str) -> tuple[Text, Text]:

@@ -16,8 +16,9 @@ from examples.demo.scenes import STARTER, DemoScene
 from examples.demo.tank_job import show_tanks
 from loupe import Client, Money, ProblemError
 from loupe.answers.base import Json
-from service.terminal.blocks import facts, indent, money, plural
+from service.terminal.blocks import indent, money, plural
 from service.terminal.documents import order_view, plan_view, savings_view
+from service.terminal.tables import facts
 
 BUDGET = ("demo", "5.00", "USD")
 WITH_MINIMUM = "example-30cm-minimum"

@@ -24,9 +24,10 @@ from examples.demo.tanks import ARCHIVE, BUNDLE, CARD, CUT, TankScene, read_tank
 from loupe import Client, Money, ProblemError
 from loupe.answers.base import Json
 from models.grid import PATCHES
-from service.terminal.blocks import facts, indent, money, plural
+from service.terminal.blocks import indent, money, plural
 from service.terminal.counts import count_text, round_rows
 from service.terminal.documents import order_view, plan_figures, savings_view
+from service.terminal.tables import facts
 from training.where.bills import USD_PER_KM2, Terms
 
 MINIMUM_KM2 = 1.0

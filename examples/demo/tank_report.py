@@ -11,8 +11,8 @@ from rich.text import Text
 from loupe.answers.base import Json
 from models.fixed_orders import FIXED_H
 from models.grid import GRID, PATCHES, row_col
-from service.terminal.blocks import columns
 from service.terminal.counts import count_text
+from service.terminal.tables import Cell, columns
 from training.where.bills import USD_PER_KM2, Terms, billed_km2
 
 Counts = NDArray[np.int64]
@@ -103,21 +103,21 @@ def true_classes(counts: Counts, bins: Sequence[int], classes: Sequence[str]) ->
 def counts_table(labelled: Json, counts: Counts, truth: Sequence[str]) -> RenderableType:
     """Return each tile's count from LR and with the bought patches beside the truth, and the totals."""
     tiles, true = labelled["tiles"], tile_counts(counts)
-    table = columns(TITLES, (), right={"Tile", "Bought", "True"})
+    rows: list[Sequence[Cell]] = []
     for tile in tiles:
         at = tile["tile"]
-        table.add_row(
+        row = (
             str(at),
             f"{tile['patches_bought']} of {PATCHES}",
             count_text(tile["lr_count"]),
             count_text(tile["count"]),
             str(true[at]),
             tile["label"],
-            *_judged(tile["label"] == truth[at]),
         )
+        rows.append((*row, *_judged(tile["label"] == truth[at])))
     bought, total = sum(tile["patches_bought"] for tile in tiles), labelled["summary"]["objects"]
     right = sum(tile["label"] == truth[tile["tile"]] for tile in tiles)
-    table.add_row(
+    totals = (
         "all",
         f"{bought} of {PATCHES * len(tiles)}",
         count_text(total["lr_total"]),
@@ -125,9 +125,9 @@ def counts_table(labelled: Json, counts: Counts, truth: Sequence[str]) -> Render
         str(sum(true)),
         f"{right} of {len(tiles)}",
         "right",
-        style="bold",
     )
-    return table
+    rows.append([Text(cell, "bold") for cell in totals])
+    return columns(TITLES, rows, right={"Tile", "Bought", "True"})
 
 
 def _judged(right: bool) -> tuple[Text]:

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from service.cli.connection import (
     DEFAULT_URL,
@@ -19,7 +18,7 @@ from service.cli.connection import (
     print_json,
 )
 from service.cli.operating import opened_database
-from service.terminal.keys import key_view, moment
+from service.terminal.keys import key_view, keys_view, workspaces_view
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -54,12 +53,9 @@ def print_keys(workspace: InWorkspace = DEFAULT) -> None:
     """List the API keys of a workspace, without their secrets."""
     from service.access import repository
 
-    table = Table("ID", "Name", "Role", "Holder", "Created", "Last used", "Expires", "Revoked", box=None)
     with opened() as session:
-        for row in repository.keys_of(session, repository.find_workspace(session, workspace).id):
-            times = (row.created_at, row.last_used_at, row.expires_at, row.revoked_at)
-            table.add_row(row.id, row.name, row.role, row.holder, *(moment(one) for one in times))
-    console().print(table)
+        found = repository.find_workspace(session, workspace)
+        console().print(keys_view(repository.keys_of(session, found.id)))
 
 
 @keys.command("create")
@@ -133,11 +129,8 @@ def print_workspaces() -> None:
     """List the workspaces with the number of their keys in use."""
     from service.access import repository
 
-    table = Table("Name", "ID", "Created", "Keys in use", box=None)
     with opened() as session:
-        for row, in_use in repository.workspaces(session):
-            table.add_row(row.name, str(row.id), moment(row.created_at), str(in_use))
-    console().print(table)
+        console().print(workspaces_view(repository.workspaces(session)))
 
 
 @workspaces.command("create")

@@ -19,8 +19,8 @@ from service.cli.connection import (
     print_json,
 )
 from service.cli.operating import opened_database, read_settings
-from service.terminal.blocks import columns, money, plural
-from service.terminal.ledger import closes_view, ledger_view
+from service.terminal.blocks import money, plural
+from service.terminal.ledger import closes_view, findings_view, ledger_view
 from service.terminal.proposals import waiting_lines
 
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ def verify_ledger(
     if not findings:
         console().print(f"Verified {scope}: every rule holds.")
         return
-    console().print(columns(("Broken rule", "Row"), [(one.rule, one.subject) for one in findings]))
+    console().print(findings_view(findings))
     raise UsageError(f"Verified {scope}: {plural(len(findings), 'row')} broke a rule.")
 
 

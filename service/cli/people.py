@@ -3,12 +3,11 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from service.cli.connection import Commands, UsageError, console
 from service.cli.keys import DEFAULT, ROLES, InWorkspace, opened
 from service.cli.operating import read_settings
-from service.terminal.keys import moment
+from service.terminal.keys import people_view
 
 if TYPE_CHECKING:
     from service.access.people_schemas import PersonIn
@@ -32,12 +31,8 @@ def print_people(workspace: InWorkspace = DEFAULT) -> None:
     from service.access.people import people_of
     from service.access.repository import find_workspace
 
-    table = Table("ID", "Name", "Role", "Subject", "Since", "Last used", "Removed", box=None)
     with opened() as session:
-        for row in people_of(session, find_workspace(session, workspace).id):
-            times = (row.created_at, row.last_used_at, row.revoked_at)
-            table.add_row(row.holder, row.name, row.role, row.subject, *(moment(one) for one in times))
-    console().print(table)
+        console().print(people_view(people_of(session, find_workspace(session, workspace).id)))
 
 
 @people.command("add")

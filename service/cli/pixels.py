@@ -17,7 +17,8 @@ from service.cli.connection import (
     print_json,
 )
 from service.cli.operating import opened_database, read_settings
-from service.terminal.blocks import columns, plural
+from service.terminal.blocks import plural
+from service.terminal.stored import stocks_view
 
 # The server code takes seconds to import, so `blobs` imports what it needs.
 # ruff: noqa: PLC0415
@@ -100,13 +101,7 @@ def blobs(
     with opened_database() as database:
         found = sweeping.stocks(database, settings.blobs)
         freed = sweeping.sweep(database, settings.blobs, settings.orphan_hours * 3600) if sweep else None
-    titles = ("Workspace", "Files", "Bytes", "Without a row", "Bytes without a row")
-    rows = [
-        (one.name, f"{one.files:,}", f"{one.size:,}", f"{one.orphans:,}", f"{one.orphans_size:,}")
-        for one in found
-        if one.files or one.workspace_id is not None
-    ]
-    console().print(columns(titles, rows, right=titles[1:]))
+    console().print(stocks_view(found))
     orphans, hours = sum(one.orphans for one in found), f"{settings.orphan_hours:g} hours"
     if freed is None:
         console().print(

@@ -19,7 +19,8 @@ from service.cli.connection import (
     open_client,
     print_json,
 )
-from service.terminal.blocks import columns, format_area, money, plural
+from service.terminal.blocks import format_area, money, plural
+from service.terminal.tables import Line, columns
 
 # ruff: noqa: PLC0415  (what recomputes the money takes a second to import)
 
@@ -115,8 +116,8 @@ def _input(scene: Json) -> Text:
     return Text(f"{size}, SHA-256 {scene['sha256']}")
 
 
-def _report(report: Json) -> Text:
-    return Text(
+def _report(report: Json) -> Line:
+    return Line(
         f"{money(report['settled'])} settled of {money(report['planned_cost'])}; "
         f"buying every patch would cost {money(report['scene_baseline'])}"
     )
@@ -125,7 +126,7 @@ def _report(report: Json) -> Text:
 def _savings(report: Json) -> list[RenderableType]:
     found = {kind: report["savings"][kind] for kind in ("realised", "ordered", "list")}
     return [
-        Text(f"{kind} saving {money(saving)}, against {saving['baseline']}")
+        Line(f"{kind} saving {money(saving)}, against {saving['baseline']}")
         for kind, saving in found.items()
         if saving
     ]
@@ -178,9 +179,9 @@ def _deliveries(trace: Json) -> RenderableType:
     return columns(("Tile", "Patch", "Settled", "SHA-256"), rows, right={"Tile", "Patch", "Settled"})
 
 
-def _plan(plan: Json, bill: Json) -> Text:
+def _plan(plan: Json, bill: Json) -> Line:
     billed = format_area(bill["chosen"]["billable_km2"])
-    return Text(f"{plan['id']}: {plan['decision']} {money(plan['cost'])} for {billed} billed")
+    return Line(f"{plan['id']}: {plan['decision']} {money(plan['cost'])} for {billed} billed")
 
 
 def _price_list(prices: Json) -> Text:

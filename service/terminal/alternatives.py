@@ -4,7 +4,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from loupe.answers.base import Json
-from service.terminal.blocks import columns, money
+from service.terminal.blocks import money
+from service.terminal.tables import Line, columns
 
 _WAYS = {
     "nothing": "Nothing", "plan": "This plan", "central": "Same money, central patches",
@@ -19,7 +20,7 @@ def alternatives_view(found: Json) -> Group:
         parts += [Text(), _price_lists(found)]
     parts += [Text(f"\nNot compared: {one['subject']}. {one['reason']}") for one in found["left_out"]]
     if saving := found.get("realised"):
-        parts.append(Text(f"\nRealised saving against buying everything: {money(saving)}."))
+        parts.append(Line(f"\nRealised saving against buying everything: {money(saving)}."))
     return Group(*parts, Text(f"\n{found['source']}", "dim"))
 
 

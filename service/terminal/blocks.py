@@ -1,9 +1,9 @@
-"""Building blocks of terminal output: amounts, areas, tile grids and tables, as rich renderables."""
+"""Building blocks of terminal output: amounts, areas and tile grids, as rich renderables."""
 
 import math
 from collections.abc import Collection, Iterable, Sequence
 
-from rich.console import Group, JustifyMethod, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -12,7 +12,6 @@ from loupe.answers.base import Json
 from models.grid import GRID
 
 TILES_SHOWN, TILES_ACROSS = 12, 6
-ID_LENGTH = 36
 BUY, LEAVE, OWNED, ON_ORDER = "#", ".", "o", "+"
 _MARKS = {BUY: "buy", LEAVE: "leave", OWNED: "owned", ON_ORDER: "on order"}
 _STYLES = {BUY: "bold green", LEAVE: "dim", OWNED: "cyan", ON_ORDER: "magenta"}
@@ -83,31 +82,6 @@ def spread(tiles: Iterable[Json]) -> Text:
     counts = {name: sum(low <= count <= high for count in bought) for name, (low, high) in ranges.items()}
     words = ", ".join(f"{name} in {plural(count, 'tile')}" for name, count in counts.items() if count)
     return Text(f"Patches bought: {words}." if words else "No tile contains data.")
-
-
-def facts(rows: Iterable[tuple[str, str]]) -> Table:
-    """Return a table of names and values without borders."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(name, Text(value), style="yellow" if name == "Warning" else None)
-    return table
-
-
-def columns(titles: Sequence[str], rows: Iterable[Sequence[str]], right: Collection[str] = ()) -> Table:
-    """Return a table. Columns named in `right` are right-aligned; long cells wrap instead of being cut.
-
-    A column of single words, such as ids and dates, keeps its width: a broken id cannot be copied.
-    """
-    table, cells = Table(box=None, header_style="bold", padding=(0, 2, 0, 0)), list(rows)
-    for number, title in enumerate(titles):
-        justify: JustifyMethod = "right" if title in right else "left"
-        words = all(" " not in row[number] and len(row[number]) <= ID_LENGTH for row in cells)
-        table.add_column(title, justify=justify, overflow="fold", no_wrap=words)
-    for row in cells:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
 
 
 def indent(content: RenderableType) -> Padding:

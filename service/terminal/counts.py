@@ -6,7 +6,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from loupe.answers.base import Json
-from service.terminal.blocks import columns, money, plural
+from service.terminal.blocks import money, plural
+from service.terminal.tables import columns
 from service.web.licences import licence_note
 
 

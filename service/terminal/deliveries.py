@@ -6,7 +6,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from loupe.answers.base import Json
-from service.terminal.blocks import columns, indent, money, plural
+from service.terminal.blocks import indent, money, plural
+from service.terminal.tables import columns
 
 PATCHES_SHOWN = 10
 """Patches of each kind, and ignored files of an archive, that are listed."""

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from loupe.answers.base import Json
-from service.terminal.blocks import columns, facts, format_area, indent, money, plural, tile_blocks
+from service.terminal.blocks import format_area, indent, money, plural, tile_blocks
 from service.terminal.counts import (
     bundle_row,
     certified,
@@ -18,6 +18,7 @@ from service.terminal.counts import (
     total_lines,
 )
 from service.terminal.labels import score_text
+from service.terminal.tables import Line, columns, facts
 from service.web.licences import licence_note
 
 LABELS_SHOWN = 40
@@ -232,14 +233,14 @@ def savings_view(report: Json) -> RenderableType:
     for entry in report["currencies"]:
         kinds = ", ".join(f"{entry[kind]} {kind}" for kind in ("completed", "open", "held", "cancelled"))
         orders = f"{plural(entry['orders'], 'order')} ({kinds})"
-        parts.append(Text(f"{entry['currency']}: {orders}, {money(entry['settled'])} spent", "bold"))
+        parts.append(Line(f"{entry['currency']}: {orders}, {money(entry['settled'])} spent", "bold"))
         savings = entry["savings"]
         shown = [kind for kind in REPORTED_SAVINGS if kind != "example" or savings["example"]]
         parts.append(indent(savings_table(savings, shown)))
         if entry["returned_patches"]:
             came_back = f"{plural(entry['returned_patches'], 'patch')} refunded as unusable"
             parts.append(
-                indent(Text(f"{came_back}: {money(entry['returned'])}, on neither side of the saving"))
+                indent(Line(f"{came_back}: {money(entry['returned'])}, on neither side of the saving"))
             )
         if proven := entry.get("proven_labels"):
             parts.append(indent(Text(_proven(proven))))

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 
 from loupe.answers.base import Json
-from service.terminal.blocks import columns, money
+from service.terminal.blocks import money
+from service.terminal.tables import columns
 
 
 def invoices_view(documents: Sequence[Json]) -> RenderableType:

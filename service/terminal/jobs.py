@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from loupe.answers.base import Json
-from service.terminal.blocks import columns, facts
+from service.terminal.tables import columns, facts
 
 NEXT = {
     "plan": "To see the curve: loupe curve {0}\nTo order this plan: loupe order {0}",

@@ -1,10 +1,12 @@
-"""API keys, lent approval and the audit log for a terminal."""
+"""API keys, people, workspaces, lent approval and the audit log for a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.table import Table
+from rich.console import RenderableType
+
+from service.terminal.tables import columns, facts
 
 
 def moment(at: datetime | None) -> str:
@@ -12,37 +14,66 @@ def moment(at: datetime | None) -> str:
     return "-" if at is None else f"{at:%Y-%m-%d %H:%M}"
 
 
-def key_view(me: Mapping[str, Any]) -> Table:
+def key_view(me: Mapping[str, Any]) -> RenderableType:
     """Return the table of `loupe me` from a document of GET /v1/me."""
-    key, table = me["key"], Table.grid(padding=(0, 2))
+    key = me["key"]
     expires = key.get("expires_at")
-    for name, value in {
-        "Workspace": me["workspace"]["name"],
-        "Key": f"{key['id']} ({key['name']})",
-        "Holder": key["holder"],
-        "Role": key["role"],
-        "May": ", ".join(me["rights"]),
-        "Expires": moment(datetime.fromisoformat(expires)) if expires else "never",
-    }.items():
-        table.add_row(name, value)
-    return table
+    return facts(
+        [
+            ("Workspace", me["workspace"]["name"]),
+            ("Key", f"{key['id']} ({key['name']})"),
+            ("Holder", key["holder"]),
+            ("Role", key["role"]),
+            ("May", ", ".join(me["rights"])),
+            ("Expires", moment(datetime.fromisoformat(expires)) if expires else "never"),
+        ]
+    )
 
 
-def events_view(events: Sequence[Mapping[str, Any]]) -> Table:
+def keys_view(rows: Iterable[Any]) -> RenderableType:
+    """Return API keys from their rows, without their secrets."""
+    titles = ("ID", "Name", "Role", "Holder", "Created", "Last used", "Expires", "Revoked")
+    return columns(
+        titles,
+        [(row.id, row.name, row.role, row.holder, *map(moment, _times(row, "expires_at"))) for row in rows],
+    )
+
+
+def people_view(rows: Iterable[Any]) -> RenderableType:
+    """Return the people of a workspace from their rows."""
+    titles = ("ID", "Name", "Role", "Subject", "Since", "Last used", "Removed")
+    return columns(
+        titles, [(row.holder, row.name, row.role, row.subject, *map(moment, _times(row))) for row in rows]
+    )
+
+
+def workspaces_view(rows: Iterable[tuple[Any, int]]) -> RenderableType:
+    """Return workspaces from their rows, each with the number of its keys in use."""
+    return columns(
+        ("Name", "ID", "Created", "Keys in use"),
+        [(row.name, str(row.id), moment(row.created_at), str(in_use)) for row, in_use in rows],
+    )
+
+
+def events_view(events: Sequence[Mapping[str, Any]]) -> RenderableType:
     """Return the table of `loupe audit`; the texts of events have no control characters."""
-    table = Table("Time", "Event", "Key", "About", "Address", "Times", "More", box=None)
+    rows = []
     for one in events:
         more = ", ".join(f"{name} {text}" for name, text in one["detail"].items() if text)
         cells = (one.get("key"), one.get("subject"), one.get("address"), str(one["times"]), more)
         at = datetime.fromisoformat(one["at"])
-        table.add_row(f"{at:%Y-%m-%d %H:%M:%S}", one["kind"], *(cell or "-" for cell in cells))
-    return table
+        rows.append((f"{at:%Y-%m-%d %H:%M:%S}", one["kind"], *(cell or "-" for cell in cells)))
+    return columns(("Time", "Event", "Key", "About", "Address", "Times", "More"), rows)
 
 
-def delegations_view(delegations: Sequence[Mapping[str, Any]]) -> Table:
+def delegations_view(delegations: Sequence[Mapping[str, Any]]) -> RenderableType:
     """Return the table of lent approval."""
-    table = Table("ID", "Lender", "Borrower", "Lent", "Ends", "Note", box=None)
+    rows = []
     for one in delegations:
         times = (moment(datetime.fromisoformat(one[name])) for name in ("created_at", "ends_at"))
-        table.add_row(one["id"], one["lender"], one["borrower"], *times, one.get("note") or "-")
-    return table
+        rows.append((one["id"], one["lender"], one["borrower"], *times, one.get("note") or "-"))
+    return columns(("ID", "Lender", "Borrower", "Lent", "Ends", "Note"), rows)
+
+
+def _times(row: Any, *more: str) -> tuple[datetime | None, ...]:
+    return tuple(getattr(row, name) for name in ("created_at", "last_used_at", *more, "revoked_at"))

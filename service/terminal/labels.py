@@ -4,7 +4,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from loupe.answers.base import Json
-from service.terminal.blocks import columns, plural
+from service.terminal.blocks import plural
+from service.terminal.tables import columns
 
 TITLES = ("True class", "Tiles", "Right", "Share (95% interval)", "Right from LR only")
 

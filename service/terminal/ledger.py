@@ -1,11 +1,13 @@
 """Views of budgets and of the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich.console import RenderableType
 
 from loupe.answers.base import Json
-from service.terminal.blocks import columns, facts, money
+from service.terminal.blocks import money
+from service.terminal.tables import columns, facts
 
 
 def budgets_view(budgets: Sequence[Json]) -> RenderableType:
@@ -73,3 +75,8 @@ def closes_view(closed: Sequence[Json]) -> RenderableType:
     ]
     amounts = ("Granted", "Available", "Held", "Spent")
     return columns(("Month", "Budget", "Balance", *amounts), rows, right=set(amounts))
+
+
+def findings_view(findings: Iterable[Any]) -> RenderableType:
+    """Return the broken rules of `loupe ledger verify`, each with its row."""
+    return columns(("Broken rule", "Row"), [(one.rule, one.subject) for one in findings])

@@ -6,7 +6,8 @@ from typing import Any
 from rich.console import RenderableType
 
 from loupe.answers.base import Json
-from service.terminal.blocks import columns, money
+from service.terminal.blocks import money
+from service.terminal.tables import columns
 
 
 def proposals_view(proposals: Sequence[Json]) -> RenderableType:

@@ -6,7 +6,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from loupe.answers.base import Json
-from service.terminal.blocks import columns, money, plural
+from service.terminal.blocks import money, plural
+from service.terminal.tables import Line, columns
 
 NO_LABEL = "(none)"
 """Name of the group of orders or charges without such a label."""
@@ -31,7 +32,7 @@ def savings_groups_view(report: Json) -> RenderableType:
         for entry in report["currencies"]
     ]
     table = columns((*places, "Orders", *titles), rows, right={"Orders", *titles})
-    return Group(table, *(Text(total, "bold") for total in totals))
+    return Group(table, *(Line(total, "bold") for total in totals))
 
 
 def spend_view(report: Json) -> RenderableType:
@@ -50,7 +51,7 @@ def spend_view(report: Json) -> RenderableType:
         for entry in report["currencies"]
     ]
     table = columns((*places, "Charges", *titles), rows, right={"Charges", *titles})
-    return Group(table, *(Text(total, "bold") for total in totals))
+    return Group(table, *(Line(total, "bold") for total in totals))
 
 
 def _places(groups: Sequence[Json]) -> tuple[str, ...]:

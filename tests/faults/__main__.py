@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
-from service.terminal.blocks import columns, facts
+from service.terminal.tables import columns, facts
 from tests.faults.faults import FAULTS, World
 from tests.faults.proxy import relaying
 from tests.faults.story import Story

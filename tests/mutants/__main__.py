@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.text import Text
 
-from service.terminal.blocks import columns, facts
+from service.terminal.tables import columns, facts
 from tests.mutants.judging import Verdicts, read_here
 from tests.mutants.over_http import reading_over_http
 from tests.proofs.__main__ import processor

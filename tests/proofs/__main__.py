@@ -20,7 +20,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 import service.geotiff  # noqa: F401  (first, for it locks GDAL and factories import rasterio)
-from service.terminal.blocks import columns, facts, indent
+from service.terminal.blocks import indent
+from service.terminal.tables import columns, facts
 from tests.proofs.control import prove_no_overspending
 from tests.proofs.crashes import prove_crashes_lose_nothing
 from tests.proofs.duplicates import prove_duplicates_have_one_effect
