@@ -15,14 +15,11 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from loupe import Client, ClientError, NoAnswerError, NoServerError, ProblemError, Retries
+from service.cli.faults import refusal
 from service.errors import LoupeError
+from service.terminal.wording import plainly
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-KEY_REFUSED = (
-    "The server does not accept the API key\n"
-    "It is unknown or was revoked. Set LOUPE_API_KEY or --api-key to another one; `loupe keys create NAME` "
-    "on the server's machine makes it."
-)
 NO_SERVER = (
     "No Loupe server answers at {url}.\nStart one with `loupe serve`, or give another address with --url."
 )
@@ -41,6 +38,8 @@ BUSY = (
 )
 RETRIES = Retries(attempts=3, longest_s=10, unreachable=False)
 """A command waits for a busy server for some seconds; after that a script decides, by the exit code."""
+TYPED = "loupe.typed"
+"""Member of a context's `meta`: the command that was typed."""
 WIDE = 120
 """Width in columns of output that goes to a file or a pipe."""
 
@@ -125,7 +124,7 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except (ClientError, UsageError, LoupeError) as error:
-            code, reason = exit_code(error), sentences(error)
+            code, reason = exit_code(error), sentences(error, ctx.meta.get(TYPED))
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] in OWN:
                 raise
@@ -143,6 +142,7 @@ class Commands(TyperGroup):
         if twice := repeated_options(command.params if command else (), rest):
             # The parser would use the last one and ignore the others.
             raise UsageError(f"{twice[0]} is given more than once. Give it once.")
+        ctx.meta[TYPED] = command
         return name, command, rest
 
 
@@ -171,13 +171,16 @@ def _code_of_status(status: int) -> ExitCode:
     return ExitCode.FAILED if status >= HTTPStatus.INTERNAL_SERVER_ERROR else ExitCode.REFUSED
 
 
-def sentences(error: Exception) -> str:
-    """Return the reason of a failure for people: a title, and below it what to do."""
-    if isinstance(error, ProblemError) and error.code == "unauthenticated":
-        return KEY_REFUSED
+def sentences(error: Exception, command: Any = None) -> str:
+    """Return the reason of a failure for people: a title, and below it what to do.
+
+    `command` is the one that was typed: a wrong value is named by its option or argument.
+    """
+    if isinstance(error, ProblemError):
+        return refusal(error, command)
     if isinstance(error, NoServerError):
         return NO_SERVER.format(url=error.url)
-    return f"{error.title}\n{error.detail}" if isinstance(error, LoupeError) else str(error)
+    return f"{error.title}\n{plainly(error.detail)}" if isinstance(error, LoupeError) else str(error)
 
 
 def repeated_options(params: Sequence[Any], args: Sequence[str]) -> list[str]:

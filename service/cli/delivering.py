@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
@@ -24,6 +24,7 @@ from service.cli.connection import (
     UsageError,
     console,
     open_client,
+    sentences,
 )
 from service.cli.orders import OrderId
 from service.terminal.blocks import plural
@@ -89,6 +90,7 @@ class SentFile:
 
 
 def deliver(  # noqa: PLR0913  (a command's parameters are its options)
+    context: typer.Context,
     order_id: OrderId,
     files: Files = None,
     tile: Tile = None,
@@ -121,7 +123,7 @@ def deliver(  # noqa: PLR0913  (a command's parameters are its options)
         "accept_unlike": accept_unlike or None,
     }
     with open_client(url, api_key) as client:
-        sent = _send_all(client, order_id, outgoing, options)
+        sent = _send_all(client, order_id, outgoing, options, context.command)
         state = client.get(f"/v1/orders/{order_id}")
     if as_json:
         typer.echo(json.dumps({"files": [one.to_json() for one in sent], "order": state}, indent=2))
@@ -163,7 +165,11 @@ def _folder_files(folder: Path) -> list[OutgoingFile]:
 
 
 def _send_all(
-    client: Client, order_id: str, files: Sequence[OutgoingFile], options: PatchDeliveryOptions
+    client: Client,
+    order_id: str,
+    files: Sequence[OutgoingFile],
+    options: PatchDeliveryOptions,
+    command: Any,
 ) -> list[SentFile]:
     """Send every file, with the bytes sent so far on a terminal; a refusal does not stop the others."""
     err = console(stderr=True)
@@ -174,7 +180,13 @@ def _send_all(
         answers, before = [], 0
         for one in files:
             progress.update(task, description=f"Delivering {one.path.name}", completed=before)
-            answers.append(_send(client, order_id, one, options, _after(before, progress, task)))
+            try:
+                answer = _send(client, order_id, one, options, _after(before, progress, task))
+                answers.append(SentFile(one.path.name, answer))
+            except ClientError as error:
+                problem = error.problem if isinstance(error, ProblemError) else None
+                reason = ": ".join(sentences(error, command).splitlines())
+                answers.append(SentFile(one.path.name, None, reason, problem))
             before += one.path.stat().st_size
         return answers
 
@@ -186,23 +198,17 @@ def _after(before: int, progress: Progress, task: TaskID) -> Sent:
 
 def _send(
     client: Client, order_id: str, file: OutgoingFile, options: PatchDeliveryOptions, sent: Sent
-) -> SentFile:
-    try:
-        if file.place is not None:
-            tile, patch = file.place
-            answer = client.run(calls.deliver_patch(order_id, tile, patch, file.path, sent, **options))
-        else:
-            whole: DeliveryOptions = {
-                "bands": options.get("bands"),
-                "radiometry": options.get("radiometry"),
-                "accept_unlike": options.get("accept_unlike"),
-                "accept_late": options.get("accept_late"),
-            }
-            answer = client.run(calls.deliver(order_id, file.path, sent, **whole))
-    except ClientError as error:
-        problem = error.problem if isinstance(error, ProblemError) else None
-        return SentFile(file.path.name, None, ": ".join(str(error).splitlines()), problem)
-    return SentFile(file.path.name, answer)
+) -> Json:
+    if file.place is not None:
+        tile, patch = file.place
+        return client.run(calls.deliver_patch(order_id, tile, patch, file.path, sent, **options))
+    whole: DeliveryOptions = {
+        "bands": options.get("bands"),
+        "radiometry": options.get("radiometry"),
+        "accept_unlike": options.get("accept_unlike"),
+        "accept_late": options.get("accept_late"),
+    }
+    return client.run(calls.deliver(order_id, file.path, sent, **whole))
 
 
 def _print(sent: Sequence[SentFile], state: Json) -> None:

@@ -21,6 +21,7 @@ from service.cli.jobs import following
 from service.terminal.blocks import money, plural
 from service.terminal.documents import classification_view, order_view
 from service.terminal.proposals import proposals_view
+from service.terminal.wording import plainly
 
 Waiting = Annotated[str, typer.Argument(metavar="ID", help="Id of the order or proposal that waits.")]
 OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order.")]
@@ -118,9 +119,8 @@ def cancel(
     """
     with open_client(url, api_key) as client:
         if not yes:
-            typer.confirm(
-                f"{client.get(f'/v1/orders/{order_id}/cancel')['detail']} Cancel?", abort=True, err=True
-            )
+            foreseen = plainly(client.get(f"/v1/orders/{order_id}/cancel")["detail"])
+            typer.confirm(f"{foreseen} Cancel?", abort=True, err=True)
         cancelled = client.post(f"/v1/orders/{order_id}/cancel")
     if as_json:
         print_json(cancelled)

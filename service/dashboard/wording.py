@@ -6,12 +6,12 @@ from typing import Any
 
 from service.dashboard.phrases import CODES, LABELS, PHRASES
 from service.dashboard.sizes import bytes_of
+from service.web.rewording import reworded
 
 _OF_THE_API = re.compile(
     r"/v1/|Idempotency-Key|Authorization:|\b(?:GET|POST|PUT|PATCH|DELETE) /|\b(?:accept|allow)_[a-z]+\b"
 )
 _OF_REQUEST = re.compile(r"^The request ")
-_SENTENCES = re.compile(r"(?<=[.?!]) (?=[A-Z])")
 _BYTES = re.compile(r"\b(\d+) bytes\b")
 
 
@@ -20,11 +20,8 @@ def plainly(text: str) -> str:
 
     A text that has no other sentence stays.
     """
-    for pattern, words in PHRASES:
-        text = pattern.sub(words, text)
     text = _BYTES.sub(lambda found: bytes_of(int(found[1])), text)
-    kept = [one for one in _SENTENCES.split(text) if not _OF_THE_API.search(one)]
-    return " ".join(kept) or text
+    return reworded(text, PHRASES, _OF_THE_API)
 
 
 def in_words(problem: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from rich.text import Text
 from loupe.answers.base import Json
 from service.terminal.blocks import money
 from service.terminal.tables import Line, columns
+from service.terminal.wording import plainly
 
 _WAYS = {
     "nothing": "Nothing", "plan": "This plan", "central": "Same money, central patches",
@@ -18,10 +19,12 @@ def alternatives_view(found: Json) -> Group:
     parts: list[RenderableType] = [_spending(found["spending"])]
     if found["price_lists"]:
         parts += [Text(), _price_lists(found)]
-    parts += [Text(f"\nNot compared: {one['subject']}. {one['reason']}") for one in found["left_out"]]
+    parts += [
+        Text(f"\nNot compared: {one['subject']}. {plainly(one['reason'])}") for one in found["left_out"]
+    ]
     if saving := found.get("realised"):
         parts.append(Line(f"\nRealised saving against buying everything: {money(saving)}."))
-    return Group(*parts, Text(f"\n{found['source']}", "dim"))
+    return Group(*parts, Text(f"\n{plainly(found['source'])}", "dim"))
 
 
 def _spending(ways: list[Json]) -> RenderableType:

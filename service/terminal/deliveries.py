@@ -8,6 +8,7 @@ from rich.text import Text
 from loupe.answers.base import Json
 from service.terminal.blocks import indent, money, plural
 from service.terminal.tables import columns
+from service.terminal.wording import plainly
 
 PATCHES_SHOWN = 10
 """Patches of each kind, and ignored files of an archive, that are listed."""
@@ -40,7 +41,11 @@ def delivery_details(answers: Sequence[tuple[str, Json]]) -> RenderableType:
 
 def _details(answer: Json) -> list[Text]:
     refused = [
-        (one["problem"].get("type", ""), f"{_place(one)} was refused. {one['problem']['detail']}", one)
+        (
+            one["problem"].get("type", ""),
+            f"{_place(one)} was refused. {plainly(one['problem']['detail'])}",
+            one,
+        )
         for one in _of(answer, "refused")
     ]
     partly = [
@@ -53,7 +58,7 @@ def _details(answer: Json) -> list[Text]:
         for one in _of(answer, "not-covered")
     ]
     doubts = [
-        (warning.get("code", ""), f"{_place(one)}: {warning['detail']}", one)
+        (warning.get("code", ""), f"{_place(one)}: {plainly(warning['detail'])}", one)
         for one in answer["patches"]
         for warning in one.get("warnings") or ()
     ]
@@ -68,7 +73,7 @@ def _details(answer: Json) -> list[Text]:
 
 def _unused_files(files: Sequence[Json]) -> list[str]:
     lines = [
-        f"{one['name']} was {one['use']}. {one.get('detail') or 'No patch was accepted.'}"
+        f"{one['name']} was {one['use']}. {plainly(one.get('detail') or 'No patch was accepted.')}"
         for one in files
         if one.get("name") and one["use"] != "used"
     ]

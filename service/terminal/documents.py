@@ -19,6 +19,7 @@ from service.terminal.counts import (
 )
 from service.terminal.labels import score_text
 from service.terminal.tables import Line, columns, facts
+from service.terminal.wording import plainly
 from service.web.licences import licence_note
 
 LABELS_SHOWN = 40
@@ -191,7 +192,7 @@ def _labels(order: Json) -> str:
 
 def _warnings(document: Json) -> list[tuple[str, str]]:
     """Return a row for each warning of a plan, an order or a delivery's checks."""
-    return [("Warning", str(warning["detail"])) for warning in document.get("warnings", ())]
+    return [("Warning", plainly(str(warning["detail"]))) for warning in document.get("warnings", ())]
 
 
 def classification_view(labelled: Json) -> RenderableType:

@@ -7,6 +7,7 @@ from rich.console import RenderableType
 from loupe.answers.base import Json
 from service.terminal.blocks import money
 from service.terminal.tables import columns
+from service.terminal.wording import plainly
 
 
 def invoices_view(documents: Sequence[Json]) -> RenderableType:
@@ -21,7 +22,7 @@ def invoices_view(documents: Sequence[Json]) -> RenderableType:
 def differences_view(differences: Sequence[Json]) -> RenderableType:
     """Return orders and references whose invoices differ from the ledger, with what to do."""
     rows = [
-        (one["order"] or one["reference"], one["state"].replace("-", " "), one["detail"])
+        (one["order"] or one["reference"], one["state"].replace("-", " "), plainly(one["detail"]))
         for one in differences
     ]
     return columns(("Order or reference", "State", "What to do"), rows)

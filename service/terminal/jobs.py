@@ -8,6 +8,7 @@ from rich.text import Text
 
 from loupe.answers.base import Json
 from service.terminal.tables import columns, facts
+from service.terminal.wording import in_words
 
 NEXT = {
     "plan": "To see the curve: loupe curve {0}\nTo order this plan: loupe order {0}",
@@ -30,7 +31,7 @@ def job_view(job: Json) -> RenderableType:
         ("Attempts", str(job["attempts"])),
     ]
     if problem := job.get("problem"):
-        rows.append(("Problem", f"{problem['title']}. {problem['detail']}"))
+        rows.append(("Problem", ". ".join(in_words(problem))))
     parts: list[RenderableType] = [facts(rows)]
     parts += [Text("\n" + NEXT[name].format(one)) for name, one in job.get("result", {}).items()]
     return Group(*parts)

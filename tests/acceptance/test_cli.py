@@ -107,7 +107,7 @@ def test_prices_import_publishes_a_csv_file_once(shell: Shell) -> None:
     (shell.folder / "wrong.csv").write_text(CSV_EXAMPLE.replace("EUR", "euro"))
     refused = shell.run("prices", "import", "wrong.csv")
     assert (refused.returncode, refused.stdout) == (3, "")
-    assert "/rows/2/currency" in refused.stderr
+    assert "Row 2, currency: " in refused.stderr
 
 
 def test_ledger_verify_finds_a_changed_head(shell: Shell) -> None:

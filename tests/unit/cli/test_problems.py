@@ -24,18 +24,31 @@ def test_problem_prints_title_and_detail(server: PlayedServer) -> None:
     assert done.stdout == ""
 
 
-def test_validation_problem_names_the_field(server: PlayedServer) -> None:
+def test_validation_problem_names_what_was_typed(server: PlayedServer) -> None:
     problem = {
         "title": "The request is malformed",
         "detail": "1 field is wrong.",
-        "errors": [{"pointer": "/limit/amount", "detail": "String should match pattern"}],
+        "errors": [{"pointer": "/body/limit/amount", "detail": "String should match pattern"}],
     }
     server.routes["POST /v1/budgets"] = (422, problem)
 
     done = loupe("budget", "create", "harvest", "12,50", "usd")
 
-    assert "/limit/amount: String should match pattern." in done.stderr
+    assert "AMOUNT: It should match pattern." in done.stderr
     assert json.loads(server.asked[0].content)["limit"] == {"amount": "12,50", "currency": "USD"}
+
+
+def test_refusal_names_the_command_that_helps(server: PlayedServer) -> None:
+    detail = "No budget of this workspace is in USD. Open one with POST /v1/budgets."
+    server.routes["POST /v1/orders"] = (
+        409,
+        {"type": "/problems/no-budget", "title": "None", "detail": detail},
+    )
+
+    done = loupe("order", PLAN_ID, "--yes")
+
+    assert "Open one with `loupe budget create NAME AMOUNT CURRENCY`." in " ".join(done.stderr.split())
+    assert "/v1/" not in done.stderr
 
 
 def test_error_answer_without_problem_document_prints_its_status(server: PlayedServer) -> None:
