@@ -8,7 +8,7 @@ from service.cli.alternatives import alternatives, curve
 from service.cli.audit import audit
 from service.cli.budgets import budget_commands
 from service.cli.bundles import bundle_commands
-from service.cli.connection import Commands
+from service.cli.choosing import ProfileName, Program
 from service.cli.delegations import delegation_commands
 from service.cli.delivering import deliver
 from service.cli.invoices import invoice_commands
@@ -24,13 +24,14 @@ from service.cli.people import people
 from service.cli.pixels import blobs, pixel_commands
 from service.cli.plans import next_round, plan, replan
 from service.cli.prices import price_commands
+from service.cli.profiles import profile_commands
 from service.cli.reports import savings, spend
 from service.cli.shapes import write_order_shapes, write_plan_shapes
 from service.cli.tracing import trace
 from service.version import code_version
 
 app = typer.Typer(
-    cls=Commands,
+    cls=Program,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -45,6 +46,7 @@ def print_version(wanted: bool) -> None:
 
 @app.callback()
 def program(
+    profile: ProfileName = None,
     _version: Annotated[
         bool,
         typer.Option("--version", is_eager=True, callback=print_version, help="Print the version and exit."),
@@ -91,5 +93,6 @@ app.add_typer(delegation_commands, name="delegations", rich_help_panel="Money")
 app.add_typer(keys, name="keys", rich_help_panel="Operate")
 app.add_typer(people, name="people", rich_help_panel="Operate")
 app.add_typer(workspaces, name="workspaces", rich_help_panel="Operate")
+app.add_typer(profile_commands, name="profiles", rich_help_panel="Start")
 app.add_typer(pixel_commands, name="pixels", rich_help_panel="Operate")
 app.add_typer(db_commands, name="db", rich_help_panel="Operate")

@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import typer
-from dotenv import dotenv_values
 from rich.console import Console
 from typer.core import TyperGroup
 
@@ -28,8 +27,6 @@ SERVER_MISSING = (
     "Install loupe-eo with its extra: loupe-eo[server]."
 )
 OWN = ("loupe", "service", "models", "training")
-FROM_FILE = ("LOUPE_URL", "LOUPE_API_KEY")
-"""Settings of the commands that `.env` of the current folder gives when the environment does not."""
 BUSY = (
     HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.BAD_GATEWAY,
@@ -54,6 +51,7 @@ ApiKey = Annotated[
         help="Your API key; `loupe serve` prints the first key once.",
         rich_help_panel="Server",
         show_envvar=True,
+        show_default=False,  # it may be the key of a profile
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
@@ -105,7 +103,8 @@ def open_client(url: str, api_key: str | None) -> Client:
     if not api_key:
         raise NoKeyError(
             "No API key. Set LOUPE_API_KEY or pass --api-key.\n"
-            "`loupe serve` prints the first key once; `loupe keys create NAME` makes another one."
+            "`loupe serve` prints the first key once; `loupe keys create NAME` makes another one. "
+            "`loupe profiles add NAME` keeps one."
         )
     return Client(url, api_key, retries=RETRIES)
 
@@ -119,8 +118,6 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command. When it fails, print the reason on stderr and exit with an `ExitCode`."""
-        if ctx.parent is None:
-            read_env_file()
         try:
             return super().invoke(ctx)
         except (ClientError, UsageError, LoupeError) as error:
@@ -144,14 +141,6 @@ class Commands(TyperGroup):
             raise UsageError(f"{twice[0]} is given more than once. Give it once.")
         ctx.meta[TYPED] = command
         return name, command, rest
-
-
-def read_env_file() -> None:
-    """Let `.env` of the current folder name the server and the key, unless the environment does."""
-    given = dotenv_values(".env", interpolate=False)
-    for name in FROM_FILE:
-        if value := given.get(name):
-            os.environ.setdefault(name, value)
 
 
 def exit_code(error: Exception) -> ExitCode:

@@ -20,6 +20,7 @@ from service.terminal import (
     labels,
     ledger,
     lists,
+    profiles,
     proposals,
     reports,
     stored,
@@ -202,6 +203,9 @@ VIEWS: dict[str, Callable[[], RenderableType]] = {
     "plan_view": lambda: documents.plan_view(PLANNED),
     "plans_view": lambda: lists.plans_view([PLANNED]),
     "price_lists_view": lambda: documents.price_lists_view([PRICES]),
+    "profiles_view": lambda: profiles.profiles_view(
+        [{"name": "office", "url": "https://loupe.remote-sensing.agency.example.com:8443", "key": HOLDER}]
+    ),
     "proposals_view": lambda: proposals.proposals_view([CHARGE]),
     "savings_groups_view": lambda: reports.savings_groups_view({"groups": [GROUP], "currencies": [ENTRY]}),
     "savings_table": lambda: documents.savings_table(SAVINGS),

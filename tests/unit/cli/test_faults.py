@@ -10,7 +10,7 @@ from loupe import ProblemError
 from loupe.options import BudgetOptions, OrderOptions, PlanOptions, to_wire
 from service.cli import app
 from service.cli.faults import place_of, refusal
-from tests.support.command_line import ORDER_ID, PLAN_ID, PlayedServer, loupe
+from tests.support.command_line import ORDER, ORDER_ID, PLAN_ID, PlayedServer, loupe
 
 
 def command(words: str) -> Any:
@@ -103,10 +103,7 @@ def test_file_that_is_refused_states_the_option(server: PlayedServer, tmp_path: 
     (tmp_path / "hr.tif").write_bytes(b"a")
     fault = {"pointer": "/query/bands", "detail": "Field required", "code": "missing"}
     server.routes[f"PUT /v1/orders/{ORDER_ID}/deliveries"] = (422, {"title": "No", "errors": [fault]})
-    server.routes[f"GET /v1/orders/{ORDER_ID}"] = (
-        404,
-        {"title": "Not found", "detail": "There is no order."},
-    )
+    server.routes[f"GET /v1/orders/{ORDER_ID}"] = (200, ORDER)
 
     done = loupe("deliver", ORDER_ID, str(tmp_path / "hr.tif"))
 

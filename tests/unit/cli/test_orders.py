@@ -138,7 +138,8 @@ def test_deadline_sends_the_day_and_prints_the_moment(server: PlayedServer) -> N
     assert json.loads(server.asked[0].content) == {"last_day": "2026-12-31", "note": "late"}
 
 
-def test_approve_decides_on_a_proposal(server: PlayedServer) -> None:
+def test_approve_decides_on_a_proposal(server: PlayedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
     proposal = {
         "id": ORDER_ID, "kind": "terms", "status": "approved", "by": "abcdefgh", "at": "2026-11-29T12:00:00Z",
         "changes": {"limit": usd("9.00"), "approval_above": None, "tags": {"team": "north"}},
