@@ -17,7 +17,7 @@ from service.cli.connection import (
     open_client,
     print_json,
 )
-from service.cli.operating import opened_database
+from service.cli.operating import opened_database, place_of_database
 from service.terminal.keys import key_view, keys_view, workspaces_view
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def print_new_key(
     with opened() as session:
         found = repository.find_workspace(session, workspace)
         key = repository.create_key(session, found, wanted.name, wanted.role, wanted.expires_at)
-    typer.echo(key)
+    _print_key(key, workspace)
 
 
 @keys.command("rotate")
@@ -104,7 +104,7 @@ def print_replacement(
     with opened() as session:
         found = repository.find_workspace(session, workspace)
         key, _ = ending.replace_key(session, found.id, key_id, None, rotation)
-    typer.echo(key)
+    _print_key(key, workspace)
 
 
 @keys.command("revoke")
@@ -145,6 +145,13 @@ def print_new_workspace(
     with opened() as session:
         key = repository.create_key(session, repository.create_workspace(session, name), "first")
         ensure_examples_everywhere(session)
+    _print_key(key, name)
+
+
+def _print_key(key: str, workspace: str) -> None:
+    """Print a key on standard output, and beside it which database knows it: no other server takes it."""
+    where = place_of_database()
+    console(stderr=True).print(f'A key for the workspace "{workspace}" in {where}, shown this once:')
     typer.echo(key)
 
 

@@ -18,7 +18,7 @@ from service.cli.connection import (
     open_client,
     print_json,
 )
-from service.cli.operating import opened_database, read_settings
+from service.cli.operating import opened_database, settings_of_a_server
 from service.terminal.blocks import money, plural
 from service.terminal.ledger import closes_view, findings_view, ledger_view
 from service.terminal.proposals import waiting_lines
@@ -155,7 +155,7 @@ def publish_now() -> None:
     """Publish signed heads now, as the server does every LOUPE_HEADS_SECONDS."""
     from service.ledger.publishing import publish_heads, publisher_of
 
-    publisher = publisher_of(read_settings())
+    publisher = publisher_of(settings_of_a_server())
     with opened_database() as database:
         path = publish_heads(database, publisher)
     console().print("Nothing changed since the last publication." if path is None else f"Published {path}.")
@@ -180,7 +180,7 @@ def verify_ledger(
     from service.ledger.publishing import published_files, publisher_of, read_published
     from service.plans.audit import audit_plans
 
-    settings = read_settings()
+    settings = settings_of_a_server()
     publisher = publisher_of(settings)
     published = list(read_published(publisher))
     findings = [one for one in published if isinstance(one, Finding)]

@@ -33,17 +33,47 @@ def read_settings() -> "Settings":
         ) from error
 
 
+def settings_of_a_server() -> "Settings":
+    """Read the settings of a server that has a database. UsageError where one would have to be made.
+
+    A command with other settings than the server's would otherwise make an empty database, and keys that the
+    server does not know.
+    """
+    from service.database.embedded import has_data
+
+    settings = read_settings()
+    if settings.database_url is None and not has_data(settings.state):
+        raise UsageError(
+            f"There is no database in {settings.state}, and nothing was done.\n"
+            "Run the command with the settings of the server: in the folder of its `.env`, or with its "
+            "LOUPE_HOME or LOUPE_DATABASE_URL. `loupe serve` makes the database of a new server."
+        )
+    return settings
+
+
+def place_of_database() -> str:
+    """Return where the database of the server is, without what opens it."""
+    from sqlalchemy import make_url
+
+    settings = read_settings()
+    if settings.database_url is None:
+        return f"the database in {settings.state}"
+    url = make_url(settings.database_url.get_secret_value())
+    return f"the database {url.database} on {url.host or 'this machine'}"
+
+
 @contextmanager
 def opened_database() -> "Iterator[Database]":
     """Open the database of the server for one command.
 
-    UnavailableError unless it answers and is upgraded; UsageError when it refuses what the command asks.
+    UnavailableError unless it answers and is upgraded; UsageError when there is none, and when it refuses
+    what the command asks.
     """
     from sqlalchemy.exc import DBAPIError
 
     from service.database.engine import check_ready, open_database
 
-    database = open_database(read_settings())
+    database = open_database(settings_of_a_server())
     try:
         check_ready(database)
         yield database.of_all()
@@ -57,10 +87,13 @@ def opened_database() -> "Iterator[Database]":
 
 
 def answering_url() -> str:
-    """Return the URL of a database that need not be upgraded. UnavailableError unless it answers."""
+    """Return the URL of a database that need not be upgraded.
+
+    UsageError if there is none, UnavailableError unless it answers.
+    """
     from service.database.engine import check_answers, connect, database_url
 
-    url = database_url(read_settings())
+    url = database_url(settings_of_a_server())
     database = connect(url)
     try:
         check_answers(database)

@@ -39,6 +39,11 @@ def embedded_url(home: Path) -> str:
     return server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
 
 
+def has_data(home: Path) -> bool:
+    """Return whether the data of a server lies in `home`/postgres."""
+    return (home / "postgres" / "PG_VERSION").exists()
+
+
 def stop_embedded(home: Path) -> None:
     """End this process's use of the server, which stops if no other process uses it."""
     with warnings.catch_warnings():

@@ -230,7 +230,7 @@ class TestCommands:
         def invoke(*words: str, status: int = 0) -> str:
             done = CliRunner().invoke(app, list(words))
             assert done.exit_code == status, done.output
-            return done.output.strip()
+            return (done.output if status else done.stdout).strip()
 
         return invoke
 

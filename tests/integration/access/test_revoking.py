@@ -178,7 +178,11 @@ class TestCommands:
 
     def test_rotate_prints_a_key_of_the_same_holder(self, run: CliRunner, client: TestClient) -> None:
         old = own_id(client)
-        made = run.invoke(app, ["keys", "rotate", old]).stdout.strip()
+        done = run.invoke(app, ["keys", "rotate", old])
+        made = done.stdout.strip()
+
+        assert done.stderr.startswith('A key for the workspace "default" in the database ')
+        assert made not in done.stderr
 
         assert client.get("/v1/keys").status_code == 401
         items = client.get("/v1/keys", headers=bearer(made)).json()["items"]

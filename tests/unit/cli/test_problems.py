@@ -108,6 +108,34 @@ def test_unreachable_database_is_named(command: str, monkeypatch: pytest.MonkeyP
     assert done.stderr.endswith("The database does not answer. Check LOUPE_DATABASE_URL.\n")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "keys list",
+        "keys create name",
+        "workspaces create harbours",
+        "people list",
+        "orders expire",
+        "ledger verify",
+        "ledger heads",
+        "ledger publish",
+        "audit --server",
+        "blobs --sweep",
+        "db upgrade",
+    ],
+)
+def test_command_makes_no_database_where_no_server_has_one(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOUPE_HOME", str(tmp_path / "other"))
+
+    done = loupe(*command.split())
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "There is no database in" in done.stderr
+    assert not (tmp_path / "other").exists()
+
+
 def test_option_that_is_given_twice_is_refused(server: PlayedServer) -> None:
     done = loupe("replan", PLAN_ID, "--guarantee", "labels:0.05", "--guarantee=labels:0.2")
 
