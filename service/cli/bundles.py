@@ -19,6 +19,7 @@ from service.cli.connection import (
 from service.cli.operating import opened_database, read_settings
 from service.terminal.blocks import plural
 from service.terminal.documents import bundles_view
+from service.terminal.wording import plainly
 
 # The server code takes seconds to import (torch, GDAL), so each command imports only what it needs.
 # ruff: noqa: PLC0415
@@ -118,6 +119,6 @@ def _print_next_start() -> None:
     try:
         label = default_label(settings.bundles, settings.default_bundle, settings.bundle_sha256)
     except UnavailableError as error:
-        console().print(f"The server cannot plan after a restart. {error.detail}")
+        console().print(f"The server cannot plan after a restart. {plainly(error.detail)}")
     else:
         console().print(f"Restart the server. Plans that name no bundle then use {label}.")

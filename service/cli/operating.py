@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from service.cli.connection import Commands, UsageError, console
 from service.terminal.blocks import plural
+from service.terminal.wording import plainly
 
 if TYPE_CHECKING:
     from service.database.engine import Database
@@ -27,7 +28,9 @@ def read_settings() -> "Settings":
     try:
         return Settings()
     except ValidationError as error:
-        faults = [f"LOUPE_{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+        faults = [
+            f"LOUPE_{str(fault['loc'][0]).upper()}: {plainly(fault['msg'])}" for fault in error.errors()
+        ]
         raise UsageError(
             "\n".join(["Some settings are wrong. Correct these environment variables:", *faults])
         ) from error

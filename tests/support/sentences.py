@@ -14,7 +14,7 @@ def sentences(elsewhere: set[str]) -> Iterator[str]:
 
     Packages in `elsewhere` are left out, and documentation.
     """
-    for path in SERVICE.glob("*/**/*.py"):
+    for path in SERVICE.rglob("*.py"):
         if elsewhere.isdisjoint((*path.relative_to(SERVICE).parts, path.name)):
             tree = ast.parse(path.read_text())
             skipped = set(map(id, _documentation(tree)))
