@@ -37,15 +37,15 @@ class Server:
 def running_server(home: Path) -> Iterator[Server]:
     """Start a server with its state in `home`, wait until it is ready, and stop it at the end.
 
-    Raises ServerError when it does not start.
+    It also stops when this process is killed. Raises ServerError when it does not start.
     """
     key, log = secrets.token_urlsafe(24), home / "server.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", "service", "serve"],
+            [sys.executable, "-m", "examples.demo.tethered", "serve"],
             env=_environment(home, key),
             cwd=home,  # no .env of the operator is read here
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # closes when this process ends
             stdout=sink,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches only the demo, which then stops the server

@@ -52,6 +52,7 @@ def stop_embedded(home: Path) -> None:
 
         server = PostgresServer._instances.get((home / "postgres").resolve())
         if server is not None:
+            forget_dead_users(home / "postgres")
             server.cleanup()
 
 
@@ -119,7 +120,14 @@ def forget_dead_users(folder: Path) -> None:
     if listed.exists():
         text = listed.read_text().strip()
         pids = json.loads(text) if text else []
-        listed.write_text(json.dumps([pid for pid in pids if psutil.pid_exists(pid)]))
+        listed.write_text(json.dumps([pid for pid in pids if _lives(pid)]))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _first_number(pid_file: Path) -> int:

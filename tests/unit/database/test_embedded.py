@@ -107,6 +107,16 @@ def test_forget_dead_users_removes_killed_processes(tmp_path: Path) -> None:
     assert json.loads(listed.read_text()) == [os.getpid()]
 
 
+def test_forget_dead_users_removes_zombies(tmp_path: Path, zombie: int) -> None:
+    listed = tmp_path / ".handle_pids.json"
+    listed.write_text(json.dumps([zombie, os.getpid()]))
+
+    forget_dead_users(tmp_path)
+    os.waitpid(zombie, 0)
+
+    assert json.loads(listed.read_text()) == [os.getpid()]
+
+
 @pytest.mark.parametrize("content", [None, "", "[]"])
 def test_forget_dead_users_accepts_a_list_without_users(tmp_path: Path, content: str | None) -> None:
     listed = tmp_path / ".handle_pids.json"
