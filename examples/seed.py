@@ -4,12 +4,13 @@
 
 A temporary server plans the demo's sample scene. The planner then decides, and the writer of the service
 stores, plans of other scenes: the same pixels on other ground, 1 km from the next, spread over a year. They
-are stored in batches, each in one transaction and a few statements. One of 14 plans of the last 25 days is
-ordered over HTTP. Running it again adds to what is there.
+are stored in batches, each in one transaction and a few statements, while the next batch is decided. One of
+14 plans of the last 25 days is ordered over HTTP. Running it again adds to what is there, on other ground.
 """
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -60,6 +61,8 @@ class Pattern:
     plan: Plan
     scene: Scene
     price_list: PriceList
+    before: int
+    """Plans that the workspace had: the next ones lie on ground behind theirs."""
 
 
 @app.command()
@@ -96,30 +99,36 @@ def read_pattern(database: Database, key: str, plan_id: UUID) -> Pattern:
     with database.sessions.begin() as session:
         workspace_id = authenticate(session, key).workspace_id
         plan, scene, price_list = find_priced_plan(session, workspace_id, plan_id)
-    return Pattern(plan=plan, scene=scene, price_list=price_list)
+        before = session.scalars(select(func.count()).where(Plan.workspace_id == workspace_id)).one()
+    return Pattern(plan=plan, scene=scene, price_list=price_list, before=before)
 
 
 def add_plans(database: Database, pattern: Pattern, plans: int, out: Console) -> list[UUID]:
     """Decide and store plans; return those that are to be ordered."""
     columns = (TextColumn("Storing plans"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    recent = list[UUID]()
-    with Progress(*columns, console=out, transient=True) as progress:
+    recent, storing = list[UUID](), list[Future[list[UUID]]]()
+    # The database works on one batch while this thread decides the next.
+    with Progress(*columns, console=out, transient=True) as progress, ThreadPoolExecutor(1) as storer:
         task = progress.add_task("", total=plans)
         for first in range(0, plans, BATCH):
             numbers = range(first, min(first + BATCH, plans))
-            recent += add_batch(database, pattern, numbers, plans)
+            decided = [decide(pattern, number) for number in numbers]
+            recent += [plan for batch in storing for plan in batch.result()]
+            storing = [storer.submit(store_batch, database, decided, [number / plans for number in numbers])]
             progress.advance(task, len(numbers))
+        recent += [plan for batch in storing for plan in batch.result()]
     return recent[::PLANS_PER_ORDER]
 
 
-def add_batch(database: Database, pattern: Pattern, numbers: Sequence[int], plans: int) -> list[UUID]:
-    """Store plans in one transaction; return those that are young enough to be ordered."""
-    decided = [decide(pattern, number) for number in numbers]
+def store_batch(
+    database: Database, decided: Sequence[tuple[Plan, Scene]], places: Sequence[float]
+) -> list[UUID]:
+    """Store plans in one transaction, at their places from 0 to 1 in the span; return the recent ones."""
     recent = []
     with database.sessions.begin() as session:
         now = session.execute(select(func.now())).scalar_one()
-        for number, (plan, _) in zip(numbers, decided, strict=True):
-            age = SPAN * (1 - number / plans)
+        for place, (plan, _) in zip(places, decided, strict=True):
+            age = SPAN * (1 - place)
             # Times that are values, not expressions, let one statement store many plans.
             plan.created_at, plan.expires_at = now - age, now - age + timedelta(days=VALID_DAYS)
             if age < ORDERED_FOR:
@@ -130,7 +139,7 @@ def add_batch(database: Database, pattern: Pattern, numbers: Sequence[int], plan
 
 def decide(pattern: Pattern, number: int) -> tuple[Plan, Scene]:
     """Plan the ground of a number; return rows that are not stored."""
-    plan, scene = pattern.plan, moved(pattern.scene, f"{pattern.plan.id} {number}", number)
+    plan, scene = pattern.plan, moved(pattern.scene, f"{pattern.plan.id} {number}", pattern.before + number)
     judged = JudgedScene(
         scene=scene, values=PlanArrays.of(plan), pixels=b"", bundle=plan.provenance["bundle"]
     )

@@ -173,6 +173,8 @@ def _outlines(grid: TileGrid, tiles: Ints, patches: Ints, centre: FloatArray) ->
 
 def _covered(count: int, pairs: _Pairs) -> FloatArray:
     """Return the share of every patch that its pairs cover together, common ground counted once."""
+    if not len(pairs.ours):
+        return np.zeros(count)
     total = np.bincount(pairs.ours, pairs.share, count)
     # Patches of one source do not overlap, so the sum over one source is exact.
     keys, place = np.unique(np.stack([pairs.ours, pairs.source]), axis=1, return_inverse=True)
