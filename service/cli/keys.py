@@ -151,7 +151,9 @@ def print_new_workspace(
 def _print_key(key: str, workspace: str) -> None:
     """Print a key on standard output, and beside it which database knows it: no other server takes it."""
     where = place_of_database()
-    console(stderr=True).print(f'A key for the workspace "{workspace}" in {where}, shown this once:')
+    console(stderr=True).print(
+        f'A key for the workspace "{workspace}", known to {where} and shown this once:'
+    )
     typer.echo(key)
 
 

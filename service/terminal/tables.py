@@ -17,7 +17,7 @@ GAP = 2
 ID_LENGTH = 36
 LONGEST_WORD = 24
 """Length from which on a word is broken in a narrow column, unless it is an amount, a number or an id."""
-NARROWEST = 12
+NARROWEST = 10
 """Width to which a column of text is narrowed at most."""
 GLUE = "\ue000"
 """Character in place of a blank at which no line is broken. It is never printed."""

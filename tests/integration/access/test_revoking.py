@@ -181,7 +181,7 @@ class TestCommands:
         done = run.invoke(app, ["keys", "rotate", old])
         made = done.stdout.strip()
 
-        assert done.stderr.startswith('A key for the workspace "default" in the database ')
+        assert done.stderr.startswith('A key for the workspace "default", known to the database ')
         assert made not in done.stderr
 
         assert client.get("/v1/keys").status_code == 401
