@@ -74,9 +74,11 @@ def order(  # noqa: PLR0913  (a command's parameters are its options)
         return
     console().print(order_view(placed))
     if placed["status"] == "held":
-        console().print(f"\nThe order waits for approval by a second key: loupe approve {placed['id']}")
+        console().print(
+            f"\nThe order waits for approval by a second key.\nTo approve it: loupe approve {placed['id']}"
+        )
     elif placed["counts"]["awaited"]:
-        console().print(f"\nTo upload the bought patches: loupe deliver {placed['id']} FILE...")
+        console().print(f"\nTo upload patches: loupe deliver {placed['id']} FILE...")
 
 
 def approve(

@@ -15,11 +15,11 @@ def truth_view(found: Json) -> RenderableType:
     known = plural(len(found["tiles"]), "tile")
     score = found["score"]
     if not found["tiles"]:
-        return Text(f"No true label is known. Give some: loupe labels give {found['order']} FILE.")
+        return Text(f"No true label is known.\nTo give some: loupe labels give {found['order']} FILE")
     if score is None:
         return Text(
-            f"The true labels of {known} are known, and the order is not classified yet. "
-            f"Label it: loupe classify {found['order']}."
+            f"The true labels of {known} are known, and the order is not classified yet."
+            f"\nTo classify it: loupe classify {found['order']}"
         )
     rows = [_row(one["true_label"], one) for one in score["by_class"]] + [_row("all", score)]
     parts: list[RenderableType] = [columns(TITLES, rows, right=set(TITLES[1:]))]

@@ -59,7 +59,7 @@ def awaited_view(order: Json) -> RenderableType:
         parts.append(
             Text(f"\n{plural(order['counts']['awaited'], 'patch')} awaited (tile/patch): {named}{more}.")
         )
-        parts.append(Text(f"To upload them: loupe deliver {order['id']} FILE..."))
+        parts.append(Text(f"To upload patches: loupe deliver {order['id']} FILE..."))
     return Group(*parts)
 
 

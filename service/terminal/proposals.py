@@ -22,7 +22,7 @@ def proposals_view(proposals: Sequence[Json]) -> RenderableType:
 def waiting_lines(proposals: Sequence[Json]) -> list[str]:
     """Return a line for each proposal that says what waits and how to approve it."""
     return [
-        f"Waits for approval by a second key: {_effect(one)}. To approve it: loupe approve {one['id']}"
+        f"Waits for approval by a second key: {_effect(one)}.\nTo approve it: loupe approve {one['id']}"
         for one in proposals
     ]
 

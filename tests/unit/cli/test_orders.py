@@ -49,6 +49,22 @@ def test_plan_geojson_collects_all_pages(server: PlayedServer, tmp_path: Path) -
     assert written == {"type": "FeatureCollection", "features": ["a", "b"]}
 
 
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [
+        ("accepted", f"To upload patches: loupe deliver {ORDER_ID} FILE..."),
+        ("held", f"To approve it: loupe approve {ORDER_ID}"),
+    ],
+)
+def test_order_says_what_to_do_next_in_one_line_of_80_columns(
+    server: PlayedServer, monkeypatch: pytest.MonkeyPatch, status: str, hint: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    server.routes["POST /v1/orders"] = (201, ORDER | {"status": status})
+
+    assert loupe("order", PLAN_ID, "--yes").stdout.splitlines()[-1] == hint
+
+
 def test_order_asks_for_confirmation_with_the_amount(server: PlayedServer) -> None:
     server.routes[f"GET /v1/plans/{PLAN_ID}"] = (200, PLAN)
 

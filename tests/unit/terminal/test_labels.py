@@ -31,7 +31,7 @@ def test_view_shows_classes_and_the_bundles_own_figure_apart() -> None:
 
 
 def test_view_says_what_to_do_next() -> None:
-    assert f"loupe labels give {ORDER} FILE" in shown(truth_view(truth()))[0]
-    assert f"loupe classify {ORDER}" in " ".join(shown(truth_view(truth(tiles=[{}])), 200))
+    assert shown(truth_view(truth()), 80)[1].endswith(f": loupe labels give {ORDER} FILE")
+    assert f"loupe classify {ORDER}" in shown(truth_view(truth(tiles=[{}])), 80)[-1]
     outdated = shown(truth_view(truth(tiles=[{}], score=score(outdated=True))))
     assert any("Classify the order again" in line for line in outdated)
