@@ -3,11 +3,15 @@
 import json
 import os
 import stat
+import subprocess
+import sys
+import termios
 from pathlib import Path
 
 import pytest
 
 from tests.support.command_line import PlayedServer, loupe
+from tests.support.waiting import eventually
 
 KEY = "loupe_abcdefgh_" + "x" * 43
 OTHER = "loupe_ijklmnop_" + "y" * 43
@@ -192,6 +196,28 @@ def test_no_output_has_a_key(file: Path) -> None:
     assert json.loads(outputs[1])[0] == {"name": "office", "url": OFFICE, "key": "abcdefgh"}
     assert "has to hold the text `url`" in " ".join(outputs[-2].split())
     assert "is not TOML" in " ".join(outputs[-1].split())
+
+
+def test_key_that_is_typed_in_a_terminal_is_not_shown(file: Path) -> None:
+    ours, theirs = os.openpty()
+    words = ["from service.cli import app; app()", "profiles", "add", "office", "--url", OFFICE]
+    process = subprocess.Popen(
+        [sys.executable, "-c", *words], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    try:
+        eventually(lambda: not termios.tcgetattr(theirs)[3] & termios.ECHO)
+        os.write(ours, f"{KEY}\n".encode())
+        assert process.wait(timeout=30) == 0
+        shown = os.read(ours, 4096).decode()
+    finally:
+        process.kill()
+        process.wait()
+        os.close(theirs)
+        os.close(ours)
+
+    assert "API key" in shown
+    assert "xxx" not in shown
+    assert f'api_key = "{KEY}"' in file.read_text()
 
 
 def test_profile_is_replaced_only_on_request(asked: PlayedServer) -> None:
