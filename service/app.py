@@ -57,6 +57,7 @@ from service.plans.ground import GroundReader
 from service.plans.planning import Planning, Replanning
 from service.plans.prior import PriorReader, Replanner
 from service.plans.routes import router as plans
+from service.plans.stored import PlanCounts
 from service.pricing.routes import router as pricing
 from service.reports.kept import KeptFigures
 from service.reports.routes import router as reports
@@ -110,6 +111,7 @@ class State(TypedDict):
     draining: Event
     notes: Notes
     figures: KeptFigures
+    counts: PlanCounts
     issuer: Issuer | None
 
 
@@ -235,6 +237,7 @@ def open_state(settings: Settings, held: Bundles | None) -> State:
         draining=Event(),
         notes=Notes(),
         figures=KeptFigures(),
+        counts=PlanCounts(),
         issuer=Issuer.opened(settings),
     )
 

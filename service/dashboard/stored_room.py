@@ -10,7 +10,7 @@ from sqlalchemy import select
 from service.access.tables import Workspace
 from service.dashboard.session import Visitor
 from service.database.engine import Database
-from service.orders.storage import GIB, Usage, bundles_of, largest_tile, usage_of
+from service.orders.storage import GIB, Usage, bundles_of, counts_of, largest_tile, usage_of
 from service.settings import Settings
 from service.web.tabular import Columns
 
@@ -53,7 +53,7 @@ def read_room(
 
     def row(workspace_id: UUID, name: str) -> RoomRow:
         with database.of(workspace_id).sessions() as session:
-            usage = usage_of(session, settings.blobs, workspace_id, tile_bytes)
+            usage = usage_of(session, counts_of(request), settings.blobs, workspace_id, tile_bytes)
         return RoomRow(
             name=name,
             usage=usage,

@@ -20,7 +20,7 @@ from service.database.engine import Database, DatabaseDep
 from service.errors import LoupeError
 from service.jobs.uploads import waiting_uploads
 from service.orders.tables import DeliveredFile, DeliveredPart, Order
-from service.plans.tables import Plan, Scene
+from service.plans.stored import PlanCounts
 from service.settings import Settings, SettingsDep
 from service.web.idempotency import is_repeated, parse_key
 
@@ -69,7 +69,8 @@ async def check_storage(
 
 def _check_plan(request: Request, caller: Caller, database: Database, settings: Settings) -> None:
     with database.sessions() as session:
-        usage = usage_of(session, settings.blobs, caller.workspace_id, largest_tile(bundles_of(request)))
+        counts, tile_bytes = counts_of(request), largest_tile(bundles_of(request))
+        usage = usage_of(session, counts, settings.blobs, caller.workspace_id, tile_bytes)
         try:
             check_bytes(usage, body_size(request), settings.workspace_gib * PLANNING_SHARE)
             if cast(APIRoute, request.scope["route"]).name not in LABELLING:
@@ -90,7 +91,12 @@ async def find_lack(
     refuses a delivery, for without its file it could not be paid.
     """
     usage = await run_in_threadpool(
-        _read, database, settings.blobs, caller.workspace_id, largest_tile(bundles_of(request))
+        _read,
+        database,
+        counts_of(request),
+        settings.blobs,
+        caller.workspace_id,
+        largest_tile(bundles_of(request)),
     )
     try:
         check_bytes(usage, body_size(request), settings.workspace_gib)
@@ -105,6 +111,11 @@ LackDep = Annotated[StorageUsedUpError | None, Depends(find_lack)]
 def bundles_of(request: Request) -> Bundles:
     """Return the bundles that the server holds."""
     return cast(Bundles, request.state.bundles)
+
+
+def counts_of(request: Request) -> PlanCounts:
+    """Return what the server has counted of each workspace's plans."""
+    return cast(PlanCounts, request.state.counts)
 
 
 def check_bytes(usage: Usage, size: int, most_gib: float) -> None:
@@ -139,24 +150,20 @@ def body_size(request: Request) -> int:
     return int(request.scope["loupe.body_limit"]) if "transfer-encoding" in request.headers else 0
 
 
-def usage_of(session: Session, blobs: Path, workspace_id: UUID, tile_bytes: int) -> Usage:
+def usage_of(session: Session, counts: PlanCounts, blobs: Path, workspace_id: UUID, tile_bytes: int) -> Usage:
     """Sum what a workspace stores; the pixels of a scene's tiles have `tile_bytes` each.
 
     Pixels that were deleted count no more. The uploads of jobs that have not ended count.
     """
-    mine = Plan.workspace_id == workspace_id
-    first = mine & Plan.supersedes.is_(None) & Plan.follows.is_(None)
-    total = func.coalesce(func.sum(Plan.tiles), 0)
-    tiles, plans = session.execute(select(total, func.count()).where(mine)).one()
-    kept = Scene.pixels_deleted_at.is_(None)
-    pictured = session.scalar(select(total).join(Scene, Scene.id == Plan.scene_id).where(first, kept)) or 0
-    scenes = session.scalar(select(func.sum(Scene.size)).where(Scene.workspace_id == workspace_id, kept))
+    plans = counts.read(session, workspace_id)
     labels = session.scalar(
         select(func.sum(func.pg_column_size(_LABELS.c.labels))).where(_LABELS.c.workspace_id == workspace_id)
     )
-    stored = sum(int(size or 0) for size in (scenes, labels, *_delivered(session, workspace_id)))
-    stored += sum(waiting_uploads(session, blobs, workspace_id))
-    return Usage(stored_bytes=stored + int(tiles) * PLAN_BYTES + int(pictured) * tile_bytes, plans=plans)
+    stored = sum(int(size or 0) for size in (labels, *_delivered(session, workspace_id)))
+    stored += sum(waiting_uploads(session, blobs, workspace_id)) + plans.scene_bytes
+    return Usage(
+        stored_bytes=stored + plans.tiles * PLAN_BYTES + plans.pictured * tile_bytes, plans=plans.plans
+    )
 
 
 def _delivered(session: Session, workspace_id: UUID) -> list[int | None]:
@@ -179,8 +186,8 @@ def largest_tile(bundles: Bundles) -> int:
     return max((3 * one.manifest.lr_size**2 for one in bundles), default=0)
 
 
-def _read(database: Database, blobs: Path, workspace_id: UUID, tile_bytes: int) -> Usage:
+def _read(database: Database, counts: PlanCounts, blobs: Path, workspace_id: UUID, tile_bytes: int) -> Usage:
     with database.sessions() as session:
-        usage = usage_of(session, blobs, workspace_id, tile_bytes)
+        usage = usage_of(session, counts, blobs, workspace_id, tile_bytes)
         end_at_once(session)
     return usage

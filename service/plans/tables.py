@@ -17,7 +17,14 @@ class Scene(Base):
     """Row of an uploaded raster as it was read; the blob store holds its bytes under `sha256`."""
 
     __tablename__ = "scene"
-    __table_args__ = (Index("ix_scene_workspace_sha256", "workspace_id", "sha256"),)
+    __table_args__ = (
+        Index("ix_scene_workspace_sha256", "workspace_id", "sha256"),
+        Index(
+            "ix_scene_pixels_deleted",
+            *("workspace_id", "pixels_deleted_at"),
+            postgresql_where=text("pixels_deleted_at IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     workspace_id: Mapped[UUID] = mapped_column(ForeignKey("workspace.id", ondelete="RESTRICT"))
@@ -68,6 +75,7 @@ class Plan(Base):
             *("workspace_id", "created_at", "id"),
             postgresql_include=["currency", "billable_saving_minor", "patches_bought"],
         ),
+        Index("ix_plan_scene_id", "scene_id"),
         Index("ix_plan_supersedes", "supersedes", postgresql_where=text("supersedes IS NOT NULL")),
         Index("ix_plan_follows", "follows", postgresql_where=text("follows IS NOT NULL")),
     )

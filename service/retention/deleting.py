@@ -68,7 +68,8 @@ def delete_scene_pixels(
         _, scene = find_plan(session, workspace_id, plan_id)
         if scene.pixels_deleted_at is None:
             _check_scene_unused(session, scene)
-            scene.pixels_deleted_at, scene.pixels_deleted_by = func.now(), doer.key_id
+            # Not now(), when the transaction began: under the lock, a later deletion has a later time.
+            scene.pixels_deleted_at, scene.pixels_deleted_by = func.clock_timestamp(), doer.key_id
             session.flush()
             session.refresh(scene)
             _record(session, workspace_id, doer, f"scene {scene.id}", {"sha256": scene.sha256})

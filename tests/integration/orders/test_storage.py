@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.database.engine import Database
 from service.orders.storage import GIB, PLAN_BYTES, usage_of
+from service.plans.stored import PlanCounts
 from service.settings import Settings
 from tests.support.bundles import LR_SIZE, make_geotiff
 from tests.support.databases import KEY
@@ -30,9 +31,11 @@ def limited(settings: Settings, **limits: float) -> Iterator[TestClient]:
 def test_usage_counts_scenes_tiles_plans_and_deliveries(
     client: TestClient, settings: Settings, database: Database, workspace_id: UUID
 ) -> None:
+    counts = PlanCounts()
+
     def usage() -> tuple[int, int]:
         with database.sessions() as session:
-            found = usage_of(session, settings.blobs, workspace_id, PIXELS)
+            found = usage_of(session, counts, settings.blobs, workspace_id, PIXELS)
         return found.stored_bytes, found.plans
 
     publish_prices(client)
@@ -54,9 +57,11 @@ def test_delivered_file_counts(
     order: str,
     plan: Planned,  # noqa: ARG001
 ) -> None:
+    counts = PlanCounts()
+
     def stored() -> int:
         with database.sessions() as session:
-            return usage_of(session, settings.blobs, workspace_id, 0).stored_bytes
+            return usage_of(session, counts, settings.blobs, workspace_id, 0).stored_bytes
 
     before = stored()
     path = client.get(f"/v1/orders/{order}").json()["patches"]["awaited"][0]
@@ -117,7 +122,7 @@ def test_full_rooms_of_plans_leave_deliveries_theirs(
     order: str,
 ) -> None:
     with database.sessions() as session:
-        stored = usage_of(session, settings.blobs, workspace_id, PIXELS).stored_bytes
+        stored = usage_of(session, PlanCounts(), settings.blobs, workspace_id, PIXELS).stored_bytes
     place_of = client.get(f"/v1/orders/{order}").json()["patches"]["awaited"][0]
     url = f"/v1/orders/{order}/tiles/{place_of['tile']}/patches/{place_of['patch']}"
     patch = make_patch(place_of["tile"], place_of["patch"])
@@ -158,9 +163,11 @@ def test_repeated_requests_are_answered_when_the_room_is_full(
 def test_uploads_of_waiting_jobs_and_true_labels_count(
     client: TestClient, settings: Settings, database: Database, workspace_id: UUID, order: str
 ) -> None:
+    counts = PlanCounts()
+
     def stored() -> int:
         with database.sessions() as session:
-            return usage_of(session, settings.blobs, workspace_id, 0).stored_bytes
+            return usage_of(session, counts, settings.blobs, workspace_id, 0).stored_bytes
 
     before = stored()
     headers = TIFF | {"Prefer": "respond-async"}
