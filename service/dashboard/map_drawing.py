@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, cos, floor, log10, radians
 
 from service.dashboard.chart import nice_step
@@ -88,7 +89,7 @@ class MapItem:
     rings: Sequence[Ring]
     """Outlines in degrees, longitude first."""
 
-    @property
+    @cached_property
     def box(self) -> Box:
         """Extent of the outlines."""
         lon, lat = zip(*(point for ring in self.rings for point in ring), strict=True)

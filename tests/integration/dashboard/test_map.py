@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.access.repository import create_key, create_workspace
+from service.dashboard import ground_map
 from service.database.engine import Database
 from tests.support.bundles import make_geotiff, make_pixels
 from tests.support.dashboard import sign_in
@@ -67,6 +68,23 @@ def test_filters_narrow_map_and_table(browser: TestClient, ground: dict[str, str
 def test_filter_that_cannot_be_read_is_refused(browser: TestClient, query: str) -> None:
     sign_in(browser)
     assert browser.get(f"/dashboard/map?{query}").status_code == 422
+
+
+@pytest.mark.parametrize("most", [1, 2, 150])
+def test_newest_plans_that_can_be_ordered_are_found_behind_others(
+    client: TestClient, browser: TestClient, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(ground_map, "MOST", most)
+    monkeypatch.setattr(ground_map, "LOOKED_AT", 2)
+    publish_prices(client)
+    open_budget(client, "900.00")
+    scenes = [make_geotiff(make_pixels(seed=seed), west=500_000.0 + 20_000 * seed) for seed in range(4)]
+    plans = [plan_scene(client, scene) for scene in scenes]
+    place(client, plans[2])  # of the two newest plans, one can be ordered
+    sign_in(browser)
+
+    expected = [f"/dashboard/plans/{plans[number].id}" for number in (3, 1, 0)][:most]
+    assert listed(read(browser, "?kind=planned")) == expected
 
 
 def test_map_is_only_of_the_own_workspace(
