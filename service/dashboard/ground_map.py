@@ -16,7 +16,7 @@ from service.dashboard.frame import show
 from service.dashboard.map_drawing import MapItem, Ring, draw_map, read_box
 from service.dashboard.plan_list import days_of
 from service.dashboard.session import PATH, VisitorDep
-from service.dashboard.standing import STANDING, PlanStanding
+from service.dashboard.standing import PlanStanding, stands
 from service.database.engine import DatabaseDep
 from service.errors import InvalidInputError
 from service.imagery.tile_grid import TileGrid
@@ -195,7 +195,7 @@ def _plans(session: Session, workspace_id: UUID, filters: MapFilters) -> list[Ma
     query = (
         select(*columns, Scene.reading["grid"])
         .join(Scene, Scene.id == Plan.scene_id)
-        .where(Plan.workspace_id == workspace_id, STANDING.in_([PlanStanding.OPEN.value]))
+        .where(Plan.workspace_id == workspace_id, stands(PlanStanding.OPEN))
         .where(*filters.conditions(Plan.created_at, Plan.currency, Plan.cost_minor))
         .order_by(Plan.created_at.desc())
         .limit(MOST)

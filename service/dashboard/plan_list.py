@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from service.dashboard.frame import show
 from service.dashboard.session import PATH, VisitorDep
-from service.dashboard.standing import STANDING, WORDS, PlanStanding, standings
+from service.dashboard.standing import WORDS, PlanStanding, standings, stands
 from service.database.engine import DatabaseDep
 from service.errors import InvalidInputError
 from service.plans.naming import plan_holds, tags_of_plan
@@ -62,7 +62,7 @@ class Filters:
         """Return the conditions on a plan; InvalidInputError for what is no standing or day."""
         found = list[ColumnElement[bool]]()
         if self.standing:
-            found.append(STANDING.in_([_standing(self.standing).value]))
+            found.append(stands(_standing(self.standing)))
         if self.text.strip():
             found.append(plan_holds(session, workspace_id, self.text.strip()))
         return found + days_of(self.first_day, self.last_day).hold(Plan.created_at)

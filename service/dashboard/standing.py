@@ -5,7 +5,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, exists, func, literal, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, literal, literal_column, select
 from sqlalchemy.orm import Session, aliased
 
 from service.orders.tables import GIVEN_UP, Order
@@ -52,6 +52,21 @@ STANDING: ColumnElement[str] = case(
     else_=literal(PlanStanding.OPEN.value),
 )
 """The standing of a plan in a query of plans."""
+_NEEDED: Mapping[PlanStanding, ColumnElement[bool]] = MappingProxyType(
+    {
+        PlanStanding.ORDERED: IS_ORDERED,
+        PlanStanding.REPLACED: IS_REPLACED,
+        # Written out, as in the index: the database does not look into a parameter.
+        PlanStanding.EMPTY: Plan.patches_bought == literal_column("0"),
+    }
+)
+"""For standings that few plans have, a condition that they meet and by which an index finds them."""
+
+
+def stands(wanted: PlanStanding) -> ColumnElement[bool]:
+    """Return the condition that a plan of the query has a standing."""
+    has_it = STANDING.in_([wanted.value])
+    return and_(has_it, _NEEDED[wanted]) if wanted in _NEEDED else has_it
 
 
 def standings(session: Session, plan_ids: Sequence[UUID]) -> dict[UUID, PlanStanding]:

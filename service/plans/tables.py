@@ -75,6 +75,11 @@ class Plan(Base):
             *("workspace_id", "created_at", "id"),
             postgresql_include=["currency", "billable_saving_minor", "patches_bought"],
         ),
+        Index(
+            "ix_plan_buys_nothing",
+            *("workspace_id", "created_at", "id"),
+            postgresql_where=text("patches_bought = 0"),
+        ),
         Index("ix_plan_scene_id", "scene_id"),
         Index("ix_plan_supersedes", "supersedes", postgresql_where=text("supersedes IS NOT NULL")),
         Index("ix_plan_follows", "follows", postgresql_where=text("follows IS NOT NULL")),

@@ -3,14 +3,18 @@
 import html
 import re
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import select, text
 
 from service.access.repository import create_key, create_workspace
 from service.access.roles import Role
 from service.access.tables import Workspace
-from service.database.engine import Database
+from service.dashboard.standing import PlanStanding, stands
+from service.database.engine import Database, connect
+from service.plans.tables import Plan
 from tests.support.bundles import make_geotiff, make_pixels
 from tests.support.dashboard import form_fields, sign_in
 from tests.support.ordering import code, open_budget, place, plan_scene, publish_prices, usage
@@ -61,6 +65,48 @@ def test_list_shows_plans_and_narrows_them_by_the_address(
         assert re.findall(r'href="/dashboard/plans/([0-9a-f-]{36})"', page) == [str(shown.id)]
     assert "No plan fits these filters." in read(browser, "/dashboard/plans?last_day=2001-01-01")
     assert "No plan fits these filters." in read(browser, "/dashboard/plans?text=100%25")
+
+
+def test_list_of_a_standing_has_the_plans_that_show_it(
+    client: TestClient, browser: TestClient, planned: Planned
+) -> None:
+    open_budget(client)
+    ordered = plan_scene(client, make_geotiff(make_pixels(seed=3)), max_patches=2)
+    place(client, ordered)
+    empty = plan_scene(client, make_geotiff(make_pixels(seed=4)), max_patches=0)
+    old = plan_scene(client, make_geotiff(make_pixels(seed=5)))
+    newer = client.post(f"/v1/plans/{old.id}/replan", json={"max_patches": 2}).json()["id"]
+    sign_in(browser)
+
+    expected = {"ordered": [ordered.id], "replaced": [old.id], "empty": [empty.id], "expired": []}
+    for standing, plans in (expected | {"open": [newer, planned.id]}).items():
+        page = read(browser, f"/dashboard/plans?standing={standing}")
+        shown = re.findall(r'href="/dashboard/plans/([0-9a-f-]{36})"', page)
+        assert shown == [str(plan) for plan in plans], standing
+
+
+@pytest.mark.parametrize(
+    ("standing", "index"),
+    [
+        (PlanStanding.ORDERED, "uq_order_plan_open"),
+        (PlanStanding.REPLACED, "ix_plan_supersedes"),
+        (PlanStanding.EMPTY, "ix_plan_buys_nothing"),
+    ],
+)
+def test_standings_that_few_plans_have_are_found_in_indexes_by_the_role_that_serves(
+    planned: Planned, serving_url: str, workspace_id: UUID, standing: PlanStanding, index: str
+) -> None:
+    query = select(Plan.id).where(Plan.workspace_id == workspace_id, stands(standing))
+    served = connect(serving_url)
+    with served.of(workspace_id).sessions() as session:
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        page = query.order_by(Plan.created_at.desc()).limit(26)
+        written = page.compile(served.engine, compile_kwargs={"literal_binds": True})
+        plan = session.scalars(text(f"EXPLAIN {written}")).all()
+    served.engine.dispose()
+
+    assert planned.id
+    assert any("Index" in line and index in line for line in plan), plan
 
 
 @pytest.mark.parametrize("query", ["standing=sold", "first_day=yesterday", "cursor=x", "surprise=1"])
