@@ -26,6 +26,7 @@ from tests.support.server import KEY, ServerProcess, running_server
 from tests.unit.geotiff.test_hostile_files import HOSTILE
 
 TIFF = {"Content-Type": "image/tiff"}
+PUNYCODE = {"Content-Type": "multipart/form-data; boundary=x; charset=punycode"}
 BEARER = f"Authorization: Bearer {KEY}\r\n".encode()
 HEAD = b"POST /v1/plans HTTP/1.1\r\nHost: loupe\r\nContent-Type: image/tiff\r\n" + BEARER
 TABLES = "plan", "scene", "ledger.transfer", "delivered_file", "idempotency"
@@ -118,6 +119,12 @@ def parts(count: int) -> dict[str, Any]:
     return {"files": [("scene", ("a.tif", make_geotiff())), *[(f"f{n}", (None, "x")) for n in range(count)]]}
 
 
+def punycode_form(length: int) -> bytes:
+    """Return a form whose one field takes a minute to decode: each of its letters moves all others."""
+    value = b"a" * length + b"-" + b"b" * length
+    return b'--x\r\nContent-Disposition: form-data; name="scene"\r\n\r\n' + value + b"\r\n--x--\r\n"
+
+
 def endless() -> Iterator[bytes]:
     """Yield a body without a length that goes on beyond every limit."""
     while True:
@@ -129,6 +136,10 @@ REQUESTS: dict[str, tuple[Callable[[], dict[str, Any]], tuple[int, str]]] = {
     "without a length and an end": (lambda: {"content": endless()}, (413, "body-too-large")),
     "a compressed body": (
         lambda: {"content": pack(64 * 1024 * 1024), "headers": TIFF | {"Content-Encoding": "gzip"}},
+        (415, "unsupported-media-type"),
+    ),
+    "a form in a charset that is slow to read": (
+        lambda: {"content": punycode_form(500_000), "headers": PUNYCODE},
         (415, "unsupported-media-type"),
     ),
     "another media type": (

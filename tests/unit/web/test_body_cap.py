@@ -104,6 +104,12 @@ def test_body_cap_gives_a_route_a_larger_limit(client: TestClient) -> None:
         ("Content-Length", "٣", 400),  # a digit, but not of HTTP
         ("Content-Encoding", "gzip", 415),  # a small body may unpack to a large one
         ("Content-Encoding", "identity", 200),
+        ("Content-Type", "multipart/form-data; boundary=x; charset=punycode", 415),
+        ("Content-Type", 'multipart/form-data; boundary=x; CHARSET="idna"', 415),
+        ("Content-Type", "multipart/form-data; boundary=x; charset=utf-8; charset=utf-7", 415),
+        ("Content-Type", "multipart/form-data; boundary=x; charset=UTF-8", 200),
+        ("Content-Type", "text/csv; charset=utf8", 200),
+        ("Content-Type", "text/csv; charset=latin-1", 415),
     ],
 )
 def test_body_cap_checks_the_headers(client: TestClient, header: str, value: str, status: int) -> None:
