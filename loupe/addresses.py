@@ -29,6 +29,21 @@ def trusts_proxies(url: str) -> bool:
         raise without_answer(url, error) from error
 
 
+def place_on(url: str, link: str) -> str:
+    """Return a path, or a link of the server at `url`. AddressError for one that leads to another server.
+
+    Every request carries the key, so a link that a hostile server or a proxy wrote could give it away.
+    Errors of httpx for a text that is no address.
+    """
+    asked, own = httpx.URL(link), httpx.URL(url)
+    if asked.is_absolute_url and (asked.scheme, asked.netloc) != (own.scheme, own.netloc):
+        raise AddressError(
+            f"A link of {url} leads to {asked.scheme}://{asked.host}.\n"
+            "The key is sent to no other server. Check the address of the server, and the proxy before it."
+        )
+    return link
+
+
 def without_answer(url: str, error: httpx.HTTPError | httpx.InvalidURL) -> ClientError:
     """Return the error for a request that has no answer."""
     reason = str(error) or type(error).__name__

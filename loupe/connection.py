@@ -8,7 +8,7 @@ from typing import Self
 import httpx
 
 from loupe import calls
-from loupe.addresses import TIMEOUT, own_headers, trusts_proxies, without_answer
+from loupe.addresses import TIMEOUT, own_headers, place_on, trusts_proxies, without_answer
 from loupe.answers.base import Json
 from loupe.bodies import Body, File
 from loupe.exchange import Pause, Request, Result, Steps, Value, exchange, fetch, link_of
@@ -70,7 +70,7 @@ class Connection:
         try:
             answer = self._http.request(
                 step.method,
-                step.path,
+                place_on(self.url, step.path),
                 params=step.parameters(),
                 headers=step.all_headers(),
                 json=step.json,

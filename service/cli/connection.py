@@ -10,11 +10,11 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from loupe import Client, ClientError, NoAnswerError, NoServerError, ProblemError, Retries
 from service.cli.faults import refusal
+from service.cli.screen import Screen
 from service.errors import LoupeError
 from service.terminal.wording import plainly
 
@@ -86,11 +86,11 @@ class UsageError(Exception):
     """A command that cannot be carried out as given; the message says why."""
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Return a console that prints text unchanged, and 120 columns wide when it is not a terminal."""
+def console(*, stderr: bool = False) -> Screen:
+    """Return a console that shows text as it is, and 120 columns wide when it is not a terminal."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else WIDE
-    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+    return Screen(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
 def print_json(document: object) -> None:

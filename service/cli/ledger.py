@@ -19,6 +19,7 @@ from service.cli.connection import (
     print_json,
 )
 from service.cli.operating import opened_database, settings_of_a_server
+from service.cli.screen import echo
 from service.terminal.blocks import money, plural
 from service.terminal.ledger import closes_view, findings_view, ledger_view
 from service.terminal.proposals import waiting_lines
@@ -46,7 +47,7 @@ def show_ledger(
     with open_client(url, api_key) as client:
         if csv:
             for line in client.csv_lines("/v1/ledger"):
-                typer.echo(line)
+                echo(line)
             return
         page = client.get("/v1/ledger", limit=limit)
     if as_json:
@@ -127,7 +128,7 @@ def list_closes(
     with open_client(url, api_key) as client:
         if csv:
             for line in client.csv_lines("/v1/ledger/closes"):
-                typer.echo(line)
+                echo(line)
             return
         found = list(client.items("/v1/ledger/closes"))
     if as_json:

@@ -18,6 +18,7 @@ from service.cli.connection import (
     print_json,
 )
 from service.cli.orders import OrderId
+from service.cli.screen import echo
 
 
 class ShapeFormat(StrEnum):
@@ -94,7 +95,7 @@ def _write(path: str, wanted: ShapeOutput, url: str, api_key: str | None) -> Non
     with open_client(url, api_key) as client:
         content = client.download(f"{path}?as={form.value}")
     if out is None:
-        typer.echo(content.decode().rstrip("\n"))
+        echo(content.decode().rstrip("\n"))
         return
     out.write_bytes(content)
     if wanted.as_json:
