@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from dotenv import dotenv_values
 
-from service.cli.connection import Commands, UsageError
+from service.cli.connection import MIXED, Commands, UsageError
 from service.cli.profile_file import read_profile
 
 FROM_FILE = ("LOUPE_URL", "LOUPE_API_KEY", "LOUPE_PROFILE")
@@ -33,7 +33,7 @@ class Program(Commands):
         """Return a command's name, the command and its arguments, as `Commands` does."""
         found = super().resolve_command(ctx, args)
         if not ctx.resilient_parsing:  # not while a shell completes a command
-            read_env_file()
+            ctx.meta[MIXED] = read_env_file()
             typed = ctx.get_parameter_source("profile").name == "COMMANDLINE"
             name = ctx.params["profile"] or os.environ.get("LOUPE_PROFILE")
             if name and found[0] != "profiles":
@@ -48,12 +48,18 @@ def _for_each_command(command: Any, values: dict[str, Any]) -> dict[str, Any]:
     return values | {name: _for_each_command(child, values) for name, child in below.items()}
 
 
-def read_env_file() -> None:
-    """Let `.env` of the current folder name server, key and profile, unless the environment does."""
-    given = dotenv_values(".env", interpolate=False)
+def read_env_file() -> bool:
+    """Let `.env` of the current folder name server, key and profile, unless the environment does.
+
+    Return whether the environment's key would go to the address of the file: whoever wrote a folder that is
+    only visited would get the key.
+    """
+    given, key = dotenv_values(".env", interpolate=False), os.environ.get("LOUPE_API_KEY")
+    mixed = given.get("LOUPE_URL") and not os.environ.get("LOUPE_URL") and key != given.get("LOUPE_API_KEY")
     for name in FROM_FILE:
         if value := given.get(name):
             os.environ.setdefault(name, value)
+    return bool(key and mixed)
 
 
 def values_of(name: str, *, typed: bool) -> dict[str, Any]:

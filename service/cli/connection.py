@@ -37,11 +37,36 @@ RETRIES = Retries(attempts=3, longest_s=10, unreachable=False)
 """A command waits for a busy server for some seconds; after that a script decides, by the exit code."""
 TYPED = "loupe.typed"
 """Member of a context's `meta`: the command that was typed."""
+MIXED = "loupe.mixed"
+"""Member of a context's `meta`: whether the environment has a key and only `.env` has an address."""
 WIDE = 120
 """Width in columns of output that goes to a file or a pipe."""
 
+
+class UsageError(Exception):
+    """A command that cannot be carried out as given; the message says why."""
+
+
+def refuse_mixture(ctx: typer.Context, value: str | None) -> str | None:
+    """Return the value of an option. UsageError for the environment's key with the address of `.env`."""
+    sources = [ctx.get_parameter_source(name) for name in ("url", "api_key")]
+    if ctx.meta.get(MIXED) and all(one is not None and one.name == "ENVIRONMENT" for one in sources):
+        raise UsageError(
+            "`.env` of this folder sets the address of the server, and the key is from the environment.\n"
+            "Set LOUPE_URL as well if the key is for that server."
+        )
+    return value
+
+
 Url = Annotated[
-    str, typer.Option("--url", envvar="LOUPE_URL", help="Address of the server.", rich_help_panel="Server")
+    str,
+    typer.Option(
+        "--url",
+        envvar="LOUPE_URL",
+        help="Address of the server.",
+        rich_help_panel="Server",
+        callback=refuse_mixture,
+    ),
 ]
 ApiKey = Annotated[
     str | None,
@@ -52,6 +77,7 @@ ApiKey = Annotated[
         rich_help_panel="Server",
         show_envvar=True,
         show_default=False,  # it may be the key of a profile
+        callback=refuse_mixture,
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
@@ -80,10 +106,6 @@ class ExitCode(IntEnum):
     """The API key is missing or not accepted, or its role does not allow this."""
     UNAVAILABLE = 5
     """No server answers, or it is busy: the same command can succeed later."""
-
-
-class UsageError(Exception):
-    """A command that cannot be carried out as given; the message says why."""
 
 
 def console(*, stderr: bool = False) -> Screen:

@@ -140,6 +140,23 @@ def test_key_of_a_profile_goes_to_no_other_address(
     assert "is sent to no other address" in " ".join(done.stderr.split())
 
 
+def test_key_of_the_environment_does_not_go_to_the_address_of_a_folder(
+    asked: PlayedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(".env").write_text("LOUPE_URL=http://elsewhere\nLOUPE_API_KEY=of-the-file\n")
+    monkeypatch.setenv("LOUPE_API_KEY", "of-the-environment")
+
+    done = loupe("me")
+    assert (done.exit_code, asked.asked) == (1, [])
+    assert "Set LOUPE_URL as well" in done.stderr
+
+    monkeypatch.delenv("LOUPE_URL")
+    assert loupe("me", "--url", "http://typed").exit_code == 0
+    monkeypatch.setenv("LOUPE_URL", "http://environment")
+    assert loupe("me").exit_code == 0
+    assert sent(asked) == ("http://environment", "of-the-environment")
+
+
 def test_profile_does_not_reach_commands_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     add()
     monkeypatch.setenv("LOUPE_DATABASE_URL", "postgresql://127.0.0.1:1/loupe")
