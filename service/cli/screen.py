@@ -22,7 +22,7 @@ def visible(text: str) -> str:
 class Screen(Console):
     """A console that writes control characters of texts as codes; its own colours stay."""
 
-    def render_str(self, text: str, **options: Any) -> Text:  # type: ignore[override]  # the same options
+    def render_str(self, text: str, **options: Any) -> Text:
         """Return a text to render; columns become as wide as what they show."""
         return super().render_str(visible(text), **options)
 
