@@ -80,7 +80,7 @@ def check_authority(
         )
     if maker_expires_at is not None and (expires_at is None or expires_at > maker_expires_at):
         raise KeyAuthorityError(
-            f"Your key expires at {maker_expires_at:%Y-%m-%d %H:%M} UTC, so a key that it makes expires by "
+            f"Your key ends at {maker_expires_at:%Y-%m-%d %H:%M} UTC, so a key that it makes expires by "
             "then. Send such a time as expires_at.",
             expires_at=maker_expires_at.isoformat(),
         )

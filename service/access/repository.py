@@ -72,8 +72,9 @@ def _key_and_time(session: Session, key_id: str) -> tuple[ApiKey, datetime] | tu
 
 
 def caller_of_row(row: ApiKey) -> Caller:
-    """Return who acts with a key."""
-    return Caller(row.workspace_id, row.id, row.holder, Role(row.role), row.expires_at)
+    """Return who acts with a key. One that was replaced ends with its overlap at the latest."""
+    ends = min((one for one in (row.expires_at, row.revoked_at) if one is not None), default=None)
+    return Caller(row.workspace_id, row.id, row.holder, Role(row.role), ends)
 
 
 def is_before(moment: datetime | None, now: datetime) -> bool:

@@ -161,6 +161,18 @@ class TestOverlap:
         assert client.post(f"/v1/keys/{old['id']}/revoke").status_code == 200
         assert client.get("/v1/me", headers=bearer(old["key"])).status_code == 401
 
+    @pytest.mark.parametrize("path", ["/v1/keys", "/v1/keys/{other}/rotate"])
+    def test_replaced_key_makes_no_key_that_outlives_the_overlap(self, client: TestClient, path: str) -> None:
+        """Who has found the old key of an admin would otherwise stay for ever."""
+        old, other = created(client), created(client)
+        client.post(f"/v1/keys/{old['id']}/rotate", json={"overlap_hours": 1})
+        path, own = path.format(other=other["id"]), bearer(old["key"])
+        wanted = {"name": "longer"} if path == "/v1/keys" else {}
+
+        assert code(client.post(path, json=wanted, headers=own)) == (403, "key-authority")
+        sooner = {"expires_at": in_a(timedelta(minutes=30))}
+        assert client.post(path, json=wanted | sooner, headers=own).status_code == 201
+
     def test_replaced_admin_key_does_not_count_as_another(self, client: TestClient) -> None:
         own = client.get("/v1/me").json()["key"]["id"]
         old = created(client)
