@@ -1,6 +1,7 @@
 """Order shapes in the forms that order pages and GIS take: GeoJSON, WKT, KML and GeoPackage."""
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Annotated, Any, Literal
 from xml.etree import ElementTree
 
@@ -121,7 +122,8 @@ def to_kml(features: Sequence[maps.Feature], about: Mapping[str, Any]) -> bytes:
     root = ElementTree.Element("kml", xmlns=_NAMESPACE)
     document = ElementTree.SubElement(root, "Document")
     _text(document, "name", f"Loupe plan {about['plan']}")
-    _text(document, "description", f"{about['provider']}, price list {about['price_list']}")
+    # Viewers such as Google Earth show a description as HTML.
+    _text(document, "description", escape(f"{about['provider']}, price list {about['price_list']}"))
     for feature in features:
         placemark = ElementTree.SubElement(document, "Placemark")
         _text(placemark, "name", f"Shape {feature['id']}")

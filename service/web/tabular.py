@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -19,6 +20,7 @@ Row = Sequence[object]
 MEDIA_TYPES: Mapping[Form, str] = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
 FILES: dict[int | str, dict[str, Any]] = {200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}}
 """Entry in the OpenAPI document for a list that also comes as a file."""
+FORMULA = re.compile(r"(^|;\s*)([=+\-@\t\r\uff1d\uff0b\uff0d\uff20])")
 FILE_ROWS = 10_000
 """Most rows in one file; the header `Link` leads to the next."""
 
@@ -78,8 +80,9 @@ def to_parquet(columns: Columns, rows: Iterable[Row]) -> bytes:
 
 
 def harmless(cell: str) -> str:
-    """Quote a text that a spreadsheet would run as a formula."""
-    return "'" + cell if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    """Quote what a spreadsheet would run as a formula: also after a semicolon, which divides cells in
+    countries that write a decimal comma, and in the wide characters of East Asia."""
+    return FORMULA.sub(r"\1'\2", cell)
 
 
 def _cell(value: object) -> object:
@@ -87,7 +90,8 @@ def _cell(value: object) -> object:
         case datetime():
             return value.isoformat()
         case Mapping():
-            return json.dumps(value)
+            # A semicolon before a formula would divide the cell; as a code it is the same JSON.
+            return re.sub(r";(?=\s*[=+\-@])", r"\\u003b", json.dumps(value))
         case str():
             return harmless(value)
         case _:

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -50,6 +52,30 @@ def test_csv_quotes_formulas_and_keeps_negative_amounts() -> None:
 
     assert first == [str(KEY), "'=1+1", "1", "-0.100", AT.isoformat(), '{"plan": "p"}']
     assert empty == [""] * len(COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\uff1d1+1", "'\uff1d1+1"),  # Excel runs wide characters too
+        ("\uff201", "'\uff201"),
+        ("x;=1+1;y", "x;'=1+1;y"),  # where a comma is decimal, a semicolon divides cells
+        ("x; @a", "x; '@a"),
+        ("north-south", "north-south"),
+        ("a=b; c", "a=b; c"),
+    ],
+)
+def test_csv_has_no_cell_that_a_spreadsheet_runs(text: str, written: str) -> None:
+    tags = {"note": text}
+    _, row = list(csv.reader(io.StringIO(to_csv(COLUMNS, [(KEY, text, 1, None, AT, tags)]))))
+
+    assert row[1] == written
+    assert json.loads(row[-1]) == tags
+    assert re.search(r"(^|;\s*)[=+@-]", row[1] + row[-1]) is None
 
 
 @pytest.mark.parametrize(
