@@ -54,6 +54,16 @@ def list_terms(
     return [_version(row) for row in session.execute(_VERSIONS, values)]
 
 
+def are_renewals(session: Session, budget_id: UUID, *, since: int) -> bool:
+    """Return whether all terms of a budget after version `since` only began a new period."""
+    query = text(
+        "SELECT count(*) FROM ledger.budget_terms "
+        "WHERE budget_id = :budget AND version > :since AND reason <> 'renewed'"
+    )
+    others: int = session.execute(query, {"budget": budget_id, "since": since}).scalar_one()
+    return others == 0
+
+
 def _version(row: Row[Any]) -> TermsVersion:
     fields = in_money(row)
     return TermsVersion(terms=take_terms(fields), **fields)

@@ -15,6 +15,7 @@ from service.errors import InvalidInputError, LoupeError
 from service.ledger import repository, transfers, writer
 from service.ledger.book import Movement
 from service.ledger.filters import LineFilterDep
+from service.ledger.history import are_renewals
 from service.ledger.lines import COLUMNS, LedgerLineOut, row_of
 from service.ledger.proposal_schemas import ProposalOut
 from service.ledger.proposals import WaitingProposals, newest_proposal, waiting_proposals
@@ -123,9 +124,12 @@ def change_budget(
     another period or more days of validity. The whole change is then listed in `waiting`, and another holder
     approves it with `POST /v1/proposals/{id}/approval`.
     """
+    shown = repository.get_budget(session, caller.workspace_id, budget_id)
     writer.lock_budget(session, caller.workspace_id, budget_id)
     budget = repository.get_budget(session, caller.workspace_id, budget_id)
-    if if_match not in {None, "*", _etag(budget)}:
+    # The lock begins a new period that is due, which makes a version that nobody could have read.
+    renewed = if_match == _etag(shown) and are_renewals(session, budget_id, since=shown.version)
+    if if_match not in {None, "*", _etag(budget)} and not renewed:
         raise BudgetChangedError(
             f"The budget is at version {budget.version} now. Read it again before you change it.",
             budget=str(budget_id),

@@ -77,6 +77,21 @@ def test_ended_budget_starts_no_period(client: TestClient, database: Database) -
     assert movements(database) == [("fund", 30_00, "budget")]
 
 
+def test_budget_that_was_read_before_its_period_began_can_be_changed(
+    client: TestClient, database: Database
+) -> None:
+    """The change itself begins the period, which makes a version that no client has read."""
+    budget = open_budget(client, "30.00", period="month")
+    begin_periods_earlier(database)
+    read = client.get(f"/v1/budgets/{budget}").headers["etag"]
+
+    changed = change_budget(client, budget, etag=read, thresholds=[50])
+
+    assert (changed.status_code, changed.headers["etag"]) == (200, '"3"'), changed.text
+    assert change_budget(client, budget, etag=read, thresholds=[60]).status_code == 412
+    assert change_budget(client, budget, etag='"2"', thresholds=[60]).status_code == 412
+
+
 def backdate(database: Database, moment: str) -> None:
     """Date everything so far at a moment, with new hashes; a superuser's trick."""
     with database.sessions.begin() as session:
