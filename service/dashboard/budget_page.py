@@ -12,6 +12,7 @@ from service.dashboard.budget_use import use_of
 from service.dashboard.frame import show
 from service.dashboard.order_rows import ProposalRow, WorkspaceNames, proposal_row, time_now
 from service.dashboard.overview import budget_bar
+from service.dashboard.rendering import in_text
 from service.dashboard.session import PATH, VisitorDep
 from service.database.engine import DatabaseDep
 from service.ledger.history import NEWEST_VERSION, TermsVersion, differences_of, list_terms
@@ -95,7 +96,10 @@ def show_budget(
         "budget.html",
         use=use_of(budget, today),
         bar=budget_bar(budget),
-        terms={title: _words(value) for title, value in _titled(budget.limit, vars(budget.terms))},
+        terms={
+            title: value if isinstance(value, Money) else _words(value)
+            for title, value in _titled(budget.limit, vars(budget.terms))
+        },
         rows=rows,
         older=rows[-1].version if len(found) > VERSIONS else None,
         is_newest=before == NEWEST_VERSION,
@@ -151,6 +155,8 @@ def _words(value: Any) -> str:
         case Mapping() | tuple():
             parts = _tags(value) if isinstance(value, Mapping) else [f"{percent} %" for percent in value]
             return ", ".join(parts) or "none"
+        case Money():
+            return in_text(value)
         case date():
             return f"{value:%-d %b %Y}"
         case str():

@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from service.dashboard.frame import show
 from service.dashboard.map_drawing import MapItem, Ring, draw_map, read_box
 from service.dashboard.plan_list import days_of
+from service.dashboard.rendering import in_text
 from service.dashboard.session import PATH, VisitorDep
 from service.dashboard.standing import PlanStanding, stands
 from service.database.engine import DatabaseDep
@@ -78,7 +79,7 @@ class MappedGround:
 
     def item(self) -> MapItem:
         """Return the ground as the map draws it."""
-        money = f"{self.cost.amount} {self.cost.currency}"
+        money = in_text(self.cost)
         title = f"{KINDS[self.kind]}: {self.noun.lower()} {str(self.id)[:8]}, {money}"
         return MapItem(kind=self.kind, href=self.href, title=title, rings=outline_of(self.grid).rings)
 

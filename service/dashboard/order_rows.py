@@ -12,9 +12,11 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from service.access.tables import ApiKey
+from service.dashboard.rendering import in_text
 from service.dashboard.session import Visitor
 from service.ledger.proposals import Proposal, list_proposals
 from service.ledger.repository import list_budgets
+from service.money import Money
 from service.orders.filters import order_holds
 from service.orders.schemas import OrderSummary
 from service.orders.tables import STATUS_NOW, Order, OrderStatus
@@ -207,7 +209,7 @@ def _proposals(session: Session, visitor: Visitor, names: WorkspaceNames) -> lis
 def proposal_row(one: Proposal, names: WorkspaceNames) -> ProposalRow:
     """Write a proposal as a sentence with what it would change."""
     if one.order_id is not None:
-        says = f"Charge {one.amount} more for order {str(one.order_id)[:8]}: {one.reason}"
+        says = f"Charge {_value(one.amount)} more for order {str(one.order_id)[:8]}: {one.reason}"
     else:
         says = "Change " + "; ".join(
             f"{_term(name)} to {_value(value)}" for name, value in (one.changes or {}).items()
@@ -229,6 +231,8 @@ def _term(name: str) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}={one}" for name, one in value.items()) or "none"
+    if isinstance(value, Money):
+        return in_text(value)
     return "none" if value is None else str(value)
 
 

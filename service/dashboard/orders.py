@@ -20,6 +20,7 @@ from service.dashboard.order_rows import (
     rows_of,
     time_now,
 )
+from service.dashboard.rendering import in_text
 from service.dashboard.session import PATH, Visitor, VisitorDep
 from service.database.engine import Database, DatabaseDep
 from service.errors import LoupeError
@@ -163,7 +164,7 @@ def decide(
                 return (
                     f"The order is approved. It awaits {order.patches:,} patches, and its money stays held."
                 )
-            return f"The order is rejected, and {order.planned} went back to its budget."
+            return f"The order is rejected, and {in_text(order.planned)} went back to its budget."
 
         return form.store_once(wanted.model_dump_json(), store=store)
 
@@ -186,8 +187,8 @@ def cancel(form: FormDep, order_id: UUID) -> Response:
         ended = cancel_order(order_id, form.visitor, form.database)
         released, net = ended.amounts.released, ended.amounts.net
         return (
-            f"The order is {ended.status.value.removeprefix('user_')}. {released.amount} {released.currency} "
-            f"went back to its budget; it cost {net.amount} {net.currency}."
+            f"The order is {ended.status.value.removeprefix('user_')}. {in_text(released)} "
+            f"went back to its budget; it cost {in_text(net)}."
         )
 
     return form.attempt("cancel_order", do, **on_order(form, order_id))

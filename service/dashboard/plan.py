@@ -12,6 +12,7 @@ from service.bundles.registry import Bundles, BundlesDep
 from service.dashboard.forms import FormDep, SentForm
 from service.dashboard.frame import go_to, show
 from service.dashboard.plan_page import PlanRecord, page_values, read_record
+from service.dashboard.rendering import in_text
 from service.dashboard.session import PATH, Visitor, VisitorDep
 from service.dashboard.windows import window_of
 from service.dashboard.wording import plainly
@@ -31,6 +32,7 @@ from service.plans.schemas import TILES_INLINE, PlanOut
 from service.plans.shape_files import GeoJsonResponse, ShapeForm, ShapeFormDep, shapes_answer
 from service.pricing.repository import terms_of
 from service.settings import BlobsDep, Settings, SettingsDep
+from service.web.money import MoneyOut
 from service.web.problems import problem_of
 from service.web.turns import TurnDep
 
@@ -181,7 +183,7 @@ def _place(sent: SentForm, wanted: OrderIn, bundles: Bundles, settings: Settings
 def _ordered(made: dict[str, Any]) -> str:
     """Say what ordering did."""
     total, patches = made["amounts"]["total"], made["counts"]["bought"]
-    money = f"{total['amount']} {total['currency']}"
+    money = in_text(MoneyOut(**total))
     warnings = "".join(f" {plainly(one['detail'])}" for one in made.get("warnings", []))
     if made["status"] == "held":
         return f"The order of {patches} patches for {money} waits for the approval of another key.{warnings}"

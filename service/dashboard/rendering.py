@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from service.dashboard.sizes import bytes_of
 from service.dashboard.wording import plainly
 from service.errors import NotFoundError
+from service.money import Money
 from service.web.money import MoneyOut
 
 HERE = Path(__file__).parent
@@ -23,6 +24,7 @@ ASSETS = {
     "plans.css": "text/css; charset=utf-8",
     "sending.js": "text/javascript; charset=utf-8",
     "sliders.js": "text/javascript; charset=utf-8",
+    "times.js": "text/javascript; charset=utf-8",
     "loupe.svg": "image/svg+xml",
 }
 CONTENT_POLICY = (
@@ -57,9 +59,14 @@ def asset_url(name: str) -> str:
     return f"/dashboard/assets/{name}?v={hashlib.sha256(_bytes_of(name)).hexdigest()[:12]}"
 
 
-def amount(money: MoneyOut) -> str:
+def amount(money: Money | MoneyOut) -> str:
     """Format 1234567.50 as 1,234,567.50."""
     return f"{Decimal(money.amount):,}"
+
+
+def in_text(money: Money | MoneyOut) -> str:
+    """Format an amount for running text: "1,234,567.50 USD"."""
+    return f"{amount(money)} {money.currency}"
 
 
 def signed(money: MoneyOut) -> str:

@@ -13,6 +13,7 @@ from service.dashboard.curves import charts_of
 from service.dashboard.forms import FormDep, SentForm
 from service.dashboard.frame import go_to, show
 from service.dashboard.plan_page import PlanRecord, described, read_record
+from service.dashboard.rendering import in_text
 from service.dashboard.session import PATH, VisitorDep
 from service.database.engine import DatabaseDep
 from service.errors import InvalidInputError, LoupeError
@@ -249,7 +250,7 @@ def _saved(made: dict[str, Any]) -> str:
     """Say how a new plan differs from the one that it replaces."""
     changes = made["changes"]
     costs = changes["cost_before"], changes["cost_now"]
-    before, now = (f"{one['amount']} {one['currency']}" for one in costs)
+    before, now = (in_text(MoneyOut(**one)) for one in costs)
     return (
         f"This new plan replaces the one before: it adds {changes['added']} patches and drops "
         f"{changes['dropped']}. It costs {now}; the one before cost {before}."

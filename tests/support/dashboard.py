@@ -39,8 +39,9 @@ def send(browser: TestClient, path: str, page: str = "/dashboard", **fields: str
 
 
 def words_of(markup: str) -> str:
-    """Return the words of a page, or of a part of it, in one line."""
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", markup)).split())
+    """Return the words of a page, or of a part of it, in one line, with the commas of amounts."""
+    drawn = re.sub(r'<span class="thousands">(.*?)</span>', r",\1", markup)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", drawn)).split())
 
 
 def follow(browser: TestClient, answer: Any) -> str:

@@ -45,8 +45,15 @@ async function renew() {
   held = [...fresh.querySelectorAll("[data-live]")].filter((part) => !put(part)).length > 0;
   if (fresh.dataset.mark) main.dataset.mark = fresh.dataset.mark;
   if (held) tell("This page has changed while you fill in a form.", "Show the changes");
-  else note.textContent = `Updated at ${new Date().toISOString().slice(11, 19)} UTC.`;
+  else note.replaceChildren("Updated at ", timeNow(), ".");
   over = !fresh.dataset.changes;
+}
+
+function timeNow() {
+  const time = document.createElement("time");
+  time.dateTime = new Date().toISOString();
+  time.textContent = `${time.dateTime.slice(11, 19)} UTC`;
+  return time;
 }
 
 // Put a part of the new page in the place of the old one. Return false if somebody is filling it in.
@@ -62,7 +69,14 @@ function put(part) {
 }
 
 const controls = (part) => [...part.querySelectorAll("a, button, [tabindex]")];
-const text = (part) => part.outerHTML.replace(/name="form_key" value="[^"]*"/g, "");
+
+// What a part says, without what differs each time: the keys of forms, and local times (`times.js`).
+function text(part) {
+  const bare = part.cloneNode(true);
+  for (const local of bare.querySelectorAll(".local")) local.remove();
+  return bare.outerHTML.replace(/name="form_key" value="[^"]*"/g, "");
+}
+
 const busyParts = () => [...document.querySelectorAll("[data-live]")].filter(isBusy);
 
 function isBusy(part) {

@@ -13,7 +13,7 @@ from service.access.repository import create_key, create_workspace
 from service.dashboard import plans
 from service.database.engine import Database
 from tests.support.bundles import make_geotiff, make_pixels
-from tests.support.dashboard import sign_in
+from tests.support.dashboard import sign_in, words_of
 from tests.support.ordering import (
     buy,
     buy_everything,
@@ -91,7 +91,7 @@ def test_page_figures_equal_those_of_the_api(client: TestClient, browser: TestCl
     order = buy(client, plan)
     sign_in(browser)
 
-    page = browser.get("/dashboard").text
+    page = words_of(browser.get("/dashboard").text)
 
     (entry,) = client.get("/v1/reports/savings").json()["currencies"]
     usage = client.get(f"/v1/budgets/{budget}/usage").json()

@@ -1,5 +1,6 @@
 """Reading never writes: every GET is answered by a database that refuses to write."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -78,19 +79,39 @@ def reader(client: TestClient, existing: Json, database_url: str, settings: Sett
         yield reader
 
 
-def test_no_get_writes(reader: TestClient, existing: Json) -> None:
-    described = reader.get("/openapi.json").json()["paths"]
-    paths = [path for path, operations in described.items() if "get" in operations]
-    pages = [
+def pages() -> list[str]:
+    """Return the path of every page and file of the dashboard that a session can read."""
+    return [
         route.path
         for route in dashboard.routes
         if isinstance(route, APIRoute) and "GET" in (route.methods or ()) and route.path not in SIGNING_IN
     ]
 
-    answers = {path: reader.get(path.format(**existing)) for path in paths + pages}
+
+def test_times_on_every_page_are_marked_up_and_say_utc(client: TestClient, existing: Json) -> None:
+    client.post("/dashboard/login", data={"key": KEY})
+    shown = {path: client.get(path.format(**existing)) for path in pages()}
+    marked: list[str] = []
+    for path, answer in shown.items():
+        if not answer.headers["content-type"].startswith("text/html"):
+            continue
+        found = re.findall(r'<time [^>]*datetime="([^"]+)">(.*?)</time>', answer.text, re.DOTALL)
+        for moment, words in found:
+            assert datetime.fromisoformat(moment).tzinfo == UTC, path
+            assert re.sub(r"<[^>]+>", "", words).endswith(" UTC"), path
+        beside = re.sub(r"<time\b.*?</time>|<[^>]+>", " ", answer.text, flags=re.DOTALL)
+        assert re.findall(r"\b[0-9]{1,2}:[0-9]{2}\b", beside) == [], path
+        marked += [path] * bool(found)
+    assert len(marked) > 8, marked
+
+
+def test_no_get_writes(reader: TestClient, existing: Json) -> None:
+    described = reader.get("/openapi.json").json()["paths"]
+    paths = [path for path, operations in described.items() if "get" in operations]
+    answers = {path: reader.get(path.format(**existing)) for path in paths + pages()}
 
     assert len(paths) > 25
-    assert len(pages) > 5
+    assert len(pages()) > 5
     assert {path: answer.text for path, answer in answers.items() if answer.status_code != 200} == {}
     assert answers["/v1/orders/{order_id}"].json()["status"] == "expired"
     assert reader.post(
