@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from service.dashboard.budget_entries import TERMS
 from service.dashboard.budget_use import use_of
 from service.dashboard.frame import show
 from service.dashboard.order_rows import ProposalRow, WorkspaceNames, proposal_row, time_now
@@ -26,17 +27,6 @@ VERSIONS = 25
 """Versions of the terms on the page."""
 PROPOSALS = 50
 """Most proposals on the page, newest first."""
-TITLES: Mapping[str, str] = {
-    "limit": "Limit",
-    "period": "Granted",
-    "starts_on": "Pays from",
-    "ends_on": "Pays until",
-    "enforcement": "Orders beyond the limit",
-    "thresholds": "Thresholds",
-    "tags": "Tags",
-    "approval_above": "Another holder approves above",
-}
-"""Limit and terms as the page names them."""
 FATES: Mapping[Enforcement, str] = {
     Enforcement.BLOCK: "refused",
     Enforcement.WARN: "taken with a warning",
@@ -114,7 +104,7 @@ def terms_row(one: TermsVersion, before: TermsVersion | None, names: WorkspaceNa
         changes = [f"{title}: {_words(value)}" for title, value in members if value not in (None, (), {})]
     else:
         changes = [
-            f"{TITLES[name]}: {_words(earlier)} \N{RIGHTWARDS ARROW} {_words(later)}"
+            f"{TERMS[name]}: {_words(earlier)} \N{RIGHTWARDS ARROW} {_words(later)}"
             for name, (earlier, later) in differences_of(before, one).items()
         ]
     if one.reason == "renewed":
@@ -144,7 +134,7 @@ def decided_row(one: Proposal, names: WorkspaceNames) -> DecidedRow:
 
 
 def _titled(limit: Money, terms: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [(title, limit if name == "limit" else terms[name]) for name, title in TITLES.items()]
+    return [(title, limit if name == "limit" else terms[name]) for name, title in TERMS.items()]
 
 
 def _words(value: Any) -> str:

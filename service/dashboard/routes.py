@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from service.dashboard import (
+    budget_forms,
     budget_page,
     budgets,
     changes,
@@ -47,6 +48,7 @@ for view in (
     overview,
     changes,
     budgets,
+    budget_forms,
     budget_page,
     orders,
     order_files,

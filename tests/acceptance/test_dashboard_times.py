@@ -109,4 +109,9 @@ def test_amount_is_shown_with_commas_and_copied_without(browser: Browser, server
     assert drawn == '","'
     copied = cell.evaluate(COPY)
     assert copied == "1234567.50 USD"
+    page.goto(f"{server.url}/dashboard/budgets/new")
+    page.get_by_label("Name").fill("Copied")
+    page.get_by_label("Limit", exact=True).fill(copied.split()[0])
+    page.get_by_role("button", name="Open the budget").click()
+    expect(page.get_by_role("status")).to_contain_text("Orders can hold and spend 1,234,567.50 USD.")
     page.context.close()

@@ -2,6 +2,7 @@
 
 import html
 import re
+from html.parser import HTMLParser
 from typing import Any
 
 from fastapi.testclient import TestClient
@@ -36,6 +37,47 @@ def fields_of(page: str, address: str | None = None) -> dict[str, str]:
 def send(browser: TestClient, path: str, page: str = "/dashboard", **fields: str) -> Any:
     """Send a form that stands on a page, as a browser does."""
     return browser.post(path, data=form_fields(browser, page) | fields)
+
+
+class FormReader(HTMLParser):
+    """The values that a browser would send with the form for an address, unless somebody changes them."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.values: dict[str, str] = {}
+        self._address = address
+        self._is_open = False
+        self._field = ""
+        """Name of the select or of the text area that is open."""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self._is_open = given.get("action") == self._address
+        elif self._is_open and tag == "input":
+            self.values[given["name"]] = given.get("value", "")
+        elif self._is_open and tag in {"select", "textarea"}:
+            self._field = given["name"]
+            self.values[self._field] = ""
+        elif self._is_open and tag == "option" and ("selected" in given or not self.values[self._field]):
+            self.values[self._field] = given["value"]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"select", "textarea"}:
+            self._field = ""
+        self._is_open = self._is_open and tag != "form"
+
+    def handle_data(self, data: str) -> None:
+        if self._is_open and self._field and self.lasttag == "textarea":
+            self.values[self._field] += data
+
+
+def values_of(page: str, address: str) -> dict[str, str]:
+    """Return the values of the fields of a form on a page's markup, as a browser sends them."""
+    reader = FormReader(address)
+    reader.feed(page)
+    assert reader.values, page
+    return reader.values
 
 
 def words_of(markup: str) -> str:

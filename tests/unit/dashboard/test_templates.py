@@ -1,0 +1,43 @@
+"""Rules that every template of the dashboard keeps."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from service.dashboard import rendering
+
+TEMPLATES = sorted((Path(rendering.__file__).parent / "templates").glob("*.html"))
+GOOD_NEWS = ("Nothing was refused.",)
+"""Empty lists after which nobody has anything to do."""
+NO_STEP = (
+    "has no evaluation curve",  # of a bundle: nobody but its maker can measure it
+    "The plan's bundle has no evaluation curve on this server",
+    "This server has no bundle.",  # the operator adds one on the machine
+    "The order moved no money.",  # the link to the ledger follows
+    "There are no terms before these.",  # the button "Newest terms" follows
+)
+"""Empty lists from which no page leads on."""
+
+
+def empty_states() -> list[tuple[str, str]]:
+    """Return the markup of every empty state, with the name of its template."""
+    state = re.compile(r'<div class="sheet empty.*?</div>', re.DOTALL)
+    return [(path.name, block) for path in TEMPLATES for block in state.findall(path.read_text())]
+
+
+def test_every_empty_state_leads_on_by_a_link() -> None:
+    exempt = (*GOOD_NEWS, *NO_STEP)
+    states = [(name, block) for name, block in empty_states() if not any(one in block for one in exempt)]
+    lead = re.compile(r'<a href="|\{\{ first_(budget|plan|order)\(')
+    assert len(states) > 20
+    assert [(name, block) for name, block in states if not lead.search(block)] == []
+
+
+@pytest.mark.parametrize("words", [*GOOD_NEWS, *NO_STEP])
+def test_every_exemption_is_still_needed(words: str) -> None:
+    assert any(words in block for _, block in empty_states())
+
+
+def test_times_are_written_in_one_place() -> None:
+    assert [path.name for path in TEMPLATES if "| when" in path.read_text()] == ["tables.html"]
