@@ -50,6 +50,8 @@ APART_M, COLUMNS = 1_000, 250
 SPAN, VALID_DAYS, ORDERED_FOR = timedelta(days=365), 30, timedelta(days=25)
 """Age of the oldest plan, days for which a plan may be ordered, and age of the oldest that is ordered."""
 PLANS_PER_ORDER = 14
+NO_LIMITS = {"LOUPE_WORKSPACE_PLANS": "1000000000", "LOUPE_WORKSPACE_GIB": "1000000"}
+"""Settings with which a state that holds many plans takes another one."""
 
 app = typer.Typer(add_completion=False)
 
@@ -73,7 +75,7 @@ def seed(
     """Add plans to a server's state, and order some of them."""
     out, state = console(), home.expanduser().absolute()
     state.mkdir(parents=True, exist_ok=True)
-    with running_server(state) as server, Client(server.url, server.key) as client:
+    with running_server(state, **NO_LIMITS) as server, Client(server.url, server.key) as client:
         first = plan_sample(client)
         database = open_database(Settings(home=state)).of_all()
         try:

@@ -34,8 +34,8 @@ class Server:
 
 
 @contextmanager
-def running_server(home: Path) -> Iterator[Server]:
-    """Start a server with its state in `home`, wait until it is ready, and stop it at the end.
+def running_server(home: Path, **settings: str) -> Iterator[Server]:
+    """Start a server on the state in `home` with settings, wait until it is ready, and stop it at the end.
 
     It also stops when this process is killed. Raises ServerError when it does not start.
     """
@@ -43,7 +43,7 @@ def running_server(home: Path) -> Iterator[Server]:
     with log.open("wb") as sink:
         process = subprocess.Popen(
             [sys.executable, "-m", "examples.demo.tethered", "serve"],
-            env=_environment(home, key),
+            env=_environment(home, key) | settings,
             cwd=home,  # no .env of the operator is read here
             stdin=subprocess.PIPE,  # closes when this process ends
             stdout=sink,
