@@ -7,10 +7,14 @@ from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from service.access.repository import create_key, create_workspace
-from service.database.engine import Database
+from service.database.engine import Database, connect
 from service.ledger import writer
+from service.ledger.filters import EVERY_LINE
+from service.ledger.repository import NEWEST
+from service.ledger.transfers import _page, values_of
 from tests.support.money import cents
 
 USD_500 = {"amount": "500.00", "currency": "USD"}
@@ -200,3 +204,20 @@ def test_routes_hide_other_workspaces(client: TestClient, database: Database) ->
     assert client.get("/v1/budgets").json()["items"] == []
     assert client.get("/v1/ledger/1").status_code == 404
     assert client.get(f"/v1/ledger?budget={budget['id']}").json()["items"] == []
+
+
+def test_page_is_cut_before_anything_is_joined_for_the_role_that_serves(
+    client: TestClient, serving_url: str, workspace_id: UUID
+) -> None:
+    open_budget(client)
+    values = values_of(EVERY_LINE) | {"workspace": workspace_id, "before": NEWEST, "limit": 51}
+    served = connect(serving_url)
+    with served.of(workspace_id).sessions() as session:
+        session.execute(text("SET LOCAL enable_seqscan = off"))
+        session.execute(text("SET LOCAL enable_sort = off"))
+        plan = session.scalars(text(f"EXPLAIN {_page(EVERY_LINE)}"), values).all()
+    served.engine.dispose()
+
+    (place,) = [place for place, line in enumerate(plan) if "Backward using transfer_seq_unique" in line]
+    assert "Limit" in plan[place - 1], plan
+    assert any("using pk_order on" in line for line in plan), plan
