@@ -20,7 +20,7 @@ from service.rounds.schemas import NextRoundIn
 from service.settings import BlobsDep, SettingsDep
 from service.truth.routes import put_truth
 from service.truth.schemas import TruthIn
-from service.web.turns import TurnDep
+from service.web.turns import CountingTurnDep, TurnDep
 
 router = APIRouter(prefix=f"{PATH}/orders", include_in_schema=False)
 LATER = "The scene is large, so its tiles are labelled as a job. Load this page again in a while."
@@ -95,6 +95,7 @@ def give_truth(
     form: FormDep,
     order_id: UUID,
     bundles: BundlesDep,
+    _turn: CountingTurnDep,
     fields: Annotated[dict[str, str], Depends(text_fields)],
 ) -> Response:
     """Keep the true labels of the tiles on the page."""

@@ -34,9 +34,10 @@ from service.orders.repository import page_of_orders
 from service.orders.routes import cancel_order
 from service.orders.schemas import DeadlineIn
 from service.orders.tables import OrderStatus
-from service.reports.kept import get_kept_figures
+from service.reports.kept import kept_figures_of
 from service.web.paging import Cursor as PageCursor
 from service.web.paging import CursorQuery, PageRequest, page_links
+from service.web.turns import CountingTurnDep
 
 router = APIRouter(prefix=f"{PATH}/orders", include_in_schema=False)
 ROWS = 50
@@ -105,6 +106,7 @@ def show_order(
     request: Request,
     visitor: VisitorDep,
     database: DatabaseDep,
+    _turn: CountingTurnDep,
     order_id: UUID,
     patches_from: PatchesFrom = 0,
     tiles_from: TilesFrom = 0,
@@ -123,7 +125,7 @@ def order_page(
 ) -> Response:
     """Return the page of an order, with the reason why a form of it was refused."""
     values = read_order_page(
-        request.state.bundles, database, get_kept_figures(request), visitor.workspace_id, order_id, **window
+        request.state.bundles, database, kept_figures_of(request), visitor.workspace_id, order_id, **window
     )
     return show(
         request,
@@ -148,6 +150,7 @@ def on_order(form: SentForm, order_id: UUID) -> dict[str, Any]:
 @router.post("/{order_id}/approval", name="decide_on_page")
 def decide(
     form: FormDep,
+    _turn: CountingTurnDep,  # a refusal is shown on the page of the order
     order_id: UUID,
     decision: Annotated[Literal["approve", "reject"], Form()],
     note: NoteField = "",
@@ -179,7 +182,7 @@ def show_cancel(request: Request, visitor: VisitorDep, database: DatabaseDep, or
 
 
 @router.post("/{order_id}/cancel", name="cancel_on_page")
-def cancel(form: FormDep, order_id: UUID) -> Response:
+def cancel(form: FormDep, _turn: CountingTurnDep, order_id: UUID) -> Response:
     """Cancel the undelivered patches of an order."""
 
     def do() -> str:
@@ -196,7 +199,11 @@ def cancel(form: FormDep, order_id: UUID) -> Response:
 
 @router.post("/{order_id}/deadline", name="put_off_on_page")
 def put_off(
-    form: FormDep, order_id: UUID, last_day: Annotated[str, Form(max_length=20)], note: NoteField = ""
+    form: FormDep,
+    _turn: CountingTurnDep,
+    order_id: UUID,
+    last_day: Annotated[str, Form(max_length=20)],
+    note: NoteField = "",
 ) -> Response:
     """Let an order await its patches until the end of a later day."""
 

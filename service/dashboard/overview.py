@@ -152,7 +152,11 @@ def read_page(database: Database, kept: KeptFigures, workspace_id: UUID, chosen:
         }
         period = period_of(chosen.name, time_now(session).date(), chosen.first, chosen.last)
     counted = kept.counted(database, workspace_id)
-    view = counted.derived((chosen, period), lambda orders: view_savings(orders, chosen, period, ORDERS))
+    view = counted.derived(
+        (chosen, period),
+        lambda orders: view_savings(orders, chosen, period, ORDERS),
+        lambda shown: sum(len(one.groups) for one in shown.currencies) + len(shown.groups),
+    )
     planned = counted.of_plans(("planned", period), lambda: planned_now(database, workspace_id, period))
     savings = {
         one.report.currency: MoneyOut.of(planned.get(one.report.currency, Money(0, one.report.currency)))

@@ -8,16 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, lru_cache
+from hashlib import blake2b
 from itertools import groupby
+from uuid import UUID
 
 import numpy as np
 import shapely
+from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 from shapely.geometry.base import BaseGeometry
 
 from service.geotiff.ground import FloatArray, to_wgs84
 from service.imagery.tile_grid import TileGrid, apply_affine
+from service.reports.kept_values import KeptValues
+from service.stopping import checkpoint
 
 PARTS = 10**9
 """Shares are whole numbers of this many parts, so that money is divided by integers."""
@@ -28,6 +33,9 @@ MOST_CHANGED_BY_COMPRESSION = 4.0
 """Mean difference in grey levels up to which two files may be copies; JPEG at quality 75 changes about 2."""
 Circle = tuple[float, float, float, float]
 """Centre and radius of a sphere around a scene, for an Earth of radius 1."""
+_CIRCLES, _PARTS = KeptValues(65_536), KeptValues(65_536)
+_OUTLINES = KeptValues(2_000_000)
+"""Outlines by the number of their corners, each of which takes at most about 100 bytes."""
 WEB_MERCATOR_TURN_M = 2 * np.pi * 6_378_137.0
 
 
@@ -39,13 +47,21 @@ class Ground:
     planned: bytes  # one byte per tile: 1 if it has data, else 0
     acquired_on: str | None = None  # day that the file states
     sample: bytes = b""  # grey values at some pixels; empty for scenes read before they were kept
+    owner: UUID | None = None
+    """Its workspace. What is kept for one tells another one nothing, also not by the time of an answer."""
 
     def __hash__(self) -> int:
         return self._hash
 
     @cached_property
     def _hash(self) -> int:
-        return hash((self.grid, self.planned, self.acquired_on, self.sample))
+        return hash(self.key)
+
+    @cached_property
+    def key(self) -> bytes:
+        """A digest under which results about the ground are kept, without the ground itself."""
+        about = repr((self.owner, self.grid, self.acquired_on)).encode()
+        return _digest(about, self.planned, self.sample)
 
     @cached_property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -77,6 +93,17 @@ class Ground:
             return np.stack(plane.transform(degrees[:, 0], degrees[:, 1]), axis=-1)
 
         return shapely.make_valid(shapely.transform(shapely.segmentize(self.tiles, longest), project))
+
+
+NOWHERE = Ground(TileGrid(columns=0, rows=0, tile_px=1, transform=Affine.identity(), crs="EPSG:4326"), b"")
+"""The ground of an order that was counted."""
+
+
+def _digest(*parts: bytes) -> bytes:
+    digest = blake2b(digest_size=32)
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)  # so that ("a", "bc") is not ("ab", "c")
+    return digest.digest()
 
 
 def is_same_acquisition(one: Ground, other: Ground) -> bool:
@@ -168,9 +195,12 @@ def _turn(crs: str) -> float:
     return WEB_MERCATOR_TURN_M if crs == "EPSG:3857" else 0.0
 
 
-@lru_cache(maxsize=65_536)
 def _circle(ground: Ground) -> Circle:
     """Return a sphere around a scene's outline."""
+    return _CIRCLES.once(ground.key, lambda: _circle_around(ground))
+
+
+def _circle_around(ground: Ground) -> Circle:
     along = np.linspace(0, 1, 9)
     start, end = np.zeros_like(along), np.ones_like(along)
     edge = np.concatenate(
@@ -192,10 +222,14 @@ def _centre(ground: Ground) -> tuple[int, int]:
     return round(float(lon)), round(float(lat))
 
 
-@lru_cache(maxsize=16_384)
 def _outline(ground: Ground, centre: tuple[int, int]) -> BaseGeometry:
     """Return the tiles with data in the plane of a place: overlapping scenes ask for it many times."""
-    return ground.outline_in(_plane(*centre))
+    checkpoint()
+    return _OUTLINES.once((ground.key, centre), lambda: ground.outline_in(_plane(*centre)), _corners)
+
+
+def _corners(outline: BaseGeometry) -> int:
+    return int(shapely.get_num_coordinates(outline))
 
 
 @lru_cache(maxsize=4_096)
@@ -205,9 +239,13 @@ def _plane(lon: int, lat: int) -> Transformer:
     return Transformer.from_crs("EPSG:4326", crs, always_xy=True)
 
 
-@lru_cache(maxsize=16_384)
 def _uncovered_parts(ground: Ground, others: Sequence[Ground]) -> int:
     """Return how many of PARTS parts of a ground's area the others leave uncovered."""
+    place = _digest(ground.key, *(other.key for other in others))
+    return _PARTS.once(place, lambda: _compare(ground, others))
+
+
+def _compare(ground: Ground, others: Sequence[Ground]) -> int:
     centre = _centre(ground)
     mine = _outline(ground, centre)
     rest = mine.difference(shapely.union_all([_outline(other, centre) for other in others]))

@@ -1,10 +1,8 @@
 """Counted orders, kept in the process until a row is added that their figures rest on. Decision record 53."""
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from threading import Lock
-from typing import Annotated, Any, TypeVar, cast
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, cast
 from uuid import UUID
 
 from fastapi import Depends, Request
@@ -12,49 +10,27 @@ from sqlalchemy import text
 
 from service.database.engine import Database
 from service.reports.basis import FiguresBasis, read_basis
+from service.reports.figures import OrderFigures
 from service.reports.filters import EVERYTHING, ReportFilter
+from service.reports.ground import NOWHERE
+from service.reports.kept_values import KeptValues, Value
 from service.reports.repository import read_figures
 from service.reports.savings import CountedOrder, count_orders
+from service.web.turns import CountingTurnDep
 
 MOST_ORDERS = 20_000
 """Orders that one process keeps, over all workspaces and filters."""
 LEAST_SIZE = 100
 """Orders as which any kept value counts at least, so that small values are bounded too."""
-Value = TypeVar("Value")
+LETTERS = 10_000
+"""Characters of an order's texts as which it counts once more."""
 
 
-class KeptFigures:
-    """Values that stay as long as their basis; those that were not asked for longest give way."""
+class KeptFigures(KeptValues):
+    """Counted orders, and what pages derive from them, of all workspaces."""
 
     def __init__(self, most_orders: int = MOST_ORDERS) -> None:
-        self._most, self._size, self._lock = most_orders, 0, Lock()
-        self._kept: OrderedDict[Hashable, tuple[Hashable, Any, int]] = OrderedDict()
-
-    def value(
-        self, place: Hashable, basis: Hashable, compute: Callable[[], Value], orders: Callable[[Value], int]
-    ) -> Value:
-        """Return the value that was computed for a place on this basis, or compute it.
-
-        The basis must have been read before the rows that `compute` reads. Then a value of newer rows is
-        found only by readers of the older basis, and nobody reads that one any more.
-        """
-        with self._lock:
-            known = self._kept.get(place)
-            if known is not None and known[0] == basis:
-                self._kept.move_to_end(place)
-                return cast(Value, known[1])
-        value = compute()  # without the lock: several threads may compute the same
-        self._keep(place, basis, value, max(LEAST_SIZE, orders(value)))
-        return value
-
-    def _keep(self, place: Hashable, basis: Hashable, value: object, size: int) -> None:
-        with self._lock:
-            replaced = self._kept.pop(place, None)
-            self._size += size - (0 if replaced is None else replaced[2])
-            self._kept[place] = basis, value, size
-            while self._size > self._most:
-                _, (_, _, given_up) = self._kept.popitem(last=False)
-                self._size -= given_up
+        super().__init__(most_orders, LEAST_SIZE)
 
     def counted(
         self, database: Database, workspace_id: UUID, chosen: ReportFilter = EVERYTHING
@@ -67,7 +43,7 @@ class KeptFigures:
             basis = read_basis(session, workspace_id)
         place = (workspace_id, chosen.key)
         orders = self.value(
-            (*place, "orders"), basis.orders, lambda: count_now(database, workspace_id, chosen), len
+            (*place, "orders"), basis.orders, lambda: count_now(database, workspace_id, chosen), size_of
         )
         return CountedOrders(orders=orders, basis=basis, place=place, kept=self)
 
@@ -81,11 +57,17 @@ class CountedOrders:
     place: tuple[Hashable, ...]
     kept: KeptFigures
 
-    def derived(self, name: Hashable, compute: Callable[[tuple[CountedOrder, ...]], Value]) -> Value:
-        """Return what `compute` makes of the orders; it is kept as long as they are, under a name."""
-        return self.kept.value(
-            (*self.place, name), self.basis.orders, lambda: compute(self.orders), lambda _: LEAST_SIZE
-        )
+    def derived(
+        self,
+        name: Hashable,
+        compute: Callable[[tuple[CountedOrder, ...]], Value],
+        rows: Callable[[Value], int] = lambda _: LEAST_SIZE,
+    ) -> Value:
+        """Return what `compute` makes of the orders; it is kept as long as they are, under a name.
+
+        `rows` returns how many orders or groups the value has: it takes about as much memory as so many.
+        """
+        return self.kept.value((*self.place, name), self.basis.orders, lambda: compute(self.orders), rows)
 
     def of_plans(self, name: Hashable, compute: Callable[[], Value]) -> Value:
         """Return what `compute` reads; it is kept under a name until the workspace has another plan."""
@@ -95,16 +77,34 @@ class CountedOrders:
 def count_now(
     database: Database, workspace_id: UUID, chosen: ReportFilter = EVERYTHING
 ) -> tuple[CountedOrder, ...]:
-    """Read the figures of the chosen orders from one snapshot, and count them."""
+    """Read the figures of the chosen orders from one snapshot, and count them.
+
+    The counted ones have no ground: a byte for each of 100,000 tiles, which nobody needs any more.
+    """
     with database.sessions() as session:
         session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
         figures = read_figures(session, workspace_id, chosen)
-    return tuple(count_orders(figures))  # compares grounds, so it holds no connection
+    counted = count_orders(figures)  # compares grounds, so it holds no connection
+    return tuple(replace(one, order=replace(one.order, ground=NOWHERE)) for one in counted)
 
 
-def get_kept_figures(request: Request) -> KeptFigures:
-    """Return the figures that the running application keeps."""
+def size_of(counted: Sequence[CountedOrder]) -> int:
+    """Return as how many orders these count: one with long lists of invoices or reasons counts as several."""
+    return sum(1 + _letters(one.order) // LETTERS for one in counted)
+
+
+def _letters(order: OrderFigures) -> int:
+    return sum(map(len, (*order.invoices, *order.credit_notes, *order.reasons, *order.tags.values())))
+
+
+def kept_figures_of(request: Request) -> KeptFigures:
+    """Return the figures that the running application keeps. The request must have its turn to count."""
     return cast(KeptFigures, request.state.figures)
+
+
+def get_kept_figures(request: Request, _turn: CountingTurnDep) -> KeptFigures:
+    """Return the figures that the running application keeps, once the request may count."""
+    return kept_figures_of(request)
 
 
 KeptFiguresDep = Annotated[KeptFigures, Depends(get_kept_figures)]

@@ -60,7 +60,7 @@ def read_figures(
     belongs after the session.
     """
     rows = session.execute(_figures(workspace_id).where(*_limits(chosen))).mappings().all()
-    grounds = _grounds(session, {row["scene_id"] for row in rows})
+    grounds = _grounds(session, workspace_id, {row["scene_id"] for row in rows})
     terms = _terms(session, {row["price_list_id"] for row in rows})
     returned = read_returned(session, workspace_id)
     invoiced = by_order(read_reconciled(session, workspace_id))
@@ -159,7 +159,7 @@ def _limits(chosen: ReportFilter) -> list[ColumnElement[bool]]:
     return found + labelled(chosen.tag, chosen.cost_center)
 
 
-def _grounds(session: Session, scene_ids: set[UUID]) -> dict[UUID, Ground]:
+def _grounds(session: Session, workspace_id: UUID, scene_ids: set[UUID]) -> dict[UUID, Ground]:
     """Return the ground of each scene: all plans of a scene have the same tiles with data."""
     query = (
         select(Plan.scene_id, Scene.reading, Plan.valid_share)
@@ -174,6 +174,7 @@ def _grounds(session: Session, scene_ids: set[UUID]) -> dict[UUID, Ground]:
             _planned(valid_share),
             reading.get("acquired_on"),
             bytes.fromhex(reading.get("sample", "")),
+            workspace_id,
         )
         for scene_id, reading, valid_share in session.execute(query)
     }

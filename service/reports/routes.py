@@ -60,7 +60,11 @@ def get_savings(
         return file_answer(form, "savings-by-group", SAVINGS_GROUP_COLUMNS, rows)
     if form != "json":
         return file_answer(form, "savings", SAVINGS_COLUMNS, map(savings_row, counted.orders))
-    report = counted.derived(grouping, lambda orders: GroupedSavings.divided(orders, grouping))
+    report = counted.derived(
+        grouping,
+        lambda orders: GroupedSavings.divided(orders, grouping),
+        lambda divided: len(divided.groups or ()),
+    )
     return JSONResponse(report.model_dump(mode="json"))
 
 
@@ -106,9 +110,9 @@ def get_order_alternatives(
     order_id: Annotated[UUID, Path(description="Id of the order.")],
     caller: CallerDep,
     database: DatabaseDep,
-    kept: KeptFiguresDep,
-    bundles: BundlesDep,
     _turn: TurnDep,
+    kept: KeptFiguresDep,  # after the turn to compute, for which nobody waits who counts
+    bundles: BundlesDep,
 ) -> OrderAlternatives:
     """Return the realised saving beside fairer counterfactuals than buying everything.
 

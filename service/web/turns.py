@@ -27,6 +27,8 @@ class Turns:
 
     usual: FairQueue
     large: FairQueue
+    counting: FairQueue
+    """Requests that count orders: a page of figures does not wait for the plans of its workspace."""
     seconds: float
     """Longest computation of one request."""
     running: set[Stop] = field(default_factory=set)
@@ -40,7 +42,7 @@ class Turns:
             waiting=settings.waiting,
             waiting_each=settings.waiting_each,
         )
-        return cls(FairQueue(usual), FairQueue(LARGE), settings.request_seconds)
+        return cls(FairQueue(usual), FairQueue(LARGE), FairQueue(usual), settings.request_seconds)
 
     def end_all(self) -> None:
         """Stop every request that computes or waits, because the server ends."""
@@ -101,6 +103,16 @@ async def take_turn(request: Request) -> AsyncIterator[None]:
 # scope="function": the turn ends with the computation, not with a client that reads its answer slowly.
 # A route lists it after its upload, so that a body that arrives slowly takes no turn.
 TurnDep = Annotated[None, Depends(take_turn, scope="function")]
+
+
+async def take_counting_turn(request: Request) -> AsyncIterator[None]:
+    """Wait until the request may count orders; BusyError (503) if too many wait."""
+    turns = cast(Turns, request.state.turns)
+    async with turns.turn(request, turns.counting):
+        yield
+
+
+CountingTurnDep = Annotated[None, Depends(take_counting_turn, scope="function")]
 
 
 async def take_large_turn(request: Request) -> AsyncIterator[None]:

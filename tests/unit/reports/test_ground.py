@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from affine import Affine
 from service.geotiff.ground import transform_points
 from service.imagery.tile_grid import TileGrid
 from service.reports.ground import CountedGround, Ground
+from service.reports.kept_values import KeptValues
+from service.stopping import CallerGoneError, Stop, under
 
 
 def make_scene(
@@ -107,3 +110,35 @@ def test_overlap_is_measured_across_the_180th_meridian() -> None:
 
 def test_ground_without_any_data_is_not_covered() -> None:
     assert uncovered(make_scene(planned=b"\0" * 16), make_scene()) == 1
+
+
+def checkerboard(number: int) -> Ground:
+    """Return a scene of 2,500 tiles, of which no two with data share a side; each lies elsewhere."""
+    board = (np.indices((50, 50)).sum(axis=0) % 2).astype(np.uint8).tobytes()
+    return make_scene(500_000 + 7 * number, columns=50, rows=50, planned=board)
+
+
+def test_comparison_is_stopped_between_two_outlines() -> None:
+    stop = Stop()
+    stop.end(CallerGoneError("The client has gone."))
+
+    with under(stop), pytest.raises(CallerGoneError):
+        uncovered(checkerboard(0), checkerboard(1))
+
+
+def test_outlines_that_are_kept_are_bounded_by_their_corners(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = KeptValues(25_000)
+    monkeypatch.setattr("service.reports.ground._OUTLINES", kept)
+    monkeypatch.setattr("service.reports.ground._PARTS", KeptValues(10))
+
+    uncovered(checkerboard(0), checkerboard(1), checkerboard(2))
+
+    assert 0 < kept.size <= 25_000
+
+
+def test_grounds_of_two_workspaces_share_nothing_that_is_kept() -> None:
+    scene = make_scene()
+    keys = {scene.key, replace(scene, owner=UUID(int=1)).key, replace(scene, owner=UUID(int=2)).key}
+
+    assert len(keys) == 3
+    assert replace(scene).key == scene.key

@@ -1,7 +1,10 @@
 """Kept values: found by place and basis, and bounded in number."""
 
+from service.reports.basis import FiguresBasis, OrdersBasis
 from service.reports.filters import ReportFilter
-from service.reports.kept import LEAST_SIZE, KeptFigures
+from service.reports.kept import LEAST_SIZE, LETTERS, CountedOrders, KeptFigures, size_of
+from service.reports.savings import count_orders
+from tests.support.figures import make_order
 
 
 class Counter:
@@ -40,6 +43,24 @@ class TestKeptFigures:
 
         assert [kept.value("a", 1, compute, lambda _: 2 * LEAST_SIZE) for _ in range(2)] == [1, 2]
         assert [kept.value("b", 1, compute, lambda _: 1) for _ in range(2)] == [3, 3]
+
+
+def test_order_with_long_texts_counts_as_several() -> None:
+    order = make_order(reasons=("r" * 500,) * 100, invoices=("i" * 100,) * 100)
+
+    assert size_of(count_orders([order, make_order(2)])) == 1 + 60_000 // LETTERS + 1
+
+
+def test_derived_value_counts_with_its_rows() -> None:
+    kept, basis = KeptFigures(most_orders=3 * LEAST_SIZE), FiguresBasis(OrdersBasis(None, None, 0), None)
+    counted, compute = CountedOrders(orders=(), basis=basis, place=("w",), kept=kept), Counter()
+    for name in ("a", "b"):
+        counted.derived(name, lambda _: compute(), lambda _: 2 * LEAST_SIZE)
+
+    counted.derived("b", lambda _: compute(), lambda _: 2 * LEAST_SIZE)
+    assert compute.runs == 2
+    counted.derived("a", lambda _: compute(), lambda _: 2 * LEAST_SIZE)
+    assert compute.runs == 3
 
 
 def test_filters_differ_by_each_limit() -> None:
