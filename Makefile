@@ -18,6 +18,7 @@ help: ## Show this list
 setup: $(READY) ## Make .venv with the locked dependencies (the other targets do it when needed)
 
 $(READY): requirements/all.lock pyproject.toml
+	@echo "Installing the locked dependencies in .venv: 7 GB, once. This takes some minutes and prints nothing."
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
