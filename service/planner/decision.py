@@ -111,7 +111,7 @@ def _explain(purchase: Purchase, terms: PriceTerms, objective: Objective) -> str
     if not purchase.eligible:
         return _why_none(purchase)
     if not purchase.bought:
-        return f"Buys nothing: {objective.why_nothing(purchase.cheapest)}{_beside_taken(purchase)}."
+        return f"Buys nothing: {_taken_first(purchase)}{objective.why_nothing(purchase.cheapest)}."
     if purchase.bought == purchase.eligible:
         return _whole_scene(purchase, terms, objective)
     return _selection(purchase, terms, objective)
@@ -125,10 +125,20 @@ def _why_none(purchase: Purchase) -> str:
     return "Buys nothing: no tile of the scene has enough valid pixels to be planned."
 
 
+def _taken(purchase: Purchase) -> str:
+    """Say how many patches are owned or on order."""
+    verb = "is" if purchase.taken == 1 else "are"
+    return f"{count_patches(purchase.taken)} {verb} owned or on order already"
+
+
+def _taken_first(purchase: Purchase) -> str:
+    """Begin a reason that holds for the other patches only; empty if no patch is owned or on order."""
+    return f"{_taken(purchase)}; of the others, " if purchase.taken else ""
+
+
 def _beside_taken(purchase: Purchase) -> str:
     """Return a clause about the patches that are owned or on order; empty if there is none."""
-    verb = "is" if purchase.taken == 1 else "are"
-    return f"; {count_patches(purchase.taken)} {verb} owned or on order already" if purchase.taken else ""
+    return f"; {_taken(purchase)}" if purchase.taken else ""
 
 
 def _whole_scene(purchase: Purchase, terms: PriceTerms, objective: Objective) -> str:

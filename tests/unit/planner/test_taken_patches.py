@@ -146,6 +146,16 @@ def test_reuse_saves_the_owned_patches_that_the_objective_would_buy() -> None:
     )
 
 
+def test_reason_to_buy_nothing_is_of_the_patches_that_are_not_owned() -> None:
+    taken = np.zeros((1, 16), dtype=np.bool_)
+    taken[0, [0, 1]] = True
+    decision = plan_purchases(*column([0.9, 0.8, 0.2]), terms(), Policy(threshold=0.5), taken=taken)
+    assert decision.reason == (
+        "Buys nothing: 2 patches are owned or on order already; of the others, no patch reaches a utility "
+        "of 0.5."
+    )
+
+
 @pytest.mark.parametrize(
     "objective",
     [
