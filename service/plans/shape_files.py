@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from shapely.geometry import mapping, shape
 
 from service.imagery.geojson import DECIMALS
+from service.planner.objectives import count_patches
 from service.plans import maps
 from service.plans.geopackage import MEDIA_TYPE as GEOPACKAGE
 from service.plans.plan_map import to_geopackage
@@ -127,12 +128,17 @@ def to_kml(features: Sequence[maps.Feature], about: Mapping[str, Any]) -> bytes:
     for feature in features:
         placemark = ElementTree.SubElement(document, "Placemark")
         _text(placemark, "name", f"Shape {feature['id']}")
+        _text(placemark, "description", _size(feature["properties"]))
         parts = shapely.get_parts(shape(feature["geometry"]))
         parent = ElementTree.SubElement(placemark, "MultiGeometry") if len(parts) > 1 else placemark
         for part in parts:
             _polygon(parent, part)
     written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return written
+
+
+def _size(properties: Mapping[str, Any]) -> str:
+    return f"{count_patches(properties['patches'])}, {properties['area_km2']:.6g} km2"
 
 
 def _polygon(parent: ElementTree.Element, part: shapely.Polygon) -> None:

@@ -101,5 +101,17 @@ def test_kml_has_a_placemark_for_each_shape(client: TestClient, paths: tuple[str
         assert shapely.LinearRing(ring).equals_exact(outline.exterior, APART)
 
 
+def test_kml_states_patches_and_area_of_each_shape(client: TestClient, paths: tuple[str, str]) -> None:
+    answer = client.get(paths[0], params={"as": "kml"})
+    placemarks = ElementTree.fromstring(answer.content).findall(f".//{KML}Placemark")  # noqa: S314  (our own)
+    stated = [placemark.findtext(f"{KML}description") or "" for placemark in placemarks]
+    shapes = [one["properties"] for one in client.get(paths[0]).json()["features"]]
+
+    assert [int(text.split()[0]) for text in stated] == [one["patches"] for one in shapes]
+    assert [float(text.split()[2]) for text in stated] == [
+        pytest.approx(one["area_km2"], rel=1e-5) for one in shapes
+    ]
+
+
 def test_unknown_form_is_refused(client: TestClient, paths: tuple[str, str]) -> None:
     assert code(client.get(paths[0], params={"as": "shapefile"})) == (422, "invalid-request")
