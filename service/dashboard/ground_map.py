@@ -97,6 +97,11 @@ class MapFilters(BaseModel):
     box: Text = ""
 
     @property
+    def are_set(self) -> bool:
+        """Whether ground is left out at all."""
+        return any((self.kind, self.first_day, self.last_day, self.currency, self.at_least, self.box))
+
+    @property
     def kinds(self) -> set[str]:
         """Kinds of ground that are shown; InvalidInputError for an unknown one."""
         if self.kind not in {"", *KINDS}:

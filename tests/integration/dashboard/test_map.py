@@ -56,6 +56,8 @@ def test_filters_narrow_map_and_table(browser: TestClient, ground: dict[str, str
     for kind, href in ground.items():
         assert listed(read(browser, f"?kind={kind}")) == [href]
     assert listed(read(browser, "?currency=USD&at_least=15.00")) == [ground["ordered"]]
+    clear = '<a href="/dashboard/map">Clear</a>'
+    assert (clear in read(browser), clear in read(browser, "?kind=owned")) == (False, True)
     assert "No ground fits these filters." in read(browser, "?last_day=2001-01-01")
     assert "No ground fits these filters." in read(browser, "?currency=EUR")
     page = read(browser, "?box=8.9,47.8,9.1,47.9")  # the first scene lies at 9 degrees east

@@ -46,6 +46,29 @@ def held_order(client: TestClient) -> tuple[str, str]:
 
 
 @pytest.mark.usefixtures("priced")
+class TestPage:
+    def test_labels_are_the_next_step_once_every_patch_came(
+        self, client: TestClient, browser: TestClient
+    ) -> None:
+        open_budget(client)
+        sign_in(browser)
+        steps = []
+        for patches in (1, None):
+            order = buy(client, plan_scene(client, reuse="none"), patches=patches)
+            page = words_of(browser.get(f"{LIST}/{order}").text)
+            steps.append(page.index("Classify Label every tile") < page.index("GeoTIFFs or zip archives"))
+        assert steps == [False, True]
+
+    def test_saving_stands_before_the_patches(self, client: TestClient, browser: TestClient) -> None:
+        open_budget(client)
+        order = buy(client, plan_scene(client))
+        sign_in(browser)
+        page = browser.get(f"{LIST}/{order}").text
+        ids = re.findall(r'<h2 id="(\w+)"', page)
+        assert ids.index("saving") < ids.index("patches")
+
+
+@pytest.mark.usefixtures("priced")
 class TestList:
     def test_shows_status_owner_amount_and_patches(self, client: TestClient, browser: TestClient) -> None:
         open_budget(client, name="Harvest")

@@ -167,6 +167,16 @@ def test_tile_lists_its_patches_with_reason_and_price(
     assert page.count("Not bought:") == 15 - sum(place[0] == tile for place in planned.bought[1:])
 
 
+def test_patch_without_a_price_of_its_own_has_no_sign(client: TestClient, browser: TestClient) -> None:
+    publish_prices(client, minimum_km2="100")
+    sign_in(browser)
+    plan = plan_scene(client)
+    page = read(browser, f"{path_of(plan)}?tile={plan.bought[0][0]}")
+
+    prices = re.findall(r'<td data-label="Leaving out or adding" class="number">(.*?)</td>', page)
+    assert [re.sub("<[^>]*>", "", price) for price in prices] == ["0.00 USD"] * 16
+
+
 @pytest.mark.parametrize("query", ["tile=6", "tile=-1", "tile=x", "window=0,0,9,9", "window=x"])
 def test_tile_or_window_outside_the_scene_is_refused(
     browser: TestClient, planned: Planned, query: str
