@@ -12,7 +12,9 @@ PACKAGES = {"loupe", "service", "models", "training", "migrations"}
 
 def files_of_the_wheel() -> set[str]:
     builder = WheelBuilder(str(ROOT))
-    with builder.config.set_build_data(builder.get_default_build_data()):
+    data = builder.get_default_build_data()
+    builder.set_build_data_defaults(data)
+    with builder.config.set_build_data(data):
         return {one.distribution_path for one in builder.recurse_included_files()}
 
 
