@@ -37,6 +37,7 @@ from service.orders.storage import check_storage
 from service.settings import BlobsDep, SettingsDep
 from service.web.idempotency import Answer, fingerprint, store_once, stored_answer
 from service.web.turns import LargeTurnDep
+from service.web.values import as_line
 
 router = APIRouter(prefix=f"{PATH}/orders", include_in_schema=False)
 MOST_FILES = 20
@@ -119,7 +120,7 @@ def _take(intake: Intake, order_id: UUID, sent: SentFiles, file: UploadFile) -> 
         upload = FileUpload(
             order_id=order_id, file=spool.close(), read_as=sent.read_as, accept_late=sent.accept_late
         )
-        came = {"name": file.filename, "sha256": upload.file.sha256}
+        came = {"name": as_line(file.filename or ""), "sha256": upload.file.sha256}
         try:
             received = files_delivery(receive_files(intake, sent.form.visitor, upload))
         except LoupeError as error:

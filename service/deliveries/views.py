@@ -15,6 +15,7 @@ from service.money import Money
 from service.orders.schemas import Footprint
 from service.web.money import MoneyOut
 from service.web.paging import Link
+from service.web.values import as_line
 from service.web.warnings import WarningOut
 
 PatchOutcome = Literal["settled", "superseded", "already-delivered", "not-covered", "refused"]
@@ -201,7 +202,7 @@ def _partly(one: PartlyCovered) -> PatchOut:
 
 def _file(one: FileReport) -> FileOut:
     return FileOut(
-        name=one.name,
+        name=None if one.name is None else as_line(one.name),
         sha256=one.sha256,
         size=one.size,
         use=one.use,

@@ -44,6 +44,11 @@ def refuse_unprintable(text: str) -> str:
     return text
 
 
+def as_line(text: str) -> str:
+    """Return a text that nobody checked, such as a file's name, as one line that looks as it is."""
+    return _UNSEEN.sub("\ufffd", _UNPRINTABLE.sub("\ufffd", text))
+
+
 def read_line(text: str) -> str:
     """Return a text in one line; refuse what makes it look like another text."""
     refuse_unprintable(text)

@@ -51,6 +51,26 @@ class TestFiles:
         file = browser.get(f"{LIST}/{order}/tiles/{first['tile']}/patches/{first['patch']}.tif")
         assert file.content == mosaic()
 
+    @pytest.mark.parametrize("character", ["\0", "\x1b", "\u202e"])
+    def test_name_of_a_file_with_a_control_character_is_shown_without_it(
+        self, client: TestClient, browser: TestClient, character: str
+    ) -> None:
+        """The database takes no NUL: the patch was paid, and the page said that the file was refused."""
+        open_budget(client)
+        plan = plan_scene(client)
+        path = f"{LIST}/{place(client, plan).json()['id']}"
+        sign_in(browser)
+        parts = [f'"{name}"\r\n\r\n{value}' for name, value in form_fields(browser, path).items()]
+        heads = [*parts, f'"files"; filename="a{character}b.tif"\r\nContent-Type: image/tiff\r\n\r\n']
+        text = "".join(f"\r\n--x\r\nContent-Disposition: form-data; name={one}" for one in heads)
+        body = text.encode() + make_patch(*plan.bought[0]) + b"\r\n--x--\r\n"
+        form = {"Content-Type": "multipart/form-data; boundary=x"}
+
+        page = follow(browser, browser.post(f"{path}/files", content=body, headers=form))
+
+        assert "1 patch was delivered and paid." in page
+        assert "a\ufffdb.tif" in page
+
     def test_each_of_several_files_has_a_result(self, client: TestClient, browser: TestClient) -> None:
         open_budget(client)
         plan = plan_scene(client)

@@ -131,6 +131,12 @@ def test_other_mosaic_supersedes_the_delivered_patches_and_pays_only_the_others(
     assert usage(client, budget)["spent"] == "10.00"
 
 
+def test_name_of_an_archived_file_moves_no_cursor_and_turns_no_text(client: TestClient, order: str) -> None:
+    answer = send_file(client, order, archive({"a\x1b[2J\u202eb.tif": LEFT_HALF}), ZIP)
+
+    assert [one["name"] for one in answer.json()["files"]] == ["a\ufffd[2J\ufffdb.tif"]
+
+
 def test_archive_of_a_provider_is_unpacked_and_every_file_accounted_for(
     client: TestClient, order: str, settings: Settings, own_blobs: Path
 ) -> None:
