@@ -25,7 +25,7 @@ $(READY): requirements/all.lock pyproject.toml
 	@touch $@
 
 demo: $(READY) ## Run the main job on real imagery and print what it bought, saved and saw
-	$(BIN)/python -m examples.demo
+	$(BIN)/python -m examples.demo $(ARGS)
 
 serve: $(READY) ## Start the server; prints its address and, the first time, an API key
 	$(BIN)/loupe serve

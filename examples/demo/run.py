@@ -152,7 +152,7 @@ def _farewell(server: Server, keep: bool, out: Console) -> None:
     _heading(out, "The dashboard")
     out.print(indent(facts([("Address", f"{server.url}/dashboard"), ("API key", server.key)])))
     if not keep:
-        out.print("\nThe server stops now and deletes its data. Use --keep to keep it running.")
+        out.print("\nThe server stops now and deletes its data. To keep it running:\n  make demo ARGS=--keep")
         return
     try:
         if sys.stdin.isatty():

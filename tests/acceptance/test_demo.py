@@ -57,6 +57,7 @@ def test_demo_shows_the_truth_beside_each_label_and_stops_its_server(tmp_path: P
     assert f"under the price list {WITH_MINIMUM} would cost" in shown
     assert "owned or on order already" not in shown
     assert "The server stops now" in shown
+    assert "  make demo ARGS=--keep\n" in shown
     ((_, documented),) = next(blocks((ROOT / "README.md").read_text()))
     assert matches(documented, [line.rstrip() for line in shown.splitlines()])
     address = next(word for word in shown.split() if word.endswith("/dashboard"))
