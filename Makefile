@@ -10,7 +10,7 @@ N ?= 1000
 SEED ?= build/seed
 export LOUPE_DATA ?= ../shared/data
 
-.PHONY: help setup demo serve seed docs check test lint types contracts unit unit-fast integration acceptance coverage prove-ledger prove-planner prove-faults prove-api prove-rasters format lock sbom audit clean
+.PHONY: help setup demo serve seed docs check test lint types contracts unit unit-fast integration acceptance coverage prove-ledger prove-planner prove-faults prove-api examples prove-rasters format lock sbom audit clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ prove-faults: $(READY) ## Kill, hang, cut and fill in 200 seeds, and check that 
 
 prove-api: $(READY) ## Try every operation against the OpenAPI document, as each role; ARGS="--role buyer --examples 200" (minutes)
 	$(BIN)/python -m tests.contract $(ARGS)
+
+examples: $(READY) ## Record real answers as the examples of the OpenAPI document (minutes)
+	$(PYTEST) -p tests.contract.examples tests/integration
 
 prove-rasters: $(READY) ## Mutate rasters and archives 100,000 times; ARGS="--first 5000 --count 1000" (an hour)
 	$(BIN)/python -m tests.mutants $(ARGS)

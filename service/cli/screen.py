@@ -1,4 +1,4 @@
-"""What a terminal shows of texts that somebody else wrote: names, file names, and sentences of a server."""
+"""Texts that somebody else wrote, as a terminal shows them: names, file names, and sentences of a server."""
 
 import re
 import sys

@@ -114,7 +114,7 @@ def bundles_of(request: Request) -> Bundles:
 
 
 def counts_of(request: Request) -> PlanCounts:
-    """Return what the server has counted of each workspace's plans."""
+    """Return the counts that the server keeps of each workspace's plans."""
     return cast(PlanCounts, request.state.counts)
 
 

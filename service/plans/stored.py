@@ -1,8 +1,8 @@
 """Numbers and sizes of a workspace's plans and scenes, counted once and then kept up with what is added.
 
 A million plans are not added up for each request that needs room. Evidence is numbered in the order in which
-rows became visible (record 30), so what came after a number is read alone. Deletions of pixels take turns and
-are dated in their turn, so those after a time are read alone too.
+rows became visible (decision 30), so what came after a number is read alone. Deletions of pixels take turns
+and are dated in their turn, so those after a time are read alone too.
 """
 
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ class StoredPlans:
 
 
 class PlanCounts:
-    """What the process has counted, by workspace. Threads may count the same; each count is true."""
+    """Counts of the process, by workspace. Threads may count the same; each count is true."""
 
     def __init__(self) -> None:
         self._known: dict[UUID, StoredPlans] = {}

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.web.answer_headers import describe_headers
+from service.web.examples import show_example
 from service.web.json_schema import renamed, require_no_null, sent_names
 
 REQUIRED = "x-required"
@@ -88,6 +89,8 @@ class DocumentedApp(FastAPI):
             _offer_no_null(document)
             _describe_roles(document, self.roles)
             describe_headers(document)
+            for _, operation in _operations(document):
+                show_example(operation)
             for name in components.keys() - sent_names(document):
                 require_no_null(components[name])
             self.openapi_schema = document
