@@ -80,6 +80,14 @@ def values_of(page: str, address: str) -> dict[str, str]:
     return reader.values
 
 
+def is_wrong(page: str, field: str) -> bool:
+    """Return whether a field is marked as wrong and described by the sentence that says why."""
+    return (
+        f'aria-invalid="true" aria-describedby="{field}-fault {field}-help"' in page
+        and f'id="{field}-fault"' in page
+    )
+
+
 def words_of(markup: str) -> str:
     """Return the words of a page, or of a part of it, in one line, with the commas of amounts."""
     drawn = re.sub(r'<span class="thousands">(.*?)</span>', r",\1", markup)

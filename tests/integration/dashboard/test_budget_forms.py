@@ -7,7 +7,7 @@ from service.access.repository import create_key, create_workspace, first_worksp
 from service.access.roles import Role
 from service.database.engine import Database
 from tests.support.bundles import usd
-from tests.support.dashboard import fields_of, follow, sign_in, values_of, words_of
+from tests.support.dashboard import fields_of, follow, is_wrong, sign_in, values_of, words_of
 from tests.support.ordering import (
     Json,
     begin_periods_earlier,
@@ -39,14 +39,6 @@ def budgets(client: TestClient) -> list[Json]:
 def read(client: TestClient, budget: str) -> Json:
     found: Json = client.get(f"/v1/budgets/{budget}").json()
     return found
-
-
-def is_wrong(page: str, field: str) -> bool:
-    """Return whether a field is marked as wrong and described by the sentence that says why."""
-    return (
-        f'aria-invalid="true" aria-describedby="{field}-fault {field}-help"' in page
-        and f'id="{field}-fault"' in page
-    )
 
 
 def test_budget_is_opened_with_every_entry_of_the_form(client: TestClient, browser: TestClient) -> None:

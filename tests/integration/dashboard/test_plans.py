@@ -2,21 +2,19 @@
 
 import html
 import re
-from typing import Any
 from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select, text
 
-from service.access.repository import create_key, create_workspace
+from service.access.repository import create_key, create_workspace, first_workspace
 from service.access.roles import Role
-from service.access.tables import Workspace
 from service.dashboard.standing import PlanStanding, stands
 from service.database.engine import Database, connect
 from service.plans.tables import Plan
 from tests.support.bundles import make_geotiff, make_pixels
-from tests.support.dashboard import form_fields, sign_in
+from tests.support.dashboard import form_fields, send, sign_in
 from tests.support.ordering import code, open_budget, place, plan_scene, publish_prices, usage
 from tests.support.orders import Planned
 
@@ -37,14 +35,6 @@ def read(browser: TestClient, path: str) -> str:
     answer = browser.get(path)
     assert answer.status_code == 200, answer.text
     return html.unescape(answer.text)
-
-
-def visitor(browser: TestClient, database: Database, role: Role) -> None:
-    """Sign in with a new key of the first workspace."""
-    with database.sessions.begin() as session:
-        workspace = session.query(Workspace).filter_by(name="default").one()
-        key = create_key(session, workspace, role.value, role=role)
-    sign_in(browser, key)
 
 
 def test_list_shows_plans_and_narrows_them_by_the_address(
@@ -223,13 +213,8 @@ def test_plan_and_its_files_are_only_for_their_workspace(
     for path in paths:
         assert browser.get(path).status_code == 404
     assert path_of(planned) not in read(browser, "/dashboard/plans")
-    answer = send(browser, "/dashboard/plans/new", f"{path_of(planned)}/order")
+    answer = send(browser, f"{path_of(planned)}/order", "/dashboard/plans/new")
     assert answer.status_code == 404
-
-
-def send(browser: TestClient, page: str, path: str, **fields: str) -> Any:
-    """Send a form as the one on a page of this session."""
-    return browser.post(path, data=form_fields(browser, page) | fields)
 
 
 def test_ordering_holds_the_sum_once_however_often_the_form_is_sent(
@@ -256,7 +241,7 @@ def test_order_that_is_refused_says_why_on_the_page_and_holds_nothing(
 ) -> None:
     budget = open_budget(client, "1.00")
     sign_in(browser)
-    answer = send(browser, path_of(planned), f"{path_of(planned)}/order", budget=budget)
+    answer = send(browser, f"{path_of(planned)}/order", path_of(planned), budget=budget)
 
     assert answer.status_code == 402
     assert 'class="refusal" role="alert"' in answer.text
@@ -268,12 +253,14 @@ def test_role_that_may_not_order_sees_no_button_and_is_refused(
     client: TestClient, browser: TestClient, database: Database, planned: Planned
 ) -> None:
     open_budget(client)
-    visitor(browser, database, Role.PLANNER)
+    with database.sessions.begin() as session:
+        key = create_key(session, first_workspace(session), "planner", Role.PLANNER)
+    sign_in(browser, key)
     page = read(browser, path_of(planned))
     assert "sign in with a key for the role buyer or admin" in page
     assert f"{path_of(planned)}/order" not in page
 
-    answer = send(browser, "/dashboard/plans/new", f"{path_of(planned)}/order")
+    answer = send(browser, f"{path_of(planned)}/order", "/dashboard/plans/new")
     assert answer.status_code == 403
     assert "the role buyer or admin" in answer.text
     assert client.get("/v1/orders").json()["items"] == []

@@ -1,25 +1,20 @@
 """No request holds a database connection while it computes, waits for a file or waits its turn."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from service.access.repository import create_key, create_workspace
 from service.app import create_app
 from service.database.engine import Database
 from service.geotiff.quarantine import Quarantine
-from service.reports.savings import CountedOrder
 from service.settings import Settings
 from service.web import claims
-from service.web.turns import take_counting_turn, take_large_turn, take_turn
 from tests.support.bundles import make_geotiff, usd
 from tests.support.counting import write_count_bundle
 from tests.support.dashboard import form_fields
@@ -84,7 +79,6 @@ COUNTING: dict[Operation, set[str]] = {
 ADDING_UP: set[Operation] = {("GET", "/dashboard/models"), ("GET", "/dashboard/models/{chart}.csv")}
 """Operations that wait their turn because they read the decisions of 200 plans, and compute nothing else."""
 
-TURNS = (take_turn, take_large_turn)
 
 NOT_CALLED: set[Operation] = {
     ("POST", "/v1/price-lists"),
@@ -269,80 +263,3 @@ def test_requests_that_hang_in_decoding_leave_connections_and_threads_for_others
 
     assert answer.status_code == 200
     assert {one.result() for one in plans} == {201}
-
-
-COUNTING_ORDERS: set[Operation] = {
-    ("GET", "/v1/reports/savings"),
-    ("GET", "/v1/reports/savings/orders"),
-    ("GET", "/v1/reports/savings/orders/{order_id}"),
-    ("GET", "/v1/reports/savings/orders/{order_id}/alternatives"),
-    ("GET", "/dashboard"),
-    ("GET", "/dashboard/reports/{month}"),
-    ("GET", "/dashboard/savings.{kind}"),
-    ("GET", "/dashboard/orders/{order_id}"),
-    ("POST", "/dashboard/orders/{order_id}/approval"),
-    ("POST", "/dashboard/orders/{order_id}/cancel"),
-    ("POST", "/dashboard/orders/{order_id}/deadline"),
-    ("POST", "/dashboard/orders/{order_id}/truth"),
-}
-"""Operations that count all orders of a workspace, some only to show a refusal on the page of an order."""
-
-
-def depends_on(dependant: Dependant, call: Callable[..., Any]) -> bool:
-    return any(one.call is call or depends_on(one, call) for one in dependant.dependencies)
-
-
-def test_every_operation_that_counts_orders_waits_its_turn(client: TestClient) -> None:
-    waiting = {
-        (method, route.path)
-        for route in cast(FastAPI, client.app).state.operations
-        if isinstance(route, APIRoute) and depends_on(route.dependant, take_counting_turn)
-        for method in route.methods or ()
-    }
-
-    assert waiting == COUNTING_ORDERS
-
-
-def test_reports_that_count_for_minutes_leave_threads_for_others(
-    client: TestClient, database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ten orders of overlapping scenes with gaps take half a minute to count, for each filter again."""
-    with database.sessions.begin() as session:
-        stranger = create_key(session, create_workspace(session, "stranger"), "theirs")
-    release, hanging = threading.Event(), list[int]()
-
-    def hang(*_given: Any) -> tuple[CountedOrder, ...]:
-        hanging.append(1)
-        assert release.wait(120)
-        return ()
-
-    monkeypatch.setattr("service.reports.kept.count_now", hang)
-
-    def report(number: int) -> int:
-        return client.get("/v1/reports/savings", params={"cost_center": f"c{number}"}).status_code
-
-    many = 20 * settings.computing_each
-    with ThreadPoolExecutor(many) as pool:
-        reports = [pool.submit(report, number) for number in range(many)]
-        try:
-            eventually(lambda: len(hanging) == settings.computing_each)
-            answer = client.get("/v1/budgets", headers={"Authorization": f"Bearer {stranger}"})
-            assert len(hanging) == settings.computing_each
-        finally:
-            release.set()
-
-    assert answer.status_code == 200
-    assert {one.result() for one in reports} == {200}
-
-
-def test_every_operation_that_computes_waits_its_turn(client: TestClient) -> None:
-    reading_files = {operation for operation, does in COMPUTING.items() if does <= {"get", "open_checked"}}
-
-    waiting = {
-        (method, route.path)
-        for route in cast(FastAPI, client.app).state.operations
-        if isinstance(route, APIRoute) and any(one.call in TURNS for one in route.dependant.dependencies)
-        for method in route.methods or ()
-    }
-
-    assert waiting == (COMPUTING.keys() | COUNTING.keys() | ADDING_UP) - reading_files
