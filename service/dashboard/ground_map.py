@@ -38,7 +38,7 @@ Text = Annotated[str, Field(max_length=80)]
 
 
 @dataclass(frozen=True)
-class Outline:
+class SceneOutline:
     """The middle and the outer rings of a scene, longitude and latitude."""
 
     centre: tuple[float, float]
@@ -46,12 +46,12 @@ class Outline:
 
 
 @lru_cache(maxsize=1_024)
-def outline_of(grid: TileGrid) -> Outline:
+def scene_outline(grid: TileGrid) -> SceneOutline:
     """Return the outline of a grid. The newest ground is shown again and again, and each takes 0.1 ms."""
     lon, lat = grid.centre_wgs84().tolist()
     drawn = grid.footprint_wgs84()
     parts = drawn["coordinates"] if drawn["type"] == "MultiPolygon" else [drawn["coordinates"]]
-    return Outline((lon, lat), [part[0] for part in parts])
+    return SceneOutline((lon, lat), [part[0] for part in parts])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,14 +74,14 @@ class MappedGround:
     @property
     def centre(self) -> str:
         """Latitude and longitude of the scene's middle."""
-        lon, lat = outline_of(self.grid).centre
+        lon, lat = scene_outline(self.grid).centre
         return f"{abs(lat):.4f}° {'N' if lat >= 0 else 'S'}, {abs(lon):.4f}° {'E' if lon >= 0 else 'W'}"
 
     def item(self) -> MapItem:
         """Return the ground as the map draws it."""
         money = in_text(self.cost)
         title = f"{KINDS[self.kind]}: {self.noun.lower()} {str(self.id)[:8]}, {money}"
-        return MapItem(kind=self.kind, href=self.href, title=title, rings=outline_of(self.grid).rings)
+        return MapItem(kind=self.kind, href=self.href, title=title, rings=scene_outline(self.grid).rings)
 
 
 class MapFilters(BaseModel):

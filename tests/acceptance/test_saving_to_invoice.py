@@ -105,8 +105,8 @@ def test_a_saving_leads_to_its_invoice_line(page: Page, server: ServerProcess, o
     assert shown["Baseline"] - shown["Paid"] == shown["Realised saving"] == saving
 
     bill = {row[0]: number(row[3]) for row in rows(page, "The provider's bill")}
-    assert bill["every patch of the scene"] == shown["Baseline"] == Decimal(order["baseline"])
-    assert bill["the bought patches, as planned"] == Decimal(order["plan_cost"])
+    assert bill["Every patch of the scene"] == shown["Baseline"] == Decimal(order["baseline"])
+    assert bill["The bought patches, as planned"] == Decimal(order["plan_cost"])
 
     signs = {"settle": 1, "charge": 1, "refund": -1}
     payments = [(row[2], number(row[3])) for row in rows(page, "Payments")]

@@ -187,7 +187,7 @@ def test_file_that_others_can_open_is_refused(file: Path, asked: PlayedServer, m
     for words in (("--profile", "office", "me"), ("profiles", "list"), ("profiles", "remove", "office")):
         done = loupe(*words)
         assert done.exit_code == 1
-        assert f'chmod 600 "{file}"' in done.stderr.replace("\n", " ")
+        assert f'chmod 600 "{file}"' in " ".join(done.stderr.split())
     assert asked.asked == []
 
 
