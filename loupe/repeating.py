@@ -100,7 +100,7 @@ class Patience:
         if asked is not None:
             return asked if asked <= retries.longest_s else None
         backoff = retries.first_s * 2.0 ** (self.failed - 1)
-        return min(backoff, retries.longest_s) * random.uniform(0.5, 1)  # noqa: S311  (spreads clients)
+        return min(backoff, retries.longest_s) * random.uniform(0.5, 1)  # noqa: S311  (spreads clients in time; no secret)
 
     def _may_repeat(self, outcome: Outcome) -> bool:
         if isinstance(outcome.error, NoServerError):

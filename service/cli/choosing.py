@@ -1,4 +1,4 @@
-"""Where the address and the key of a command come from.
+"""Sources of the address and the key of a command.
 
 The first of these that has one decides, for each of the two: the options --url and --api-key, the environment
 (LOUPE_URL, LOUPE_API_KEY), `.env` of the current folder, and the profile.

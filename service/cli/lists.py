@@ -1,9 +1,11 @@
 """`loupe plans` and `loupe orders`: list, show and wait for what is stored."""
 
 import time
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
+from rich.console import RenderableType
 
 from loupe import Client
 from loupe.answers.base import Json
@@ -108,14 +110,8 @@ def list_plans(  # noqa: PLR0913  (a command's parameters are its options)
     filters = to_wire(chosen)
     with open_client(url, api_key) as client:
         found = first_items(client, "/v1/plans", limit, sort=sort.value, **filters)
-    if as_json:
-        print_json(found)
-    elif found:
-        console().print(plans_view(found))
-    elif filters:
-        console().print("No plan is like that.")
-    else:
-        console().print("There is no plan yet. Make one: loupe plan FILE")
+    none = "No plan is like that." if filters else "There is no plan yet. Make one: loupe plan FILE"
+    _show_rows(found, plans_view, none, as_json=as_json)
 
 
 @plan_commands.command("show")
@@ -181,12 +177,17 @@ def list_orders(  # noqa: PLR0913  (a command's parameters are its options)
         }
         filters = to_wire(chosen)
         found = first_items(client, "/v1/orders", limit, sort=sort.value, **filters)
+    _show_rows(found, orders_view, _no_order(filters, only_open=only_open), as_json=as_json)
+
+
+def _show_rows(
+    found: list[Json], view: Callable[[list[Json]], RenderableType], none: str, *, as_json: bool
+) -> None:
+    """Print the rows of a list as a table or as JSON, or say in a sentence that there are none."""
     if as_json:
         print_json(found)
-    elif found:
-        console().print(orders_view(found))
     else:
-        console().print(_no_order(filters, only_open=only_open))
+        console().print(view(found) if found else none)
 
 
 def _no_order(filters: Json, *, only_open: bool) -> str:

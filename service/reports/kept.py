@@ -65,7 +65,7 @@ class CountedOrders:
     ) -> Value:
         """Return what `compute` makes of the orders; it is kept as long as they are, under a name.
 
-        `rows` returns how many orders or groups the value has: it takes about as much memory as so many.
+        `rows` returns the number of orders or groups in the value, from which its memory is estimated.
         """
         return self.kept.value((*self.place, name), self.basis.orders, lambda: compute(self.orders), rows)
 

@@ -1,4 +1,4 @@
-"""What is kept of a workspace's plans and scenes is what counting them all again gives."""
+"""The kept counts of a workspace's plans and scenes equal a complete count."""
 
 from uuid import UUID
 

@@ -1,15 +1,12 @@
 """No request holds a database connection while it computes, waits for a file or waits its turn."""
 
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from service.access.repository import create_key, create_workspace
 from service.app import create_app
 from service.database.engine import Database
 from service.geotiff.quarantine import Quarantine
@@ -17,6 +14,7 @@ from service.settings import Settings
 from service.web import claims
 from tests.support.bundles import make_geotiff, usd
 from tests.support.counting import write_count_bundle
+from tests.support.crowds import Crowd
 from tests.support.dashboard import form_fields
 from tests.support.databases import KEY
 from tests.support.jobs import ASYNC
@@ -24,7 +22,6 @@ from tests.support.journeys import Journey, Operation
 from tests.support.ordering import TIFF, change_budget, open_budget, publish_prices
 from tests.support.orders import make_patch
 from tests.support.rounds import LOOK, ordered, planned
-from tests.support.waiting import eventually
 
 COMPUTING: dict[Operation, set[str]] = {
     ("POST", "/v1/plans"): {
@@ -233,13 +230,10 @@ def test_requests_that_hang_in_decoding_leave_connections_and_threads_for_others
     Twenty times as many as one workspace may compute at once would take every thread, if they waited on one.
     """
     publish_prices(client)
-    with database.sessions.begin() as session:
-        stranger = create_key(session, create_workspace(session, "stranger"), "theirs")
-    decode, release, hanging = Quarantine.decode, threading.Event(), list[int]()
+    crowd, decode = Crowd(client, database, settings.computing_each), Quarantine.decode
 
     def hang(*args: Any) -> Any:
-        hanging.append(1)
-        assert release.wait(120)
+        crowd.hang()
         return decode(*args)
 
     monkeypatch.setattr(Quarantine, "decode", hang)
@@ -251,15 +245,4 @@ def test_requests_that_hang_in_decoding_leave_connections_and_threads_for_others
             client.post("/v1/plans", content=make_geotiff(), headers=headers, params=params).status_code
         )
 
-    many = 20 * settings.computing_each
-    with ThreadPoolExecutor(many) as pool:
-        plans = [pool.submit(plan, number) for number in range(many)]
-        try:
-            eventually(lambda: len(hanging) == settings.computing_each)
-            answer = client.get("/v1/budgets", headers={"Authorization": f"Bearer {stranger}"})
-            assert len(hanging) == settings.computing_each
-        finally:
-            release.set()
-
-    assert answer.status_code == 200
-    assert {one.result() for one in plans} == {201}
+    assert crowd.statuses(plan) == {201}

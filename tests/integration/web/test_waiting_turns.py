@@ -1,8 +1,6 @@
 """Requests wait for a turn before they compute or count, so that one workspace leaves room for others."""
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import pytest
@@ -11,14 +9,13 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-from service.access.repository import create_key, create_workspace
 from service.database.engine import Database
 from service.reports.savings import CountedOrder
 from service.settings import Settings
 from service.web.turns import take_counting_turn, take_large_turn, take_turn
 from tests.integration.web.test_connections import ADDING_UP, COMPUTING, COUNTING
+from tests.support.crowds import Crowd
 from tests.support.journeys import Operation
-from tests.support.waiting import eventually
 
 TURNS = (take_turn, take_large_turn)
 COUNTING_ORDERS: set[Operation] = {
@@ -57,13 +54,10 @@ def test_reports_that_count_for_minutes_leave_threads_for_others(
     client: TestClient, database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten orders of overlapping scenes with gaps take half a minute to count, for each filter again."""
-    with database.sessions.begin() as session:
-        stranger = create_key(session, create_workspace(session, "stranger"), "theirs")
-    release, hanging = threading.Event(), list[int]()
+    crowd = Crowd(client, database, settings.computing_each)
 
     def hang(*_given: Any) -> tuple[CountedOrder, ...]:
-        hanging.append(1)
-        assert release.wait(120)
+        crowd.hang()
         return ()
 
     monkeypatch.setattr("service.reports.kept.count_now", hang)
@@ -71,18 +65,7 @@ def test_reports_that_count_for_minutes_leave_threads_for_others(
     def report(number: int) -> int:
         return client.get("/v1/reports/savings", params={"cost_center": f"c{number}"}).status_code
 
-    many = 20 * settings.computing_each
-    with ThreadPoolExecutor(many) as pool:
-        reports = [pool.submit(report, number) for number in range(many)]
-        try:
-            eventually(lambda: len(hanging) == settings.computing_each)
-            answer = client.get("/v1/budgets", headers={"Authorization": f"Bearer {stranger}"})
-            assert len(hanging) == settings.computing_each
-        finally:
-            release.set()
-
-    assert answer.status_code == 200
-    assert {one.result() for one in reports} == {200}
+    assert crowd.statuses(report) == {200}
 
 
 def test_every_operation_that_computes_waits_its_turn(client: TestClient) -> None:
