@@ -1,4 +1,4 @@
-"""The first page: savings, accuracy, budgets, plans and ledger entries."""
+"""The first page: savings, accuracy, budgets, plans and movements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ from service.web.paging import PageRequest
 
 router = APIRouter(prefix=PATH, include_in_schema=False)
 PLANS, BUDGETS, ENTRIES, ORDERS = 6, 20, 12, 12
-"""Number of plans, budgets, ledger entries and orders on the page; its links lead to all of them."""
+"""Number of plans, budgets, movements and orders on the page; its links lead to all of them."""
 
 
 @router.get("")
@@ -52,7 +52,7 @@ def overview(
     kept: KeptFiguresDep,
     chosen: Annotated[Chosen, Depends(read_chosen)],
 ) -> Response:
-    """Show the savings of a period, what waits for the visitor, budgets, plans and ledger entries."""
+    """Show the savings of a period, what waits for the visitor, budgets, plans and movements."""
     bundles = cast(Bundles, request.state.bundles)
     quality = bundle_accuracy(bundles.default.manifest) if bundles else None
     with database.sessions() as session:

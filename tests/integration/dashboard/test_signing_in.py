@@ -22,7 +22,7 @@ def test_login_with_a_key_opens_the_page(browser: TestClient) -> None:
     answer = sign_in(browser)
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/dashboard")
-    assert "Latest ledger entries" in browser.get("/dashboard").text
+    assert "Latest movements of money" in browser.get("/dashboard").text
 
 
 def test_cookie_opens_only_the_dashboard_and_is_not_the_key(browser: TestClient) -> None:

@@ -61,7 +61,7 @@ def test_person_is_signed_in_and_out_under_their_name(
 
     assert (answer.status_code, 'content="0; url=/dashboard"' in answer.text) == (200, True)
     assert page.status_code == 200
-    assert "Latest ledger entries" in page.text
+    assert "Latest movements of money" in page.text
     assert left.headers["location"] == "/dashboard/login"
     assert browser.get("/dashboard").status_code == 303
     assert events == [("signed-in", ada.id), ("signed-out", ada.id)]
