@@ -1,27 +1,33 @@
-"""Invoices on the dashboard: differences from the ledger, and each document with its lines. Reads only."""
+"""Invoices on the dashboard: differences from the ledger, each document with its lines, and their import."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from service.dashboard.exports import json_parts, streamed
 from service.dashboard.frame import show
 from service.dashboard.order_rows import ANY
 from service.dashboard.rendering import Kind
-from service.dashboard.session import PATH, VisitorDep
-from service.database.engine import DatabaseDep
+from service.dashboard.sent_table import SentTableDep, TableInvalidError, outcome
+from service.dashboard.session import PATH, Visitor, VisitorDep
+from service.database.engine import Database, DatabaseDep
+from service.errors import LoupeError
+from service.invoices.imports import COLUMNS, read_invoices
 from service.invoices.reconciling import LineState, Reconciled, order_named_by
-from service.invoices.repository import find_invoice, page_of_invoices, read_reconciled
-from service.invoices.schemas import DIFFERENCE_COLUMNS, Difference, InvoiceOut, difference_row
+from service.invoices.repository import find_invoice, keep_invoice, page_of_invoices, read_reconciled
+from service.invoices.schemas import DIFFERENCE_COLUMNS, Difference, InvoiceIn, InvoiceOut, difference_row
 from service.invoices.tables import Invoice
 from service.orders.tables import Order
 from service.web.paging import Cursor, CursorQuery, PageRequest, page_links
 from service.web.tabular import file_answer
 
 router = APIRouter(prefix=f"{PATH}/ledger", include_in_schema=False)
+PAGE = f"{PATH}/ledger/invoices"
 ROWS = 50
 """Differences, and documents, on a page."""
 STATES: Mapping[LineState, str] = {
@@ -34,6 +40,15 @@ STATES: Mapping[LineState, str] = {
 """Each difference as a page names it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The rows that the page of invoices shows."""
+
+    state: LineState | None = None
+    after: str | None = None
+    cursor: Cursor | None = None
+
+
 @router.get("/invoices", name="invoices_page")
 def show_invoices(
     request: Request,
@@ -44,36 +59,79 @@ def show_invoices(
     cursor: CursorQuery = None,
 ) -> Response:
     """Show the differences between invoices and ledger, then the imported documents, newest first."""
-    page = PageRequest(ROWS, None if cursor is None else Cursor.decode(cursor))
+    choice = Choice(state=state, after=after, cursor=None if cursor is None else Cursor.decode(cursor))
+    return _page(request, visitor, database, choice)
+
+
+@router.post("/invoices", name="import_invoices_on_page")
+def import_on_page(sent: SentTableDep) -> Response:
+    """Import every document of a file, as `POST /v1/invoices` does, and show what differs from the ledger."""
+    form = sent.form
+
+    def do() -> str:
+        documents = sent.read(read_invoices)
+        with form.database.sessions.begin() as session:
+            return _import(session, form.visitor, documents)
+
+    def refuse(error: LoupeError) -> Response:
+        return _page(form.request, form.visitor, form.database, Choice(), error)
+
+    return form.attempt("import_invoices", do, then=PAGE, refuse=refuse)
+
+
+def _import(session: Session, visitor: Visitor, documents: Sequence[InvoiceIn]) -> str:
+    return outcome([keep_invoice(session, visitor, one)[1] for one in documents], "document", "imported")
+
+
+def _page(
+    request: Request,
+    visitor: Visitor,
+    database: Database,
+    choice: Choice,
+    error: LoupeError | None = None,
+) -> Response:
     with database.sessions() as session:
         compared = read_reconciled(session, visitor.workspace_id)
-        documents, following = page_of_invoices(session, visitor.workspace_id, page)
+        documents, following = page_of_invoices(
+            session, visitor.workspace_id, PageRequest(ROWS, choice.cursor)
+        )
         shown = [InvoiceOut.of(row) for row in documents]
         number = session.scalar(
             select(func.count()).select_from(Invoice).where(Invoice.workspace_id == visitor.workspace_id)
         )
-    differing = [one for one in compared if one.state != "agrees"]
-    chosen = [one for one in differing if state in {None, one.state}]
-    rows, later = rows_after(chosen, after)
     links = {link.rel: link.href for link in page_links(request, following)}
     return show(
         request,
         visitor,
         "invoices.html",
-        states=STATES,
-        state=state,
-        counts={name: sum(one.state == name for one in differing) for name in STATES},
-        agreeing=len(compared) - len(differing),
-        compared=len(compared),
-        differing=len(differing),
-        rows=[(one, Difference.of(one)) for one in rows],
-        later=later,
-        is_first=after is None,
+        status=200 if error is None else error.status,
+        problem=None if error is None else error.problem(),
+        faults=error.faults if isinstance(error, TableInvalidError) else [],
+        columns=COLUMNS,
         documents=shown,
         number=number,
         older=links.get("next"),
-        is_newest=cursor is None,
+        is_newest=choice.cursor is None,
+        **_differences(compared, choice),
     )
+
+
+def _differences(compared: Sequence[Reconciled], choice: Choice) -> dict[str, Any]:
+    """Return the values of the page's list of differences."""
+    differing = [one for one in compared if one.state != "agrees"]
+    chosen = [one for one in differing if choice.state in {None, one.state}]
+    rows, later = rows_after(chosen, choice.after)
+    return {
+        "states": STATES,
+        "state": choice.state,
+        "counts": {name: sum(one.state == name for one in differing) for name in STATES},
+        "agreeing": len(compared) - len(differing),
+        "compared": len(compared),
+        "differing": len(differing),
+        "rows": [(one, Difference.of(one)) for one in rows],
+        "later": later,
+        "is_first": choice.after is None,
+    }
 
 
 def rows_after(found: Sequence[Reconciled], after: str | None) -> tuple[list[Reconciled], str | None]:

@@ -25,6 +25,7 @@ from service.dashboard import (
     plan,
     plan_list,
     plans,
+    price_lists,
     signing,
     what_if,
 )
@@ -56,6 +57,7 @@ for view in (
     plan_list,
     plans,
     new_plan,
+    price_lists,
     plan,
     what_if,
     jobs,

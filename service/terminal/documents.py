@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from loupe.answers.base import Json
+from service.pricing.wording import price_in_words, rules_in_words
 from service.terminal.blocks import format_area, indent, money, plural, tile_blocks
 from service.terminal.counts import (
     bundle_row,
@@ -112,8 +113,8 @@ def price_lists_view(lists: Sequence[Json]) -> RenderableType:
         (
             f"{one['name']} v{one['version']}",
             f"{one['gsd_m']} m",
-            _price(one),
-            ", ".join(_rules(one)) or "none",
+            price_in_words(one),
+            ", ".join(rules_in_words(one)) or "none",
         )
         for one in lists
     ]
@@ -137,33 +138,6 @@ def bundles_view(bundles: Sequence[Json]) -> RenderableType:
     ]
     titles = ("Bundle", "Labels", "Tasks", "Guarantees", "Second look", "Tiles", "Licence", "SHA-256")
     return columns(titles, rows)
-
-
-def _price(prices: Json) -> str:
-    if prices["price_per_scene"]:
-        return f"{prices['price_per_scene']} {prices['currency']} per scene"
-    tiers = "".join(f", {one['price_per_km2']} beyond {one['above_km2']} km2" for one in prices["tiers"])
-    return f"{prices['price_per_km2']} {prices['currency']} per km2{tiers}"
-
-
-def _rules(prices: Json) -> list[str]:
-    """Return the rules for bills, shapes and files as short phrases."""
-    currency, bands = prices["currency"], prices.get("delivery_bands")
-    rules = {
-        f"at least {prices['minimum_km2']} km2 per {prices['minimum_applies_to']}": prices["minimum_km2"]
-        != "0",
-        f"at least {prices['minimum_charge']} {currency}": prices["minimum_charge"] != "0",
-        "one order per shape": not prices["areas_summed"],
-        f"at least {prices['minimum_width_m']} m wide": prices["minimum_width_m"] != "0",
-        "convex": prices["convex"],
-        f"at most {prices['max_vertices']} vertices": prices["max_vertices"],
-        "no holes": not prices["holes"],
-        f"at most {prices.get('max_parts')} shapes": prices.get("max_parts"),
-        f"shapes of at least {prices.get('minimum_part_km2')} km2": prices.get("minimum_part_km2"),
-        f"shapes of at most {prices.get('maximum_part_km2')} km2": prices.get("maximum_part_km2"),
-        f"red, green and blue delivered as bands {bands}": bands,
-    }
-    return [phrase for phrase, applies in rules.items() if applies]
 
 
 def order_view(order: Json) -> RenderableType:

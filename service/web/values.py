@@ -116,7 +116,7 @@ def read_yes_or_no(value: object) -> object:
 def read_decimal(value: object) -> object:
     """Return a number or its text in ASCII characters; refuse truth values."""
     if isinstance(value, bool) or (isinstance(value, str) and not value.isascii()):
-        raise invalid("number-invalid", 'This is a number, such as "0.5".')
+        raise invalid("number-invalid", 'Give a number, such as "0.5".')
     return value
 
 
@@ -125,7 +125,7 @@ def read_exact(value: object) -> object:
     if isinstance(value, bool) or (isinstance(value, str) and _EXACT.fullmatch(value) is None):
         raise invalid(
             "number-invalid",
-            'This is a number, such as "0.5": digits, a point and decimals, without sign or spaces.',
+            'Give a number, such as "0.5": digits, a point and decimals, without sign or spaces.',
         )
     return value
 
@@ -135,7 +135,7 @@ def read_whole_number(value: object) -> object:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, bool | float):
-        raise invalid("integer-invalid", "This is a whole number, such as 12.")
+        raise invalid("integer-invalid", "Give a whole number, such as 12.")
     return value
 
 
@@ -160,7 +160,7 @@ def number_of(text: object) -> object:
 def read_sha256(value: str) -> str:
     """Return a SHA-256 in hex; refuse any other text."""
     if re.fullmatch(SHA256_PATTERN, value) is None:
-        raise invalid("sha256-invalid", "This is a SHA-256: 64 hexadecimal digits in lower case.")
+        raise invalid("sha256-invalid", "Give a SHA-256: 64 hexadecimal digits in lower case.")
     return value
 
 

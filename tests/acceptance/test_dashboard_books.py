@@ -6,6 +6,7 @@ the console fail the test. With LOUPE_PICTURES it writes the pictures.
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -22,6 +23,7 @@ PAGES = {
     "ledger-by-order": ("/ledger?by=orders", "Ledger"),
     "ledger-nothing-found": ("/ledger?to=2020-01-01", "Ledger"),
     "invoices": ("/ledger/invoices", "Invoices and differences"),
+    "price-lists": ("/plans/price-lists", "Price lists"),
     "budgets": ("/budgets", "Budgets"),
     "reports": ("/reports", "Monthly reports"),
     "map-owned": ("/map", "Map"),
@@ -108,6 +110,23 @@ def test_difference_is_followed_from_the_ledger_to_the_invoice_line_and_the_orde
     page.get_by_role("link", name="The ledger", exact=True).click()
     page.get_by_role("cell", name="refund", exact=True).wait_for()
     assert page.get_by_label("Order").input_value() in page.url
+
+
+def test_price_list_is_corrected_and_imported(page: Page, server: ServerProcess, tmp_path: Path) -> None:
+    file = tmp_path / "prices.csv"
+    page.goto(f"{server.url}/dashboard/plans")
+    page.get_by_role("link", name="Price lists", exact=True).click()
+    header = "name,provider,product,gsd_m,currency,price_per_km2"
+    for price in ("free", "22.50"):
+        row = f"acme-30cm,Acme,30 cm archive,0.3,USD,{price}"
+        file.write_text(f"{header}\n{row}\n")
+        page.get_by_label("File").set_input_files(file)
+        page.get_by_role("button", name="Import").click()
+        if price == "free":
+            page.get_by_text("Row 2, price per km2:").wait_for()
+            examine(page, "price-lists-refused")
+    page.get_by_text("1 price list was published.").wait_for()
+    page.get_by_role("row", name="acme-30cm").get_by_role("cell", name="22.5 USD per km²").wait_for()
 
 
 def test_budget_shows_who_changed_and_who_approved_it(page: Page, server: ServerProcess) -> None:

@@ -55,12 +55,12 @@ def test_day_refuses_a_day_that_does_not_exist(value: str) -> None:
 
 @pytest.mark.parametrize("value", [True, False, 12.5, float("inf"), float("nan")])
 def test_whole_number_refuses_truth_values_and_fractions(value: object) -> None:
-    assert refusal(WholeNumber, value) == "This is a whole number, such as 12."
+    assert refusal(WholeNumber, value) == "Give a whole number, such as 12."
 
 
 @pytest.mark.parametrize("value", [True, "\u0660.\u0665", "\uff11"])
 def test_number_refuses_truth_values_and_digits_of_other_scripts(value: object) -> None:
-    assert refusal(PlainNumber, value) == 'This is a number, such as "0.5".'
+    assert refusal(PlainNumber, value) == 'Give a number, such as "0.5".'
 
 
 @pytest.mark.parametrize("value", [1, 0, 1.0, "1", "0", "yes", "no", "on", "t", "y", "maybe", ""])
