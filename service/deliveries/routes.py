@@ -141,4 +141,4 @@ def download_patch(
         check_delivered_pixels(session, order, sha256)
     with reading_files(database, lambda session: check_delivered_pixels(session, order, sha256)):
         file = open_checked(folder_of(blobs, caller.workspace_id), sha256)
-    return OpenFileResponse(file, "image/tiff")
+    return OpenFileResponse(file, "image/tiff", sha256)

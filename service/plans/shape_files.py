@@ -18,6 +18,7 @@ from service.plans.plan_map import to_geopackage
 from service.plans.tables import Plan, Scene
 from service.pricing.repository import terms_of
 from service.pricing.tables import PriceList
+from service.web.negotiation import preferred
 
 GEO_JSON, WKT, KML = "application/geo+json", "text/plain", "application/vnd.google-earth.kml+xml"
 ShapeForm = Literal["features", "multipolygon", "wkt", "kml", "gpkg"]
@@ -45,7 +46,8 @@ def wanted_shape_form(
     """Return the form that `?as=` names, else the header Accept, else `features`."""
     if form is not None:
         return form
-    return next((one for kind, one in _BY_TYPE.items() if accept.startswith(kind)), "features")
+    wanted = preferred(accept, [GEO_JSON, *_BY_TYPE])
+    return _BY_TYPE.get(wanted or GEO_JSON, "features")
 
 
 ShapeFormDep = Annotated[ShapeForm, Depends(wanted_shape_form)]

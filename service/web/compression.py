@@ -1,7 +1,10 @@
 """Compression of answers with gzip."""
 
+from starlette.datastructures import Headers
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from service.web.negotiation import weighted
 
 COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "image/tiff", "application/vnd.apache.parquet")
 """Media types that are compressed already."""
@@ -27,4 +30,21 @@ class CompressionMiddleware(GZipMiddleware):
         if path.startswith("/dashboard") and not path.startswith("/dashboard/assets/"):
             await self.app(scope, receive, send)
         else:
-            await super().__call__(scope, receive, send)
+            await super().__call__(with_choice(scope), receive, send)
+
+
+def with_choice(scope: Scope) -> Scope:
+    """Return the scope with the one coding of the answer in Accept-Encoding, which Starlette only searches."""
+    if scope["type"] != "http":
+        return scope
+    accepted = ",".join(Headers(scope=scope).getlist("accept-encoding"))
+    others = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
+    choice = b"gzip" if wants_gzip(accepted) else b"identity"
+    return {**scope, "headers": [*others, (b"accept-encoding", choice)]}
+
+
+def wants_gzip(accepted: str) -> bool:
+    """Return whether a header Accept-Encoding allows gzip, and does not prefer the bytes as they are."""
+    qualities = {coding.lower(): quality for coding, quality in weighted(accepted)}
+    named = [qualities[name] for name in ("gzip", "x-gzip", "*") if name in qualities]
+    return bool(named) and named[0] > 0 and named[0] >= qualities.get("identity", 0)

@@ -26,7 +26,7 @@ class DigestMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
-        stated = [(field, headers[field]) for field in FIELDS if field in headers]
+        stated = [(field, text) for field in FIELDS for text in headers.getlist(field)]
         if not stated:
             await self.app(scope, receive, send)
             return

@@ -1,6 +1,7 @@
-"""Media types of answers: 406 when a client accepts none that an operation offers."""
+"""Media types of answers: the one that a client wants most, and 406 when it accepts none of those offered."""
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fastapi import Request
@@ -9,7 +10,9 @@ from service.errors import LoupeError
 
 JSON = "application/json"
 _RANGE = re.compile(r"\s*([\w!#$&^.+-]+|\*)/([\w!#$&^.+-]+|\*)\s*")
-_REFUSED = re.compile(r"\s*q\s*=\s*0(\.0{0,3})?\s*")
+_QUALITY = re.compile(r"\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*", re.IGNORECASE)
+EXACT, ALIKE, KIND, ANY = 3, 2, 1, 0
+"""How closely a media range names a type: the type, another form of JSON, `text/*`, or `*/*`."""
 
 
 class NotAcceptableError(LoupeError):
@@ -29,11 +32,11 @@ class NotAcceptableError(LoupeError):
 
 async def check_accept(request: Request) -> None:
     """Refuse a request under `/v1` whose header Accept allows no answer; NotAcceptableError (406)."""
-    accept = request.headers.get("accept")
-    if accept is None or not request.url.path.startswith("/v1/"):
+    accept = ",".join(request.headers.getlist("accept"))
+    if not request.url.path.startswith("/v1/"):
         return
     offered = offered_types(request.scope["route"].responses)
-    if not accepts(accept, offered):
+    if preferred(accept, offered) is None:
         raise NotAcceptableError(offered)
 
 
@@ -49,27 +52,52 @@ def offered_types(responses: dict[int | str, dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(declared if own_only else [JSON, *declared]))
 
 
-def accepts(accept: str, offered: list[str]) -> bool:
-    """Return whether a header Accept allows one of the types; a header that cannot be read allows any.
+def preferred(accept: str, offered: Sequence[str]) -> str | None:
+    """Return the offered media type that a header Accept wants most. None if it allows none.
 
-    A client of JSON accepts every `+json`, and the other way round.
+    The closest range of a type gives its quality (RFC 9110, 12.5.1). Of types with the same quality, the one
+    named most closely is chosen, then the one named first, then the one offered first. A client of JSON
+    accepts every `+json`, and the other way round. A header that cannot be read allows any type.
     """
-    readable = False
-    for part in accept.split(","):
-        kind, *parameters = part.split(";")
-        found = _RANGE.fullmatch(kind)
-        readable = readable or found is not None
-        if found is None or any(map(_REFUSED.fullmatch, parameters)):
-            continue
-        if any(_matches(found[1].lower(), found[2].lower(), one) for one in offered):
-            return True
-    return not readable
+    ranges = [
+        (found[1].lower(), found[2].lower(), quality)
+        for text, quality in weighted(accept)
+        if (found := _RANGE.fullmatch(text))
+    ]
+    if not ranges:
+        return offered[0]
+    ranked = {kind: _rank(kind, ranges) for kind in offered}
+    best = max(offered, key=lambda kind: ranked[kind])
+    return best if ranked[best][0] > 0 else None
 
 
-def _matches(kind: str, subtype: str, offered: str) -> bool:
+def weighted(field: str) -> Iterator[tuple[str, float]]:
+    """Yield the members of a header such as Accept or Accept-Encoding, each with its quality from 0 to 1."""
+    for part in field.split(","):
+        member, *parameters = part.split(";")
+        stated = [found[1] for one in parameters if (found := _QUALITY.fullmatch(one))]
+        if member.strip():
+            yield member.strip(), float(stated[0]) if stated else 1.0
+
+
+def _rank(offered: str, ranges: Sequence[tuple[str, str, float]]) -> tuple[float, int, int]:
+    """Return the quality of a type, how closely it is named, and how early; zeros if no range names it."""
+    closest, place = max(
+        ((_closeness(kind, subtype, offered), -at) for at, (kind, subtype, _) in enumerate(ranges)),
+    )
+    return (ranges[-place][2], closest, place) if closest >= ANY else (0.0, ANY, 0)
+
+
+def _closeness(kind: str, subtype: str, offered: str) -> int:
+    """Return how closely a media range names a type; below `ANY` if it does not."""
     own_kind, own_subtype = offered.split("/")
-    alike = subtype in {"*", own_subtype} or (_is_json(subtype) and _is_json(own_subtype))
-    return kind in {"*", own_kind} and alike
+    if (kind, subtype) == (own_kind, own_subtype):
+        return EXACT
+    if kind == own_kind and _is_json(subtype) and _is_json(own_subtype):
+        return ALIKE
+    if subtype != "*" or kind not in {"*", own_kind}:
+        return ANY - 1
+    return KIND if kind == own_kind else ANY
 
 
 def _is_json(subtype: str) -> bool:

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, Field
 
 from service.errors import LoupeError, NotFoundError
+from service.web.negotiation import JSON, preferred
 from service.web.openapi import problems
 from service.web.problems import CODES, TITLES
 from service.web.reference import POLICY, page_template
@@ -73,11 +74,10 @@ def get_problem_type(
 
 
 def _answer(accept: str, document: BaseModel, title: str, shown: list[ProblemType]) -> Response:
-    headers = {"Vary": "Accept"}
-    if "text/html" not in accept:
-        return JSONResponse(document.model_dump(mode="json"), headers=headers)
+    if preferred(accept, [JSON, "text/html"]) != "text/html":
+        return JSONResponse(document.model_dump(mode="json"))
     page = page_template("problems.html").render(title=title, types=shown, whole=len(shown) > 1)
-    return HTMLResponse(page, headers={**headers, "Content-Security-Policy": POLICY})
+    return HTMLResponse(page, headers={"Content-Security-Policy": POLICY})
 
 
 @cache

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Header, Query, Response
 
+from service.web.negotiation import JSON, preferred
+
 Form = Literal["json", "csv", "parquet"]
 Kind = Literal["text", "integer", "money", "time", "tags"]
 """Type of a column: `money` is a Decimal in major units, `tags` a mapping of text to text."""
@@ -37,7 +39,8 @@ def wanted_form(
     """Return the form that `?format=` names, else the header Accept, else JSON."""
     if form is not None:
         return form
-    return next((one for one, media_type in MEDIA_TYPES.items() if accept.startswith(media_type)), "json")
+    wanted = preferred(accept, [JSON, *MEDIA_TYPES.values()])
+    return next((one for one, media_type in MEDIA_TYPES.items() if media_type == wanted), "json")
 
 
 FormDep = Annotated[Form, Depends(wanted_form)]

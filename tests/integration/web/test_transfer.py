@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from service.web.negotiation import accepts
+from service.web.compression import wants_gzip
+from service.web.negotiation import preferred
 from tests.support.bundles import make_geotiff
 from tests.support.databases import KEY
-from tests.support.ordering import TIFF, code, open_budget, plan_scene, publish_prices
+from tests.support.ordering import TIFF, buy, code, open_budget, plan_scene, publish_prices
 
 
 @pytest.fixture
@@ -81,6 +82,28 @@ def test_changed_list_has_another_version(client: TestClient) -> None:
     assert client.get(f"/v1/budgets/{budget}", headers={"If-None-Match": 'W/"1"'}).status_code == 304
 
 
+@pytest.mark.parametrize("address", ["/openapi.json", "/problems", "/problems/not-found"])
+def test_documents_about_the_api_are_answered_with_304(client: TestClient, address: str) -> None:
+    version = client.get(address).headers["etag"]
+
+    assert client.get(address, headers={"If-None-Match": version}).status_code == 304
+
+
+def test_delivered_file_is_answered_with_304_by_its_digest(client: TestClient) -> None:
+    publish_prices(client)
+    open_budget(client)
+    bought = plan_scene(client)
+    tile, patch = bought.bought[0]
+    address = f"/v1/orders/{buy(client, bought, 1)}/tiles/{tile}/patches/{patch}"
+
+    first = client.get(address)
+    again = client.get(address, headers={"If-None-Match": first.headers["etag"]})
+
+    assert first.headers["etag"] == f'"{hashlib.sha256(first.content).hexdigest()}"'
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get(address, headers={"If-None-Match": '"other"'}).content == first.content
+
+
 def test_errors_are_never_kept(client: TestClient, plan: str) -> None:
     refused = client.get(plan.replace(plan[-4:], "0000"), headers={"If-None-Match": "*"})
 
@@ -119,9 +142,69 @@ def test_client_that_accepts_no_offered_type_is_refused(client: TestClient, acce
 
 
 def test_header_accept_that_cannot_be_read_allows_any_type() -> None:
-    assert accepts("", ["application/json"])
-    assert accepts("json", ["application/json"])
-    assert not accepts("json, image/png", ["application/json"])
+    assert preferred("", ["application/json"]) == "application/json"
+    assert preferred("json", ["application/json"]) == "application/json"
+    assert preferred("json, image/png", ["application/json"]) is None
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        ("*/*", "application/json"),
+        ("application/json;q=0.5, text/csv", "text/csv"),
+        ("text/csv;q=0.5, application/json", "application/json"),
+        ("text/*", "text/csv"),
+        ("application/json;q=0, */*", "text/csv"),
+        ("text/csv;q=0, text/*, application/json;Q=0.1", "application/json"),
+        ("*/*;q=0.9, application/vnd.apache.parquet", "application/vnd.apache.parquet"),
+        ("text/csv, application/json", "text/csv"),
+        ("*/*, text/csv", "text/csv"),
+        ("application/problem+json", "application/json"),
+    ],
+)
+def test_list_comes_in_the_form_that_the_client_wants_most(
+    client: TestClient, accept: str, chosen: str
+) -> None:
+    answer = client.get("/v1/ledger", headers={"Accept": accept})
+
+    assert answer.headers["content-type"].partition(";")[0] == chosen
+    assert "Accept" in answer.headers["vary"].split(", ")
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        ("application/json", "application/geo+json"),
+        ("text/plain;q=0.1, application/vnd.google-earth.kml+xml", "application/vnd.google-earth.kml+xml"),
+        ("text/*", "text/plain"),
+        ("application/geo+json;q=0, */*", "text/plain"),
+    ],
+)
+def test_shapes_come_in_the_form_that_the_client_wants_most(
+    client: TestClient, plan: str, accept: str, chosen: str
+) -> None:
+    answer = client.get(f"{plan}/shapes", headers={"Accept": accept})
+
+    assert answer.headers["content-type"].partition(";")[0] == chosen
+    assert "Accept" in answer.headers["vary"].split(", ")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "squeezed"),
+    [
+        ("gzip", True), ("GZIP;q=0.2", True), ("br, *", True), ("deflate, x-gzip", True),
+        ("", False), ("identity", False), ("gzip;q=0", False), ("gzip;q=0, *", False), ("*;q=0", False),
+        ("gzip;q=0.5, identity", False), ("zstd, br", False),
+    ],
+)  # fmt: skip
+def test_qualities_decide_whether_an_answer_is_compressed(
+    client: TestClient, accepted: str, squeezed: bool
+) -> None:
+    answer = client.get("/openapi.json", headers={"Accept-Encoding": accepted})
+
+    assert wants_gzip(accepted) is squeezed
+    assert (answer.headers.get("content-encoding") == "gzip") is squeezed
+    assert "Accept-Encoding" in answer.headers["vary"].split(", ")
 
 
 @pytest.mark.parametrize("field", ["Content-Digest", "Repr-Digest"])
@@ -158,6 +241,17 @@ def test_digest_is_compared_for_json_and_for_streamed_files_too(client: TestClie
 
     assert [answer.status_code for answer in refused] in ([400, 400], [400, 404])
     assert client.get("/v1/budgets").json()["items"] == []
+
+
+def test_each_of_two_digest_headers_is_compared(client: TestClient) -> None:
+    body = make_geotiff()
+    stated = [
+        ("Content-Digest", f"sha-512=:{digest_of(body, 'sha512')}:"),
+        ("Content-Digest", f"sha-256=:{digest_of(b'another file')}:"),
+    ]
+    answer = client.post("/v1/plans", content=body, headers=[*TIFF.items(), *stated])
+
+    assert code(answer) == (400, "malformed-request")
 
 
 def test_digest_that_cannot_be_read_is_refused(client: TestClient) -> None:
