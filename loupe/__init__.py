@@ -7,7 +7,7 @@
 `AsyncClient` has the same methods with awaited calls. docs/client.md is a guide.
 """
 
-from loupe.addresses import AddressError
+from loupe.addresses import AddressError, UnusableKeyError
 from loupe.answers.account import Caller
 from loupe.answers.base import Money
 from loupe.answers.budgets import Budget, Proposal
@@ -67,5 +67,6 @@ __all__ = [
     "Savings",
     "SpendReport",
     "StateConflictError",
+    "UnusableKeyError",
     "WaitTimeoutError",
 ]

@@ -1,5 +1,8 @@
 """Addresses of servers: headers and time limits of a connection, and what a failed one means."""
 
+import re
+import ssl
+
 import httpx
 
 from loupe.problems import ClientError, NoAnswerError, NoServerError
@@ -9,12 +12,24 @@ TIMEOUT = httpx.Timeout(600, connect=5)
 """Planning or classifying a large scene on a CPU takes minutes; connecting never does."""
 
 
+_PRINTABLE = re.compile(r"[!-~]+")
+
+
+class UnusableKeyError(ClientError):
+    """A text that cannot be an API key. Nothing was sent."""
+
+
 class AddressError(ClientError):
     """An address that no request can be sent to."""
 
 
 def own_headers(key: str) -> dict[str, str]:
-    """Return the headers of every request."""
+    """Return the headers of every request. UnusableKeyError for a key that no header can hold."""
+    if not _PRINTABLE.fullmatch(key):
+        raise UnusableKeyError(
+            "An API key has no blanks and only ASCII characters, and this one has others.\n"
+            "Copy the whole key again, without quotation marks or line breaks."
+        )
     return {"Authorization": f"Bearer {key}"}
 
 
@@ -52,5 +67,15 @@ def without_answer(url: str, error: httpx.HTTPError | httpx.InvalidURL) -> Clien
             f"No request can be sent to {url}: {reason}\nGive an address such as https://HOST."
         )
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
-        return NoServerError(url)
+        return NoServerError(url, _fault_of_tls(error))
     return NoAnswerError(f"The server at {url} did not answer correctly: {reason}")
+
+
+def _fault_of_tls(error: BaseException | None) -> str | None:
+    """Return what TLS found wrong, if that is the cause of an error."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            said = getattr(error, "verify_message", None) or error.reason or str(error)
+            return said.replace("_", " ").lower()
+        error = error.__cause__ or error.__context__
+    return None

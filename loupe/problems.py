@@ -24,11 +24,16 @@ class NoAnswerError(ClientError):
 class NoServerError(NoAnswerError):
     """No server can be reached at the address. Nothing was sent."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, reason: str | None = None) -> None:
         super().__init__(
             f"No Loupe server answers at {url}.\nCheck that it runs, and that the address is right."
+            if reason is None
+            else f"No secure connection to {url} can be made: {reason}.\n"
+            "Check the certificate of the server. Without TLS, its address begins with http://."
         )
         self.url = url
+        self.reason = reason
+        """Fault of TLS, such as a certificate that is not trusted; None if nothing answers."""
 
 
 class AnswerError(ClientError):

@@ -11,10 +11,20 @@ import typer
 from dotenv import dotenv_values
 
 from service.cli.connection import MIXED, Commands, UsageError
-from service.cli.profile_file import read_profile
+from service.cli.profile_file import read_profile, read_profiles
 
 FROM_FILE = ("LOUPE_URL", "LOUPE_API_KEY", "LOUPE_PROFILE")
 """Settings of the commands that `.env` of the current folder gives when the environment does not."""
+
+
+def profile_names(incomplete: str) -> list[str]:
+    """Return the names of profiles that begin with a text, for the completion in a shell."""
+    try:
+        return [name for name in read_profiles() if name.startswith(incomplete)]
+    except UsageError:  # the command itself says what is wrong with the file
+        return []
+
+
 ProfileName = Annotated[
     str | None,
     typer.Option(
@@ -22,6 +32,7 @@ ProfileName = Annotated[
         envvar="LOUPE_PROFILE",
         metavar="NAME",
         help="Profile with the address of a server and a key for it; `loupe profiles list` shows all.",
+        autocompletion=profile_names,
     ),
 ]
 

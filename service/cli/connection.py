@@ -6,13 +6,14 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from enum import IntEnum
+from errno import EFBIG, EIO, ENOSPC
 from http import HTTPStatus
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from loupe import Client, ClientError, NoAnswerError, NoServerError, ProblemError, Retries
+from loupe import Client, ClientError, NoAnswerError, NoServerError, ProblemError, Retries, UnusableKeyError
 from service.cli.faults import refusal
 from service.cli.screen import Screen
 from service.errors import LoupeError
@@ -39,6 +40,8 @@ TYPED = "loupe.typed"
 """Member of a context's `meta`: the command that was typed."""
 MIXED = "loupe.mixed"
 """Member of a context's `meta`: whether the environment has a key and only `.env` has an address."""
+UNWRITTEN = (ENOSPC, EFBIG, EIO)
+"""Errors of an output that takes no more, such as a full disk."""
 WIDE = 120
 """Width in columns of output that goes to a file or a pipe."""
 
@@ -149,9 +152,10 @@ class Commands(TyperGroup):
                 raise
             code, reason = ExitCode.FAILED, SERVER_MISSING.format(module=error.name.partition(".")[0])
         except OSError as error:
-            if error.filename is None:
+            if error.filename is None and error.errno not in UNWRITTEN:
                 raise
-            code, reason = ExitCode.FAILED, f"{error.filename}: {error.strerror}"
+            place = error.filename or "The output"
+            code, reason = ExitCode.FAILED, f"{place}: {error.strerror}"
         console(stderr=True).print(f"Error: {reason}", style="red")
         raise typer.Exit(code)
 
@@ -167,7 +171,7 @@ class Commands(TyperGroup):
 
 def exit_code(error: Exception) -> ExitCode:
     """Return the exit code of a failed command."""
-    if isinstance(error, NoKeyError):
+    if isinstance(error, NoKeyError | UnusableKeyError):
         return ExitCode.KEY_REFUSED
     if isinstance(error, ProblemError | LoupeError):
         return _code_of_status(error.status)
@@ -189,7 +193,7 @@ def sentences(error: Exception, command: Any = None) -> str:
     """
     if isinstance(error, ProblemError):
         return refusal(error, command)
-    if isinstance(error, NoServerError):
+    if isinstance(error, NoServerError) and error.reason is None:
         return NO_SERVER.format(url=error.url)
     return f"{error.title}\n{plainly(error.detail)}" if isinstance(error, LoupeError) else str(error)
 

@@ -126,7 +126,7 @@ def worker() -> None:
     from service.privacy import keep_private
     from service.working import run
 
-    settings = read_settings()
+    settings = settings_of_a_server()
     keep_private()
     raise typer.Exit(run(settings))
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from service.cli.choosing import profile_names
 from service.cli.connection import DEFAULT_URL, AsJson, Commands, UsageError, console, print_json
 from service.cli.profile_file import Profile, check_profile, profiles_path, read_profiles, write_profiles
 from service.terminal.profiles import profiles_view
@@ -14,7 +15,9 @@ profile_commands = typer.Typer(
     no_args_is_help=True,
     help="Keep addresses of servers with keys for them, and choose one with --profile.",
 )
-ProfileArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the profile.")]
+ProfileArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="Name of the profile.", autocompletion=profile_names)
+]
 
 
 @profile_commands.command("list")

@@ -93,7 +93,7 @@ def certified(bundle: Json) -> str:
     shares: dict[str, list[str]] = {}
     for one in bundle["guarantees"]:
         shares.setdefault(one["loss"], []).append(f"{100 * one['at_most']:g}")
-    return "\n".join(f"{loss}: {', '.join(found)} %" for loss, found in shares.items()) or "none"
+    return "\n".join(f"{loss}: {', '.join(found)}%" for loss, found in shares.items()) or "none"
 
 
 def bundle_row(plan: Json) -> tuple[str, str]:

@@ -219,7 +219,7 @@ def savings_view(report: Json) -> RenderableType:
             )
         if proven := entry.get("proven_labels"):
             parts.append(indent(Text(_proven(proven))))
-        parts.append(indent(Text(entry["definition"], "dim")))
+        parts.append(indent(Text(plainly(entry["definition"]), "dim")))
     return Group(*parts)
 
 

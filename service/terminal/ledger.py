@@ -27,7 +27,7 @@ def terms_view(budget: Json) -> RenderableType:
         ("Limit", f"{money(budget['limit'])}, {_renewal(budget['period'])}"),
         ("Beyond the limit", str(budget["enforcement"])),
         ("Valid", days),
-        ("Warnings at", ", ".join(f"{percent} %" for percent in budget["thresholds"]) or "none"),
+        ("Warnings at", ", ".join(f"{percent}%" for percent in budget["thresholds"]) or "none"),
         ("Approval", f"by a second key for orders above {money(above)}" if above else "not required"),
         ("Tags", tags or "none"),
     ]

@@ -33,6 +33,8 @@ CODES: Mapping[str, tuple[str, str]] = {
 _METHOD = r"(?:GET|POST|PUT|PATCH|DELETE) /v1/"
 PHRASES = phrases(
     (
+        # Commands write shares as Python does; pages and the API with a blank.
+        (r"(\d) %", r"\1%"),
         # An address or a parameter beside its command: the command stays.
         (rf"\({_METHOD}\S+, (`loupe [^`]+`)\)", r"(\1)"),
         (rf"{_METHOD}[^\s(]+ \(`?(loupe [^`)]+)`?\)", r"`\1`"),

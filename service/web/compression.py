@@ -34,7 +34,7 @@ class CompressionMiddleware(GZipMiddleware):
 
 
 def with_choice(scope: Scope) -> Scope:
-    """Return the scope with the one coding of the answer in Accept-Encoding, which Starlette only searches."""
+    """Return the scope with one coding in Accept-Encoding: Starlette only searches the header for gzip."""
     if scope["type"] != "http":
         return scope
     accepted = ",".join(Headers(scope=scope).getlist("accept-encoding"))

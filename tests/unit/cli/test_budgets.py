@@ -119,7 +119,7 @@ def test_budget_terms_sends_the_given_terms_and_prints_all(server: PlayedServer)
 
     assert json.loads(server.asked[-1].content) == {"enforcement": "warn", "ends_on": "2026-12-31"}
     assert "until 2026-12-31" in done.stdout
-    assert "50 %" in done.stdout
+    assert "50%" in done.stdout
 
 
 def test_ledger_csv_prints_column_names_once_over_all_pages(server: PlayedServer) -> None:

@@ -203,7 +203,7 @@ def test_order_held_for_approval_prints_the_next_command_and_warnings(server: Pl
     done = loupe("order", PLAN_ID, "--yes")
 
     assert f"loupe approve {ORDER_ID}" in done.stdout
-    assert "Warning  50 % of the budget 'harvest' is in use." in done.stdout
+    assert "Warning  50% of the budget 'harvest' is in use." in done.stdout
 
 
 def test_approve_says_that_nothing_has_the_id(server: PlayedServer) -> None:

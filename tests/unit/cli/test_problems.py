@@ -68,6 +68,16 @@ def test_missing_key_explains_how_to_set_one(monkeypatch: pytest.MonkeyPatch) ->
     assert "No API key. Set LOUPE_API_KEY or pass --api-key." in done.stderr
 
 
+@pytest.mark.parametrize("key", ["schl\u00fcssel", "a\nb"])
+def test_text_that_is_no_key_is_neither_sent_nor_printed(server: PlayedServer, key: str) -> None:
+    done = loupe("me", "--api-key", key)
+
+    assert done.exit_code == 4
+    assert done.stderr.startswith("Error: An API key has no blanks and only ASCII characters")
+    assert key not in done.stderr
+    assert server.asked == []
+
+
 def test_unreachable_server_explains_how_to_start_one() -> None:
     done = loupe("savings", "--url", "http://127.0.0.1:1", "--api-key", "a-key")
 
@@ -122,6 +132,7 @@ def test_unreachable_database_is_named(command: str, monkeypatch: pytest.MonkeyP
         "audit --server",
         "blobs --sweep",
         "db upgrade",
+        "worker",
     ],
 )
 def test_command_makes_no_database_where_no_server_has_one(

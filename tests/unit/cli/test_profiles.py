@@ -276,3 +276,35 @@ def test_values_that_cannot_be_used_are_refused(file: Path, name: str, url: str,
 
 def test_list_without_a_profile_says_how_to_add_one() -> None:
     assert "loupe profiles add NAME" in loupe("profiles", "list").stdout
+
+
+@pytest.mark.parametrize("words", [["profiles", "list"], ["profiles", "list", "--json"]])
+def test_output_that_cannot_be_written_is_named(words: list[str]) -> None:
+    command = [sys.executable, "-c", "from service.cli import app; app()", *words]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (1, "Error: The output: No space left on device\n")
+
+
+def completed(words: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setenv("_LOUPE_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+    done = subprocess.run(
+        [sys.executable, "-c", "from service.cli import app; app(prog_name='loupe')"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.split()
+
+
+def test_shell_completes_names_of_profiles(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add("office")
+    add("home", OTHER, "http://127.0.0.1:9000")
+
+    assert completed("loupe --profile ", monkeypatch) == ["home", "office"]
+    assert completed("loupe --profile of", monkeypatch) == ["office"]
+    assert completed("loupe profiles remove h", monkeypatch) == ["home"]
+
+    file.chmod(0o644)
+    assert completed("loupe --profile ", monkeypatch) == []

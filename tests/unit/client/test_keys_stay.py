@@ -7,7 +7,7 @@ import anyio
 import httpx
 import pytest
 
-from loupe import AddressError, AsyncClient, Client, ProblemError, calls
+from loupe import AddressError, AsyncClient, Client, ProblemError, UnusableKeyError, calls
 from tests.support.played_api import URL, PlayedApi
 
 ELSEWHERE = ("http://elsewhere.test/v1/x", "https://loupe.test/v1/x", "http://loupe.test:81/v1/x")
@@ -74,3 +74,11 @@ def test_result_of_a_job_elsewhere_is_not_read(run: Callable[..., Any]) -> None:
     with pytest.raises(AddressError):
         run(played, lambda: calls.plan(b"scene"))
     assert {request.url.host for request in played.asked} == {"loupe.test"}
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+@pytest.mark.parametrize("key", ["", "schl\u00fcssel", "a key", "a-key\n", "a\r\nX-Other: b", "a\x00b"])
+def test_text_that_no_header_can_hold_is_no_key_and_is_not_shown(client: type[Client], key: str) -> None:
+    with pytest.raises(UnusableKeyError, match="An API key has no blanks") as caught:
+        client(URL, key)
+    assert not key or key not in str(caught.value)

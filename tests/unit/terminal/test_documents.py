@@ -271,7 +271,7 @@ def test_bundles_view_names_default_tasks_and_licence() -> None:
     words = " ".join(" ".join(shown(bundles_view([bundle, other]))).split())
     # Long cells are broken over lines.
     parts = ("tanks@1.0", "(default)", "oil tanks", "label, find", "BY-NC-SA", "0123456789ab")
-    for part in (*parts, "labels: 5 %", "objects: 10,"):
+    for part in (*parts, "labels: 5%", "objects: 10,"):
         assert part in words
     for part in ("tiny@1.0", "2 classes", "not stated"):
         assert part in words
