@@ -29,7 +29,7 @@ from service.deliveries.many_patches import receive_files
 from service.deliveries.one_patch import Intake
 from service.deliveries.routes import download_patch
 from service.deliveries.uploads import WRITTEN_AT_ONCE, FileUpload, PatchPath, TilePath
-from service.deliveries.views import files_delivery
+from service.deliveries.views import FilesDeliveryOut, files_delivery
 from service.errors import LoupeError, NotFoundError
 from service.orders.expiry import expire_orders
 from service.orders.repository import find_order
@@ -134,7 +134,7 @@ def _summary(results: list[Result]) -> str:
     counts = [one["result"]["counts"] for one in results if one["result"]]
     settled = sum(one["settled"] for one in counts)
     refused = sum(one["result"] is None for one in results)
-    words = f"{settled:,} {'patch was' if settled == 1 else 'patches were'} delivered and paid"
+    words = f"{settled:,} {'patch was' if settled == 1 else 'patches were'} delivered and paid for"
     return f"{words}; {refused} of {len(results)} files were refused." if refused else f"{words}."
 
 
@@ -149,7 +149,19 @@ def show_files(
     body = stored.body if stored is not None and isinstance(stored.body, dict) else {}
     if body.get("order") != str(order_id) or "handed_in" not in body:  # the key of another request
         raise NotFoundError("There is no such hand-in of files. The page of the order lists its patches.")
-    return show(request, visitor, "files.html", order_id=order_id, results=body["handed_in"])
+    return show(
+        request,
+        visitor,
+        "files.html",
+        order_id=order_id,
+        results=[_read_back(one) for one in body["handed_in"]],
+    )
+
+
+def _read_back(stored: Result) -> Result:
+    """Return a stored result with its document as it was written, so that its amounts are amounts again."""
+    result = stored["result"]
+    return stored | {"result": None if result is None else FilesDeliveryOut.model_validate(result)}
 
 
 @router.get("/{order_id}/tiles/{tile}/patches/{patch}.tif", name="patch_file")

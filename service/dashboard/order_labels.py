@@ -108,8 +108,8 @@ def give_truth(
             if known.score is None or not known.score.tiles:
                 return "The true labels are kept. No tile has both a label and a true label now."
             return (
-                f"The true labels are kept. {known.score.right:,} of {known.score.tiles:,} labels are right; "
-                f"from low resolution only {known.score.lr_right:,} are."
+                f"The true labels are kept. {known.score.right:,} of {known.score.tiles:,} labels are right, "
+                f"and {known.score.lr_right:,} from low resolution only."
             )
 
         return form.store_once(given.model_dump_json(), store=store)

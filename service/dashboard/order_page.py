@@ -13,6 +13,7 @@ from service.dashboard.changes import PageWatch, order_mark
 from service.dashboard.labels import read_labels
 from service.dashboard.order_patches import patch_window
 from service.dashboard.order_rows import WorkspaceNames, time_now
+from service.dashboard.plan_page import described
 from service.dashboard.session import PATH
 from service.database.engine import Database
 from service.invoices.reconciling import Reconciled, by_order
@@ -28,7 +29,6 @@ from service.orders.tables import Order
 from service.orders.views import full
 from service.plans.bills import bill_of
 from service.plans.repository import find_priced_plan
-from service.pricing.tables import PriceList
 from service.reports.definitions import Outside
 from service.reports.kept import KeptFigures
 from service.reports.repository import find_counted
@@ -38,7 +38,7 @@ from service.web.money import MoneyOut
 ENTRIES = 200
 """Most entries of the hold, and most refunds and charges, on the page."""
 OUTSIDE: dict[Outside | None, str] = {
-    None: "Every patch was delivered and paid.",
+    None: "Every patch was delivered and paid for.",
     "example-prices": "Not part of the realised saving: the prices are examples, and no offers.",
     "awaits-approval": "Not known yet: the order awaits approval.",
     "nothing-delivered": "Not known yet: nothing was delivered.",
@@ -107,7 +107,7 @@ def read_order_page(
             "counts_objects": plan.expected is not None,
             "now": time_now(session),
             "bill": bill_of(plan, price_list),
-            "price_list": _described(price_list),
+            "price_list": described(price_list),
             "entries": [LedgerLineOut.of(line) for line in entries],
             "more": more,
             "lines": [InvoicedLineRow.of(*row) for row in lines_naming(session, workspace_id, order_id)],
@@ -146,8 +146,3 @@ def _invoiced(compared: Reconciled | None) -> dict[str, Any]:
         "credited": MoneyOut.of(compared.credited) if compared.credited else None,
         "difference": compared.detail,
     }
-
-
-def _described(price_list: PriceList) -> str:
-    example = " (an example, not an offer)" if price_list.example else ""
-    return f"{price_list.provider}: {price_list.name}, version {price_list.version}{example}"

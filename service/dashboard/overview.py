@@ -20,6 +20,7 @@ from service.dashboard.frame import show
 from service.dashboard.order_rows import WorkspaceNames, read_waiting, time_now
 from service.dashboard.orders import may_approve
 from service.dashboard.periods import TITLES, DayRange, period_of
+from service.dashboard.plan_page import described
 from service.dashboard.savings_view import Chosen, read_chosen, read_planned, view_savings
 from service.dashboard.session import PATH, VisitorDep
 from service.database.engine import Database, DatabaseDep
@@ -226,7 +227,6 @@ def latest_orders(session: Session, plan_ids: Sequence[UUID]) -> dict[UUID, Orde
 
 def _card(plan: PlanSummary, order: OrderProgress | None, price_list: PriceList) -> PlanCard:
     status = order.status if order else "not ordered"
-    prices = f"{price_list.provider}: {price_list.name}, version {price_list.version}"
     reuse = plan.reuse if plan.reuse is not None and plan.reuse.mode == "owned" else None
     reused = reuse.owned + reuse.on_order if reuse is not None else 0
     return PlanCard(
@@ -249,7 +249,7 @@ def _card(plan: PlanSummary, order: OrderProgress | None, price_list: PriceList)
         round=plan.round,
         bundle=f"{plan.provenance['bundle']['name']} {plan.provenance['bundle']['version']}",
         licence=licence_note(plan.licence),
-        price_list=prices + (" (an example, not an offer)" if price_list.example else ""),
+        price_list=described(price_list),
         warnings=[warning.detail for warning in plan.warnings],
         order=order,
     )

@@ -45,7 +45,7 @@ LABELS: Mapping[str, str] = {
     "from": "From",
     "to": "Until",
     "by": "Group by",
-    "text": "Id, label or owner",
+    "text": "Name, tag, id or owner",
     "form_key": "Hidden key",
     "form_token": "Hidden token",
     "cursor": "Page",

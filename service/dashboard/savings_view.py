@@ -64,7 +64,8 @@ class GroupRow:
 
     name: str
     orders: int
-    realised: MoneyOut
+    realised: MoneyOut | None
+    """None while none of its orders has a realised saving."""
     ordered: MoneyOut
     paid: MoneyOut
     query: Mapping[str, str]
@@ -139,8 +140,12 @@ def view_savings(counted: Sequence[CountedOrder], chosen: Chosen, period: DayRan
 
 
 def _realised(currency: str, counted: Sequence[CountedOrder]) -> Money:
+    return _total(currency, _known_savings(currency, counted))
+
+
+def _known_savings(currency: str, counted: Sequence[CountedOrder]) -> list[Money]:
     known = [one.realised_saving for one in counted if one.realised_saving is not None]
-    return sum((one for one in known if one.currency == currency), start=Money(0, currency))
+    return [one for one in known if one.currency == currency]
 
 
 def _change(currency: str, shown: Sequence[CountedOrder], earlier: Sequence[CountedOrder]) -> MoneyOut:
@@ -157,14 +162,14 @@ def groups_of(currency: str, counted: Sequence[CountedOrder], by: str) -> list[G
         GroupRow(
             name=name,
             orders=len(orders),
-            realised=MoneyOut.of(_realised(currency, orders)),
+            realised=MoneyOut.of(_realised(currency, orders)) if _known_savings(currency, orders) else None,
             ordered=MoneyOut.of(_total(currency, (one.ordered_saving for one in orders))),
             paid=MoneyOut.of(_total(currency, (one.order.net for one in orders))),
             query=_query(name, orders[0].order, by),
         )
         for name, orders in members.items()
     ]
-    return sorted(rows, key=lambda row: (-float(row.realised.amount), row.name))
+    return sorted(rows, key=lambda row: (-float(row.realised.amount if row.realised else 0), row.name))
 
 
 def _total(currency: str, amounts: Iterable[Money]) -> Money:

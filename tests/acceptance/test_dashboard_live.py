@@ -76,7 +76,7 @@ def test_files_are_sent_one_by_one_and_the_order_shows_them_without_reloading(
     page.get_by_role("button", name="Hand in", exact=True).dblclick()
 
     results = page.get_by_role("list", name="Uploads").get_by_role("listitem")
-    expect(results.nth(0)).to_contain_text("1 patch was delivered and paid.")
+    expect(results.nth(0)).to_contain_text("1 patch was delivered and paid for.")
     expect(results.nth(1).get_by_role("alert")).to_be_visible()
     expect(page.locator("#live-facts")).to_contain_text("1 of 3")
     expect(page.get_by_role("region", name="Patches", exact=True)).to_contain_text("Version 1")
@@ -126,7 +126,7 @@ def test_what_others_do_appears_and_what_is_typed_stays(quiet: Page, server: Ser
         page.get_by_label("Await patches until the end of").fill(day)
         client.deliver_patch(order, *patches[1], make_patch(*patches[1]))
         expect(page.locator("#live-status")).to_have_text("completed")
-    expect(page.get_by_text("This page has changed while you fill in a form.")).to_be_visible()
+    expect(page.get_by_text("This page changed while you were filling in a form.")).to_be_visible()
     assert page.get_by_label("Await patches until the end of").input_value() == day
     examine(page, "order-changed-while-typing")
     assert page.evaluate(IS_MARKED)
@@ -182,6 +182,6 @@ def test_pages_without_scripts_take_files_and_show_the_present_state(
         page.get_by_label("Files").set_input_files(file)
         with page.expect_navigation():
             page.get_by_role("button", name="Hand in", exact=True).click()
-        assert page.get_by_role("status").inner_text() == "1 patch was delivered and paid."
+        assert page.get_by_role("status").inner_text() == "1 patch was delivered and paid for."
         page.get_by_role("link", name="Back to the order").click()
         expect(page.locator("#live-status")).to_have_text("completed")

@@ -84,7 +84,7 @@ def test_a_morning_of_an_approver_and_a_buyer(
     page.get_by_label("Files").set_input_files(scene)
     page.get_by_role("button", name="Hand in", exact=True).click()
     sent = page.get_by_role("list", name="Uploads")
-    expect(sent).to_contain_text("3 patches were delivered and paid.")
+    expect(sent).to_contain_text("3 patches were delivered and paid for.")
     with page.expect_navigation():
         sent.get_by_role("link", name="Show the result").click()
     check(page, "files", complaints)

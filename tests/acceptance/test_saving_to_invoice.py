@@ -104,12 +104,12 @@ def test_a_saving_leads_to_its_invoice_line(page: Page, server: ServerProcess, o
     shown = figures(page)
     assert shown["Baseline"] - shown["Paid"] == shown["Realised saving"] == saving
 
-    bill = {row[0]: number(row[3]) for row in rows(page, "The provider's bill")}
+    bill = {row[0]: number(row[3]) for row in rows(page, "Table of the bill")}
     assert bill["Every patch of the scene"] == shown["Baseline"] == Decimal(order["baseline"])
     assert bill["The bought patches, as planned"] == Decimal(order["plan_cost"])
 
     signs = {"settle": 1, "charge": 1, "refund": -1}
-    payments = [(row[2], number(row[3])) for row in rows(page, "Payments")]
+    payments = [(row[2], number(row[3])) for row in rows(page, "Movements of the order")]
     assert [kind for kind, _ in payments].count("settle") == 4
     assert sum(signs.get(kind, 0) * amount for kind, amount in payments) == shown["Paid"]
 

@@ -44,7 +44,7 @@ async function renew() {
   const fresh = page.querySelector("main");
   held = [...fresh.querySelectorAll("[data-live]")].filter((part) => !put(part)).length > 0;
   if (fresh.dataset.mark) main.dataset.mark = fresh.dataset.mark;
-  if (held) tell("This page has changed while you fill in a form.", "Show the changes");
+  if (held) tell("This page changed while you were filling in a form.", "Show the changes");
   else note.replaceChildren("Updated at ", timeNow(), ".");
   over = !fresh.dataset.changes;
 }

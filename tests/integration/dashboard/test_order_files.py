@@ -40,7 +40,7 @@ class TestFiles:
         order = str(place(client, plan_scene(client)).json()["id"])
         sign_in(browser)
         page = follow(browser, self.hand_in(browser, order, ("scene.tif", mosaic())))
-        assert "3 patches were delivered and paid" in page
+        assert "3 patches were delivered and paid for" in page
         assert page.count("delivered") > 3
         spent = usage(client, budget)["spent"]
         again = follow(browser, self.hand_in(browser, order, ("scene.tif", mosaic())))
@@ -68,7 +68,7 @@ class TestFiles:
 
         page = follow(browser, browser.post(f"{path}/files", content=body, headers=form))
 
-        assert "1 patch was delivered and paid." in page
+        assert "1 patch was delivered and paid for." in page
         assert "a\ufffdb.tif" in page
 
     def test_each_of_several_files_has_a_result(self, client: TestClient, browser: TestClient) -> None:
@@ -79,7 +79,7 @@ class TestFiles:
         good, bad = ("good.tif", make_patch(*plan.bought[0])), ("bad<.tif", b"no raster")
         answer = self.hand_in(browser, order, good, bad)
         page = follow(browser, answer)
-        assert "1 patch was delivered and paid; 1 of 2 files were refused." in page
+        assert "1 patch was delivered and paid for; 1 of 2 files were refused." in page
         assert "bad<.tif" in page
         key = answer.headers["location"].rpartition("/")[2]
         assert browser.get(f"{LIST}/{NOBODY}/files/{key}").status_code == 404
@@ -96,7 +96,7 @@ class TestFiles:
         for number, where in enumerate(plan.bought[:2]):
             answer = self.hand_in(browser, order, (f"{number}.tif", make_patch(*where)), **form)
             page = follow(browser, answer)
-            assert (f"{number}.tif" in page, "1 patch was delivered and paid" in page) == (True, True)
+            assert (f"{number}.tif" in page, "1 patch was delivered and paid for" in page) == (True, True)
             again = self.hand_in(browser, order, (f"{number}.tif", make_patch(*where)), **form)
             assert again.headers["location"] == answer.headers["location"]
 
@@ -152,7 +152,10 @@ class TestLabels:
         assert "6 tiles are labelled." in page
         made = client.get(f"/v1/orders/{order}/truth").json()
         assert made["score"]["tiles"] == 0
-        labels = re.findall(r'<th scope="row">(\d+)</th><td data-label="Label">(\w+)', browser.get(path).text)
+        labels = re.findall(
+            r'<th scope="row" data-label="Tile">(\d+)</th><td data-label="Label">(\w+)',
+            browser.get(path).text,
+        )
         right, wrong = labels[0], labels[1]
         other = next(one for one in ("farm", "forest", "harbour") if one != wrong[1])
         answer = send(

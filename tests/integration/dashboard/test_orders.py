@@ -59,6 +59,16 @@ class TestPage:
             steps.append(page.index("Classify Label every tile") < page.index("GeoTIFFs or zip archives"))
         assert steps == [False, True]
 
+    def test_one_button_is_primary(self, client: TestClient, browser: TestClient) -> None:
+        open_budget(client)
+        sign_in(browser)
+        primary = []
+        for patches in (1, None):
+            order = buy(client, plan_scene(client, reuse="none"), patches=patches)
+            page = browser.get(f"{LIST}/{order}").text
+            primary.append(re.findall(r'<button class="primary"[^>]*>(.*?)<', page))
+        assert primary == [["Hand in"], ["Classify"]]
+
     def test_saving_stands_before_the_patches(self, client: TestClient, browser: TestClient) -> None:
         open_budget(client)
         order = buy(client, plan_scene(client))

@@ -103,6 +103,18 @@ def test_groups_lead_to_their_orders(client: TestClient, browser: TestClient) ->
     assert (first in listed, second in listed) == (True, False)
 
 
+def test_saving_that_is_not_known_is_a_dash_in_every_table(client: TestClient, browser: TestClient) -> None:
+    publish_prices(client)
+    open_budget(client, name="one")
+    place(client, plan_scene(client))
+    sign_in(browser)
+
+    page = browser.get(PAGE).text
+    assert [row[2] for row in table(page, "Savings by group")] == ["\u2013"]
+    assert [row[1] for row in table(page, "Savings per currency")] == ["\u2013"]
+    assert [row[3:5] for row in table(page, "Latest orders of these savings")] == [["\u2013", "\u2013"]]
+
+
 def test_the_currency_with_the_largest_saving_leads(client: TestClient, browser: TestClient) -> None:
     publish_prices(client)
     publish_prices(client, "euro", currency="EUR")

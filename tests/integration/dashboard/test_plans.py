@@ -163,7 +163,7 @@ def test_patch_without_a_price_of_its_own_has_no_sign(client: TestClient, browse
     plan = plan_scene(client)
     page = read(browser, f"{path_of(plan)}?tile={plan.bought[0][0]}")
 
-    prices = re.findall(r'<td data-label="Leaving out or adding" class="number">(.*?)</td>', page)
+    prices = re.findall(r'<td data-label="Change if left out or added" class="number">(.*?)</td>', page)
     assert [re.sub("<[^>]*>", "", price) for price in prices] == ["0.00 USD"] * 16
 
 

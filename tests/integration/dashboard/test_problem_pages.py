@@ -151,7 +151,7 @@ def test_form_of_an_order_says_what_is_wrong_in_words_of_the_page(
     sign_in(browser)
     page = browser.get("/dashboard/orders", params={"text": "x" * 101})
     check(page, 422, "The address of the page cannot be read")
-    assert "Id, label or owner" in words_of(page.text)
+    assert "Name, tag, id or owner" in words_of(page.text)
     sent = browser.post(f"/dashboard/orders/{NOBODY}/deadline", data=form_fields(browser))
     check(sent, 422, "A field of the form cannot be read")
     assert "Last day: it is missing" in words_of(sent.text)

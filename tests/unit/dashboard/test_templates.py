@@ -39,5 +39,12 @@ def test_every_exemption_is_still_needed(words: str) -> None:
     assert any(words in block for _, block in empty_states())
 
 
+def test_filters_have_plain_buttons() -> None:
+    form = re.compile(r'<form class="sheet filters".*?</form>', re.DOTALL)
+    filters = [block for path in TEMPLATES for block in form.findall(path.read_text())]
+    assert len(filters) > 5
+    assert [block for block in filters if "primary" in block] == []
+
+
 def test_times_are_written_in_one_place() -> None:
     assert [path.name for path in TEMPLATES if "| when" in path.read_text()] == ["tables.html"]

@@ -91,7 +91,7 @@ def problem(code: str, **more: object) -> dict[str, object]:
         (
             "/query/text", "string_too_long", "String should have at most 100 characters",
             "The address of the page cannot be read",
-            "The filter Id, label or owner: it should have at most 100 characters.",
+            "The filter Name, tag, id or owner: it should have at most 100 characters.",
         ),
         (
             "/body/last_day", "missing", "Field required", "A field of the form cannot be read",
