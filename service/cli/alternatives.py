@@ -5,13 +5,15 @@ from typing import Annotated
 import typer
 
 from service.cli.connection import DEFAULT_URL, ApiKey, AsJson, Url, console, open_client, print_json
+from service.cli.short_ids import full_id
 from service.terminal.alternatives import alternatives_view
 from service.terminal.counts import curve_view
 
 
 def alternatives(
     document_id: Annotated[
-        str, typer.Argument(metavar="PLAN", help="Id of the plan; with --order, of an order.")
+        str,
+        typer.Argument(metavar="PLAN", help="Id of the plan, with --order of an order, or its beginning."),
     ],
     order: Annotated[
         bool, typer.Option("--order", help="Compare what an order bought, by what was paid for it.")
@@ -23,6 +25,7 @@ def alternatives(
     """Compare a plan with buying nothing, central, random or all patches, and with other price lists."""
     path = "/v1/reports/savings/orders" if order else "/v1/plans"
     with open_client(url, api_key) as client, console(stderr=True).status("Pricing the alternatives"):
+        document_id = full_id(client, "order" if order else "plan", document_id)
         found = client.get(f"{path}/{document_id}/alternatives")
     if as_json:
         print_json(found)
@@ -31,13 +34,14 @@ def alternatives(
 
 
 def curve(
-    plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan.")],
+    plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan, or its beginning.")],
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
     """Show the cost of buying more or less of a planned scene, and what that is expected to bring."""
     with open_client(url, api_key) as client:
+        plan_id = full_id(client, "plan", plan_id)
         planned, points = (client.get(f"/v1/plans/{plan_id}{view}") for view in ("", "/curve"))
     if as_json:
         print_json(points)

@@ -27,6 +27,7 @@ from service.cli.connection import (
     sentences,
 )
 from service.cli.orders import OrderId
+from service.cli.short_ids import full_id
 from service.terminal.blocks import plural
 from service.terminal.deliveries import delivery_details, delivery_table
 from service.terminal.documents import order_view
@@ -123,6 +124,7 @@ def deliver(  # noqa: PLR0913  (a command's parameters are its options)
         "accept_unlike": accept_unlike or None,
     }
     with open_client(url, api_key) as client:
+        order_id = full_id(client, "order", order_id)
         sent = _send_all(client, order_id, outgoing, options, context.command)
         state = client.get(f"/v1/orders/{order_id}")
     if as_json:

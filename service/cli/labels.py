@@ -18,6 +18,7 @@ from service.cli.connection import (
     print_json,
 )
 from service.cli.prices import MEDIA_TYPES
+from service.cli.short_ids import full_id
 from service.terminal.labels import truth_view
 
 label_commands = typer.Typer(
@@ -26,7 +27,7 @@ label_commands = typer.Typer(
     help="Give true labels of tiles, and show how many labels are right.",
 )
 
-OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order.")]
+OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order, or its beginning.")]
 
 
 @label_commands.command("give")
@@ -49,6 +50,7 @@ def give_labels(
     if media_type is None:
         raise UsageError(f"{file.name} is neither .csv nor .json.")
     with open_client(url, api_key) as client:
+        order_id = full_id(client, "order", order_id)
         found = client.run(send_file("PUT", f"/v1/orders/{order_id}/truth", file, media_type))
     if as_json:
         print_json(found)
@@ -62,6 +64,7 @@ def show_labels(
 ) -> None:
     """Show how many labels of an order are right, by class, where the true label is known."""
     with open_client(url, api_key) as client:
+        order_id = full_id(client, "order", order_id)
         found = client.get(f"/v1/orders/{order_id}/truth")
     if as_json:
         print_json(found)

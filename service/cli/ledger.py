@@ -20,6 +20,7 @@ from service.cli.connection import (
 )
 from service.cli.operating import opened_database, settings_of_a_server
 from service.cli.screen import echo
+from service.cli.short_ids import full_id
 from service.terminal.blocks import money, plural
 from service.terminal.ledger import closes_view, findings_view, ledger_view
 from service.terminal.proposals import waiting_lines
@@ -63,7 +64,7 @@ def show_ledger(
 
 @ledger_commands.command("adjust")
 def adjust(  # noqa: PLR0913  (a command's parameters are its options)
-    order_id: Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order.")],
+    order_id: Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order, or its beginning.")],
     kind: Annotated[
         str,
         typer.Argument(metavar="KIND", help="Either refund (money came back) or charge (more was billed)."),
@@ -88,6 +89,7 @@ def adjust(  # noqa: PLR0913  (a command's parameters are its options)
     """
     place = {name: value for name, value in (("tile", tile), ("patch", patch)) if value is not None}
     with open_client(url, api_key) as client:
+        order_id = full_id(client, "order", order_id)
         currency = client.get(f"/v1/orders/{order_id}")["amounts"]["total"]["currency"]
         money_moved = {"amount": amount, "currency": currency}
         body = {"kind": kind, "order": order_id, "amount": money_moved, "reason": reason} | place

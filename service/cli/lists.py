@@ -40,6 +40,7 @@ from service.cli.filters import (
 from service.cli.operating import expire_overdue_orders
 from service.cli.orders import OrderId
 from service.cli.plan_options import TaskChoice
+from service.cli.short_ids import full_id
 from service.terminal.documents import order_view, plan_view
 from service.terminal.lists import awaited_view, orders_view, plans_view
 
@@ -116,13 +117,14 @@ def list_plans(  # noqa: PLR0913  (a command's parameters are its options)
 
 @plan_commands.command("show")
 def show_plan(
-    plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan.")],
+    plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan, or its beginning.")],
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
     """Show a plan as `loupe plan` showed it."""
     with open_client(url, api_key) as client:
+        plan_id = full_id(client, "plan", plan_id)
         found = client.get(f"/v1/plans/{plan_id}")
     if as_json:
         print_json(found)
@@ -202,6 +204,7 @@ def show_order(
 ) -> None:
     """Show an order: its status, money, history, and the patches that it awaits."""
     with open_client(url, api_key) as client:
+        order_id = full_id(client, "order", order_id)
         found = client.get(f"/v1/orders/{order_id}")
     if as_json:
         print_json(found)
@@ -221,6 +224,7 @@ def wait_for_order(
     """Wait until an order awaits nothing more, and show it. The exit code is 5 if it still does."""
     until = time.monotonic() + 60 * timeout
     with open_client(url, api_key) as client, console(stderr=True).status("Waiting") as shown:
+        order_id = full_id(client, "order", order_id)
         while (found := client.get(f"/v1/orders/{order_id}"))["status"] in OPEN:
             left_s = until - time.monotonic()
             if left_s <= 0:

@@ -18,6 +18,7 @@ from service.cli.connection import (
     print_json,
 )
 from service.cli.orders import OrderId
+from service.cli.short_ids import Kind, full_id
 
 Name = Annotated[str | None, typer.Option(metavar="TEXT", help="Name for people.")]
 ExternalId = Annotated[str | None, typer.Option(metavar="TEXT", help="Id in a system of yours.")]
@@ -34,7 +35,7 @@ NewExternalId = Annotated[
 
 
 def edit_plan(
-    plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan.")],
+    plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan, or its beginning.")],
     name: NewName = None,
     external_id: NewExternalId = None,
     tag: Annotated[
@@ -49,7 +50,7 @@ def edit_plan(
     changes = _changes(name, external_id)
     if tag:
         changes["tags"] = {label: value or None for label, value in tags_of(tag).items()}
-    _edit(f"/v1/plans/{plan_id}", changes, url, api_key, as_json=as_json)
+    _edit("plan", plan_id, changes, url, api_key, as_json=as_json)
 
 
 def edit_order(
@@ -61,7 +62,7 @@ def edit_order(
     api_key: ApiKey = None,
 ) -> None:
     """Change the name and the external id of an order. Its tags stay: the ledger's proofs rest on them."""
-    _edit(f"/v1/orders/{order_id}", _changes(name, external_id), url, api_key, as_json=as_json)
+    _edit("order", order_id, _changes(name, external_id), url, api_key, as_json=as_json)
 
 
 def _changes(name: str | None, external_id: str | None) -> Json:
@@ -69,10 +70,11 @@ def _changes(name: str | None, external_id: str | None) -> Json:
     return {member: text or None for member, text in given.items() if text is not None}
 
 
-def _edit(path: str, changes: Json, url: str, api_key: str | None, *, as_json: bool) -> None:
+def _edit(kind: Kind, typed: str, changes: Json, url: str, api_key: str | None, *, as_json: bool) -> None:
     if not changes:
         raise UsageError("There is nothing to change. Give --name, --external-id or, for a plan, --tag.")
     with open_client(url, api_key) as client:
+        path = f"/v1/{kind}s/{full_id(client, kind, typed)}"
         found: Json = client.send("PATCH", path, json=changes).json()
     if as_json:
         print_json(found)

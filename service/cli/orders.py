@@ -18,17 +18,18 @@ from service.cli.connection import (
     print_json,
 )
 from service.cli.jobs import following
+from service.cli.short_ids import full_id
 from service.terminal.blocks import money, plural
 from service.terminal.documents import classification_view, order_view
 from service.terminal.proposals import proposals_view
 from service.terminal.wording import plainly
 
 Waiting = Annotated[str, typer.Argument(metavar="ID", help="Id of the order or proposal that waits.")]
-OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order.")]
+OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order, or its beginning.")]
 
 
 def order(  # noqa: PLR0913  (a command's parameters are its options)
-    plan: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan.")],
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan, or its beginning.")],
     budget: Annotated[
         str | None,
         typer.Option(help="Budget, by name or id. Default: the only budget in the currency of the plan."),
@@ -53,6 +54,7 @@ def order(  # noqa: PLR0913  (a command's parameters are its options)
     """Order the patches of a plan. HOLDS their cost in a budget, after asking for confirmation."""
     tags = tags_of(tag)
     with open_client(url, api_key) as client:
+        plan = full_id(client, "plan", plan)
         budget_id = None if budget is None else find_budget(client, budget)["id"]
         if not yes:
             planned = client.get(f"/v1/plans/{plan}")
@@ -120,6 +122,7 @@ def cancel(
     The amounts are stated before you confirm.
     """
     with open_client(url, api_key) as client:
+        order_id = full_id(client, "order", order_id)
         if not yes:
             foreseen = plainly(client.get(f"/v1/orders/{order_id}/cancel")["detail"])
             typer.confirm(f"{foreseen} Cancel?", abort=True, err=True)
@@ -143,6 +146,7 @@ def deadline(
     """Put off the deadline of an order, so that it awaits its patches until the end of a later day."""
     body = {"last_day": last_day} | ({"note": note} if note else {})
     with open_client(url, api_key) as client:
+        order_id = full_id(client, "order", order_id)
         order = client.post(f"/v1/orders/{order_id}/deadline", body)
     if as_json:
         print_json(order)
@@ -162,6 +166,7 @@ def classify(
 ) -> None:
     """Classify every tile of an order, beside the label from low resolution only."""
     with open_client(url, api_key) as client, following("Classifying") as seen:
+        order_id = full_id(client, "order", order_id)
         labelled = client.run(calls.classify(order_id, seen, allow_partial=allow_partial))
     if as_json:
         print_json(labelled)

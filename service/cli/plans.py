@@ -38,6 +38,7 @@ from service.cli.plan_options import (
     TargetAccuracy,
     TaskOption,
 )
+from service.cli.short_ids import full_id
 from service.terminal.blocks import money, plural
 from service.terminal.documents import plan_view
 
@@ -109,7 +110,9 @@ def _show_planned(planned: Json, *, as_json: bool) -> None:
 
 
 def replan(  # noqa: PLR0913  (a command's parameters are its options)
-    plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan to replace.")],
+    plan_id: Annotated[
+        str, typer.Argument(metavar="PLAN", help="Id of the plan to replace, or its beginning.")
+    ],
     price_list: Annotated[
         str | None,
         typer.Option(help="Price list, by name or id. Default: the newest version of the plan's price list."),
@@ -139,6 +142,7 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
         "task": None if task is None else task.value,
     }
     with open_client(url, api_key) as client, following("Planning again") as seen:
+        plan_id = full_id(client, "plan", plan_id)
         planned = client.run(calls.replan(plan_id, seen, **wanted))
     if as_json:
         print_json(planned)
@@ -156,7 +160,9 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
 
 
 def next_round(  # noqa: PLR0913  (a command's parameters are its options)
-    order_id: Annotated[str, typer.Argument(metavar="ORDER", help="Id of an order with delivered patches.")],
+    order_id: Annotated[
+        str, typer.Argument(metavar="ORDER", help="Id of an order with delivered patches, or its beginning.")
+    ],
     price_list: Annotated[
         str | None,
         typer.Option(help="Price list, by name or id. Default: the newest version of the plan's price list."),
@@ -181,6 +187,7 @@ def next_round(  # noqa: PLR0913  (a command's parameters are its options)
 ) -> None:
     """Plan what else is worth buying after patches of an order were delivered. Spends nothing."""
     with open_client(url, api_key) as client, following("Reading the delivered patches") as seen:
+        order_id = full_id(client, "order", order_id)
         planned = client.run(
             calls.next_round(
                 order_id,

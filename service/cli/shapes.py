@@ -19,6 +19,7 @@ from service.cli.connection import (
 )
 from service.cli.orders import OrderId
 from service.cli.screen import echo
+from service.cli.short_ids import Kind, full_id
 
 
 class ShapeFormat(StrEnum):
@@ -56,7 +57,7 @@ Out = Annotated[
 
 
 def write_plan_shapes(
-    plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan.")],
+    plan_id: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan, or its beginning.")],
     form: Format = None,
     out: Out = None,
     as_json: AsJson = False,
@@ -64,7 +65,7 @@ def write_plan_shapes(
     api_key: ApiKey = None,
 ) -> None:
     """Write the polygons to order: for an order form (WKT, KML, GeoJSON) or for QGIS (GeoPackage)."""
-    _write(f"/v1/plans/{plan_id}/shapes", ShapeOutput(form, out, as_json), url, api_key)
+    _write("plan", plan_id, ShapeOutput(form, out, as_json), url, api_key)
 
 
 def write_order_shapes(
@@ -76,7 +77,7 @@ def write_order_shapes(
     api_key: ApiKey = None,
 ) -> None:
     """Write the polygons of an order: for an order form (WKT, KML, GeoJSON) or for QGIS (GeoPackage)."""
-    _write(f"/v1/orders/{order_id}/shapes", ShapeOutput(form, out, as_json), url, api_key)
+    _write("order", order_id, ShapeOutput(form, out, as_json), url, api_key)
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,12 @@ class ShapeOutput:
     as_json: bool
 
 
-def _write(path: str, wanted: ShapeOutput, url: str, api_key: str | None) -> None:
+def _write(kind: Kind, typed: str, wanted: ShapeOutput, url: str, api_key: str | None) -> None:
     form, out = _form_of(wanted), wanted.out
     if form is ShapeFormat.GPKG and out is None:
         raise UsageError("A GeoPackage cannot be printed. Name its file: --out FILE.gpkg")
     with open_client(url, api_key) as client:
-        content = client.download(f"{path}?as={form.value}")
+        content = client.download(f"/v1/{kind}s/{full_id(client, kind, typed)}/shapes?as={form.value}")
     if out is None:
         echo(content.decode().rstrip("\n"))
         return

@@ -19,6 +19,7 @@ from service.cli.connection import (
     open_client,
     print_json,
 )
+from service.cli.short_ids import full_id
 from service.terminal.blocks import format_area, money, plural
 from service.terminal.tables import Line, columns
 
@@ -30,7 +31,8 @@ def trace(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="An order id, a delivery as ORDER/TILE/PATCH, or the seq or id of a transfer in the ledger.",
+            help="An order id or its beginning, a delivery as ORDER/TILE/PATCH, or the seq or id of a "
+            "transfer in the ledger.",
         ),
     ],
     as_json: AsJson = False,
@@ -44,7 +46,8 @@ def trace(
     from service.cli.proofs import follow
 
     with open_client(url, api_key) as client, console(stderr=True).status("Tracing"):
-        followed = follow(client, what)
+        # Digits only are the seq of a transfer.
+        followed = follow(client, what if what.isdecimal() else full_id(client, "order", what))
     if as_json:
         print_json(followed)
     else:

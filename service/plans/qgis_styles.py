@@ -19,7 +19,8 @@ _FILLS: Mapping[str, Colour] = {
     "no-data": (90, 90, 90, 60),
 }
 _OUTLINE_ONLY: Colour = (0, 0, 0, 0)
-_ORDERED: Colour = (190, 30, 60, 255)
+ORDERED: Colour = (190, 30, 60, 255)
+"""Red, green, blue and opacity of the outline of a shape to order."""
 
 
 def patch_style() -> str:
@@ -39,7 +40,7 @@ def patch_style() -> str:
 def shape_style() -> str:
     """Draw each order shape as a red outline."""
     document, renderer = _begin("singleSymbol")
-    _fill(ElementTree.SubElement(renderer, "symbols"), 0, _OUTLINE_ONLY, _ORDERED, "0.6")
+    _fill(ElementTree.SubElement(renderer, "symbols"), 0, _OUTLINE_ONLY, ORDERED, "0.6")
     return _end(document)
 
 

@@ -1,6 +1,6 @@
 """Order shapes in the forms that order pages and GIS take: GeoJSON, WKT, KML and GeoPackage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Annotated, Any, Literal
 from xml.etree import ElementTree
@@ -15,6 +15,7 @@ from service.planner.objectives import count_patches
 from service.plans import maps
 from service.plans.geopackage import MEDIA_TYPE as GEOPACKAGE
 from service.plans.plan_map import to_geopackage
+from service.plans.qgis_styles import ORDERED
 from service.plans.tables import Plan, Scene
 from service.pricing.repository import terms_of
 from service.pricing.tables import PriceList
@@ -34,7 +35,8 @@ def wanted_shape_form(
         Query(
             alias="as",
             description="`features`: GeoJSON with a feature for each shape; `multipolygon`: GeoJSON with one "
-            "feature for all; `wkt`: one MULTIPOLYGON as text; `kml`: a placemark for each shape; `gpkg`: a "
+            "feature for all, in which shapes that share sides are joined; `wkt`: one MULTIPOLYGON as text; "
+            "`kml`: a placemark for each shape; `gpkg`: a "
             "GeoPackage of the shapes and of all patches in the CRS of the scene, with styles for QGIS. "
             "Without it, the header `Accept` decides.",
         ),
@@ -53,7 +55,7 @@ def wanted_shape_form(
 ShapeFormDep = Annotated[ShapeForm, Depends(wanted_shape_form)]
 STRAIGHT = 1e-7
 """Degrees by which a side may bend and still count as straight: about a centimetre."""
-_NAMESPACE = "http://www.opengis.net/kml/2.2"
+_NAMESPACE, _STYLE = "http://www.opengis.net/kml/2.2", "shape"
 
 
 class GeoJsonResponse(JSONResponse):
@@ -96,9 +98,14 @@ def whole(features: Sequence[maps.Feature]) -> shapely.MultiPolygon:
     """
     shapes = [shape(feature["geometry"]) for feature in features]
     together = shapely.union_all(shapes, grid_size=10.0**-DECIMALS)
-    outlined = shapely.simplify(shapely.normalize(together), STRAIGHT)
-    parts: list[shapely.Polygon] = list(shapely.get_parts(shapely.orient_polygons(outlined)))
-    return shapely.MultiPolygon(parts)
+    return shapely.MultiPolygon(corners(together))
+
+
+def corners(outline: shapely.Geometry) -> list[shapely.Polygon]:
+    """Return the parts of an outline without points on straight sides, outer rings counter-clockwise."""
+    # simplify() keeps the first point of a ring, so normalize() first makes it a corner.
+    outlined = shapely.simplify(shapely.normalize(outline), STRAIGHT)
+    return list(shapely.get_parts(shapely.orient_polygons(outlined)))
 
 
 def one_feature(document: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,8 +113,9 @@ def one_feature(document: Mapping[str, Any], about: Mapping[str, Any]) -> dict[s
     together = whole(document["features"])
     bounds = {"bbox": document["bbox"]} if "bbox" in document else {}
     numbers = {
+        "shapes": len(document["features"]),
         "parts": len(together.geoms),
-        "vertices": sum(len(ring.coords) - 1 for part in together.geoms for ring in _rings(part)),
+        "vertices": _vertices(together.geoms),
         "area_km2": float(document["area_km2"]),
         "billable_km2": float(document["billable_km2"]),
     }
@@ -121,17 +129,19 @@ def one_feature(document: Mapping[str, Any], about: Mapping[str, Any]) -> dict[s
 
 
 def to_kml(features: Sequence[maps.Feature], about: Mapping[str, Any]) -> bytes:
-    """Write the shapes as a KML 2.2 document; holes are inner boundaries."""
+    """Write the shapes as a KML 2.2 document, outlined in red; holes are inner boundaries."""
     root = ElementTree.Element("kml", xmlns=_NAMESPACE)
     document = ElementTree.SubElement(root, "Document")
     _text(document, "name", f"Loupe plan {about['plan']}")
     # Viewers such as Google Earth show a description as HTML.
     _text(document, "description", escape(f"{about['provider']}, price list {about['price_list']}"))
+    _style(document)
     for feature in features:
         placemark = ElementTree.SubElement(document, "Placemark")
+        parts = corners(shape(feature["geometry"]))
         _text(placemark, "name", f"Shape {feature['id']}")
-        _text(placemark, "description", _size(feature["properties"]))
-        parts = shapely.get_parts(shape(feature["geometry"]))
+        _text(placemark, "description", f"{_size(feature['properties'])}, {_vertices(parts)} vertices")
+        _text(placemark, "styleUrl", f"#{_STYLE}")
         parent = ElementTree.SubElement(placemark, "MultiGeometry") if len(parts) > 1 else placemark
         for part in parts:
             _polygon(parent, part)
@@ -141,6 +151,14 @@ def to_kml(features: Sequence[maps.Feature], about: Mapping[str, Any]) -> bytes:
 
 def _size(properties: Mapping[str, Any]) -> str:
     return f"{count_patches(properties['patches'])}, {properties['area_km2']:.6g} km2"
+
+
+def _style(document: ElementTree.Element) -> None:
+    red, green, blue, opacity = ORDERED
+    style = ElementTree.SubElement(document, "Style", id=_STYLE)
+    for kind, alpha in (("LineStyle", opacity), ("PolyStyle", opacity // 4)):
+        # KML writes a colour as opacity, blue, green and red.
+        _text(ElementTree.SubElement(style, kind), "color", bytes((alpha, blue, green, red)).hex())
 
 
 def _polygon(parent: ElementTree.Element, part: shapely.Polygon) -> None:
@@ -153,6 +171,10 @@ def _polygon(parent: ElementTree.Element, part: shapely.Polygon) -> None:
 
 def _rings(part: shapely.Polygon) -> list[shapely.LinearRing]:
     return [part.exterior, *part.interiors]
+
+
+def _vertices(parts: Iterable[shapely.Polygon]) -> int:
+    return sum(len(ring.coords) - 1 for part in parts for ring in _rings(part))
 
 
 def _text(parent: ElementTree.Element, name: str, text: str) -> None:

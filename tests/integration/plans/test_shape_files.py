@@ -63,6 +63,7 @@ def test_multipolygon_is_one_feature_with_the_numbers_that_providers_limit(
     assert shapely.hausdorff_distance(together, shapely.union_all(separate)) < APART
     assert all(part.exterior.is_ccw for part in together.geoms)
     assert feature["properties"]["parts"] == len(together.geoms) < len(separate)
+    assert feature["properties"]["shapes"] == len(separate)
     assert feature["properties"]["vertices"] == sum(
         shapely.get_num_coordinates(part) - 1 - len(part.interiors) for part in together.geoms
     )
@@ -98,7 +99,23 @@ def test_kml_has_a_placemark_for_each_shape(client: TestClient, paths: tuple[str
     for placemark, outline in zip(placemarks, separate, strict=True):
         text = placemark.findtext(f".//{KML}outerBoundaryIs/{KML}LinearRing/{KML}coordinates") or ""
         ring = [tuple(map(float, place.split(","))) for place in text.split()]
-        assert shapely.LinearRing(ring).equals_exact(outline.exterior, APART)
+        assert shapely.Polygon(ring).normalize().equals_exact(outline.normalize(), APART)
+
+
+def test_kml_has_only_corners_in_the_colour_of_shapes_to_order(client: TestClient) -> None:
+    publish_prices(client)
+    everything = plan_scene(client, max_patches=96)
+    answer = client.get(f"/v1/plans/{everything.id}/shapes", params={"as": "kml"})
+    document = ElementTree.fromstring(answer.content)  # noqa: S314  (our own)
+    (placemark,) = document.findall(f".//{KML}Placemark")
+
+    assert len((placemark.findtext(f".//{KML}coordinates") or "").split()) == 5
+    assert (placemark.findtext(f"{KML}description") or "").endswith(" km2, 4 vertices")
+    assert placemark.findtext(f"{KML}styleUrl") == "#shape"
+    style = document.find(f".//{KML}Style[@id='shape']")
+    assert style is not None
+    assert style.findtext(f"{KML}LineStyle/{KML}color") == "ff3c1ebe"
+    assert style.findtext(f"{KML}PolyStyle/{KML}color") == "3f3c1ebe"
 
 
 def test_kml_states_patches_and_area_of_each_shape(client: TestClient, paths: tuple[str, str]) -> None:
