@@ -40,6 +40,8 @@ TITLES = {
 NOT_AN_ID = "This is not an id. An id is a UUID of 36 characters, as lists and answers show it."
 SENTENCES = {"uuid_parsing": NOT_AN_ID}
 """Sentences in place of those of the library that checks requests, by its kind of error."""
+LENGTHS = {"too_short": ("at least", "min_length"), "too_long": ("at most", "max_length")}
+"""Kinds of errors of lengths: the bound, and the member that holds it."""
 
 # SQLSTATEs of states that end without our doing: lock and statement time-outs, deadlock, serialisation, a
 # server that is shutting down or has no connection left. Class 08 is a lost connection.
@@ -96,13 +98,23 @@ def answer_validation_error(request: Request, error: Exception) -> Response:
     errors = [
         {
             "pointer": _pointer(entry["loc"]),
-            "detail": SENTENCES.get(entry["type"], entry["msg"]),
+            "detail": _said(entry),
             "code": entry["type"],
         }
         for entry in cast(RequestValidationError, error).errors()
     ]
     detail = " ".join(f"{entry['pointer']}: {entry['detail'].rstrip('.')}." for entry in errors[:3])
     return problem_response(request, _document(422, "invalid-request", detail) | {"errors": errors})
+
+
+def _said(entry: Mapping[str, Any]) -> str:
+    """Return what is wrong with a field; the library calls the characters of some texts items."""
+    kind = entry["type"]
+    if kind in LENGTHS and isinstance(entry.get("input"), str):
+        bound, limit = LENGTHS[kind]
+        number = entry["ctx"][limit]
+        return f"String should have {bound} {number} character{'' if number == 1 else 's'}"
+    return SENTENCES.get(kind, str(entry["msg"]))
 
 
 def answer_http_exception(request: Request, error: Exception) -> Response:

@@ -112,3 +112,18 @@ def test_oldest_first_walks_the_same_rows_backwards(client: TestClient, bought: 
 
     assert walked == newest_first[::-1]
     assert len(walked) > 2
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"q": ""}, "String should have at least 1 character"),
+        ({"q": "x" * 101}, "String should have at most 100 characters"),
+        ({"name": "x" * 201}, "String should have at most 200 characters"),
+    ],
+)
+def test_length_of_a_text_is_said_in_characters(client: TestClient, query: dict[str, str], said: str) -> None:
+    answer = client.get("/v1/plans", params=query)
+
+    assert code(answer) == (422, "invalid-request")
+    assert answer.json()["errors"][0]["detail"] == said

@@ -48,7 +48,7 @@ COMMANDS = [
     ("next", "POST /v1/orders/{}/next-round"),
     ("labels show", "GET /v1/orders/{}/truth"),
     ("ledger adjust --reason x", "GET /v1/orders/{}"),
-    ("trace", "GET /v1/reports/savings/orders/{}"),
+    ("trace", "GET /v1/orders/{}"),
 ]
 
 
