@@ -18,7 +18,7 @@ from service.cli.connection import (
     print_json,
 )
 from service.cli.operating import opened_database, place_of_database
-from service.terminal.keys import key_view, keys_view, workspaces_view
+from service.terminal.keys import KEY, WORKSPACE, as_document, key_view, keys_view, workspaces_view
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -49,13 +49,17 @@ DEFAULT = "default"
 
 
 @keys.command("list")
-def print_keys(workspace: InWorkspace = DEFAULT) -> None:
+def print_keys(workspace: InWorkspace = DEFAULT, as_json: AsJson = False) -> None:
     """List the API keys of a workspace, without their secrets."""
     from service.access import repository
 
     with opened() as session:
         found = repository.find_workspace(session, workspace)
-        console().print(keys_view(repository.keys_of(session, found.id)))
+        rows = repository.keys_of(session, found.id)
+        if as_json:
+            print_json([as_document(row, KEY) for row in rows])
+        else:
+            console().print(keys_view(rows))
 
 
 @keys.command("create")
@@ -64,6 +68,7 @@ def print_new_key(
     role: Annotated[str, typer.Option("--role", help=ROLES)] = "viewer",
     expires: Expires = None,
     workspace: InWorkspace = DEFAULT,
+    as_json: AsJson = False,
 ) -> None:
     """Make an API key for a new holder and print it, once: only its digest is kept."""
     from service.access import repository
@@ -72,7 +77,7 @@ def print_new_key(
     with opened() as session:
         found = repository.find_workspace(session, workspace)
         key = repository.create_key(session, found, wanted.name, wanted.role, wanted.expires_at)
-    _print_key(key, workspace)
+    _print_key(key, workspace, as_json=as_json)
 
 
 @keys.command("rotate")
@@ -87,6 +92,7 @@ def print_replacement(
         bool, typer.Option("--last", help="Change the role even if the key is the last admin key.")
     ] = False,
     workspace: InWorkspace = DEFAULT,
+    as_json: AsJson = False,
 ) -> None:
     """Replace a key: print a new one with the same name, once, and revoke the old one.
 
@@ -104,7 +110,7 @@ def print_replacement(
     with opened() as session:
         found = repository.find_workspace(session, workspace)
         key, _ = ending.replace_key(session, found.id, key_id, None, rotation)
-    _print_key(key, workspace)
+    _print_key(key, workspace, as_json=as_json)
 
 
 @keys.command("revoke")
@@ -114,6 +120,7 @@ def revoke_for_good(
         bool, typer.Option("--last", help="Revoke the key even if it is the last admin key in use.")
     ] = False,
     workspace: InWorkspace = DEFAULT,
+    as_json: AsJson = False,
 ) -> None:
     """Close a key for good. Requests and dashboard sessions with it are refused from now on."""
     from service.access import ending, repository
@@ -121,21 +128,29 @@ def revoke_for_good(
     with opened() as session:
         found = repository.find_workspace(session, workspace)
         ending.close_key(session, found.id, key_id, None, allow_last=last)
-    console().print(f"The key {key_id} is revoked.")
+    if as_json:
+        print_json({"id": key_id, "revoked": True})
+    else:
+        console().print(f"The key {key_id} is revoked.")
 
 
 @workspaces.command("list")
-def print_workspaces() -> None:
+def print_workspaces(as_json: AsJson = False) -> None:
     """List the workspaces with the number of their keys in use."""
     from service.access import repository
 
     with opened() as session:
-        console().print(workspaces_view(repository.workspaces(session)))
+        rows = repository.workspaces(session)
+        if as_json:
+            print_json([as_document(row, WORKSPACE) | {"keys_in_use": used} for row, used in rows])
+        else:
+            console().print(workspaces_view(rows))
 
 
 @workspaces.command("create")
 def print_new_workspace(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the workspace.")],
+    as_json: AsJson = False,
 ) -> None:
     """Make a workspace with the example price lists, and print its first admin key, once."""
     from service.access import repository
@@ -145,16 +160,21 @@ def print_new_workspace(
     with opened() as session:
         key = repository.create_key(session, repository.create_workspace(session, name), "first")
         ensure_examples_everywhere(session)
-    _print_key(key, name)
+    _print_key(key, name, as_json=as_json)
 
 
-def _print_key(key: str, workspace: str) -> None:
+def _print_key(key: str, workspace: str, *, as_json: bool) -> None:
     """Print a key on standard output, and beside it which database knows it: no other server takes it."""
+    from service.access.keys import id_of
+
     where = place_of_database()
     console(stderr=True).print(
         f'A key for the workspace "{workspace}", known to {where} and shown this once:'
     )
-    typer.echo(key)
+    if as_json:
+        print_json({"id": id_of(key), "key": key, "workspace": workspace})
+    else:
+        typer.echo(key)
 
 
 def me(as_json: AsJson = False, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli.connection import Commands, UsageError, console
+from service.cli.connection import AsJson, Commands, UsageError, console, print_json
 from service.cli.keys import DEFAULT, ROLES, InWorkspace, opened
 from service.cli.operating import read_settings
-from service.terminal.keys import people_view
+from service.terminal.keys import PERSON, as_document, people_view
 
 if TYPE_CHECKING:
     from service.access.people_schemas import PersonIn
@@ -26,13 +26,17 @@ Last = Annotated[bool, typer.Option("--last", help="Do it even if no other admin
 
 
 @people.command("list")
-def print_people(workspace: InWorkspace = DEFAULT) -> None:
+def print_people(workspace: InWorkspace = DEFAULT, as_json: AsJson = False) -> None:
     """List the people of a workspace, removed people included."""
     from service.access.people import people_of
     from service.access.repository import find_workspace
 
     with opened() as session:
-        console().print(people_view(people_of(session, find_workspace(session, workspace).id)))
+        rows = people_of(session, find_workspace(session, workspace).id)
+        if as_json:
+            print_json([as_document(row, PERSON) for row in rows])
+        else:
+            console().print(people_view(rows))
 
 
 @people.command("add")

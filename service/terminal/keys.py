@@ -30,6 +30,21 @@ def key_view(me: Mapping[str, Any]) -> RenderableType:
     )
 
 
+KEY = ("id", "name", "role", "holder", "created_at", "last_used_at", "expires_at", "revoked_at")
+"""Members of a key as JSON, named as in `GET /v1/keys`."""
+PERSON = ("holder", "name", "role", "issuer", "subject", "created_at", "last_used_at", "revoked_at")
+WORKSPACE = ("id", "name", "created_at")
+
+
+def as_document(row: Any, members: Sequence[str]) -> dict[str, Any]:
+    """Return members of a row as JSON values; times are RFC 3339."""
+    values = {name: getattr(row, name) for name in members}
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else str(value) if value is not None else None
+        for name, value in values.items()
+    }
+
+
 def keys_view(rows: Iterable[Any]) -> RenderableType:
     """Return API keys from their rows, without their secrets."""
     titles = ("ID", "Name", "Role", "Holder", "Created", "Last used", "Expires", "Revoked")

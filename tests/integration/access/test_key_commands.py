@@ -1,5 +1,6 @@
 """`loupe keys` and `loupe workspaces` on the database of the server."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -77,3 +78,23 @@ def test_keys_of_another_workspace_are_made_and_listed(run: Callable[..., str], 
     assert id_of(key) in run("keys", "list", "--workspace", "harbours")
     assert id_of(key) not in run("keys", "list")
     assert "no workspace ports" in run("keys", "list", "--workspace", "ports", status=3)
+
+
+def test_keys_and_workspaces_as_json_have_the_members_of_the_api(
+    run: Callable[..., str], client: TestClient
+) -> None:
+    made = json.loads(run("keys", "create", "ann", "--role", "buyer", "--json"))
+    rotated = json.loads(run("keys", "rotate", made["id"], "--json"))
+    revoked = json.loads(run("keys", "revoke", rotated["id"], "--json"))
+    listed = {one["id"]: one for one in json.loads(run("keys", "list", "--json"))}
+    answered = {one["id"]: one for one in client.get("/v1/keys").json()["items"]}
+    (default,) = json.loads(run("workspaces", "list", "--json"))
+
+    assert (made["workspace"], revoked) == ("default", {"id": rotated["id"], "revoked": True})
+    assert made["key"].startswith(f"loupe_{made['id']}_")
+    assert set(listed) == set(answered)
+    for member in ("name", "role", "holder"):
+        assert listed[rotated["id"]][member] == answered[rotated["id"]][member]
+    assert listed[rotated["id"]]["revoked_at"]
+    assert (default["name"], default["keys_in_use"]) == ("default", 1)
+    assert json.loads(run("people", "list", "--json")) == []
