@@ -203,7 +203,7 @@ def invoice_proofs(report: Json, lines: Sequence[Json], invoices: Sequence[Json]
     paid = _sum_of(lines, Movement.SETTLE, currency) + _sum_of(lines, Movement.CHARGE, currency)
     back = _sum_of(lines, Movement.REFUND, currency)
     agree = (billed, credited) == (paid, back) and len(kept) == len(invoices)
-    rule = f"{billed} is invoiced of {paid} paid, and {credited} credited of {back} refunded: " + (
+    rule = f"{paid} is paid and {billed} invoiced, {back} is refunded and {credited} credited: " + (
         "invoices and ledger agree" if agree else "`loupe invoices differences` says what to do"
     )
     yield proof("invoice", rule, holds=agree == report["confirmed"])

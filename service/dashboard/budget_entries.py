@@ -171,7 +171,7 @@ def _thresholds(text: str) -> list[int]:
     parts = text.replace("%", " ").replace(",", " ").split()
     if wrong := [one for one in parts if not re.fullmatch(r"[0-9]{1,9}", one)]:
         raise InvalidInputError(
-            f"{wrong[0][:40]!r} is no percentage. Write whole numbers and commas, such as 50, 90."
+            f"{wrong[0][:40]!r} is not a percentage. Write whole numbers and commas, such as 50, 90."
         )
     return [int(one) for one in parts]
 

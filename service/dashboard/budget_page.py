@@ -47,7 +47,7 @@ class TermsRow:
     """Changes against the version before, as phrases."""
     by: str
     approved_by: str
-    """Name of the key that approved it; empty where nobody had to."""
+    """Name of the key that approved it; empty where none was needed."""
     approved_at: datetime | None
     note: str
 

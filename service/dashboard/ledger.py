@@ -69,7 +69,9 @@ class MovementRow:
 
     @property
     def cause(self) -> str:
-        """The reference as people read it, such as "delivery, tile 3, patch 15"."""
+        """What people read about its cause: "delivery, tile 3, patch 15", or the reason of a correction."""
+        if self.line.reason:
+            return self.line.reason
         kind, _, subject = self.line.transfer.reference.partition(":")
         place = subject.split("/")[1:] if self.line.order_id is not None else []
         parts = [f"{name} {number}" for name, number in zip(("tile", "patch"), place, strict=False)]

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import Query
 
+from service.dashboard.forms import FieldInvalidError
 from service.errors import InvalidInputError
 from service.ledger.book import Movement
 from service.ledger.filters import LineFilter
@@ -84,21 +85,21 @@ def _budget(given: str) -> UUID | None:
     try:
         return UUID(given) if given else None
     except ValueError:
-        raise InvalidInputError("The field Budget names no budget. Choose one of its list.") from None
+        raise FieldInvalidError("The field Budget names no budget. Choose one of its list.") from None
 
 
 def _kind(given: str) -> Movement | None:
     try:
         return Movement(given) if given else None
     except ValueError:
-        raise InvalidInputError("The field Movement names no movement. Choose one of its list.") from None
+        raise FieldInvalidError("The field Movement names no movement. Choose one of its list.") from None
 
 
 def _day(given: str) -> date | None:
     try:
         return date.fromisoformat(given) if given else None
     except ValueError:
-        raise InvalidInputError(
+        raise FieldInvalidError(
             "The fields From and Until take a day of the calendar, such as 2026-11-28."
         ) from None
 
@@ -109,8 +110,8 @@ def _orders(given: str) -> tuple[UUID, UUID] | None:
     if not digits:
         return None
     if not _ID_BEGINS.fullmatch(digits):
-        raise InvalidInputError(
-            "The field Order takes the id of an order, or at least its first four digits, such as 1b4e28ba."
+        raise FieldInvalidError(
+            "The field Order id takes at least the first four digits of an order's id, such as 1b4e28ba."
         )
     return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
 
@@ -119,4 +120,4 @@ def _tag(given: str) -> dict[str, str] | None:
     try:
         return read_tag(given or None)
     except InvalidInputError:
-        raise InvalidInputError("The field Tag takes a name and a value, such as team=north.") from None
+        raise FieldInvalidError("The field Tag takes a name and a value, such as team=north.") from None

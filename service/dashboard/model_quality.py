@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
 from service.bundles.registry import Bundles, BundlesDep
-from service.dashboard.bundle_curves import CURVE_COLUMNS, curve_rows, read_bundles
+from service.dashboard.bundle_curves import CURVE_COLUMNS, TASKS, curve_rows, read_bundles
 from service.dashboard.frame import MODELS, show
 from service.dashboard.own_labels import LABEL_COLUMNS, LabelView, label_rows
 from service.dashboard.plan_weeks import MOST_PLANS, WEEK_COLUMNS, read_weeks, week_rows
@@ -37,6 +37,7 @@ def models(
         "labels": [LabelView.of(one) for one in results],
         "weeks": weeks,
         "most_plans": MOST_PLANS,
+        "tasks": TASKS,
     }
     return show(request, visitor, "models.html", **values)
 

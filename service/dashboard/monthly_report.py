@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -19,7 +20,7 @@ from service.ledger.months import MonthMoney, money_of_month, standing_of_month,
 from service.money import Money
 from service.reports.kept import KeptFiguresDep
 from service.reports.savings import CountedOrder
-from service.reports.schemas import CurrencySavings, OrderSavings, SavingsReport
+from service.reports.schemas import CurrencySavings, OrderSavings, ReportedSaving, SavingsReport
 from service.web.money import MoneyOut
 
 router = APIRouter(prefix=f"{PATH}/reports", include_in_schema=False)
@@ -149,8 +150,14 @@ def show_report(
         orders=placed.newest,
         number=placed.number,
         unconfirmed=placed.unconfirmed,
+        has_losses=any(is_loss(one.savings.realised) for one in placed.newest),
         dates=f"from={wanted.first}&to={wanted.last}",
     )
+
+
+def is_loss(saving: ReportedSaving | None) -> bool:
+    """Return whether a saving is negative."""
+    return saving is not None and Decimal(saving.amount) < 0
 
 
 def most_used(budgets: Sequence[MonthMoney]) -> list[MonthMoney]:
@@ -190,7 +197,7 @@ def groupings_of(currency: str, placed: Sequence[CountedOrder]) -> list[MonthGro
     if any(one.order.cost_center for one in mine):
         titles["cost-centre"] = GROUPS["cost-centre"]
     titles |= {
-        f"tag:{name}": f"Tag {name}" for name in sorted({tag for one in mine for tag in one.order.tags})
+        f"tag:{name}": f"Tag: {name}" for name in sorted({tag for one in mine for tag in one.order.tags})
     }
     found = [(title, groups_of(currency, mine, by)) for by, title in titles.items() if mine]
     return [

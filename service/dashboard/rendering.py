@@ -81,7 +81,7 @@ def percent(share: float) -> str:
 
 
 def share_of(part: MoneyOut, whole: MoneyOut) -> str:
-    """Format a saving as its share of `whole`: "2.5 % of 1,000.00 USD"."""
+    """Format an amount as its share of `whole`: "2.5 % of 1,000.00 USD"."""
     total = Decimal(whole.amount)
     if not total:
         return f"of {amount(whole)} {whole.currency}"

@@ -135,7 +135,7 @@ def view_savings(counted: Sequence[CountedOrder], chosen: Chosen, period: DayRan
         currencies=sorted(currencies, key=lambda one: -_realised(one.report.currency, shown).minor),
         orders=[OrderSavings.of(one) for one in reversed(shown[-most:])],
         has_orders=bool(counted),
-        groups=GROUPS | {f"tag:{name}": f"Tag {name}" for name in tags},
+        groups=GROUPS | {f"tag:{name}": f"Tag: {name}" for name in tags},
     )
 
 

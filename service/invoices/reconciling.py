@@ -67,11 +67,11 @@ class Reconciled:
                     f"The invoice is in {self.invoiced.currency}. Ask for an invoice in the order's currency."
                 )
             case "order-unknown":
-                return f"No order of the workspace is named by {self.reference!r}. Ask what was sold."
+                return f"{self.reference!r} names no order of the workspace. Ask the provider what was sold."
             case "amount-differs":
                 return (
-                    f"{self.invoiced} is invoiced of {self.paid} paid, and {self.credited} is credited of "
-                    f"{self.refunded} refunded. Post a refund or charge, or ask for a credit note."
+                    f"{self.paid} is paid and {self.invoiced} is invoiced; {self.refunded} is refunded and "
+                    f"{self.credited} is credited. Post a refund or charge, or ask for a credit note."
                 )
 
 

@@ -33,12 +33,24 @@ def test_budgets_show_use_end_forecast_and_terms_by_urgency(client: TestClient, 
     words = words_of(page)
 
     assert names == ["tight", "calm"]
-    for shown in ("90 % reached", "at this pace", "granted each month", "team = north", "Not used yet"):
+    for shown in ("90 % reached", "at this pace", "Granted each month", "team = north", "Not used yet"):
         assert shown in words, shown
     assert "another holder approves above 500.00 USD" in words
     assert "Waits for another holder: Change approval above to none" in words
     spent = client.get(f"/v1/budgets/{tight}/usage").json()["spent"]["amount"]
     assert f"{spent} USD" in words
+
+
+def test_use_beyond_the_limit_is_a_share_of_the_limit(client: TestClient, browser: TestClient) -> None:
+    publish_prices(client)
+    budget = open_budget(client, "6.00", enforcement="warn")
+    buy(client, plan_scene(client), budget=budget)
+    sign_in(browser)
+
+    spent = client.get(f"/v1/budgets/{budget}/usage").json()["spent"]["amount"]
+    assert float(spent) > 6
+    share = f"{100 * float(spent) / 6:.1f} % of 6.00 USD"
+    assert f"Spent {spent} USD {share}" in words_of(browser.get(f"{PAGE}/{budget}").text)
 
 
 def test_budget_whose_every_order_needs_another_holder_says_so(
@@ -111,7 +123,7 @@ def test_history_says_who_changed_what_and_who_approved_it(
     assert third[4].startswith("colleague, ")
     assert third[4].endswith(": for the second field")
     assert second[2] == "Limit: 100.00 USD \u2192 80.00 USD; Tags: team = north \u2192 team = south"
-    assert second[4] == "nobody had to"
+    assert second[4] == "not needed"
     assert first[2].startswith("Opened. Limit: 100.00 USD; Granted: once; ")
     assert "Another holder approves above: 12.00 USD" in first[2]
     words = words_of(browser.get(page).text)

@@ -64,10 +64,18 @@ def test_movements_show_the_balances_of_their_budget_after_them(
         now = balances.setdefault(one["budget"], {"funding": 0, "available": 0, "reserved": 0, "spent": 0})
         now[one["from_account"]] -= float(one["amount"]["amount"])
         now[one["to_account"]] += float(one["amount"]["amount"])
-        shown = [float(row[name]) for name in ("left", "held", "spent")]
+        shown = [float(row[name].split()[0]) for name in ("left", "held", "spent")]
         assert shown == pytest.approx([now["available"], now["reserved"], now["spent"]]), row
     assert [row["order"] for row in rows if row["movement"] == "refund"] == [orders[1][:8]]
-    assert any("cloud" in row["cause"] for row in rows)
+    assert [row["cause"] for row in rows if row["movement"] == "refund"] == ["cloud"]
+
+
+def test_movements_on_the_page_are_explained(browser: TestClient, orders: list[str]) -> None:
+    sign_in(browser)
+    assert orders
+    words = words_of(browser.get(f"{PAGE}?kind=refund").text)
+    assert "Movements: refund (return of a payment)." in words
+    assert "settle (payment from a hold)" not in words
 
 
 @pytest.mark.parametrize(
@@ -163,7 +171,7 @@ def test_sums_by_order_lead_to_their_movements(
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("order=xyz", "The field Order takes the id of an order"),
+        ("order=xyz", "The field Order id takes at least the first four digits"),
         ("tag=north", "The field Tag takes a name and a value"),
         ("budget=7", "The field Budget names no budget"),
         ("kind=theft", "The field Movement names no movement"),
@@ -271,4 +279,4 @@ def test_place_holds_money_until_delivery(browser: TestClient, client: TestClien
     sign_in(browser)
     newest = rows_of(browser.get(PAGE).text)[0]
     assert (newest["movement"], newest["order"]) == ("reserve", order[:8])
-    assert newest["held"] == newest["amount"].split()[0]
+    assert newest["held"] == newest["amount"]

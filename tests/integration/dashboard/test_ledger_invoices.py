@@ -38,10 +38,10 @@ def test_difference_leads_to_its_order_and_its_invoice_line(browser: TestClient,
     page = browser.get(PAGE).text
     words = words_of(page)
 
-    assert "0 of 2 that were paid or invoiced agree; 2 differ." in words
+    assert "Of what was paid or invoiced, 0 orders agree and 2 differ." in words
     assert f'<a class="mono" href="/dashboard/orders/{order}"' in page
-    assert "1.00 USD is invoiced of" in words
-    assert "No order of the workspace is named by 'delivery 4711'." in words
+    assert "and 1.00 USD is invoiced;" in words
+    assert "'delivery 4711' names no order of the workspace." in words
     links = re.findall(r'href="(/dashboard/ledger/invoices/[^"#]+)#(line-\d)">R-1, line', page)
     assert sorted(place for _, place in links) == ["line-1", "line-2"]
     document = browser.get(links[0][0]).text
@@ -60,7 +60,7 @@ def test_differences_are_filtered_paged_and_sent_as_files(
     sign_in(browser)
     unknown = words_of(browser.get(f"{PAGE}?state=order-unknown").text)
     assert "delivery 4711" in unknown
-    assert "1.00 USD is invoiced of" not in unknown
+    assert "1.00 USD is invoiced" not in unknown
     assert "No order has this difference." in browser.get(f"{PAGE}?state=not-invoiced").text
 
     first = browser.get(f"{PAGE}?state=").text
@@ -90,7 +90,7 @@ def test_agreement_and_emptiness_are_said(browser: TestClient, client: TestClien
     client.post("/v1/invoices", json=invoice("R-1", (order, paid)))
     words = words_of(browser.get(PAGE).text)
     assert "Invoices and ledger agree." in words
-    assert "1 of 1 that were paid or invoiced agrees; 0 differ." in words
+    assert "Of what was paid or invoiced, 1 order agrees and 0 differ." in words
 
 
 def test_unknown_document_is_a_page(browser: TestClient) -> None:

@@ -14,6 +14,7 @@ from tests.support.ordering import buy, open_budget, place, plan_scene, publish_
 
 PAGE = "/dashboard/reports"
 NOW = f"{datetime.now(UTC):%Y-%m}"
+LOSS = "A saving is negative if an earlier order already counts the ground"
 
 
 def cells(page: str, title: str) -> list[list[str]]:
@@ -54,13 +55,13 @@ def test_report_agrees_with_the_reports_of_the_api(
     assert f"Spent {usage['spent']['amount']} USD" in words
     assert f"Held {usage['held']['amount']} USD" in words
     assert f"Left {usage['available']['amount']} USD" in words
-    assert "Confirmed by invoices 100 %" in words
+    assert "Confirmed by invoices 100.0 %" in words
     assert f"1 document issued in the month, {usage['spent']['amount']} USD net" in words
     ((name, granted, spent, held, left),) = cells(page, "Budgets of the month")
     assert (name, granted) == ("Harvest", "100.00 USD")
     amounts = [f"{usage[one]['amount']} USD" for one in ("spent", "held", "available")]
     assert [spent, held, left] == amounts
-    assert [row[:2] for row in cells(page, "USD by Tag team")] == [["north", "2"]]
+    assert [row[:2] for row in cells(page, "USD by Tag: team")] == [["north", "2"]]
     assert [row[:2] for row in cells(page, "USD by Provider")] == [["Acme", "2"]]
     rows = {row[0]: row for row in cells(page, "Orders of the month")}
     assert rows[orders[0][:8]][-1] == "confirmed"
@@ -68,6 +69,19 @@ def test_report_agrees_with_the_reports_of_the_api(
     assert f'href="/dashboard/orders?from={NOW}-01&amp;to=' in page or f"from={NOW}-01&to=" in page
     assert f"budget={budget['id']}" in page
     assert "its figures still change" in words
+    assert LOSS not in words
+
+
+def test_negative_saving_is_explained(browser: TestClient, client: TestClient, orders: list[str]) -> None:
+    budget = client.get("/v1/budgets").json()["items"][0]["id"]
+    again = buy(client, plan_scene(client, reuse="none"), budget=budget)
+    sign_in(browser)
+    page = browser.get(f"{PAGE}/{NOW}").text
+
+    rows = {row[0]: row for row in cells(page, "Orders of the month")}
+    assert again not in orders
+    assert rows[again[:8]][6].startswith("-")
+    assert LOSS in words_of(page)
 
 
 def test_ended_month_shows_the_money_as_it_stood_at_its_end(
