@@ -41,7 +41,7 @@ STATES: Mapping[LineState, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class DifferenceChoice:
     """The rows that the page of invoices shows."""
 
     state: LineState | None = None
@@ -59,7 +59,9 @@ def show_invoices(
     cursor: CursorQuery = None,
 ) -> Response:
     """Show the differences between invoices and ledger, then the imported documents, newest first."""
-    choice = Choice(state=state, after=after, cursor=None if cursor is None else Cursor.decode(cursor))
+    choice = DifferenceChoice(
+        state=state, after=after, cursor=None if cursor is None else Cursor.decode(cursor)
+    )
     return _page(request, visitor, database, choice)
 
 
@@ -74,7 +76,7 @@ def import_on_page(sent: SentTableDep) -> Response:
             return _import(session, form.visitor, documents)
 
     def refuse(error: LoupeError) -> Response:
-        return _page(form.request, form.visitor, form.database, Choice(), error)
+        return _page(form.request, form.visitor, form.database, DifferenceChoice(), error)
 
     return form.attempt("import_invoices", do, then=PAGE, refuse=refuse)
 
@@ -87,7 +89,7 @@ def _page(
     request: Request,
     visitor: Visitor,
     database: Database,
-    choice: Choice,
+    choice: DifferenceChoice,
     error: LoupeError | None = None,
 ) -> Response:
     with database.sessions() as session:
@@ -116,7 +118,7 @@ def _page(
     )
 
 
-def _differences(compared: Sequence[Reconciled], choice: Choice) -> dict[str, Any]:
+def _differences(compared: Sequence[Reconciled], choice: DifferenceChoice) -> dict[str, Any]:
     """Return the values of the page's list of differences."""
     differing = [one for one in compared if one.state != "agrees"]
     chosen = [one for one in differing if choice.state in {None, one.state}]

@@ -19,9 +19,9 @@ from service.plans.qgis_styles import ORDERED
 from service.plans.tables import Plan, Scene
 from service.pricing.repository import terms_of
 from service.pricing.tables import PriceList
-from service.web.negotiation import preferred
+from service.web.negotiation import GEO_JSON, preferred
 
-GEO_JSON, WKT, KML = "application/geo+json", "text/plain", "application/vnd.google-earth.kml+xml"
+WKT, KML = "text/plain", "application/vnd.google-earth.kml+xml"
 ShapeForm = Literal["features", "multipolygon", "wkt", "kml", "gpkg"]
 _BY_TYPE: Mapping[str, ShapeForm] = {WKT: "wkt", KML: "kml", GEOPACKAGE: "gpkg"}
 SHAPES: dict[int | str, dict[str, Any]] = {

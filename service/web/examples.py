@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from service.web.negotiation import JSON
+from service.web.negotiation import GEO_JSON, JSON
 
 RECORDED = Path(__file__).with_name("examples.json")
 """Written by `make examples`."""
@@ -43,5 +43,5 @@ def show_example(operation: dict[str, Any]) -> None:
 
 def _add(described: dict[str, Any], example: object) -> None:
     content = described.get("content", {})
-    if JSON in content:
-        content[JSON].setdefault("example", example)
+    for media_type in {JSON, GEO_JSON} & content.keys():
+        content[media_type].setdefault("example", example)

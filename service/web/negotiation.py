@@ -8,7 +8,7 @@ from fastapi import Request
 
 from service.errors import LoupeError
 
-JSON = "application/json"
+JSON, GEO_JSON = "application/json", "application/geo+json"
 _RANGE = re.compile(r"\s*([\w!#$&^.+-]+|\*)/([\w!#$&^.+-]+|\*)\s*")
 _QUALITY = re.compile(r"\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*", re.IGNORECASE)
 EXACT, ALIKE, KIND, ANY = 3, 2, 1, 0

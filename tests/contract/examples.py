@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.settings import Settings
 from service.web.examples import EXAMPLES, RECORDED, Example, Examples
+from service.web.negotiation import GEO_JSON, JSON
 
 PARTS = Path("build/examples")
 """Folder to which every process writes its examples."""
@@ -43,7 +44,7 @@ class Recorder:
     def note(self, request: httpx2.Request, response: httpx2.Response) -> None:
         """Keep an exchange if it shows more than the one before."""
         name = self._operation(request)
-        is_json = response.headers.get("Content-Type", "").startswith("application/json")
+        is_json = response.headers.get("Content-Type", "").partition(";")[0] in (JSON, GEO_JSON)
         if name is None or not response.is_success or not is_json or not response.content:
             return
         is_read = JSON_BODY.match(request.headers.get("Content-Type", ""))

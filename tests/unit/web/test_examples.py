@@ -9,7 +9,7 @@ import pytest
 from service.app import create_app
 from service.settings import Settings
 from service.web.examples import Example
-from service.web.negotiation import JSON
+from service.web.negotiation import GEO_JSON, JSON
 from tests.contract.examples import fields, keep_better, shortened
 
 DOCUMENT: dict[str, Any] = create_app(Settings.model_construct()).openapi()
@@ -25,8 +25,8 @@ def described() -> Iterator[Content]:
                 status: one for status, one in operation["responses"].items() if status.startswith("2")
             }
             for what, one in (answers | {"body": operation.get("requestBody", {})}).items():
-                if JSON in one.get("content", {}):
-                    yield f"{name} {what}", one["content"][JSON]
+                for media_type in {JSON, GEO_JSON} & one.get("content", {}).keys():
+                    yield f"{name} {what}", one["content"][media_type]
 
 
 CONTENTS = list(described())
