@@ -12,9 +12,10 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
+from service.dashboard.filter_fields import ANY
 from service.dashboard.ledger_filter import LedgerFilter, read_ledger_filter
-from service.dashboard.order_rows import ANY
 from service.dashboard.periods import DayRange
+from service.dashboard.plan_list import PlanFiltersDep
 from service.dashboard.rendering import Kind
 from service.dashboard.session import PATH, VisitorDep
 from service.database.engine import Database, DatabaseDep
@@ -28,6 +29,7 @@ from service.plans.repository import page_of_plans
 from service.plans.schemas import PlanSummary
 from service.reports.kept import KeptFiguresDep
 from service.reports.schemas import SAVINGS_COLUMNS, SavingsReport, savings_row
+from service.web.days import read_days
 from service.web.paging import Cursor, PageRequest
 from service.web.tabular import Columns, file_answer, to_csv
 from service.web.values import Day
@@ -60,6 +62,7 @@ def savings(
     last: Annotated[Day | None, ANY, Query(alias="to")] = None,
 ) -> Response:
     """Send the orders of the first page's savings, those placed in a period if it is given."""
+    read_days(first, last)
     period = DayRange(first=first, last=last)
     orders = kept.counted(database, visitor.workspace_id).orders
     counted = [one for one in orders if period.holds(one.order.created_at.date())]
@@ -100,11 +103,13 @@ def budgets(visitor: VisitorDep, database: DatabaseDep, kind: Kind) -> Response:
 
 
 @router.get("/plans.{kind}")
-def plans(visitor: VisitorDep, database: DatabaseDep, kind: Kind) -> Response:
-    """Send every plan, in CSV with amounts in major units."""
+def plans(visitor: VisitorDep, database: DatabaseDep, kind: Kind, filters: PlanFiltersDep) -> Response:
+    """Send every plan that the filters choose, in CSV with amounts in major units."""
+    with database.sessions() as session:
+        conditions = filters.conditions(session, visitor.workspace_id)
 
     def read(session: Session, page: PageRequest) -> tuple[Sequence[PlanSummary], Cursor | None]:
-        rows, following = page_of_plans(session, visitor.workspace_id, page)
+        rows, following = page_of_plans(session, visitor.workspace_id, page, conditions)
         return [PlanSummary.summarise(plan, scene) for plan, scene in rows], following
 
     items = every(database, read)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from service.dashboard.filter_fields import read_currency
 from service.dashboard.frame import show
 from service.dashboard.map_drawing import MapItem, Ring, draw_map, read_box
 from service.dashboard.plan_list import days_of
@@ -24,7 +25,7 @@ from service.imagery.tile_grid import TileGrid
 from service.money import Money
 from service.orders.tables import OPEN, STATUS_NOW, Delivery, Order
 from service.plans.tables import Plan, Scene
-from service.pricing.tables import PriceList
+from service.pricing.repository import currencies_of
 from service.web.money import MoneyOut
 
 router = APIRouter(prefix=f"{PATH}/map", include_in_schema=False)
@@ -121,7 +122,7 @@ class MapFilters(BaseModel):
         if self.at_least and not self.currency:
             raise InvalidInputError("Choose the currency of the least cost: money is never converted.")
         if self.currency:
-            found.append(currency == self.currency)
+            found.append(currency == read_currency(self.currency))
         if self.at_least:
             found.append(minor >= Money.parse(self.at_least.strip(), self.currency).minor)
         return found
@@ -137,7 +138,7 @@ def ground_map(
     """Show the newest ground that fits the filters, as a map and as a table."""
     with database.sessions() as session:
         ground = read_ground(session, visitor.workspace_id, filters)
-        currencies = _currencies(session, visitor.workspace_id)
+        currencies = currencies_of(session, visitor.workspace_id)
     return show(request, visitor, "map.html", currencies=currencies, **page_values(ground, filters))
 
 
@@ -223,9 +224,3 @@ def _plans(session: Session, workspace_id: UUID, filters: MapFilters) -> list[Ma
             rows if len(rows) == MOST else session.execute(query)
         )
     ]
-
-
-def _currencies(session: Session, workspace_id: UUID) -> list[str]:
-    """Return the currencies of the workspace's price lists."""
-    query = select(PriceList.currency).where(PriceList.workspace_id == workspace_id).distinct()
-    return sorted(session.scalars(query))

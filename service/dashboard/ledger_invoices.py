@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.dashboard.exports import json_parts, streamed
+from service.dashboard.filter_fields import ANY
 from service.dashboard.frame import show
-from service.dashboard.order_rows import ANY
 from service.dashboard.rendering import Kind
 from service.dashboard.sent_table import SentTableDep, TableInvalidError, outcome
 from service.dashboard.session import PATH, Visitor, VisitorDep

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from service.dashboard.frame import show
 from service.dashboard.month import Month
+from service.dashboard.order_groups import GROUPS
 from service.dashboard.order_rows import time_now
-from service.dashboard.savings_view import GROUPS, GroupRow, groups_of
+from service.dashboard.savings_view import GroupRow, groups_of
 from service.dashboard.session import PATH, VisitorDep
 from service.database.engine import DatabaseDep
 from service.invoices.tables import Invoice, InvoiceLine

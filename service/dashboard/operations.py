@@ -22,10 +22,10 @@ from service.bundles.registry import Bundles, BundlesDep
 from service.bundles.stored import label_of
 from service.dashboard.changes import PageWatch, jobs_mark
 from service.dashboard.exports import csv_parts, every, streamed
+from service.dashboard.filter_fields import ANY
 from service.dashboard.frame import OPERATIONS, show
 from service.dashboard.jobs import TITLES, page_of_result
 from service.dashboard.key_activity import KEY_COLUMNS, key_rows, read_keys
-from service.dashboard.order_rows import ANY
 from service.dashboard.process_figures import (
     MOST_ROUTES,
     REFUSAL_COLUMNS,

@@ -1,13 +1,11 @@
-"""Orders as rows of a list, filtered by the address of the page, and what waits for the visitor."""
+"""Orders as rows of a list, and what waits for the visitor."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Annotated, Any
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from fastapi import Query
-from pydantic import BeforeValidator, Field
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
@@ -17,14 +15,11 @@ from service.dashboard.session import Visitor
 from service.ledger.proposals import Proposal, list_proposals
 from service.ledger.repository import list_budgets
 from service.money import Money
-from service.orders.filters import order_holds
 from service.orders.schemas import OrderSummary
 from service.orders.tables import STATUS_NOW, Order, OrderStatus
 from service.orders.views import summaries
-from service.web.days import Days
 from service.web.money import MoneyOut
 from service.web.paging import PageRequest
-from service.web.values import Day, SearchText
 
 AWAITING = (OrderStatus.ACCEPTED, OrderStatus.PROCESSING)
 SOON = timedelta(days=7)
@@ -33,54 +28,6 @@ LATE = timedelta(days=30)
 """Time after its deadline for which an incomplete order is shown as overdue."""
 WAITING = 20
 """Most orders and proposals of each kind that are shown as waiting."""
-ANY = BeforeValidator(lambda given: given or None)
-"""An empty field of a form of filters sets no filter."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrderFilter:
-    """Filters of the list; None sets no limit. Days are UTC and included."""
-
-    status: OrderStatus | None = None
-    budget: UUID | None = None
-    first: date | None = None
-    last: date | None = None
-    text: str | None = None
-
-    @property
-    def is_set(self) -> bool:
-        """Whether any filter is set."""
-        return self != OrderFilter()
-
-    def conditions(self) -> list[ColumnElement[bool]]:
-        """Return the conditions of a query of orders."""
-        found = list[ColumnElement[bool]]()
-        if self.status is not None:
-            found.append(STATUS_NOW.in_([self.status]))
-        if self.budget is not None:
-            found.append(Order.budget_id == self.budget)
-        found += Days(self.first, self.last).hold(Order.created_at)
-        return [*found, *([] if self.text is None else [_holds(self.text)])]
-
-
-def read_order_filter(
-    status: Annotated[OrderStatus | None, ANY, Query()] = None,
-    budget: Annotated[UUID | None, ANY, Query()] = None,
-    first: Annotated[Day | None, ANY, Query(alias="from")] = None,
-    last: Annotated[Day | None, ANY, Query(alias="to")] = None,
-    text: Annotated[Annotated[SearchText, Field(max_length=100)] | None, ANY, Query()] = None,
-) -> OrderFilter:
-    """Read the filters from the address of the page."""
-    return OrderFilter(status=status, budget=budget, first=first, last=last, text=text)
-
-
-def _holds(text: str) -> ColumnElement[bool]:
-    """Return the condition that an order's id or labels, or the name of its key, hold a text."""
-    keys = select(ApiKey.id).where(ApiKey.name.icontains(text, autoescape=True))
-    return or_(
-        order_holds(text),
-        Order.key_id.in_(keys),
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,10 +81,11 @@ class Waiting:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkspaceNames:
-    """Names of the workspace's keys and budgets by their ids."""
+    """Names of the workspace's keys and budgets by their ids, and the currencies of its budgets."""
 
     keys: Mapping[str, str]
     budgets: Mapping[UUID, str]
+    currencies: Sequence[str]
 
     @classmethod
     def of(cls, session: Session, workspace_id: UUID) -> "WorkspaceNames":
@@ -147,6 +95,7 @@ class WorkspaceNames:
         return cls(
             keys=dict(session.execute(query).all()),
             budgets={one.id: one.name for one in budgets},
+            currencies=sorted({one.currency for one in budgets}),
         )
 
 

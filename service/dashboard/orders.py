@@ -11,15 +11,9 @@ from service.access.roles import Right
 from service.dashboard.changes import PageWatch, list_mark
 from service.dashboard.forms import FormDep, SentForm, read_fields
 from service.dashboard.frame import show
+from service.dashboard.order_filter import STATUSES, OrderFilter, read_order_filter
 from service.dashboard.order_page import read_order_page
-from service.dashboard.order_rows import (
-    OrderFilter,
-    WorkspaceNames,
-    read_order_filter,
-    read_waiting,
-    rows_of,
-    time_now,
-)
+from service.dashboard.order_rows import WorkspaceNames, read_waiting, rows_of, time_now
 from service.dashboard.rendering import in_text
 from service.dashboard.session import PATH, Visitor, VisitorDep
 from service.database.engine import Database, DatabaseDep
@@ -33,7 +27,6 @@ from service.orders.expiry import expire_orders
 from service.orders.repository import page_of_orders
 from service.orders.routes import cancel_order
 from service.orders.schemas import DeadlineIn
-from service.orders.tables import OrderStatus
 from service.reports.kept import kept_figures_of
 from service.web.paging import Cursor as PageCursor
 from service.web.paging import CursorQuery, PageRequest, page_links
@@ -93,8 +86,9 @@ def orders_page(
         waiting=waiting,
         watch=watch,
         wanted=wanted,
-        statuses=list(OrderStatus),
+        statuses=list(STATUSES),
         budgets=names.budgets,
+        currencies=names.currencies,
         older=links.get("next"),
         is_first=cursor is None,
         now=now,

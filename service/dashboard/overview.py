@@ -159,11 +159,14 @@ def read_page(database: Database, kept: KeptFigures, workspace_id: UUID, chosen:
         lambda shown: sum(len(one.groups) for one in shown.currencies) + len(shown.groups),
     )
     planned = counted.of_plans(("planned", period), lambda: planned_now(database, workspace_id, period))
-    savings = {
-        one.report.currency: MoneyOut.of(planned.get(one.report.currency, Money(0, one.report.currency)))
-        for one in view.currencies
+    shown = [one.report.currency for one in view.currencies]
+    amounts = {one: planned.get(one, Money(0, one)) for one in [*shown, *sorted(planned)]}
+    return values | {
+        "view": view,
+        "orders": view.orders,
+        "planned": {currency: MoneyOut.of(amount) for currency, amount in amounts.items()},
+        "only_planned": [currency for currency in amounts if currency not in shown],
     }
-    return values | {"view": view, "orders": view.orders, "planned": savings}
 
 
 def planned_now(database: Database, workspace_id: UUID, period: DayRange) -> dict[str, Money]:

@@ -1,27 +1,32 @@
 """The list of plans: filters in the address, and a page of rows. Reads only."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Annotated
+from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
+from service.dashboard.filter_fields import read_currency
 from service.dashboard.frame import show
 from service.dashboard.session import PATH, VisitorDep
-from service.dashboard.standing import WORDS, PlanStanding, standings, stands
+from service.dashboard.standing import IS_UNORDERED, WORDS, PlanStanding, standings, stands
 from service.database.engine import DatabaseDep
 from service.errors import InvalidInputError
 from service.plans.naming import plan_holds, tags_of_plan
 from service.plans.repository import page_of_plans
 from service.plans.tables import Plan, Scene
-from service.web.days import Days
+from service.pricing.repository import currencies_of
+from service.web.days import Days, read_days
 from service.web.money import MoneyOut
 from service.web.paging import Cursor, CursorQuery, PageRequest
 
 router = APIRouter(prefix=f"{PATH}/plans", include_in_schema=False)
+UNORDERED = "unordered"
+"""Name in the address of the plans that the planned saving adds up: open and expired ones."""
 ROWS = 25
 """Rows of a page."""
 TextQuery = Annotated[str, Query(max_length=100)]
@@ -55,6 +60,7 @@ class Filters:
 
     standing: str = ""
     text: str = ""
+    currency: str = ""
     first_day: str = ""
     last_day: str = ""
 
@@ -62,7 +68,9 @@ class Filters:
         """Return the conditions on a plan; InvalidInputError for what is no standing or day."""
         found = list[ColumnElement[bool]]()
         if self.standing:
-            found.append(stands(_standing(self.standing)))
+            found.append(_stands(self.standing))
+        if self.currency:
+            found.append(Plan.currency == read_currency(self.currency))
         if self.text.strip():
             found.append(plan_holds(session, workspace_id, self.text.strip()))
         return found + days_of(self.first_day, self.last_day).hold(Plan.created_at)
@@ -70,14 +78,33 @@ class Filters:
     @property
     def are_set(self) -> bool:
         """Whether the list is narrowed at all."""
-        return any((self.standing, self.text.strip(), self.first_day, self.last_day))
+        return bool(self.query)
+
+    @property
+    def query(self) -> str:
+        """The filters that are set, as the query of an address."""
+        given = {name: value.strip() for name, value in asdict(self).items()}
+        return urlencode({name: value for name, value in given.items() if value})
 
 
-def _standing(text: str) -> PlanStanding:
+def read_plan_filters(
+    standing: TextQuery = "",
+    text: TextQuery = "",
+    currency: TextQuery = "",
+    first_day: TextQuery = "",
+    last_day: TextQuery = "",
+) -> Filters:
+    """Read the filters as texts, so that a page can show them again."""
+    return Filters(standing=standing, text=text, currency=currency, first_day=first_day, last_day=last_day)
+
+
+def _stands(text: str) -> ColumnElement[bool]:
+    if text == UNORDERED:
+        return IS_UNORDERED
     try:
-        return PlanStanding(text)
+        return stands(PlanStanding(text))
     except ValueError as error:
-        choices = ", ".join(PlanStanding)
+        choices = ", ".join((*PlanStanding, UNORDERED))
         raise InvalidInputError(f"{text!r} is no standing of a plan. Choose one of {choices}.") from error
 
 
@@ -90,8 +117,11 @@ def read_day(text: str) -> date:
 
 
 def days_of(first: str, last: str) -> Days:
-    """Return the days that a form sent; InvalidInputError for another text."""
-    return Days(read_day(first) if first else None, read_day(last) if last else None)
+    """Return the days that a form sent; InvalidInputError for another text and for the wrong order."""
+    return read_days(read_day(first) if first else None, read_day(last) if last else None)
+
+
+PlanFiltersDep = Annotated[Filters, Depends(read_plan_filters)]
 
 
 @router.get("", name="list_plans_page")
@@ -99,17 +129,14 @@ def plans(
     request: Request,
     visitor: VisitorDep,
     database: DatabaseDep,
-    standing: TextQuery = "",
-    text: TextQuery = "",
-    first_day: TextQuery = "",
-    last_day: TextQuery = "",
+    filters: PlanFiltersDep,
     cursor: CursorQuery = None,
 ) -> Response:
     """Show a page of the workspace's plans, newest first."""
-    filters = Filters(standing=standing, text=text, first_day=first_day, last_day=last_day)
     page = PageRequest(ROWS, None if cursor is None else Cursor.decode(cursor))
     with database.sessions() as session:
         rows, following = read_rows(session, visitor.workspace_id, filters, page)
+        currencies = currencies_of(session, visitor.workspace_id)
     onward = None if following is None else request.url.include_query_params(cursor=following.encode())
     return show(
         request,
@@ -117,7 +144,8 @@ def plans(
         "plans.html",
         rows=rows,
         filters=filters,
-        standings=WORDS,
+        standings={**WORDS, UNORDERED: "not ordered: can be ordered, or prices expired"},
+        currencies=currencies,
         next=None if onward is None else f"{onward.path}?{onward.query}",
         is_first=cursor is None,
     )

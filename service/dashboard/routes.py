@@ -18,6 +18,7 @@ from service.dashboard import (
     monthly_report,
     new_plan,
     operations,
+    order_export,
     order_files,
     order_labels,
     orders,
@@ -68,5 +69,6 @@ for view in (
     ledger_invoices,
     monthly_report,
     exports,
+    order_export,
 ):
     router.routes.extend(view.router.routes)

@@ -11,51 +11,51 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query
-from pydantic import BeforeValidator
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from service.dashboard.order_rows import ANY
+from service.dashboard.filter_fields import ANY
+from service.dashboard.order_groups import GROUPS, TAG, group_of, shown_group, title_of
 from service.dashboard.periods import DayRange, PeriodName, period_before
-from service.dashboard.standing import IS_ORDERED, IS_REPLACED
-from service.errors import InvalidInputError
+from service.dashboard.standing import IS_UNORDERED
 from service.money import Money
 from service.plans.tables import Plan
-from service.reports.figures import OrderFigures
 from service.reports.savings import CountedOrder
 from service.reports.schemas import CurrencySavings, OrderSavings, SavingsReport
-from service.web.days import Days
+from service.web.days import EVERY_DAY, Days, read_days
 from service.web.money import MoneyOut
 from service.web.values import Day, SearchText
-
-GROUPS = {"cost-centre": "Cost centre", "provider": "Provider", "budget": "Budget", "key": "Key"}
-"""Groups beside the tags of the orders, by their names in the address."""
-NOTHING = "none"
-"""Name of the group of orders that have no such label."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """DayRange and grouping in the address of the page."""
+    """Period and grouping in the address of the page."""
 
     name: PeriodName = PeriodName.MONTH
     first: date | None = None
     last: date | None = None
     by: str = "budget"
 
+    @property
+    def ignores_days(self) -> bool:
+        """Whether days are given beside a period that has days of its own."""
+        return self.name is not PeriodName.CUSTOM and bool(self.first or self.last)
+
 
 def read_chosen(
-    period: Annotated[
-        PeriodName, BeforeValidator(lambda given: given or "month"), Query()
-    ] = PeriodName.MONTH,
+    period: Annotated[PeriodName | None, ANY, Query()] = None,
     first: Annotated[Day | None, ANY, Query(alias="from")] = None,
     last: Annotated[Day | None, ANY, Query(alias="to")] = None,
     by: Annotated[SearchText, Query(max_length=120)] = "budget",
 ) -> Chosen:
-    """Read what the address of the page asks for; 422 for days in the wrong order."""
-    if first and last and last < first:
-        raise InvalidInputError(f"The last day, {last}, is before the first, {first}. Choose a later one.")
-    return Chosen(name=period, first=first, last=last, by=by)
+    """Read what the address of the page asks for. Days without the name of a period are its own dates.
+
+    InvalidInputError for days in the wrong order, and for an unknown grouping.
+    """
+    title_of(by)
+    days = read_days(first, last)
+    own = PeriodName.MONTH if days == EVERY_DAY else PeriodName.CUSTOM
+    return Chosen(name=period or own, first=first, last=last, by=by)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +94,8 @@ class SavingsView:
     """The newest orders of the period, newest first."""
     has_orders: bool
     """Whether the workspace has any order."""
+    group_title: str
+    """Title of the groups that are shown."""
     groups: Mapping[str, str]
     """Titles of the groups to choose from, by their names in the address."""
 
@@ -107,9 +109,7 @@ def read_planned(session: Session, workspace_id: UUID, period: DayRange) -> dict
     query = select(Plan.currency, func.sum(Plan.billable_saving_minor)).where(
         Plan.workspace_id == workspace_id,
         *Days(period.first, period.last).hold(Plan.created_at),
-        Plan.patches_bought > 0,
-        ~IS_REPLACED,
-        ~IS_ORDERED,
+        IS_UNORDERED,
     )
     sums = session.execute(query.group_by(Plan.currency))
     return {currency: Money(int(minor), currency) for currency, minor in sums}
@@ -135,7 +135,12 @@ def view_savings(counted: Sequence[CountedOrder], chosen: Chosen, period: DayRan
         currencies=sorted(currencies, key=lambda one: -_realised(one.report.currency, shown).minor),
         orders=[OrderSavings.of(one) for one in reversed(shown[-most:])],
         has_orders=bool(counted),
-        groups=GROUPS | {f"tag:{name}": f"Tag: {name}" for name in tags},
+        group_title=title_of(chosen.by),
+        groups={
+            **GROUPS,
+            **{f"{TAG}{name}": title_of(f"{TAG}{name}") for name in tags},
+            chosen.by: title_of(chosen.by),
+        },
     )
 
 
@@ -157,40 +162,20 @@ def groups_of(currency: str, counted: Sequence[CountedOrder], by: str) -> list[G
     members: dict[str, list[CountedOrder]] = {}
     for one in counted:
         if one.order.currency == currency:
-            members.setdefault(_group(one.order, by), []).append(one)
+            members.setdefault(group_of(one.order, by), []).append(one)
     rows = [
         GroupRow(
-            name=name,
+            name=shown_group(orders[0].order, by),
             orders=len(orders),
             realised=MoneyOut.of(_realised(currency, orders)) if _known_savings(currency, orders) else None,
             ordered=MoneyOut.of(_total(currency, (one.ordered_saving for one in orders))),
             paid=MoneyOut.of(_total(currency, (one.order.net for one in orders))),
-            query=_query(name, orders[0].order, by),
+            query={"by": by, "group": label, "currency": currency},
         )
-        for name, orders in members.items()
+        for label, orders in members.items()
     ]
     return sorted(rows, key=lambda row: (-float(row.realised.amount if row.realised else 0), row.name))
 
 
 def _total(currency: str, amounts: Iterable[Money]) -> Money:
     return sum(amounts, start=Money(0, currency))
-
-
-def _group(order: OrderFigures, by: str) -> str:
-    match by:
-        case "cost-centre":
-            return order.cost_center or NOTHING
-        case "provider":
-            return order.provider
-        case "key":
-            return order.key or NOTHING
-        case _ if by.startswith("tag:"):
-            return order.tags.get(by.removeprefix("tag:"), NOTHING)
-        case _:
-            return order.budget
-
-
-def _query(name: str, order: OrderFigures, by: str) -> dict[str, str]:
-    if by == "budget":
-        return {"budget": str(order.budget_id)}
-    return {} if name == NOTHING else {"text": name}

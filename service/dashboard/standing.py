@@ -43,6 +43,8 @@ IS_ORDERED = exists().where(Order.plan_id == Plan.id, Order.status.not_in(GIVEN_
 """Whether an order buys a plan of the query, or has bought it."""
 IS_REPLACED = exists(select(_newer.id).where(_newer.supersedes == Plan.id))
 """Whether a newer plan supersedes a plan of the query."""
+IS_UNORDERED = and_(Plan.patches_bought > 0, ~IS_REPLACED, ~IS_ORDERED)
+"""Whether a plan of the query buys something and nobody orders it, at prices that apply or not."""
 
 STANDING: ColumnElement[str] = case(
     (IS_ORDERED, literal(PlanStanding.ORDERED.value)),

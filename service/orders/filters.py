@@ -1,10 +1,10 @@
 """The query parameters that choose orders of a list."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query
-from sqlalchemy import ColumnElement, String, cast, or_, select
+from sqlalchemy import ColumnElement, Select, String, cast, or_, select
 
 from service.ledger.tags import CostCenterQuery, TagDep
 from service.orders.repository import labelled
@@ -58,7 +58,7 @@ def read_order_filter(  # noqa: PLR0913  (each parameter is a filter)
     if q is not None:
         conditions.append(order_holds(q))
     if provider is not None:
-        conditions.append(Order.plan_id.in_(_plans_of(provider)))
+        conditions.append(Order.plan_id.in_(plans_of_provider(provider)))
     return conditions
 
 
@@ -70,7 +70,8 @@ def order_holds(text: str) -> ColumnElement[bool]:
     return or_(*(place.icontains(text, autoescape=True) for place in places))
 
 
-def _plans_of(provider: str) -> Any:
+def plans_of_provider(provider: str) -> Select[UUID]:
+    """Return the query of the plans at the prices of a provider."""
     lists = select(PriceList.id).where(PriceList.provider == provider)
     return select(Plan.id).where(Plan.price_list_id.in_(lists))
 

@@ -59,6 +59,12 @@ def labelled(tag: Mapping[str, str] | None, cost_center: str | None) -> list[Col
     return found
 
 
+def without_tag(name: str) -> ColumnElement[bool]:
+    """Return the condition that neither an order nor its budget has a tag of this name."""
+    budgets = select(_BUDGETS.c.id).where(_BUDGETS.c.tags.bool_op("?")(name))
+    return ~Order.tags.bool_op("?")(name) & Order.budget_id.not_in(budgets)
+
+
 def tags_of_budgets(session: Session, workspace_id: UUID) -> dict[UUID, dict[str, str]]:
     """Return the tags of the workspace's budgets as they are now."""
     query = select(_BUDGETS.c.id, _BUDGETS.c.tags).where(_BUDGETS.c.workspace_id == workspace_id)

@@ -163,3 +163,9 @@ def _as_uuid(reference: str) -> UUID | None:
         return UUID(reference)
     except ValueError:
         return None
+
+
+def currencies_of(session: Session, workspace_id: UUID) -> list[str]:
+    """Return the currencies of the workspace's price lists, by name."""
+    query = select(PriceList.currency).where(PriceList.workspace_id == workspace_id).distinct()
+    return sorted(session.scalars(query))

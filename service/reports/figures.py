@@ -67,6 +67,7 @@ class OrderFigures:
     provider: str = ""
     budget: str = ""  # name
     budget_id: UUID = NO_BUDGET
+    scene: str = ""  # SHA-256 of its file, in hex
     key: str | None = None  # name of the key that placed it; None for orders of old releases
     score: LabelScore | None = None  # of its newest labels, where true ones are known
 

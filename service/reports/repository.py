@@ -127,6 +127,7 @@ def _figures(workspace_id: UUID) -> Select[*tuple[Any, ...]]:
             ApiKey.name.label("key"),
             Plan.price_list_id,
             Plan.scene_id,
+            Scene.sha256.label("scene"),
             Plan.patches_bought,
             Plan.baseline_minor,
             Plan.cost_minor,
@@ -141,6 +142,7 @@ def _figures(workspace_id: UUID) -> Select[*tuple[Any, ...]]:
             MONEY.c.charged_minor,
         )
         .join(Plan, Plan.id == Order.plan_id)
+        .join(Scene, Scene.id == Plan.scene_id)
         .join(PriceList, PriceList.id == Plan.price_list_id)
         .join(MONEY, MONEY.c.order_id == Order.id)
         .join(_BUDGET, _BUDGET.c.id == Order.budget_id)
@@ -229,6 +231,7 @@ def _order_figures(
         budget=row["budget"],
         budget_id=row["budget_id"],
         key=row["key"],
+        scene=row["scene"],
         score=row["score"],
         **amounts,
     )
