@@ -101,6 +101,7 @@ def read_order_page(
             "watch": PageWatch.at(f"{PATH}/orders/{order_id}", mark),
             "order": written,
             "names": names,
+            "order_key": order.key_id,
             "owner": None if order.key_id is None else holder_of(session, order.key_id),
             "patches": patch_window(session, written, patches_from),
             "labels": read_labels(session, bundles, order, tiles_from),

@@ -7,7 +7,7 @@ stands before the routes, such as the limits of bodies and quotas. Programs get 
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
@@ -16,6 +16,7 @@ from service.dashboard.frame import TO_SCRIPT, is_script
 from service.dashboard.rendering import render
 from service.dashboard.session import PATH, PICTURE_OR_FILE
 from service.dashboard.wording import in_words
+from service.web.problems import allowed_methods
 
 LONGEST = 3_000
 """Characters of the longest address to which signing in leads back, as a cookie takes it to the issuer."""
@@ -49,15 +50,20 @@ def answer_people(
 def to_login(request: Request) -> Response:
     """Redirect to the sign-in form, which leads back to the page that was asked for.
 
-    A file leads back to the page that has its link: signing in would otherwise seem to do nothing.
+    A form and a file lead back to their page: signing in would otherwise seem to do nothing. The sign-in form
+    says that a form was not carried out.
     """
+    is_form = request.method not in {"GET", "HEAD"}
     asked = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
-    if PICTURE_OR_FILE.search(request.url.path):
+    if is_form or PICTURE_OR_FILE.search(request.url.path):
         asked = page_before(request)
     if not can_lead_back(asked):
-        asked = request.url.path
-    leads_back = request.method == "GET" and asked != PATH and can_lead_back(asked)
-    return RedirectResponse(f"{PATH}/login?to={quote(asked)}" if leads_back else f"{PATH}/login", 303)
+        asked = PATH if is_form else request.url.path
+    said = {"to": asked} if asked != PATH and can_lead_back(asked) else {}
+    if is_form:
+        said["form"] = "unsent"
+    query = urlencode(said, quote_via=quote, safe="/")
+    return RedirectResponse(f"{PATH}/login?{query}" if said else f"{PATH}/login", 303)
 
 
 def can_lead_back(address: str) -> bool:
@@ -68,7 +74,10 @@ def can_lead_back(address: str) -> bool:
 def page_before(request: Request) -> str:
     """Return the page that the request came from, else that above the address of a form, else the first."""
     _, _, after = request.headers.get("referer", "").partition(f"//{request.headers.get('host')}")
-    if after.startswith(PATH) and after.partition("?")[0] != request.url.path:
+    # The address of a page that answered a form may be none that can be read.
+    is_itself = after.partition("?")[0] == request.url.path
+    can_be_read = request.method != "GET" and "GET" in allowed_methods(request)
+    if after.startswith(PATH) and (can_be_read or not is_itself):
         return after
     above = request.url.path.rpartition("/")[0]
     return above if request.method != "GET" and above.startswith(f"{PATH}/") else PATH

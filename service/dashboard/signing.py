@@ -1,6 +1,6 @@
 """Signing in and out."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -28,9 +28,14 @@ To = Annotated[str, Query()]
 
 
 @router.get("/login")
-def show_login(request: Request, to: To = PATH) -> Response:
-    """Show the sign-in form, which takes an API key and leads to the page `to`, and the way to the issuer."""
-    return login_page(request, page_of(to))
+def show_login(
+    request: Request, to: To = PATH, form: Annotated[Literal["unsent"] | None, Query()] = None
+) -> Response:
+    """Show the sign-in form, which takes an API key and leads to the page `to`, and the way to the issuer.
+
+    It says that a form was not carried out if one was sent without a session.
+    """
+    return login_page(request, page_of(to), unsent=form is not None)
 
 
 @router.post("/login", dependencies=[Depends(check_same_site)])
@@ -92,12 +97,21 @@ def logout(
 
 
 def login_page(
-    request: Request, to: str, status: int = 200, *, refused: bool = False, failed: str | None = None
+    request: Request,
+    to: str,
+    status: int = 200,
+    *,
+    refused: bool = False,
+    failed: str | None = None,
+    unsent: bool = False,
 ) -> Response:
-    """Return the sign-in page, which says that a key was `refused` or why the issuer's answer `failed`."""
+    """Return the sign-in page.
+
+    It says that a key was `refused`, why the issuer's answer `failed`, or that a form is `unsent`.
+    """
     issuer = issuer_of(request)
     shown = issuer if issuer is not None and issuer.signs_in else None
-    return render("login.html", status, refused=refused, failed=failed, issuer=shown, to=to)
+    return render("login.html", status, refused=refused, failed=failed, unsent=unsent, issuer=shown, to=to)
 
 
 def issuer_for_people(request: Request) -> Issuer:

@@ -192,6 +192,16 @@ class TestDecisions:
         assert "Patches delivered" in words_of(answer.text)
         assert status_of(client, order) == "held"
 
+    def test_names_the_holder_if_another_of_its_keys_placed_the_order(
+        self, client: TestClient, browser: TestClient
+    ) -> None:
+        _, order = held_order(client)
+        key = client.post("/v1/keys", json={"name": "my second key", "role": "approver"}).json()["key"]
+        sign_in(browser, key)
+        page = words_of(browser.get(f"{LIST}/{order}").text)
+        assert "The key that placed this order has the same holder as yours" in page
+        assert "You placed this order" not in page
+
     def test_refuses_a_role_in_words_and_notes_it(
         self, client: TestClient, browser: TestClient, database: Database, workspace_id: Any
     ) -> None:

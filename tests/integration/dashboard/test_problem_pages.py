@@ -156,3 +156,23 @@ def test_form_of_an_order_says_what_is_wrong_in_words_of_the_page(
     check(sent, 422, "A field of the form cannot be read")
     assert "Last day: it is missing" in words_of(sent.text)
     assert f'href="/dashboard/orders/{NOBODY}"' in sent.text
+
+
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("/dashboard/orders/7/approval", "/dashboard/orders/7"),
+        ("/dashboard/plans/new", "/dashboard/plans/new"),
+        ("/dashboard/plans/7/what-if", "/dashboard/plans/7/what-if?budget=2.50"),
+    ],
+)
+def test_form_without_a_session_leads_back_to_its_page_and_says_that_nothing_changed(
+    browser: TestClient, address: str, page: str
+) -> None:
+    answer = browser.post(address, data={}, headers={"Referer": f"http://testserver{page}"})
+    form = browser.get(answer.headers["location"])
+    assert "your form was not carried out and nothing has changed" in words_of(form.text)
+    to = parse_qs(urlsplit(answer.headers["location"]).query)["to"][0]
+    assert (answer.status_code, to) == (303, page)
+    assert sign_in(browser, to=to).headers["location"] == page
+    assert "not carried out" not in browser.get("/dashboard/login").text

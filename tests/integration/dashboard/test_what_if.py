@@ -1,6 +1,8 @@
 """What if on the dashboard: comparing writes nothing, and saving makes the plan that was shown."""
 
+import csv
 import html
+import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,3 +164,24 @@ def test_chart_and_table_show_the_curve_with_its_intervals(evaluated: TestClient
         low, high = (f"{100 * end:.1f}" for end in point["interval"])
         assert re.search(rf"{low}\s*%.*? to {high}", page)
     assert curve["source"] in page
+
+
+def test_file_has_every_point_of_the_chart(evaluated: TestClient) -> None:
+    made = evaluated.post("/v1/plans", content=make_geotiff(), headers=TIFF).json()
+    sign_in(evaluated)
+    address = f"/dashboard/plans/{made['id']}"
+    assert f'href="{address}/curve.csv"' in read(evaluated, f"{address}/what-if")
+    points = evaluated.get(f"/v1/plans/{made['id']}/curve").json()["points"]
+
+    rows = list(csv.DictReader(io.StringIO(evaluated.get(f"{address}/curve.csv").text)))
+
+    assert len(rows) == len(points) > 1
+    assert [row["cost"] for row in rows] == [point["cost"]["amount"] for point in points]
+    assert [float(row["accuracy_low"]) for row in rows] == [point["interval"][0] for point in points]
+    assert [row["nearest_to_plan"] for row in rows].count("yes") == 1
+
+
+def test_file_has_no_point_without_the_bundle_of_the_plan(browser: TestClient, planned: Planned) -> None:
+    sign_in(browser)
+    answer = browser.get(f"/dashboard/plans/{planned.id}/curve.csv")
+    assert (answer.status_code, len(answer.text.splitlines())) == (200, 1)
