@@ -223,17 +223,23 @@ def _options(objective: Objective) -> dict[str, Any]:
 
 
 def _sliders(record: PlanRecord, scenario: WhatIf) -> tuple[Slider, Slider]:
-    """Return the ranges of money and of patches, from nothing to everything."""
-    plan, choice = record.plan, scenario.choice
+    """Return the ranges of money and of patches, from nothing to everything.
+
+    A slider stands at the limit that was asked for, which the choice may not use up. It could otherwise not
+    be moved on by keys.
+    """
+    plan, choice, aim = record.plan, scenario.choice, scenario.objective
+    spent = aim.limit.minor if isinstance(aim, MaxCost) else choice.cost.minor
+    bought = aim.patches if isinstance(aim, MaxPatches) else choice.patches
     step = max(1, round(plan.baseline_minor / STEPS))
     most = -(-max(plan.baseline_minor, choice.cost.minor) // step) * step
-    at = min(most, round(choice.cost.minor / step) * step)
+    at = min(most, round(spent / step) * step)
     arrays = PlanArrays.of(plan)
     buyable = int((arrays.eligible[:, None] & ~arrays.taken).sum())
     amounts = (Money(minor, plan.currency).amount for minor in (most, step, at))
     return (
         Slider("budget", *amounts),
-        Slider("patches", str(buyable), "1", str(choice.patches)),
+        Slider("patches", str(buyable), "1", str(min(bought, buyable))),
     )
 
 

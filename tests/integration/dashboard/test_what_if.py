@@ -5,6 +5,7 @@ import html
 import io
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,16 @@ def test_choice_costs_what_a_plan_with_its_limit_costs(
         (row,) = re.findall(rf"Acme: {price_list}, version 1.*?</tr>", page, re.DOTALL)
         assert row.count(f"{float(made['cost']['amount']):,.2f}") == 2  # the same patches are its best choice
     assert "Your choice: most utility in at most 9 patches" in page
+
+
+def test_slider_stands_at_the_limit_that_was_asked_for(browser: TestClient, planned: Planned) -> None:
+    sign_in(browser)
+    slider = re.compile(r'id="budget" name="budget" type="range".*? step="([^"]+)" value="([^"]+)"')
+    step = Decimal(slider.findall(read(browser, path_of(planned)))[0][0])
+    for steps in range(1, 20, 3):
+        page = read(browser, f"{path_of(planned)}?budget={steps * step}")
+        assert slider.findall(page) == [(str(step), str(steps * step))]
+    assert 'max="96" step="1" value="95"' in read(browser, f"{path_of(planned)}?patches=95")
 
 
 def test_limit_of_money_is_not_compared_in_another_currency(
