@@ -65,6 +65,11 @@ def shown_group(order: OrderFigures, by: str) -> str:
             return group_of(order, by) or "none"
 
 
+def query_of(by: str, label: str) -> dict[str, str]:
+    """Return the filters of the list of orders that choose a group. Its form has a field for budgets."""
+    return {"budget": label} if by == "budget" else {"by": by, "group": label}
+
+
 def is_in_group(by: str, label: str) -> ColumnElement[bool]:
     """Return the condition that an order of the query has a label; an empty one: that it has none."""
     match by:

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from service.dashboard.filter_fields import ANY
-from service.dashboard.order_groups import GROUPS, TAG, group_of, shown_group, title_of
+from service.dashboard.order_groups import GROUPS, TAG, group_of, query_of, shown_group, title_of
 from service.dashboard.periods import DayRange, PeriodName, period_before
 from service.dashboard.standing import IS_UNORDERED
 from service.money import Money
@@ -170,7 +170,7 @@ def groups_of(currency: str, counted: Sequence[CountedOrder], by: str) -> list[G
             realised=MoneyOut.of(_realised(currency, orders)) if _known_savings(currency, orders) else None,
             ordered=MoneyOut.of(_total(currency, (one.ordered_saving for one in orders))),
             paid=MoneyOut.of(_total(currency, (one.order.net for one in orders))),
-            query={"by": by, "group": label, "currency": currency},
+            query={**query_of(by, label), "currency": currency},
         )
         for label, orders in members.items()
     ]
