@@ -30,17 +30,20 @@ class CompressionMiddleware(GZipMiddleware):
         if path.startswith("/dashboard") and not path.startswith("/dashboard/assets/"):
             await self.app(scope, receive, send)
         else:
-            await super().__call__(with_choice(scope), receive, send)
+            if scope["type"] == "http":
+                choose_coding(scope)
+            await super().__call__(scope, receive, send)
 
 
-def with_choice(scope: Scope) -> Scope:
-    """Return the scope with one coding in Accept-Encoding: Starlette only searches the header for gzip."""
-    if scope["type"] != "http":
-        return scope
+def choose_coding(scope: Scope) -> None:
+    """Leave one coding in Accept-Encoding: Starlette only searches the header for gzip.
+
+    The scope stays the same one, in which metrics and the access log look for the route.
+    """
     accepted = ",".join(Headers(scope=scope).getlist("accept-encoding"))
     others = [(name, value) for name, value in scope["headers"] if name != b"accept-encoding"]
     choice = b"gzip" if wants_gzip(accepted) else b"identity"
-    return {**scope, "headers": [*others, (b"accept-encoding", choice)]}
+    scope["headers"] = [*others, (b"accept-encoding", choice)]
 
 
 def wants_gzip(accepted: str) -> bool:

@@ -42,6 +42,7 @@ COMPUTING: dict[Operation, set[str]] = {
     ("GET", "/dashboard/plans/{plan_id}/patches.geojson"): {"margins"},
     ("GET", "/dashboard/plans/{plan_id}/scene.tif"): {"get"},
     ("GET", "/dashboard/plans/{plan_id}/what-if"): {"decider"},
+    ("GET", "/dashboard/plans/{plan_id}/curve.csv"): {"decider"},
     ("POST", "/dashboard/plans/{plan_id}/what-if"): {"plan_purchases", "decider"},
     ("POST", "/dashboard/plans/new"): {
         "decode", "cut_tiles", "utilities", "plan_purchases", "decider", "put",
