@@ -1,5 +1,6 @@
 """Invoices on the dashboard: differences from the ledger, each document with its lines, and their import."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -19,10 +20,11 @@ from service.database.engine import Database, DatabaseDep
 from service.errors import LoupeError
 from service.invoices.imports import COLUMNS, read_invoices
 from service.invoices.reconciling import LineState, Reconciled, order_named_by
-from service.invoices.repository import find_invoice, keep_invoice, page_of_invoices, read_reconciled
+from service.invoices.repository import find_invoice, keep_invoice, page_of_invoices
 from service.invoices.schemas import DIFFERENCE_COLUMNS, Difference, InvoiceIn, InvoiceOut, difference_row
 from service.invoices.tables import Invoice
 from service.orders.tables import Order
+from service.reports.kept import kept_figures_of
 from service.web.paging import Cursor, CursorQuery, PageRequest, page_links
 from service.web.tabular import file_answer
 
@@ -92,8 +94,8 @@ def _page(
     choice: DifferenceChoice,
     error: LoupeError | None = None,
 ) -> Response:
+    compared = kept_figures_of(request).reconciled(database, visitor.workspace_id)
     with database.sessions() as session:
-        compared = read_reconciled(session, visitor.workspace_id)
         documents, following = page_of_invoices(
             session, visitor.workspace_id, PageRequest(ROWS, choice.cursor)
         )
@@ -121,12 +123,13 @@ def _page(
 def _differences(compared: Sequence[Reconciled], choice: DifferenceChoice) -> dict[str, Any]:
     """Return the values of the page's list of differences."""
     differing = [one for one in compared if one.state != "agrees"]
+    counts = Counter(one.state for one in differing)
     chosen = [one for one in differing if choice.state in {None, one.state}]
     rows, later = rows_after(chosen, choice.after)
     return {
         "states": STATES,
         "state": choice.state,
-        "counts": {name: sum(one.state == name for one in differing) for name in STATES},
+        "counts": {name: counts[name] for name in STATES},
         "agreeing": len(compared) - len(differing),
         "compared": len(compared),
         "differing": len(differing),
@@ -162,10 +165,10 @@ def show_invoice(request: Request, visitor: VisitorDep, database: DatabaseDep, i
 
 
 @router.get("/differences.{kind}", name="differences_file")
-def differences(visitor: VisitorDep, database: DatabaseDep, kind: Kind) -> Response:
+def differences(request: Request, visitor: VisitorDep, database: DatabaseDep, kind: Kind) -> Response:
     """Send every difference."""
-    with database.sessions() as session:
-        found = [one for one in read_reconciled(session, visitor.workspace_id) if one.state != "agrees"]
+    compared = kept_figures_of(request).reconciled(database, visitor.workspace_id)
+    found = [one for one in compared if one.state != "agrees"]
     if kind == "csv":
         return file_answer(kind, "differences", DIFFERENCE_COLUMNS, map(difference_row, found))
     return streamed("differences.json", json_parts(map(Difference.of, found)))

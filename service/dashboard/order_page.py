@@ -16,8 +16,8 @@ from service.dashboard.order_rows import WorkspaceNames, time_now
 from service.dashboard.plan_page import described
 from service.dashboard.session import PATH
 from service.database.engine import Database
-from service.invoices.reconciling import Reconciled, by_order
-from service.invoices.repository import lines_naming, read_reconciled
+from service.invoices.reconciling import Reconciled
+from service.invoices.repository import lines_naming
 from service.invoices.tables import Invoice, InvoiceLine
 from service.ledger.filters import LineFilter
 from service.ledger.lines import LedgerLineOut
@@ -113,7 +113,8 @@ def read_order_page(
             "more": more,
             "lines": [InvoicedLineRow.of(*row) for row in lines_naming(session, workspace_id, order_id)],
         }
-        compared = by_order(read_reconciled(session, workspace_id)).get(order_id)
+    reconciled = kept.reconciled(database, workspace_id)
+    compared = next((one for one in reconciled if one.order_id == order_id), None)
     saving = OrderSavings.of(find_counted(kept.counted(database, workspace_id).orders, order_id))
     return values | _invoiced(compared) | {"saving": saving, "outside": OUTSIDE[saving.outside]}
 

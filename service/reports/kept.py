@@ -9,6 +9,8 @@ from fastapi import Depends, Request
 from sqlalchemy import text
 
 from service.database.engine import Database
+from service.invoices.reconciling import Reconciled
+from service.invoices.repository import read_reconciled
 from service.reports.basis import FiguresBasis, read_basis
 from service.reports.figures import OrderFigures
 from service.reports.filters import EVERYTHING, ReportFilter
@@ -24,10 +26,11 @@ LEAST_SIZE = 100
 """Orders as which any kept value counts at least, so that small values are bounded too."""
 LETTERS = 10_000
 """Characters of an order's texts as which it counts once more."""
+SNAPSHOT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
 class KeptFigures(KeptValues):
-    """Counted orders, and what pages derive from them, of all workspaces."""
+    """Counted orders, what pages derive from them, and orders beside their invoices, of all workspaces."""
 
     def __init__(self, most_orders: int = MOST_ORDERS) -> None:
         super().__init__(most_orders, LEAST_SIZE)
@@ -46,6 +49,17 @@ class KeptFigures(KeptValues):
             (*place, "orders"), basis.orders, lambda: count_now(database, workspace_id, chosen), size_of
         )
         return CountedOrders(orders=orders, basis=basis, place=place, kept=self)
+
+    def reconciled(self, database: Database, workspace_id: UUID) -> tuple[Reconciled, ...]:
+        """Return every order of a workspace beside its invoices, oldest order first, as they are now.
+
+        Nothing is counted, so no turn is needed.
+        """
+        with database.sessions() as session:
+            basis = read_basis(session, workspace_id)
+        return self.value(
+            (workspace_id, "reconciled"), basis.orders, lambda: reconciled_now(database, workspace_id), len
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,10 +96,17 @@ def count_now(
     The counted ones have no ground: a byte for each of 100,000 tiles, which nobody needs any more.
     """
     with database.sessions() as session:
-        session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        session.execute(SNAPSHOT)
         figures = read_figures(session, workspace_id, chosen)
     counted = count_orders(figures)  # compares grounds, so it holds no connection
     return tuple(replace(one, order=replace(one.order, ground=NOWHERE)) for one in counted)
+
+
+def reconciled_now(database: Database, workspace_id: UUID) -> tuple[Reconciled, ...]:
+    """Read orders and invoices from one snapshot, and compare them."""
+    with database.sessions() as session:
+        session.execute(SNAPSHOT)
+        return tuple(read_reconciled(session, workspace_id))
 
 
 def size_of(counted: Sequence[CountedOrder]) -> int:
@@ -98,7 +119,7 @@ def _letters(order: OrderFigures) -> int:
 
 
 def kept_figures_of(request: Request) -> KeptFigures:
-    """Return the figures that the running application keeps. The request must have its turn to count."""
+    """Return the figures that the running application keeps. A request that counts must have its turn."""
     return cast(KeptFigures, request.state.figures)
 
 

@@ -4,13 +4,14 @@
     python -m tests.benchmarks.views build/small build/large
 
 Two servers run on the two states; each address is asked from both in turns. Prints for each the medians in
-milliseconds, their ratio, and the bytes of the answer as they travel.
+milliseconds, their ratio, the times of the first answers, which warm caches up, and the bytes that travel.
 """
 
 import argparse
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -28,9 +29,19 @@ VIEWS = (
     "/dashboard/plans",
     "/dashboard/plans?standing=open",
     "/dashboard/plans?text=starter",
+    "/dashboard/plans/{plan}",
+    "/dashboard/plans/{plan}/what-if",
+    "/dashboard/plans/new",
+    "/dashboard/plans/price-lists",
+    "/dashboard/orders/{order}",
     "/dashboard/map",
     "/dashboard/ledger",
+    "/dashboard/ledger?by=orders",
+    "/dashboard/ledger/invoices",
     "/dashboard/budgets",
+    "/dashboard/budgets/{budget}",
+    "/dashboard/reports",
+    "/dashboard/reports/{month}",
     "/dashboard/models",
     "/dashboard/operations",
     "/dashboard/changes",
@@ -39,6 +50,16 @@ VIEWS = (
     "/v1/ledger",
     "/v1/reports/savings",
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timed:
+    """The answers of one server to one address."""
+
+    first_s: float
+    median_s: float
+    size: int
+    """Bytes that travelled."""
 
 
 def main() -> None:
@@ -54,11 +75,13 @@ def main() -> None:
         homes = (options.small.absolute(), options.large.absolute())
         servers = [stack.enter_context(running_server(home)) for home in homes]
         browsers = [stack.enter_context(signed_in(server)) for server in servers]
+        ids = [newest(browser) for browser in browsers]
         for view in options.view or VIEWS:
-            few, many = measure(browsers, view, options.rounds)
+            few, many = measure(browsers, [view.format(**one) for one in ids], options.rounds)
             print(
-                f"{view:45} {1000 * few[0]:8.1f} ms {1000 * many[0]:8.1f} ms {many[0] / few[0]:6.2f} times "
-                f"{many[1]:8,} bytes",
+                f"{view:35} {1000 * few.median_s:7.1f} ms {1000 * many.median_s:7.1f} ms "
+                f"{many.median_s / few.median_s:6.2f} times, first {1000 * few.first_s:7.1f} ms "
+                f"{1000 * many.first_s:8.1f} ms, {many.size:8,} bytes",
                 flush=True,
             )
 
@@ -72,21 +95,33 @@ def signed_in(server: Server) -> Iterator[httpx.Client]:
         yield client
 
 
-def measure(browsers: list[httpx.Client], view: str, rounds: int) -> list[tuple[float, int]]:
-    """Return for each browser the median in seconds of asking for a view, and the bytes that travelled."""
+def newest(browser: httpx.Client) -> dict[str, str]:
+    """Return the ids of the newest order, of its plan and budget, and its month."""
+    order = browser.get("/v1/orders", params={"limit": 1}).json()["items"][0]
+    return {
+        "order": order["id"],
+        "plan": order["plan"],
+        "budget": order["budget"],
+        "month": order["created_at"][:7],
+    }
+
+
+def measure(browsers: list[httpx.Client], addresses: list[str], rounds: int) -> list[Timed]:
+    """Ask each browser for its address in turns, after a first answer that warms caches up."""
     took: list[list[float]] = [[] for _ in browsers]
     sizes = [0 for _ in browsers]
-    for number in range(rounds + 1):  # the first answers warm caches up
-        for place, browser in enumerate(browsers):
+    for _ in range(rounds + 1):
+        for place, (browser, address) in enumerate(zip(browsers, addresses, strict=True)):
             begun = time.perf_counter()
-            answer = browser.get(view)
-            elapsed = time.perf_counter() - begun
+            answer = browser.get(address)
+            took[place].append(time.perf_counter() - begun)
             if answer.status_code != 200:
-                raise SystemExit(f"{view} answers {answer.status_code}: {answer.text[:300]}")
+                raise SystemExit(f"{address} answers {answer.status_code}: {answer.text[:300]}")
             sizes[place] = answer.num_bytes_downloaded
-            if number:
-                took[place].append(elapsed)
-    return [(median(times), size) for times, size in zip(took, sizes, strict=True)]
+    return [
+        Timed(first_s=first, median_s=median(later), size=size)
+        for (first, *later), size in zip(took, sizes, strict=True)
+    ]
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from service.dashboard.periods import PeriodName
 from service.dashboard.savings_view import Chosen
 from service.database.engine import Database
 from service.reports.filters import EVERYTHING, ReportFilter
-from service.reports.kept import KeptFigures, count_now
+from service.reports.kept import KeptFigures, count_now, reconciled_now
 
 FILTERS = (EVERYTHING, ReportFilter(cost_center="4711", tag={"team": "north"}))
 
@@ -32,6 +32,9 @@ class KeptWatch:
         for chosen in FILTERS:
             kept = self.kept.counted(self.database, self.workspace_id, chosen)
             assert kept.orders == count_now(self.database, self.workspace_id, chosen)
+        assert self.kept.reconciled(self.database, self.workspace_id) == reconciled_now(
+            self.database, self.workspace_id
+        )
         shown, fresh = (
             read_page(self.database, kept, self.workspace_id, Chosen(name=PeriodName.ALL, by="tag:team"))
             for kept in (self.kept, KeptFigures())
