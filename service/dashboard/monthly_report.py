@@ -15,7 +15,7 @@ from service.dashboard.order_groups import GROUPS
 from service.dashboard.order_rows import time_now
 from service.dashboard.savings_view import GroupRow, groups_of
 from service.dashboard.session import PATH, VisitorDep
-from service.database.engine import DatabaseDep
+from service.database.engine import Database, DatabaseDep
 from service.invoices.tables import Invoice, InvoiceLine
 from service.ledger.months import MonthMoney, money_of_month, standing_of_month, totals
 from service.money import Money
@@ -131,11 +131,11 @@ def show_report(
     with database.sessions() as session:
         today = time_now(session).date()
         wanted = Month.read(month, today)
-        budgets = money_of_month(session, workspace_id, wanted.days)
         standing = standing_of_month(session, workspace_id, wanted.first)
         documents = documents_of(session, workspace_id, wanted)
     counted = kept.counted(database, workspace_id)
     placed = counted.derived(wanted, lambda orders: MonthOrders.of(orders, wanted))
+    budgets = counted.derived((wanted, "money"), lambda _: read_money(database, workspace_id, wanted), len)
     return show(
         request,
         visitor,
@@ -154,6 +154,12 @@ def show_report(
         has_losses=any(is_loss(one.savings.realised) for one in placed.newest),
         dates=f"from={wanted.first}&to={wanted.last}",
     )
+
+
+def read_money(database: Database, workspace_id: UUID, month: Month) -> list[MonthMoney]:
+    """Return the money of each budget in a month. It changes only with the ledger."""
+    with database.sessions() as session:
+        return money_of_month(session, workspace_id, month.days)
 
 
 def is_loss(saving: ReportedSaving | None) -> bool:
