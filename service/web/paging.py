@@ -63,7 +63,7 @@ class Cursor:
 
     @classmethod
     def decode(cls, text: str) -> "Cursor":
-        """Read a cursor; InvalidInputError when it belongs to another list or to none."""
+        """Read a cursor of a list by time; InvalidInputError for a text that is none."""
         try:
             created_at, row_id = decode_cursor(text)
             moment = datetime.fromisoformat(created_at)
