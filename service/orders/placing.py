@@ -192,9 +192,13 @@ def _only_budget(session: Session, workspace_id: UUID, currency: str) -> UUID:
             currency=currency,
         )
     if len(fitting) > 1:
+        shown = fitting[:10]
+        more = len(fitting) - len(shown)
+        names = ", ".join(budget.name for budget in shown) + (f" and {more} more" if more else "")
         raise BudgetAmbiguousError(
-            f"{len(fitting)} budgets of this workspace are in {currency}. Name one of them as `budget`.",
-            budgets=[{"id": str(budget.id), "name": budget.name} for budget in fitting[:10]],
+            f"{len(fitting)} budgets of this workspace are in {currency}: {names}. "
+            "Name one of them as `budget`.",
+            budgets=[{"id": str(budget.id), "name": budget.name} for budget in shown],
         )
     return fitting[0].id
 

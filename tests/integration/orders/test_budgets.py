@@ -57,6 +57,22 @@ def test_order_without_a_budget_is_refused_unless_one_fits(
     assert "/v1/budgets" in answer.json()["detail"] or "`budget`" in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    ("budgets", "named"),
+    [(2, "USD: budget 1, budget 0. "), (12, "budget 3, budget 2 and 2 more. ")],
+)
+def test_order_that_several_budgets_could_pay_names_them(
+    client: TestClient, plan: Planned, budgets: int, named: str
+) -> None:
+    for number in range(budgets):
+        open_budget(client, name=f"budget {number}")
+
+    answer = place(client, plan)
+
+    assert code(answer) == (422, "budget-ambiguous")
+    assert named in answer.json()["detail"]
+
+
 def test_order_without_a_budget_takes_the_only_one_of_its_currency(
     client: TestClient, plan: Planned, budget: str
 ) -> None:
