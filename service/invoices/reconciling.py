@@ -67,7 +67,10 @@ class Reconciled:
                     f"The invoice is in {self.invoiced.currency}. Ask for an invoice in the order's currency."
                 )
             case "order-unknown":
-                return f"{self.reference!r} names no order of the workspace. Ask the provider what was sold."
+                return (
+                    f"{self.reference!r} contains no full id of an order of the workspace. "
+                    "Ask the provider what was sold."
+                )
             case "amount-differs":
                 return (
                     f"{self.paid} is paid and {self.invoiced} is invoiced; {self.refunded} is refunded and "

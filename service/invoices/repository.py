@@ -46,8 +46,9 @@ def keep_invoice(session: Session, caller: Caller, wanted: InvoiceIn) -> tuple[I
             session.refresh(new, ["created_at"])
             return new, True
     if _content(known) != _content(new):
+        kind = wanted.kind.replace("-", " ")
         raise InvoiceNumberTakenError(
-            f"{wanted.kind} {wanted.number} of {wanted.provider} was imported before with other content. A "
+            f"The {kind} {wanted.number} of {wanted.provider} was imported before with other content. A "
             "document never changes: ask the provider for a credit note and a new number.",
             number=wanted.number,
             provider=wanted.provider,

@@ -27,8 +27,8 @@ class InvoiceLineIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reference: Text = Field(
-        description="Text that contains the id of the order, such as `ORDER` or `ORDER/TILE/PATCH`. A line "
-        "whose reference names no order of the workspace is kept and listed as a difference."
+        description="Text that contains the full id of the order, such as `ORDER` or `ORDER/TILE/PATCH`. A "
+        "line whose reference names no order of the workspace is kept and listed as a difference."
     )
     amount: AmountText = Field(description="Net amount above zero, in the invoice's currency.")
     description: Text | None = Field(None, description="Text of the line.")

@@ -106,7 +106,7 @@ def test_invoice_of_a_taken_number_is_refused_on_the_page(browser: TestClient, c
     import_file(browser, INVOICES, "one.csv", table("R-1,Acme,2026-11-30,USD,0,4711,1.00,"))
     answer = import_file(browser, INVOICES, "two.csv", table("R-1,Acme,2026-11-30,USD,0,4711,2.00,"))
     assert answer.status_code == 409
-    assert "was imported before with other content" in words_of(answer.text)
+    assert "The invoice R-1 of Acme was imported before with other content" in words_of(answer.text)
     assert [one["net"]["amount"] for one in client.get("/v1/invoices").json()["items"]] == ["1.00"]
 
 

@@ -33,6 +33,16 @@ def order(client: TestClient) -> str:
     return order
 
 
+def test_shortened_id_of_an_order_is_listed_with_what_its_reference_lacks(
+    browser: TestClient, client: TestClient, order: str
+) -> None:
+    assert client.post("/v1/invoices", json=invoice("R-2", (order[:8], "1.00"))).status_code == 201
+    sign_in(browser)
+    assert f"'{order[:8]}' contains no full id of an order of the workspace." in words_of(
+        browser.get(PAGE).text
+    )
+
+
 def test_difference_leads_to_its_order_and_its_invoice_line(browser: TestClient, order: str) -> None:
     sign_in(browser)
     page = browser.get(PAGE).text
@@ -41,7 +51,7 @@ def test_difference_leads_to_its_order_and_its_invoice_line(browser: TestClient,
     assert "Of what was paid or invoiced, 0 orders agree and 2 differ." in words
     assert f'<a class="mono" href="/dashboard/orders/{order}"' in page
     assert "and 1.00 USD is invoiced;" in words
-    assert "'delivery 4711' names no order of the workspace." in words
+    assert "'delivery 4711' contains no full id of an order of the workspace." in words
     links = re.findall(r'href="(/dashboard/ledger/invoices/[^"#]+)#(line-\d)">R-1, line', page)
     assert sorted(place for _, place in links) == ["line-1", "line-2"]
     document = browser.get(links[0][0]).text
