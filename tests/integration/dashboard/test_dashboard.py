@@ -223,7 +223,7 @@ def test_page_of_an_order_says_why_nothing_is_saved_yet_and_is_not_for_others(
     page = html.unescape(browser.get(path).text)
     assert "Not known yet: not every patch was delivered." in page
     assert "is paid and on no invoice. Ask the provider for its invoice." in page
-    assert "loupe invoices import FILE" in page
+    assert "</a> lists those that are imported, and imports more." in page
     assert "Tags: run = 7, team = <north>." in page
     assert "Cost centre: 4711." in page
     assert f'href="{path}"' in browser.get("/dashboard").text
@@ -237,7 +237,10 @@ def test_page_of_an_order_that_moved_no_money(browser: TestClient, client: TestC
     publish_prices(client)
     open_budget(client, "900.00")
     buy_everything(client)
-    order = buy(client, plan_scene(client))  # buys nothing: all of it is owned
+    plan = plan_scene(client)  # buys nothing: all of it is owned
     sign_in(browser)
+    page = html.unescape(browser.get(f"/dashboard/plans/{plan.id}").text)
+    assert "Order it to label the scene with patches that you own or have on order." in page
+    order = buy(client, plan)
     page = html.unescape(browser.get(f"/dashboard/orders/{order}").text)
     assert "The order moved no money." in page
