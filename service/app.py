@@ -4,73 +4,50 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import TypedDict
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import FastAPI
 from fastapi.concurrency import run_in_threadpool
 
-from service.access.caller import check_role
-from service.access.delegation_routes import router as delegations
 from service.access.issuer import Issuer
 from service.access.notes import Notes, writing_notes
-from service.access.people_routes import router as people
 from service.access.roles import NEEDED, Right, allowed_roles
-from service.access.routes import router as keys
 from service.blobs import clear_spool
 from service.bundles.registry import Bundles, open_bundles
-from service.bundles.routes import router as bundles
 from service.classification import work as classification_work
-from service.classification.routes import router as classification
 from service.classification.work import Classifying
 from service.dashboard.new_plan import FORM_BYTES
 from service.dashboard.problem_pages import answer_people
-from service.dashboard.routes import router as dashboard
 from service.database.embedded import keeping_embedded
 from service.database.engine import Database, open_database
-from service.deliveries.routes import router as deliveries
 from service.geotiff import gdal_lock
 from service.geotiff.sandbox import sandbox_of
 from service.health import Readiness, check_readiness
-from service.health import router as health
-from service.health import versions_router as versions
-from service.invoices.routes import router as invoices
-from service.jobs.routes import router as jobs
 from service.jobs.running import Office, Perform, Store
 from service.jobs.tables import Job
 from service.jobs.worker import working
-from service.ledger.close_routes import router as closes
-from service.ledger.proposal_routes import router as proposals
 from service.ledger.publishing import publisher_of, publishing_heads
-from service.ledger.routes import router as ledger
 from service.logs import JsonLog
 from service.monitoring import showing_state
-from service.orders.expiry import expire_before_writing, expiring_orders
+from service.orders.expiry import expiring_orders
 from service.orders.ground import read_ground
-from service.orders.routes import router as orders
-from service.orders.storage import check_storage
 from service.plans import planning
-from service.plans.file_routes import router as plan_files
 from service.plans.ground import GroundReader
 from service.plans.planning import Planning, Replanning
 from service.plans.prior import PriorReader, Replanner
-from service.plans.routes import router as plans
 from service.plans.stored import PlanCounts
-from service.pricing.routes import router as pricing
 from service.reports.kept import KeptFigures
-from service.reports.routes import router as reports
 from service.retention.policy import keeping_retention
-from service.retention.routes import router as retention
 from service.rounds import planning as later_rounds
 from service.rounds.planning import RoundPlanning
 from service.rounds.prior import read_prior
 from service.rounds.replanning import replan
-from service.rounds.routes import router as rounds
+from service.routes import ROUTERS, checked_routes
 from service.settings import Settings
 from service.truth.imports import MOST_BYTES as TRUTH_BYTES
-from service.truth.routes import router as truth
 from service.version import code_version
 from service.web.access_log import AccessLogMiddleware
 from service.web.body_memory import BodyQueues
@@ -80,30 +57,14 @@ from service.web.digests import DigestMiddleware
 from service.web.hosts import HostsMiddleware
 from service.web.limits import LimitsMiddleware, Quotas
 from service.web.middleware import BodyCapMiddleware, BodyLimit, EnvelopeMiddleware
-from service.web.negotiation import check_accept
-from service.web.openapi import DocumentedApp, operation_id
-from service.web.parameters import check_parameters
-from service.web.problem_types import router as problem_types
+from service.web.openapi import DocumentedApp
 from service.web.problems import install_problem_handlers
-from service.web.reference import router as reference
 from service.web.request_metrics import MetricsMiddleware
 from service.web.sharing import Shared
 from service.web.turns import Turns
 from service.web.unchanged import UnchangedMiddleware
 
 logger = logging.getLogger(__name__)
-
-PUBLIC = health, reference, problem_types, dashboard
-"""Routes that check the caller themselves, or need none."""
-STORING = plans, rounds, truth
-"""Routes that may store, so that they need room."""
-DOMAINS = (
-    versions, plan_files, pricing, bundles, orders, deliveries, classification, invoices, reports, keys,
-    people, delegations, jobs, retention,
-)  # fmt: skip
-ACCOUNTING = closes, ledger, proposals
-"""Routes of the ledger: orders whose time has passed are expired before these write."""
-ROUTERS = health, reference, problem_types, *STORING, *DOMAINS, dashboard, *ACCOUNTING
 
 
 class State(TypedDict):
@@ -125,28 +86,6 @@ class State(TypedDict):
     figures: KeptFigures
     counts: PlanCounts
     issuer: Issuer | None
-
-
-@cache
-def checked_routes() -> APIRouter:
-    """Return every route with the checks before it.
-
-    The framework compiles routes when they first look for a request's own, which takes a third of a second:
-    once a process here, however many applications it builds.
-    """
-    root = APIRouter(
-        dependencies=[Depends(check_parameters), Depends(check_accept)],
-        generate_unique_id_function=operation_id,
-    )
-    for router in PUBLIC:
-        root.include_router(router)
-    for router in STORING:
-        root.include_router(router, dependencies=[Depends(check_role), Depends(check_storage)])
-    for router in DOMAINS:
-        root.include_router(router, dependencies=[Depends(check_role)])
-    for router in ACCOUNTING:
-        root.include_router(router, dependencies=[Depends(check_role), Depends(expire_before_writing)])
-    return root
 
 
 def create_app(
