@@ -69,7 +69,7 @@ class MovementRow:
 
     @property
     def cause(self) -> str:
-        """What people read about its cause: "delivery, tile 3, patch 15", or the reason of a correction."""
+        """Cause of the movement, such as "delivery, tile 3, patch 15", or the reason of a correction."""
         if self.line.reason:
             return self.line.reason
         kind, _, subject = self.line.transfer.reference.partition(":")

@@ -72,15 +72,10 @@ def import_on_page(sent: SentTableDep) -> Response:
     """Import every document of a file, as `POST /v1/invoices` does, and show what differs from the ledger."""
     form = sent.form
 
-    def do() -> str:
-        documents = sent.read(read_invoices)
-        with form.database.sessions.begin() as session:
-            return _import(session, form.visitor, documents)
-
     def refuse(error: LoupeError) -> Response:
         return _page(form.request, form.visitor, form.database, DifferenceChoice(), error)
 
-    return form.attempt("import_invoices", do, then=PAGE, refuse=refuse)
+    return sent.import_rows("import_invoices", read_invoices, _import, then=PAGE, refuse=refuse)
 
 
 def _import(session: Session, visitor: Visitor, documents: Sequence[InvoiceIn]) -> str:

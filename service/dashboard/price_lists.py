@@ -30,15 +30,10 @@ def import_on_page(sent: SentTableDep) -> Response:
     """Publish every price list of a file, as `POST /v1/price-lists/import` does."""
     form = sent.form
 
-    def do() -> str:
-        lists = sent.read(read_import)
-        with form.database.sessions.begin() as session:
-            return _publish(session, form.visitor, lists)
-
     def refuse(error: LoupeError) -> Response:
         return _page(form.request, form.visitor, form.database, error)
 
-    return form.attempt("import_price_lists", do, then=PAGE, refuse=refuse)
+    return sent.import_rows("import_price_lists", read_import, _publish, then=PAGE, refuse=refuse)
 
 
 def _publish(session: Session, visitor: Visitor, lists: Sequence[PriceListIn]) -> str:

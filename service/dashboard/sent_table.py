@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
 from service.dashboard.forms import FieldInvalidError, SentForm, check_form, key_field, open_form, text_field
 from service.dashboard.rendering import count_of
-from service.dashboard.session import VisitorDep
+from service.dashboard.session import Visitor, VisitorDep
 from service.database.engine import DatabaseDep
+from service.errors import LoupeError
 from service.web.bodies import TextBody
 from service.web.problems import SENTENCES
 
@@ -54,6 +56,24 @@ class SentTable:
             return read(TextBody(raw=self.raw, is_csv=ending == ".csv"))
         except RequestValidationError as error:
             raise TableInvalidError([_sentence(one) for one in error.errors()]) from error
+
+    def import_rows(
+        self,
+        operation: str,
+        read: Callable[[TextBody], Rows],
+        store: Callable[[Session, Visitor, Rows], str],
+        *,
+        then: str,
+        refuse: Callable[[LoupeError], Response],
+    ) -> Response:
+        """Do an import of the API in one transaction, and lead to `then` with the sentence of `store`."""
+
+        def do() -> str:
+            rows = self.read(read)
+            with self.form.database.sessions.begin() as session:
+                return store(session, self.form.visitor, rows)
+
+        return self.form.attempt(operation, do, then=then, refuse=refuse)
 
 
 def _sentence(fault: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Price lists in words, for commands and pages: both have the JSON document of a price list."""
+"""Price and rules of a price list as short phrases, for the command line and the dashboard."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from service.access.repository import create_key, create_workspace
 from service.dashboard.frame import TO_SCRIPT
-from tests.support.dashboard import fields_of, form_fields, send, sign_in, words_of
+from service.database.engine import Database
+from tests.support.dashboard import fields_of, form_fields, send, sign_in, status_of, words_of
 from tests.support.operations import NOBODY
 from tests.support.ordering import open_budget, place, plan_scene, publish_prices
 
 TEMPLATES = Path(__file__).parents[3] / "service" / "dashboard" / "templates"
 BY_SCRIPT = {"Accept": TO_SCRIPT}
+ORDERS = "/dashboard/orders"
 
 
 @pytest.fixture
@@ -109,3 +112,22 @@ def test_answer_to_a_form_without_script_is_a_page(browser: TestClient, order: s
     sign_in(browser)
     page = f"/dashboard/orders/{order}"
     assert send(browser, f"{page}/deadline", page, last_day=later).status_code == 303
+
+
+def test_actions_refuse_another_workspace_and_another_session(
+    client: TestClient, browser: TestClient, database: Database, order: str
+) -> None:
+    with database.sessions.begin() as session:
+        stranger = create_key(session, create_workspace(session, "stranger"), "theirs")
+    sign_in(browser, stranger)
+    for action, fields in (
+        ("approval", {"decision": "approve"}), ("cancel", {}), ("deadline", {"last_day": "2030-01-01"}),
+        ("classification", {}), ("next-round", {}), ("truth", {"true-0": "farm"}),
+    ):  # fmt: skip
+        path = f"{ORDERS}/{order}/{action}"
+        assert send(browser, path, ORDERS, **fields).status_code == 404, action
+        forged = form_fields(browser, ORDERS) | {"form_token": "0" * 64} | fields
+        assert browser.post(path, data=forged).status_code == 403, action
+    assert order not in browser.get(ORDERS).text
+    assert browser.get(f"{ORDERS}/{order}/cancel").status_code == 404
+    assert status_of(client, order) == "accepted"

@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from service.access.repository import create_key, create_workspace
+from service.access.repository import create_key
 from service.access.roles import Role
 from service.access.tables import Workspace
 from service.database.engine import Database
@@ -285,25 +285,3 @@ class TestEnding:
         assert "awaits its patches until" in follow(
             browser, send(browser, f"{path}/deadline", path, last_day=with_more)
         )
-
-
-def test_actions_refuse_another_workspace_and_another_session(
-    client: TestClient, browser: TestClient, database: Database
-) -> None:
-    publish_prices(client)
-    open_budget(client)
-    order = str(place(client, plan_scene(client)).json()["id"])
-    with database.sessions.begin() as session:
-        stranger = create_key(session, create_workspace(session, "stranger"), "theirs")
-    sign_in(browser, stranger)
-    for action, fields in (
-        ("approval", {"decision": "approve"}), ("cancel", {}), ("deadline", {"last_day": "2030-01-01"}),
-        ("classification", {}), ("next-round", {}), ("truth", {"true-0": "farm"}),
-    ):  # fmt: skip
-        path = f"{LIST}/{order}/{action}"
-        assert send(browser, path, LIST, **fields).status_code == 404, action
-        forged = form_fields(browser, LIST) | {"form_token": "0" * 64} | fields
-        assert browser.post(path, data=forged).status_code == 403, action
-    assert order not in browser.get(LIST).text
-    assert browser.get(f"{LIST}/{order}/cancel").status_code == 404
-    assert status_of(client, order) == "accepted"

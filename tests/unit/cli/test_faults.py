@@ -1,5 +1,8 @@
-"""Wrong values are named by the option, the argument or the row that holds them."""
+"""Wrong values are named by their option, argument or row; an output that takes no more is named, too."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,3 +132,15 @@ def test_failure_of_the_server_states_the_id_of_the_request() -> None:
 
 def test_refusal_without_a_document_has_its_status() -> None:
     assert refusal(ProblemError(502, {})) == "The server answered with status 502."
+
+
+@pytest.mark.parametrize("words", [["profiles", "list"], ["profiles", "list", "--json"]])
+def test_output_that_cannot_be_written_is_named(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    command = [sys.executable, "-c", "from service.cli import app; app()", *words]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (1, "Error: The output: No space left on device\n")

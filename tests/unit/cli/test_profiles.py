@@ -28,11 +28,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    for name in (
-        "LOUPE_URL",
-        "LOUPE_API_KEY",
-        "LOUPE_PROFILE",
-    ):  # also what a command reads from .env ends here
+    for name in ("LOUPE_URL", "LOUPE_API_KEY", "LOUPE_PROFILE"):  # what is read from .env ends here, too
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
     return tmp_path / "config" / "loupe" / "profiles.toml"
@@ -276,15 +272,6 @@ def test_values_that_cannot_be_used_are_refused(file: Path, name: str, url: str,
 
 def test_list_without_a_profile_says_how_to_add_one() -> None:
     assert "loupe profiles add NAME" in loupe("profiles", "list").stdout
-
-
-@pytest.mark.parametrize("words", [["profiles", "list"], ["profiles", "list", "--json"]])
-def test_output_that_cannot_be_written_is_named(words: list[str]) -> None:
-    command = [sys.executable, "-c", "from service.cli import app; app()", *words]
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-
-    assert (done.returncode, done.stderr) == (1, "Error: The output: No space left on device\n")
 
 
 def completed(words: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
