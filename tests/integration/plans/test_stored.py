@@ -4,13 +4,13 @@ from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import text
 
-from service.database.engine import Database, connect
+from service.database.engine import Database
 from service.plans import stored
 from service.plans.stored import _ADDED, PlanCounts, StoredPlans, count_plans
 from tests.support.bundles import make_geotiff
 from tests.support.ordering import TIFF, publish_prices
+from tests.support.planner import plan_for_many_rows
 
 QUERY = {"price_list": "acme", "max_patches": "1"}
 
@@ -71,17 +71,14 @@ def test_counts_of_another_history_are_given_up(
 
 
 def test_added_plans_are_found_in_indexes_by_the_role_that_serves(
-    client: TestClient, serving_url: str, workspace_id: UUID
+    client: TestClient, database: Database, workspace_id: UUID
 ) -> None:
     publish_prices(client)
     plan_new(client, 1)
-    served = connect(serving_url)
-    with served.of(workspace_id).sessions() as session:
+    with database.sessions() as session:
         now = count_plans(session, workspace_id)
-        session.execute(text("SET LOCAL enable_seqscan = off"))
-        values = {"workspace": workspace_id, "seq": now.seq, "deleted_at": now.deleted_at, "most": 10}
-        plan = [row[0] for row in session.execute(text(f"EXPLAIN {_ADDED.text}"), values)]
-    served.engine.dispose()
+    values = {"workspace": workspace_id, "seq": now.seq, "deleted_at": now.deleted_at, "most": 10}
+    plan = plan_for_many_rows(database, _ADDED.text, values)
 
     assert not any("Seq Scan" in line for line in plan), plan
     for index in ("ix_scene_pixels_deleted", "ix_plan_scene_id", "pk_plan", "pk_scene", "evidence"):

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import false, func, select, text
+from sqlalchemy import false, func, select
 from sqlalchemy.orm import Session
 
 from service.access.repository import create_workspace
@@ -20,6 +20,7 @@ from tests.support.bundles import tiny_provenance
 from tests.support.databases import KEY
 from tests.support.ordering import plan_scene, publish_prices
 from tests.support.orders import make_plan
+from tests.support.planner import plan_for_many_rows
 
 NAMES: tuple[dict[str, Any], ...] = (
     {"name": "Häfen, Mai 100%", "external_id": "GIS_2041", "tags": {"team": 'north "b"', "site": "a=b"}},
@@ -113,14 +114,9 @@ def test_frequent_text_is_looked_for_without_the_index(
 
 def test_search_is_an_index_scan(database: Database, plans: list[Plan]) -> None:
     assert plans
-    explain = """EXPLAIN SELECT id FROM plan
+    query = """SELECT id FROM plan
         WHERE ledger.grams_of_plan(id, provenance) @> ledger.grams('zebra', 3)"""
-    with database.sessions() as session:
-        session.execute(text("SET LOCAL ROLE loupe_owner"))
-        session.execute(text("SET LOCAL loupe.workspace = '*'"))
-        session.execute(text("SET LOCAL enable_seqscan = off"))
-        lines = [row[0] for row in session.execute(text(explain))]
-
+    lines = plan_for_many_rows(database, query, {}, role="loupe_owner")
     assert any("ix_plan_grams" in line for line in lines), lines
 
 
