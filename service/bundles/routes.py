@@ -9,9 +9,9 @@ from service.access.caller import CallerDep
 from service.bundles.card import BundleOut
 from service.bundles.predictor import Predictor
 from service.bundles.registry import Bundles, BundlesDep
-from service.errors import InvalidInputError, NotFoundError
+from service.errors import NotFoundError
 from service.web.openapi import problems
-from service.web.paging import CursorQuery, Page, page_links
+from service.web.paging import CursorDep, Page, foreign_cursor, page_links
 
 router = APIRouter(prefix="/v1/bundles", tags=["bundles"], responses=problems(401))
 
@@ -21,8 +21,8 @@ def list_bundles(
     request: Request,
     caller: CallerDep,  # noqa: ARG001  (the caller is only authenticated)
     bundles: BundlesDep,
+    cursor: CursorDep,
     limit: Annotated[int, Query(ge=1, le=100, description="Most rows in the page.")] = 10,
-    cursor: CursorQuery = None,
 ) -> Page[BundleOut]:
     """Return the card of each bundle of this server: its sizes, its classes and its evaluation."""
     held = list(bundles)
@@ -60,4 +60,4 @@ def _after(held: list[Predictor], cursor: str) -> int:
     for place, one in enumerate(held):
         if one.sha256 == cursor:
             return place + 1
-    raise InvalidInputError("This cursor does not belong to this list.", cursor=cursor)
+    raise foreign_cursor(cursor)

@@ -25,7 +25,7 @@ from service.orders.tables import STATUS_NOW, Order
 from service.pricing.tables import PriceList
 from service.settings import SettingsDep
 from service.web.money import MoneyOut
-from service.web.paging import Cursor, CursorQuery, PageRequest, encode_cursor, page_links
+from service.web.paging import Cursor, CursorDep, PageRequest, encode_cursor, next_page
 
 router = APIRouter(prefix=f"{PATH}/ledger", include_in_schema=False)
 ROWS = 50
@@ -112,8 +112,8 @@ def show_ledger(
     database: DatabaseDep,
     settings: SettingsDep,
     wanted: Annotated[LedgerFilter, Depends(read_ledger_filter)],
+    cursor: CursorDep,
     by: Annotated[Listing, Query()] = "movements",
-    cursor: CursorQuery = None,
 ) -> Response:
     """Show the movements of money that the filters choose, newest first, and the state of the chain."""
     workspace_id = visitor.workspace_id
@@ -136,7 +136,6 @@ def show_ledger(
                 .order_by(PriceList.provider)
             ).all(),
         }
-    links = {link.rel: link.href for link in page_links(request, listed.pop("following"))}
     return show(
         request,
         visitor,
@@ -147,7 +146,7 @@ def show_ledger(
         wanted=wanted,
         kinds=KINDS,
         is_first=cursor is None,
-        older=links.get("next"),
+        older=next_page(request.url, listed.pop("following")),
         **values,
         **listed,
     )
@@ -162,7 +161,7 @@ def read_movements(
     after = balances_after(session, transfers)
     return {
         "rows": [MovementRow.of(line, after[line.transfer.seq]) for line in lines],
-        "following": None if before is None else encode_cursor("seq", str(before)),
+        "following": None if before is None else encode_cursor(str(before)),
         "broken_at": broken_at(transfers),
     }
 

@@ -25,7 +25,7 @@ from service.invoices.schemas import DIFFERENCE_COLUMNS, Difference, InvoiceIn, 
 from service.invoices.tables import Invoice
 from service.orders.tables import Order
 from service.reports.kept import kept_figures_of
-from service.web.paging import Cursor, CursorQuery, PageRequest, page_links
+from service.web.paging import Cursor, CursorDep, PageRequest, next_page
 from service.web.tabular import file_answer
 
 router = APIRouter(prefix=f"{PATH}/ledger", include_in_schema=False)
@@ -56,9 +56,9 @@ def show_invoices(
     request: Request,
     visitor: VisitorDep,
     database: DatabaseDep,
+    cursor: CursorDep,
     state: Annotated[LineState | None, ANY, Query()] = None,
     after: Annotated[str | None, ANY, Query(max_length=200)] = None,
-    cursor: CursorQuery = None,
 ) -> Response:
     """Show the differences between invoices and ledger, then the imported documents, newest first."""
     choice = DifferenceChoice(
@@ -98,7 +98,6 @@ def _page(
         number = session.scalar(
             select(func.count()).select_from(Invoice).where(Invoice.workspace_id == visitor.workspace_id)
         )
-    links = {link.rel: link.href for link in page_links(request, following)}
     return show(
         request,
         visitor,
@@ -109,7 +108,7 @@ def _page(
         columns=COLUMNS,
         documents=shown,
         number=number,
-        older=links.get("next"),
+        older=next_page(request.url, following),
         is_newest=choice.cursor is None,
         **_differences(compared, choice),
     )

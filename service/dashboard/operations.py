@@ -42,7 +42,7 @@ from service.jobs.schemas import JobOut
 from service.jobs.tables import Job, JobStatus
 from service.settings import SettingsDep
 from service.version import code_version
-from service.web.paging import Cursor, CursorQuery, PageRequest, page_links
+from service.web.paging import Cursor, CursorDep, PageRequest, next_page
 from service.web.tabular import Columns, file_answer
 
 router = APIRouter(prefix=OPERATIONS, include_in_schema=False)
@@ -82,8 +82,8 @@ def operations(
     settings: SettingsDep,
     bundles: BundlesDep,
     notes: NotesDep,
+    cursor: CursorDep,
     status: Annotated[JobStatus | None, ANY, Query()] = None,
-    cursor: CursorQuery = None,
 ) -> Response:
     """Show the jobs, and how the server and the workspace's keys are used."""
     page = PageRequest(ROWS, None if cursor is None else Cursor.decode(cursor))
@@ -96,7 +96,6 @@ def operations(
             "keys": read_keys(session, visitor, notes),
         }
     of_server = oversees(request, visitor)
-    links = {link.rel: link.href for link in page_links(request, following)}
     return show(
         request,
         visitor,
@@ -105,7 +104,7 @@ def operations(
         status=200,
         wanted=status,
         statuses=list(JobStatus),
-        older=links.get("next"),
+        older=next_page(request.url, following),
         is_first=cursor is None,
         process=read_process() if of_server else None,
         most_routes=MOST_ROUTES,

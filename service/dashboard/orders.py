@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from sqlalchemy.orm import Session
+from starlette.datastructures import URL
 
 from service.access.caller import lent_approval
 from service.access.roles import Right
@@ -29,7 +30,7 @@ from service.orders.routes import cancel_order
 from service.orders.schemas import DeadlineIn
 from service.reports.kept import kept_figures_of
 from service.web.paging import Cursor as PageCursor
-from service.web.paging import CursorQuery, PageRequest, page_links
+from service.web.paging import CursorDep, PageRequest, next_page
 from service.web.turns import CountingTurnDep
 
 router = APIRouter(prefix=f"{PATH}/orders", include_in_schema=False)
@@ -52,7 +53,7 @@ def list_orders(
     visitor: VisitorDep,
     database: DatabaseDep,
     wanted: FilterDep,
-    cursor: CursorQuery = None,
+    cursor: CursorDep,
 ) -> Response:
     """Show what waits for the visitor, then the orders of the workspace, newest first."""
     return orders_page(request, visitor, database, wanted, cursor)
@@ -75,7 +76,8 @@ def orders_page(
         orders, following = page_of_orders(session, visitor.workspace_id, page, wanted.conditions())
         rows = rows_of(session, orders, names, now)
         waiting = read_waiting(session, visitor, names, now, may_approve=approves)
-    links = {link.rel: link.href for link in page_links(request, following)}
+    # A refused form was sent to another address than that of the list.
+    address = request.url if problem is None else URL(f"{PATH}/orders")
     return show(
         request,
         visitor,
@@ -89,7 +91,7 @@ def orders_page(
         statuses=list(STATUSES),
         budgets=names.budgets,
         currencies=names.currencies,
-        older=links.get("next"),
+        older=next_page(address, following),
         is_first=cursor is None,
         now=now,
     )

@@ -121,6 +121,10 @@ PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"Send an Idempotency-Key header; this request spends money",
             "The form has no key. Load the page again, and send it once more",
         ),
+        (
+            r"This cursor was made for (.+?\.) Leave it out to begin at the first page, then .+?\.",
+            r"The page of this address was made for \1 Open the list again, and go on from its first page.",
+        ),
         (r'An amount is a text like "12\.50": at most', "Write an amount such as 12.50: at most"),
         (r"Send the request again", "Try again"),
         (r"Send it again in a moment", "Try again in a moment"),

@@ -22,7 +22,7 @@ from service.plans.tables import Plan, Scene
 from service.pricing.repository import currencies_of
 from service.web.days import Days, read_days
 from service.web.money import MoneyOut
-from service.web.paging import Cursor, CursorQuery, PageRequest
+from service.web.paging import Cursor, CursorDep, PageRequest, next_page
 
 router = APIRouter(prefix=f"{PATH}/plans", include_in_schema=False)
 UNORDERED = "unordered"
@@ -130,14 +130,13 @@ def plans(
     visitor: VisitorDep,
     database: DatabaseDep,
     filters: PlanFiltersDep,
-    cursor: CursorQuery = None,
+    cursor: CursorDep,
 ) -> Response:
     """Show a page of the workspace's plans, newest first."""
     page = PageRequest(ROWS, None if cursor is None else Cursor.decode(cursor))
     with database.sessions() as session:
         rows, following = read_rows(session, visitor.workspace_id, filters, page)
         currencies = currencies_of(session, visitor.workspace_id)
-    onward = None if following is None else request.url.include_query_params(cursor=following.encode())
     return show(
         request,
         visitor,
@@ -146,7 +145,7 @@ def plans(
         filters=filters,
         standings={**WORDS, UNORDERED: "not ordered: can be ordered, or prices expired"},
         currencies=currencies,
-        next=None if onward is None else f"{onward.path}?{onward.query}",
+        next=next_page(request.url, following),
         is_first=cursor is None,
     )
 

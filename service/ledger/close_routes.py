@@ -8,12 +8,11 @@ from fastapi.responses import JSONResponse
 
 from service.access.caller import CallerDep
 from service.database.engine import SessionDep
-from service.errors import InvalidInputError
 from service.ledger import writer
 from service.ledger.close_schemas import CLOSE_COLUMNS, CloseIn, CloseOut, close_rows
 from service.ledger.closes import list_closed
 from service.web.openapi import problems
-from service.web.paging import CursorQuery, Page, decode_cursor, encode_cursor, page_links
+from service.web.paging import CursorDep, Page, encode_cursor, page_links, read_place
 from service.web.tabular import FILES, FormDep, file_answer
 
 router = APIRouter(prefix="/v1/ledger/closes", tags=["ledger"], responses=problems(401, 422))
@@ -49,27 +48,15 @@ def list_closes(
     caller: CallerDep,
     session: SessionDep,
     form: FormDep,
+    cursor: CursorDep,
     limit: Annotated[int, Query(ge=1, le=100, description="Most months in the page.")] = 12,
-    cursor: CursorQuery = None,
 ) -> Response:
     """List closed months with their balances, as JSON, or as CSV or Parquet with a row for each budget."""
-    found, following = list_closed(session, caller.workspace_id, limit=limit, before=_month_of(cursor))
-    links = page_links(request, None if following is None else encode_cursor("month", following.isoformat()))
+    before = None if cursor is None else read_place(cursor, date.fromisoformat)
+    found, following = list_closed(session, caller.workspace_id, limit=limit, before=before)
+    links = page_links(request, None if following is None else encode_cursor(following.isoformat()))
     if form != "json":
         rows = (row for one in found for row in close_rows(one))
         return file_answer(form, "closes", CLOSE_COLUMNS, rows)
     page = Page[CloseOut](items=[CloseOut.of(one) for one in found], links=links)
     return JSONResponse(page.model_dump(mode="json"))
-
-
-def _month_of(cursor: str | None) -> date | None:
-    """Read a cursor of closed months; InvalidInputError for another list's cursor."""
-    if cursor is None:
-        return None
-    try:
-        kind, month = decode_cursor(cursor)
-        if kind != "month":
-            raise ValueError(kind)
-        return date.fromisoformat(month)
-    except ValueError as error:
-        raise InvalidInputError("This cursor does not belong to this list.", cursor=cursor) from error

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service.access.caller import CallerDep
 from service.access.repository import Caller
 from service.database.engine import DatabaseDep, SessionDep
-from service.errors import InvalidInputError, LoupeError
+from service.errors import LoupeError
 from service.ledger import repository, transfers, writer
 from service.ledger.book import Movement
 from service.ledger.filters import LineFilterDep
@@ -30,7 +30,7 @@ from service.web.idempotency import (
     store_once,
 )
 from service.web.openapi import problems
-from service.web.paging import CursorQuery, Page, PageDep, decode_cursor, encode_cursor, page_links
+from service.web.paging import CursorDep, Page, PageDep, encode_cursor, page_links, read_place
 from service.web.tabular import FILE_ROWS, FILES, FormDep, file_answer
 
 router = APIRouter(prefix="/v1", responses=problems(401, 422))
@@ -181,11 +181,11 @@ def list_ledger(
     session: SessionDep,
     form: FormDep,
     chosen: LineFilterDep,
+    cursor: CursorDep,
     limit: Annotated[
         int | None,
         Query(ge=1, le=100, description="Most rows in the page; 10 as JSON and 10,000 as a file by default."),
     ] = None,
-    cursor: CursorQuery = None,
 ) -> Response:
     """List every movement of money in the workspace as JSON, CSV or Parquet."""
     lines, following = transfers.list_lines(
@@ -195,7 +195,7 @@ def list_ledger(
         limit=limit or (10 if form == "json" else FILE_ROWS),
         before_seq=seq_of(cursor),
     )
-    links = page_links(request, None if following is None else encode_cursor("seq", str(following)))
+    links = page_links(request, None if following is None else encode_cursor(str(following)))
     if form != "json":
         return file_answer(form, "ledger", COLUMNS, map(row_of, lines))
     page = Page[LedgerLineOut](items=[LedgerLineOut.of(line) for line in lines], links=links)
@@ -259,15 +259,15 @@ def list_adjustments(
     request: Request,
     caller: CallerDep,
     session: SessionDep,
+    cursor: CursorDep,
     order: Annotated[UUID | None, Query(description="Id of an order: only its adjustments.")] = None,
     limit: Annotated[int, Query(ge=1, le=100, description="Most rows in the page.")] = 10,
-    cursor: CursorQuery = None,
 ) -> Page[AdjustmentOut]:
     """List the refunds and later charges of the workspace with their reasons."""
     found, following = repository.list_adjustments(
         session, caller.workspace_id, limit=limit, before_seq=seq_of(cursor), order_id=order
     )
-    onward = None if following is None else encode_cursor("seq", str(following))
+    onward = None if following is None else encode_cursor(str(following))
     return Page(items=[AdjustmentOut.of(one) for one in found], links=page_links(request, onward))
 
 
@@ -285,13 +285,5 @@ def get_transfer(
 
 
 def seq_of(cursor: str | None) -> int:
-    """Read a ledger cursor, which orders by seq; InvalidInputError for another list's cursor."""
-    if cursor is None:
-        return repository.NEWEST
-    try:
-        kind, seq = decode_cursor(cursor)
-        if kind != "seq":
-            raise ValueError(kind)
-        return min(int(seq), repository.NEWEST)
-    except ValueError as error:
-        raise InvalidInputError("This cursor does not belong to this list.", cursor=cursor) from error
+    """Read a cursor of movements, which are ordered by seq. InvalidInputError for a text that is none."""
+    return repository.NEWEST if cursor is None else min(read_place(cursor, int), repository.NEWEST)

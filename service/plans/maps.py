@@ -9,7 +9,6 @@ from fastapi import Depends, Query, Request
 from numpy.typing import NDArray
 
 from models.grid import GRID, PATCHES
-from service.errors import InvalidInputError
 from service.geotiff.ground import to_wgs84
 from service.imagery.geojson import DECIMALS, POLE, Geometry, bounds, geometry
 from service.imagery.tile_grid import TileGrid
@@ -22,7 +21,7 @@ from service.plans.schemas import TILES_INLINE
 from service.plans.tables import Plan, Scene
 from service.pricing.billing import PriceTerms
 from service.web.money import MoneyOut
-from service.web.paging import decode_cursor, encode_cursor, page_links
+from service.web.paging import CursorDep, encode_cursor, page_links, read_place
 
 Feature = dict[str, Any]
 
@@ -36,21 +35,17 @@ class TilePage:
 
 
 def tile_page(
+    cursor: CursorDep,
     limit: Annotated[int, Query(ge=1, le=TILES_INLINE, description="Most tiles in a page.")] = TILES_INLINE,
-    cursor: Annotated[
-        str | None, Query(max_length=200, description="Cursor from the link `next` of the previous page.")
-    ] = None,
 ) -> TilePage:
-    """Read `limit` and `cursor` from the query; 422 when the cursor belongs to another list."""
-    if cursor is None:
-        return TilePage(0, limit)
-    try:
-        (word, first) = decode_cursor(cursor)
-        if word != "tile" or not first.isascii() or not first.isdigit():
-            raise ValueError("a cursor of another list")
-        return TilePage(int(first), limit)
-    except ValueError as error:
-        raise InvalidInputError("This cursor does not belong to this list.", cursor=cursor) from error
+    """Read `limit` and `cursor` from the query."""
+    return TilePage(0 if cursor is None else read_place(cursor, _tile), limit)
+
+
+def _tile(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError("no number of a tile")
+    return int(text)
 
 
 TilePageDep = Annotated[TilePage, Depends(tile_page)]
@@ -61,7 +56,7 @@ def patches_document(
 ) -> dict[str, Any]:
     """Write the patches of a page of tiles as a FeatureCollection with links and a key to the reasons."""
     end = min(page.first + page.limit, plan.tiles)
-    following = encode_cursor("tile", str(end)) if end < plan.tiles else None
+    following = encode_cursor(str(end)) if end < plan.tiles else None
     links = [link.model_dump(exclude_none=True) for link in page_links(request, following)]
     features = patch_features(plan, scene, range(min(page.first, end), end), terms)
     return collection(features, links=links, reasons=PATCH_REASONS)

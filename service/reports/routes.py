@@ -22,7 +22,7 @@ from service.reports.schemas import SAVINGS_COLUMNS, OrderSavings, savings_row
 from service.reports.spend import SPEND_COLUMNS, Charge, list_charges
 from service.reports.spend_totals import SPEND_GROUP_COLUMNS, SpendReport, spend_report
 from service.web.openapi import problems
-from service.web.paging import Page, PageDep, encode_cursor, page_links
+from service.web.paging import CursorDep, Page, PageDep, encode_cursor, page_links
 from service.web.tabular import FILE_ROWS, FILES, Form, FormDep, file_answer
 from service.web.turns import TurnDep
 
@@ -139,12 +139,10 @@ def list_spend(
     form: FormDep,
     chosen: FilterDep,
     grouping: GroupingDep,
+    cursor: CursorDep,
     limit: Annotated[
         int | None,
         Query(ge=1, le=100, description="Rows of a page. Default: 10 in JSON, 10,000 in CSV and Parquet."),
-    ] = None,
-    cursor: Annotated[
-        str | None, Query(max_length=200, description="Start of the page, from the link `next`.")
     ] = None,
 ) -> Response:
     """List one row for each payment, refund and later charge, newest first.
@@ -166,7 +164,7 @@ def list_spend(
         before_seq=seq_of(cursor),
         chosen=chosen,
     )
-    links = page_links(request, None if following is None else encode_cursor("seq", str(following)))
+    links = page_links(request, None if following is None else encode_cursor(str(following)))
     if form != "json":
         return file_answer(form, "spend", SPEND_COLUMNS, (charge.row for charge in charges))
     page = Page[Charge](items=charges, links=links)

@@ -2,7 +2,9 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
@@ -12,12 +14,17 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
 from sqlalchemy import Select, tuple_
 from sqlalchemy.orm import Session
+from starlette.datastructures import URL, QueryParams
 
 from service.errors import InvalidInputError
 from service.web.middleware import ANSWER_HEADERS
 
 Item = TypeVar("Item", bound=BaseModel)
 Row = TypeVar("Row")
+Place = TypeVar("Place")
+OF_A_PAGE = frozenset({"cursor", "limit", "format"})
+"""Query parameters that may differ between the pages of a list. The others say which list it is."""
+TAG_BYTES = 9
 
 
 def _is_none(value: object) -> bool:
@@ -64,28 +71,47 @@ class Cursor:
     @classmethod
     def decode(cls, text: str) -> "Cursor":
         """Read a cursor of a list by time; InvalidInputError for a text that is none."""
-        try:
-            created_at, row_id = decode_cursor(text)
-            moment = datetime.fromisoformat(created_at)
-            if moment.tzinfo is None:
-                raise ValueError("a cursor's time names its zone")
-            return cls(moment, UUID(row_id))
-        except ValueError as error:
-            raise InvalidInputError("This cursor does not belong to this list.", cursor=text) from error
+        return read_place(text, cls._of)
+
+    @classmethod
+    def _of(cls, created_at: str, row_id: str) -> "Cursor":
+        moment = datetime.fromisoformat(created_at)
+        if moment.tzinfo is None:
+            raise ValueError("a cursor's time names its zone")
+        return cls(moment, UUID(row_id))
 
 
 def encode_cursor(*parts: str) -> str:
     """Join parts without newlines into one opaque URL-safe text."""
-    return base64.urlsafe_b64encode("\n".join(parts).encode()).decode().rstrip("=")
+    return _as_text("\n".join(parts).encode())
 
 
-def decode_cursor(text: str) -> list[str]:
-    """Split a text that `encode_cursor` joined; ValueError for any other text."""
+def read_place(text: str, read: Callable[..., Place]) -> Place:
+    """Read the parts of a text that `encode_cursor` joined; InvalidInputError for any other text."""
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise ValueError("not a cursor") from error
-    return raw.decode().split("\n")
+        return read(*raw.decode().split("\n"))
+    except (binascii.Error, TypeError, ValueError) as error:
+        raise foreign_cursor(text) from error
+
+
+def foreign_cursor(text: str) -> InvalidInputError:
+    """Return the refusal of a cursor that the list did not make."""
+    return InvalidInputError(
+        "This cursor was made for another list, other filters, another sorting, or by an earlier version of "
+        "the server. Leave it out to begin at the first page, then follow each link `next` as it is.",
+        cursor=text,
+    )
+
+
+def _tag(url: URL) -> str:
+    """Digest the address of a list, without what may differ between its pages."""
+    chosen = [one for one in QueryParams(url.query).multi_items() if one[0] not in OF_A_PAGE]
+    return _as_text(hashlib.sha256(json.dumps([url.path, sorted(chosen)]).encode()).digest()[:TAG_BYTES])
+
+
+def _as_text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 @dataclass(frozen=True)
@@ -97,14 +123,31 @@ class PageRequest:
     oldest_first: bool = False
 
 
-CursorQuery = Annotated[
-    str | None, Query(max_length=200, description="Cursor from the link `next` of the previous page.")
-]
+def own_cursor(
+    request: Request,
+    cursor: Annotated[
+        str | None, Query(max_length=200, description="Cursor from the link `next` of the previous page.")
+    ] = None,
+) -> str | None:
+    """Return the place in the list that `next_page` wrote into a cursor of this list.
+
+    InvalidInputError for a cursor of another list, and of this one with other filters or another sorting: the
+    place would mean nothing there.
+    """
+    if cursor is None:
+        return None
+    place, _, tag = cursor.rpartition(".")
+    if tag != _tag(request.url):
+        raise foreign_cursor(cursor)
+    return place
+
+
+CursorDep = Annotated[str | None, Depends(own_cursor)]
 
 
 def page_request(
+    cursor: CursorDep,
     limit: Annotated[int, Query(ge=1, le=100, description="Most rows in the page.")] = 10,
-    cursor: CursorQuery = None,
 ) -> PageRequest:
     """Read `limit` (1..100, otherwise 422) and `cursor` from the query."""
     return PageRequest(limit, None if cursor is None else Cursor.decode(cursor))
@@ -121,7 +164,7 @@ def sorted_page_request(
         Sort, Query(description="`-created_at`: newest first; `created_at`: oldest first.")
     ] = "-created_at",
 ) -> PageRequest:
-    """Read the order of the rows as well. Every page of a list has to be asked for in the same order."""
+    """Read the order of the rows as well."""
     return replace(page, oldest_first=sort == "created_at")
 
 
@@ -153,11 +196,20 @@ def page_links(request: Request, following: Cursor | str | None) -> list[Link]:
 
     The answer gets the same links in its header `Link`.
     """
-    query = f"?{request.url.query}" if request.url.query else ""
-    links = [Link(rel="self", href=request.url.path + query)]
-    if following is not None:
-        text = following if isinstance(following, str) else following.encode()
-        onward = request.url.include_query_params(cursor=text)
-        links.append(Link(rel="next", href=f"{onward.path}?{onward.query}"))
+    links = [Link(rel="self", href=_relative(request.url))]
+    if onward := next_page(request.url, following):
+        links.append(Link(rel="next", href=onward))
     request.scope[ANSWER_HEADERS]["link"] = ", ".join(f'<{link.href}>; rel="{link.rel}"' for link in links)
     return links
+
+
+def next_page(url: URL, following: Cursor | str | None) -> str | None:
+    """Return the address of the page after that of an address, from the place of its first row, if any."""
+    if following is None:
+        return None
+    place = following if isinstance(following, str) else following.encode()
+    return _relative(url.include_query_params(cursor=f"{place}.{_tag(url)}"))
+
+
+def _relative(url: URL) -> str:
+    return f"{url.path}?{url.query}" if url.query else url.path

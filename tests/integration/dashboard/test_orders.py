@@ -11,6 +11,7 @@ from sqlalchemy import text
 from service.access.repository import create_key
 from service.access.roles import Role
 from service.access.tables import Workspace
+from service.dashboard import orders
 from service.database.engine import Database
 from tests.support.dashboard import follow, form_fields, send, sign_in, status_of, words_of
 from tests.support.ordering import (
@@ -245,6 +246,19 @@ class TestDecisions:
         refused = send(browser, found[1], LIST, decision="reject")
         assert refused.status_code == 409
         assert "All orders" in words_of(refused.text)
+
+    def test_refused_decision_leads_to_older_orders(
+        self, client: TestClient, browser: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(orders, "ROWS", 1)
+        budget, first = held_order(client)
+        place(client, plan_scene(client, reuse="none"), budget=budget)
+        sign_in(browser)
+        refused = send(browser, f"{LIST}/proposals/{first}", LIST, decision="reject")
+        assert refused.status_code == 404
+        (older,) = re.findall(r'href="([^"]*cursor=[^"]*)"', refused.text)
+        page = browser.get(html.unescape(older))
+        assert (page.status_code, f"{LIST}/{first}" in page.text) == (200, True)
 
 
 @pytest.mark.usefixtures("priced")

@@ -165,14 +165,6 @@ def test_what_is_no_month_is_refused(client: TestClient, month: Any) -> None:
     assert client.post("/v1/ledger/closes", json={}).status_code == 422
 
 
-@pytest.mark.usefixtures("order")
-def test_cursor_of_another_list_is_refused(client: TestClient) -> None:
-    close(client, name(LAST))
-    onward = client.get("/v1/ledger?limit=1").json()["links"][-1]["href"].partition("cursor=")[2]
-
-    assert client.get(f"/v1/ledger/closes?cursor={onward}").status_code == 422
-
-
 def test_close_waits_for_an_entry_of_the_last_moment(
     client: TestClient, order: str, database: Database, workspace_id: UUID
 ) -> None:

@@ -133,14 +133,6 @@ def test_lists_refuse_an_invalid_page(client: TestClient, path: str, query: str)
     assert client.get(f"{path}?{query}").status_code == 422
 
 
-def test_lists_refuse_another_lists_cursor(client: TestClient) -> None:
-    for number in range(2):
-        open_budget(client, name=f"budget {number}")
-    onward = client.get("/v1/ledger?limit=1").json()["links"][-1]["href"]
-
-    assert client.get(onward.replace("/v1/ledger", "/v1/budgets")).status_code == 422
-
-
 def test_list_ledger_shows_every_movement(client: TestClient, database: Database, workspace_id: UUID) -> None:
     budget = open_budget(client)
     hold(database, workspace_id, budget, 100)

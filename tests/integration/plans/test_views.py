@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.blobs import path_of
+from service.web.paging import encode_cursor
 from tests.support.planning import bought, plan
 
 pytestmark = pytest.mark.usefixtures("spread_utilities")
@@ -70,14 +71,21 @@ def test_patches_come_in_pages_of_tiles(client: TestClient) -> None:
     assert seen == whole
 
 
-@pytest.mark.parametrize("query", ["cursor=nonsense", "limit=0", "limit=4097", "cursor=dGlsZQotMQ"])
-def test_patches_refuse_a_cursor_or_limit_of_another_list(client: TestClient, query: str) -> None:
-    assert client.get(f"/v1/plans/{plan(client)['id']}/patches?{query}").status_code == 422
+@pytest.mark.parametrize("limit", [0, 4097])
+def test_patches_refuse_a_page_of_no_or_too_many_tiles(client: TestClient, limit: int) -> None:
+    assert client.get(f"/v1/plans/{plan(client)['id']}/patches?limit={limit}").status_code == 422
 
 
-def test_patches_past_the_last_tile_are_empty(client: TestClient) -> None:
-    document = client.get(f"/v1/plans/{plan(client)['id']}/patches?cursor=dGlsZQo5OTk").json()
-    assert document["features"] == []
+@pytest.mark.parametrize(("tile", "status"), [("999", 200), ("-1", 422), ("first", 422), ("1\n2", 422)])
+def test_patches_begin_at_the_tile_of_a_cursor(client: TestClient, tile: str, status: int) -> None:
+    path = f"/v1/plans/{plan(client)['id']}/patches"
+    (_, onward) = client.get(f"{path}?limit=1").json()["links"]
+    tag = onward["href"].rpartition(".")[2]
+
+    answer = client.get(path, params={"cursor": f"{encode_cursor(tile)}.{tag}"})
+
+    assert answer.status_code == status
+    assert answer.json().get("features", []) == []
 
 
 def test_shapes_hold_the_bought_patches_and_state_the_bill(client: TestClient) -> None:

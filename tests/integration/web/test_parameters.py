@@ -67,7 +67,7 @@ def test_unknown_parameter_names_those_that_there_are(client: TestClient) -> Non
     answer = client.get("/v1/reports/spend", params={"since": "2030-01-01"})
     assert answer.json()["detail"] == (
         "/query/since: This address has no such query parameter. "
-        "It has limit, cursor, format, from, to, budget, provider, cost_center, tag, group_by, step."
+        "It has limit, format, from, to, budget, provider, cost_center, tag, group_by, step, cursor."
     )
     assert client.get("/healthz?deep=1").json()["detail"].endswith("query parameter. It has none.")
 
