@@ -22,6 +22,8 @@ def commands(command: Any, context: Any, path: str) -> Iterator[tuple[str, Any, 
     if not isinstance(command, TyperGroup):
         yield path, command, context
         return
+    if command.invoke_without_command:
+        yield path, command, context
     for name in command.list_commands(context):
         child = command.commands[name]
         inner = child.make_context(name, [], parent=context, resilient_parsing=True)

@@ -134,6 +134,12 @@ def open_client(url: str, api_key: str | None) -> Client:
     return Client(url, api_key, retries=RETRIES)
 
 
+def refuse_two_forms(*, csv: bool, as_json: bool) -> None:
+    """Raise UsageError if the answer is wanted as CSV and as JSON."""
+    if csv and as_json:
+        raise UsageError("Give either --csv or --json.")
+
+
 class NoKeyError(UsageError):
     """A command that needs an API key and has none."""
 

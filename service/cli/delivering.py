@@ -1,6 +1,5 @@
 """`loupe deliver`: files and archives for any patches of an order, or files for one patch each."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from service.cli.connection import (
     UsageError,
     console,
     open_client,
+    print_json,
     sentences,
 )
 from service.cli.orders import OrderId
@@ -128,7 +128,7 @@ def deliver(  # noqa: PLR0913  (a command's parameters are its options)
         sent = _send_all(client, order_id, outgoing, options, context.command)
         state = client.get(f"/v1/orders/{order_id}")
     if as_json:
-        typer.echo(json.dumps({"files": [one.to_json() for one in sent], "order": state}, indent=2))
+        print_json({"files": [one.to_json() for one in sent], "order": state})
     else:
         _print(sent, state)
     refused = [one for one in sent if one.refused]

@@ -1,6 +1,8 @@
 """`loupe ledger`: list, correct and verify ledger entries."""
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +19,7 @@ from service.cli.connection import (
     console,
     open_client,
     print_json,
+    refuse_two_forms,
 )
 from service.cli.operating import opened_database, settings_of_a_server
 from service.cli.screen import echo
@@ -26,6 +29,7 @@ from service.terminal.ledger import closes_view, findings_view, ledger_view
 from service.terminal.proposals import waiting_lines
 
 if TYPE_CHECKING:
+    from service.ledger.findings import Finding
     from service.ledger.heads import Head
 
 # ruff: noqa: PLC0415  (importing the database code takes a second)
@@ -45,6 +49,7 @@ def show_ledger(
     """List every movement of money, newest first."""
     if context.invoked_subcommand is not None:
         return
+    refuse_two_forms(csv=csv, as_json=as_json)
     with open_client(url, api_key) as client:
         if csv:
             for line in client.csv_lines("/v1/ledger"):
@@ -127,6 +132,7 @@ def list_closes(
     api_key: ApiKey = None,
 ) -> None:
     """List the closed months with their balances, newest first."""
+    refuse_two_forms(csv=csv, as_json=as_json)
     with open_client(url, api_key) as client:
         if csv:
             for line in client.csv_lines("/v1/ledger/closes"):
@@ -140,7 +146,7 @@ def list_closes(
 
 
 @ledger_commands.command("heads")
-def print_heads() -> None:
+def print_heads(_as_json: AsJson = False) -> None:
     """Print the newest hash of every chain as JSON. Run it on the machine of the database.
 
     Store the output away from the database. While `loupe ledger verify --noted FILE` still finds these
@@ -150,17 +156,20 @@ def print_heads() -> None:
 
     with opened_database() as database, database.sessions() as session:
         found = [head.to_json() for head in heads(session)]
-    typer.echo(json.dumps({"at": datetime.now(UTC).isoformat(), "heads": found}, indent=2))
+    print_json({"at": datetime.now(UTC).isoformat(), "heads": found})
 
 
 @ledger_commands.command("publish")
-def publish_now() -> None:
+def publish_now(as_json: AsJson = False) -> None:
     """Publish signed heads now, as the server does every LOUPE_HEADS_SECONDS."""
     from service.ledger.publishing import publish_heads, publisher_of
 
     publisher = publisher_of(settings_of_a_server())
     with opened_database() as database:
         path = publish_heads(database, publisher)
+    if as_json:
+        print_json({"published": None if path is None else str(path)})
+        return
     console().print("Nothing changed since the last publication." if path is None else f"Published {path}.")
 
 
@@ -171,6 +180,7 @@ def verify_ledger(
         typer.Option(help="File written earlier by `loupe ledger heads`.", exists=True, dir_okay=False),
     ] = None,
     files: Annotated[bool, typer.Option("--files", help="Also read and hash every stored file.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Recompute every hash, every invariant and the money of every plan, and look for published heads.
 
@@ -194,15 +204,28 @@ def verify_ledger(
         findings += [*audit_ledger(session, known), *audit_plans(session)]
         findings += audit_files(session, settings.blobs) if files else []
         chains = heads(session)
-    transfers = sum(head.seq for head in chains)
-    rows = sum(head.evidence_seq for head in chains)
-    scope = f"{plural(transfers, 'transfer')} and {plural(rows, 'row')} in {plural(len(chains), 'chain')}"
-    scope += f", against {plural(len(published_files(publisher.folder)), 'published file')} of heads"
-    if not findings:
+    seen = {
+        "chains": len(chains),
+        "transfers": sum(head.seq for head in chains),
+        "rows": sum(head.evidence_seq for head in chains),
+        "published_files": len(published_files(publisher.folder)),
+    }
+    _report(seen, findings, as_json=as_json)
+
+
+def _report(seen: Mapping[str, int], findings: "Sequence[Finding]", *, as_json: bool) -> None:
+    """Print what was verified and which rows broke a rule. UsageError if any did."""
+    transfers, rows = plural(seen["transfers"], "transfer"), plural(seen["rows"], "row")
+    files = plural(seen["published_files"], "published file")
+    scope = f"{transfers} and {rows} in {plural(seen['chains'], 'chain')}, against {files} of heads"
+    if as_json:
+        print_json({**seen, "findings": [asdict(one) for one in findings]})
+    elif findings:
+        console().print(findings_view(findings))
+    else:
         console().print(f"Verified {scope}: every rule holds.")
-        return
-    console().print(findings_view(findings))
-    raise UsageError(f"Verified {scope}: {plural(len(findings), 'row')} broke a rule.")
+    if findings:
+        raise UsageError(f"Verified {scope}: {plural(len(findings), 'row')} broke a rule.")
 
 
 def _read_heads(path: Path | None) -> "list[Head]":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import ValidationError
 
-from service.cli.connection import Commands, UsageError, console
+from service.cli.connection import AsJson, Commands, UsageError, console, print_json
 from service.terminal.blocks import plural
 from service.terminal.wording import plainly
 
@@ -131,7 +131,7 @@ def worker() -> None:
     raise typer.Exit(run(settings))
 
 
-def expire_overdue_orders() -> None:
+def expire_overdue_orders(as_json: AsJson = False) -> None:
     """Expire every overdue order and RELEASE its held money. A running server does this by itself.
 
     Run it on the machine of the server.
@@ -140,15 +140,21 @@ def expire_overdue_orders() -> None:
 
     with opened_database() as database:
         expired = expire_orders(database)
-    console().print(f"{plural(expired, 'order')} expired.")
+    if as_json:
+        print_json({"expired": expired})
+    else:
+        console().print(f"{plural(expired, 'order')} expired.")
 
 
 @db_commands.command("upgrade")
-def upgrade_database() -> None:
+def upgrade_database(as_json: AsJson = False) -> None:
     """Upgrade the database schema to this version. `loupe serve` does so for the embedded database."""
-    from service.database.engine import upgrade
+    from service.database.engine import newest_revision, upgrade
 
     upgrade(answering_url())
+    if as_json:
+        print_json({"revision": newest_revision()})
+        return
     console().print("The database is up to date.")
     if read_settings().database_url is not None:
         console().print("Next, create the role for the server: loupe db grant ROLE")
@@ -161,6 +167,7 @@ def grant_serving(
         str | None,
         typer.Option(envvar="LOUPE_SERVER_PASSWORD", help="New password of the role. Default: unchanged."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Grant a role what the server needs. Run it as the owner of the database.
 
@@ -174,8 +181,11 @@ def grant_serving(
     engine = connect(url).engine
     found = excess_privileges(engine, role)
     engine.dispose()
+    if as_json:
+        print_json({"role": role, "excess_privileges": found})
     if found:
         raise UsageError(
             f"{role} can serve now, but it can also bypass the ledger: {'; '.join(found)}. Use another role."
         )
-    console().print(f"{role} can serve now. Use it in the LOUPE_DATABASE_URL of the server.")
+    if not as_json:
+        console().print(f"{role} can serve now. Use it in the LOUPE_DATABASE_URL of the server.")

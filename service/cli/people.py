@@ -11,6 +11,7 @@ from service.terminal.keys import PERSON, as_document, people_view
 
 if TYPE_CHECKING:
     from service.access.people_schemas import PersonIn
+    from service.access.tables import ApiKey
 
 # ruff: noqa: PLC0415  (importing the server's code takes seconds)
 
@@ -53,6 +54,7 @@ def add(
     ] = None,
     role: Annotated[str, typer.Option("--role", help=ROLES)] = "viewer",
     workspace: InWorkspace = DEFAULT,
+    as_json: AsJson = False,
 ) -> None:
     """Let a person in, as a holder of their own. One who was removed comes back under the same id."""
     from service.access.people import Person, add_person
@@ -63,7 +65,8 @@ def add(
     with opened() as session:
         found = find_workspace(session, workspace)
         row = add_person(session, found, Person(issuer, wanted.subject, wanted.name), wanted.role)
-    console().print(f"{row.name} is in the workspace {workspace} as {row.role}. Id: {row.holder}")
+    said = f"{row.name} is in the workspace {workspace} as {row.role}. Id: {row.holder}"
+    _print_person(row, said, as_json=as_json)
 
 
 @people.command("role")
@@ -72,6 +75,7 @@ def give_role(
     role: Annotated[str, typer.Argument(metavar="ROLE", help=ROLES)],
     last: Last = False,
     workspace: InWorkspace = DEFAULT,
+    as_json: AsJson = False,
 ) -> None:
     """Give a person another role. Their sessions end, and keys that they made and that may do more."""
     from service.access.issuer import Issuer
@@ -83,11 +87,13 @@ def give_role(
     with opened() as session:
         found = find_workspace(session, workspace)
         row = change_role(session, found.id, person_id, wanted.role, None, allow_last=last)
-    console().print(f"{row.name} is {row.role} now.")
+    _print_person(row, f"{row.name} is {row.role} now.", as_json=as_json)
 
 
 @people.command("remove")
-def remove(person_id: PersonId, last: Last = False, workspace: InWorkspace = DEFAULT) -> None:
+def remove(
+    person_id: PersonId, last: Last = False, workspace: InWorkspace = DEFAULT, as_json: AsJson = False
+) -> None:
     """End everything of a person: tokens, sessions, and keys that they made. What they did stays."""
     from service.access.people import remove_person
     from service.access.repository import find_workspace
@@ -95,7 +101,14 @@ def remove(person_id: PersonId, last: Last = False, workspace: InWorkspace = DEF
     with opened() as session:
         found = find_workspace(session, workspace)
         row = remove_person(session, found.id, person_id, None, allow_last=last)
-    console().print(f"{row.name} is removed.")
+    _print_person(row, f"{row.name} is removed.", as_json=as_json)
+
+
+def _print_person(row: "ApiKey", said: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(as_document(row, PERSON))
+    else:
+        console().print(said)
 
 
 def _read(subject: str, name: str, role: str) -> "PersonIn":

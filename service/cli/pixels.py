@@ -18,7 +18,7 @@ from service.cli.connection import (
 )
 from service.cli.operating import opened_database, read_settings
 from service.terminal.blocks import plural
-from service.terminal.stored import stocks_view
+from service.terminal.stored import stock_document, stocks_view
 
 # The server code takes seconds to import, so `blobs` imports what it needs.
 # ruff: noqa: PLC0415
@@ -93,6 +93,7 @@ def blobs(
     sweep: Annotated[
         bool, typer.Option("--sweep", help="Also REMOVE files without a row, as a running server does.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the stored files of each workspace, and those without a row. Run it on the server's machine."""
     from service.retention import sweeping
@@ -101,6 +102,9 @@ def blobs(
     with opened_database() as database:
         found = sweeping.stocks(database, settings.blobs)
         freed = sweeping.sweep(database, settings.blobs, settings.orphan_hours * 3600) if sweep else None
+    if as_json:
+        print_json({"workspaces": [stock_document(one) for one in found], "freed_bytes": freed})
+        return
     console().print(stocks_view(found))
     orphans, hours = sum(one.orphans for one in found), f"{settings.orphan_hours:g} hours"
     if freed is None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from loupe.answers.base import Json
 from service.cli.choosing import profile_names
 from service.cli.connection import DEFAULT_URL, AsJson, Commands, UsageError, console, print_json
 from service.cli.profile_file import Profile, check_profile, profiles_path, read_profiles, write_profiles
@@ -23,9 +24,7 @@ ProfileArgument = Annotated[
 @profile_commands.command("list")
 def list_profiles(as_json: AsJson = False) -> None:
     """List the profiles with their addresses and the public ids of their keys, never a key."""
-    found = [
-        {"name": name, "url": one.url, "key": one.key_id()} for name, one in sorted(read_profiles().items())
-    ]
+    found = [_document(name, one) for name, one in sorted(read_profiles().items())]
     if as_json:
         print_json(found)
     elif found:
@@ -39,6 +38,7 @@ def add_profile(
     name: ProfileArgument,
     address: Annotated[str, typer.Option("--url", help="Address of the server.")] = DEFAULT_URL,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the profile of this name.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Add a profile. The key is asked for, or read from standard input if that is no terminal.
 
@@ -51,17 +51,27 @@ def add_profile(
     profiles[name] = Profile(address, _read_key())
     check_profile(name, profiles[name])
     write_profiles(profiles)
-    console().print(f"Stored in {profiles_path()}.\nTo use it: loupe --profile {name} me")
+    if as_json:
+        print_json(_document(name, profiles[name]))
+    else:
+        console().print(f"Stored in {profiles_path()}.\nTo use it: loupe --profile {name} me")
 
 
 @profile_commands.command("remove")
-def remove_profile(name: ProfileArgument) -> None:
+def remove_profile(name: ProfileArgument, as_json: AsJson = False) -> None:
     """Remove a profile. Its key stays valid: `loupe keys revoke` ends it."""
     profiles = read_profiles()
     if profiles.pop(name, None) is None:
         raise UsageError(f'There is no profile "{name}". `loupe profiles list` shows all.')
     write_profiles(profiles)
-    console().print(f"Removed the profile {name}.")
+    if as_json:
+        print_json({"name": name, "removed": True})
+    else:
+        console().print(f"Removed the profile {name}.")
+
+
+def _document(name: str, profile: Profile) -> Json:
+    return {"name": name, "url": profile.url, "key": profile.key_id()}
 
 
 def _read_key() -> str:

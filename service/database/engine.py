@@ -144,7 +144,12 @@ def alembic_config(url: str) -> Config:
 
 def is_migrated(database: Database) -> bool:
     """Return whether the schema is at the newest migration."""
-    return schema_revision(database) == ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    return schema_revision(database) == newest_revision()
+
+
+def newest_revision() -> str | None:
+    """Return the revision of the schema that this version needs."""
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 def schema_revision(database: Database) -> str | None:

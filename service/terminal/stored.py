@@ -1,11 +1,24 @@
-"""View of the stored files of each workspace."""
+"""The stored files of each workspace, for a terminal and as JSON."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from rich.console import RenderableType
 
+from loupe.answers.base import Json
 from service.terminal.tables import columns
+
+
+def stock_document(stock: Any) -> Json:
+    """Return the files of a workspace as JSON values; the id is null for files of earlier versions."""
+    return {
+        "id": None if stock.workspace_id is None else str(stock.workspace_id),
+        "name": stock.name,
+        "files": stock.files,
+        "bytes": stock.size,
+        "orphans": stock.orphans,
+        "orphan_bytes": stock.orphans_size,
+    }
 
 
 def stocks_view(stocks: Iterable[Any]) -> RenderableType:

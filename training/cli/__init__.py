@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from training.cli.answers import AsJson, print_written, said_aside
 from training.cli.bundles import evaluate_command, fit_command
 from training.cli.data import data_app
 from training.cli.errors import user_errors
@@ -95,12 +96,13 @@ def table_command(  # noqa: PLR0913  (a command's parameters are its options)
     ] = False,
     device: DeviceOption = DeviceChoice.auto,
     compiled: CompileOption = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure the rows of a table of the paper and write OUT/report/table<N>-<data>.{md,json,png}.
 
     Rows that an earlier call measured in OUT are kept. The tables of one OUT share their networks.
     """
-    with user_errors():
+    with user_errors(), said_aside(as_json=as_json):
         seeds, place = seed or [0], device_of(device)
         _check_options(number, rows=row, where_only=bool(fold or paper or perfect_reading))
         if number == "where":
@@ -116,7 +118,7 @@ def table_command(  # noqa: PLR0913  (a command's parameters are its options)
                 with opened(recipe, data, folder, one, device, compiled, resume=True) as parts:
                     run_table(number, *parts, row or ())
             written = report_table(number, load_recipe(recipe), out, place)
-    typer.echo(f"Wrote {written}")
+    print_written(written, as_json=as_json)
 
 
 def _check_options(number: str, *, rows: list[str] | None, where_only: bool) -> None:
@@ -138,13 +140,14 @@ def ablation_command(
     seed: Annotated[int, typer.Option(help="Seed whose networks are measured.")] = 0,
     device: DeviceOption = DeviceChoice.auto,
     compiled: CompileOption = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure what each part of the product is worth on validation: OUT/report/ablation-<data>.{md,json}."""
-    with user_errors():
+    with user_errors(), said_aside(as_json=as_json):
         place = out / f"seed{seed}"
         with opened(recipe, data, place, seed, device, compiled, resume=True) as parts:
             written = report_ablation(*parts, out)
-    typer.echo(f"Wrote {written}")
+    print_written(written, as_json=as_json)
 
 
 @app.command("figures")
@@ -159,17 +162,17 @@ def figures_command(
     ] = False,
     device: DeviceOption = DeviceChoice.auto,
     compiled: CompileOption = False,
+    as_json: AsJson = False,
 ) -> None:
     """Draw the paper's figures, and the frontier of the rows measured in OUT, into OUT/report.
 
     Trains the networks that are missing for them: HR-CNN, LR-CNN and PatchDrop's stages. Only the first
     seed is drawn.
     """
-    with user_errors():
+    with user_errors(), said_aside(as_json=as_json):
         chosen = (seed or [0])[0]
         # The folder of `table` for this seed, so that networks and rows are shared.
         place = out / f"seed{chosen}"
         with opened(recipe, data, place, chosen, device, compiled, resume=True) as parts:
             written = report_figures(*parts, out, sweeps=sweeps)
-    for path in written:
-        typer.echo(f"Wrote {path}")
+    print_written(*written, as_json=as_json)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from models.bundle import ClassifyBundle, CountBundle, load_bundle
+from training.cli.answers import AsJson, print_written, said_aside
 from training.cli.errors import user_errors
 from training.cli.options import (
     CompileOption,
@@ -43,7 +44,7 @@ class SplitName(StrEnum):
     train = "train"
 
 
-def fit_command(
+def fit_command(  # noqa: PLR0913  (a command's parameters are its options)
     recipe: RecipeArgument,
     data: DataOption,
     out: OutOption,
@@ -54,12 +55,13 @@ def fit_command(
     ] = "1.0.0",
     device: DeviceOption = DeviceChoice.auto,
     compiled: CompileOption = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train every stage of a recipe and write the bundle with its card to OUT/bundle.
 
     A recipe that looks for objects takes the data set that `loupe-train data tile` wrote.
     """
-    with user_errors():
+    with user_errors(), said_aside(as_json=as_json):
         if is_search_recipe(recipe):
             looking = load_search_recipe(recipe)
             looking = looking if seed is None else replace(looking, seed=seed)
@@ -76,7 +78,7 @@ def fit_command(
         else:
             with opened(recipe, data, out, seed, device, compiled, resume=resume) as parts:
                 bundle = fit(*parts, version)
-    typer.echo(f"Wrote {bundle}")
+    print_written(bundle, as_json=as_json)
 
 
 def evaluate_command(
@@ -87,6 +89,7 @@ def evaluate_command(
         str, typer.Option(help="Layout of DATA, as in a recipe's `data`. A bundle that counts has no choice.")
     ] = "folders",
     out: Annotated[Path | None, typer.Option(help="File to write the JSON to as well.")] = None,
+    _as_json: AsJson = False,
 ) -> None:
     """Measure a bundle as shipped, on the CPU in fp32, and compare the result with its card.
 

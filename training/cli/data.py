@@ -1,10 +1,12 @@
 """`loupe-train data`: check a data set, and cut scenes with annotated objects into tiles."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from training.cli.answers import AsJson, print_json
 from training.cli.errors import user_errors
 from training.data.boxes import read_objects
 from training.data.check import check, describe
@@ -20,11 +22,15 @@ def check_command(
     layout: Annotated[
         str, typer.Option(help="Layout of DATA: folders, cifar10, cifar100, imagenet, fmow or pairs.")
     ] = "folders",
+    as_json: AsJson = False,
 ) -> None:
     """Describe a data set and list what is wrong with it. The exit status is 1 if anything is."""
     with user_errors():
         findings = check(data, layout)
-    typer.echo(describe(findings))
+    if as_json:
+        print_json(asdict(findings))
+    else:
+        typer.echo(describe(findings))
     # The status lets a script stop before it trains.
     raise typer.Exit(1 if findings.wrong else 0)
 
@@ -71,6 +77,7 @@ def tile_command(  # noqa: PLR0913  (a command's parameters are its options)
     sensor_gap: GapOption = True,
     licence: Annotated[str, typer.Option(help="Licence of the scenes, which bundles carry on.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of splits, turns and simulated LR.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Cut scenes with annotated objects into tiles, and write a data set with LR, HR, sites and counts.
 
@@ -88,6 +95,9 @@ def tile_command(  # noqa: PLR0913  (a command's parameters are its options)
         facts = cut_folder(scenes, annotated, cut, out, pixel_m=pixel_m, sites=sites, lr=lr)
     for doubt in annotated.doubts:
         typer.echo(f"Warning: {doubt}", err=True)
+    if as_json:
+        print_json({"wrote": [str(out)], **facts})
+        return
     typer.echo(
         f"Wrote {facts['tiles']:,} tiles of {facts['tile_m']:g} m from {facts['scenes']:,} scenes at "
         f"{facts['sites']:,} sites, with {facts['objects']:,} objects, to {out}"

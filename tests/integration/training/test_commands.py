@@ -46,8 +46,10 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(sweeps, "RATIOS", (2, 4))
         patch.setattr(sweeps, "SIGMAS", (0.5, 5.0))
         for words in (["table", "2"], ["table", "3"], ["table", "4"], ["ablation"], ["figures", "--sweeps"]):
-            result = run(folder / "out", *words)
+            result = run(folder / "out", *words, "--json")
             assert result.exit_code == 0, (words, result.output, result.exception)
+            written = json.loads(result.stdout)["wrote"]
+            assert [path for path in written if not Path(path).exists()] == []
     return folder / "out"
 
 

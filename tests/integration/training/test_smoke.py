@@ -63,8 +63,9 @@ def test_fit_resumed_ends_as_an_unbroken_run(
         patch.setattr(product_module, "train_policy", power_cut)
         assert fit(data, tmp_path).exit_code == 2
     (tmp_path / "values.safetensors").unlink()  # as if cut before the first epoch of a stage was saved
-    resumed = fit(data, tmp_path, "--resume", "--version", "2.1.0")
+    resumed = fit(data, tmp_path, "--resume", "--version", "2.1.0", "--json")
     assert resumed.exit_code == 0, resumed.output
+    assert json.loads(resumed.stdout) == {"wrote": [str(tmp_path / "bundle")]}
     for name in ("policy", "hr", "lr"):
         file = f"bundle/{name}.safetensors"
         assert (tmp_path / file).read_bytes() == (unbroken / file).read_bytes()
@@ -80,9 +81,10 @@ def test_fit_does_not_overwrite_an_earlier_run(data: Path, unbroken: Path) -> No
 def test_evaluate_reproduces_the_card_exactly(data: Path, unbroken: Path, tmp_path: Path) -> None:
     written = tmp_path / "measured.json"
     result = RUNNER.invoke(
-        app, ["evaluate", str(unbroken / "bundle"), "--data", str(data), "--out", str(written)]
+        app, ["evaluate", str(unbroken / "bundle"), "--data", str(data), "--out", str(written), "--json"]
     )
     assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == json.loads(written.read_text())
     assert "The measurement equals the card." in result.output
     evaluation = shipped(unbroken).manifest.evaluation
     assert json.loads(written.read_text()) == evaluation["test"]

@@ -1,31 +1,15 @@
 """The help of every command."""
 
-from collections.abc import Iterator
 from typing import get_args
 
 import pytest
-import typer
-from typer.core import TyperCommand, TyperGroup
 
-from service.cli import app
 from service.cli.connection import Radiometry
 from service.cli.plan_options import ObjectiveChoice
 from service.imagery.encodings import RADIOMETRIES
 from service.version import code_version
 from tests.support.command_line import loupe
-
-
-def walk(group: TyperGroup, path: str = "") -> Iterator[tuple[str, TyperCommand]]:
-    for name, command in group.commands.items():
-        if isinstance(command, TyperGroup):
-            yield from walk(command, f"{path}{name} ")
-        elif isinstance(command, TyperCommand):
-            yield f"{path}{name}", command
-
-
-ROOT = typer.main.get_command(app)
-assert isinstance(ROOT, TyperGroup)
-COMMANDS = dict(walk(ROOT))
+from tests.support.commands import COMMANDS
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -44,14 +28,6 @@ def test_help_of_command_and_parameters_is_made_of_sentences(command: str) -> No
     texts = [found.help, *(getattr(parameter, "help", None) for parameter in found.params)]
 
     assert [text for text in texts if not is_copy(text)] == []
-
-
-ASKING = [name for name, found in COMMANDS.items() if "api_key" in {one.name for one in found.params}]
-
-
-@pytest.mark.parametrize("command", ASKING)
-def test_command_that_asks_the_server_can_print_json(command: str) -> None:
-    assert "as_json" in {parameter.name for parameter in COMMANDS[command].params}
 
 
 def test_version_is_printed() -> None:

@@ -1,12 +1,9 @@
 """The generated reference: everything that the code has is on its page."""
 
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import typer
-from typer.core import TyperGroup
 
 from docs.site.command_line import argument, command_pages
 from docs.site.operations import document, operations_page, schemas_page
@@ -15,18 +12,10 @@ from docs.site.settings_page import EXAMPLE, REMOVED, settings_page
 from service.cli import app
 from service.settings import Settings
 from service.web.problem_types import known_types
+from tests.support.commands import commands_of
 from training.cli import app as training_app
 
 METHODS = {"get", "post", "put", "patch", "delete"}
-
-
-def leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Yield the full name of every command that is not a group, with the command."""
-    if isinstance(command, TyperGroup):
-        for name, child in command.commands.items():
-            yield from leaves(child, f"{path} {name}")
-    else:
-        yield path, command
 
 
 def sections(page: str, level: int = 2) -> dict[str, str]:
@@ -38,7 +27,7 @@ def sections(page: str, level: int = 2) -> dict[str, str]:
 @pytest.mark.parametrize(("program", "name"), [(app, "loupe"), (training_app, "loupe-train")])
 def test_page_has_every_command_with_its_options_and_arguments(program: typer.Typer, name: str) -> None:
     found = sections(command_pages(program, name))
-    known = dict(leaves(typer.main.get_command(program), name))
+    known = {f"{name} {words}": command for words, command in commands_of(program).items()}
 
     assert set(found) == set(known)
     for title, command in known.items():

@@ -1,6 +1,7 @@
 """Leaks, near duplicates and framing of data sets of tiles, planted one by one."""
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from training.cli import app
 from training.data.check import check
 from training.data.duplicates import SIDE, hashes, near_duplicates
 from training.data.framing import framing
+from training.data.object_scenes import FACTS
 
 RUNNER = CliRunner()
 
@@ -31,8 +33,11 @@ def cut(folder: Path, boxes: list[str], sites: list[str]) -> Path:
     (folder / "sites.csv").write_text("\n".join(["scene,site,split", *sites]) + "\n")
     arguments = ["data", "tile", str(folder / "scenes"), "--objects", str(folder / "boxes.csv")]
     arguments += ["--sites", str(folder / "sites.csv"), "--out", str(folder / "cut"), "--pixel-m", "1"]
-    result = RUNNER.invoke(app, [*arguments, "--tile-m", "40", "--lr-m", "5", "--classes", "1,2"])
+    arguments += ["--tile-m", "40", "--lr-m", "5", "--classes", "1,2", "--json"]
+    result = RUNNER.invoke(app, arguments)
     assert result.exit_code == 0, result.output
+    printed = json.loads(result.stdout)
+    assert printed == {"wrote": [str(folder / "cut")], **json.loads((folder / "cut" / FACTS).read_text())}
     return folder / "cut"
 
 
