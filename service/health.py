@@ -3,7 +3,7 @@
 import platform
 import shutil
 from threading import Event
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pyproj
 import torch
@@ -34,6 +34,30 @@ class VersionsOut(BaseModel):
     bundles: int = Field(description="Number of bundles that are served.")
 
 
+class LandingOut(BaseModel):
+    """The service, and where to go from here."""
+
+    title: str = Field(description="Name of the service.")
+    description: str = Field(description="Sentence about the service.")
+    limits: dict[str, int] = Field(description="Most bytes of a scene and of a patch.")
+    links: list[Link] = Field(description="Links to lists and documents.")
+
+
+class AliveOut(BaseModel):
+    """A process that answers."""
+
+    status: Literal["alive"] = Field(description="State of the process.")
+
+
+class ReadinessOut(BaseModel):
+    """The state of every part that a request needs."""
+
+    status: Literal["ready", "not ready"] = Field(description="Whether every part is there.")
+    checks: dict[str, bool] = Field(description="Whether each part is there.")
+    sandbox: dict[str, bool] = Field(description="Whether each layer around the reading of files holds.")
+    warnings: list[str] = Field(description="Sentences about what protects less than it could.")
+
+
 router = APIRouter(tags=["service"])
 versions_router = APIRouter(tags=["service"])
 """Routes for those who have a key."""
@@ -44,7 +68,7 @@ FREE_BYTES_WANTED = 512 * 1024 * 1024
 
 
 @router.get("/", summary="Show the service and its links")
-def landing(settings: SettingsDep) -> dict[str, Any]:
+def landing(settings: SettingsDep) -> LandingOut:
     """Return the name and limits of the service, and links to its lists and documents."""
     links = [
         Link(rel="service-desc", href="/openapi.json", type="application/vnd.oai.openapi+json;version=3.1"),
@@ -64,22 +88,22 @@ def landing(settings: SettingsDep) -> dict[str, Any]:
         Link(rel="status", href="/readyz"),
         Link(rel="versions", href="/v1/versions"),
     ]
-    return {
-        "title": "Loupe",
-        "description": "Decides which high-resolution patches are worth buying, and records every dollar.",
-        "limits": {"scene_bytes": settings.scene_body_limit, "patch_bytes": settings.patch_body_limit},
-        "links": [link.model_dump(exclude_none=True) for link in links],
-    }
+    return LandingOut(
+        title="Loupe",
+        description="Decides which high-resolution patches are worth buying, and records every dollar.",
+        limits={"scene_bytes": settings.scene_body_limit, "patch_bytes": settings.patch_body_limit},
+        links=links,
+    )
 
 
 @router.get("/healthz", summary="Check that the process is alive")
-async def healthz() -> dict[str, str]:
+async def healthz() -> AliveOut:
     """Say that the process answers. Strangers learn nothing more.
 
     It asks neither the database nor the disk, and needs no thread: whatever the process is busy with must not
     make an orchestrator end it.
     """
-    return {"status": "alive"}
+    return AliveOut(status="alive")
 
 
 @versions_router.get("/v1/versions", summary="Show what the server runs", responses=problems(401))
@@ -106,10 +130,11 @@ def get_versions(request: Request, _caller: CallerDep) -> VersionsOut:
 @router.get(
     "/readyz",
     summary="Check that the service is ready",
+    response_model=ReadinessOut,
     responses={
         503: {
             "description": "A part is missing. The document is that of 200, with `status` `not ready`.",
-            "content": {"application/json": {"schema": {}}},
+            "model": ReadinessOut,
         }
     },
 )

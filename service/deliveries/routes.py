@@ -22,7 +22,7 @@ from service.orders.schemas import OrderPath
 from service.plans.pixels import reading_files
 from service.settings import BlobsDep, SettingsDep
 from service.web.open_files import OpenFileResponse
-from service.web.openapi import problems
+from service.web.openapi import file_answer_of, problems
 from service.web.turns import LargeTurnDep, TurnDep
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"], responses=problems(401))
@@ -116,7 +116,10 @@ def deliver_patch(
     response_class=Response,
     summary="Download a delivered patch",
     responses={
-        200: {"content": {"image/tiff": {}}, "description": "The GeoTIFF."},
+        200: {
+            "content": file_answer_of("image/tiff", "The bytes of the file."),
+            "description": "The GeoTIFF.",
+        },
         **problems(404, 410, 422, 503),
     },
 )

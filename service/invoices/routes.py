@@ -20,7 +20,7 @@ from service.invoices.schemas import (
 )
 from service.web.openapi import problems
 from service.web.paging import Page, PageDep, page_links
-from service.web.tabular import FILES, FormDep, file_answer
+from service.web.tabular import FormDep, file_answer, files_of
 
 router = APIRouter(prefix="/v1/invoices", tags=["invoices"], responses=problems(401))
 
@@ -75,7 +75,7 @@ def list_invoices(
     "/differences",
     summary="List the differences between invoices and ledger",
     response_model=Page[Difference],
-    responses={**FILES, **problems(422)},
+    responses={**files_of(DIFFERENCE_COLUMNS), **problems(422)},
 )
 def list_differences(request: Request, caller: CallerDep, session: SessionDep, form: FormDep) -> Response:
     """List every order whose payments and invoices differ, and every line that names no order.

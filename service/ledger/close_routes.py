@@ -13,7 +13,7 @@ from service.ledger.close_schemas import CLOSE_COLUMNS, CloseIn, CloseOut, close
 from service.ledger.closes import list_closed
 from service.web.openapi import problems
 from service.web.paging import CursorDep, Page, encode_cursor, page_links, read_place
-from service.web.tabular import FILES, FormDep, file_answer
+from service.web.tabular import FormDep, file_answer, files_of
 
 router = APIRouter(prefix="/v1/ledger/closes", tags=["ledger"], responses=problems(401, 422))
 
@@ -41,7 +41,10 @@ def close_month(wanted: CloseIn, caller: CallerDep, session: SessionDep, respons
 
 
 @router.get(
-    "", response_model=Page[CloseOut], summary="List the closed months, newest first", responses=FILES
+    "",
+    response_model=Page[CloseOut],
+    summary="List the closed months, newest first",
+    responses=files_of(CLOSE_COLUMNS),
 )
 def list_closes(
     request: Request,

@@ -31,7 +31,7 @@ from service.web.idempotency import (
 )
 from service.web.openapi import problems
 from service.web.paging import CursorDep, Page, PageDep, encode_cursor, page_links, read_place
-from service.web.tabular import FILE_ROWS, FILES, FormDep, file_answer
+from service.web.tabular import FILE_ROWS, FormDep, file_answer, files_of
 
 router = APIRouter(prefix="/v1", responses=problems(401, 422))
 
@@ -173,7 +173,7 @@ def _etag(budget: repository.Budget) -> str:
     tags=["ledger"],
     response_model=Page[LedgerLineOut],
     summary="List movements of money, newest first",
-    responses=FILES,
+    responses=files_of(COLUMNS),
 )
 def list_ledger(
     request: Request,

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from service.access.caller import CallerDep
 from service.database.engine import DatabaseDep
 from service.plans import maps, repository
+from service.plans.geojson_schemas import PatchPage
 from service.plans.maps import TilePageDep
 from service.plans.pixels import reading_scene
 from service.plans.preview import KEPT_BRIEFLY, render_preview
@@ -15,13 +16,13 @@ from service.plans.routes import KEPT, PlanId
 from service.plans.shape_files import SHAPES, GeoJsonResponse, ShapeFormDep, shapes_answer
 from service.pricing.repository import terms_of
 from service.settings import BlobsDep, SettingsDep
-from service.web.openapi import problems
+from service.web.openapi import file_answer_of, problems
 from service.web.turns import TurnDep
 
 router = APIRouter(prefix="/v1/plans", tags=["plans"], responses=problems(401))
 
-GEO_JSON: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/geo+json": {}}, "description": "A GeoJSON FeatureCollection."}
+PATCHES: dict[int | str, dict[str, Any]] = {
+    200: {"model": PatchPage, "description": "The patches as a GeoJSON FeatureCollection."}
 }
 
 
@@ -30,7 +31,7 @@ GEO_JSON: dict[int | str, dict[str, Any]] = {
     dependencies=KEPT,
     summary="Show every patch on the map: its decision, utility, cost and reason",
     response_class=GeoJsonResponse,
-    responses={**GEO_JSON, **problems(404, 422)},
+    responses={**PATCHES, **problems(404, 422)},
 )
 def get_patches(
     request: Request,
@@ -70,7 +71,10 @@ def get_shapes(
     summary="Download the scene, byte for byte",
     response_class=Response,
     responses={
-        200: {"content": {"image/tiff": {}}, "description": "The GeoTIFF."},
+        200: {
+            "content": file_answer_of("image/tiff", "The bytes of the file."),
+            "description": "The GeoTIFF.",
+        },
         **problems(404, 410, 422, 503),
     },
 )
@@ -87,7 +91,10 @@ def get_scene(plan_id: PlanId, caller: CallerDep, database: DatabaseDep, blobs: 
     summary="Show the scene with the bought patches outlined",
     response_class=Response,
     responses={
-        200: {"content": {"image/png": {}}, "description": "A PNG image."},
+        200: {
+            "content": file_answer_of("image/png", "The bytes of the picture."),
+            "description": "A PNG image.",
+        },
         **problems(404, 410, 422, 503),
     },
 )

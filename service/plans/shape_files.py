@@ -13,6 +13,7 @@ from shapely.geometry import mapping, shape
 from service.imagery.geojson import DECIMALS
 from service.planner.objectives import count_patches
 from service.plans import maps
+from service.plans.geojson_schemas import JoinedShapes, ShapeCollection
 from service.plans.geopackage import MEDIA_TYPE as GEOPACKAGE
 from service.plans.plan_map import to_geopackage
 from service.plans.qgis_styles import ORDERED
@@ -20,12 +21,19 @@ from service.plans.tables import Plan, Scene
 from service.pricing.repository import terms_of
 from service.pricing.tables import PriceList
 from service.web.negotiation import GEO_JSON, preferred
+from service.web.openapi import file_answer_of
 
 WKT, KML = "text/plain", "application/vnd.google-earth.kml+xml"
 ShapeForm = Literal["features", "multipolygon", "wkt", "kml", "gpkg"]
 _BY_TYPE: Mapping[str, ShapeForm] = {WKT: "wkt", KML: "kml", GEOPACKAGE: "gpkg"}
 SHAPES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {kind: {} for kind in (GEO_JSON, *_BY_TYPE)}, "description": "The shapes."}
+    200: {
+        "model": ShapeCollection | JoinedShapes,
+        "description": "The shapes.",
+        "content": file_answer_of(WKT, "One MULTIPOLYGON in well-known text, in EPSG:4326.")
+        | file_answer_of(KML, "A KML 2.2 document with a placemark for each shape.")
+        | file_answer_of(GEOPACKAGE, "A GeoPackage of the shapes and all patches in the CRS of the scene."),
+    }
 }
 
 

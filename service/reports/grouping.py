@@ -9,12 +9,12 @@ from fastapi import Depends, Query
 
 from service.errors import InvalidInputError
 from service.reports.figures import OrderFigures
-from service.web.values import SearchText
+from service.web.values import UNPRINTABLE, SearchText
 
 Step = Literal["day", "week", "month"]
 GroupName = Literal["budget", "provider", "price_list", "cost_center", "key", "tag"]
 _GROUP_BY = re.compile(r"(?P<name>budget|provider|price_list|cost_center|key)|tag:(?P<tag>[^=]{1,100})")
-_PATTERN = "^((budget|provider|price_list|cost_center|key)|tag:[^=]{1,100})$"
+_PATTERN = rf"^((budget|provider|price_list|cost_center|key)|tag:[^={UNPRINTABLE}]{{1,100}})$"
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from service.reports.spend import SPEND_COLUMNS, Charge, list_charges
 from service.reports.spend_totals import SPEND_GROUP_COLUMNS, SpendReport, spend_report
 from service.web.openapi import problems
 from service.web.paging import CursorDep, Page, PageDep, encode_cursor, page_links
-from service.web.tabular import FILE_ROWS, FILES, Form, FormDep, file_answer
+from service.web.tabular import FILE_ROWS, Form, FormDep, file_answer, files_of
 from service.web.turns import TurnDep
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"], responses=problems(401))
@@ -33,7 +33,7 @@ router = APIRouter(prefix="/v1/reports", tags=["reports"], responses=problems(40
     "/savings",
     response_model=GroupedSavings,
     summary="Show the savings",
-    responses={**FILES, **problems(422)},
+    responses={**files_of(SAVINGS_COLUMNS, SAVINGS_GROUP_COLUMNS), **problems(422)},
 )
 def get_savings(
     caller: CallerDep,
@@ -130,7 +130,7 @@ def get_order_alternatives(
     "/spend",
     response_model=Page[Charge] | SpendReport,
     summary="List every charge in the columns of FinOps FOCUS",
-    responses={**FILES, **problems(422)},
+    responses={**files_of(SPEND_COLUMNS, SPEND_GROUP_COLUMNS), **problems(422)},
 )
 def list_spend(
     request: Request,

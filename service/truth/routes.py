@@ -34,7 +34,7 @@ from service.truth.schemas import (
 from service.truth.scoring import TrueLabel, score_by_class, total_score
 from service.web.openapi import problems
 from service.web.paging import Link
-from service.web.tabular import FILES, FormDep, file_answer
+from service.web.tabular import FormDep, file_answer, files_of
 
 router = APIRouter(prefix="/v1/orders", tags=["classification"], responses=problems(401))
 
@@ -74,7 +74,7 @@ def put_truth(
     "/{order_id}/truth",
     response_model=OrderTruth,
     summary="Show the true labels of an order, and how many of its labels are right",
-    responses={**FILES, **problems(404, 422)},
+    responses={**files_of(TRUTH_COLUMNS), **problems(404, 422)},
 )
 def get_truth(
     order_id: OrderPath, caller: CallerDep, session: SessionDep, bundles: BundlesDep, form: FormDep

@@ -61,6 +61,7 @@ def _headers_of_success(operation: Json, status: str, answer: Json) -> Iterator[
 
 
 def _is_page(answer: Json) -> bool:
-    schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
-    forms = schema.get("anyOf", [schema])  # a report may answer with a page of rows or with their sums
+    schemas = [content.get("schema", {}) for content in answer.get("content", {}).values()]
+    # A report may answer with a page of rows or with their sums.
+    forms = [form for schema in schemas for form in schema.get("anyOf", [schema])]
     return any(str(one.get("$ref", "")).endswith("Page") for one in forms)

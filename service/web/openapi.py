@@ -67,6 +67,14 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def file_answer_of(media_type: str, description: str) -> dict[str, Any]:
+    """Describe the content of an answer that is a file: text, or bytes as they are."""
+    schema = {"type": "string", "description": description}
+    if not media_type.startswith("text/") and not media_type.endswith("+xml"):
+        schema |= {"format": "binary", "contentMediaType": media_type}
+    return {media_type: {"schema": schema}}
+
+
 def operation_id(route: APIRoute) -> str:
     """Name an operation after its function; function names of routes are unique."""
     return route.name

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from service.errors import LoupeError, NotFoundError
 from service.web.negotiation import JSON, preferred
-from service.web.openapi import problems
+from service.web.openapi import file_answer_of, problems
 from service.web.problems import CODES, TITLES
 from service.web.reference import POLICY, page_template
 from service.web.remedies import REMEDIES
@@ -45,7 +45,7 @@ class ProblemTypes(BaseModel):
 
 
 Accept = Annotated[str, Header(description="Media type of the answer: JSON, or HTML for people.")]
-HTML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}}}
+HTML: dict[int | str, dict[str, Any]] = {200: {"content": file_answer_of("text/html", "The same as a page.")}}
 
 
 @router.get(

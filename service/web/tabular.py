@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Header, Query, Response
 
 from service.web.negotiation import JSON, preferred
+from service.web.openapi import file_answer_of
 
 Form = Literal["json", "csv", "parquet"]
 Kind = Literal["text", "integer", "money", "time", "tags"]
@@ -20,11 +21,20 @@ Columns = Mapping[str, Kind]
 Row = Sequence[object]
 
 MEDIA_TYPES: Mapping[Form, str] = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
-FILES: dict[int | str, dict[str, Any]] = {200: {"content": {kind: {} for kind in MEDIA_TYPES.values()}}}
-"""Entry in the OpenAPI document for a list that also comes as a file."""
 FORMULA = re.compile(r"(^|;\s*)([=+\-@\t\r\uff1d\uff0b\uff0d\uff20])")
 FILE_ROWS = 10_000
 """Most rows in one file; the header `Link` leads to the next."""
+
+
+def files_of(columns: Columns, by_group: Columns | None = None) -> dict[int | str, dict[str, Any]]:
+    """Return the entry in the OpenAPI document for a list that also comes as a file, whole or by group."""
+    named = f"Columns: {', '.join(columns)}."
+    if by_group is not None:
+        named += f" With `group_by` or `step`: {', '.join(by_group)}."
+    table = f"CSV (RFC 4180) in UTF-8 with a header row. {named}"
+    stored = f"Apache Parquet; amounts are decimal(38, 4), times UTC microseconds. {named}"
+    content = file_answer_of(MEDIA_TYPES["csv"], table) | file_answer_of(MEDIA_TYPES["parquet"], stored)
+    return {200: {"content": content}}
 
 
 def wanted_form(

@@ -112,6 +112,50 @@ def test_every_field_is_described(document: Json) -> None:
     assert bare == []
 
 
+def schemas(part: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every schema of the document with its place: of bodies, answers, parameters and members."""
+    if isinstance(part, dict):
+        for name, value in part.items():
+            if name in {"schema", "items", "additionalProperties"}:
+                yield f"{place}/{name}", value
+            elif name == "properties":
+                yield from ((f"{place}/{member}", schema) for member, schema in value.items())
+            yield from schemas(value, f"{place}/{name}")
+    elif isinstance(part, list):
+        for number, value in enumerate(part):
+            yield from schemas(value, f"{place}/{number}")
+
+
+def test_no_schema_is_empty(document: Json) -> None:
+    """Of a schema that only names things /docs shows no field, and a client can check nothing."""
+    names = {"title", "description", "examples"}
+    found = list(schemas(without_examples(document)))
+
+    assert len(found) > 1000
+    assert [place for place, one in found if isinstance(one, dict) and one.keys() <= names] == []
+
+
+def without_examples(part: Any) -> Any:
+    """Return a part of the document without examples and defaults, whose members are no schemas."""
+    if isinstance(part, dict):
+        left = {name: value for name, value in part.items() if name not in {"example", "default"}}
+        return {name: without_examples(value) for name, value in left.items()}
+    return [without_examples(one) for one in part] if isinstance(part, list) else part
+
+
+def test_every_form_of_every_answer_is_described(document: Json) -> None:
+    bare = [
+        (name, status, media_type)
+        for name, operation in operations(document)
+        for status, answer in operation["responses"].items()
+        for media_type, content in answer.get("content", {}).items()
+        if "schema" not in content
+        or (content["schema"].get("type") == "string" and not is_sentence(content["schema"]["description"]))
+    ]
+
+    assert bare == []
+
+
 def test_every_answer_is_described(document: Json) -> None:
     bare = [
         (name, status)
