@@ -30,11 +30,14 @@ from service.plans.schemas import PlanSummary
 from service.reports.kept import KeptFiguresDep
 from service.reports.schemas import SAVINGS_COLUMNS, SavingsReport, savings_row
 from service.web.days import read_days
+from service.web.negotiation import GEO_JSON, JSON
 from service.web.paging import Cursor, PageRequest
 from service.web.tabular import Columns, file_answer, to_csv
 from service.web.values import Day
 
 router = APIRouter(prefix=PATH, include_in_schema=False)
+MEDIA_TYPES = {"csv": "text/csv", "json": JSON, "geojson": GEO_JSON}
+"""Media type of a file by its ending."""
 READ_AT_ONCE = 1_000
 """Rows of a list that are in memory at a time."""
 BUDGET_COLUMNS: Columns = {
@@ -141,7 +144,7 @@ def lines_of_ledger(database: Database, workspace_id: UUID, chosen: LineFilter) 
 
 def streamed(name: str, parts: Iterator[str]) -> StreamingResponse:
     """Send a file while its rows are read from the database."""
-    media_type = "text/csv" if name.endswith(".csv") else "application/json"
+    media_type = MEDIA_TYPES[name.rpartition(".")[2]]
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(parts, media_type=media_type, headers=headers)
 

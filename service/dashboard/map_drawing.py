@@ -4,14 +4,18 @@ Longitudes are shortened by the cosine of the middle latitude, so shapes keep th
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from math import ceil, cos, floor, log10, radians
+from typing import TypeVar
+
+import numpy as np
 
 from service.dashboard.chart import nice_step
+from service.dashboard.ground import KINDS, NAMES, MappedGround, Mask, Places
 from service.errors import InvalidInputError
+from service.geotiff.ground import FloatArray
+from service.imagery.extents import beside, extent_around
 
 WIDTH = 1000.0
 """Width of a drawing in its own units."""
@@ -25,11 +29,14 @@ SMALL = 10.0
 """Size of an outline in units below which it is drawn as a point."""
 CELL = 48.0
 """Side of the square in which points become one cluster."""
+MOST_OUTLINES = 300
+"""Most outlines in a drawing: with more large places in view, all are counted in clusters."""
 LINES = 6
 """Most lines of the graticule along each axis."""
 _BOX = re.compile(r"-?\d+(\.\d+)?(,-?\d+(\.\d+)?){3}")
 
-Ring = Sequence[tuple[float, float]]
+Ring = Sequence[Sequence[float]]
+Degrees = TypeVar("Degrees", float, FloatArray)
 
 
 @dataclass(frozen=True)
@@ -46,25 +53,17 @@ class Box:
         """The box as an address names it."""
         return f"{self.west:.5f},{self.south:.5f},{self.east:.5f},{self.north:.5f}"
 
-    def meets(self, other: "Box") -> bool:
-        """Return whether two boxes have common ground."""
-        across = self.west <= other.east and other.west <= self.east
-        return across and self.south <= other.north and other.south <= self.north
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Longitude and latitude of its middle."""
+        return (self.west + self.east) / 2, (self.south + self.north) / 2
 
     def grown(self) -> "Box":
         """Return the box with a margin and at least the least extent."""
         across = max(self.east - self.west, LEAST_DEGREES) * (0.5 + MARGIN)
         down = max(self.north - self.south, LEAST_DEGREES) * (0.5 + MARGIN)
-        lon, lat = (self.west + self.east) / 2, (self.south + self.north) / 2
+        lon, lat = self.middle
         return Box(lon - across, lat - down, lon + across, lat + down)
-
-
-def union(boxes: Iterable[Box]) -> Box:
-    """Return the smallest box around at least one box."""
-    west, south, east, north = zip(
-        *((one.west, one.south, one.east, one.north) for one in boxes), strict=True
-    )
-    return Box(min(west), min(south), max(east), max(north))
 
 
 def read_box(text: str) -> Box:
@@ -79,48 +78,44 @@ def read_box(text: str) -> Box:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class MapItem:
-    """Ground with an outline, and the page that it leads to."""
-
-    kind: str
-    href: str
-    title: str
-    rings: Sequence[Ring]
-    """Outlines in degrees, longitude first."""
-
-    @cached_property
-    def box(self) -> Box:
-        """Extent of the outlines."""
-        lon, lat = zip(*(point for ring in self.rings for point in ring), strict=True)
-        return Box(min(lon), min(lat), max(lon), max(lat))
+def meets(extents: FloatArray, box: Box) -> Mask:
+    """Return which extents (N, 4) have common ground with a box, on whichever turn around the Earth."""
+    west, south, east, north = beside(extents, box.middle[0]).T
+    across = (west <= box.east) & (box.west <= east)
+    return np.asarray(across & (south <= box.north) & (box.south <= north))
 
 
 @dataclass(frozen=True, kw_only=True)
 class DrawnItem:
-    """An item that is large enough to be drawn."""
+    """A place that is large enough to be drawn as it is."""
 
-    kind: str
-    href: str
-    title: str
+    place: MappedGround
     path: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """Items that are too small or too close to be drawn apart."""
+    """Places that are too small, too close or too many to be drawn apart."""
 
     x: float
     y: float
     radius: float
     count: int
     kind: str
-    """Kind of all its items, or `mixed`."""
+    """Kind of all its places, or `mixed`."""
     title: str
     href: str | None
-    """Page of the only item."""
+    """Page of the only place."""
     box: str
     """Part of the map that shows them apart."""
+
+    @property
+    def label(self) -> str:
+        """The count in at most four characters."""
+        for unit, sign in ((1_000_000, "M"), (1_000, "k")):
+            if self.count >= 10 * unit or (unit > 1_000 and self.count >= unit):
+                return f"{self.count // unit}{sign}"
+        return str(self.count)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,81 +152,120 @@ class _Projection:
         height = min(max(WIDTH * depth / width, LOWEST), HIGHEST)
         scale = min(WIDTH / width, height / depth)
         # The box stays in the middle of what is left over.
-        lon, lat = (box.west + box.east) / 2, (box.south + box.north) / 2
+        lon, lat = box.middle
         half_lon, half_lat = WIDTH / scale / shrink / 2, height / scale / 2
         shown = Box(lon - half_lon, lat - half_lat, lon + half_lon, lat + half_lat)
         return cls(box=shown, across=scale * shrink, down=scale, height=round(height, 1))
 
-    def x(self, lon: float) -> float:
-        return round((lon - self.box.west) * self.across, 1)
+    def x(self, lon: Degrees) -> Degrees:
+        return (lon - self.box.west) * self.across
 
-    def y(self, lat: float) -> float:
-        return round((self.box.north - lat) * self.down, 1)
+    def y(self, lat: Degrees) -> Degrees:
+        return (self.box.north - lat) * self.down
 
 
-def draw_map(items: Sequence[MapItem], box: Box | None = None) -> MapDrawing | None:
-    """Draw items in a box, by default around all of them; None if nothing lies there."""
-    shown = items if box is None else [one for one in items if box.meets(one.box)]
-    if not shown:
+Outliner = Callable[[Places], Sequence[Sequence[Ring]]]
+"""Reads the outlines of places: for each its rings in degrees, longitude first."""
+
+
+def draw_map(places: Places, outlines_of: Outliner, box: Box | None = None) -> MapDrawing | None:
+    """Draw places in a box, all of which meet it; by default around them. None if there is none.
+
+    Each place is drawn: as its outline, or as one of those that a cluster counts.
+    """
+    if not len(places):
         return None
-    projection = _Projection.around(union(one.box for one in shown).grown() if box is None else box)
-    small = [one for one in shown if _is_small(one, projection)]
-    large = [one for one in shown if not _is_small(one, projection)]
+    projection = _Projection.around(
+        Box(*extent_around(places["extent"]).tolist()).grown() if box is None else box
+    )
+    extents = beside(places["extent"], projection.box.middle[0])
+    large = _are_large(extents, projection)
+    if large.sum() > MOST_OUTLINES:
+        large[:] = False
     return MapDrawing(
         height=projection.height,
-        outlines=[_outline(one, projection) for one in large],
-        clusters=_clusters(small, projection),
-        meridians=_lines(projection.box.west, projection.box.east, projection.x, "E", "W"),
-        parallels=_lines(projection.box.south, projection.box.north, projection.y, "N", "S"),
+        outlines=_outlines(places[large], outlines_of, projection),
+        clusters=_clusters(places[~large], extents[~large], projection),
+        meridians=_lines(projection.box.west, projection.box.east, projection.x, _meridian),
+        parallels=_lines(projection.box.south, projection.box.north, projection.y, _parallel),
     )
 
 
-def _is_small(item: MapItem, projection: _Projection) -> bool:
-    box = item.box
-    across, down = (box.east - box.west) * projection.across, (box.north - box.south) * projection.down
-    return max(across, down) < SMALL
+def _are_large(extents: FloatArray, projection: _Projection) -> Mask:
+    west, south, east, north = extents.T
+    across, down = (east - west) * projection.across, (north - south) * projection.down
+    return np.asarray(np.maximum(across, down) >= SMALL)
 
 
-def _outline(item: MapItem, projection: _Projection) -> DrawnItem:
-    rings = ("L".join(f"{projection.x(lon)} {projection.y(lat)}" for lon, lat in ring) for ring in item.rings)
-    path = "".join(f"M{ring}z" for ring in rings)
-    return DrawnItem(kind=item.kind, href=item.href, title=item.title, path=path)
+def _outlines(places: Places, outlines_of: Outliner, projection: _Projection) -> list[DrawnItem]:
+    drawn = zip(places, outlines_of(places), strict=True)
+    return [DrawnItem(place=MappedGround(place), path=_path(rings, projection)) for place, rings in drawn]
 
 
-def _clusters(items: Sequence[MapItem], projection: _Projection) -> list[Cluster]:
-    cells = defaultdict[tuple[int, int], list[MapItem]](list)
-    for item in items:
-        x, y = _middle(item, projection)
-        cells[int(x // CELL), int(y // CELL)].append(item)
-    return [_cluster(members, projection) for members in cells.values()]
+def _path(rings: Sequence[Ring], projection: _Projection) -> str:
+    middle = projection.box.middle[0]
+    parts = []
+    for ring in rings:
+        lons = [lon for lon, _ in ring]
+        turn = 360 * round((middle - (min(lons) + max(lons)) / 2) / 360)
+        points = (f"{projection.x(lon + turn):.1f} {projection.y(lat):.1f}" for lon, lat in ring)
+        parts.append(f"M{'L'.join(points)}z")
+    return "".join(parts)
 
 
-def _cluster(members: Sequence[MapItem], projection: _Projection) -> Cluster:
-    places = [_middle(one, projection) for one in members]
-    kinds = {one.kind for one in members}
-    count = len(members)
+def _clusters(places: Places, extents: FloatArray, projection: _Projection) -> list[Cluster]:
+    """Return clusters of the places whose middles lie in one square of the drawing."""
+    if not len(places):
+        return []
+    west, south, east, north = extents.T
+    # The middle of a large scene may lie outside the part that is shown.
+    x = np.clip(projection.x((west + east) / 2), 0, WIDTH)
+    y = np.clip(projection.y((south + north) / 2), 0, projection.height)
+    cells = (y // CELL).astype(np.int64) * ceil(WIDTH) + (x // CELL).astype(np.int64)
+    in_order = np.argsort(cells, kind="stable")
+    starts = np.flatnonzero(np.diff(cells[in_order], prepend=-1))
+    return [
+        _cluster(places[one], extents[one], float(x[one].mean()), float(y[one].mean()))
+        for one in np.split(in_order, starts[1:])
+    ]
+
+
+def _cluster(members: Places, extents: FloatArray, x: float, y: float) -> Cluster:
+    count, kinds = len(members), np.bincount(members["kind"], minlength=len(NAMES)).tolist()
+    found = [name for name, number in zip(NAMES, kinds, strict=True) if number]
+    only = MappedGround(members[0]) if count == 1 else None
+    low, high = extents[:, :2].min(axis=0), extents[:, 2:].max(axis=0)
     return Cluster(
-        x=round(sum(x for x, _ in places) / count, 1),
-        y=round(sum(y for _, y in places) / count, 1),
-        radius=7.0 if count == 1 else round(11 + min(count, 100) ** 0.5, 1),
+        x=round(x, 1),
+        y=round(y, 1),
+        radius=7.0 if only else round(9 + 3 * log10(count), 1),
         count=count,
-        kind=kinds.pop() if len(kinds) == 1 else "mixed",
-        title=members[0].title if count == 1 else f"{count} places. Zoom in.",
-        href=members[0].href if count == 1 else None,
-        box=union(one.box for one in members).grown().text,
+        kind=found[0] if len(found) == 1 else "mixed",
+        title=only.title if only else f"{_said(kinds)}. Zoom in.",
+        href=only.href if only else None,
+        box=Box(*low.tolist(), *high.tolist()).grown().text,
     )
 
 
-def _middle(item: MapItem, projection: _Projection) -> tuple[float, float]:
-    box = item.box
-    return projection.x((box.west + box.east) / 2), projection.y((box.south + box.north) / 2)
+def _said(kinds: Sequence[int]) -> str:
+    """Return counts of kinds in words: "3 places: 1 owned, 2 planned"."""
+    parts = [f"{number:,} {KINDS[name].lower()}" for name, number in zip(NAMES, kinds, strict=True) if number]
+    return f"{sum(kinds):,} places: {', '.join(parts)}"
 
 
-def _lines(low: float, high: float, place: Callable[[float], float], plus: str, minus: str) -> list[GridLine]:
+def _meridian(longitude: float, decimals: int) -> str:
+    turned = (longitude + 180) % 360 - 180
+    return f"{abs(turned):.{decimals}f}° {'E' if turned >= 0 else 'W'}"
+
+
+def _parallel(latitude: float, decimals: int) -> str:
+    return f"{abs(latitude):.{decimals}f}° {'N' if latitude >= 0 else 'S'}"
+
+
+def _lines(
+    low: float, high: float, place: Callable[[float], float], named: Callable[[float, int], str]
+) -> list[GridLine]:
     step = nice_step((high - low) / LINES)
     decimals = max(0, -floor(log10(step) + 1e-9))
     values = (number * step for number in range(ceil(low / step), floor(high / step) + 1))
-    return [
-        GridLine(at=place(value), label=f"{abs(value):.{decimals}f}° {plus if value >= 0 else minus}")
-        for value in values
-    ]
+    return [GridLine(at=round(place(value), 1), label=named(value, decimals)) for value in values]

@@ -26,7 +26,7 @@ from service.web.middleware import ANSWER_HEADERS
 
 COOKIE = "loupe_session"
 PATH = "/dashboard"
-FILE = re.compile(r"\.(csv|json)$")
+FILE = re.compile(r"\.(csv|json|geojson)$")
 """The end of an address that exports a list."""
 PICTURE_OR_FILE = re.compile(r"(\.[a-z]{3,7}|/shapes)$")
 """The end of an address that sends no page."""

@@ -57,16 +57,20 @@ def bounds(geometries: Sequence[Geometry]) -> list[float]:
     """
     outer = [np.asarray(polygon[0]) for one in geometries for polygon in _polygons(one)]
     low, high = (np.array([pick(ring, axis=0) for ring in outer]) for pick in (np.min, np.max))
-    in_order = np.argsort(low[:, 0], kind="stable")
-    west, east = low[in_order, 0], np.maximum.accumulate(high[in_order, 0])
-    gaps = np.append(west[1:], west[0] + 360) - east
+    west, east = shortest_way(low[:, 0], high[:, 0])
+    return [west, float(low[:, 1].min()), east, float(high[:, 1].max())]
+
+
+def shortest_way(west: FloatArray, east: FloatArray) -> tuple[float, float]:
+    """Return where the shortest way round the Earth past N stretches of longitude (N,) starts and ends.
+
+    Its start is greater than its end if it crosses the antimeridian.
+    """
+    in_order = np.argsort(west, kind="stable")
+    starts, ends = west[in_order], np.maximum.accumulate(east[in_order])
+    gaps = np.append(starts[1:], starts[0] + 360) - ends
     widest = len(gaps) - 1 - int(gaps[::-1].argmax())
-    return [
-        float(west[(widest + 1) % len(west)]),
-        float(low[:, 1].min()),
-        float(east[widest]),
-        float(high[:, 1].max()),
-    ]
+    return float(starts[(widest + 1) % len(starts)]), float(ends[widest])
 
 
 def _polygons(one: Geometry) -> list[Any]:

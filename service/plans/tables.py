@@ -80,6 +80,11 @@ class Plan(Base):
             *("workspace_id", "created_at", "id"),
             postgresql_where=text("patches_bought = 0"),
         ),
+        Index(
+            "ix_plan_expires",
+            *("workspace_id", "expires_at"),
+            postgresql_where=text("patches_bought > 0"),
+        ),
         Index("ix_plan_scene_id", "scene_id"),
         Index("ix_plan_supersedes", "supersedes", postgresql_where=text("supersedes IS NOT NULL")),
         Index("ix_plan_follows", "follows", postgresql_where=text("follows IS NOT NULL")),

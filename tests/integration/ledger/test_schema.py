@@ -87,6 +87,7 @@ FROZEN = {
     "2026-11-30-0930_text_search.sql": "7270d8d82dce644f",
     "2026-11-30-1530_plans_of_scenes.py": "8466f0d12d5d0d82",
     "2026-11-30-1545_plans_that_buy_nothing.py": "5fd7829a2b895217",
+    "2026-11-30-2300_plans_that_can_be_ordered.py": "af565293b9979247",
 }
 """SHA-256 of every migration file, its first 16 digits. A new file gets a line; an old one never changes."""
 
