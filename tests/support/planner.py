@@ -20,9 +20,11 @@ def plan_for_many_rows(
 
     `database` is the owner's; the role works for the workspace of `values`, for all without one. The planner
     chooses by statistics, and autovacuum may renew them at any moment of a test, so they are set in a
-    transaction that is rolled back. What is asserted must not hang on a table without rows.
+    transaction that is rolled back. A whole table is read only where no index helps. What is asserted must
+    not hang on a table without rows.
     """
     with database.sessions() as session:
+        session.execute(text("SET LOCAL enable_seqscan = off"))
         session.execute(text(WITHOUT_STATISTICS))
         session.execute(text(WITH_MANY_ROWS), {"many": MANY})
         session.execute(text(f"SET LOCAL ROLE {role}"))
