@@ -18,6 +18,7 @@ from service.cli.connection import (
     open_client,
     print_json,
 )
+from service.cli.short_ids import full_id, full_id_unless_name
 from service.terminal.blocks import money
 from service.terminal.ledger import budgets_view, terms_view
 from service.terminal.proposals import proposals_view, waiting_lines
@@ -25,7 +26,9 @@ from service.terminal.proposals import proposals_view, waiting_lines
 budget_commands = typer.Typer(cls=Commands, no_args_is_help=True, help="Create, change and list budgets.")
 
 Amount = Annotated[str, typer.Argument(metavar="AMOUNT", help='Amount of money, such as "500.00".')]
-Name = Annotated[str, typer.Argument(metavar="BUDGET", help="Name or id of the budget.")]
+Name = Annotated[
+    str, typer.Argument(metavar="BUDGET", help="Name or id of the budget, or the id's beginning.")
+]
 Period = Annotated[
     str | None, typer.Option(help="Renew the limit every month, quarter or year, or never (none).")
 ]
@@ -177,13 +180,14 @@ def list_proposals(
 
 @budget_commands.command("withdraw")
 def withdraw(
-    proposal: Annotated[str, typer.Argument(help="Id of a proposal of your own.")],
+    proposal: Annotated[str, typer.Argument(help="Id of a proposal of your own, or its beginning.")],
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
     """Take back a charge or a change of a budget that you proposed and that waits for a second key."""
     with open_client(url, api_key) as client:
+        proposal = full_id(client, "proposal", proposal)
         withdrawn = client.post(f"/v1/proposals/{proposal}/withdrawal")
     if as_json:
         print_json(withdrawn)
@@ -245,8 +249,9 @@ def list_budgets(as_json: AsJson = False, url: Url = DEFAULT_URL, api_key: ApiKe
 
 
 def find_budget(client: Client, name: str) -> Json:
-    """Return the budget of this name or id. UsageError when none or several match."""
+    """Return the budget of this name, this id or a beginning of it. UsageError when none or several match."""
     budgets = list(client.items("/v1/budgets"))
+    name = full_id_unless_name(name, "budget", lambda: budgets)
     found = [item for item in budgets if name in (item["id"], item["name"])]
     if len(found) == 1:
         return found[0]

@@ -19,6 +19,7 @@ from service.cli.connection import (
     print_json,
 )
 from service.cli.operating import opened_database, read_settings
+from service.cli.short_ids import full_id_unless_name
 from service.terminal.blocks import plural
 from service.terminal.documents import bundles_view
 from service.terminal.wording import plainly
@@ -70,7 +71,9 @@ def add_from_folder(
 
 @bundle_commands.command("remove")
 def remove_by_name(
-    name: Annotated[str, typer.Argument(metavar="NAME@VERSION", help="Bundle to remove, or its sha256.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME@VERSION", help="Bundle to remove, or its sha256 or its beginning.")
+    ],
     force: Annotated[bool, typer.Option("--force", help="Remove it even if orders still need it.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -82,7 +85,7 @@ def remove_by_name(
     from service.classification.repository import uses_of_bundle
 
     settings = read_settings()
-    bundle = find_bundle(settings.bundles, name)
+    bundle = find_bundle(settings.bundles, _full_name(name, settings.bundles))
     check_removable(bundle, settings.default_bundle)
     with opened_database() as database, database.sessions() as session:
         uses = uses_of_bundle(session, bundle.sha256)
@@ -128,6 +131,16 @@ def choose_by_name(
             f"LOUPE_DEFAULT_BUNDLE is {settings.default_bundle} and overrides the choice. Unset it."
         )
     _print_next_start()
+
+
+def _full_name(typed: str, folder: Path) -> str:
+    """Return what names a bundle: a name, or a sha256 that was typed by its beginning."""
+    from service.bundles.stored import read_bundles
+
+    def held() -> list[Json]:
+        return [{"name": one.manifest.name, "id": one.sha256} for one in read_bundles(folder)]
+
+    return full_id_unless_name(typed, "bundle", held)
 
 
 @dataclass(frozen=True)

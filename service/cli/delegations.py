@@ -14,6 +14,7 @@ from service.cli.connection import (
     open_client,
     print_json,
 )
+from service.cli.short_ids import full_id
 from service.terminal.keys import delegations_view
 
 delegation_commands = typer.Typer(
@@ -61,13 +62,16 @@ def list_delegations(as_json: AsJson = False, url: Url = DEFAULT_URL, api_key: A
 
 @delegation_commands.command("end")
 def end_delegation(
-    delegation_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the delegation.")],
+    delegation_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of the delegation, or its beginning.")
+    ],
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
     """Take lent approval back from now on."""
     with open_client(url, api_key) as client:
+        delegation_id = full_id(client, "delegation", delegation_id)
         ended = client.post(f"/v1/delegations/{delegation_id}/end")
     if as_json:
         print_json(ended)

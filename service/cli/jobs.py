@@ -19,12 +19,13 @@ from service.cli.connection import (
     open_client,
     print_json,
 )
+from service.cli.short_ids import full_id
 from service.terminal.jobs import eta_text, job_view, jobs_view
 
 job_commands = typer.Typer(
     cls=Commands, no_args_is_help=True, help="Follow and cancel jobs: work that a request does not wait for."
 )
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job, or its beginning.")]
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C has ended."""
 
@@ -50,6 +51,7 @@ def show_job(
 ) -> None:
     """Show a job: its progress, and in the end its result or the reason why it failed."""
     with open_client(url, api_key) as client:
+        job_id = full_id(client, "job", job_id)
         if follow:
             with following(f"Job {job_id}") as seen:
                 job = client.run(follow_job(job_id, seen))
@@ -67,6 +69,7 @@ def cancel_job(
 ) -> None:
     """Cancel a job. One that runs stops between two batches, and nothing of it is stored."""
     with open_client(url, api_key) as client:
+        job_id = full_id(client, "job", job_id)
         job = client.post(f"/v1/jobs/{job_id}/cancel")
     if as_json:
         print_json(job)

@@ -1,6 +1,6 @@
 """`loupe keys` and `loupe workspaces`, on the server's database, and `loupe me`, over HTTP."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +18,7 @@ from service.cli.connection import (
     print_json,
 )
 from service.cli.operating import opened_database, place_of_database
+from service.cli.short_ids import only_one
 from service.terminal.keys import KEY, WORKSPACE, as_document, key_view, keys_view, workspaces_view
 
 if TYPE_CHECKING:
@@ -33,7 +34,11 @@ workspaces = typer.Typer(
     cls=Commands, no_args_is_help=True, help="Create and list workspaces (on the server's machine)."
 )
 KeyId = Annotated[
-    str, typer.Argument(metavar="ID", help="The eight letters after loupe_, as `loupe keys list` shows them.")
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="The eight letters after loupe_, as `loupe keys list` shows them, or their beginning.",
+    ),
 ]
 InWorkspace = Annotated[str, typer.Option("--workspace", metavar="NAME", help="Workspace of the key.")]
 ROLES = "Rights of the key: viewer, planner, buyer, approver, finance or admin."
@@ -46,6 +51,8 @@ Expires = Annotated[
     ),
 ]
 DEFAULT = "default"
+SHORT = range(4, 8)
+"""Lengths at which the beginning of an id of a key or a person is looked up."""
 
 
 @keys.command("list")
@@ -109,6 +116,7 @@ def print_replacement(
     )
     with opened() as session:
         found = repository.find_workspace(session, workspace)
+        key_id = full_key_id(key_id, [row.id for row in repository.keys_of(session, found.id)])
         key, _ = ending.replace_key(session, found.id, key_id, None, rotation)
     _print_key(key, workspace, as_json=as_json)
 
@@ -127,6 +135,7 @@ def revoke_for_good(
 
     with opened() as session:
         found = repository.find_workspace(session, workspace)
+        key_id = full_key_id(key_id, [row.id for row in repository.keys_of(session, found.id)])
         ending.close_key(session, found.id, key_id, None, allow_last=last)
     if as_json:
         print_json({"id": key_id, "revoked": True})
@@ -161,6 +170,16 @@ def print_new_workspace(
         key = repository.create_key(session, repository.create_workspace(session, name), "first")
         ensure_examples_everywhere(session)
     _print_key(key, name, as_json=as_json)
+
+
+def full_key_id(typed: str, ids: Sequence[str], kind: str = "key", lists: str = "loupe keys list") -> str:
+    """Return the id of the one key or person whose id begins with a text; another text comes back as it is.
+
+    UsageError if no id begins so, or several do.
+    """
+    if len(typed) not in SHORT:
+        return typed
+    return only_one([one for one in ids if one.startswith(typed.lower())], typed, (kind,), (lists,))
 
 
 def _print_key(key: str, workspace: str, *, as_json: bool) -> None:

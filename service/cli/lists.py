@@ -40,7 +40,7 @@ from service.cli.filters import (
 from service.cli.operating import expire_overdue_orders
 from service.cli.orders import OrderId
 from service.cli.plan_options import TaskChoice
-from service.cli.short_ids import full_id
+from service.cli.short_ids import full_id, full_price_list
 from service.terminal.documents import order_view, plan_view
 from service.terminal.lists import awaited_view, orders_view, plans_view
 
@@ -62,7 +62,7 @@ def list_plans(  # noqa: PLR0913  (a command's parameters are its options)
     limit: Limit = 20,
     task: Annotated[TaskChoice | None, typer.Option(help="Only plans with this purpose.")] = None,
     price_list: Annotated[
-        str | None, typer.Option(help="Only plans with this price list, by name or id.")
+        str | None, typer.Option(help="Only plans with this price list, by name, id or its beginning.")
     ] = None,
     provider: OfProvider = None,
     bundle: Annotated[str | None, typer.Option(help="Only plans made with the bundle of this name.")] = None,
@@ -70,7 +70,10 @@ def list_plans(  # noqa: PLR0913  (a command's parameters are its options)
         str | None, typer.Option(metavar="SHA256", help="Only plans of the file with this SHA-256.")
     ] = None,
     follows: Annotated[
-        str | None, typer.Option(metavar="ORDER", help="Only later rounds planned after this order.")
+        str | None,
+        typer.Option(
+            metavar="ORDER", help="Only later rounds planned after the order of this id, or its beginning."
+        ),
     ] = None,
     superseded: Annotated[
         bool | None,
@@ -93,23 +96,23 @@ def list_plans(  # noqa: PLR0913  (a command's parameters are its options)
 
     For example: `loupe plans list --provider "Acme Imagery" --from 2026-10-01 --no-superseded`.
     """
-    chosen: PlanFilters = {
-        "task": task,
-        "price_list": price_list,
-        "provider": provider,
-        "bundle": bundle,
-        "scene": scene,
-        "follows": follows,
-        "superseded": superseded,
-        "name": name,
-        "external_id": external_id,
-        "tag": tag,
-        "first_day": first,
-        "last_day": last,
-        "search": search,
-    }
-    filters = to_wire(chosen)
     with open_client(url, api_key) as client:
+        chosen: PlanFilters = {
+            "task": task,
+            "price_list": full_price_list(client, price_list),
+            "provider": provider,
+            "bundle": bundle,
+            "scene": scene,
+            "follows": None if follows is None else full_id(client, "order", follows),
+            "superseded": superseded,
+            "name": name,
+            "external_id": external_id,
+            "tag": tag,
+            "first_day": first,
+            "last_day": last,
+            "search": search,
+        }
+        filters = to_wire(chosen)
         found = first_items(client, "/v1/plans", limit, sort=sort.value, **filters)
     none = "No plan is like that." if filters else "There is no plan yet. Make one: loupe plan FILE"
     _show_rows(found, plans_view, none, as_json=as_json)
@@ -140,9 +143,11 @@ def list_orders(  # noqa: PLR0913  (a command's parameters are its options)
     limit: Limit = 20,
     status: OfStatus = None,
     budget: Annotated[
-        str | None, typer.Option(help="Only orders that this budget pays, by name or id.")
+        str | None, typer.Option(help="Only orders that this budget pays, by name, id or its beginning.")
     ] = None,
-    plan: Annotated[str | None, typer.Option(metavar="PLAN", help="Only orders of this plan, by id.")] = None,
+    plan: Annotated[
+        str | None, typer.Option(metavar="PLAN", help="Only orders of this plan, by id or its beginning.")
+    ] = None,
     provider: OfProvider = None,
     cost_center: Annotated[str | None, typer.Option(help="Only orders of this cost centre.")] = None,
     name: OfName = None,
@@ -167,7 +172,7 @@ def list_orders(  # noqa: PLR0913  (a command's parameters are its options)
         chosen: OrderFilters = {
             "status": [one.value for one in OPEN if only_open] or [one.value for one in status or ()] or None,
             "budget": None if budget is None else str(find_budget(client, budget)["id"]),
-            "plan": plan,
+            "plan": None if plan is None else full_id(client, "plan", plan),
             "provider": provider,
             "cost_center": cost_center,
             "name": name,

@@ -18,13 +18,15 @@ from service.cli.connection import (
     print_json,
 )
 from service.cli.jobs import following
-from service.cli.short_ids import full_id
+from service.cli.short_ids import full_id, full_id_of_any
 from service.terminal.blocks import money, plural
 from service.terminal.documents import classification_view, order_view
 from service.terminal.proposals import proposals_view
 from service.terminal.wording import plainly
 
-Waiting = Annotated[str, typer.Argument(metavar="ID", help="Id of the order or proposal that waits.")]
+Waiting = Annotated[
+    str, typer.Argument(metavar="ID", help="Id of the order or proposal that waits, or its beginning.")
+]
 OrderId = Annotated[str, typer.Argument(metavar="ORDER", help="Id of the order, or its beginning.")]
 
 
@@ -32,7 +34,9 @@ def order(  # noqa: PLR0913  (a command's parameters are its options)
     plan: Annotated[str, typer.Argument(metavar="PLAN", help="Id of the plan, or its beginning.")],
     budget: Annotated[
         str | None,
-        typer.Option(help="Budget, by name or id. Default: the only budget in the currency of the plan."),
+        typer.Option(
+            help="Budget, by name, id or its beginning. Default: the only budget in the currency of the plan."
+        ),
     ] = None,
     tag: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Label the order. Repeat for several.")
@@ -98,6 +102,7 @@ def approve(
     The holder of the key that ordered, charged or changed cannot approve. An approved charge MOVES money.
     """
     with open_client(url, api_key) as client:
+        waiting = full_id_of_any(client, ("order", "proposal"), waiting)
         try:
             decided = client.run(calls.decide(waiting, "reject" if reject else "approve", note))
         except ProblemError as problem:

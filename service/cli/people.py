@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from service.cli.connection import AsJson, Commands, UsageError, console, print_json
-from service.cli.keys import DEFAULT, ROLES, InWorkspace, opened
+from service.cli.keys import DEFAULT, ROLES, InWorkspace, full_key_id, opened
 from service.cli.operating import read_settings
 from service.terminal.keys import PERSON, as_document, people_view
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from service.access.people_schemas import PersonIn
-    from service.access.tables import ApiKey
+    from service.access.tables import ApiKey, Workspace
 
 # ruff: noqa: PLC0415  (importing the server's code takes seconds)
 
@@ -21,7 +23,8 @@ people = typer.Typer(
     help="Manage people who sign in with the issuer instead of a key (on the server's machine).",
 )
 PersonId = Annotated[
-    str, typer.Argument(metavar="ID", help="Id of the person, as `loupe people list` shows it.")
+    str,
+    typer.Argument(metavar="ID", help="Id of the person, or its beginning, as `loupe people list` shows it."),
 ]
 Last = Annotated[bool, typer.Option("--last", help="Do it even if no other admin key is in use.")]
 
@@ -86,6 +89,7 @@ def give_role(
     wanted = _read(person_id, person_id, role)
     with opened() as session:
         found = find_workspace(session, workspace)
+        person_id = _full_person_id(session, found, person_id)
         row = change_role(session, found.id, person_id, wanted.role, None, allow_last=last)
     _print_person(row, f"{row.name} is {row.role} now.", as_json=as_json)
 
@@ -100,8 +104,16 @@ def remove(
 
     with opened() as session:
         found = find_workspace(session, workspace)
+        person_id = _full_person_id(session, found, person_id)
         row = remove_person(session, found.id, person_id, None, allow_last=last)
     _print_person(row, f"{row.name} is removed.", as_json=as_json)
+
+
+def _full_person_id(session: "Session", workspace: "Workspace", typed: str) -> str:
+    from service.access.people import people_of
+
+    ids = [row.holder for row in people_of(session, workspace.id)]
+    return full_key_id(typed, ids, "person", "loupe people list")
 
 
 def _print_person(row: "ApiKey", said: str, *, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from loupe import Client
 from loupe.answers.base import Json
 from service.cli.connection import (
     DEFAULT_URL,
@@ -17,6 +18,7 @@ from service.cli.connection import (
     print_json,
 )
 from service.cli.operating import opened_database, read_settings
+from service.cli.short_ids import full_id
 from service.terminal.blocks import plural
 from service.terminal.stored import stock_document, stocks_view
 
@@ -35,9 +37,11 @@ Days = Annotated[
 @pixel_commands.command("delete")
 def delete_pixels(
     plan: Annotated[
-        str | None, typer.Option(help="Id of a plan: the pixels of its scene are deleted.")
+        str | None, typer.Option(help="Id of a plan, or its beginning: the pixels of its scene are deleted.")
     ] = None,
-    order: Annotated[str | None, typer.Option(help="Id of an order: what was delivered for it.")] = None,
+    order: Annotated[
+        str | None, typer.Option(help="Id of an order, or its beginning: what was delivered for it.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
@@ -49,9 +53,8 @@ def delete_pixels(
     """
     if (plan is None) == (order is None):
         raise UsageError("Give either --plan PLAN or --order ORDER.")
-    what = f"the scene of plan {plan}" if order is None else f"what was delivered for order {order}"
-    path = f"/v1/plans/{plan}" if order is None else f"/v1/orders/{order}"
     with open_client(url, api_key) as client:
+        what, path = _owner(client, plan, order)
         client.get(path)  # before the question: a wrong id is refused at once
         if not yes:
             typer.confirm(f"Delete the pixels of {what}? They cannot be brought back.", abort=True, err=True)
@@ -62,6 +65,15 @@ def delete_pixels(
     when = deleted["deleted_at"][:16].replace("T", " ")
     console().print(f"Deleted since {when} UTC: the pixels of {what}.")
     console().print(f"{plural(len(deleted['files']), 'file')}, {deleted['freed_bytes']:,} bytes freed now.")
+
+
+def _owner(client: Client, plan: str | None, order: str | None) -> tuple[str, str]:
+    """Return in words whose pixels are meant, and the path of that plan or order."""
+    if plan is not None:
+        plan = full_id(client, "plan", plan)
+        return f"the scene of plan {plan}", f"/v1/plans/{plan}"
+    order = full_id(client, "order", order or "")
+    return f"what was delivered for order {order}", f"/v1/orders/{order}"
 
 
 @pixel_commands.command("retention")

@@ -19,7 +19,17 @@ class ObjectiveChoice(StrEnum):
 
 
 PriceList = Annotated[
-    str | None, typer.Option(help="Price list, by name or id. Default: example-no-minimum, an example list.")
+    str | None,
+    typer.Option(
+        help="Price list, by name, id or its beginning. Default: example-no-minimum, an example list."
+    ),
+]
+NextPriceList = Annotated[
+    str | None,
+    typer.Option(
+        "--price-list",
+        help="Price list, by name, id or its beginning. Default: the newest version of that of the plan.",
+    ),
 ]
 Kind = Annotated[
     ObjectiveChoice | None,
@@ -100,7 +110,7 @@ SceneFile = Annotated[
 BundleOption = Annotated[
     str | None,
     typer.Option(
-        help="Bundle to plan with: its name, NAME@VERSION or sha256. Default: the server's default; "
-        "`loupe bundles list` shows all."
+        help="Bundle to plan with: its name, NAME@VERSION, sha256 or its beginning. Default: the server's "
+        "default; `loupe bundles list` shows all."
     ),
 ]

@@ -31,6 +31,7 @@ from service.cli.plan_options import (
     Kind,
     MaxCost,
     MaxPatches,
+    NextPriceList,
     Picture,
     PriceList,
     Reuse,
@@ -38,7 +39,7 @@ from service.cli.plan_options import (
     TargetAccuracy,
     TaskOption,
 )
-from service.cli.short_ids import full_id
+from service.cli.short_ids import full_bundle, full_id, full_price_list
 from service.terminal.blocks import money, plural
 from service.terminal.documents import plan_view
 
@@ -72,7 +73,6 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
 ) -> None:
     """Choose the patches of a scene to buy, and show their cost and savings. Spends nothing."""
     options: PlanOptions = {
-        "price_list": price_list,
         "objective": None if objective is None else objective.value,
         "cost_weight": cost_weight,
         "max_cost": max_cost,
@@ -82,7 +82,6 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
         "bands": bands,
         "radiometry": radiometry,
         "reuse": None if reuse is None else reuse.value,
-        "bundle": bundle,
         "task": None if task is None else task.value,
         "name": name,
         "external_id": external_id,
@@ -90,6 +89,8 @@ def plan(  # noqa: PLR0913  (a command's parameters are its options)
     }
     scene, shown = file.read(), "standard input" if file.name == "<stdin>" else Path(file.name).name
     with open_client(url, api_key) as client:
+        options["price_list"] = full_price_list(client, price_list)
+        options["bundle"] = full_bundle(client, bundle)
         if later:
             _show_queued(client.run(calls.plan_later(scene, **options)), as_json=as_json)
             return
@@ -113,10 +114,7 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
     plan_id: Annotated[
         str, typer.Argument(metavar="PLAN", help="Id of the plan to replace, or its beginning.")
     ],
-    price_list: Annotated[
-        str | None,
-        typer.Option(help="Price list, by name or id. Default: the newest version of the plan's price list."),
-    ] = None,
+    price_list: NextPriceList = None,
     objective: Kind = None,
     cost_weight: CostWeight = None,
     max_cost: MaxCost = None,
@@ -131,7 +129,6 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
 ) -> None:
     """Re-plan a scene with another price list, objective or task. The new plan replaces the old one."""
     wanted: ReplanOptions = {
-        "price_list": price_list,
         "objective": None if objective is None else objective.value,
         "cost_weight": cost_weight,
         "max_cost": max_cost,
@@ -143,6 +140,7 @@ def replan(  # noqa: PLR0913  (a command's parameters are its options)
     }
     with open_client(url, api_key) as client, following("Planning again") as seen:
         plan_id = full_id(client, "plan", plan_id)
+        wanted["price_list"] = full_price_list(client, price_list)
         planned = client.run(calls.replan(plan_id, seen, **wanted))
     if as_json:
         print_json(planned)
@@ -163,10 +161,7 @@ def next_round(  # noqa: PLR0913  (a command's parameters are its options)
     order_id: Annotated[
         str, typer.Argument(metavar="ORDER", help="Id of an order with delivered patches, or its beginning.")
     ],
-    price_list: Annotated[
-        str | None,
-        typer.Option(help="Price list, by name or id. Default: the newest version of the plan's price list."),
-    ] = None,
+    price_list: NextPriceList = None,
     objective: Kind = None,
     cost_weight: CostWeight = None,
     max_cost: MaxCost = None,
@@ -192,7 +187,7 @@ def next_round(  # noqa: PLR0913  (a command's parameters are its options)
             calls.next_round(
                 order_id,
                 seen,
-                price_list=price_list,
+                price_list=full_price_list(client, price_list),
                 objective=None if objective is None else objective.value,
                 cost_weight=cost_weight,
                 max_cost=max_cost,

@@ -30,7 +30,7 @@ class StepChoice(StrEnum):
     MONTH = "month"
 
 
-Budget = Annotated[str | None, typer.Option(help="Budget of the orders, by name or id.")]
+Budget = Annotated[str | None, typer.Option(help="Budget of the orders, by name, id or its beginning.")]
 Provider = Annotated[str | None, typer.Option(help="Provider of the price lists.")]
 OfTag = Annotated[
     str | None, typer.Option("--tag", help="Tag of the order, or else of its budget, as NAME=VALUE.")

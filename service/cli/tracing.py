@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
+from loupe import Client
 from loupe.answers.base import Json
 from service.cli.connection import (
     DEFAULT_URL,
@@ -46,8 +47,7 @@ def trace(
     from service.cli.proofs import follow
 
     with open_client(url, api_key) as client, console(stderr=True).status("Tracing"):
-        # Digits only are the seq of a transfer.
-        followed = follow(client, what if what.isdecimal() else full_id(client, "order", what))
+        followed = follow(client, _full_name(client, what))
     if as_json:
         print_json(followed)
     else:
@@ -55,6 +55,14 @@ def trace(
     broken = [proof["rule"] for proof in followed["proofs"] if proof["holds"] is False]
     if broken:
         raise UsageError("\n".join([f"{plural(len(broken), 'check')} failed:", *broken]))
+
+
+def _full_name(client: Client, what: str) -> str:
+    """Return an order or a delivery with the full id of the order. Only digits are the seq of a transfer."""
+    if what.isdecimal():
+        return what
+    order, slash, place = what.partition("/")
+    return full_id(client, "order", order) + slash + place
 
 
 def trace_view(trace: Json) -> Tree:

@@ -103,7 +103,11 @@ class TestTheCommandLine:
             (("add", "ada", "--role", "king"), "Input should be"),
             (("add", "ada", "--name", "\u202eada"), "A name has 1 to 100 characters"),
             (("add", "ada", "--workspace", "nowhere"), "There is no workspace nowhere"),
-            (("remove", "nobody"), "There is no person nobody"),
+            (("remove", "nobodyxx"), "There is no person nobodyxx"),
+            (
+                ("remove", "nobody"),
+                'No person has an id that begins with "nobody". `loupe people list` shows',
+            ),
         ],
     )
     def test_wrong_words_end_in_a_sentence(self, loupe: Loupe, words: tuple[str, ...], sentence: str) -> None:
