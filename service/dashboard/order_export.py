@@ -28,6 +28,7 @@ ORDER_COLUMNS: Columns = {
     "budget": "text", "name": "text", "external_id": "text", "cost_center": "text", "tags": "tags",
     "currency": "text", "amount": "money", "held": "money", "settled": "money", "released": "money",
     "refunded": "money", "charged": "money", "net": "money", "patches": "integer", "delivered": "integer",
+    "awaited": "integer", "budget_id": "text",
 }  # fmt: skip
 """`tags` has those of the budget too, as the other files do; `net` is what the order cost."""
 AMOUNTS = ("total", "held", "settled", "released", "refunded", "charged", "net")
@@ -69,5 +70,5 @@ def _row(
         str(one.id), str(one.plan), one.status.value, one.created_at, one.expires_at,
         names.keys.get(order.key_id or ""), names.budgets.get(one.budget), one.name, one.external_id,
         one.cost_center, merged_tags(tags.get(one.budget, {}), one.tags), one.amounts.total.currency,
-        *amounts, one.counts.bought, one.counts.delivered,
+        *amounts, one.counts.bought, one.counts.delivered, one.counts.awaited, str(one.budget),
     )  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from service.dashboard import (
+    budget_export,
     budget_forms,
     budget_page,
     budgets,
@@ -26,6 +27,7 @@ from service.dashboard import (
     orders,
     overview,
     plan,
+    plan_export,
     plan_list,
     plans,
     price_lists,
@@ -74,5 +76,7 @@ for view in (
     monthly_report,
     exports,
     order_export,
+    plan_export,
+    budget_export,
 ):
     router.routes.extend(view.router.routes)
