@@ -23,6 +23,7 @@ ASSETS = {
     "live.js": "text/javascript; charset=utf-8",
     "plans.css": "text/css; charset=utf-8",
     "sending.js": "text/javascript; charset=utf-8",
+    "tables.css": "text/css; charset=utf-8",
     "sliders.js": "text/javascript; charset=utf-8",
     "times.js": "text/javascript; charset=utf-8",
     "loupe.svg": "image/svg+xml",

@@ -82,6 +82,16 @@ def findings(page: Page) -> list[str]:
     return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
 
 
+def scrolling(page: Page) -> list[str]:
+    """Return what scrolls sideways: the page, or tables by their names, with the pixels that are too many."""
+    found: list[str] = page.evaluate(
+        """() => [document.documentElement, ...document.querySelectorAll('.scroll')]
+            .filter(one => one.scrollWidth > one.clientWidth)
+            .map(one => `${one.ariaLabel ?? 'page'}: ${one.scrollWidth - one.clientWidth} px`)"""
+    )
+    return found
+
+
 def look_at(page: Page, scheme: str, width: int) -> None:
     """Show a page in a colour scheme on a screen of one of the SIZES."""
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
