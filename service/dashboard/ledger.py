@@ -11,17 +11,16 @@ from sqlalchemy.orm import Session
 from service.dashboard.frame import show
 from service.dashboard.ledger_chain import broken_at, read_chain
 from service.dashboard.ledger_filter import LedgerFilter, read_ledger_filter
+from service.dashboard.ledger_orders import page_of_sums
 from service.dashboard.order_rows import WorkspaceNames
 from service.dashboard.session import PATH, VisitorDep
 from service.database.engine import DatabaseDep
 from service.errors import InvalidInputError
 from service.ledger.book import Movement
-from service.ledger.by_order import OrderMovements, page_of_orders_moved
 from service.ledger.filters import LineFilter
 from service.ledger.routes import seq_of
 from service.ledger.running import BalancesAfter, balances_after
 from service.ledger.transfers import LedgerLine, list_lines
-from service.orders.tables import STATUS_NOW, Order
 from service.pricing.tables import PriceList
 from service.settings import SettingsDep
 from service.web.money import MoneyOut
@@ -87,22 +86,6 @@ class MovementRow:
             held=MoneyOut.of(after.held),
             spent=MoneyOut.of(after.spent),
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrderMovementsRow:
-    """The movements of one order in the list."""
-
-    moved: OrderMovements
-    status: str
-    sums: dict[str, MoneyOut]
-    cost: MoneyOut
-
-    @classmethod
-    def of(cls, moved: OrderMovements, status: str) -> "OrderMovementsRow":
-        """Write the movements of one order."""
-        sums = {kind.value: MoneyOut.of(amount) for kind, amount in moved.sums.items()}
-        return cls(moved=moved, status=status, sums=sums, cost=MoneyOut.of(moved.cost))
 
 
 @router.get("", name="ledger_page")
@@ -171,8 +154,5 @@ def read_orders(
 ) -> dict[str, Any]:
     """Return a page of orders with their movements added up, and the cursor of the next."""
     page = PageRequest(ROWS, None if cursor is None else Cursor.decode(cursor))
-    found, following = page_of_orders_moved(session, workspace_id, limits, page)
-    ids = [one.order_id for one in found]
-    statuses = dict(session.execute(select(Order.id, STATUS_NOW).where(Order.id.in_(ids))).all())
-    rows = [OrderMovementsRow.of(one, statuses[one.order_id]) for one in found]
+    rows, following = page_of_sums(session, workspace_id, limits, page)
     return {"rows": rows, "following": following, "broken_at": None}

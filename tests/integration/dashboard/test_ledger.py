@@ -11,7 +11,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from service.access.repository import create_key, create_workspace
-from service.dashboard import ledger
+from service.dashboard import exports, ledger
+from service.dashboard.ledger_orders import AMOUNTS
 from service.database.engine import Database
 from service.ledger.publishing import publish_heads, publisher_of
 from service.settings import Settings
@@ -168,6 +169,45 @@ def test_sums_by_order_lead_to_their_movements(
     assert [row[0] for row in cells_of(browser.get(f"{PAGE}?by=orders&kind=refund").text)] == [orders[1][:8]]
 
 
+def linked(browser: TestClient, page: str, words: str) -> str:
+    """Return the file that a link of a page leads to."""
+    link = re.search(rf'href="([^"]+)">{words}</a>', page)
+    assert link is not None, words
+    answer = browser.get(link[1].replace("&amp;", "&"))
+    assert answer.status_code == 200
+    return str(answer.text)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"), [("", 2), ("&provider=Acme&kind=settle", 1), ("&kind=refund", 1), ("&kind=charge", 0)]
+)
+def test_sums_by_order_are_exported_whole_with_the_movements_beside_them(
+    browser: TestClient, orders: list[str], monkeypatch: pytest.MonkeyPatch, query: str, found: int
+) -> None:
+    assert orders
+    monkeypatch.setattr(exports, "READ_AT_ONCE", 1)
+    sign_in(browser)
+    page = browser.get(f"{PAGE}?by=orders{query}").text
+    shown = cells_of(page)
+    assert len(shown) == found
+
+    as_csv = list(csv.DictReader(io.StringIO(linked(browser, page, "Orders as CSV"))))
+    as_json = json.loads(linked(browser, page, "Orders as JSON"))["items"]
+    movements = list(csv.DictReader(io.StringIO(linked(browser, page, "Movements as CSV"))))
+
+    assert [one["order"] for one in as_csv] == [one["order"] for one in as_json]
+    for row, cells, item in zip(as_csv, shown, as_json, strict=True):
+        amounts = [row[name] for name in AMOUNTS]
+        assert [row["order"][:8], row["status"], row["budget"], row["movements"]] == [
+            cells[0], cells[1], cells[3], cells[4],
+        ]  # fmt: skip
+        assert [f"{amount} {row['currency']}" for amount in amounts] == cells[5:]
+        assert [item[name]["amount"] for name in AMOUNTS] == amounts
+    of_orders = [one for one in movements if one["kind"] != "fund"]
+    assert len(of_orders) == sum(int(one["movements"]) for one in as_csv)
+    assert len(json.loads(linked(browser, page, "Movements as JSON"))["items"]) == len(movements)
+
+
 @pytest.mark.parametrize(
     ("query", "words"),
     [
@@ -190,6 +230,7 @@ def test_filter_that_cannot_be_read_is_refused_where_it_stands(
     assert words in words_of(answer.text)
     assert "Filter movements" in answer.text
     assert browser.get(f"/dashboard/ledger.csv?{query}").status_code == 422
+    assert browser.get(f"{PAGE}/orders.csv?{query}").status_code == 422
 
 
 def test_empty_ledger_says_how_it_begins(browser: TestClient) -> None:
@@ -260,7 +301,13 @@ def test_movements_of_other_workspaces_are_not_shown(
     with database.sessions.begin() as session:
         stranger = create_key(session, create_workspace(session, "stranger"), "theirs")
     sign_in(browser, stranger)
-    for address in (PAGE, f"{PAGE}?by=orders", f"{PAGE}?order={orders[0]}", "/dashboard/ledger.csv"):
+    for address in (
+        PAGE,
+        f"{PAGE}?by=orders",
+        f"{PAGE}?order={orders[0]}",
+        "/dashboard/ledger.csv",
+        f"{PAGE}/orders.csv",
+    ):
         assert "First" not in browser.get(address).text, address
         assert orders[0] not in browser.get(address).text.replace(f'value="{orders[0]}"', "").replace(
             f"order={orders[0]}", ""

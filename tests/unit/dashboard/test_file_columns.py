@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from service.app import create_app
 from service.dashboard.budget_export import BUDGET_COLUMNS
+from service.dashboard.ledger_orders import ORDER_SUM_COLUMNS, OrderSums
 from service.dashboard.order_export import ORDER_COLUMNS
 from service.dashboard.plan_export import PLAN_COLUMNS
 from service.invoices.schemas import DIFFERENCE_COLUMNS, Difference
@@ -100,6 +101,7 @@ FILES = {
     "/v1/orders/{order_id}/truth": File(TrueLabelOut, TRUTH_COLUMNS),
     "/dashboard/ledger.{form}": LEDGER,
     "/dashboard/ledger/differences.{kind}": DIFFERENCES,
+    "/dashboard/ledger/orders.{form}": File(OrderSums, ORDER_SUM_COLUMNS),
     "/dashboard/savings.{kind}": SAVINGS,
     "/dashboard/budgets.{kind}": File(
         BudgetOut, BUDGET_COLUMNS, named={"waiting_number": "waiting", "limit": "limit currency"}
