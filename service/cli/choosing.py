@@ -5,12 +5,14 @@ The first of these that has one decides, for each of the two: the options --url 
 """
 
 import os
+import sys
 from typing import Annotated, Any
 
 import typer
 from dotenv import dotenv_values
 
 from service.cli.connection import MIXED, Commands, UsageError
+from service.cli.output import end_when_unread
 from service.cli.profile_file import read_profile, read_profiles
 
 FROM_FILE = ("LOUPE_URL", "LOUPE_API_KEY", "LOUPE_PROFILE")
@@ -39,6 +41,14 @@ ProfileName = Annotated[
 
 class Program(Commands):
     """The command `loupe`, which finds the address and the key before it runs a command."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command that was typed, and end. The exit code is `UNREAD` once nobody reads its output."""
+        end_when_unread()
+        try:
+            return super().main(*args, **options)
+        finally:
+            sys.stdout.flush()
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return a command's name, the command and its arguments, as `Commands` does."""

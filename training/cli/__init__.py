@@ -1,10 +1,12 @@
 """`loupe-train`: fit a recipe, evaluate a bundle, make the paper's tables and figures, check data."""
 
+import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from training.cli.answers import AsJson, print_written, said_aside
 from training.cli.bundles import evaluate_command, fit_command
@@ -27,9 +29,24 @@ from training.objects.recipe import SEARCH_RECIPES
 from training.paper.reports import report_ablation, report_figures, report_table
 from training.paper.runner import TABLE_ROWS, run_table
 from training.run.machine import keep_freed_memory
+from training.run.output import end_when_unread
 from training.run.recipe import load_recipe, recipe_names
 
+
+class Program(TyperGroup):
+    """The command `loupe-train`."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command that was typed, and end. The exit code is `UNREAD` once nobody reads its output."""
+        end_when_unread()
+        try:
+            return super().main(*args, **options)
+        finally:
+            sys.stdout.flush()
+
+
 app = typer.Typer(
+    cls=Program,
     no_args_is_help=True,
     help="Train and evaluate bundles, and reproduce the paper's tables and figures.",
     epilog=f"Recipes that ship with Loupe: {', '.join((*recipe_names(), *recipe_names(SEARCH_RECIPES)))}.",

@@ -13,6 +13,8 @@ from multiprocessing.connection import wait
 
 import torch
 
+from training.run.output import end_when_unread
+
 Task = Callable[[], object]
 """A stage to train, which leaves its checkpoint in the run's folder. It must be picklable."""
 
@@ -40,6 +42,7 @@ def train_apart(tasks: Sequence[Task], at_once: int) -> None:
 
 
 def _begin(threads: int) -> None:
+    end_when_unread()
     torch.set_num_threads(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
