@@ -111,19 +111,18 @@ class SharedDatabase:
         self._name = name
         let_serve(url_of(self._server, name), SERVER)
         with self._connect() as connection:
-            self._tables = connection.execute(TABLES).fetchall()
-            self._rows = {table: _copy_out(connection, table) for table in self._tables}
-            self._sequences = connection.execute(SEQUENCES).fetchall()
+            tables = connection.execute(TABLES).fetchall()
+            self._rows = {table: _copy_out(connection, table) for table in tables}
             self._fresh_catalog = self._catalog(connection)
 
     def _restore(self, connection: Connection[Any]) -> None:
         # As a replica, no trigger fires: neither the foreign keys nor the guards of the append-only ledger.
         connection.execute("SET session_replication_role = replica")
-        for table in self._tables:
-            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(*table)))
-            _copy_in(connection, table, self._rows[table])
-        for name, start in self._sequences:
-            connection.execute("SELECT setval(%s::regclass, %s, false)", (name, start))
+        deletions = [sql.SQL("DELETE FROM {}").format(sql.Identifier(*table)) for table in self._rows]
+        connection.execute(sql.SQL(";").join([*deletions, sql.SQL(RESTARTING)]))  # in one trip
+        for table, rows in self._rows.items():
+            if len(rows) > EMPTY_COPY:
+                _copy_in(connection, table, rows)
 
     def _end_other_sessions(self, connection: Connection[Any]) -> None:
         connection.execute(
@@ -143,8 +142,8 @@ TABLES = """
 SELECT nspname, relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE nspname IN ('public', 'ledger', 'procrastinate') AND relkind IN ('r', 'p')
 """
-SEQUENCES = """
-SELECT seqrelid::regclass::text, seqstart FROM pg_sequence
+RESTARTING = """
+SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence
 JOIN pg_class ON pg_class.oid = seqrelid JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE nspname IN ('public', 'ledger', 'procrastinate')
 """
@@ -177,8 +176,6 @@ def _copy_out(connection: Connection[Any], table: tuple[str, str]) -> bytes:
 
 
 def _copy_in(connection: Connection[Any], table: tuple[str, str], rows: bytes) -> None:
-    if len(rows) <= EMPTY_COPY:
-        return
     statement = sql.SQL("COPY {} FROM STDIN (FORMAT binary)").format(sql.Identifier(*table))
     with connection.cursor().copy(statement) as copy:
         copy.write(rows)
