@@ -11,7 +11,7 @@ from rich.console import Console
 
 from loupe import Money
 from service.cli.proofs import follow, invoice_proofs
-from service.cli.tracing import trace_view
+from service.terminal.traces import trace_view
 from tests.support.bundles import make_geotiff, write_bundle
 from tests.support.orders import make_patch
 from tests.support.server import KEY, ServerProcess

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from rich.console import RenderableType
 
-from service.cli.tracing import trace_view
 from service.terminal import (
     alternatives,
     counts,
@@ -25,6 +24,7 @@ from service.terminal import (
     reports,
     stored,
 )
+from service.terminal.traces import trace_view
 
 PLAN = "0b6f1c1e-7a77-4a9e-9b1c-1f3f6f6b2a10"
 ORDER = "7d9f0a52-3a1c-4bb5-8a0e-2a7f3f1f9c11"
