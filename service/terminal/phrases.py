@@ -35,6 +35,10 @@ PHRASES = phrases(
     (
         # Commands write shares as Python does; pages and the API with a blank.
         (r"(\d) %", r"\1%"),
+        (
+            r"An id is a UUID of 36 characters, as lists and answers show it",
+            "An id has 36 characters, as lists show it, and its first six or more are enough",
+        ),
         # An address or a parameter beside its command: the command stays.
         (rf"\({_METHOD}\S+, (`loupe [^`]+`)\)", r"(\1)"),
         (rf"{_METHOD}[^\s(]+ \(`?(loupe [^`)]+)`?\)", r"`\1`"),

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
+from service.web.problems import NOT_AN_ID
 from tests.support.command_line import PlayedServer, loupe
 from tests.support.commands import COMMANDS
 
@@ -197,3 +198,17 @@ def test_number_of_a_transfer_is_no_beginning_of_an_id(listed: PlayedServer) -> 
     loupe("trace", "123456")
 
     assert "GET /v1/orders" not in asked(listed)
+
+
+def test_beginning_that_is_too_short_is_refused_with_how_much_is_enough(server: PlayedServer) -> None:
+    fault = {"pointer": "/path/order_id", "code": "uuid_parsing", "detail": NOT_AN_ID}
+    problem = {"title": "Invalid input", "status": 422, "code": "invalid-input", "errors": [fault]}
+    server.routes["GET /v1/orders/c0ba6"] = (422, problem)
+
+    done = loupe("orders", "show", "c0ba6")
+
+    assert (done.exit_code, " ".join(done.stderr.split())) == (
+        3,
+        "Error: A value cannot be used ORDER: This is not an id. An id has 36 characters, as lists show it, "
+        "and its first six or more are enough.",
+    )
