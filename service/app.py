@@ -19,6 +19,7 @@ from service.blobs import clear_spool
 from service.bundles.registry import Bundles, open_bundles
 from service.classification import work as classification_work
 from service.classification.work import Classifying
+from service.dashboard.csv_mark import CsvMarkMiddleware
 from service.dashboard.new_plan import FORM_BYTES
 from service.dashboard.problem_pages import answer_people
 from service.database.embedded import keeping_embedded
@@ -115,6 +116,7 @@ def create_app(
     }
     app.state.operations = [route for router in ROUTERS for route in router.routes]
     install_problem_handlers(app, answer_people)
+    app.add_middleware(CsvMarkMiddleware)
     app.add_middleware(DigestMiddleware)
     app.add_middleware(BodyCapMiddleware, limits=body_limits(settings), default=settings.body_limit)
     app.add_middleware(LimitsMiddleware, quotas=Quotas.of(settings), shows_key=("authorization", "cookie"))

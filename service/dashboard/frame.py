@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
+from service.dashboard.csv_mark import wants_mark
 from service.dashboard.notices import drop_notice, leave_notice, read_notice
 from service.dashboard.rendering import render
 from service.dashboard.session import PATH, Visitor
@@ -56,10 +57,18 @@ def show(request: Request, visitor: Visitor, template: str, *, status: int = 200
     # A page that answers a form has the form's address, which cannot be read again.
     values["watch"] = values.get("watch") if problem is None else None
     values |= {"visitor": visitor, "views": VIEWS, "here": request.url.path, "notice": notice}
+    values |= {"marks_csv": wants_mark(request), "address": address_of_page(request)}
     answer = render(template, status, refused_keys=refused_keys(request, problem), **values)
     if notice is not None:
         drop_notice(request, answer)
     return answer
+
+
+def address_of_page(request: Request) -> str:
+    """Return the address of a page with its query; that of the overview for one that answers a form."""
+    if request.method != "GET":
+        return PATH
+    return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
 def refused_keys(request: Request, problem: Mapping[str, Any] | None) -> dict[str, str]:
