@@ -44,7 +44,7 @@ def test_page_forbids_inline_scripts_and_foreign_content(browser: TestClient, pa
 def test_assets_are_served_and_cached_for_ever(browser: TestClient) -> None:
     links = re.findall(r'(?:href|src)="(/dashboard/assets/[^"]+)"', browser.get("/dashboard/login").text)
 
-    assert len(set(links)) == 2
+    assert len(set(links)) == 3
     for link in links:
         answer = browser.get(link)
         assert answer.status_code == 200
