@@ -14,9 +14,9 @@ from service.dashboard.ledger_filter import LedgerFilter, read_ledger_filter
 from service.dashboard.ledger_orders import page_of_sums
 from service.dashboard.order_rows import WorkspaceNames
 from service.dashboard.session import PATH, VisitorDep
+from service.dashboard.words import MOVEMENTS
 from service.database.engine import DatabaseDep
 from service.errors import InvalidInputError
-from service.ledger.book import Movement
 from service.ledger.filters import LineFilter
 from service.ledger.routes import seq_of
 from service.ledger.running import BalancesAfter, balances_after
@@ -30,18 +30,6 @@ router = APIRouter(prefix=f"{PATH}/ledger", include_in_schema=False)
 ROWS = 50
 """Rows of a page."""
 Listing = Literal["movements", "orders"]
-KINDS: dict[Movement, str] = {
-    Movement.FUND: "grant to a budget",
-    Movement.DEFUND: "withdrawal of a grant",
-    Movement.EXTEND: "grant beyond the limit",
-    Movement.RETRACT: "withdrawal of such a grant",
-    Movement.RESERVE: "hold for an order",
-    Movement.SETTLE: "payment from a hold",
-    Movement.RELEASE: "return of a hold",
-    Movement.REFUND: "return of a payment",
-    Movement.CHARGE: "later charge",
-}
-"""Each movement as its form explains it."""
 CAUSES: dict[str, str] = {
     "budget": "budget opened",
     "limit": "limit changed",
@@ -127,7 +115,7 @@ def show_ledger(
         problem=None if problem is None else problem.problem(),
         view=by,
         wanted=wanted,
-        kinds=KINDS,
+        kinds=MOVEMENTS,
         is_first=cursor is None,
         older=next_page(request.url, listed.pop("following")),
         **values,

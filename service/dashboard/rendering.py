@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from service.dashboard.sizes import bytes_of
 from service.dashboard.wording import plainly
+from service.dashboard.words import address_of
 from service.errors import NotFoundError
 from service.money import Money
 from service.web.money import MoneyOut
@@ -127,4 +128,6 @@ def _environment() -> Environment:
     filters = (amount, signed, percent, share_of, count_of, when, iso, short, bytes_of, plainly)
     environment.filters.update({function.__name__: function for function in filters})
     environment.globals |= {"asset": asset_url, "new_key": uuid4}
+    environment.globals["address_of_word"] = address_of
+    environment.globals["word"] = vars(environment.get_template("word.html").module)["word"]
     return environment

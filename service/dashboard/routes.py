@@ -35,6 +35,7 @@ from service.dashboard import (
     price_lists,
     signing,
     what_if,
+    words_page,
 )
 from service.dashboard.rendering import read_asset
 from service.dashboard.session import PATH
@@ -82,5 +83,6 @@ for view in (
     order_export,
     plan_export,
     budget_export,
+    words_page,
 ):
     router.routes.extend(view.router.routes)

@@ -27,6 +27,7 @@ PAGES = {
     "budgets": ("/budgets", "Budgets"),
     "reports": ("/reports", "Monthly reports"),
     "map-owned": ("/map", "Map"),
+    "words": ("/words", "Words"),
 }
 """Addresses of views and their headings, by the names of their pictures."""
 
@@ -172,3 +173,15 @@ def test_unknown_address_is_a_page_with_the_way_back(page: Page, server: ServerP
     page.get_by_role("link", name="Open the overview").click()
     page.get_by_role("heading", name="Overview").wait_for()
     assert page.url == f"{server.url}/dashboard"
+
+
+def test_word_leads_to_its_meaning_by_keyboard(page: Page, server: ServerProcess) -> None:
+    page.goto(f"{server.url}/dashboard")
+    page.get_by_role("link", name="Ordered saving").first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Words").wait_for()
+    assert page.url == f"{server.url}/dashboard/words#ordered-saving"
+    shown = "getComputedStyle(document.querySelector(':target')).backgroundColor"
+    assert page.evaluate(shown) == "rgb(227, 240, 238)"
+    page.keyboard.press("Tab")  # reading goes on behind the word
+    assert page.evaluate("document.activeElement.closest('footer') !== null")

@@ -67,7 +67,7 @@ def test_a_morning_of_an_approver_and_a_buyer(
     assert page.get_by_role("heading", name="1 order to approve or reject").is_visible()
     check(page, "orders-waiting", complaints)
     with page.expect_navigation():
-        page.get_by_role("region", name="Orders to decide on").get_by_role("link").click()
+        page.get_by_role("region", name="Orders to decide on").locator("tbody").get_by_role("link").click()
     check(page, "order-held", complaints)
     page.get_by_label("Reason (kept in the history)").fill("Within the plan for November.")
     click(page, "Approve")

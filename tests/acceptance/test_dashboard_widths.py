@@ -28,7 +28,7 @@ EXPECTED = {
     "/dashboard/plans", "/dashboard/plans/ID", "/dashboard/plans/ID/what-if", "/dashboard/plans/new",
     "/dashboard/plans/price-lists", "/dashboard/map", "/dashboard/ledger", "/dashboard/ledger/invoices",
     "/dashboard/budgets", "/dashboard/budgets/ID", "/dashboard/budgets/ID/terms", "/dashboard/reports",
-    "/dashboard/ledger/invoices/ID", "/dashboard/models", "/dashboard/operations",
+    "/dashboard/ledger/invoices/ID", "/dashboard/models", "/dashboard/operations", "/dashboard/words",
 }  # fmt: skip
 """Views that must be among those that links lead to; ids are written as ID."""
 
