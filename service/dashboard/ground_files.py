@@ -35,7 +35,7 @@ def ground(
     filters: Annotated[MapFilters, Query()],
 ) -> Response:
     """Send all ground that the filters choose, newest first."""
-    places = filters.choose(places_now(kept_figures_of(request), database, visitor.workspace_id))
+    places = filters.choose(places_now(kept_figures_of(request), database, visitor.workspace_id).places)
     if kind == "csv":
         return streamed("map.csv", csv_parts(GROUND_COLUMNS, (_row(MappedGround(one)) for one in places)))
     return streamed("map.geojson", _geojson(database, places))

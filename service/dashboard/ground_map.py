@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service.dashboard.frame import show
 from service.dashboard.ground import KINDS, NAMES, MappedGround, Places
 from service.dashboard.ground_reading import grids_of, places_now
-from service.dashboard.map_drawing import Ring, draw_map
+from service.dashboard.map_drawing import MapDrawing, Ring, draw_map
 from service.dashboard.map_filter import MapFilters
 from service.dashboard.session import PATH, VisitorDep
 from service.database.engine import DatabaseDep
@@ -36,27 +36,37 @@ def ground_map(
 ) -> Response:
     """Show the ground that fits the filters: all of it on the map, and a page of it in the table."""
     filters = MapFilters.model_validate(query.model_dump(exclude={"page"}))
-    places = filters.choose(places_now(kept_figures_of(request), database, visitor.workspace_id))
+    kept, workspace_id = kept_figures_of(request), visitor.workspace_id
+    now = places_now(kept, database, workspace_id)
+    places = filters.choose(now.places)
+
+    def draw() -> MapDrawing | None:
+        with database.sessions() as session:
+            return draw_map(places, lambda some: read_outlines(session, some), filters.part)
+
+    if filters.box:  # there are many parts, most of them with few places
+        drawing = draw()
+    else:
+        # Places only expire while their basis stays, so as many of them are the same ones.
+        key, basis = (workspace_id, "map", filters.query), (now.basis, len(places))
+        drawing = kept.value(key, basis, draw, lambda _: 1)
     with database.sessions() as session:
-        values = page_values(session, places, filters, query.page)
-        currencies = currencies_of(session, visitor.workspace_id)
-    return show(request, visitor, "map.html", currencies=currencies, **values)
+        currencies = currencies_of(session, workspace_id)
+    values = table_values(places, query.page) | {"drawing": drawing, "currencies": currencies}
+    return show(request, visitor, "map.html", filters=filters, kinds=KINDS, **values)
 
 
-def page_values(session: Session, places: Places, filters: MapFilters, page: int) -> dict[str, Any]:
-    """Return the values of the template `map.html` that depend on the places."""
+def table_values(places: Places, page: int) -> dict[str, Any]:
+    """Return the values of the template `map.html` for a page of the table, the last one if it has fewer."""
     pages = max(ceil(len(places) / ROWS), 1)
     page = min(page, pages)
     first = (page - 1) * ROWS
     return {
-        "drawing": draw_map(places, lambda some: read_outlines(session, some), filters.part),
         "ground": [MappedGround(one) for one in places[first : first + ROWS]],
         "first": first + 1,
         "total": len(places),
         "page": page,
         "pages": pages,
-        "filters": filters,
-        "kinds": KINDS,
     }
 
 

@@ -16,7 +16,7 @@ from service.imagery.extents import extents_wgs84
 from service.imagery.tile_grid import TileGrid
 from service.orders.tables import OPEN, STATUS_NOW, Delivery, Order
 from service.plans.tables import Plan, Scene
-from service.reports.basis import read_basis
+from service.reports.basis import FiguresBasis, read_basis
 from service.reports.kept import SNAPSHOT, KeptFigures
 
 PLACES_PER_ORDER = 150
@@ -36,7 +36,14 @@ class _Row(NamedTuple):
     grid: dict[str, Any]
 
 
-def places_now(kept: KeptFigures, database: Database, workspace_id: UUID) -> Places:
+class PlacesNow(NamedTuple):
+    """Places, and their basis: equal ones have equal places."""
+
+    places: Places
+    basis: FiguresBasis
+
+
+def places_now(kept: KeptFigures, database: Database, workspace_id: UUID) -> PlacesNow:
     """Return every order that owns or awaits patches and every plan that can be ordered, newest first.
 
     Plans whose prices expire while the places are kept are still in them; `until` tells.
@@ -52,7 +59,7 @@ def places_now(kept: KeptFigures, database: Database, workspace_id: UUID) -> Pla
         places = np.concatenate([orders, _read(database, _plans(workspace_id))])
         return places[np.argsort(places["made"], kind="stable")[::-1]]
 
-    return kept.value((workspace_id, "ground"), basis, all_places, _size)
+    return PlacesNow(kept.value((workspace_id, "ground"), basis, all_places, _size), basis)
 
 
 def grids_of(session: Session, orders: Sequence[UUID], plans: Sequence[UUID]) -> dict[UUID, TileGrid]:

@@ -13,6 +13,7 @@ from service.dashboard.map_drawing import Box, meets, read_box
 from service.dashboard.plan_list import days_of
 from service.errors import InvalidInputError
 from service.money import Money
+from service.web.days import EVERY_DAY
 
 Text = Annotated[str, Field(max_length=80)]
 
@@ -57,32 +58,31 @@ class MapFilters(BaseModel):
         """Return the places that are wanted now; InvalidInputError for a filter that cannot be read."""
         chosen = places["until"] > in_utc(datetime.now(UTC))
         for one in (self._of_kind(places), self._on_days(places), self._of_cost(places)):
-            chosen &= one
-        found = places[chosen]
+            if one is not None:
+                chosen &= one
+        found = places if chosen.all() else places[chosen]
         return found if (part := self.part) is None else found[meets(found["extent"], part)]
 
     def _query(self, changed: dict[str, str]) -> str:
         given = {name: value.strip() for name, value in (self.model_dump() | changed).items()}
         return urlencode({name: value for name, value in given.items() if value})
 
-    def _of_kind(self, places: Places) -> Mask:
+    def _of_kind(self, places: Places) -> Mask | None:
         if self.kind not in {"", *KINDS}:
             raise InvalidInputError(
                 f"{self.kind!r} is no status of ground. Choose one of {', '.join(KINDS)}."
             )
-        if not self.kind:
-            return np.ones(len(places), dtype=bool)
-        return np.asarray(places["kind"] == NAMES.index(self.kind))
+        return np.asarray(places["kind"] == NAMES.index(self.kind)) if self.kind else None
 
-    def _on_days(self, places: Places) -> Mask:
+    def _on_days(self, places: Places) -> Mask | None:
         days = days_of(self.first_day, self.last_day)
-        return on_days(places["made"], days.starts, days.ends)
+        return on_days(places["made"], days.starts, days.ends) if days != EVERY_DAY else None
 
-    def _of_cost(self, places: Places) -> Mask:
+    def _of_cost(self, places: Places) -> Mask | None:
         if self.at_least and not self.currency:
             raise InvalidInputError("Choose the currency of the least cost: money is never converted.")
         if not self.currency:
-            return np.ones(len(places), dtype=bool)
+            return None
         in_currency = places["currency"] == read_currency(self.currency).encode()
         least = Money.parse(self.at_least.strip(), self.currency).minor if self.at_least else 0
         return np.asarray(in_currency & (places["minor"] >= least))

@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import re
+import time
 
 import pytest
 import shapely
@@ -100,6 +101,24 @@ def test_map_keeps_up_with_orders_and_plans(
         session.execute(text("UPDATE plan SET expires_at = now()"))
     placed = place(client, plan_scene(client, make_geotiff(make_pixels(seed=5)))).json()["id"]
     assert listed(read(browser)) == [f"/dashboard/orders/{placed}"]
+
+
+def test_plan_leaves_map_and_table_once_its_prices_expire(
+    client: TestClient, browser: TestClient, database: Database
+) -> None:
+    publish_prices(client)
+    first, second = (plan_scene(client, make_geotiff(make_pixels(seed=seed))).id for seed in (1, 2))
+    with database.sessions.begin() as session:
+        session.execute(text("SET LOCAL session_replication_role = replica"))  # plans never change
+        soon = text("UPDATE plan SET expires_at = now() + interval '4 seconds' WHERE id = :plan")
+        session.execute(soon, {"plan": second})
+    sign_in(browser)
+    before = read(browser)
+    assert listed(before) == [f"/dashboard/plans/{one}" for one in (second, first)]
+    time.sleep(4.1)  # nothing is written, so what was kept still is
+    after = read(browser)
+    assert listed(after) == [f"/dashboard/plans/{first}"]
+    assert [page.count(f'<a href="/dashboard/plans/{second}" tabindex') for page in (before, after)] == [1, 0]
 
 
 def test_table_pages_through_all_ground(
