@@ -111,11 +111,12 @@ class Cluster:
 
     @property
     def label(self) -> str:
-        """The count in at most four characters."""
-        for unit, sign in ((1_000_000, "M"), (1_000, "k")):
-            if self.count >= 10 * unit or (unit > 1_000 and self.count >= unit):
-                return f"{self.count // unit}{sign}"
-        return str(self.count)
+        """The count in at most four characters, such as 999, 1.5k or 12k."""
+        if self.count < 1_000:
+            return str(self.count)
+        unit, sign = (1_000_000, "M") if self.count >= 999_500 else (1_000, "k")
+        scaled = self.count / unit
+        return f"{scaled:.1f}{sign}" if scaled < 9.95 else f"{scaled:.0f}{sign}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +239,7 @@ def _cluster(members: Places, extents: FloatArray, x: float, y: float) -> Cluste
     return Cluster(
         x=round(x, 1),
         y=round(y, 1),
-        radius=7.0 if only else round(9 + 3 * log10(count), 1),
+        radius=7.0 if only else round(min(9 + 3 * log10(count), CELL / 2), 1),
         count=count,
         kind=found[0] if len(found) == 1 else "mixed",
         title=only.title if only else f"{_said(kinds)}. Zoom in.",

@@ -91,12 +91,20 @@ def test_every_place_is_drawn_or_counted(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(drawing.outlines) + sum(one.count for one in drawing.clusters) == 5_000
 
 
-def test_count_fits_into_its_cluster() -> None:
-    spots = np.repeat(square(10, 50, 1e-4), 12_345)
+@pytest.mark.parametrize(
+    ("count", "label"),
+    [
+        (2, "2"), (999, "999"), (1_000, "1.0k"), (1_549, "1.5k"), (9_960, "10k"), (12_345, "12k"),
+        (999_600, "1.0M"),
+    ],
+)  # fmt: skip
+def test_count_fits_into_its_cluster(count: int, label: str) -> None:
+    spots = np.repeat(square(10, 50, 1e-4), count)
     (cluster,) = draw(spots, square(30, 50, 1)).clusters
-    assert (cluster.count, cluster.label) == (12_345, "12k")
-    assert cluster.radius < 24
-    assert cluster.title.startswith("12,345 places")
+    assert (cluster.count, cluster.label) == (count, label)
+    assert len(cluster.label) <= 4
+    assert cluster.radius <= 24
+    assert cluster.title.startswith(f"{count:,} places")
 
 
 def test_ground_across_the_antimeridian_is_drawn_together() -> None:
