@@ -31,6 +31,8 @@ CELL = 48.0
 """Side of the square in which points become one cluster."""
 MOST_OUTLINES = 300
 """Most outlines in a drawing: with more large places in view, all are counted in clusters."""
+MOST_COUNTS = 40
+"""Most clusters whose counts a phone has room for."""
 LINES = 6
 """Most lines of the graticule along each axis."""
 _BOX = re.compile(r"-?\d+(\.\d+)?(,-?\d+(\.\d+)?){3}")
@@ -136,6 +138,11 @@ class MapDrawing:
     clusters: Sequence[Cluster]
     meridians: Sequence[GridLine]
     parallels: Sequence[GridLine]
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether its counts would lie upon each other on a phone, which then shows circles alone."""
+        return len(self.clusters) > MOST_COUNTS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,6 +83,8 @@ def test_every_place_is_drawn_or_counted(monkeypatch: pytest.MonkeyPatch) -> Non
     assert sum(one.count for one in drawing.clusters) == 5_000
     assert all(0 <= one.x <= WIDTH and 0 <= one.y <= drawing.height for one in drawing.clusters)
     assert len(drawing.clusters) < 300
+    assert drawing.is_dense
+    assert not draw(square(10, 50, 1e-4), square(30, 50, 1)).is_dense
 
     monkeypatch.setattr(map_drawing, "MOST_OUTLINES", 5_000)
     drawing = draw_map(spots, squares)
