@@ -46,7 +46,7 @@ def plans(database: Database, workspace_id: UUID, settings: Settings) -> list[Pl
         ]
         for plan_id, names in zip(made, NAMES, strict=False):
             session.add(PlanNaming(plan_id=plan_id, workspace_id=workspace_id, **names))
-        return list(session.scalars(select(Plan).where(Plan.id.in_(made))))
+        return [session.get_one(Plan, plan_id) for plan_id in made]
 
 
 @pytest.fixture
