@@ -42,8 +42,8 @@ def ground(
 
 
 def _row(one: MappedGround) -> Sequence[object]:
-    # Numbers, for a text that begins with a minus is guarded against spreadsheets.
-    longitude, latitude = (round(degrees, 6) for degrees in one.middle)
+    # Numbers, for a text that begins with a minus is guarded against spreadsheets; never with an exponent.
+    longitude, latitude = (Decimal(f"{degrees:.6f}") for degrees in one.middle)
     return (
         str(one.id), one.noun.lower(), one.kind, one.at, one.patches, one.cost.currency,
         Decimal(one.cost.amount), longitude, latitude,

@@ -35,6 +35,8 @@ MOST_COUNTS = 40
 """Most clusters whose counts a phone has room for."""
 LINES = 6
 """Most lines of the graticule along each axis."""
+LEAST_BOX = 1e-6
+"""Least side of a part of the map in degrees, 0.1 m: in a smaller one the numbers run out of digits."""
 _BOX = re.compile(r"-?\d+(\.\d+)?(,-?\d+(\.\d+)?){3}")
 
 Ring = Sequence[Sequence[float]]
@@ -72,11 +74,12 @@ def read_box(text: str) -> Box:
     """Read a box that an address names; InvalidInputError for another text."""
     if _BOX.fullmatch(text):
         box = Box(*map(float, text.split(",")))
-        if -540 <= box.west < box.east <= 540 and -90.5 <= box.south < box.north <= 90.5:
+        is_on_map = box.west >= -540 and box.east <= 540 and box.south >= -90.5 and box.north <= 90.5
+        if is_on_map and min(box.east - box.west, box.north - box.south) >= LEAST_BOX:
             return box
     raise InvalidInputError(
         f"{text!r} is no part of the map. Give west, south, east and north in degrees, such as "
-        "12.9,53.8,13.1,54."
+        "12.9,53.8,13.1,54. East is larger than west, also across the antimeridian: 179,-18,181,-16."
     )
 
 

@@ -21,7 +21,7 @@ Text = Annotated[str, Field(max_length=80)]
 class MapFilters(BaseModel):
     """Filters of the map, as its form shows them again."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
     kind: Text = ""
     first_day: Text = ""
@@ -64,7 +64,7 @@ class MapFilters(BaseModel):
         return found if (part := self.part) is None else found[meets(found["extent"], part)]
 
     def _query(self, changed: dict[str, str]) -> str:
-        given = {name: value.strip() for name, value in (self.model_dump() | changed).items()}
+        given = self.model_dump() | changed
         return urlencode({name: value for name, value in given.items() if value})
 
     def _of_kind(self, places: Places) -> Mask | None:
@@ -84,5 +84,5 @@ class MapFilters(BaseModel):
         if not self.currency:
             return None
         in_currency = places["currency"] == read_currency(self.currency).encode()
-        least = Money.parse(self.at_least.strip(), self.currency).minor if self.at_least else 0
+        least = Money.parse(self.at_least, self.currency).minor if self.at_least else 0
         return np.asarray(in_currency & (places["minor"] >= least))

@@ -131,7 +131,22 @@ def test_height_is_bounded_and_the_graticule_is_labelled(side: float) -> None:
     assert {line.label[-1] for line in drawing.meridians} <= {"E", "W"}
 
 
-@pytest.mark.parametrize("text", ["", "1,2,3", "2,0,1,1", "0,0,1,100", "a,b,c,d", "0,1,1,1", "nan,0,1,1"])
+THIN = ("100,53,100.00000000000003,53.00000000000001", "100,53,100.0000001,54", "100,53,101,53.0000001")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1,2,3", "2,0,1,1", "0,0,1,100", "a,b,c,d", "0,1,1,1", "nan,0,1,1", *THIN]
+)
 def test_box_that_is_no_part_of_the_map_is_refused(text: str) -> None:
     with pytest.raises(InvalidInputError, match="no part of the map"):
         read_box(text)
+
+
+@pytest.mark.parametrize("west", [-540, -0.000001, 100, 539.9])
+@pytest.mark.parametrize("south", [-90.5, 0, 53, 89.9])
+def test_least_box_has_a_graticule(west: float, south: float) -> None:
+    text = f"{west:f},{south:f},{west + 2e-6:f},{south + 2e-6:f}"
+    drawn = draw(square(west - 0.05, south - 0.05, 0.1), box=read_box(text))
+
+    assert drawn.meridians
+    assert drawn.parallels

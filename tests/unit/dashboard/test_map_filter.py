@@ -48,3 +48,8 @@ def test_query_names_the_filters_that_are_set() -> None:
     assert (filters.query, filters.everywhere) == ("kind=owned&box=1%2C2%2C3%2C4", "kind=owned")
     assert filters.within("5,6,7,8") == "kind=owned&box=5%2C6%2C7%2C8"
     assert not MapFilters().are_set
+
+
+def test_blanks_around_a_filter_are_left_out() -> None:
+    typed = MapFilters(kind=" owned", currency="USD ", at_least=" 1.00 ", box=" 1,2,3,4", first_day=" ")
+    assert typed == MapFilters(kind="owned", currency="USD", at_least="1.00", box="1,2,3,4")
