@@ -21,6 +21,10 @@ SEARCHED = ("plan", "order")
 """Kinds whose list takes a text to look for; there are too many of them to read all."""
 SHORT = re.compile(r"[0-9a-f]{6}[0-9a-f-]{0,29}")
 """Beginning of an id that is looked up: six digits of 16 million leave few to choose from."""
+WHOLE = re.compile(r"[\w:-]+")
+"""Text that may stand for an id in a path. Slashes, dots and question marks would lead elsewhere."""
+UNDIVIDED = re.compile(r"[0-9a-f]{32}")
+"""Whole id without its hyphens, which the server reads too."""
 NAMED = 3
 """Most ids that a message names."""
 
@@ -28,15 +32,18 @@ NAMED = 3
 def full_id(client: Client, kind: Kind, typed: str) -> str:
     """Return the id of the one thing whose id begins with a text; another text comes back as it is.
 
-    UsageError if no id begins so, or several do.
+    UsageError if no id begins so, or several do, and for a text that cannot be an id.
     """
     return full_id_of_any(client, (kind,), typed)
 
 
 def full_id_of_any(client: Client, kinds: Sequence[Kind], typed: str) -> str:
     """Return the id of the one thing of some kinds, as `full_id` does for one kind."""
+    if not WHOLE.fullmatch(typed):
+        shown = " or ".join(f"`{LISTED_BY[kind]}`" for kind in kinds)
+        raise UsageError(f'"{typed}" is no id. {shown} shows ids.')
     beginning = typed.lower()
-    if not SHORT.fullmatch(beginning):
+    if not SHORT.fullmatch(beginning) or UNDIVIDED.fullmatch(beginning):
         return typed
     found = [one for kind in kinds for one in beginning_with(beginning, _listed(client, kind, beginning))]
     return only_one(found, typed, kinds, [LISTED_BY[kind] for kind in kinds])

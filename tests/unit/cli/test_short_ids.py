@@ -187,11 +187,21 @@ def test_beginning_of_several_ids_and_of_none_is_refused() -> None:
     )
 
 
-@pytest.mark.parametrize("typed", [FIRST, "c0ba6", "nonsense", "c0ba6f1b_"])
+@pytest.mark.parametrize("typed", [FIRST, FIRST.replace("-", ""), "c0ba6", "nonsense", "c0ba6f1b_"])
 def test_whole_ids_and_other_texts_are_not_looked_up(listed: PlayedServer, typed: str) -> None:
     loupe("plans", "show", typed)
 
     assert asked(listed) == [f"GET /v1/plans/{typed}"]
+
+
+@pytest.mark.parametrize("typed", ["", "..", "../orders", f"{FIRST}/curve", f"{FIRST}?q=1", "a#b", "a%2Fb"])
+@pytest.mark.parametrize("words", ["plans show @", "cancel @ --yes", "jobs cancel @", "budget withdraw @"])
+def test_text_that_leads_to_another_path_is_refused(listed: PlayedServer, words: str, typed: str) -> None:
+    done = loupe(*(typed if word == "@" else word for word in words.split()))
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert " ".join(done.stderr.split()).startswith(f'Error: "{typed}" is no id. `loupe ')
+    assert asked(listed) == []
 
 
 def test_number_of_a_transfer_is_no_beginning_of_an_id(listed: PlayedServer) -> None:
