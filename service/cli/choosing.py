@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from dotenv import dotenv_values
 
-from service.cli.connection import MIXED, Commands, UsageError
+from service.cli.connection import MIXED, Commands, ExitCode, UsageError, console, reason_of
 from service.cli.output import end_when_unread
 from service.cli.profile_file import read_profile, read_profiles
 
@@ -47,6 +47,9 @@ class Program(Commands):
         end_when_unread()
         try:
             return super().main(*args, **options)
+        except OSError as error:  # of help and the version, which no command writes
+            console(stderr=True).print(f"Error: {reason_of(error)}", style="red")
+            raise SystemExit(ExitCode.FAILED) from None
         finally:
             sys.stdout.flush()
 

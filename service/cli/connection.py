@@ -158,10 +158,7 @@ class Commands(TyperGroup):
                 raise
             code, reason = ExitCode.FAILED, SERVER_MISSING.format(module=error.name.partition(".")[0])
         except OSError as error:
-            if error.filename is None and error.errno not in UNWRITTEN:
-                raise
-            place = error.filename or "The output"
-            code, reason = ExitCode.FAILED, f"{place}: {error.strerror}"
+            code, reason = ExitCode.FAILED, reason_of(error)
         console(stderr=True).print(f"Error: {reason}", style="red")
         raise typer.Exit(code)
 
@@ -173,6 +170,13 @@ class Commands(TyperGroup):
             raise UsageError(f"{twice[0]} is given more than once. Give it once.")
         ctx.meta[TYPED] = command
         return name, command, rest
+
+
+def reason_of(error: OSError) -> str:
+    """Return what cannot be read or written, and why. An error that is neither is raised again."""
+    if error.filename is None and error.errno not in UNWRITTEN:
+        raise error
+    return f"{error.filename or 'The output'}: {error.strerror}"
 
 
 def exit_code(error: Exception) -> ExitCode:

@@ -41,6 +41,9 @@ class Program(TyperGroup):
         end_when_unread()
         try:
             return super().main(*args, **options)
+        except OSError as error:  # of help and the version, which no command writes
+            typer.echo(f"Error: {error.filename or 'The output'}: {error.strerror}", err=True)
+            raise SystemExit(1) from None
         finally:
             sys.stdout.flush()
 

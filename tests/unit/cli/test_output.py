@@ -105,3 +105,13 @@ def test_thread_whose_output_nobody_reads_does_not_end_the_command() -> None:
     thread.join()
 
     assert [type(one) for one in found] == [BrokenPipeError]
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",), ("plans", "list", "--help")])
+def test_full_disk_is_one_sentence(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", LOUPE, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+
+    assert (done.returncode, done.stderr) == (1, "Error: The output: No space left on device\n")

@@ -1,5 +1,7 @@
 """Standard output of `loupe-train` whose reader leaves before the end."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,13 @@ def test_findings_without_a_reader_end_as_by_sigpipe(tmp_path: Path, more: tuple
 
 def test_stages_apart_without_a_reader_end_as_by_sigpipe() -> None:
     assert unread(APART) == SIGPIPE
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",)])
+def test_full_disk_is_one_sentence(words: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", TRAIN, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+
+    assert (done.returncode, done.stderr) == (1, "Error: The output: No space left on device\n")
