@@ -90,7 +90,9 @@ class FairQueue:
         """Grant free places in turn, until the next one in line finds too few of them."""
         while (place := self._next()) is not None and self._has_room(place):
             queue = self._waiting.pop(place.owner)
-            self._grant(queue.popleft())
+            queue.popleft()
+            if not place.granted.cancelled():  # by a caller who is gone and has not yet given it back
+                self._grant(place)
             if queue:
                 self._waiting[place.owner] = queue  # at the end of the line
 

@@ -97,3 +97,28 @@ async def test_place_larger_than_an_owner_may_have_is_cut() -> None:
     fair = queue(places=4, places_each=2)
     place = fair.ask("a", 100)
     assert (place.taken, place.units) == (True, 2)
+
+
+@on_a_loop
+async def test_place_of_a_caller_who_is_gone_is_passed_and_takes_nobody_s_turn() -> None:
+    """A wait is cancelled some steps before its place is given back; another request may end in between."""
+    fair = queue(places=1)
+    first, gone, next_one = (fair.ask("a") for _ in range(3))
+    gone.granted.cancel()
+
+    fair.give_back(first)
+    assert taken(gone, next_one) == [False, True]
+
+    fair.give_back(gone)
+    fair.give_back(next_one)
+    assert fair.ask("a").taken
+
+
+@on_a_loop
+async def test_last_in_line_who_is_gone_leaves_the_place_free() -> None:
+    fair = queue(places=1)
+    first, gone = fair.ask("a"), fair.ask("b")
+    gone.granted.cancel()
+    fair.give_back(first)
+
+    assert fair.ask("c").taken
