@@ -32,6 +32,16 @@ def find_acquired_on(items: Mapping[str, str]) -> date | None:
 def sample_pixels(pixels: NDArray[np.uint8]) -> bytes:
     """Return the grey values at up to SAMPLED places, evenly spread over tiles (T, 3, s, s)."""
     grey = pixels.reshape(len(pixels), 3, -1)
-    count = grey.shape[0] * grey.shape[2]
-    tiles, places = np.divmod(np.linspace(0, count - 1, min(SAMPLED, count)).astype(np.int64), grey.shape[2])
+    tiles, places = _sampled_places(grey.shape[0], grey.shape[2])
     return bytes(np.rint(grey[tiles, :, places].mean(axis=1)).astype(np.uint8))
+
+
+def sampled_tiles(tiles: int, tile_px: int) -> NDArray[np.int64]:
+    """Return the tile of each value that `sample_pixels` takes from `tiles` tiles of `tile_px` squared."""
+    return _sampled_places(tiles, tile_px**2)[0]
+
+
+def _sampled_places(tiles: int, pixels: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the tile and the pixel in it of each sampled place, of `tiles` tiles with `pixels` each."""
+    count = tiles * pixels
+    return np.divmod(np.linspace(0, count - 1, min(SAMPLED, count)).astype(np.int64), pixels)

@@ -92,7 +92,11 @@ def test_plans_are_counted_in_the_week_in_which_they_were_made(
     utilities = [one for tile in tiles for one in tile["utilities"]]
     assert float(row["mean_utility"]) == pytest.approx(sum(utilities) / len(utilities), abs=1e-5)
     share = 100 * int(row["tiles_buying_nothing"]) / len(tiles)
-    assert f'aria-label="{share:.1f} % of the tiles"' in browser.get(MODELS).text
+    page = browser.get(MODELS).text
+    assert f'aria-label="{share:.1f} % of the tiles"' in page
+    assert 0 < float(row["brightness"]) < 255
+    assert f'data-label="Brightness" class="number">{float(row["brightness"]):.1f}<' in page
+    assert f'data-label="Contrast" class="number">{float(row["contrast"]):.1f}<' in page
 
 
 def test_nobody_sees_models_without_signing_in(browser: TestClient) -> None:
