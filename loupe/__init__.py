@@ -20,6 +20,7 @@ from loupe.answers.savings import Savings
 from loupe.answers.spending import Charge, SpendReport
 from loupe.async_client import AsyncClient
 from loupe.client import Client
+from loupe.paths import UnusableIdError, path_to
 from loupe.problems import (
     AnswerError,
     BusyError,
@@ -67,6 +68,8 @@ __all__ = [
     "Savings",
     "SpendReport",
     "StateConflictError",
+    "UnusableIdError",
     "UnusableKeyError",
     "WaitTimeoutError",
+    "path_to",
 ]

@@ -35,6 +35,7 @@ from loupe.options import (
     to_wire,
     written,
 )
+from loupe.paths import path_to
 
 
 class AsyncClient(AsyncConnection):
@@ -100,7 +101,7 @@ class AsyncClient(AsyncConnection):
 
     async def get_plan(self, plan: str) -> Plan:
         """Return a plan."""
-        return Plan.read(await self.get(f"/v1/plans/{plan}"))
+        return Plan.read(await self.get(path_to("plans", plan)))
 
     async def plans(self, **filters: Unpack[PlanFilters]) -> AsyncIterator[PlanSummary]:
         """Yield plans, newest first."""
@@ -109,13 +110,13 @@ class AsyncClient(AsyncConnection):
 
     async def patches(self, plan: str) -> AsyncIterator[Json]:
         """Yield every patch of a plan with its decision, as GeoJSON features (EPSG:4326)."""
-        async for page in self.pages(f"/v1/plans/{plan}/patches", limit=100):
+        async for page in self.pages(path_to("plans", plan, "patches"), limit=100):
             for feature in page["features"]:
                 yield feature
 
     async def preview(self, plan: str) -> bytes:
         """Return a PNG of the scene with the bought patches outlined."""
-        return await self.download(f"/v1/plans/{plan}/preview.png")
+        return await self.download(path_to("plans", plan, "preview.png"))
 
     async def order(
         self, plan: str, budget: str | None = None, *, key: str | None = None, **options: Unpack[OrderOptions]
@@ -128,7 +129,7 @@ class AsyncClient(AsyncConnection):
 
     async def get_order(self, order: str) -> Order:
         """Return an order with its history and its patches."""
-        return Order.read(await self.get(f"/v1/orders/{order}"))
+        return Order.read(await self.get(path_to("orders", order)))
 
     async def orders(self, **filters: Unpack[OrderFilters]) -> AsyncIterator[OrderSummary]:
         """Yield orders, newest first."""
@@ -137,16 +138,16 @@ class AsyncClient(AsyncConnection):
 
     async def preview_cancel(self, order: str) -> CancelPreview:
         """Return what cancelling an order now would settle and release. Cancels nothing."""
-        return CancelPreview.read(await self.get(f"/v1/orders/{order}/cancel"))
+        return CancelPreview.read(await self.get(path_to("orders", order, "cancel")))
 
     async def cancel(self, order: str) -> Order:
         """Cancel the undelivered patches of an order. SETTLES the bill for what came, RELEASES the rest."""
-        return Order.read(await self.post(f"/v1/orders/{order}/cancel"))
+        return Order.read(await self.post(path_to("orders", order, "cancel")))
 
     async def extend(self, order: str, last_day: Day, note: str | None = None) -> Order:
         """Put off the deadline of an order to the end of a later day (UTC)."""
         body = {"last_day": written(last_day)} | ({"note": note} if note else {})
-        return Order.read(await self.post(f"/v1/orders/{order}/deadline", body))
+        return Order.read(await self.post(path_to("orders", order, "deadline"), body))
 
     async def decide(self, waiting: str, decision: str, note: str | None = None) -> Order | Proposal:
         """Approve or reject an order or a proposal that waits: `decision` is "approve" or "reject".
@@ -192,7 +193,7 @@ class AsyncClient(AsyncConnection):
 
     async def get_classification(self, classification: str) -> Classification:
         """Return the labels of a classification."""
-        return Classification.read(await self.get(f"/v1/classifications/{classification}"))
+        return Classification.read(await self.get(path_to("classifications", classification)))
 
     async def create_budget(
         self, name: str, limit: Sum, *, key: str | None = None, **terms: Unpack[BudgetOptions]
@@ -206,7 +207,7 @@ class AsyncClient(AsyncConnection):
 
     async def get_budget(self, budget: str) -> Budget:
         """Return a budget."""
-        return Budget.read(await self.get(f"/v1/budgets/{budget}"))
+        return Budget.read(await self.get(path_to("budgets", budget)))
 
     async def budgets(self) -> AsyncIterator[Budget]:
         """Yield all budgets."""
@@ -220,7 +221,7 @@ class AsyncClient(AsyncConnection):
 
     async def get_job(self, job: str) -> Job:
         """Return a job as it is now."""
-        return Job.read(await self.get(f"/v1/jobs/{job}"))
+        return Job.read(await self.get(path_to("jobs", job)))
 
     async def wait(self, job: str, *, seen: JobSeen | None = None, timeout_s: float | None = None) -> Job:
         """Wait for the end of a job, and return it. WaitTimeoutError after `timeout_s`; the job goes on."""
@@ -228,7 +229,7 @@ class AsyncClient(AsyncConnection):
 
     async def cancel_job(self, job: str) -> Job:
         """Cancel a job. One that runs stops soon, and nothing of it is stored."""
-        return Job.read(await self.post(f"/v1/jobs/{job}/cancel"))
+        return Job.read(await self.post(path_to("jobs", job, "cancel")))
 
     async def savings(self, **options: Unpack[ReportOptions]) -> Savings:
         """Return what was saved per currency, realised savings first, and by group if one is given."""

@@ -23,6 +23,7 @@ from loupe.options import (
     to_wire,
     written,
 )
+from loupe.paths import path_to
 from loupe.problems import MissingError
 
 TIFF = {"Content-Type": "image/tiff"}
@@ -58,14 +59,14 @@ def replan(
     plan: str, seen: Seen | None = None, key: str | None = None, **options: Unpack[ReplanOptions]
 ) -> Steps[Json]:
     """Re-plan the scene of a plan."""
-    return (yield from post(f"/v1/plans/{plan}/replan", to_wire(options), seen, key))
+    return (yield from post(path_to("plans", plan, "replan"), to_wire(options), seen, key))
 
 
 def next_round(
     order: str, seen: Seen | None = None, key: str | None = None, **options: Unpack[NextRoundOptions]
 ) -> Steps[Json]:
     """Plan what else is worth buying after patches of an order were delivered."""
-    return (yield from post(f"/v1/orders/{order}/next-round", to_wire(options), seen, key))
+    return (yield from post(path_to("orders", order, "next-round"), to_wire(options), seen, key))
 
 
 def order(
@@ -80,16 +81,16 @@ def decide(waiting: str, decision: str, note: str | None = None) -> Steps[Json]:
     """Approve or reject an order, or else a proposal, that waits; only a proposal has a `kind`."""
     body = {"decision": decision} | ({"note": note} if note else {})
     try:
-        return (yield from post(f"/v1/orders/{waiting}/approval", body))
+        return (yield from post(path_to("orders", waiting, "approval"), body))
     except MissingError:
-        return (yield from post(f"/v1/proposals/{waiting}/approval", body))
+        return (yield from post(path_to("proposals", waiting, "approval"), body))
 
 
 def deliver(
     order: str, file: File, sent: Sent | None = None, **options: Unpack[DeliveryOptions]
 ) -> Steps[Json]:
     """Upload a GeoTIFF or a zip archive that shows any patches of an order."""
-    path = f"/v1/orders/{order}/deliveries"
+    path = path_to("orders", order, "deliveries")
     return (yield from _upload(path, Body(file, sent), ANY_FILE, to_wire(options)))
 
 
@@ -102,7 +103,7 @@ def deliver_patch(
     **options: Unpack[PatchDeliveryOptions],
 ) -> Steps[Json]:
     """Upload a GeoTIFF that is meant for one patch."""
-    path = f"/v1/orders/{order}/tiles/{tile}/patches/{patch}"
+    path = path_to("orders", order, "tiles", tile, "patches", patch)
     return (yield from _upload(path, Body(file, sent), TIFF, to_wire(options)))
 
 
@@ -111,7 +112,7 @@ def classify(
 ) -> Steps[Json]:
     """Label every tile of an order."""
     body = {"allow_partial": allow_partial}
-    return (yield from post(f"/v1/orders/{order}/classification", body, seen, key))
+    return (yield from post(path_to("orders", order, "classification"), body, seen, key))
 
 
 def create_budget(
@@ -126,7 +127,7 @@ def create_budget(
 def change_budget(budget: str, **changes: Unpack[BudgetChanges]) -> Steps[Json]:
     """Change a budget with a JSON merge patch."""
     body = {name: written(value) for name, value in changes.items()}
-    return (yield from fetch(Request(method="PATCH", path=f"/v1/budgets/{budget}", json=body)))
+    return (yield from fetch(Request(method="PATCH", path=path_to("budgets", budget), json=body)))
 
 
 def send_file(method: str, path: str, file: File, media_type: str) -> Steps[Json]:

@@ -35,6 +35,7 @@ from loupe.options import (
     to_wire,
     written,
 )
+from loupe.paths import path_to
 
 
 class Client(Connection):
@@ -105,7 +106,7 @@ class Client(Connection):
 
     def get_plan(self, plan: str) -> Plan:
         """Return a plan."""
-        return Plan.read(self.get(f"/v1/plans/{plan}"))
+        return Plan.read(self.get(path_to("plans", plan)))
 
     def plans(self, **filters: Unpack[PlanFilters]) -> Iterator[PlanSummary]:
         """Yield plans, newest first."""
@@ -114,12 +115,12 @@ class Client(Connection):
 
     def patches(self, plan: str) -> Iterator[Json]:
         """Yield every patch of a plan with its decision, as GeoJSON features (EPSG:4326)."""
-        for page in self.pages(f"/v1/plans/{plan}/patches", limit=100):
+        for page in self.pages(path_to("plans", plan, "patches"), limit=100):
             yield from page["features"]
 
     def preview(self, plan: str) -> bytes:
         """Return a PNG of the scene with the bought patches outlined."""
-        return self.download(f"/v1/plans/{plan}/preview.png")
+        return self.download(path_to("plans", plan, "preview.png"))
 
     def order(
         self, plan: str, budget: str | None = None, *, key: str | None = None, **options: Unpack[OrderOptions]
@@ -132,7 +133,7 @@ class Client(Connection):
 
     def get_order(self, order: str) -> Order:
         """Return an order with its history and its patches."""
-        return Order.read(self.get(f"/v1/orders/{order}"))
+        return Order.read(self.get(path_to("orders", order)))
 
     def orders(self, **filters: Unpack[OrderFilters]) -> Iterator[OrderSummary]:
         """Yield orders, newest first."""
@@ -141,16 +142,16 @@ class Client(Connection):
 
     def preview_cancel(self, order: str) -> CancelPreview:
         """Return what cancelling an order now would settle and release. Cancels nothing."""
-        return CancelPreview.read(self.get(f"/v1/orders/{order}/cancel"))
+        return CancelPreview.read(self.get(path_to("orders", order, "cancel")))
 
     def cancel(self, order: str) -> Order:
         """Cancel the undelivered patches of an order. SETTLES the bill for what came, RELEASES the rest."""
-        return Order.read(self.post(f"/v1/orders/{order}/cancel"))
+        return Order.read(self.post(path_to("orders", order, "cancel")))
 
     def extend(self, order: str, last_day: Day, note: str | None = None) -> Order:
         """Put off the deadline of an order to the end of a later day (UTC)."""
         body = {"last_day": written(last_day)} | ({"note": note} if note else {})
-        return Order.read(self.post(f"/v1/orders/{order}/deadline", body))
+        return Order.read(self.post(path_to("orders", order, "deadline"), body))
 
     def decide(self, waiting: str, decision: str, note: str | None = None) -> Order | Proposal:
         """Approve or reject an order or a proposal that waits: `decision` is "approve" or "reject".
@@ -196,7 +197,7 @@ class Client(Connection):
 
     def get_classification(self, classification: str) -> Classification:
         """Return the labels of a classification."""
-        return Classification.read(self.get(f"/v1/classifications/{classification}"))
+        return Classification.read(self.get(path_to("classifications", classification)))
 
     def create_budget(
         self, name: str, limit: Sum, *, key: str | None = None, **terms: Unpack[BudgetOptions]
@@ -210,7 +211,7 @@ class Client(Connection):
 
     def get_budget(self, budget: str) -> Budget:
         """Return a budget."""
-        return Budget.read(self.get(f"/v1/budgets/{budget}"))
+        return Budget.read(self.get(path_to("budgets", budget)))
 
     def budgets(self) -> Iterator[Budget]:
         """Yield all budgets."""
@@ -224,7 +225,7 @@ class Client(Connection):
 
     def get_job(self, job: str) -> Job:
         """Return a job as it is now."""
-        return Job.read(self.get(f"/v1/jobs/{job}"))
+        return Job.read(self.get(path_to("jobs", job)))
 
     def wait(self, job: str, *, seen: JobSeen | None = None, timeout_s: float | None = None) -> Job:
         """Wait for the end of a job, and return it. WaitTimeoutError after `timeout_s`; the job goes on."""
@@ -232,7 +233,7 @@ class Client(Connection):
 
     def cancel_job(self, job: str) -> Job:
         """Cancel a job. One that runs stops soon, and nothing of it is stored."""
-        return Job.read(self.post(f"/v1/jobs/{job}/cancel"))
+        return Job.read(self.post(path_to("jobs", job, "cancel")))
 
     def savings(self, **options: Unpack[ReportOptions]) -> Savings:
         """Return what was saved per currency, realised savings first, and by group if one is given."""

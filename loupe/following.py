@@ -7,6 +7,7 @@ import httpx
 
 from loupe.answers.base import Json
 from loupe.exchange import Pause, Request, Steps, document_in, exchange, fetch, link_of
+from loupe.paths import path_to
 from loupe.problems import ClientError, JobCancelledError, WaitTimeoutError, problem_of
 from loupe.repeating import retry_after_s
 
@@ -23,7 +24,7 @@ def follow(job: str, seen: Seen | None = None, timeout_s: float | None = None) -
     """
     pause_s, waited_s = FIRST_PAUSE_S, 0.0
     while True:
-        answer = yield from exchange(Request(method="GET", path=f"/v1/jobs/{job}"))
+        answer = yield from exchange(Request(method="GET", path=path_to("jobs", job)))
         found, asked_s = document_in(answer), retry_after_s(answer)
         if seen is not None:
             seen(found)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from loupe.paths import path_to
 from service.cli.connection import DEFAULT_URL, ApiKey, AsJson, Url, console, open_client, print_json
 from service.cli.short_ids import full_id
 from service.terminal.alternatives import alternatives_view
@@ -23,10 +24,10 @@ def alternatives(
     api_key: ApiKey = None,
 ) -> None:
     """Compare a plan with buying nothing, central, random or all patches, and with other price lists."""
-    path = "/v1/reports/savings/orders" if order else "/v1/plans"
+    compared = ("reports", "savings", "orders") if order else ("plans",)
     with open_client(url, api_key) as client, console(stderr=True).status("Pricing the alternatives"):
         document_id = full_id(client, "order" if order else "plan", document_id)
-        found = client.get(f"{path}/{document_id}/alternatives")
+        found = client.get(path_to(*compared, document_id, "alternatives"))
     if as_json:
         print_json(found)
         return
@@ -42,7 +43,8 @@ def curve(
     """Show the cost of buying more or less of a planned scene, and what that is expected to bring."""
     with open_client(url, api_key) as client:
         plan_id = full_id(client, "plan", plan_id)
-        planned, points = (client.get(f"/v1/plans/{plan_id}{view}") for view in ("", "/curve"))
+        planned = client.get(path_to("plans", plan_id))
+        points = client.get(path_to("plans", plan_id, "curve"))
     if as_json:
         print_json(points)
         return

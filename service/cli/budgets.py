@@ -7,6 +7,7 @@ import typer
 
 from loupe import Client
 from loupe.answers.base import Json
+from loupe.paths import path_to
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -188,7 +189,7 @@ def withdraw(
     """Take back a charge or a change of a budget that you proposed and that waits for a second key."""
     with open_client(url, api_key) as client:
         proposal = full_id(client, "proposal", proposal)
-        withdrawn = client.post(f"/v1/proposals/{proposal}/withdrawal")
+        withdrawn = client.post(path_to("proposals", proposal, "withdrawal"))
     if as_json:
         print_json(withdrawn)
     else:
@@ -197,7 +198,7 @@ def withdraw(
 
 def _change(client: Client, budget: Json, changes: Json) -> Json:
     """Change a budget with a JSON merge patch, and return it as it is now."""
-    changed: Json = client.send("PATCH", f"/v1/budgets/{budget['id']}", json=changes).json()
+    changed: Json = client.send("PATCH", path_to("budgets", budget["id"]), json=changes).json()
     return changed
 
 
@@ -238,7 +239,9 @@ def _amount(amount: str | None, currency: str) -> Json | None:
 def list_budgets(as_json: AsJson = False, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
     """List the budgets with their limit and what is spent, held by open orders, and available."""
     with open_client(url, api_key) as client:
-        found = [item | client.get(f"/v1/budgets/{item['id']}/usage") for item in client.items("/v1/budgets")]
+        found = [
+            item | client.get(path_to("budgets", item["id"], "usage")) for item in client.items("/v1/budgets")
+        ]
     if as_json:
         print_json(found)
         return

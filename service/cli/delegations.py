@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from loupe.paths import path_to
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -72,7 +73,7 @@ def end_delegation(
     """Take lent approval back from now on."""
     with open_client(url, api_key) as client:
         delegation_id = full_id(client, "delegation", delegation_id)
-        ended = client.post(f"/v1/delegations/{delegation_id}/end")
+        ended = client.post(path_to("delegations", delegation_id, "end"))
     if as_json:
         print_json(ended)
         return

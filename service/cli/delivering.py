@@ -13,6 +13,7 @@ from loupe import Client, ClientError, ProblemError, calls
 from loupe.answers.base import Json
 from loupe.bodies import Sent
 from loupe.options import DeliveryOptions, PatchDeliveryOptions
+from loupe.paths import path_to
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -126,7 +127,7 @@ def deliver(  # noqa: PLR0913  (a command's parameters are its options)
     with open_client(url, api_key) as client:
         order_id = full_id(client, "order", order_id)
         sent = _send_all(client, order_id, outgoing, options, context.command)
-        state = client.get(f"/v1/orders/{order_id}")
+        state = client.get(path_to("orders", order_id))
     if as_json:
         print_json({"files": [one.to_json() for one in sent], "order": state})
     else:

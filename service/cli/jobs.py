@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from loupe.answers.base import Json
 from loupe.following import follow as follow_job
+from loupe.paths import path_to
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -56,7 +57,7 @@ def show_job(
             with following(f"Job {job_id}") as seen:
                 job = client.run(follow_job(job_id, seen))
         else:
-            job = client.get(f"/v1/jobs/{job_id}")
+            job = client.get(path_to("jobs", job_id))
     if as_json:
         print_json(job)
         return
@@ -70,7 +71,7 @@ def cancel_job(
     """Cancel a job. One that runs stops between two batches, and nothing of it is stored."""
     with open_client(url, api_key) as client:
         job_id = full_id(client, "job", job_id)
-        job = client.post(f"/v1/jobs/{job_id}/cancel")
+        job = client.post(path_to("jobs", job_id, "cancel"))
     if as_json:
         print_json(job)
         return

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from loupe.calls import send_file
+from loupe.paths import path_to
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -51,7 +52,7 @@ def give_labels(
         raise UsageError(f"{file.name} is neither .csv nor .json.")
     with open_client(url, api_key) as client:
         order_id = full_id(client, "order", order_id)
-        found = client.run(send_file("PUT", f"/v1/orders/{order_id}/truth", file, media_type))
+        found = client.run(send_file("PUT", path_to("orders", order_id, "truth"), file, media_type))
     if as_json:
         print_json(found)
         return
@@ -65,7 +66,7 @@ def show_labels(
     """Show how many labels of an order are right, by class, where the true label is known."""
     with open_client(url, api_key) as client:
         order_id = full_id(client, "order", order_id)
-        found = client.get(f"/v1/orders/{order_id}/truth")
+        found = client.get(path_to("orders", order_id, "truth"))
     if as_json:
         print_json(found)
         return

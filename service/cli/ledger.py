@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from loupe.paths import path_to
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -95,7 +96,7 @@ def adjust(  # noqa: PLR0913  (a command's parameters are its options)
     place = {name: value for name, value in (("tile", tile), ("patch", patch)) if value is not None}
     with open_client(url, api_key) as client:
         order_id = full_id(client, "order", order_id)
-        currency = client.get(f"/v1/orders/{order_id}")["amounts"]["total"]["currency"]
+        currency = client.get(path_to("orders", order_id))["amounts"]["total"]["currency"]
         money_moved = {"amount": amount, "currency": currency}
         body = {"kind": kind, "order": order_id, "amount": money_moved, "reason": reason} | place
         made = client.post("/v1/ledger/adjustments", body)

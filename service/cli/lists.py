@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from loupe import Client
 from loupe.answers.base import Json
 from loupe.options import OrderFilters, PlanFilters, to_wire
+from loupe.paths import path_to
 from service.cli.budgets import find_budget
 from service.cli.connection import (
     DEFAULT_URL,
@@ -128,7 +129,7 @@ def show_plan(
     """Show a plan as `loupe plan` showed it."""
     with open_client(url, api_key) as client:
         plan_id = full_id(client, "plan", plan_id)
-        found = client.get(f"/v1/plans/{plan_id}")
+        found = client.get(path_to("plans", plan_id))
     if as_json:
         print_json(found)
         return
@@ -210,7 +211,7 @@ def show_order(
     """Show an order: its status, money, history, and the patches that it awaits."""
     with open_client(url, api_key) as client:
         order_id = full_id(client, "order", order_id)
-        found = client.get(f"/v1/orders/{order_id}")
+        found = client.get(path_to("orders", order_id))
     if as_json:
         print_json(found)
         return
@@ -230,7 +231,7 @@ def wait_for_order(
     until = time.monotonic() + 60 * timeout
     with open_client(url, api_key) as client, console(stderr=True).status("Waiting") as shown:
         order_id = full_id(client, "order", order_id)
-        while (found := client.get(f"/v1/orders/{order_id}"))["status"] in OPEN:
+        while (found := client.get(path_to("orders", order_id)))["status"] in OPEN:
             left_s = until - time.monotonic()
             if left_s <= 0:
                 break

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from loupe.answers.base import Json
+from loupe.paths import path_to
 from service.cli.budgets import tags_of
 from service.cli.connection import (
     DEFAULT_URL,
@@ -74,7 +75,7 @@ def _edit(kind: Kind, typed: str, changes: Json, url: str, api_key: str | None, 
     if not changes:
         raise UsageError("There is nothing to change. Give --name, --external-id or, for a plan, --tag.")
     with open_client(url, api_key) as client:
-        path = f"/v1/{kind}s/{full_id(client, kind, typed)}"
+        path = path_to(f"{kind}s", full_id(client, kind, typed))
         found: Json = client.send("PATCH", path, json=changes).json()
     if as_json:
         print_json(found)

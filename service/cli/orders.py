@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from loupe import ProblemError, calls
+from loupe.paths import path_to
 from service.cli.budgets import find_budget, tags_of
 from service.cli.connection import (
     DEFAULT_URL,
@@ -61,7 +62,7 @@ def order(  # noqa: PLR0913  (a command's parameters are its options)
         plan = full_id(client, "plan", plan)
         budget_id = None if budget is None else find_budget(client, budget)["id"]
         if not yes:
-            planned = client.get(f"/v1/plans/{plan}")
+            planned = client.get(path_to("plans", plan))
             what = f"{plural(planned['patches']['bought'], 'patch')} for {money(planned['cost'])}"
             payer = f'budget "{budget}"' if budget else f"the only {planned['cost']['currency']} budget"
             typer.confirm(f"Order {what}? The amount will be held in {payer}.", abort=True, err=True)
@@ -129,9 +130,9 @@ def cancel(
     with open_client(url, api_key) as client:
         order_id = full_id(client, "order", order_id)
         if not yes:
-            foreseen = plainly(client.get(f"/v1/orders/{order_id}/cancel")["detail"])
+            foreseen = plainly(client.get(path_to("orders", order_id, "cancel"))["detail"])
             typer.confirm(f"{foreseen} Cancel?", abort=True, err=True)
-        cancelled = client.post(f"/v1/orders/{order_id}/cancel")
+        cancelled = client.post(path_to("orders", order_id, "cancel"))
     if as_json:
         print_json(cancelled)
     else:
@@ -152,7 +153,7 @@ def deadline(
     body = {"last_day": last_day} | ({"note": note} if note else {})
     with open_client(url, api_key) as client:
         order_id = full_id(client, "order", order_id)
-        order = client.post(f"/v1/orders/{order_id}/deadline", body)
+        order = client.post(path_to("orders", order_id, "deadline"), body)
     if as_json:
         print_json(order)
         return

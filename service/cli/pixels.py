@@ -6,6 +6,7 @@ import typer
 
 from loupe import Client
 from loupe.answers.base import Json
+from loupe.paths import path_to
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -71,9 +72,9 @@ def _owner(client: Client, plan: str | None, order: str | None) -> tuple[str, st
     """Return in words whose pixels are meant, and the path of that plan or order."""
     if plan is not None:
         plan = full_id(client, "plan", plan)
-        return f"the scene of plan {plan}", f"/v1/plans/{plan}"
+        return f"the scene of plan {plan}", path_to("plans", plan)
     order = full_id(client, "order", order or "")
-    return f"what was delivered for order {order}", f"/v1/orders/{order}"
+    return f"what was delivered for order {order}", path_to("orders", order)
 
 
 @pixel_commands.command("retention")

@@ -9,6 +9,7 @@ import typer
 from loupe import Client, calls
 from loupe.answers.base import Json
 from loupe.options import PlanOptions, ReplanOptions
+from loupe.paths import path_to
 from service.cli.budgets import tags_of
 from service.cli.connection import (
     DEFAULT_URL,
@@ -211,7 +212,7 @@ def _show_queued(job: Json, *, as_json: bool) -> None:
 
 
 def _write_files(client: Client, planned: Json, geojson: Path | None, png: Path | None) -> None:
-    path = f"/v1/plans/{planned['id']}"
+    path = path_to("plans", planned["id"])
     if geojson is not None:
         features = [feature for page in client.pages(f"{path}/patches") for feature in page["features"]]
         geojson.write_text(json.dumps({"type": "FeatureCollection", "features": features}))

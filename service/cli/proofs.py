@@ -14,15 +14,16 @@ from uuid import UUID
 
 from loupe import Client, ProblemError
 from loupe.answers.base import Json
+from loupe.paths import path_to
 from service.cli.connection import UsageError
 from service.ledger.book import Movement, Transfer, transfer_hash
 from service.money import Money
 from service.plans.bills import PlanFigures, recompute
 
 ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-SEQ = re.compile(r"\d{1,18}")
+SEQ = re.compile(r"[0-9]{1,18}")
 ORDER = re.compile(rf"(?:order:|cancel:)?({ID})")
-DELIVERY = re.compile(rf"(?:delivery:)?(({ID})/\d+/\d+)")
+DELIVERY = re.compile(rf"(?:delivery:)?(({ID})/[0-9]+/[0-9]+)")
 ABOUT_AN_ORDER = re.compile(rf"(?!budget:|limit:|period:)\w+:({ID})(?:[/#].*)?")
 
 
@@ -52,8 +53,8 @@ def follow(client: Client, what: str) -> Json:
     if subject.order is None:
         lines = [subject.transfer] if subject.transfer else []
         return {"ledger": lines, "proofs": [hash_proof(line) for line in lines]}
-    report = client.get(f"/v1/reports/savings/orders/{subject.order}")
-    order = client.get(f"/v1/orders/{subject.order}")
+    report = client.get(path_to("reports", "savings", "orders", subject.order))
+    order = client.get(path_to("orders", subject.order))
     every_line = _order_lines(client, subject.order)
     lines = [line for line in every_line if _concerns(line, subject)]
     if subject.transfer is not None and subject.transfer not in lines:
@@ -79,10 +80,10 @@ def follow(client: Client, what: str) -> Json:
 
 
 def _follow_plan(client: Client, plan_id: str) -> Json:
-    path = f"/v1/plans/{plan_id}"
+    path = path_to("plans", plan_id)
     plan, bill = client.get(path), client.get(f"{path}/bill")
     provenance = plan["provenance"]
-    price_list = client.get(f"/v1/price-lists/{provenance['price_list']['id']}")
+    price_list = client.get(path_to("price-lists", provenance["price_list"]["id"]))
     scene = _file(client, f"{path}/scene.tif")
     return {
         "plan": {name: value for name, value in plan.items() if name != "tiles"},
@@ -126,7 +127,7 @@ def _find_subject(client: Client, what: str) -> Subject:
 
 def _find_order_or_transfer(client: Client, identity: str) -> Subject:
     try:
-        return Subject(client.get(f"/v1/orders/{identity}")["id"])
+        return Subject(client.get(path_to("orders", identity))["id"])
     except ProblemError as error:
         if error.code != "not-found":
             raise
@@ -134,7 +135,7 @@ def _find_order_or_transfer(client: Client, identity: str) -> Subject:
 
 
 def _find_transfer(client: Client, name: str) -> Subject:
-    line = client.get(f"/v1/ledger/{name}")
+    line = client.get(path_to("ledger", name))
     about = ABOUT_AN_ORDER.fullmatch(line["reference"])
     return Subject(about[1] if about else None, line["reference"], line)
 
@@ -169,7 +170,7 @@ def _concerns_delivery(delivery: Json, subject: Subject) -> bool:
 def _delivery_names(order: str, delivery: Json) -> tuple[str, str]:
     """Return a delivery's reference in the ledger, and its path in the API."""
     tile, patch = delivery["tile"], delivery["patch"]
-    return f"delivery:{order}/{tile}/{patch}", f"/v1/orders/{order}/tiles/{tile}/patches/{patch}"
+    return f"delivery:{order}/{tile}/{patch}", path_to("orders", order, "tiles", tile, "patches", patch)
 
 
 def proof(step: str, rule: str, *, holds: bool | None) -> Json:

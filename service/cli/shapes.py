@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from loupe.paths import path_to
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -94,7 +95,8 @@ def _write(kind: Kind, typed: str, wanted: ShapeOutput, url: str, api_key: str |
     if form is ShapeFormat.GPKG and out is None:
         raise UsageError("A GeoPackage cannot be printed. Name its file: --out FILE.gpkg")
     with open_client(url, api_key) as client:
-        content = client.download(f"/v1/{kind}s/{full_id(client, kind, typed)}/shapes?as={form.value}")
+        path = path_to(f"{kind}s", full_id(client, kind, typed), "shapes")
+        content = client.send("GET", path, query={"as": form.value}).content
     if out is None:
         echo(content.decode().rstrip("\n"))
         return

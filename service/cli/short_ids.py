@@ -6,6 +6,7 @@ from typing import Literal
 
 from loupe import Client
 from loupe.answers.base import Json
+from loupe.paths import is_segment, path_to
 from service.cli.connection import UsageError
 
 Kind = Literal["plan", "order", "job", "proposal", "delegation"]
@@ -21,8 +22,6 @@ SEARCHED = ("plan", "order")
 """Kinds whose list takes a text to look for; there are too many of them to read all."""
 SHORT = re.compile(r"[0-9a-f]{6}[0-9a-f-]{0,29}")
 """Beginning of an id that is looked up: six digits of 16 million leave few to choose from."""
-WHOLE = re.compile(r"[\w:-]+")
-"""Text that may stand for an id in a path. Slashes, dots and question marks would lead elsewhere."""
 UNDIVIDED = re.compile(r"[0-9a-f]{32}")
 """Whole id without its hyphens, which the server reads too."""
 NAMED = 3
@@ -39,7 +38,7 @@ def full_id(client: Client, kind: Kind, typed: str) -> str:
 
 def full_id_of_any(client: Client, kinds: Sequence[Kind], typed: str) -> str:
     """Return the id of the one thing of some kinds, as `full_id` does for one kind."""
-    if not WHOLE.fullmatch(typed):
+    if not is_segment(typed):
         shown = " or ".join(f"`{LISTED_BY[kind]}`" for kind in kinds)
         raise UsageError(f'"{typed}" is no id. {shown} shows ids.')
     beginning = typed.lower()
@@ -53,7 +52,7 @@ def _listed(client: Client, kind: Kind, beginning: str) -> Iterable[Json]:
     """Yield what may have an id that begins so; a text that is looked for may stand in other members too."""
     if kind == "delegation":  # its list is one page
         return [dict(one) for one in client.get("/v1/delegations")["items"]]
-    return client.items(f"/v1/{kind}s", **({"q": beginning} if kind in SEARCHED else {}))
+    return client.items(path_to(f"{kind}s"), **({"q": beginning} if kind in SEARCHED else {}))
 
 
 def full_id_unless_name(typed: str, kind: str, listed: Callable[[], Iterable[Json]]) -> str:

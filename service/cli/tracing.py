@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from loupe import Client
+from loupe.paths import is_segment
 from service.cli.connection import (
     DEFAULT_URL,
     ApiKey,
@@ -57,7 +58,7 @@ def trace(
 
 def _full_name(client: Client, what: str) -> str:
     """Return an order or a delivery with the full id of the order. Only digits are the seq of a transfer."""
-    if what.isdecimal():
-        return what
     order, slash, place = what.partition("/")
+    if what.isdecimal() or not is_segment(order):
+        return what  # `follow` says what can be traced
     return full_id(client, "order", order) + slash + place

@@ -57,7 +57,7 @@ def test_guide_runs_as_it_is_printed(
     blocks = BLOCK.findall(GUIDE.read_text())
     values: dict[str, Any] = {"__name__": "guide"}
 
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     for block in blocks:
         exec(compile(block, str(GUIDE), "exec"), values)  # noqa: S102  (the guide's own blocks)
 
@@ -66,6 +66,7 @@ def test_guide_runs_as_it_is_printed(
     assert "3 of 96 patches for " in printed
     assert f"{size} of {size} bytes sent" in printed
     assert values["receipt"].counts.settled == 3
+    assert values["bill"]["cost"]["amount"] == str(values["plan"].cost.amount)
     assert values["savings"].currencies[0].savings.realised.amount == (
         values["plan"].baseline.amount - values["plan"].cost.amount
     )

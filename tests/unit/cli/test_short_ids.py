@@ -91,6 +91,8 @@ SHORT = {
     ("spend", "budget"): ("--budget @", "GET /v1/reports/spend?budget={}"),
 }
 """Parameters that take an id: words after the command in which @ is its beginning, and a request with it."""
+NAMED = ("price_list", "bundle", "budget", "name")
+"""Parameters that take a name too, which may be any text. It is sent in a query or a body, or not at all."""
 ON_THE_MACHINE = {
     ("keys revoke", "key_id"), ("keys rotate", "key_id"), ("people role", "person_id"),
     ("people remove", "person_id"), ("bundles remove", "name"),
@@ -195,13 +197,42 @@ def test_whole_ids_and_other_texts_are_not_looked_up(listed: PlayedServer, typed
 
 
 @pytest.mark.parametrize("typed", ["", "..", "../orders", f"{FIRST}/curve", f"{FIRST}?q=1", "a#b", "a%2Fb"])
-@pytest.mark.parametrize("words", ["plans show @", "cancel @ --yes", "jobs cancel @", "budget withdraw @"])
-def test_text_that_leads_to_another_path_is_refused(listed: PlayedServer, words: str, typed: str) -> None:
-    done = loupe(*(typed if word == "@" else word for word in words.split()))
+def test_text_that_leads_to_another_path_is_refused(listed: PlayedServer, typed: str) -> None:
+    done = loupe("cancel", typed, "--yes")
 
-    assert (done.exit_code, done.stdout) == (1, "")
-    assert " ".join(done.stderr.split()).startswith(f'Error: "{typed}" is no id. `loupe ')
-    assert asked(listed) == []
+    assert (done.exit_code, done.stdout, asked(listed)) == (1, "", [])
+    assert done.stderr == f'Error: "{typed}" is no id. `loupe orders list` shows ids.\n'
+
+
+@pytest.mark.parametrize(("command", "parameter"), [one for one in SHORT if one[1] not in NAMED])
+def test_every_command_refuses_a_path_in_place_of_an_id(
+    listed: PlayedServer, command: str, parameter: str
+) -> None:
+    done = loupe(*command.split(), *SHORT[command, parameter][0].replace("@", "../orders").split())
+
+    said = "cannot be traced. Give an order id" if command == "trace" else "is no id. `loupe "
+    assert (done.exit_code, done.stdout, asked(listed)) == (1, "", [])
+    assert " ".join(done.stderr.split()).startswith(f'Error: "../orders" {said}')
+
+
+@pytest.mark.parametrize(("command", "parameter"), [one for one in SHORT if one[1] in NAMED])
+def test_name_that_looks_like_a_path_is_asked_for_as_any_other(
+    listed: PlayedServer, command: str, parameter: str
+) -> None:
+    for name in ("acme", "../orders"):
+        loupe(*command.split(), *SHORT[command, parameter][0].replace("@", name).split())
+
+    places = asked(listed)
+    assert places
+    assert places[: len(places) // 2] == places[len(places) // 2 :]
+
+
+@pytest.mark.parametrize("typed", ["../orders", f"{FIRST}/../x", f"{FIRST}/1/2/3", "\u0661\u0662"])
+def test_trace_of_a_path_is_refused(listed: PlayedServer, typed: str) -> None:
+    done = loupe("trace", typed)
+
+    assert (done.exit_code, asked(listed)) == (1, [])
+    assert " ".join(done.stderr.split()).startswith(f'Error: "{typed}" cannot be traced. Give an order id')
 
 
 def test_number_of_a_transfer_is_no_beginning_of_an_id(listed: PlayedServer) -> None:
