@@ -1,4 +1,4 @@
-"""No view of the dashboard, and no table in one, scrolls sideways on a screen of any customary width.
+"""No view of the dashboard, and no table in one, is wider than a screen of any customary width, or than A4.
 
 The views are found by following links, so that a new one is looked at too. One server and one browser.
 """
@@ -19,6 +19,8 @@ from tests.support.orders import make_patch
 from tests.support.server import KEY, ServerProcess, running_server
 
 WIDTHS = (360, 768, 1024, 1280, 1366, 1920, 2560)
+PAPER = 703
+"""Pixels between the margins of a printed page: 186 mm of A4."""
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 FILE = re.compile(r"\.[a-z]+$|/shapes$|/scene$")
 PAGES = 2
@@ -70,7 +72,7 @@ def fill(client: Client) -> None:
     client.post("/v1/invoices", invoice)
 
 
-def test_no_view_scrolls_sideways_at_any_width(browser: Browser, server: ServerProcess) -> None:
+def test_no_view_is_wider_than_its_screen_or_page(browser: Browser, server: ServerProcess) -> None:
     # Local times stand beside UTC in a zone half an hour off, so they are as wide as they get.
     with browser.new_context(timezone_id="Asia/Kolkata") as context:
         page = context.new_page()
@@ -87,6 +89,10 @@ def test_no_view_scrolls_sideways_at_any_width(browser: Browser, server: ServerP
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 900})
                 found += [f"{view} at {width}: {one}" for one in scrolling(page)]
+            page.emulate_media(media="print")
+            page.set_viewport_size({"width": PAPER, "height": 1000})
+            found += [f"{view} on paper: {one}" for one in scrolling(page)]
+            page.emulate_media(media="screen")
             waiting += links_of(page)
     assert found == []
     assert set(seen) >= EXPECTED
