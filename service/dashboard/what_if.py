@@ -226,14 +226,14 @@ def _sliders(record: PlanRecord, scenario: WhatIf) -> tuple[Slider, Slider]:
     """Return the ranges of money and of patches, from nothing to everything.
 
     A slider stands at the limit that was asked for, which the choice may not use up. It could otherwise not
-    be moved on by keys.
+    be moved on by keys. Without one it stands at the first step that pays for the choice.
     """
     plan, choice, aim = record.plan, scenario.choice, scenario.objective
     spent = aim.limit.minor if isinstance(aim, MaxCost) else choice.cost.minor
     bought = aim.patches if isinstance(aim, MaxPatches) else choice.patches
     step = max(1, round(plan.baseline_minor / STEPS))
     most = -(-max(plan.baseline_minor, choice.cost.minor) // step) * step
-    at = min(most, round(spent / step) * step)
+    at = min(most, -(-spent // step) * step)
     arrays = PlanArrays.of(plan)
     buyable = int((arrays.eligible[:, None] & ~arrays.taken).sum())
     amounts = (Money(minor, plan.currency).amount for minor in (most, step, at))

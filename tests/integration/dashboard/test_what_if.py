@@ -90,6 +90,16 @@ def test_slider_stands_at_the_limit_that_was_asked_for(browser: TestClient, plan
     assert 'max="96" step="1" value="95"' in read(browser, f"{path_of(planned)}?patches=95")
 
 
+def test_slider_of_a_plan_stands_where_its_choice_can_be_paid(
+    client: TestClient, browser: TestClient, planned: Planned
+) -> None:
+    sign_in(browser)
+    page = read(browser, path_of(planned))
+    (value,) = re.findall(r'id="budget" name="budget" type="range".*? value="([^"]+)"', page)
+    cost = client.get(f"/v1/plans/{planned.id}").json()["cost"]["amount"]
+    assert Decimal(value) >= Decimal(cost)
+
+
 def test_limit_of_money_is_not_compared_in_another_currency(
     client: TestClient, browser: TestClient, planned: Planned
 ) -> None:
