@@ -93,6 +93,7 @@ PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"Plan the scene again with {_REPLAN}", "Plan it again on the page What if of the plan"),
         (rf"Re-plan with {_REPLAN} \(`loupe replan \S+`\)", "Plan it again on the page What if of the plan"),
         (r", re-plan with reuse=none", ", plan the scene again with owned ground bought again"),
+        (r"was made with reuse=none", "was made to buy owned ground again"),
         (
             r"(Send the (?:scene|file) again) with POST /v1/plans \(`loupe plan`\)",
             r"\1 with the form Plan a scene",
@@ -117,6 +118,10 @@ PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         (r"or state with `radiometry` how its numbers are to be read", "or convert it to 8 bits a band"),
         (r"check bands= and radiometry=, ", ""),
+        (r"\b([Ss])end radiometry=(?=\w)", r"\1end it with the pixel values "),
+        (r"\bwith radiometry= \(", "in the field Pixel values ("),
+        (r"\bradiometry=(?=\w)", "the pixel values "),
+        (r"\bwith bands=R,G,B, such as bands=", "in the field Red, green and blue band, such as "),
         (
             r"Send an Idempotency-Key header; this request spends money",
             "The form has no key. Load the page again, and send it once more",

@@ -76,6 +76,7 @@ def test_movements_on_the_page_are_explained(browser: TestClient, orders: list[s
     assert orders
     words = words_of(browser.get(f"{PAGE}?kind=refund").text)
     assert "Movements: refund (return of a payment)." in words
+    assert "The hash was computed again and agrees" in words
     assert "settle (payment from a hold)" not in words
 
 

@@ -43,6 +43,15 @@ def test_shortened_id_of_an_order_is_listed_with_what_its_reference_lacks(
     )
 
 
+def test_credit_on_the_page_of_an_order_has_its_currency(
+    browser: TestClient, client: TestClient, order: str
+) -> None:
+    credit = invoice("C-1", (order, "0.50")) | {"kind": "credit-note"}
+    assert client.post("/v1/invoices", json=credit).status_code == 201
+    sign_in(browser)
+    assert "credited: 0.50 USD" in words_of(browser.get(f"/dashboard/orders/{order}").text)
+
+
 def test_difference_leads_to_its_order_and_its_invoice_line(browser: TestClient, order: str) -> None:
     sign_in(browser)
     page = browser.get(PAGE).text

@@ -15,7 +15,7 @@ from service.database.engine import Database
 from service.plans.tables import Plan
 from tests.support.bundles import make_geotiff, make_pixels
 from tests.support.dashboard import form_fields, send, sign_in
-from tests.support.ordering import code, open_budget, place, plan_scene, publish_prices, usage
+from tests.support.ordering import buy, code, open_budget, place, plan_scene, publish_prices, usage
 from tests.support.orders import Planned
 from tests.support.planner import outside_subplans, plan_for_many_rows
 
@@ -138,6 +138,25 @@ def test_page_of_a_plan_shows_what_the_api_says(
     assert 'class="shape"' in page
     assert "No budget is in USD." in page
     assert "can be ordered" in page
+
+
+@pytest.mark.parametrize(
+    ("reuse", "said", "warning"),
+    [
+        ("owned", "This ground is not bought again.", ""),
+        ("none", "The plan buys this ground again.", "was made to buy owned ground again."),
+    ],
+)
+def test_plan_says_whether_owned_ground_is_bought_again(
+    client: TestClient, browser: TestClient, planned: Planned, reuse: str, said: str, warning: str
+) -> None:
+    open_budget(client)
+    buy(client, planned)
+    again = plan_scene(client, reuse=reuse)
+    sign_in(browser)
+    page = read(browser, path_of(again))
+    assert said in page
+    assert warning in page
 
 
 def test_tile_lists_its_patches_with_reason_and_price(

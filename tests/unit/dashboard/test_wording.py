@@ -14,6 +14,7 @@ ELSEWHERE = {"cli", "terminal", "dashboard", "access", "database", "bundles", "g
 """Packages whose sentences no page shows, or that talk to the operator of the server."""
 OF_THE_API = re.compile(
     r"/v1/|Idempotency-Key|Authorization|`|\b(?:GET|POST|PUT|PATCH|DELETE) /|\b(?:accept|allow)_[a-z]+"
+    r"|\b[a-z_]+=[a-z]"
 )
 
 
@@ -23,7 +24,8 @@ def sentences() -> Iterator[str]:
         if ELSEWHERE.isdisjoint(path.relative_to(SERVICE).parts) and path.parent != SERVICE:
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Call) and _raises(node.func):
-                    yield from map(_text, node.args[:1])
+                    details = (one.value for one in node.keywords if one.arg == "detail")
+                    yield from map(_text, (*node.args[:1], *details))
 
 
 def _raises(called: ast.expr) -> bool:
@@ -71,6 +73,19 @@ def test_no_sentence_of_an_error_keeps_words_of_the_api_on_a_page() -> None:
             "server's machine, or POST /v1/keys).",
             "Ask an admin of the workspace for such a key (loupe keys create NAME --role buyer on the "
             "server's machine).",
+        ),
+        (
+            "They will be paid again, because the plan was made with reuse=none.",
+            "They will be paid again, because the plan was made to buy owned ground again.",
+        ),
+        (
+            "State what the numbers are with radiometry= (uint8 or percent), such as radiometry=range:0-90.",
+            "State what the numbers are in the field Pixel values (uint8 or percent), such as the pixel "
+            "values range:0-90.",
+        ),
+        (
+            "Number them from 1 with bands=R,G,B, such as bands=4,3,2.",
+            "Number them from 1 in the field Red, green and blue band, such as 4,3,2.",
         ),
         ("The file my_scene.tif is damaged.", "The file my_scene.tif is damaged."),
         ("Send it to /v1/unheard. It is kept.", "It is kept."),
