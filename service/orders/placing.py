@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NoReturn
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select
@@ -161,11 +162,18 @@ def _check_orderable(session: Session, plan: Plan) -> None:
         )
     standing = standing_order_of(session, plan.id)
     if standing is not None:
+        _refuse_second_order(plan, standing)
+
+
+def _refuse_second_order(plan: Plan, standing: Order) -> NoReturn:
+    named = {"plan": str(plan.id), "order": str(standing.id)}
+    if standing.status == OrderStatus.COMPLETED:
         raise PlanAlreadyOrderedError(
-            f"Order {standing.id} buys this plan. Cancel that order to order the plan again.",
-            plan=str(plan.id),
-            order=str(standing.id),
+            f"Order {standing.id} has bought this plan. Plan the scene again to buy more of it.", **named
         )
+    raise PlanAlreadyOrderedError(
+        f"Order {standing.id} buys this plan. Cancel that order to order the plan again.", **named
+    )
 
 
 def _choose_budget(session: Session, workspace_id: UUID, wanted: UUID | None, currency: str) -> UUID:

@@ -42,6 +42,21 @@ def test_cancelling_a_complete_order_is_refused(client: TestClient, plan: Planne
     assert usage(client, budget) == {"held": "0.00", "spent": "10.00", "available": "90.00"}
 
 
+def test_second_order_of_a_complete_one_is_refused_without_a_word_of_cancelling(
+    client: TestClient, plan: Planned, budget: str
+) -> None:
+    first = place(client, plan).json()["id"]
+    for tile, patch in BOUGHT:
+        deliver(client, first, tile, patch)
+
+    refused = place(client, plan)
+    assert code(refused) == (409, "plan-already-ordered")
+    assert refused.json()["detail"] == (
+        f"Order {first} has bought this plan. Plan the scene again to buy more of it."
+    )
+    assert usage(client, budget)["held"] == "0.00"
+
+
 def test_cancelling_lets_the_plan_be_ordered_again(client: TestClient, plan: Planned, budget: str) -> None:
     first = place(client, plan).json()
 
