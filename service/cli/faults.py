@@ -80,11 +80,14 @@ def _typed(parameter: Any) -> str:
 
 
 def _in_file(names: list[str]) -> str:
-    """Return a place in a file: "Row 2, currency" for rows/2/currency."""
+    """Return a place in a file: "Row 2, tier 1, currency" for rows/2/tiers/0/currency.
+
+    Rows are counted from 1, and members of a list in a row from 0.
+    """
     words: list[str] = []
-    for name in names:
+    for depth, name in enumerate(names):
         if name.isdigit() and words:
-            words[-1] = f"{words[-1].removesuffix('s')} {name}"
+            words[-1] = f"{words[-1].removesuffix('s')} {int(name) + (depth > 1)}"
         else:
             words.append(name.replace("_", " "))
     text = ", ".join(words)

@@ -17,7 +17,7 @@ _REPEATED = (
 CODES: Mapping[str, tuple[str, str]] = {
     "unauthenticated": (
         "The server does not accept the API key",
-        "It was revoked, or another server made it. Set LOUPE_API_KEY or --api-key to another one, or choose another --profile; "
+        "It is mistyped, was revoked, or another server made it. Set LOUPE_API_KEY or --api-key to another one, or choose another --profile; "
         "`loupe keys create NAME` on the server's machine makes a key.",
     ),
     "no-such-route": _VERSIONS,
