@@ -94,6 +94,13 @@ def words_of(markup: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", drawn)).split())
 
 
+def cells_of(page: str) -> list[list[str]]:
+    """Return the words of every cell of the first table of a page, by row."""
+    body = re.search(r"<tbody>(.*?)</tbody>", page, re.DOTALL)
+    rows = [] if body is None else re.findall(r"<tr.*?>(.*?)</tr>", body[1], re.DOTALL)
+    return [[words_of(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)] for row in rows]
+
+
 def follow(browser: TestClient, answer: Any) -> str:
     """Return the words of the page that an action leads to."""
     assert answer.status_code == 303, words_of(answer.text)

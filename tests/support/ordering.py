@@ -80,6 +80,13 @@ def place(client: TestClient, plan: Planned, key: str | None = None, **body: Any
     return client.post("/v1/orders", json={"plan": str(plan.id)} | body, headers=headers)
 
 
+def held_order(client: TestClient) -> tuple[str, str]:
+    """Place an order that waits for another holder; return its budget and the order."""
+    above = {"amount": "1.00", "currency": "USD"}
+    budget = open_budget(client, name="careful", approval_above=above)
+    return budget, str(place(client, plan_scene(client), budget=budget).json()["id"])
+
+
 def charge(
     client: TestClient, order: str, amount: str, headers: Json | None = None, key: str | None = None
 ) -> Any:

@@ -1,22 +1,20 @@
-"""The page of the ledger: filters, running balances, sums by order, the chain, and files."""
+"""The page of the ledger: filters, running balances, the chain, and files."""
 
 import csv
 import io
 import json
 import re
-from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from service.access.repository import create_key, create_workspace
-from service.dashboard import exports, ledger
-from service.dashboard.ledger_orders import AMOUNTS
+from service.dashboard import ledger
 from service.database.engine import Database
 from service.ledger.publishing import publish_heads, publisher_of
 from service.settings import Settings
-from tests.support.dashboard import sign_in, words_of
+from tests.support.dashboard import cells_of, sign_in, words_of
 from tests.support.ordering import buy, open_budget, place, plan_scene, publish_prices
 
 PAGE = "/dashboard/ledger"
@@ -26,29 +24,6 @@ COLUMNS = ("no", "when", "movement", "amount", "budget", "left", "held", "spent"
 def rows_of(page: str) -> list[dict[str, str]]:
     """Return the movements of a page."""
     return [dict(zip(COLUMNS, cells, strict=True)) for cells in cells_of(page)]
-
-
-def cells_of(page: str) -> list[list[str]]:
-    body = re.search(r"<tbody>(.*?)</tbody>", page, re.DOTALL)
-    rows = [] if body is None else re.findall(r"<tr.*?>(.*?)</tr>", body[1], re.DOTALL)
-    return [[words_of(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row, re.DOTALL)] for row in rows]
-
-
-@pytest.fixture
-def orders(client: TestClient) -> list[str]:
-    """Return a complete order of the team north at Acme, and a refunded one of the team south elsewhere."""
-    publish_prices(client)
-    publish_prices(client, "other", provider="Other")
-    first = open_budget(client, name="First", tags={"team": "north"})
-    second = open_budget(client, name="Second", tags={"team": "south"})
-    north = buy(client, plan_scene(client), budget=first)
-    south = buy(client, plan_scene(client, price_list="other", reuse="none"), budget=second)
-    refund = {
-        "kind": "refund", "order": south, "amount": {"amount": "1.00", "currency": "USD"}, "reason": "cloud",
-    }  # fmt: skip
-    answer = client.post("/v1/ledger/adjustments", json=refund, headers={"Idempotency-Key": str(uuid4())})
-    assert answer.status_code == 201, answer.text
-    return [north, south]
 
 
 def test_movements_show_the_balances_of_their_budget_after_them(
@@ -143,70 +118,6 @@ def test_pages_follow_each_other_and_keep_the_filters(
         address = None if older is None else older[1].replace("&amp;", "&")
     assert len(seen) == len(set(seen)) == 4
     assert seen == sorted(seen, key=int, reverse=True)
-
-
-def test_sums_by_order_lead_to_their_movements(
-    browser: TestClient, client: TestClient, orders: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ledger, "ROWS", 1)
-    sign_in(browser)
-    page = browser.get(f"{PAGE}?by=orders").text
-    (south,) = cells_of(page)
-    older = re.search(r'href="([^"]+)">Older</a>', page)
-    assert older is not None
-    (north,) = cells_of(browser.get(older[1].replace("&amp;", "&")).text)
-
-    for row, order, refunded in ((north, orders[0], "0.00 USD"), (south, orders[1], "1.00 USD")):
-        amounts = client.get(f"/v1/orders/{order}").json()["amounts"]
-        assert (row[0], row[1], row[4], row[8]) == (
-            order[:8],
-            "completed",
-            "4" if order == orders[0] else "5",
-            refunded,
-        )
-        assert row[6].split()[0] == amounts["settled"]["amount"]
-        assert row[10].split()[0] == amounts["net"]["amount"]
-    assert f"/dashboard/ledger?order={orders[1]}" in page
-    assert [row[0] for row in cells_of(browser.get(f"{PAGE}?by=orders&kind=refund").text)] == [orders[1][:8]]
-
-
-def linked(browser: TestClient, page: str, words: str) -> str:
-    """Return the file that a link of a page leads to."""
-    link = re.search(rf'href="([^"]+)">{words}</a>', page)
-    assert link is not None, words
-    answer = browser.get(link[1].replace("&amp;", "&"))
-    assert answer.status_code == 200
-    return str(answer.text)
-
-
-@pytest.mark.parametrize(
-    ("query", "found"), [("", 2), ("&provider=Acme&kind=settle", 1), ("&kind=refund", 1), ("&kind=charge", 0)]
-)
-def test_sums_by_order_are_exported_whole_with_the_movements_beside_them(
-    browser: TestClient, orders: list[str], monkeypatch: pytest.MonkeyPatch, query: str, found: int
-) -> None:
-    assert orders
-    monkeypatch.setattr(exports, "READ_AT_ONCE", 1)
-    sign_in(browser)
-    page = browser.get(f"{PAGE}?by=orders{query}").text
-    shown = cells_of(page)
-    assert len(shown) == found
-
-    as_csv = list(csv.DictReader(io.StringIO(linked(browser, page, "Orders as CSV"))))
-    as_json = json.loads(linked(browser, page, "Orders as JSON"))["items"]
-    movements = list(csv.DictReader(io.StringIO(linked(browser, page, "Movements as CSV"))))
-
-    assert [one["order"] for one in as_csv] == [one["order"] for one in as_json]
-    for row, cells, item in zip(as_csv, shown, as_json, strict=True):
-        amounts = [row[name] for name in AMOUNTS]
-        assert [row["order"][:8], row["status"], row["budget"], row["movements"]] == [
-            cells[0], cells[1], cells[3], cells[4],
-        ]  # fmt: skip
-        assert [f"{amount} {row['currency']}" for amount in amounts] == cells[5:]
-        assert [item[name]["amount"] for name in AMOUNTS] == amounts
-    of_orders = [one for one in movements if one["kind"] != "fund"]
-    assert len(of_orders) == sum(int(one["movements"]) for one in as_csv)
-    assert len(json.loads(linked(browser, page, "Movements as JSON"))["items"]) == len(movements)
 
 
 @pytest.mark.parametrize(

@@ -15,17 +15,11 @@ from tests.support.ordering import (
     open_budget,
     place,
     plan_scene,
-    publish_prices,
     usage,
 )
 from tests.support.orders import make_patch
 
 LIST = "/dashboard/orders"
-
-
-@pytest.fixture
-def priced(client: TestClient) -> None:
-    publish_prices(client)
 
 
 @pytest.mark.usefixtures("priced")
