@@ -56,6 +56,7 @@ _REPLAN = r"POST /v1/plans/\S+?/replan"
 PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), words)
     for pattern, words in (
+        (r"(a bundle with guarantees): GET /v1/bundles\.", r"\1: the page Models lists them."),
         (r"GET /v1/bundles\.", "the form of a new plan lists them."),
         (r"\. GET /v1/bundles", ". The form of a new plan"),
         (r"GET /v1/bundles", "the form of a new plan"),

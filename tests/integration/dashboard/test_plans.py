@@ -141,6 +141,22 @@ def test_page_of_a_plan_shows_what_the_api_says(
 
 
 @pytest.mark.parametrize(
+    ("price_list", "said"),
+    [
+        ("acme", "It becomes a realised saving once the patches are delivered and paid."),
+        ("example-no-minimum", "At example prices it never becomes a realised saving."),
+    ],
+)
+def test_plan_says_whether_its_saving_can_be_realised(
+    client: TestClient, browser: TestClient, price_list: str, said: str
+) -> None:
+    publish_prices(client)
+    planned = plan_scene(client, price_list=price_list)
+    sign_in(browser)
+    assert said in read(browser, path_of(planned))
+
+
+@pytest.mark.parametrize(
     ("reuse", "said", "warning"),
     [
         ("owned", "This ground is not bought again.", ""),

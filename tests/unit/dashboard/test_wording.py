@@ -75,6 +75,10 @@ def test_no_sentence_of_an_error_keeps_words_of_the_api_on_a_page() -> None:
             "server's machine).",
         ),
         (
+            "The bundle certifies no guarantee. Choose a bundle with guarantees: GET /v1/bundles.",
+            "The bundle certifies no guarantee. Choose a bundle with guarantees: the page Models lists them.",
+        ),
+        (
             "They will be paid again, because the plan was made with reuse=none.",
             "They will be paid again, because the plan was made to buy owned ground again.",
         ),
