@@ -21,18 +21,23 @@ def savings_groups_view(report: Json) -> RenderableType:
         (
             *_place(one, places),
             f"{one['orders']:,}",
-            "-" if one["realised_saving"] is None else money(one["realised_saving"]),
+            _known(one["realised_saving"]),
             *(money(one[name]) for name in ("ordered_saving", "held_saving", "settled")),
         )
         for one in report["groups"]
     ]
     totals = [
-        f"{entry['currency']}: {plural(entry['orders'], 'order')}, ordered saving "
-        f"{money(entry['savings']['ordered'])}, {money(entry['settled'])} paid"
+        f"{entry['currency']}: {plural(entry['orders'], 'order')}, realised saving "
+        f"{_known(entry['savings']['realised'])}, ordered saving {money(entry['savings']['ordered'])}, "
+        f"{money(entry['settled'])} paid"
         for entry in report["currencies"]
     ]
     table = columns((*places, "Orders", *titles), rows, right={"Orders", *titles})
     return Group(table, *(Line(total, "bold") for total in totals))
+
+
+def _known(saving: Json | None) -> str:
+    return "-" if saving is None else money(saving)
 
 
 def spend_view(report: Json) -> RenderableType:

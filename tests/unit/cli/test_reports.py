@@ -16,12 +16,15 @@ OCTOBER = {"first_day": "2026-10-01", "last_day": "2026-10-31", "group": None}
 SPENT = {"currencies": [TOTAL], "groups": [TOTAL | OCTOBER]}
 SAVED_BY_TEAM = {
     "currencies": [
-        {"currency": "USD", "orders": 1, "savings": {"ordered": usd("7.00")}, "settled": usd("2.00")}
+        {
+            "currency": "USD", "orders": 1, "settled": usd("2.00"),
+            "savings": {"realised": usd("3.00"), "ordered": usd("7.00")},
+        }
     ],
     "groups": [
         {
             "first_day": None, "last_day": None, "group": "north", "currency": "USD", "orders": 1,
-            "realised_saving": None, "ordered_saving": usd("7.00"), "held_saving": usd("0.00"),
+            "realised_saving": usd("3.00"), "ordered_saving": usd("7.00"), "held_saving": usd("0.00"),
             "settled": usd("2.00"),
         }
     ],
@@ -57,8 +60,8 @@ def test_savings_by_group_are_a_table_above_the_total(server: PlayedServer) -> N
     titles, line, total = loupe("savings", "--group-by", "tag:team").stdout.splitlines()
 
     assert titles.split()[:2] == ["Group", "Orders"]
-    assert line.split() == ["north", "1", "-", "7.00", "USD", "0.00", "USD", "2.00", "USD"]
-    assert total == "USD: 1 order, ordered saving 7.00 USD, 2.00 USD paid"
+    assert line.split() == ["north", "1", "3.00", "USD", "7.00", "USD", "0.00", "USD", "2.00", "USD"]
+    assert total == "USD: 1 order, realised saving 3.00 USD, ordered saving 7.00 USD, 2.00 USD paid"
 
 
 @pytest.mark.parametrize("command", ["savings", "spend"])
