@@ -38,7 +38,12 @@ TITLES = {
 }
 
 NOT_AN_ID = "This is not an id. An id is a UUID of 36 characters, as lists and answers show it."
-SENTENCES = {"uuid_parsing": NOT_AN_ID}
+NOT_AN_OBJECT = "This is not a JSON object."
+SENTENCES = {
+    "uuid_parsing": NOT_AN_ID,
+    "model_type": NOT_AN_OBJECT,
+    "model_attributes_type": NOT_AN_OBJECT,
+}
 """Sentences in place of those of the library that checks requests, by its kind of error."""
 LENGTHS = {"too_short": ("at least", "min_length"), "too_long": ("at most", "max_length")}
 """Kinds of errors of lengths: the bound, and the member that holds it."""

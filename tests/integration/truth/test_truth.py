@@ -194,6 +194,7 @@ def test_answer_lists_only_the_first_faults(client: TestClient) -> None:
     body = '{"tiles": [' + "1," * 999 + "1]}"
     answer = client.put(f"/v1/orders/{UUID(int=0)}/truth", content=body, headers=JSON)
     assert (answer.status_code, len(answer.json()["errors"])) == (422, 100)
+    assert answer.json()["errors"][0]["detail"] == "This is not a JSON object."
 
 
 def test_true_labels_wait_for_a_classification(client: TestClient, order: str) -> None:

@@ -130,3 +130,9 @@ def test_id_of_another_form_is_refused_in_a_sentence(client: TestClient) -> None
 
     assert faults(answer) == [("/path/order_id", "uuid_parsing")]
     assert answer.json()["detail"].startswith("/path/order_id: This is not an id. An id is a UUID")
+
+
+def test_body_that_is_no_object_is_refused_in_a_sentence(client: TestClient) -> None:
+    answer = client.post("/v1/budgets", json=[1], headers={"Idempotency-Key": "a-list-of-numbers"})
+
+    assert answer.json()["detail"] == "/body: This is not a JSON object."
