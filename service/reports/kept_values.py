@@ -38,6 +38,22 @@ class KeptValues:
         self._keep(place, basis, value, max(self._least, size(value)))
         return value
 
+    def kept_up(
+        self,
+        place: Hashable,
+        basis: Hashable,
+        compute: Callable[[Value | None], Value],
+        size: Callable[[Value], int],
+    ) -> Value:
+        """Return like `value` what `compute` makes of the value that is kept on another basis, if any is.
+
+        That one may be of any basis, also of a later or an abandoned one, and must not be changed.
+        """
+        with self._lock:
+            known = self._kept.get(place)
+        earlier = None if known is None else cast(Value, known[1])
+        return self.value(place, basis, lambda: compute(earlier), size)
+
     def once(
         self, place: Hashable, compute: Callable[[], Value], size: Callable[[Value], int] = lambda _: 1
     ) -> Value:

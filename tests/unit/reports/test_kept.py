@@ -27,6 +27,17 @@ class TestKeptFigures:
         assert kept.value("a", 2, compute, int) == 3
         assert kept.value("a", 1, compute, int) == 4  # a place keeps the newest value only
 
+    def test_value_of_another_basis_is_kept_up(self) -> None:
+        kept, given = KeptFigures(), list[int | None]()
+
+        def count(known: int | None) -> int:
+            given.append(known)
+            return 1 if known is None else known + 1
+
+        assert [kept.kept_up("a", basis, count, int) for basis in (1, 1, 2, 3, 1)] == [1, 1, 2, 3, 4]
+        assert kept.kept_up("b", 1, count, int) == 1
+        assert given == [None, 1, 2, 3, None]
+
     def test_values_not_asked_for_longest_give_way(self) -> None:
         kept, compute = KeptFigures(most_orders=3 * LEAST_SIZE), Counter()
         for place in ("a", "b", "c", "a", "d"):
