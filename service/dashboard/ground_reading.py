@@ -63,8 +63,8 @@ def places_now(kept: KeptFigures, database: Database, workspace_id: UUID) -> Pla
 def read_places(session: Session, workspace_id: UUID, known: Places | None = None) -> Places:
     """Return all places of a workspace in a session that reads one snapshot, newest first.
 
-    `known` are its places at any other time. Nothing of them is read again but which are still there and of
-    which kind: all else of a plan or order stays as it was made, and no id is used twice.
+    `known` are its places at any other time. Of these, only ids and kinds are read again: all else of a plan
+    or order stays as it was made, and no id is used twice.
     """
     shown = read_shown(session, workspace_id)
     known = np.zeros(0, PLACE) if known is None else known
