@@ -74,8 +74,24 @@ class Reconciled:
             case "amount-differs":
                 return (
                     f"{self.paid} is paid and {self.invoiced} is invoiced; {self.refunded} is refunded and "
-                    f"{self.credited} is credited. Post a refund or charge, or ask for a credit note."
+                    f"{self.credited} is credited. {self._remedy}"
                 )
+
+    @property
+    def _remedy(self) -> str:
+        """What makes both amounts of a known order agree, in sentences."""
+        zero = self.invoiced.nothing
+        unpaid = self.invoiced - (self.paid or zero)
+        unrefunded = self.credited - (self.refunded or zero)
+        steps = {
+            f"Ask for an invoice of the other {-unpaid}.": unpaid < zero,
+            f"Post a later charge of {unpaid}, or ask for a credit note.": unpaid > zero
+            and unrefunded <= zero,
+            f"Post a later charge of {unpaid}.": unpaid > zero and unrefunded > zero,
+            f"Post a refund of {unrefunded}.": unrefunded > zero,
+            f"Ask for a credit note of {-unrefunded}.": unrefunded < zero,
+        }
+        return " ".join(step for step, applies in steps.items() if applies)
 
 
 def order_named_by(reference: str) -> UUID | None:

@@ -59,6 +59,29 @@ def test_order_is_compared_with_its_lines(
     assert compare(order, *lines).state == state
 
 
+@pytest.mark.parametrize(
+    ("order", "lines", "todo"),
+    [
+        (booked(), [line(4_00)], "Ask for an invoice of the other 6.00 USD."),
+        (booked(10_00, 2_00), [line(10_00)], "Ask for a credit note of 2.00 USD."),
+        (booked(), [line(12_00)], "Post a later charge of 2.00 USD, or ask for a credit note."),
+        (booked(), [line(10_00), line(1_00, is_credit=True)], "Post a refund of 1.00 USD."),
+        (
+            booked(), [line(12_00), line(2_00, is_credit=True)],
+            "Post a later charge of 2.00 USD. Post a refund of 2.00 USD.",
+        ),
+        (
+            booked(10_00, 2_00), [line(4_00)],
+            "Ask for an invoice of the other 6.00 USD. Ask for a credit note of 2.00 USD.",
+        ),
+    ],
+)  # fmt: skip
+def test_difference_says_what_makes_both_agree(
+    order: BookedOrder, lines: list[InvoicedLine], todo: str
+) -> None:
+    assert compare(order, *lines).detail.endswith(f"credited. {todo}")
+
+
 def test_order_names_its_documents_once() -> None:
     found = compare(booked(), line(4_00), line(6_00), line(1_00, "G-1", is_credit=True))
 
