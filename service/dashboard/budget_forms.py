@@ -63,9 +63,10 @@ def open_on_page(form: FormDep, entries: EntriesDep) -> Response:
     def do() -> Onward:
         answer = open_budget(entries.opening(), form.visitor, form.database, form.key)
         made = json.loads(bytes(answer.body))
+        again = "" if made["period"] == "none" else f" each {made['period']}"
         limit = in_text(Money.parse(**made["limit"]))
         return Onward(
-            f"{PATH}/budgets/{made['id']}", f"The budget is open. Orders can hold and spend {limit}."
+            f"{PATH}/budgets/{made['id']}", f"The budget is open. Orders can hold and spend {limit}{again}."
         )
 
     def refuse(error: LoupeError) -> Response:

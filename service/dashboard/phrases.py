@@ -101,8 +101,8 @@ PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
         (r"Open one with POST /v1/budgets\.", "Open one on the page Budgets."),
         (
-            r"(The budget is at version \d+ now)\. Read it again before you change it\.",
-            r"\1: somebody changed it while you filled in the form. Fields that you had not changed show the present terms. Look at all of them, and send the form again.",
+            r"The budget is at version (\d+) now\. Read it again before you change it\.",
+            r"Version \1 is in force now. Fields that you had not changed show the present terms. Look at all of them, and send the form again.",
         ),
         (
             r"A budget of this workspace has approval_above, so a new one opens with an approval_above of ([^:]+): its orders then need another holder\. Send that, and change it afterwards",

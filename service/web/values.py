@@ -100,7 +100,8 @@ def read_amount(value: object) -> object:
         return value
     raise invalid(
         "amount-invalid",
-        'An amount is a text like "12.50": at most 15 digits, a point and decimals, without sign or spaces.',
+        'An amount is a text like "12.50": at most 15 digits, a point and decimals, '
+        "without sign, commas or spaces.",
     )
 
 
@@ -125,7 +126,7 @@ def read_exact(value: object) -> object:
     if isinstance(value, bool) or (isinstance(value, str) and _EXACT.fullmatch(value) is None):
         raise invalid(
             "number-invalid",
-            'Give a number, such as "0.5": digits, a point and decimals, without sign or spaces.',
+            'Give a number, such as "0.5": digits, a point and decimals, without sign, commas or spaces.',
         )
     return value
 

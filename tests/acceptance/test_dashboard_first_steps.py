@@ -101,7 +101,8 @@ def test_forms_of_budgets_satisfy_axe_and_say_what_is_wrong(quiet: Page, server:
     page.get_by_role("button", name="Open the budget").click()
     limit = page.get_by_label("Limit", exact=True)
     expect(limit).to_have_accessible_description(
-        "Write an amount such as 12.50: at most 15 digits, a point and decimals, without sign or spaces. "
+        "Write an amount such as 12.50: at most 15 digits, a point and decimals, "
+        "without sign, commas or spaces. "
         "Most money that orders may hold and spend, such as 500.00."
     )
     assert limit.get_attribute("aria-invalid") == "true"
@@ -134,7 +135,7 @@ def test_change_that_somebody_overtook_is_shown_with_theirs(quiet: Page, server:
         page.get_by_label("Limit", exact=True).fill("5.00")
         change(client, budget["id"])
     page.get_by_role("button", name="Change limit and terms").click()
-    expect(page.get_by_role("alert")).to_contain_text("somebody changed it while you filled in the form")
+    expect(page.get_by_role("alert")).to_contain_text("Version 2 is in force now.")
     assert page.get_by_label("Tags").input_value() == "team=south"
     assert page.get_by_label("Limit", exact=True).input_value() == "5.00"
     examine(page, "budget-terms-overtaken")

@@ -52,7 +52,7 @@ def test_budget_is_opened_with_every_entry_of_the_form(client: TestClient, brows
 
     (made,) = budgets(client)
     assert answer.headers["location"] == f"{PAGE}/{made['id']}"
-    assert "The budget is open. Orders can hold and spend 500.00 EUR." in follow(browser, answer)
+    assert "The budget is open. Orders can hold and spend 500.00 EUR each quarter." in follow(browser, answer)
     expected = {
         "name": "Harvest 2026", "limit": {"amount": "500.00", "currency": "EUR"}, "period": "quarter",
         "starts_on": "2026-11-01", "ends_on": "2030-12-31", "enforcement": "warn", "thresholds": [50, 90],
@@ -232,7 +232,7 @@ def test_form_that_somebody_overtook_shows_both_changes_and_can_be_sent_again(
     refused = browser.post(path, data=data)
 
     assert refused.status_code == 412
-    assert "somebody changed it while you filled in the form" in words_of(refused.text)
+    assert "Version 2 is in force now." in words_of(refused.text)
     shown = values_of(refused.text, path)
     assert (shown["version"], shown["limit"], shown["tags"], shown["thresholds"]) == (
         "2", "80.00", "team=south", "75",
