@@ -57,7 +57,7 @@ def test_difference_leads_to_its_order_and_its_invoice_line(browser: TestClient,
     page = browser.get(PAGE).text
     words = words_of(page)
 
-    assert "Of what was paid or invoiced, 0 orders agree and 2 differ." in words
+    assert "0 paid or invoiced orders agree, and there are 2 differences." in words
     assert f'<a class="mono" href="/dashboard/orders/{order}"' in page
     assert "and 1.00 USD is invoiced;" in words
     assert "'delivery 4711' contains no full id of an order of the workspace." in words
@@ -109,7 +109,7 @@ def test_agreement_and_emptiness_are_said(browser: TestClient, client: TestClien
     client.post("/v1/invoices", json=invoice("R-1", (order, paid)))
     words = words_of(browser.get(PAGE).text)
     assert "Invoices and ledger agree." in words
-    assert "Of what was paid or invoiced, 1 order agrees and 0 differ." in words
+    assert "1 paid or invoiced order agrees, and there is no difference." in words
 
 
 def test_unknown_document_is_a_page(browser: TestClient) -> None:

@@ -1,5 +1,6 @@
 """Rules that every template of the dashboard keeps."""
 
+import html
 import re
 from pathlib import Path
 
@@ -48,3 +49,28 @@ def test_filters_have_plain_buttons() -> None:
 
 def test_times_are_written_in_one_place() -> None:
     assert [path.name for path in TEMPLATES if "| when" in path.read_text()] == ["tables.html"]
+
+
+def headings_and_labels(table: str) -> tuple[set[str], list[str]]:
+    """Return what the columns of a table are called, and what its cells are called where a row is a card."""
+    head, body = table.split("</thead>")
+    named = re.sub(r'\{\{ word\("([^"]*)"(?:, "([^"]*)")?\) \}\}', lambda word: word[2] or word[1], head)
+    headings = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', named, re.DOTALL)
+    labels = re.findall(r'data-label="((?:[^"{]|\{\{.*?\}\}|\{%.*?%\})*)"', body)
+    return {html.unescape(one) for one in headings}, [html.unescape(one) for one in labels]
+
+
+def test_cells_of_cards_are_called_as_their_columns() -> None:
+    found = re.compile(r'<table class="cards[^"]*">.*?</table>', re.DOTALL)
+    tables = [(path.name, table) for path in TEMPLATES for table in found.findall(path.read_text())]
+    assert len(tables) > 20
+    compared = [(name, *headings_and_labels(table)) for name, table in tables]
+    assert [
+        (name, label) for name, headings, labels in compared for label in labels if label not in headings
+    ] == []
+
+
+def test_pages_that_lead_to_themselves_say_here() -> None:
+    for name, first in (("budgets.html", "first_budget"), ("plans.html", "first_plan")):
+        calls = re.findall(rf"\{{\{{ {first}\((.*?)\)", (TEMPLATES[0].parent / name).read_text())
+        assert calls == ["here=true"], name
