@@ -12,11 +12,10 @@ from typing import Any, ClassVar, Literal
 from models.fusion import Fusion
 from models.preprocess import Fill
 from models.second_look import SecondLook
+from models.tasks import Task
 
 Kind = Literal["classify", "count"]
 Mode = Literal["paper", "product"]
-Task = Literal["label", "count", "find"]
-"""Purpose that a plan pays for: correct labels, correct counts, or objects in bought patches."""
 
 BANDS = ("red", "green", "blue")
 FORMAT = 1

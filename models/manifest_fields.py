@@ -18,9 +18,10 @@ from models.json_fields import (
     short_text,
     text,
 )
-from models.manifest import BANDS, FORMAT, CurvePoint, Guarantee, Kind, Loss, Task, ValueCurve
+from models.manifest import BANDS, FORMAT, CurvePoint, Guarantee, Kind, Loss, ValueCurve
 from models.second_look import SecondLook
 from models.symmetry import SYMMETRIES
+from models.tasks import Task
 
 MOST_MEMBERS = 8
 """Most policies in an ensemble: each is built before its weights are checked."""

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.counts import Counts
-from models.manifest import Task
+from models.tasks import Task
 
 
 def patch_values(

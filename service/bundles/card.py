@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from models.manifest import ClassifyManifest, CountManifest, Guarantee, Kind, Loss, Manifest, Task
+from models.manifest import ClassifyManifest, CountManifest, Guarantee, Kind, Loss, Manifest
+from models.tasks import Task
 from service.bundles.predictor import Predictor
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from models.bundle import CountBundle, CountManifest
 from models.counts import Counts
 from models.grid import GRID, PATCHES, patch_side
-from models.manifest import Task
+from models.tasks import Task
 from models.values import patch_values
 from service.bundles.predictor import (
     BundlePredictor,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from models.grid import PATCHES
-from models.manifest import ClassifyManifest, Manifest, Task
+from models.manifest import ClassifyManifest, Manifest
+from models.tasks import Task
 from service.bundles.card import site_interval
 
 Way = Literal["nothing", "plan", "central", "random", "everything"]

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.bundle import Bundle
-from models.manifest import Manifest, Task
+from models.manifest import Manifest
 from models.preprocess import normalise
+from models.tasks import Task
 from service.errors import UnavailableError
 from service.metrics import BATCH_SECONDS, BATCH_SIZE
 from service.stopping import checkpoint

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from models.manifest import CurvePoint, Manifest, Task
+from models.manifest import CurvePoint, Manifest
+from models.tasks import Task
 from service.bundles.card import CertifiedGuarantee, accuracy_source, guarantees_of, site_interval
 from service.bundles.predictor import Predictor
 from service.bundles.registry import Bundles

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy.orm import Session
 from starlette.datastructures import UploadFile
 
-from models.manifest import Task
+from models.tasks import Task
 from service.bundles.registry import Bundles, BundlesDep
 from service.bundles.stored import label_of
 from service.dashboard.forms import SentForm, check_form, key_field, open_form, text_field

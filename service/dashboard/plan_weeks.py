@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.grid import PATCHES
-from models.manifest import Task
+from models.tasks import Task
 from service.imagery.acquisition import sampled_tiles
 from service.plans.arrays import MIN_VALID_SHARE
 from service.plans.tables import Plan, Scene

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
-from models.manifest import CountManifest, Manifest, Task
+from models.manifest import CountManifest, Manifest
+from models.tasks import Task
 from service.bundles.card import accuracy_source, images_measured, site_interval
 from service.bundles.predictor import Predictor
 from service.planner import decider

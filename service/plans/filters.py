@@ -7,7 +7,7 @@ from fastapi import Depends, Query
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import aliased
 
-from models.manifest import Task
+from models.tasks import Task
 from service.access.caller import CallerDep
 from service.database.engine import Database, DatabaseDep
 from service.ledger.tags import split_tag

@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from models.grid import patch_side
-from models.manifest import CountManifest, Manifest, Task
+from models.manifest import CountManifest, Manifest
+from models.tasks import Task
 from service.bundles.registry import Bundles
 from service.imagery.products import ordered_pixel_m
 from service.imagery.tile_grid import TileGrid

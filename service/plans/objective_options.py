@@ -4,7 +4,8 @@ from typing import TypeVar, assert_never, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.manifest import Manifest, Task
+from models.manifest import Manifest
+from models.tasks import Task
 from service.errors import InvalidInputError
 from service.money import Money
 from service.planner.curve import target_for

@@ -9,7 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError, field_validator
 from starlette.datastructures import UploadFile
 
-from models.manifest import Manifest, Task
+from models.manifest import Manifest
+from models.tasks import Task
 from service.errors import MediaTypeError
 from service.plans.ground import ReuseMode
 from service.plans.naming import NamedOptions

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from models.grid import PATCHES
-from models.manifest import Task
+from models.tasks import Task
 from service.planner.bounds import Measure
 from service.planner.objectives import objective_from_json
 from service.plans.bills import BILL_BASELINE, PlanSavings

@@ -1,6 +1,7 @@
 """The task of a plan, its purpose, and the unit of a patch's utility."""
 
-from models.manifest import Manifest, Task
+from models.manifest import Manifest
+from models.tasks import Task
 from service.errors import InvalidInputError
 
 TASKS = (

@@ -6,7 +6,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.manifest import CountManifest, Task
+from models.manifest import CountManifest
+from models.tasks import Task
 from service.bundles.counting import values_of
 from service.imagery.tile_grid import TileGrid
 from service.money import Money

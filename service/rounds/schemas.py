@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from models.manifest import Task
+from models.tasks import Task
 from service.plans.objective_options import ObjectiveOptions
 from service.plans.options import ReplanIn
 from service.plans.tasks import TASKS

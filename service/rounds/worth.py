@@ -7,7 +7,8 @@ from uuid import UUID
 import numpy as np
 
 from models.grid import PATCHES
-from models.manifest import CountManifest, Task
+from models.manifest import CountManifest
+from models.tasks import Task
 from service.bundles.predictor import ExpectedCounts
 from service.imagery.tile_grid import TileGrid
 from service.money import Money, minor_per_major

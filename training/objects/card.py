@@ -5,7 +5,8 @@
 
 from typing import Any
 
-from models.manifest import CountManifest, Task
+from models.manifest import CountManifest
+from models.tasks import Task
 from training.objects.card_sections import guarantees_section, second_look_section
 
 TITLES: dict[Task, str] = {

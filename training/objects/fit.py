@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 from models.bundle import CountBundle, dump_bundle, load_bundle
-from models.manifest import CountManifest, Task, ValueCurve, count_classes
+from models.manifest import CountManifest, ValueCurve, count_classes
+from models.tasks import Task
 from training.data.images import DataError
 from training.data.object_scenes import ObjectScene, ObjectScenes
 from training.objects.card import write_card

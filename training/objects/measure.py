@@ -15,7 +15,8 @@ from torch import Tensor
 from models.bundle import CountBundle
 from models.fixed_orders import FIXED_H
 from models.grid import PATCHES
-from models.manifest import CountManifest, CurvePoint, Guarantee, Task
+from models.manifest import CountManifest, CurvePoint, Guarantee
+from models.tasks import Task
 from training.data.object_scenes import ObjectScenes
 from training.methods.baselines import fixed_masks
 from training.objects.counter import read_patches

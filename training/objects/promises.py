@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from models.counts import Counts
-from models.manifest import Guarantee, Loss, Task
+from models.manifest import Guarantee, Loss
+from models.tasks import Task
 from models.values import patch_values
 from training.objects.guarantee import certify
 from training.objects.site_losses import THRESHOLDS, site_losses

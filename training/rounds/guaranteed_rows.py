@@ -6,7 +6,8 @@ from statistics import fmean
 
 import numpy as np
 
-from models.manifest import Loss, Task
+from models.manifest import Loss
+from models.tasks import Task
 from training.objects.guarantee import certify
 from training.objects.promises import DELTA, EPSILONS, task_values
 from training.objects.site_losses import THRESHOLDS, SiteLosses, site_losses

@@ -9,7 +9,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
-from models.manifest import CurvePoint, Task, ValueCurve
+from models.manifest import CurvePoint, ValueCurve
+from models.tasks import Task
 from service.app import create_app
 from service.bundles.counting import CountPredictor, values_of
 from service.bundles.predictor import ExpectedCounts

@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pytest
 from typer.main import get_group
 
-from models.manifest import Task
+from models.tasks import Task
 from service.cli import app
 from service.cli.plan_options import TaskChoice
 from service.terminal.counts import bundle_row, curve_view, object_rows, prior_rows, round_rows, total_lines
