@@ -43,7 +43,7 @@ class MetricsMiddleware:
         method = scope["method"] if scope["method"] in METHODS else "other"
         REQUEST_SECONDS.labels(route=route, method=method, status=status).observe(seconds)
         code = scope.get(PROBLEM_CODE)
-        if code is None:
+        if code is None or status.startswith("3"):  # a visitor led to the sign-in form was refused nothing
             return
         PROBLEMS.labels(code=code).inc()
         if any(one.method == scope["method"] and one.path.fullmatch(scope["path"]) for one in self.uploads):

@@ -111,6 +111,19 @@ def test_operator_sees_requests_refusals_and_room_of_all_workspaces(
     assert "Schema of the database" in page
 
 
+def test_visitors_led_to_the_sign_in_form_are_not_counted_as_refused(browser: TestClient) -> None:
+    def counted() -> int:
+        return {row["code"]: int(row["answers"]) for row in _refusals(browser)}.get("unauthenticated", 0)
+
+    before = counted()
+    browser.cookies.clear()
+    assert browser.get(OPERATIONS, follow_redirects=False).status_code == 303
+    assert counted() == before
+    browser.cookies.clear()
+    assert browser.get(OPERATIONS, headers={"Accept": "application/json"}).status_code == 401
+    assert counted() == before + 1
+
+
 def _refusals(browser: TestClient) -> list[dict[str, str]]:
     browser.cookies.clear()
     sign_in(browser, KEY)
