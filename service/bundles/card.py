@@ -26,11 +26,16 @@ def accuracy_source(predictor: Predictor, task: Task | None = None) -> str:
     name = f"{manifest.name} {manifest.version}"
     if not manifest.curve_for(task or manifest.default_task):
         return f"The bundle {name} was released without an evaluation curve."
-    where = manifest.curve_split or "an evaluation set it does not name"
     return (
-        f"Accuracy is what the bundle {name} reached on {where} when only patches above the threshold were "
-        "bought. It is no promise for this scene."
+        f"Accuracy is what the bundle {name} reached on {images_named(manifest)} when only patches above the "
+        "threshold were bought. It is no promise for this scene."
     )
+
+
+def images_named(manifest: Manifest) -> str:
+    """Name the images that the curve was measured on, for a sentence."""
+    split = manifest.curve_split
+    return "its test images" if split == "test" else split or "an evaluation set that it does not name"
 
 
 def images_measured(manifest: Manifest) -> int | None:

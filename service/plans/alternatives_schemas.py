@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from service.bundles.card import images_measured
+from service.bundles.card import images_measured, images_named
 from service.bundles.evaluated import MeasuredRow, Way
 from service.bundles.predictor import Predictor
 from service.money import Money
@@ -197,10 +197,9 @@ def _source(predictor: Predictor | None) -> str:
     if predictor is None:
         return "The server no longer holds the plan's bundle, so no accuracy is shown. Bills are computed."
     manifest = predictor.manifest
-    split = manifest.curve_split or "an evaluation set that it does not name"
     return (
         "Bills are computed from the price lists. `measured` is what the bundle "
-        f"{manifest.name} {manifest.version} reached on {split} with that number of patches per tile, for "
-        "`random` with patches nearer to the middle drawn more often; it is no promise for this scene. "
-        "`expected` follows from the plan's counts."
+        f"{manifest.name} {manifest.version} reached on {images_named(manifest)} with that number of patches "
+        "per tile, for `random` with patches nearer to the middle drawn more often; it is no promise for "
+        "this scene. `expected` follows from the plan's counts."
     )

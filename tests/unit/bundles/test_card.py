@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.bundles.card import BundleOut, images_measured
+from service.bundles.card import BundleOut, images_measured, images_named
 from tests.support.bundles import hold, make_bundle, make_manifest
 
 
@@ -14,6 +14,18 @@ def test_images_measured_is_none_unless_the_evaluation_counts_them(
     evaluation: dict[str, object], images: int | None
 ) -> None:
     assert images_measured(make_manifest(curve_split="test", evaluation=evaluation)) == images
+
+
+@pytest.mark.parametrize(
+    ("split", "words"),
+    [
+        ("test", "its test images"),
+        ("19 test sites", "19 test sites"),
+        ("", "an evaluation set that it does not name"),
+    ],
+)
+def test_images_are_named_as_a_sentence_needs_them(split: str, words: str) -> None:
+    assert images_named(make_manifest(curve_split=split)) == words
 
 
 def test_bundle_out_repeats_the_manifest_without_weights() -> None:
