@@ -98,11 +98,11 @@ def test_prices_import_publishes_a_csv_file_once(shell: Shell) -> None:
     (shell.folder / "prices.csv").write_text(CSV_EXAMPLE)
     imported = shell.loupe("prices", "import", "prices.csv")
     assert "acme-30cm v1" in imported
-    assert "19.5 EUR per km2, 17 beyond 500 km2, 15 beyond 1000 km2" in imported
+    assert "19.5 EUR per km2, 17 beyond 500 km2, 15 beyond 1,000 km2" in imported
     assert "1 published, 0 unchanged." in imported
     assert "0 published, 1 unchanged." in shell.loupe("prices", "import", "prices.csv")
     listed = " ".join(shell.loupe("prices", "list").split())
-    assert "at least 25 km2 per shape, one order per shape, at least 2000 m wide" in listed
+    assert "at least 25 km2 per shape, one order per shape, at least 2,000 m wide" in listed
 
     (shell.folder / "wrong.csv").write_text(CSV_EXAMPLE.replace("EUR", "euro"))
     refused = shell.run("prices", "import", "wrong.csv")
