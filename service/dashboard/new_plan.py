@@ -14,12 +14,12 @@ from starlette.datastructures import UploadFile
 from models.tasks import Task
 from service.bundles.registry import Bundles, BundlesDep
 from service.bundles.stored import label_of
-from service.dashboard.forms import SentForm, check_form, key_field, open_form, text_field
+from service.dashboard.forms import FieldInvalidError, SentForm, check_form, key_field, open_form, text_field
 from service.dashboard.frame import go_to, show
 from service.dashboard.plan_page import described
 from service.dashboard.session import PATH, Visitor, VisitorDep
 from service.database.engine import Database, DatabaseDep
-from service.errors import InvalidInputError, LoupeError
+from service.errors import LoupeError
 from service.orders.storage import check_storage
 from service.plans.options import PlanOptions, SceneUpload
 from service.plans.planning import PlanningDep
@@ -66,15 +66,15 @@ class SceneForm:
     fields: Mapping[str, str] = field(default_factory=dict)
 
     def options(self) -> PlanOptions:
-        """Return the options that the form asks for; InvalidInputError names the field that is wrong."""
+        """Return the options that the form asks for; FieldInvalidError names the field that is wrong."""
         aim, limit = self.fields.get("aim", "policy"), self.fields.get("limit", "").strip()
         given: dict[str, Any] = {name: self.fields[name] for name in SIMPLE if self.fields.get(name)}
         if aim not in AIMS:
-            raise InvalidInputError(f"The form has no aim {aim!r}. Choose one of its aims.")
+            raise FieldInvalidError(f"The form has no aim {aim!r}. Choose one of its aims.")
         if aim in NEEDS and not limit:
-            raise InvalidInputError(f"The field Limit is empty. {AIMS[aim]!r} needs {NEEDS[aim]}.")
+            raise FieldInvalidError(f"The field Limit is empty. {AIMS[aim]!r} needs {NEEDS[aim]}.")
         if limit and aim not in NEEDS:
-            raise InvalidInputError(f"{AIMS[aim]!r} takes no limit. Clear the field Limit.")
+            raise FieldInvalidError(f"{AIMS[aim]!r} takes no limit. Clear the field Limit.")
         if limit:
             given[aim] = limit
         if tags := [line.strip() for line in self.fields.get("tags", "").splitlines() if line.strip()]:
@@ -82,7 +82,7 @@ class SceneForm:
         try:
             return PlanOptions.model_validate(given)
         except ValidationError as error:
-            raise InvalidInputError(_sentence(error, aim)) from error
+            raise FieldInvalidError(_sentence(error, aim)) from error
 
 
 def _sentence(error: ValidationError, aim: str) -> str:
@@ -137,7 +137,7 @@ def make_plan(
     try:
         sent.allow("plan_scene")
         if not form.scene:
-            raise InvalidInputError("The form has no scene. Choose a GeoTIFF in the field Scene.")
+            raise FieldInvalidError("The form has no scene. Choose a GeoTIFF in the field Scene.")
         upload = SceneUpload(body=form.scene)
         answer = plan_scene(sent.visitor, form.options(), upload, planning, None, later=False, key=sent.key)
     except LoupeError as refusal:

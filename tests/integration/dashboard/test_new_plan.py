@@ -14,7 +14,7 @@ from service.database.engine import Database
 from service.settings import Settings
 from service.web.claims import claim_key
 from tests.support.bundles import make_geotiff, make_pixels
-from tests.support.dashboard import fields_of, form_fields, sign_in
+from tests.support.dashboard import fields_of, form_fields, sign_in, words_of
 from tests.support.jobs import app_of
 from tests.support.ordering import code, publish_prices
 from tests.support.waiting import eventually
@@ -159,6 +159,13 @@ def test_refusal_stands_on_the_form_which_keeps_what_was_typed(
     assert words in page
     assert all(f'value="{value}"' in page for name, value in fields.items() if name in ("limit", "bands"))
     assert plans(client) == []
+
+
+def test_refusal_of_a_field_does_not_blame_the_file(client: TestClient, browser: TestClient) -> None:
+    publish_prices(client)
+    sign_in(browser)
+    answer = send_scene(browser, aim="max_patches", limit="many")
+    assert "A field of the form cannot be used. The limit of" in words_of(answer.text)
 
 
 @pytest.mark.parametrize("body", [b"", b"no tiff", make_geotiff(make_pixels(height=4, width=4))])
