@@ -1,8 +1,10 @@
-"""Pages of jobs: they lead to what a job made."""
+"""Pages of jobs: how far they are, and what they made."""
+
+from fastapi.testclient import TestClient
 
 from service.settings import Settings
-from tests.support.dashboard import sign_in
-from tests.support.jobs import ASYNC, app_of, ended
+from tests.support.dashboard import sign_in, words_of
+from tests.support.jobs import ASYNC, app_of, ended, plan_later
 from tests.support.ordering import buy, open_budget, plan_scene, publish_prices
 
 
@@ -24,3 +26,17 @@ def test_job_that_labelled_tiles_leads_to_the_labels_of_its_order(settings: Sett
         )
         page = client.get(f"/dashboard/orders/{order}").text
         assert 'id="labels"' in page
+
+
+def test_job_in_the_queue_has_one_name_on_its_page_and_in_the_list(
+    client: TestClient, browser: TestClient
+) -> None:
+    publish_prices(client)
+    job = plan_later(client).json()["id"]
+    sign_in(browser)
+    page = words_of(browser.get(f"/dashboard/jobs/{job}").text)
+    listed = words_of(browser.get("/dashboard/operations").text)
+    assert f"Planning job {job[:8]} waiting" in page
+    assert "The job waits for its turn." in page
+    assert "Waiting: 1" in listed
+    assert "queued" not in page + listed
