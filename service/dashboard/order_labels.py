@@ -109,7 +109,7 @@ def give_truth(
                 return "The true labels are kept. No tile has both a label and a true label now."
             return (
                 f"The true labels are kept. {known.score.right:,} of {known.score.tiles:,} labels are right, "
-                f"and {known.score.lr_right:,} from low resolution only."
+                f"and {known.score.lr_right:,} would be right from low resolution only."
             )
 
         return form.store_once(given.model_dump_json(), store=store)

@@ -42,8 +42,17 @@ class DayRange:
         """The period for a sentence."""
         if self.first is None and self.last is None:
             return "all time"
+        if self.first == self.last:
+            return f"{self.first:%-d %b %Y}"
         first = "the beginning" if self.first is None else f"{self.first:%-d %b %Y}"
         return f"{first} to {'now' if self.last is None else f'{self.last:%-d %b %Y}'}"
+
+    @property
+    def when(self) -> str:
+        """The period with its preposition: "on 1 Mar 2026"."""
+        if self.first is None and self.last is None:
+            return "at any time"
+        return f"{'on' if self.first == self.last else 'from'} {self.words}"
 
 
 def period_of(name: PeriodName, today: date, first: date | None = None, last: date | None = None) -> DayRange:

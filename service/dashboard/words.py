@@ -11,12 +11,12 @@ MOVEMENTS: Mapping[Movement, str] = MappingProxyType(
         Movement.FUND: "grant to a budget",
         Movement.DEFUND: "withdrawal of a grant",
         Movement.EXTEND: "grant beyond the limit",
-        Movement.RETRACT: "withdrawal of such a grant",
+        Movement.RETRACT: "withdrawal of a grant beyond the limit",
         Movement.RESERVE: "hold for an order",
         Movement.SETTLE: "payment from a hold",
         Movement.RELEASE: "return of a hold",
         Movement.REFUND: "return of a payment",
-        Movement.CHARGE: "later charge",
+        Movement.CHARGE: "later charge for an order",
     }
 )
 """Each movement of money as pages explain it."""

@@ -111,7 +111,7 @@ def test_saving_that_is_not_known_is_a_dash_in_every_table(client: TestClient, b
 
     page = browser.get(PAGE).text
     assert [row[2] for row in table(page, "Savings by group")] == ["\u2013"]
-    assert [row[1] for row in table(page, "Savings per currency")] == ["\u2013"]
+    assert [(row[1], row[9]) for row in table(page, "Savings per currency")] == [("\u2013", "1 open")]
     assert [row[3:5] for row in table(page, "Latest orders of these savings")] == [["\u2013", "\u2013"]]
 
 
@@ -144,13 +144,15 @@ def test_true_labels_stand_beside_the_card(client: TestClient, browser: TestClie
     open_budget(client)
     order = buy(client, plan_scene(client))
     made = client.post(f"/v1/orders/{order}/classification").json()
-    truth = {"tiles": [{"tile": one["tile"], "true_label": one["label"]} for one in made["tiles"][:2]]}
+    known = made["tiles"][:2]
+    truth = {"tiles": [{"tile": one["tile"], "true_label": one["label"]} for one in known]}
     client.put(f"/v1/orders/{order}/truth", json=truth).raise_for_status()
     sign_in(browser)
 
+    right = sum(one["lr_label"] == one["label"] for one in known)
     page = words_of(browser.get(PAGE).text)
     assert "Labels right on our own scenes 100.0" in page
-    assert "2 of 2 tiles with a true label" in page
+    assert f"2 of 2 tiles with a true label; {right} would be right from low resolution only" in page
     assert "Accuracy that the bundle's card states" in page
 
 

@@ -62,13 +62,18 @@ def test_period_holds_both_of_its_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("period", "words"),
+    ("period", "words", "when"),
     [
-        (DayRange(), "all time"),
-        (DayRange(first=date(2026, 3, 1), last=TODAY), "1 Mar 2026 to 31 Mar 2026"),
-        (DayRange(last=TODAY), "the beginning to 31 Mar 2026"),
-        (DayRange(first=TODAY), "31 Mar 2026 to now"),
+        (DayRange(), "all time", "at any time"),
+        (DayRange(first=TODAY, last=TODAY), "31 Mar 2026", "on 31 Mar 2026"),
+        (
+            DayRange(first=date(2026, 3, 1), last=TODAY),
+            "1 Mar 2026 to 31 Mar 2026",
+            "from 1 Mar 2026 to 31 Mar 2026",
+        ),
+        (DayRange(last=TODAY), "the beginning to 31 Mar 2026", "from the beginning to 31 Mar 2026"),
+        (DayRange(first=TODAY), "31 Mar 2026 to now", "from 31 Mar 2026 to now"),
     ],
 )
-def test_period_is_said_in_words(period: DayRange, words: str) -> None:
-    assert period.words == words
+def test_period_is_said_in_words(period: DayRange, words: str, when: str) -> None:
+    assert (period.words, period.when) == (words, when)
