@@ -41,7 +41,7 @@ def test_invoices_of_a_csv_are_imported_and_compared(browser: TestClient, client
 
     words = follow(browser, import_file(browser, INVOICES, "november.CSV", file))
     assert "2 documents were imported." in words
-    assert "Of what was paid or invoiced, 1 order agrees and 1 differs." in words
+    assert "1 paid or invoiced order agrees, and there is 1 difference." in words
     assert {one["number"] for one in client.get("/v1/invoices").json()["items"]} == {"R-1", "R-2"}
 
     again = follow(browser, import_file(browser, INVOICES, "november.csv", file))
