@@ -26,6 +26,9 @@ from service.web.licences import licence_note
 LABELS_SHOWN = 40
 PLAN_SAVINGS = ("list", "billable", "realised")
 REPORTED_SAVINGS = ("realised", "example", "ordered", "list", "held", "reused")
+KNOWN_LATER = "known once every patch is delivered"
+KNOWN_LATER_AT_REAL_PRICES = "known once every patch of an order at real prices is delivered"
+"""When a realised saving will be known, where some orders are at example prices."""
 
 
 def plan_view(plan: Json) -> Group:
@@ -60,7 +63,8 @@ def plan_figures(plan: Json) -> RenderableType:
         bundle_row(plan),
         *_warnings(plan),
     ]
-    return Group(facts(rows), Text(), savings_table(plan["savings"]))
+    unknown = "never at example prices" if prices["example"] else KNOWN_LATER
+    return Group(facts(rows), Text(), savings_table(plan["savings"], unknown=unknown))
 
 
 def _reading_rows(scene: Json) -> list[tuple[str, str]]:
@@ -96,13 +100,14 @@ def _no_data(scene: Json) -> str:
     return f"; {plural(empty, 'tile')} without data, not planned" if empty else ""
 
 
-def savings_table(savings: Json, kinds: Sequence[str] = PLAN_SAVINGS) -> RenderableType:
-    """Return savings, each with its baseline."""
+def savings_table(
+    savings: Json, kinds: Sequence[str] = PLAN_SAVINGS, unknown: str = KNOWN_LATER
+) -> RenderableType:
+    """Return savings, each with its baseline; `unknown` says when one that is not known yet will be."""
     rows = []
-    at_prices = " of an order at real prices" if savings.get("example") else ""
     for kind in kinds:
         saving = savings.get(kind)
-        against = f"known once every patch{at_prices} is delivered" if saving is None else saving["baseline"]
+        against = unknown if saving is None else saving["baseline"]
         rows.append((f"{kind} saving", money(saving), against))
     return columns(("Saving", "Amount", "Compared with"), rows, right={"Amount"})
 
@@ -211,7 +216,8 @@ def savings_view(report: Json) -> RenderableType:
         parts.append(Line(f"{entry['currency']}: {orders}, {money(entry['settled'])} spent", "bold"))
         savings = entry["savings"]
         shown = [kind for kind in REPORTED_SAVINGS if kind != "example" or savings["example"]]
-        parts.append(indent(savings_table(savings, shown)))
+        unknown = KNOWN_LATER_AT_REAL_PRICES if savings["example"] else KNOWN_LATER
+        parts.append(indent(savings_table(savings, shown, unknown)))
         if entry["returned_patches"]:
             came_back = f"{plural(entry['returned_patches'], 'patch')} refunded as unusable"
             parts.append(

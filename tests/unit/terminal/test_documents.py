@@ -70,8 +70,15 @@ def test_plan_view_shows_grid_decision_cost_and_savings() -> None:
         "Saving             Amount  Compared with",
         "list saving      0.50 USD  the area of every patch at the list price",
         "billable saving  0.48 USD  the bill for every patch",
-        "realised saving         -  known once every patch is delivered",
+        "realised saving         -  never at example prices",
     ]
+
+
+def test_saving_of_a_plan_at_real_prices_is_known_later() -> None:
+    plan = make_plan()
+    plan["provenance"]["price_list"]["example"] = False
+
+    assert shown(plan_view(plan))[-1] == "realised saving         -  known once every patch is delivered"
 
 
 def test_plan_view_without_tiles_shows_the_figures() -> None:
