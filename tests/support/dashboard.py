@@ -8,6 +8,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from tests.support.databases import KEY
+from tests.support.orders import Planned
 
 
 def sign_in(browser: TestClient, key: str = KEY, to: str = "/dashboard", **headers: str) -> Any:
@@ -86,6 +87,18 @@ def is_wrong(page: str, field: str) -> bool:
         f'aria-invalid="true" aria-describedby="{field}-fault {field}-help"' in page
         and f'id="{field}-fault"' in page
     )
+
+
+def read_page(browser: TestClient, path: str) -> str:
+    """Return the markup of a page, with its letters instead of their names in HTML."""
+    answer = browser.get(path)
+    assert answer.status_code == 200, answer.text
+    return html.unescape(answer.text)
+
+
+def path_of_plan(plan: Planned) -> str:
+    """Return the address of the page of a plan."""
+    return f"/dashboard/plans/{plan.id}"
 
 
 def words_of(markup: str) -> str:

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from service.app import create_app
 from service.settings import Settings
 from tests.support.ordering import buy, open_budget, plan_scene, publish_prices
+from tests.support.orders import Planned
 
 
 @pytest.fixture
@@ -23,6 +24,13 @@ def browser(settings: Settings) -> Iterator[TestClient]:
 def priced(client: TestClient) -> None:
     """Publish a price list."""
     publish_prices(client)
+
+
+@pytest.fixture
+def planned(client: TestClient) -> Planned:
+    """Return the plan of a scene at the prices of a published list."""
+    publish_prices(client)
+    return plan_scene(client)
 
 
 @pytest.fixture

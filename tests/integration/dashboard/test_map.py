@@ -1,7 +1,6 @@
 """The map on the dashboard: what is owned, on order and planned, narrowed by the address."""
 
 import csv
-import html
 import io
 import re
 import time
@@ -14,14 +13,12 @@ from sqlalchemy import text
 from service.access.repository import create_key, create_workspace
 from service.database.engine import Database
 from tests.support.bundles import make_geotiff, make_pixels
-from tests.support.dashboard import sign_in
+from tests.support.dashboard import read_page, sign_in
 from tests.support.ordering import buy, open_budget, place, plan_scene, publish_prices
 
 
 def read(browser: TestClient, query: str = "") -> str:
-    answer = browser.get(f"/dashboard/map{query}")
-    assert answer.status_code == 200, answer.text
-    return html.unescape(answer.text)
+    return read_page(browser, f"/dashboard/map{query}")
 
 
 def listed(page: str) -> list[str]:

@@ -1,7 +1,6 @@
 """What if on the dashboard: comparing writes nothing, and saving makes the plan that was shown."""
 
 import csv
-import html
 import io
 import re
 from collections.abc import Iterator
@@ -19,28 +18,16 @@ from service.access.tables import Workspace
 from service.database.engine import Database
 from service.settings import Settings
 from tests.support.bundles import make_geotiff
-from tests.support.dashboard import form_fields, sign_in
-from tests.support.ordering import open_budget, place, plan_scene, publish_prices
+from tests.support.dashboard import form_fields, path_of_plan, read_page, sign_in
+from tests.support.ordering import open_budget, place, publish_prices
 from tests.support.orders import Planned
 from tests.support.planning import TIFF, app_with
 
 pytestmark = pytest.mark.usefixtures("spread_utilities")
 
 
-@pytest.fixture
-def planned(client: TestClient) -> Planned:
-    publish_prices(client)
-    return plan_scene(client)
-
-
 def path_of(plan: Planned) -> str:
-    return f"/dashboard/plans/{plan.id}/what-if"
-
-
-def read(browser: TestClient, path: str) -> str:
-    answer = browser.get(path)
-    assert answer.status_code == 200, answer.text
-    return html.unescape(answer.text)
+    return f"{path_of_plan(plan)}/what-if"
 
 
 def rows(database: Database) -> tuple[int, ...]:
@@ -57,7 +44,7 @@ def test_comparing_writes_nothing_and_the_plan_can_still_be_ordered(
     sign_in(browser)
     before = rows(database)
     for query in ("", "?budget=20.00", "?patches=9"):
-        read(browser, path_of(planned) + query)
+        read_page(browser, path_of(planned) + query)
 
     assert rows(database) == before
     assert place(client, planned).status_code == 201
@@ -68,7 +55,7 @@ def test_choice_costs_what_a_plan_with_its_limit_costs(
 ) -> None:
     publish_prices(client, name="dear", price_per_km2="30000")
     sign_in(browser)
-    page = read(browser, f"{path_of(planned)}?patches=9")
+    page = read_page(browser, f"{path_of(planned)}?patches=9")
 
     for price_list in ("acme", "dear"):
         made = client.post(
@@ -83,18 +70,18 @@ def test_choice_costs_what_a_plan_with_its_limit_costs(
 def test_slider_stands_at_the_limit_that_was_asked_for(browser: TestClient, planned: Planned) -> None:
     sign_in(browser)
     slider = re.compile(r'id="budget" name="budget" type="range".*? step="([^"]+)" value="([^"]+)"')
-    step = Decimal(slider.findall(read(browser, path_of(planned)))[0][0])
+    step = Decimal(slider.findall(read_page(browser, path_of(planned)))[0][0])
     for steps in range(1, 20, 3):
-        page = read(browser, f"{path_of(planned)}?budget={steps * step}")
+        page = read_page(browser, f"{path_of(planned)}?budget={steps * step}")
         assert slider.findall(page) == [(str(step), str(steps * step))]
-    assert 'max="96" step="1" value="95"' in read(browser, f"{path_of(planned)}?patches=95")
+    assert 'max="96" step="1" value="95"' in read_page(browser, f"{path_of(planned)}?patches=95")
 
 
 def test_slider_of_a_plan_stands_where_its_choice_can_be_paid(
     client: TestClient, browser: TestClient, planned: Planned
 ) -> None:
     sign_in(browser)
-    page = read(browser, path_of(planned))
+    page = read_page(browser, path_of(planned))
     (value,) = re.findall(r'id="budget" name="budget" type="range".*? value="([^"]+)"', page)
     cost = client.get(f"/v1/plans/{planned.id}").json()["cost"]["amount"]
     assert Decimal(value) >= Decimal(cost)
@@ -105,7 +92,7 @@ def test_limit_of_money_is_not_compared_in_another_currency(
 ) -> None:
     publish_prices(client, name="euro", currency="EUR")
     sign_in(browser)
-    page = read(browser, f"{path_of(planned)}?budget=20.00")
+    page = read_page(browser, f"{path_of(planned)}?budget=20.00")
     (row,) = re.findall(r"Acme: euro, version 1.*?</tr>", page, re.DOTALL)
     assert "Its prices are in EUR; money is never converted." in row
 
@@ -127,7 +114,7 @@ def test_saving_makes_the_plan_that_was_shown_once(
     client: TestClient, browser: TestClient, planned: Planned
 ) -> None:
     sign_in(browser)
-    page = read(browser, f"{path_of(planned)}?patches=9")
+    page = read_page(browser, f"{path_of(planned)}?patches=9")
     (price_list,) = re.findall(
         r"Acme: acme, version 1.*?name=\"price_list\" value=\"([^\"]+)\"", page, re.DOTALL
     )
@@ -139,7 +126,7 @@ def test_saving_makes_the_plan_that_was_shown_once(
     assert first.headers["location"] == f"/dashboard/plans/{newest['id']}"
     assert (newest["supersedes"], older["id"]) == (str(planned.id), str(planned.id))
     assert newest["objective"] == {"kind": "max_patches", "max_patches": 9}
-    assert "it adds 6 patches and drops 0" in read(browser, first.headers["location"])
+    assert "it adds 6 patches and drops 0" in read_page(browser, first.headers["location"])
 
 
 def test_role_that_may_not_plan_cannot_save(
@@ -149,7 +136,7 @@ def test_role_that_may_not_plan_cannot_save(
         workspace = session.query(Workspace).one()
         key = create_key(session, workspace, "reader", role=Role.VIEWER)
     sign_in(browser, key)
-    page = read(browser, path_of(planned))
+    page = read_page(browser, path_of(planned))
     assert "To save a choice, sign in with a key for the role planner, buyer or admin." in page
     (listed,) = [one for one in client.get("/v1/price-lists").json()["items"] if one["name"] == "acme"]
     form = form_fields(browser) | {"price_list": listed["id"], "patches": "9"}
@@ -176,7 +163,7 @@ def evaluated(settings: Settings, tmp_path: Path) -> Iterator[TestClient]:
 def test_chart_and_table_show_the_curve_with_its_intervals(evaluated: TestClient) -> None:
     made = evaluated.post("/v1/plans", content=make_geotiff(), headers=TIFF).json()
     sign_in(evaluated)
-    page = read(evaluated, f"/dashboard/plans/{made['id']}/what-if")
+    page = read_page(evaluated, f"/dashboard/plans/{made['id']}/what-if")
     curve = evaluated.get(f"/v1/plans/{made['id']}/curve").json()
 
     assert page.count('class="dot plan"') == 2  # the point and its key
@@ -191,7 +178,7 @@ def test_file_has_every_point_of_the_chart(evaluated: TestClient) -> None:
     made = evaluated.post("/v1/plans", content=make_geotiff(), headers=TIFF).json()
     sign_in(evaluated)
     address = f"/dashboard/plans/{made['id']}"
-    assert f'href="{address}/curve.csv"' in read(evaluated, f"{address}/what-if")
+    assert f'href="{address}/curve.csv"' in read_page(evaluated, f"{address}/what-if")
     points = evaluated.get(f"/v1/plans/{made['id']}/curve").json()["points"]
 
     rows = list(csv.DictReader(io.StringIO(evaluated.get(f"{address}/curve.csv").text)))
