@@ -122,7 +122,11 @@ PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\b([Ss])end radiometry=(?=\w)", r"\1end it with the pixel values "),
         (r"\bwith radiometry= \(", "in the field Pixel values ("),
         (r"\bradiometry=(?=\w)", "the pixel values "),
+        (r"\b(of the file) with bands=R,G,B", r"\1 with `loupe deliver --bands R,G,B`"),
         (r"\bwith bands=R,G,B, such as bands=", "in the field Red, green and blue band, such as "),
+        (r"\bwith bands=R,G,B", "in the field Red, green and blue band"),
+        (r"\bbands=(?=\S+ is not)", ""),
+        (r"\bWrite bands=R,G,B, such as bands=", "Write one for each colour, such as "),
         (
             r"Send an Idempotency-Key header; this request spends money",
             "The form has no key. Load the page again, and send it once more",

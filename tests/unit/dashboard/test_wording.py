@@ -14,7 +14,7 @@ ELSEWHERE = {"cli", "terminal", "dashboard", "access", "database", "bundles", "g
 """Packages whose sentences no page shows, or that talk to the operator of the server."""
 OF_THE_API = re.compile(
     r"/v1/|Idempotency-Key|Authorization|`|\b(?:GET|POST|PUT|PATCH|DELETE) /|\b(?:accept|allow)_[a-z]+"
-    r"|\b[a-z_]+=[a-z]"
+    r"|\b[a-z_]+=\S"
 )
 
 
@@ -90,6 +90,18 @@ def test_no_sentence_of_an_error_keeps_words_of_the_api_on_a_page() -> None:
         (
             "Number them from 1 with bands=R,G,B, such as bands=4,3,2.",
             "Number them from 1 in the field Red, green and blue band, such as 4,3,2.",
+        ),
+        (
+            "Name the bands with bands=R,G,B, or send another file.",
+            "Name the bands in the field Red, green and blue band, or send another file.",
+        ),
+        (
+            "bands='4' is not three band numbers of 1 to 7. Write bands=R,G,B, such as bands=4,3,2.",
+            "'4' is not three band numbers of 1 to 7. Write one for each colour, such as 4,3,2.",
+        ),
+        (
+            "State the bands of the file with bands=R,G,B.",
+            "State the bands of the file with loupe deliver --bands R,G,B.",
         ),
         ("The file my_scene.tif is damaged.", "The file my_scene.tif is damaged."),
         ("Send it to /v1/unheard. It is kept.", "It is kept."),
