@@ -15,13 +15,15 @@ from service.dashboard.frame import go_to, show
 from service.dashboard.plan_page import PlanRecord, described, read_record
 from service.dashboard.rendering import in_text
 from service.dashboard.session import PATH, VisitorDep
-from service.database.engine import DatabaseDep
+from service.database.engine import Database, DatabaseDep
 from service.errors import InvalidInputError, LoupeError
 from service.money import Money
 from service.planner.objectives import MaxCost, MaxPatches, Objective, objective_from_json
 from service.plans.arrays import PlanArrays
+from service.plans.ground import BoughtGround, GroundDep, GroundReader
 from service.plans.options import ReplanIn
 from service.plans.planning import ReplanningDep
+from service.plans.reuse import taken_since
 from service.plans.routes import replan_scene
 from service.plans.what_if import Choice, ListOffer, Outcome, WhatIf
 from service.pricing.repository import lists_in_force
@@ -88,12 +90,23 @@ class OfferRow:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Now:
+    """What the database holds today of that which a plan rests on."""
+
+    lists: Sequence[PriceList]
+    """Price lists in force."""
+    bought: Sequence[BoughtGround]
+    """Ground near the scene that is owned or on order."""
+
+
 @router.get("", name="show_what_if")
 def what_if(
     request: Request,
     visitor: VisitorDep,
     database: DatabaseDep,
     bundles: BundlesDep,
+    read_ground: GroundDep,
     plan_id: UUID,
     _turn: TurnDep,
     budget: AmountQuery = None,
@@ -101,15 +114,14 @@ def what_if(
 ) -> Response:
     """Show what another limit buys, at the prices of every list. Nothing is stored."""
     record = read_record(database, visitor.workspace_id, plan_id)
-    with database.sessions() as session:
-        lists = lists_in_force(session, visitor.workspace_id)
+    now = read_now(database, record, read_ground)
     objective = objective_from_json(record.plan.objective)
     refusal = None
     try:
         objective = wanted_objective(record, budget, patches)
     except LoupeError as error:
         refusal = error
-    values = page_values(record, bundles, objective, lists)
+    values = page_values(record, bundles, objective, now)
     if refusal is None:
         return show(request, visitor, "what_if.html", **values)
     problem = problem_of(request, refusal)
@@ -140,7 +152,7 @@ def save(
     except LoupeError as refusal:
         if refusal.status >= 500:
             raise
-        return _refused(sent, bundles, record, refusal)
+        return _refused(sent, bundles, record, replanning.read_ground, refusal)
     made = json.loads(bytes(answer.body))
     return go_to(sent.request, sent.visitor, f"{PATH}/plans/{made['id']}", _saved(made))
 
@@ -174,9 +186,17 @@ def read_number(text: str) -> int:
     return int(cleaned)
 
 
-def page_values(
-    record: PlanRecord, bundles: Bundles, objective: Objective, lists: Sequence[PriceList]
-) -> dict[str, Any]:
+def read_now(database: Database, record: PlanRecord, read_ground: GroundReader) -> Now:
+    """Read what a plan is compared with."""
+    workspace_id = record.plan.workspace_id
+    with database.sessions() as session:
+        return Now(
+            lists=lists_in_force(session, workspace_id),
+            bought=read_ground(session, workspace_id, record.grid),
+        )
+
+
+def page_values(record: PlanRecord, bundles: Bundles, objective: Objective, now: Now) -> dict[str, Any]:
     """Return the values of the template `what_if.html`. Opens no session."""
     plan = record.plan
     held = bundles.of_plan(plan.provenance) if bundles.holds(plan.provenance) else None
@@ -187,8 +207,8 @@ def page_values(
         objective=objective,
         predictor=held,
     )
-    is_listed = any(one.id == record.price_list.id for one in lists)  # its prices may have ended
-    compared = [*lists] if is_listed else [*lists, record.price_list]
+    is_listed = any(one.id == record.price_list.id for one in now.lists)  # its prices may have ended
+    compared = [*now.lists] if is_listed else [*now.lists, record.price_list]
     choice, offers = scenario.choice, scenario.offers(compared)
     own = scenario.outcome(PlanArrays.of(plan).selected)
     figures = {
@@ -199,6 +219,7 @@ def page_values(
     }
     return {
         "plan": plan,
+        "taken_since": taken_since(plan, record.scene, now.bought),
         "choice": choice,
         "figures": figures,
         "aim": objective.aim(),
@@ -243,11 +264,12 @@ def _sliders(record: PlanRecord, scenario: WhatIf) -> tuple[Slider, Slider]:
     )
 
 
-def _refused(sent: SentForm, bundles: Bundles, record: PlanRecord, refusal: LoupeError) -> Response:
+def _refused(
+    sent: SentForm, bundles: Bundles, record: PlanRecord, read_ground: GroundReader, refusal: LoupeError
+) -> Response:
     """Show the comparison of the plan as it is, with the reason why nothing was saved."""
-    with sent.database.sessions() as session:
-        lists = lists_in_force(session, sent.visitor.workspace_id)
-    values = page_values(record, bundles, objective_from_json(record.plan.objective), lists)
+    now = read_now(sent.database, record, read_ground)
+    values = page_values(record, bundles, objective_from_json(record.plan.objective), now)
     problem = problem_of(sent.request, refusal)
     return show(sent.request, sent.visitor, "what_if.html", status=refusal.status, problem=problem, **values)
 

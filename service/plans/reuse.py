@@ -6,9 +6,13 @@ from typing import Any
 import numpy as np
 
 from service.errors import LoupeWarning
+from service.imagery.products import coarsest_pixel_m
 from service.money import Money
 from service.planner.objectives import count_patches
-from service.plans.ground import GroundUse, Ints, MatchedGround, ReuseMode
+from service.plans.arrays import PlanArrays
+from service.plans.ground import BoughtGround, GroundUse, Ints, MatchedGround, ReuseMode, match_ground
+from service.plans.reading import grid_of
+from service.plans.tables import Plan, Scene
 from service.pricing.areas import to_km2
 
 ORDERS_NAMED = 100
@@ -53,6 +57,19 @@ def _order_json(order: str, uses: Sequence[GroundUse], areas_cm2: Ints) -> dict[
         "paid": money_json(sum((use.paid() for use in owned), start=none)),
         "held": money_json(sum((use.paid() for use in awaited), start=none)),
     }
+
+
+def taken_since(plan: Plan, scene: Scene, bought: Sequence[BoughtGround]) -> int:
+    """Return how many patches a plan could have bought that came to be owned or on order after it was made.
+
+    `bought` is the ground near the scene now. Returns 0 for plans that buy owned ground again, and for old
+    ones, which do not state the size of a pixel.
+    """
+    arrays, ordered_m = PlanArrays.of(plan), plan.bill.get("ordered_pixel_m")
+    if not arrays.reuses or ordered_m is None:
+        return 0
+    could_buy = arrays.eligible[:, None] & ~arrays.taken
+    return int(match_ground(grid_of(scene), could_buy, bought, coarsest_pixel_m(ordered_m)).taken.sum())
 
 
 def bought_again(matched: MatchedGround, orders: Sequence[dict[str, Any]]) -> LoupeWarning:

@@ -67,6 +67,23 @@ def test_choice_costs_what_a_plan_with_its_limit_costs(
     assert "Your choice: most utility in at most 9 patches" in page
 
 
+def test_ground_that_was_bought_since_is_named_and_left_out_of_what_is_saved(
+    client: TestClient, browser: TestClient, planned: Planned
+) -> None:
+    open_budget(client)
+    sign_in(browser)
+    said = "came to be owned or on order after the plan was made"
+    assert said not in read_page(browser, path_of(planned))
+
+    assert place(client, planned).status_code == 201
+    plan = client.get(f"/v1/plans/{planned.id}").json()
+    assert f"{plan['patches']['bought']} patches of this scene {said}" in read_page(browser, path_of(planned))
+    again = client.post(f"/v1/plans/{planned.id}/replan", json={}).json()
+    assert again["reuse"]["on_order"] == plan["patches"]["bought"]
+    both = client.post(f"/v1/plans/{planned.id}/replan", json={"reuse": "none"}).json()
+    assert said not in read_page(browser, f"/dashboard/plans/{both['id']}/what-if")
+
+
 def test_slider_stands_at_the_limit_that_was_asked_for(browser: TestClient, planned: Planned) -> None:
     sign_in(browser)
     slider = re.compile(r'id="budget" name="budget" type="range".*? step="([^"]+)" value="([^"]+)"')
