@@ -26,6 +26,7 @@ from service.plans.planning import PlanningDep
 from service.plans.routes import plan_scene
 from service.pricing.examples import NO_MINIMUM
 from service.pricing.repository import lists_in_force
+from service.pricing.tables import PriceList
 from service.settings import SettingsDep
 from service.web.problems import problem_of
 from service.web.turns import TurnDep
@@ -170,7 +171,9 @@ def form_values(
 ) -> dict[str, Any]:
     """Return the values of the template `new_plan.html`; `fields` are filled in."""
     with database.sessions() as session:
-        lists = _lists(session, visitor)
+        lists = _offers_first(session, visitor)
+    # At example prices no saving is ever realised.
+    preferred = NO_MINIMUM if not lists or lists[0].example else lists[0].name
     choices = [
         BundleChoice(
             name=label_of(one.manifest),
@@ -181,17 +184,16 @@ def form_values(
         for one in bundles
     ]
     return {
-        "lists": lists,
+        "lists": [(one.name, f"{described(one)}, {one.currency}") for one in lists],
         "bundles": choices,
         "tasks": sorted({task for one in choices for task in one.tasks}),
         "aims": AIMS,
         "needs": NEEDS,
-        "fields": {"price_list": NO_MINIMUM, "aim": "policy"} | {k: v for k, v in fields.items() if v},
+        "fields": {"price_list": preferred, "aim": "policy"} | {k: v for k, v in fields.items() if v},
     }
 
 
-def _lists(session: Session, visitor: Visitor) -> list[tuple[str, str]]:
-    """Return the name of each price list that is valid today, with its description, offers first."""
+def _offers_first(session: Session, visitor: Visitor) -> list[PriceList]:
+    """Return the price lists that are valid today, examples last."""
     found = lists_in_force(session, visitor.workspace_id)
-    ordered = sorted(found, key=lambda one: (one.example, one.provider, one.name))
-    return [(one.name, f"{described(one)}, {one.currency}") for one in ordered]
+    return sorted(found, key=lambda one: (one.example, one.provider, one.name))

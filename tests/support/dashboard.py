@@ -60,8 +60,8 @@ class FormReader(HTMLParser):
         elif self._is_open and tag in {"select", "textarea"}:
             self._field = given["name"]
             self.values[self._field] = ""
-        elif self._is_open and tag == "option" and ("selected" in given or not self.values[self._field]):
-            self.values[self._field] = given["value"]
+        elif self._field and tag == "option" and ("selected" in given or not self.values[self._field]):
+            self.values[self._field] = given["value"]  # others are suggestions of a field
 
     def handle_endtag(self, tag: str) -> None:
         if tag in {"select", "textarea"}:

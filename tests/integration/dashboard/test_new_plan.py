@@ -11,10 +11,11 @@ from service.access.repository import create_key
 from service.access.roles import Role
 from service.access.tables import Workspace
 from service.database.engine import Database
+from service.pricing.examples import NO_MINIMUM
 from service.settings import Settings
 from service.web.claims import claim_key
 from tests.support.bundles import make_geotiff, make_pixels
-from tests.support.dashboard import fields_of, form_fields, sign_in, words_of
+from tests.support.dashboard import fields_of, form_fields, sign_in, values_of, words_of
 from tests.support.jobs import app_of
 from tests.support.ordering import code, publish_prices
 from tests.support.waiting import eventually
@@ -50,6 +51,14 @@ def test_scene_becomes_a_plan_with_the_options_of_the_form(client: TestClient, b
     assert plan["objective"] == {"kind": "max_patches", "max_patches": 4}
     assert (plan["provenance"]["price_list"]["name"], plan["scene"]["bands"]) == ("acme", [3, 2, 1])
     assert plan["decision"] in html.unescape(browser.get(answer.headers["location"]).text)
+
+
+def test_form_proposes_prices_at_which_savings_count(client: TestClient, browser: TestClient) -> None:
+    sign_in(browser)
+    assert values_of(browser.get(NEW).text, NEW)["price_list"] == NO_MINIMUM
+    publish_prices(client, "beta")
+    publish_prices(client, "zeta", provider="Zeta")
+    assert values_of(browser.get(NEW).text, NEW)["price_list"] == "beta"
 
 
 def test_form_sent_twice_makes_one_plan(client: TestClient, browser: TestClient) -> None:
