@@ -121,6 +121,13 @@ PHRASES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"check bands= and radiometry=, ", ""),
         (r"\b([Ss])end radiometry=(?=\w)", r"\1end it with the pixel values "),
         (r"\bwith radiometry= \(", "in the field Pixel values ("),
+        (r"\bwith radiometry=\.", "with `loupe deliver --radiometry`."),
+        (
+            r"\bstate radiometry= for the file",
+            "state with `loupe deliver --radiometry` what the numbers mean in the file",
+        ),
+        (r"Set radiometry= to override them", "State the pixel values to override them"),
+        (r" \((?:bands|radiometry)=\)", ""),
         (r"\bradiometry=(?=\w)", "the pixel values "),
         (r"\b(of the file) with bands=R,G,B", r"\1 with `loupe deliver --bands R,G,B`"),
         (r"\bwith bands=R,G,B, such as bands=", "in the field Red, green and blue band, such as "),

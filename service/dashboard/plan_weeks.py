@@ -75,9 +75,13 @@ class PlanWeek:
         return float(np.sqrt(max(self.greys[2] / self.greys[0] - self.brightness**2, 0)))
 
     def count_greys(self, sample: bytes, tile_px: int, valid_share: bytes) -> None:
-        """Add the grey values that `sample_pixels` took of a scene, but for tiles that are not planned."""
+        """Add the grey values that `sample_pixels` took of a scene, but for tiles that are not planned.
+
+        Pixels without data are 0 in planned tiles, so no 0 is counted.
+        """
         planned = np.frombuffer(valid_share, "<f4") >= MIN_VALID_SHARE
-        values = np.frombuffer(sample, np.uint8)[planned[sampled_tiles(len(planned), tile_px)]].astype(float)
+        sampled = np.frombuffer(sample, np.uint8)
+        values = sampled[planned[sampled_tiles(len(planned), tile_px)] & (sampled > 0)].astype(float)
         self.greys += len(values), values.sum(), np.square(values).sum()
 
     def count(self, selected: bytes, utilities: bytes, valid_share: bytes, *, is_doubtful: bool) -> None:
@@ -96,7 +100,7 @@ class PlanWeek:
 def read_weeks(session: Session, workspace_id: UUID) -> list[PlanWeek]:
     """Return the weeks of the newest MOST_PLANS plans, newest first."""
     arrays = Plan.selected, Plan.utilities, Plan.valid_share
-    about = Plan.created_at, Plan.provenance["bundle"], Plan.task
+    about = Plan.created_at, Plan.scene_id, Plan.provenance["bundle"], Plan.task
     read = Scene.reading["warnings"], Scene.reading["sample"], Scene.reading["grid"]["tile_px"]
     query = (
         select(*about, *read, *arrays)
@@ -106,15 +110,17 @@ def read_weeks(session: Session, workspace_id: UUID) -> list[PlanWeek]:
         .limit(MOST_PLANS)
     )
     weeks: dict[tuple[Any, ...], PlanWeek] = {}
-    for at, bundle, task, warnings, sample, tile_px, selected, utilities, valid in session.execute(
+    seen = set[tuple[Any, ...]]()
+    for at, scene, bundle, task, warnings, sample, tile_px, selected, utilities, valid in session.execute(
         query.execution_options(yield_per=AT_ONCE)
     ):
         monday = at.date() - timedelta(days=at.weekday())
         label = f"{bundle['name']} {bundle['version']}"
         week = weeks.setdefault((monday, label, task), PlanWeek(week=monday, bundle=label, task=task))
         week.count(selected, utilities, valid, is_doubtful=bool(warnings))
-        if sample is not None:  # old versions took none
+        if sample is not None and (monday, label, task, scene) not in seen:  # old versions took none
             week.count_greys(bytes.fromhex(sample), tile_px, valid)
+            seen.add((monday, label, task, scene))
     return sorted(weeks.values(), key=lambda one: (-one.week.toordinal(), one.bundle, one.task))
 
 

@@ -30,7 +30,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "Task": "What a plan pays for: correct labels, correct counts, or objects in bought patches.",
             "Utility": "What a patch is worth for the task of its plan. Patches with more are bought first.",
             "Brightness": "The mean grey value of scenes as the bundle sees them, from 0 (black) to 255 "
-            "(white). It is measured at 256 places of each scene.",
+            "(white). It is measured at up to 256 places of each scene.",
             "Contrast": "The standard deviation of the same grey values: 0 if all ground looks alike.",
             "Threshold": "The least utility with which a patch was bought when the curve was measured.",
             "Operating point": "The point of its curve at which a bundle buys if a plan names no other aim.",

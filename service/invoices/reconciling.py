@@ -83,12 +83,14 @@ class Reconciled:
         zero = self.invoiced.nothing
         unpaid = self.invoiced - (self.paid or zero)
         unrefunded = self.credited - (self.refunded or zero)
+        is_too_much = self.credited > self.invoiced
+        instead = f"ask for a credit note of {unpaid}, and post a refund of {unpaid} too"
         steps = {
             f"Ask for an invoice of the other {-unpaid}.": unpaid < zero,
-            f"Post a later charge of {unpaid}, or ask for a credit note.": unpaid > zero
-            and unrefunded <= zero,
-            f"Post a later charge of {unpaid}.": unpaid > zero and unrefunded > zero,
-            f"Post a refund of {unrefunded}.": unrefunded > zero,
+            f"Post a later charge of {unpaid}.": unpaid > zero,
+            f"If too much is invoiced, {instead}.": unpaid > zero and unrefunded == zero,
+            f"Post a refund of {unrefunded}.": unrefunded > zero and not is_too_much,
+            "More is credited than invoiced: ask the provider which document is wrong.": is_too_much,
             f"Ask for a credit note of {-unrefunded}.": unrefunded < zero,
         }
         return " ".join(step for step, applies in steps.items() if applies)

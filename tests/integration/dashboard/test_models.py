@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.support.bundles import make_geotiff
+from tests.support.bundles import make_geotiff, make_pixels
 from tests.support.dashboard import sign_in, words_of
 from tests.support.ordering import TIFF, buy, open_budget, plan_scene, publish_prices
 
@@ -95,6 +95,14 @@ def test_plans_are_counted_in_the_week_in_which_they_were_made(
     page = browser.get(MODELS).text
     assert f'aria-label="{share:.1f} % of the tiles"' in page
     assert 0 < float(row["brightness"]) < 255
+    other = client.post("/v1/plans?price_list=acme", content=make_geotiff(make_pixels(seed=5)), headers=TIFF)
+    (both,) = rows_of(browser, "weeks")
+    client.post(f"/v1/plans/{other.json()['id']}/replan", json={"max_patches": 2})
+    (again,) = rows_of(browser, "weeks")
+    assert (both["brightness"], both["contrast"]) == (again["brightness"], again["contrast"])
+    assert int(again["plans"]) == int(both["plans"]) + 1
+    assert both["brightness"] != row["brightness"]
+    row, page = again, browser.get(MODELS).text
     assert f'data-label="Brightness" class="number">{float(row["brightness"]):.1f}<' in page
     assert f'data-label="Contrast" class="number">{float(row["contrast"]):.1f}<' in page
 

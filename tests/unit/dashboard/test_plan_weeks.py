@@ -43,3 +43,11 @@ def test_brightness_and_contrast_are_those_of_planned_tiles() -> None:
     brighter = np.full((2, 3, 4, 4), 240, np.uint8)  # fewer pixels than are sampled: each one once
     week.count_greys(sample_pixels(brighter), 4, np.ones(2, "<f4").tobytes())
     assert week.brightness == pytest.approx((120 * 128 + 240 * 32) / 160)
+
+
+def test_pixels_without_data_make_no_scene_darker() -> None:
+    week = PlanWeek(week=date(2026, 11, 30), bundle="tiny 1", task="label")
+    tile = np.full((1, 3, 8, 8), 200, np.uint8)
+    tile[..., 0, :6] = 0
+    week.count_greys(sample_pixels(tile), 8, np.array([58 / 64], "<f4").tobytes())
+    assert (week.brightness, week.contrast) == (200, 0)

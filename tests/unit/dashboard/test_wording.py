@@ -14,7 +14,7 @@ ELSEWHERE = {"cli", "terminal", "dashboard", "access", "database", "bundles", "g
 """Packages whose sentences no page shows, or that talk to the operator of the server."""
 OF_THE_API = re.compile(
     r"/v1/|Idempotency-Key|Authorization|`|\b(?:GET|POST|PUT|PATCH|DELETE) /|\b(?:accept|allow)_[a-z]+"
-    r"|\b[a-z_]+=\S"
+    r"|\b[a-z_]{3,}="
 )
 
 
@@ -98,6 +98,11 @@ def test_no_sentence_of_an_error_keeps_words_of_the_api_on_a_page() -> None:
         (
             "bands='4' is not three band numbers of 1 to 7. Write bands=R,G,B, such as bands=4,3,2.",
             "'4' is not three band numbers of 1 to 7. Write one for each colour, such as 4,3,2.",
+        ),
+        ("as asked for (bands=)", "as asked for"),
+        (
+            "State the meaning of its pixel values with radiometry=.",
+            "State the meaning of its pixel values with loupe deliver --radiometry.",
         ),
         (
             "State the bands of the file with bands=R,G,B.",

@@ -64,7 +64,19 @@ def test_order_is_compared_with_its_lines(
     [
         (booked(), [line(4_00)], "Ask for an invoice of the other 6.00 USD."),
         (booked(10_00, 2_00), [line(10_00)], "Ask for a credit note of 2.00 USD."),
-        (booked(), [line(12_00)], "Post a later charge of 2.00 USD, or ask for a credit note."),
+        (
+            booked(), [line(12_00)],
+            "Post a later charge of 2.00 USD. If too much is invoiced, ask for a credit note of 2.00 USD, "
+            "and post a refund of 2.00 USD too.",
+        ),
+        (
+            booked(10_00, 2_00), [line(12_00)],
+            "Post a later charge of 2.00 USD. Ask for a credit note of 2.00 USD.",
+        ),
+        (
+            booked(), [line(10_00), line(15_00, is_credit=True)],
+            "More is credited than invoiced: ask the provider which document is wrong.",
+        ),
         (booked(), [line(10_00), line(1_00, is_credit=True)], "Post a refund of 1.00 USD."),
         (
             booked(), [line(12_00), line(2_00, is_credit=True)],
