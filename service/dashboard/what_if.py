@@ -92,7 +92,7 @@ class OfferRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Now:
-    """What the database holds today of that which a plan rests on."""
+    """Prices and ground as they are today; those of a plan are of its day."""
 
     lists: Sequence[PriceList]
     """Price lists in force."""

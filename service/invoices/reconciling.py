@@ -79,7 +79,7 @@ class Reconciled:
 
     @property
     def _remedy(self) -> str:
-        """What makes both amounts of a known order agree, in sentences."""
+        """What to do so that payments equal invoices, and refunds equal credit notes."""
         zero = self.invoiced.nothing
         unpaid = self.invoiced - (self.paid or zero)
         unrefunded = self.credited - (self.refunded or zero)
